@@ -1,0 +1,1 @@
+"""The assets, one file each, in the order in which the data flows."""

@@ -1,0 +1,1 @@
+"""Axiom: the durable, queryable record of every audit entry."""

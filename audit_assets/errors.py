@@ -1,0 +1,47 @@
+"""The errors that a person reads: one sentence each, naming the thing, what is wrong with it and what to do.
+
+AuditAssetsError
+├── SettingError          a setting is missing or is not what it must be
+├── ServiceError          one of the three services could not do what was asked
+│   ├── Refused           and never will, asked the same way: another try can't help
+│   ├── Unavailable       now: another try may help
+│   └── Incomplete        it answered, but the answer can't be the whole truth: another try may help
+└── StoreError            the hour store could not be read or written
+"""
+
+
+class AuditAssetsError(Exception):
+    """Base of all errors whose text is meant for a person."""
+
+    permanent = True
+    """Whether trying the same again is pointless until somebody changes something."""
+
+
+class SettingError(AuditAssetsError):
+    """A setting is missing or malformed."""
+
+
+class ServiceError(AuditAssetsError):
+    """A service could not do what was asked of it."""
+
+
+class Refused(ServiceError):
+    """The service understood and said no: bad credentials, no permission, no such thing."""
+
+
+class Unavailable(ServiceError):
+    """The service could not be reached, was busy, or failed."""
+
+    permanent = False
+
+
+class Incomplete(ServiceError):
+    """The service answered, but not with everything it should have."""
+
+    permanent = False
+
+
+class StoreError(AuditAssetsError):
+    """The hour store could not be read or written."""
+
+    permanent = False

@@ -1,0 +1,1 @@
+"""Linear: one ticket per flagged actor."""

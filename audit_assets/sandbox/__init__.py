@@ -1,0 +1,1 @@
+"""Cloudflare's audit API, Axiom and Linear on this machine, written from what is known of the services."""

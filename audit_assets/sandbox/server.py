@@ -1,0 +1,134 @@
+"""The sandbox as one process on loopback: the three services behind one port, and a door for tests.
+
+`running()` serves from a thread of the calling process; `python -m audit_assets.sandbox` from a process of its own.
+The routes under /sandbox/ (faults, clock, calls) belong to no service: they are how another process steers it.
+"""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from audit_assets.sandbox.axiom import AxiomService
+from audit_assets.sandbox.clock import SandboxClock
+from audit_assets.sandbox.cloudflare import CloudflareService
+from audit_assets.sandbox.faults import Fault, FaultPlan
+from audit_assets.sandbox.linear import LinearService
+from audit_assets.sandbox.stage import Stage
+
+HOST = "127.0.0.1"
+"""Loopback only: the sandbox knows no secrets and keeps none."""
+
+
+class Sandbox:
+    """The three services and what tests steer them with."""
+
+    def __init__(self, data_dir: Path, *, clock: SandboxClock | None = None) -> None:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self.stage = Stage(data_dir, clock or SandboxClock())
+        self.faults = FaultPlan()
+        self.cloudflare = CloudflareService(self.stage, self.faults)
+        self.axiom = AxiomService(self.stage, self.faults)
+        self.linear = LinearService(self.stage, self.faults)
+        self.url = ""
+
+    def environment(self) -> dict[str, str]:
+        """The settings that make audit_assets speak to this sandbox."""
+        return {
+            **self.cloudflare.environment(self.url),
+            **self.axiom.environment(self.url),
+            **self.linear.environment(self.url),
+        }
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        routes = [
+            *self.cloudflare.routes(),
+            *self.axiom.routes(),
+            *self.linear.routes(),
+            Route("/sandbox/faults", self._faults, methods=["GET", "POST", "DELETE"]),
+            Route("/sandbox/clock", self._clock, methods=["GET", "POST"]),
+            Route("/sandbox/calls", self._calls),
+        ]
+        return Starlette(routes=routes)
+
+    def close(self) -> None:
+        """Close what the services hold open."""
+        self.axiom.close()
+        self.linear.close()
+
+    async def _faults(self, request: Request) -> JSONResponse:
+        if request.method == "POST":
+            self.faults.add(Fault(**await request.json()))
+        elif request.method == "DELETE":
+            self.faults.clear()
+        return JSONResponse(self.faults.pending())
+
+    async def _clock(self, request: Request) -> JSONResponse:
+        if request.method == "POST":
+            self.stage.clock.advance(timedelta(seconds=(await request.json())["advance_seconds"]))
+        return JSONResponse({"now": self.stage.clock.now().isoformat()})
+
+    async def _calls(self, _: Request) -> JSONResponse:
+        return JSONResponse([asdict(call) for call in self.stage.calls])
+
+
+class _Protocol(H11Protocol):
+    """HTTP that lets an application close its socket: an honest opponent must be able to hang up."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        whole: Any = self.app
+
+        async def app_with_transport(scope: Any, receive: Any, send: Any) -> None:
+            await whole({**scope, "sandbox.transport": self.transport}, receive, send)
+
+        self.app = app_with_transport
+
+
+def server_for(app: Starlette) -> uvicorn.Server:
+    """A uvicorn server that is quiet and can be dropped by the application."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app, host=HOST, http=_Protocol, log_level="error", access_log=False, lifespan="off", timeout_keep_alive=30
+        )
+    )
+
+
+def bound_socket(port: int = 0) -> socket.socket:
+    """A listening socket on loopback; port 0 takes any free one. Raises OSError if the port is taken."""
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((HOST, port))
+    return listening
+
+
+@contextlib.contextmanager
+def running(sandbox: Sandbox, port: int = 0) -> Iterator[Sandbox]:
+    """Serve from a thread until the block ends; `sandbox.url` says where."""
+    listening = bound_socket(port)
+    sandbox.url = f"http://{HOST}:{listening.getsockname()[1]}"
+    server = server_for(sandbox.app())
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.005)
+    try:
+        yield sandbox
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join(timeout=10)
+        listening.close()
+        sandbox.close()

@@ -1,0 +1,1 @@
+"""Measurements, run by a command and never by the test suite."""

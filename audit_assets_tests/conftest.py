@@ -1,0 +1,22 @@
+"""Fixtures that every folder of tests may use."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from audit_assets.sandbox.server import Sandbox, running
+from audit_assets_tests.support import JumpingClock
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    """The three services on loopback, empty and well-behaved."""
+    with running(Sandbox(tmp_path / "sandbox")) as served:
+        yield served
+
+
+@pytest.fixture
+def clock(sandbox: Sandbox) -> JumpingClock:
+    """A clock for clients of the sandbox: their waits pass at once, there and here."""
+    return JumpingClock(sandbox.stage.clock)
