@@ -1,0 +1,107 @@
+"""A stream of audit entries in the order of time, of which only those are shown that have arrived by now.
+
+What belongs here: keeping, ordering and finding entries. How they are asked for and paged is `cloudflare.py`'s.
+"""
+
+import json
+import re
+import threading
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+NANOSECONDS = 1_000_000_000
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)")
+
+
+class Row(NamedTuple):
+    """An entry as it is kept; `number` tells entries of the same time apart, in the order of arrival."""
+
+    time: int
+    number: int
+    visible: int
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Timed:
+    """An entry that is filed under a time which its text need not hold, or need not hold rightly."""
+
+    time: datetime
+    body: Mapping[str, Any] | str | bytes
+
+
+Entry = Mapping[str, Any] | Timed
+"""A JSON object with its own time, or anything at all with a time given."""
+
+
+class AuditLog:
+    """The entries of one stream ("v2" or "v1")."""
+
+    def __init__(self, stream: str) -> None:
+        self.stream = stream
+        self._rows: list[Row] = []
+        self._longest_delay = 0
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, entries: Iterable[Entry], visible_at: datetime | None = None) -> None:
+        """Keep more entries; each shows from its time on, or from `visible_at` where that is later.
+
+        Raises ValueError for an entry whose time can't be told.
+        """
+        earliest = nanoseconds(visible_at) if visible_at else 0
+        with self._lock:
+            number = len(self._rows)
+            added: list[Row] = []
+            for entry in entries:
+                time = self._time_of(entry)
+                body = as_json(entry.body if isinstance(entry, Timed) else entry)
+                added.append(Row(time, number + len(added), max(time, earliest), body))
+            self._longest_delay = max([self._longest_delay, *(row.visible - row.time for row in added)])
+            self._rows = sorted(self._rows + added)
+
+    def visible(self, low: int, high: int, now: int) -> list[Row]:
+        """The entries with a time in [low, high) that have arrived by `now`, oldest first. All in nanoseconds."""
+        rows, settled_before = self._rows, now - self._longest_delay
+        first, end = (bisect_left(rows, (moment,)) for moment in (low, min(high, now + 1)))
+        settled = min(max(first, bisect_left(rows, (settled_before,))), end)
+        return rows[first:settled] + [row for row in rows[settled:end] if row.visible <= now]
+
+    def _time_of(self, entry: Entry) -> int:
+        if isinstance(entry, Timed):
+            return nanoseconds(entry.time)
+        text = entry["action"]["time"] if self.stream == "v2" else entry["when"]
+        return parsed_time(text)
+
+
+def nanoseconds(moment: datetime) -> int:
+    """An aware time as nanoseconds since 1970."""
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
+
+
+def parsed_time(text: str) -> int:
+    """RFC 3339 with up to nine decimals as nanoseconds since 1970. Raises ValueError for anything else."""
+    found = _RFC3339.fullmatch(text)
+    if not found:
+        raise ValueError(f"not a time in RFC 3339: {text[:60]!r}")
+    day, clock, decimals, zone = found.groups()
+    moment = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone in 'Zz' else zone}")
+    return nanoseconds(moment) + int((decimals or "").ljust(9, "0"))
+
+
+def as_json(body: Mapping[str, Any] | str | bytes) -> bytes:
+    """The text that is served: as given, or compact JSON in UTF-8."""
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, str):
+        return body.encode()
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # a lone surrogate travels only as an escape
+        return json.dumps(body, separators=(",", ":")).encode()
