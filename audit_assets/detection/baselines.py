@@ -1,0 +1,93 @@
+"""What is usual before an hour, for each actor that is active in it and for the organisation.
+
+Causal by construction: whatever history is handed in, an hour sees only what lies before it, so that one query of
+Axiom serves all hours of a run.
+"""
+
+import polars as pl
+
+from audit_assets.detection.frames import BASELINE, HOUR, MEMORY, TOUCHED, WINDOW
+
+AN_HOUR_BEFORE = pl.col("past") < pl.col("hour")
+WITHIN_WINDOW = pl.col("past") >= pl.col("hour") - WINDOW
+WITHIN_MEMORY = pl.col("past") >= pl.col("hour") - MEMORY
+
+
+def baselines(
+    activity: pl.DataFrame, organisation_hours: pl.DataFrame, organisation_types: pl.DataFrame, judged: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What is usual before each judged hour.
+
+    `activity` (ACTIVITY), `organisation_hours` and `organisation_types` are the history, `judged` has the columns
+    hour and actor_key: who is active when. Returns a BASELINE frame with a row for each judged actor and one for the
+    organisation per hour, and a TOUCHED frame.
+    """
+    hours = judged.select("hour").unique()
+    return (
+        pl.concat([_actors(activity, judged), _organisation(organisation_hours, hours)]).sort(
+            "hour", "actor_key", nulls_last=True
+        ),
+        pl.concat([_touched(activity, judged, "actor_key"), _touched(organisation_types, hours)]).sort(
+            "hour", "actor_key", "resource_type", nulls_last=True
+        ),
+    )
+
+
+def _actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
+    active_hours = activity.lazy().group_by("actor_key", past=pl.col("hour")).agg(pl.col("changes").sum())
+    remembered = judged.lazy().join(active_hours, on="actor_key").filter(AN_HOUR_BEFORE, WITHIN_MEMORY)
+    in_window = pl.col("changes").filter(WITHIN_WINDOW)
+    usual = remembered.group_by("hour", "actor_key").agg(
+        active_hours=in_window.len().cast(pl.Int64),
+        usual=in_window.mean(),
+        most=in_window.max(),
+        known_since=pl.col("past").min(),
+    )
+    return (
+        judged.lazy()
+        .join(usual, on=["hour", "actor_key"], how="left")
+        .with_columns(pl.col("active_hours").fill_null(0))
+        .select(BASELINE.names())
+        .collect()
+        .cast(BASELINE)
+    )
+
+
+def _organisation(organisation_hours: pl.DataFrame, hours: pl.DataFrame) -> pl.DataFrame:
+    remembered = (
+        hours.lazy()
+        .join(organisation_hours.lazy().rename({"hour": "past"}), how="cross")
+        .filter(AN_HOUR_BEFORE, WITHIN_MEMORY)
+    )
+    actor_hours = pl.col("active_actors").filter(WITHIN_WINDOW).sum()
+    changes = pl.col("changes").filter(WITHIN_WINDOW).sum()
+    usual = remembered.group_by("hour").agg(
+        active_hours=actor_hours,
+        usual=pl.when(actor_hours > 0).then(changes / actor_hours),
+        known_since=pl.col("past").min(),
+    )
+    return (
+        hours.lazy()
+        .join(usual, on="hour", how="left")
+        .with_columns(
+            pl.col("active_hours").fill_null(0),
+            actor_key=pl.lit(None, pl.String),
+            most=pl.lit(None, pl.Int64),
+        )
+        .select(BASELINE.names())
+        .collect()
+        .cast(BASELINE)
+    )
+
+
+def _touched(history: pl.DataFrame, judged: pl.DataFrame, *by: str) -> pl.DataFrame:
+    past = history.lazy().select(*by, "resource_type", past=pl.col("hour").cast(HOUR)).unique()
+    pairs = judged.lazy().join(past, on=list(by)) if by else judged.lazy().join(past, how="cross")
+    touched = (
+        pairs.filter(AN_HOUR_BEFORE, WITHIN_MEMORY)
+        .group_by("hour", *by, "resource_type")
+        .agg(last_touched=pl.col("past").max())
+    )
+    if not by:
+        touched = touched.with_columns(actor_key=pl.lit(None, pl.String))
+    return touched.select(TOUCHED.names()).collect().cast(TOUCHED)

@@ -1,0 +1,66 @@
+"""The frames that detection takes and gives: their columns, types and units.
+
+`hour` is always the start of an hour, in UTC. An `actor_key` of null stands for the organisation as a whole.
+"""
+
+from datetime import timedelta
+
+import polars as pl
+
+WINDOW = timedelta(days=30)
+"""What is usual for an actor is read from this long before the hour; the hour itself is never in it."""
+
+MEMORY = timedelta(days=90)
+"""For this long it is remembered when an actor last touched a resource type (facts/detection.md, 2.4)."""
+
+HOUR = pl.Datetime("us", "UTC")
+
+ACTIVITY = pl.Schema({"actor_key": pl.String, "hour": HOUR, "resource_type": pl.String, "changes": pl.Int64})
+"""Tidy rows: how many changes an actor made to a resource type in an hour."""
+
+ORGANISATION_HOURS = pl.Schema({"hour": HOUR, "active_actors": pl.Int64, "changes": pl.Int64})
+"""How many actors changed something in an hour, and how many changes they made together."""
+
+ORGANISATION_TYPES = pl.Schema({"hour": HOUR, "resource_type": pl.String, "changes": pl.Int64})
+"""How many changes all actors together made to a resource type in an hour."""
+
+BASELINE = pl.Schema(
+    {
+        "hour": HOUR,
+        "actor_key": pl.String,
+        "active_hours": pl.Int64,
+        "usual": pl.Float64,
+        "most": pl.Int64,
+        "known_since": HOUR,
+    }
+)
+"""What is usual before an hour: `active_hours` in the window (for the organisation: actor-hours), the mean changes
+of an active hour (`usual`, null without any), the largest (`most`; null for the organisation), and the oldest active
+hour that is remembered."""
+
+TOUCHED = pl.Schema({"hour": HOUR, "actor_key": pl.String, "resource_type": pl.String, "last_touched": HOUR})
+"""Per judged hour: the resource types that an actor, or the organisation, touched within the memory, and the hour in
+which it last did."""
+
+DEVIATION = pl.Schema(
+    {
+        "hour": HOUR,
+        "actor_key": pl.String,
+        "severity": pl.String,
+        "kind": pl.String,
+        "resource_type": pl.String,
+        "changes": pl.Int64,
+        "usual": pl.Float64,
+        "ratio": pl.Float64,
+        "most": pl.Int64,
+        "active_hours": pl.Int64,
+        "judged_against": pl.String,
+        "first_ever": pl.Boolean,
+        "last_touched": HOUR,
+        "new_to_organisation": pl.Boolean,
+    }
+)
+"""One row per deviation of an actor in an hour. `kind` is `volume` (then `resource_type` and what follows
+`judged_against` are null) or `new_resource_type`. `changes` are those of the hour, for a new resource type those to
+that type; `first_ever` means never within the memory; `judged_against` is `actor` or `organisation`; `severity`, of
+the actor's whole hour, is `urgent`, `high` or `medium`."""
