@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +99,35 @@ class _Protocol(H11Protocol):
         self.app = app_with_transport
 
 
-def server_for(app: Starlette) -> uvicorn.Server:
-    """A uvicorn server that is quiet and can be dropped by the application."""
+class _Dated:
+    """Every reply says when it was made, by the sandbox's clock: clients judge by it what can be complete."""
+
+    def __init__(self, app: Starlette, clock: SandboxClock) -> None:
+        self.app = app
+        self.clock = clock
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def dated(message: Any) -> None:
+            if message["type"] == "http.response.start" and all(name != b"date" for name, _ in message["headers"]):
+                date = format_datetime(self.clock.now(), usegmt=True).encode()
+                message = {**message, "headers": [*message["headers"], (b"date", date)]}
+            await send(message)
+
+        await self.app(scope, receive, dated)
+
+
+def server_for(app: Starlette, clock: SandboxClock | None = None) -> uvicorn.Server:
+    """A uvicorn server that is quiet, dates its replies by `clock` and can be dropped by the application."""
     return uvicorn.Server(
         uvicorn.Config(
-            app, host=HOST, http=_Protocol, log_level="error", access_log=False, lifespan="off", timeout_keep_alive=30
+            _Dated(app, clock or SandboxClock()),
+            host=HOST,
+            http=_Protocol,
+            log_level="error",
+            access_log=False,
+            date_header=False,
+            lifespan="off",
+            timeout_keep_alive=30,
         )
     )
 
@@ -120,7 +145,7 @@ def running(sandbox: Sandbox, port: int = 0) -> Iterator[Sandbox]:
     """Serve from a thread until the block ends; `sandbox.url` says where."""
     listening = bound_socket(port)
     sandbox.url = f"http://{HOST}:{listening.getsockname()[1]}"
-    server = server_for(sandbox.app())
+    server = server_for(sandbox.app(), sandbox.stage.clock)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     while not server.started and thread.is_alive():
