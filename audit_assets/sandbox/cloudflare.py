@@ -1,30 +1,55 @@
-"""Cloudflare's account audit log API: both lists, v2 and v1, with their different ways of paging."""
+"""Cloudflare's account audit log API on this machine: both lists, with their different ways of paging.
 
-from collections.abc import Iterable
+Written from facts/cloudflare.md; what is not known of the real service is a field of `Behaviour`. What is served are
+the entries of an invented organisation, of a file, or of a test; none shows before its time has come.
+"""
+
+import gzip
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from audit_assets.sandbox.cloudflare_log import AuditLog, Entry, nanoseconds, parsed_time
+from audit_assets.sandbox.cloudflare_gate import ACCOUNT_ID, CREDENTIAL, Gate, Quota, refused
+from audit_assets.sandbox.cloudflare_log import AuditLog, Entry, Timed, nanoseconds
+from audit_assets.sandbox.cloudflare_pages import SPOILT, Manners, Page, as_text, v1_page, v2_page
+from audit_assets.sandbox.cloudflare_queries import BadRequest, Bounds, v1_query, v2_query
 from audit_assets.sandbox.faults import Fault, FaultPlan, answer
 from audit_assets.sandbox.stage import Stage
 
-ACCOUNT_ID = "5a11db0c0ffee0ddba11ad0be5eab1e5"
-CREDENTIAL = "sandbox-cloudflare-no-secret"
+WORTH_COMPRESSING = 1024
+
+
+@dataclass
+class Behaviour(Manners, Bounds, Quota):
+    """All that a test may set: paging and shapes, ends of windows, limits."""
+
+    compressed: bool = True
 
 
 class CloudflareService:
-    """The sandbox's Cloudflare."""
+    """The sandbox's Cloudflare. Calls of a fault plan: "v2" and "v1".
+
+    Kinds of fault of its own: those of `cloudflare_pages.SPOILT`; `insert` (options `entries`, optionally `stream`:
+    entries that arrive just before this page is cut); `block` (option `seconds`: 429 from this call on).
+    """
 
     def __init__(self, stage: Stage, plan: FaultPlan) -> None:
+        self.behaviour = Behaviour()
+        self.logs = {"v2": AuditLog("v2"), "v1": AuditLog("v1")}
         self._stage = stage
         self._plan = plan
-        self.logs = {"v2": AuditLog("v2"), "v1": AuditLog("v1")}
+        self._gate = Gate(stage.clock, self.behaviour)
 
-    def add(self, stream: str, entries: Iterable[Entry], visible_at: datetime | None = None) -> None:
-        """Let entries happen: each shows when its time, and `visible_at` if given, has passed."""
+    def add(self, stream: str, entries: Iterable[Entry | str], visible_at: datetime | None = None) -> None:
+        """Let entries happen in "v2" or "v1": each shows when its own time, and `visible_at` if given, has passed.
+
+        An entry is a dict, JSON text, or `Timed`: a time with any text whatsoever. Raises ValueError where the time of
+        an entry is missing and not given.
+        """
         self.logs[stream].add(entries, visible_at)
 
     def environment(self, base_url: str) -> dict[str, str]:
@@ -38,32 +63,60 @@ class CloudflareService:
     def routes(self) -> list[Route]:
         """The two lists."""
         return [
-            Route("/client/v4/accounts/{account_id}/logs/audit", self._list_v2),
-            Route("/client/v4/accounts/{account_id}/audit_logs", self._list_v1),
+            Route("/client/v4/accounts/{account_id}/logs/audit", self._list("v2", self._v2)),
+            Route("/client/v4/accounts/{account_id}/audit_logs", self._list("v1", self._v1)),
         ]
 
-    async def _list_v2(self, request: Request) -> Response:
-        async def handle(_: Fault | None) -> Response:
-            return self._page(request, "v2")
+    def _list(self, stream: str, cut: Callable[[Request], Page]) -> Callable[[Request], object]:
+        async def endpoint(request: Request) -> Response:
+            async def handle(fault: Fault | None) -> Response:
+                return self._reply(request, stream, cut, fault)
 
-        return await answer(self._stage, self._plan, "cloudflare", "v2", request, handle)
+            return await answer(self._stage, self._plan, "cloudflare", stream, request, handle)
 
-    async def _list_v1(self, request: Request) -> Response:
-        async def handle(_: Fault | None) -> Response:
-            return self._page(request, "v1")
+        return endpoint
 
-        return await answer(self._stage, self._plan, "cloudflare", "v1", request, handle)
+    def _reply(self, request: Request, stream: str, cut: Callable[[Request], Page], fault: Fault | None) -> Response:
+        if fault:
+            self._suffer(stream, fault)
+        if refusal := self._gate.refusal(request):
+            return refusal
+        try:
+            page = cut(request)
+        except BadRequest as error:
+            return refused(400, (error.code, error.message), headers=self._gate.headers())
+        if fault and fault.kind in SPOILT:
+            SPOILT[fault.kind](page, fault.options)
+        return self._written(request, page)
 
-    def _page(self, request: Request, stream: str) -> Response:
-        asked = request.query_params
-        low, high = parsed_time(asked["since"]), parsed_time(asked["before"])
-        rows = self.logs[stream].visible(low, high, nanoseconds(self._stage.clock.now()))
-        if asked.get("direction", "desc") == "desc":
-            rows.reverse()
-        size = int(asked.get("limit", asked.get("per_page", "100")))
-        start = int(asked.get("cursor", str((int(asked.get("page", "1")) - 1) * size)))
-        page, more = rows[start : start + size], len(rows) > start + size
-        cursor = b',"cursor":"%d"' % (start + size) if more else b""
-        info = b',"result_info":{"count":%d%b}' % (len(page), cursor) if stream == "v2" else b""
-        body = b'{"success":true,"errors":[],"result":[%b]%b}' % (b",".join(row.body for row in page), info)
-        return Response(body, media_type="application/json")
+    def _v2(self, request: Request) -> Page:
+        query = v2_query(request.query_params, self.behaviour)
+        return v2_page(query, self.logs["v2"].visible(query.low, query.high, self._now()), self.behaviour)
+
+    def _v1(self, request: Request) -> Page:
+        query = v1_query(request.query_params, self.behaviour, self._stage.clock.now())
+        return v1_page(query, self.logs["v1"].visible(query.low, query.high, self._now()), self.behaviour)
+
+    def _suffer(self, stream: str, fault: Fault) -> None:
+        """Carry out the faults that are no matter of the page."""
+        if fault.kind == "insert":
+            self.add(fault.options.get("stream", stream), fault.options["entries"])
+        elif fault.kind == "block":
+            self._gate.block(fault.options["seconds"])
+        elif fault.kind not in SPOILT:
+            raise ValueError(f"the sandbox's Cloudflare knows no fault of the kind {fault.kind!r}")
+
+    def _written(self, request: Request, page: Page) -> Response:
+        body = as_text(page, self.behaviour)
+        headers = {**self._gate.headers(), **page.headers, "Vary": "Accept-Encoding"}
+        accepted = "gzip" in request.headers.get("accept-encoding", "")
+        if self.behaviour.compressed and accepted and len(body) >= WORTH_COMPRESSING:
+            body = gzip.compress(body, compresslevel=1)
+            headers["Content-Encoding"] = "gzip"
+        return Response(body, 200, headers, media_type=page.media_type)
+
+    def _now(self) -> int:
+        return nanoseconds(self._stage.clock.now())
+
+
+__all__ = ["ACCOUNT_ID", "CREDENTIAL", "Behaviour", "CloudflareService", "Timed"]

@@ -33,8 +33,8 @@ class Timed:
     body: Mapping[str, Any] | str | bytes
 
 
-Entry = Mapping[str, Any] | Timed
-"""A JSON object with its own time, or anything at all with a time given."""
+Entry = Mapping[str, Any] | str | Timed
+"""A JSON object (or its text) with its own time, or anything at all with a time given."""
 
 
 class AuditLog:
@@ -75,8 +75,11 @@ class AuditLog:
     def _time_of(self, entry: Entry) -> int:
         if isinstance(entry, Timed):
             return nanoseconds(entry.time)
-        text = entry["action"]["time"] if self.stream == "v2" else entry["when"]
-        return parsed_time(text)
+        try:
+            record = json.loads(entry) if isinstance(entry, str) else entry
+            return parsed_time(record["action"]["time"] if self.stream == "v2" else record["when"])
+        except (KeyError, TypeError, ValueError):
+            raise ValueError(f"an entry of {self.stream} without a time of its own: give it one with Timed") from None
 
 
 def nanoseconds(moment: datetime) -> int:
@@ -89,7 +92,7 @@ def parsed_time(text: str) -> int:
     """RFC 3339 with up to nine decimals as nanoseconds since 1970. Raises ValueError for anything else."""
     found = _RFC3339.fullmatch(text)
     if not found:
-        raise ValueError(f"not a time in RFC 3339: {text[:60]!r}")
+        raise ValueError("not a time in RFC 3339")
     day, clock, decimals, zone = found.groups()
     moment = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone in 'Zz' else zone}")
     return nanoseconds(moment) + int((decimals or "").ljust(9, "0"))
