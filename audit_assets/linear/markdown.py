@@ -19,15 +19,20 @@ NOTHING = "(none)"
 _UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Controls, format characters (bidi, zero-width, tags), surrogates, private and unassigned ones, line separators."""
 
-_UNSEEN_LETTERS = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_UNSEEN_LETTERS = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 """Characters that other categories hold although nothing is seen of them: fillers, blanks, variation selectors."""
 
 _MARKS_IN_A_ROW = 2
 """Combining marks on one letter; more of them paint over the neighbouring lines."""
 
-_LINEAR_HOST = re.compile(r"linear[.。．｡]app", re.IGNORECASE)
+_DOT = r"[.\u3002\uff0e\uff61]"
+"""The full stop, and those that browsers take for one in a host name."""
+
+_LINEAR_HOST = re.compile(rf"linear{_DOT}app", re.IGNORECASE)
 _SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+-]*)://", re.IGNORECASE)
-_DOMAIN_DOT = re.compile(r"(?<=[^\W_])[.。．｡](?=[^\W\d_][\w-]*(?!\.?[\w@-]))")
+_DOMAIN_DOT = re.compile(rf"(?<=[^\W_]){_DOT}(?=[^\W\d_][\w-]*(?!\.?[\w@-]))")
 """The last dot of what looks like a host name, also behind an @."""
 
 _LONE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
@@ -129,7 +134,7 @@ def _unclickable(scheme: str) -> str:
 
 def _without_ends(line: str) -> str:
     """Backticks become another accent: no run of them is left that could end a span or a fence."""
-    return line.replace("`", "ˋ")
+    return line.replace("`", "\u02cb")
 
 
 def _in_a_word(character: str) -> bool:

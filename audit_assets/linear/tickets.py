@@ -1,0 +1,174 @@
+"""What a ticket is: its identity, and what it says to a person who reads it on a phone.
+
+One ticket per actor: its id is computed, so that a second attempt, or a second process, finds the first one's
+ticket. Later hours of the same actor become comments, whose ids are computed too. Lengths stay far below what Linear
+may take, which is not documented (facts/linear.md, 2).
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from audit_assets.linear.findings import ENTRIES_SHOWN, Deviation, EntryLine, Finding
+from audit_assets.linear.markdown import address, code, collapsible, fence, link, words
+from audit_assets.linear.wording import (
+    describe,
+    deviation_table,
+    entry_line,
+    hour_in_short,
+    hour_name,
+    in_a_ticket,
+    in_short,
+    opening,
+)
+
+__all__ = [
+    "Deviation",
+    "EntryLine",
+    "Finding",
+    "HourComment",
+    "HourLink",
+    "Ticket",
+    "comment_for",
+    "describe",
+    "link_for",
+    "ticket_for",
+    "ticket_id",
+]
+
+PRIORITY = {"urgent": 1, "high": 2, "medium": 3, "low": 4}
+"""Linear's numbers; 0 would be "no priority" (facts/linear.md, 1)."""
+
+TITLE_LENGTH = 200
+DESCRIPTION_LENGTH = 20_000
+COMMENT_LENGTH = 5_000
+
+ACTOR_IN_TITLE = 80
+DEVIATIONS_SHOWN = (8, 4, 2, 1)
+"""As many as these are told, the first number that fits; the others are counted."""
+
+ENTRIES_OPEN = 5
+"""Up to this many entries stand open; more are folded away."""
+
+LINK_SHARE = 0.6
+"""A link may take this share of a text; a longer one is only among the ticket's links."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A ticket to open: plain-text title, Markdown description, Linear's number of the priority."""
+
+    id: UUID
+    title: str
+    description: str
+    priority: int
+
+
+@dataclass(frozen=True)
+class HourComment:
+    """What is said on an actor's ticket of one more hour."""
+
+    id: UUID
+    body: str
+
+
+@dataclass(frozen=True)
+class HourLink:
+    """The attachment that marks an hour as being on a ticket, and opens its query."""
+
+    title: str
+    subtitle: str
+    url: str
+    metadata: dict[str, str | int]
+
+
+def ticket_id(account_id: str, actor_key: str) -> UUID:
+    """The id of an actor's ticket. v4-shaped, since Linear asks for v4 (facts/linear.md, 1)."""
+    return _computed("ticket", account_id, actor_key)
+
+
+def comment_id(ticket: UUID, hour: datetime) -> UUID:
+    """The id of the comment about an hour on a ticket."""
+    return _computed("hour", str(ticket), hour.astimezone(UTC).isoformat())
+
+
+def ticket_for(finding: Finding) -> Ticket:
+    """The ticket that a finding opens if its actor has none."""
+    return Ticket(
+        id=ticket_id(finding.account_id, finding.actor_key),
+        title=_title(finding),
+        description=_text(finding, DESCRIPTION_LENGTH),
+        priority=PRIORITY[finding.severity],
+    )
+
+
+def comment_for(finding: Finding) -> HourComment:
+    """What a finding adds to the ticket that its actor has already."""
+    ticket = ticket_id(finding.account_id, finding.actor_key)
+    return HourComment(comment_id(ticket, finding.hour), _text(finding, COMMENT_LENGTH))
+
+
+def link_for(finding: Finding) -> HourLink:
+    """The attachment of a finding's hour. Its url is its identity on the ticket."""
+    return HourLink(
+        title=f"Axiom: {hour_name(finding.hour)}",
+        subtitle=in_short(finding),
+        url=address(finding.axiom_url),
+        metadata={"hour": finding.hour.astimezone(UTC).isoformat(), "severity": finding.severity},
+    )
+
+
+def _computed(*key: str) -> UUID:
+    return UUID(bytes=hashlib.sha256(json.dumps(["audit-assets", *key]).encode()).digest()[:16], version=4)
+
+
+def _title(finding: Finding) -> str:
+    actor = words(finding.actor, ACTOR_IN_TITLE) or "an unnamed actor"
+    return f"{actor}: {in_short(finding)} ({hour_in_short(finding.hour)})"[:TITLE_LENGTH]
+
+
+def _text(finding: Finding, most: int) -> str:
+    """The same parts for a description and a comment: as many entries, then as many deviations, as fit."""
+    entries = finding.entries[:ENTRIES_SHOWN]
+    lengths = [(DEVIATIONS_SHOWN[0], shown) for shown in range(len(entries), 0, -1)]
+    lengths += [(shown, 0) for shown in DEVIATIONS_SHOWN]
+    room = int(most * LINK_SHARE)
+    texts = (_parts(finding, finding.deviations[:told], entries[:shown], room) for told, shown in lengths)
+    return next((text for text in texts if len(text) <= most), opening(finding)[:most])
+
+
+def _parts(finding: Finding, told: tuple[Deviation, ...], shown: tuple[EntryLine, ...], room: int) -> str:
+    parts = [opening(finding)]
+    if told:
+        parts += ["## Why this is unusual", _reasons(finding, told), deviation_table(told)]
+    parts += [*_entries(finding, shown), "## Where to look", *_where(finding, room)]
+    return "\n\n".join(parts)
+
+
+def _reasons(finding: Finding, told: tuple[Deviation, ...]) -> str:
+    reasons = [f"- {in_a_ticket(each, finding.hour)}" for each in told]
+    untold = len(finding.deviations) - len(told)
+    return "\n".join([*reasons, *([f"- and {untold:,} more like these"] if untold else [])])
+
+
+def _entries(finding: Finding, shown: tuple[EntryLine, ...]) -> list[str]:
+    """The entries behind a finding: a heading, the lines, and how many are not shown."""
+    total = max(finding.entries_total, len(finding.entries))
+    if not total:
+        return []
+    heading, left = "## The entries behind it", total - len(shown)
+    if not shown:
+        return [heading, f"{total:,}, to be read in Axiom."]
+    more = [f"and {left:,} more"] if left else []
+    lines = "\n\n".join([fence(entry_line(each) for each in shown), *more])
+    return [heading, lines if len(shown) <= ENTRIES_OPEN else collapsible(f"{len(shown)} of {total:,} (UTC)", lines)]
+
+
+def _where(finding: Finding, room: int) -> tuple[str, str]:
+    """The live link, and whom to look for."""
+    url = address(finding.axiom_url)
+    live = link("Open this query in Axiom", url) if 0 < len(url) <= room else "The query is among this ticket's links."
+    known = f"{finding.severity.capitalize()} severity · actor type {code(finding.actor_type, 40)}"
+    return live, f"{known} · actor key {code(finding.actor_key, 64)} · account {code(finding.account_id, 64)}"
