@@ -5,7 +5,9 @@ reply or raises `TryAgain`. Only requests that may safely be sent twice belong h
 nothing about whether a request was carried out).
 """
 
+import ipaddress
 import random
+import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,10 +15,12 @@ from email.utils import parsedate_to_datetime
 from itertools import count
 from typing import Any, TypeVar
 
+import httpcore
 import httpx
 
 from audit_assets.clock import Clock, SystemClock
 from audit_assets.errors import Refused, Unavailable
+from audit_assets.sockets import BoundedTransport, Deadline
 
 T = TypeVar("T")
 
@@ -25,6 +29,9 @@ RETRIED_STATUSES = frozenset({408, 425, 429})
 
 LONGEST_PAUSE = 60.0
 """Seconds: the cap of our own growing pauses. A service's own Retry-After is always waited for in full."""
+
+LONGEST_QUOTE = 200
+"""Characters of a service's text that an error repeats."""
 
 
 class TryAgain(Exception):
@@ -36,6 +43,10 @@ class TryAgain(Exception):
         self.after = after
 
 
+class TooMuch(Unavailable):
+    """The reply was too large, or did not end in time: asking for less may help."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """How long, how often and how much. The defaults outlast Cloudflare's block of five minutes."""
@@ -44,6 +55,8 @@ class Limits:
     attempt_seconds: float = 120.0
     total_seconds: float = 900.0
     body_bytes: int = 64 * 1024 * 1024
+    slow_attempts: int | None = None
+    """After so many replies in a row that did not end in time, `TooMuch`; None: as many as `attempts`."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +80,23 @@ class Transport:
         clock: Clock | None = None,
         limits: Limits | None = None,
     ) -> None:
+        """Raises `Refused` for an address or a token that can't be used. Sends nothing yet."""
         self.service = service
         self.clock = clock or SystemClock()
         self.limits = limits or Limits()
+        self._secrets = [word for value in headers.values() for word in value.split() if len(word) >= 8]
+        self._deadline = Deadline(self.clock)
         try:
             self._http = httpx.Client(
-                base_url=base_url,
+                base_url=_checked(service, base_url),
                 headers={**headers, "Accept-Encoding": "gzip"},
                 timeout=httpx.Timeout(30.0, connect=10.0),
+                transport=BoundedTransport(self._deadline),
                 trust_env=False,
                 follow_redirects=False,
             )
-        except (UnicodeEncodeError, ValueError):
-            raise Refused(f"{service}: the token holds characters that no token has: copy it again") from None
+        except UnicodeEncodeError:
+            raise _odd_token(service) from None
 
     def __enter__(self) -> "Transport":
         return self
@@ -90,6 +107,14 @@ class Transport:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def quoted(self, text: str) -> str:
+        """A service's own words, fit for an error: short, printable, and without our token."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        printable = text.encode("ascii", "backslashreplace").decode()
+        plain = "".join(char if char.isprintable() else " " for char in printable)
+        return plain if len(plain) <= LONGEST_QUOTE else f"{plain[:LONGEST_QUOTE]}..."
 
     def exchange(
         self,
@@ -102,43 +127,53 @@ class Transport:
     ) -> T:
         """Send a request until `read` makes something of the reply.
 
-        Raises `Unavailable` when the tries or the time are used up, and whatever else `read` raises.
+        Raises `Unavailable` when the tries or the time are used up (`TooMuch` where asking for less may help),
+        `Refused` when the request can't even be sent, and whatever else `read` raises.
         """
         give_up_at = self.clock.monotonic() + self.limits.total_seconds
+        slow_attempts = self.limits.slow_attempts or self.limits.attempts
+        slow = 0
         for attempt in count(1):
             try:
                 return read(self._attempt(method, path, params, json))
+            except _TooLarge as trouble:
+                raise TooMuch(self._gave_up(attempt, trouble)) from None
             except TryAgain as trouble:
-                pause = trouble.after if trouble.after is not None else _jitter(attempt)
+                slow = slow + 1 if isinstance(trouble, _TooSlow) else 0
+                if slow >= slow_attempts:
+                    raise TooMuch(self._gave_up(attempt, trouble)) from None
+                pause = trouble.after or _jitter(attempt)
                 if attempt >= self.limits.attempts or self.clock.monotonic() + pause > give_up_at:
-                    raise Unavailable(_gave_up(self.service, attempt, trouble)) from None
+                    raise Unavailable(self._gave_up(attempt, trouble)) from None
                 self.clock.sleep(pause)
         raise AssertionError("count() does not end")
 
     def _attempt(self, method: str, path: str, params: Mapping[str, str | int] | None, json: Any) -> Reply:
-        started = self.clock.monotonic()
+        self._deadline.at = self.clock.monotonic() + self.limits.attempt_seconds
         try:
             with self._http.stream(method, path, params=params, json=json) as response:
-                body = self._body(response, started + self.limits.attempt_seconds)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-            raise Refused(f"{self.service}: {self._http.base_url} is not an address: correct the setting") from None
-        except httpx.TimeoutException:
-            raise TryAgain("no answer in time") from None
-        except httpx.TransportError as error:
-            raise TryAgain(f"the connection failed ({type(error).__name__}: {error})") from None
+                body = self._body(response)
+        except httpcore.LocalProtocolError:
+            raise _odd_token(self.service) from None  # its text holds the header that was refused: never shown
+        except (httpcore.ConnectTimeout, httpcore.PoolTimeout):
+            raise TryAgain("no connection in time") from None
+        except httpcore.TimeoutException:
+            raise _TooSlow(f"no whole answer within {self.limits.attempt_seconds:.0f} s") from None
+        except (httpcore.NetworkError, httpcore.ProtocolError) as error:
+            raise TryAgain(self.quoted(f"the connection failed ({type(error).__name__}: {error})")) from None
         if response.status_code in RETRIED_STATUSES or response.status_code >= 500:
             raise TryAgain(f"HTTP {response.status_code}", self._retry_after(response.headers))
         return Reply(response.status_code, response.headers, body)
 
-    def _body(self, response: httpx.Response, deadline: float) -> bytes:
-        """The decompressed body, given up as soon as it is too large or too slow.
+    def _body(self, response: httpx.Response) -> bytes:
+        """The decompressed body, given up as soon as it is too large.
 
-        Both are counted on the raw stream: httpx's own decoder yields a bomb's first 64 MiB in one piece, and its
-        read time-out starts anew with every byte (facts/reliability.md, 3).
+        Counted on the raw stream: httpx's own decoder yields a bomb's first 64 MiB in one piece
+        (facts/reliability.md, 3).
         """
         encoding = response.headers.get("content-encoding", "identity").lower()
         if encoding not in ("gzip", "identity"):
-            raise TryAgain(f"a body in an encoding that was not asked for ({encoding[:20]})")
+            raise TryAgain(f"a body in an encoding that was not asked for ({self.quoted(encoding[:20])})")
         unzip = zlib.decompressobj(31) if encoding == "gzip" else None
         body = bytearray()
         for chunk in response.iter_raw():
@@ -147,9 +182,7 @@ class Transport:
             except zlib.error:
                 raise TryAgain("a torn gzip body") from None
             if len(body) > self.limits.body_bytes:
-                raise TryAgain(f"a body of more than {self.limits.body_bytes:,} bytes")
-            if self.clock.monotonic() > deadline:
-                raise TryAgain(f"a body that did not end within {self.limits.attempt_seconds:.0f} s")
+                raise _TooLarge(f"a body of more than {self.limits.body_bytes:,} bytes")
         if unzip and not unzip.eof:
             raise TryAgain("a torn gzip body")
         return bytes(body)
@@ -157,20 +190,53 @@ class Transport:
     def _retry_after(self, headers: httpx.Headers) -> float | None:
         """Seconds to wait, from either form of Retry-After."""
         value = headers.get("retry-after", "").strip()
-        if value.isdigit():
+        if re.fullmatch(r"[0-9]+", value):
             return float(value)
         try:
             return max(0.0, (parsedate_to_datetime(value) - self.clock.now()).total_seconds())
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
+
+    def _gave_up(self, attempts: int, trouble: TryAgain) -> str:
+        tries = "1 try" if attempts == 1 else f"{attempts} tries"
+        wait = f"; it asks to wait {trouble.after:.0f} s" if trouble.after else ""
+        return f"{self.service} gave no answer in {tries}: {trouble}{wait}. Run the hour again later."
+
+
+class _TooLarge(TryAgain):
+    """The very same request would bring the very same body."""
+
+
+class _TooSlow(TryAgain):
+    """The time of one try is used up."""
+
+
+def _checked(service: str, address: str) -> httpx.URL:
+    """The address, if a token may be sent to it: over TLS, or within this machine."""
+    try:
+        url = httpx.URL(address)
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme == "https" and url.host:
+        return url
+    if url.scheme == "http" and _is_loopback(url.host):
+        return url
+    if url.scheme == "http" and url.host:
+        raise Refused(f"{service}: http://{url.host} would carry the token in clear: set an https:// address")
+    raise Refused(f"{service}: the address that is set is none: it must begin with https://")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _odd_token(service: str) -> Refused:
+    return Refused(f"{service}: the token holds characters that no token has: copy it again")
 
 
 def _jitter(attempt: int) -> float:
     """Full jitter: anything up to a cap that doubles, so that many clients do not knock in step."""
     return random.uniform(0.0, min(LONGEST_PAUSE, 2.0**attempt))  # noqa: S311 - no secret depends on it
-
-
-def _gave_up(service: str, attempts: int, trouble: TryAgain) -> str:
-    tries = "1 try" if attempts == 1 else f"{attempts} tries"
-    wait = f"; it asks to wait {trouble.after:.0f} s" if trouble.after else ""
-    return f"{service} gave no answer in {tries}: {trouble}{wait}. Run the hour again later."
