@@ -34,7 +34,7 @@ SETTINGS = {
         Setting("CLOUDFLARE_API_URL", "address of Cloudflare's API", "https://api.cloudflare.com/client/v4"),
         Setting("CLOUDFLARE_STREAMS", "audit log streams to pull: v2, v1 or both", "v2,v1"),
         Setting("AXIOM_TOKEN", "API token that may ingest into and query the dataset", secret=True),
-        Setting("AXIOM_ORG_ID", "organisation, as in the address of Axiom's app: for links", ""),
+        Setting("AXIOM_ORG_ID", "id of the organisation, as in app.axiom.co/ID/query"),
         Setting("AXIOM_DATASET", "dataset that holds the audit entries", "cloudflare-audit"),
         Setting("AXIOM_URL", "address of Axiom's API, or of the dataset's edge", "https://api.axiom.co"),
         Setting("LINEAR_API_KEY", "personal API key that may read and create issues and comments", secret=True),

@@ -4,9 +4,15 @@ Causal by construction: whatever history is handed in, an hour sees only what li
 Axiom serves all hours of a run.
 """
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
 import polars as pl
 
 from audit_assets.detection.frames import BASELINE, HOUR, MEMORY, TOUCHED, WINDOW
+
+LEARNING = timedelta(days=7)
+"""With less history than this nearly everything is new: chosen as the shortest span that holds every weekday."""
 
 AN_HOUR_BEFORE = pl.col("past") < pl.col("hour")
 WITHIN_WINDOW = pl.col("past") >= pl.col("hour") - WINDOW
@@ -14,23 +20,40 @@ WITHIN_MEMORY = pl.col("past") >= pl.col("hour") - MEMORY
 
 
 def baselines(
-    activity: pl.DataFrame, organisation_hours: pl.DataFrame, organisation_types: pl.DataFrame, judged: pl.DataFrame
+    activity: pl.DataFrame,
+    organisation_hours: pl.DataFrame,
+    organisation_types: pl.DataFrame,
+    *,
+    judged: pl.DataFrame,
+    hours: Sequence[datetime],
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What is usual before each judged hour.
+    """What is usual before each of some hours.
 
-    `activity` (ACTIVITY), `organisation_hours` and `organisation_types` are the history, `judged` has the columns
-    hour and actor_key: who is active when. Returns a BASELINE frame with a row for each judged actor and one for the
-    organisation per hour, and a TOUCHED frame.
+    `activity` (ACTIVITY), `organisation_hours` and `organisation_types` are the history; `judged`, with the columns
+    hour and actor_key, says who is active in which of the `hours`. Returns a BASELINE frame with a row for each judged
+    actor and one for the organisation per hour, and a TOUCHED frame.
     """
-    hours = judged.select("hour").unique()
+    each_hour = pl.DataFrame({"hour": hours}, schema={"hour": HOUR})
     return (
-        pl.concat([_actors(activity, judged), _organisation(organisation_hours, hours)]).sort(
+        pl.concat([_actors(activity, judged), _organisation(organisation_hours, each_hour)]).sort(
             "hour", "actor_key", nulls_last=True
         ),
-        pl.concat([_touched(activity, judged, "actor_key"), _touched(organisation_types, hours)]).sort(
+        pl.concat([_touched(activity, judged, "actor_key"), _touched(organisation_types, each_hour)]).sort(
             "hour", "actor_key", "resource_type", nulls_last=True
         ),
     )
+
+
+def history_since(baselines: pl.DataFrame) -> datetime | None:
+    """The oldest active hour that the organisation's baseline remembers, from the BASELINE frame of one hour."""
+    since = baselines.filter(pl.col("actor_key").is_null())["known_since"].min()
+    return since if isinstance(since, datetime) else None
+
+
+def is_learning(baselines: pl.DataFrame, hour: datetime) -> bool:
+    """Whether too little history is known before the hour to open tickets by itself."""
+    since = history_since(baselines)
+    return since is None or hour - since < LEARNING
 
 
 def _actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:

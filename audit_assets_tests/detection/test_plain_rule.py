@@ -29,7 +29,8 @@ def judge(history: list[Row], *hours: datetime, rule: PlainRule | None = None) -
         everything,
         organisation_hours.select(ORGANISATION_HOURS.names()).cast(ORGANISATION_HOURS),
         organisation_types.cast(ORGANISATION_TYPES),
-        judged.select("hour", "actor_key").unique(),
+        judged=judged.select("hour", "actor_key").unique(),
+        hours=hours,
     )
     assert usual.schema == BASELINE
     assert touched.schema == TOUCHED

@@ -1,0 +1,66 @@
+"""APL over the trailing days → what is usual for each actor that is active in the hour.
+
+In: the dataset in Axiom, and who is active (from the Parquet hour). Out: the hour's own activity, the baselines and
+the touched resource types, as detection takes them. True afterwards: nothing in them lies in or after the hour,
+except the hour's own activity. One set of queries serves all hours of a run.
+"""
+
+from contextlib import closing
+
+import dagster as dg
+import polars as pl
+
+from audit_assets.assets.axiom_ingest import axiom_ingest
+from audit_assets.assets.previews import markdown_table
+from audit_assets.assets.raw_audit_entries import ENTRIES
+from audit_assets.detection.baselines import baselines
+from audit_assets.detection.frames import MEMORY, WINDOW
+from audit_assets.failures import told_as_failures
+from audit_assets.partitions import AN_HOUR, hour_of, hourly_asset, hours_in, key_of
+from audit_assets.resources import AxiomResource, StorageResource
+
+ACTIVITY = "actor_activity"
+BASELINES = "actor_baselines"
+TOUCHED = "touched_resource_types"
+
+HOURS_IN_WINDOW = WINDOW // AN_HOUR
+
+
+@hourly_asset(deps=[axiom_ingest], kinds={"axiom", "polars"})
+def actor_baselines(
+    context: dg.AssetExecutionContext,
+    axiom: dg.ResourceParam[AxiomResource],
+    storage: dg.ResourceParam[StorageResource],
+) -> None:
+    """What is usual for each active actor and for the organisation, from the 30 days before the hour."""
+    with told_as_failures():
+        hours = hours_in(context)
+        store = storage.open()
+        judged = pl.concat([_active(store.require(ENTRIES, hour)) for hour in hours]).unique()
+        since, until = hours[0] - MEMORY, hours[-1] + AN_HOUR
+        with closing(axiom.client()) as client:
+            activity = client.activity(judged["actor_key"].unique().sort().to_list(), since, until)
+            organisation_hours = client.organisation_hours(since, until)
+            organisation_types = client.organisation_types(since, until)
+        usual, touched = baselines(activity, organisation_hours, organisation_types, judged=judged, hours=hours)
+        ingested = {hour_of(key) for key in context.instance.get_materialized_partitions(axiom_ingest.key)}
+        for hour in hours:
+            here = pl.col("hour") == hour
+            store.write(ACTIVITY, hour, activity.filter(here))
+            store.write(TOUCHED, hour, touched.filter(here))
+            store.write(BASELINES, hour, usual.filter(here))
+            present = sum(hour - AN_HOUR * back in ingested for back in range(1, HOURS_IN_WINDOW + 1))
+            context.add_asset_metadata(
+                {
+                    "active_actors": judged.filter(here).height,
+                    "hours_present": present,
+                    "hours_in_window": HOURS_IN_WINDOW,
+                    "preview": dg.MetadataValue.md(markdown_table(usual.filter(here).drop("hour").head(10))),
+                },
+                partition_key=key_of(hour),
+            )
+
+
+def _active(entries: pl.DataFrame) -> pl.DataFrame:
+    """Who changed something in which hour."""
+    return entries.filter("is_change").select(hour=pl.col("time").dt.truncate("1h"), actor_key="actor_key").unique()

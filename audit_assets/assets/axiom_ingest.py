@@ -1,0 +1,41 @@
+"""The hour's entries → the Axiom dataset; a receipt.
+
+In: the Parquet hour. Out: events in Axiom, and a receipt of what was sent. True afterwards: Axiom has acknowledged
+every entry of the hour; entries that were there already were not sent again. Whether they can be *seen* there is
+proved by a check of its own, since Axiom shows new rows only after a while.
+"""
+
+from contextlib import closing
+from itertools import groupby
+
+import dagster as dg
+import polars as pl
+
+from audit_assets.assets.raw_audit_entries import ENTRIES, raw_audit_entries
+from audit_assets.axiom.events import events_from
+from audit_assets.failures import told_as_failures
+from audit_assets.partitions import hourly_asset, hours_in, key_of
+from audit_assets.resources import AxiomResource, StorageResource
+
+
+@hourly_asset(deps=[raw_audit_entries], kinds={"axiom"})
+def axiom_ingest(
+    context: dg.AssetExecutionContext,
+    axiom: dg.ResourceParam[AxiomResource],
+    storage: dg.ResourceParam[StorageResource],
+) -> None:
+    """The hour's entries as events in Axiom: the durable, queryable record. Sends only what Axiom lacks."""
+    with told_as_failures():
+        store = storage.open()
+        with closing(axiom.client()) as client:
+            for _, day in groupby(hours_in(context), key=lambda hour: hour.date()):
+                by_hour = {hour: store.require(ENTRIES, hour) for hour in day}
+                receipt = client.ingest(events_from(pl.concat(by_hour.values())))
+                context.log.info(
+                    f"{receipt.sent:,} events sent in {receipt.batches} batches, {receipt.already_there:,} were there"
+                )
+                for hour, entries in by_hour.items():
+                    context.add_asset_metadata(
+                        {"dagster/partition_row_count": entries.height, "dataset": axiom.dataset()},
+                        partition_key=key_of(hour),
+                    )

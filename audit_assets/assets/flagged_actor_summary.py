@@ -1,0 +1,117 @@
+"""The output of the hour: which actors were flagged, why, and with which ticket.
+
+In: everything that the hour's other assets wrote. Out: one JSON object per hour, in the hour store and in the
+asset's metadata. True afterwards: every flagged actor is in it, whether or not a ticket was opened.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from audit_assets.assets.actor_baselines import BASELINES
+from audit_assets.assets.flagged_actors import FLAGGED
+from audit_assets.assets.opened_tickets import TICKETS, deviation_of, opened_tickets
+from audit_assets.assets.previews import markdown_table
+from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE
+from audit_assets.detection.baselines import history_since, is_learning
+from audit_assets.failures import told_as_failures
+from audit_assets.hour_store import HourStore
+from audit_assets.linear.wording import describe
+from audit_assets.partitions import hourly_asset, hours_in, key_of
+from audit_assets.resources import StorageResource
+
+SUMMARY = "flagged_actor_summary"
+
+SUMMARY_VERSION = 1
+"""Raised when a field of the summary changes its meaning or goes away."""
+
+
+@hourly_asset(deps=[opened_tickets], kinds={"json"})
+def flagged_actor_summary(context: dg.AssetExecutionContext, storage: dg.ResourceParam[StorageResource]) -> None:
+    """The hour in one object: entries, flagged actors, their deviations in numbers and words, their tickets."""
+    with told_as_failures():
+        store = storage.open()
+        for hour in hours_in(context):
+            summary = summary_of(store, hour)
+            store.write_json(SUMMARY, hour, summary)
+            overview = [
+                {"severity": actor["severity"], "actor": actor["actor"], "why": deviation["in_words"]}
+                for actor in summary["flagged"]
+                for deviation in actor["deviations"]
+            ]
+            context.add_asset_metadata(
+                {
+                    "flagged": len(summary["flagged"]),
+                    "overview": dg.MetadataValue.md(markdown_table(pl.DataFrame(overview))),
+                    "summary": dg.MetadataValue.json(summary),
+                },
+                partition_key=key_of(hour),
+            )
+
+
+def summary_of(store: HourStore, hour: datetime) -> dict[str, Any]:
+    """The summary of an hour whose other assets are materialised; all values are JSON, times are ISO 8601 in UTC.
+
+    `learning` says that less than a week of history is known. Raises `StoreError` if a part of the hour is missing.
+    """
+    entries = store.require(ENTRIES, hour)
+    baselines = store.require(BASELINES, hour)
+    tickets = {row["actor_key"]: row for row in store.require(TICKETS, hour).to_dicts()}
+    flagged = store.require(FLAGGED, hour).partition_by("actor_key", maintain_order=True)
+    return {
+        "version": SUMMARY_VERSION,
+        "hour": key_of(hour),
+        "entries": {
+            "pulled": entries.height,
+            "by_stream": dict(entries.group_by("stream").len().sort("stream").iter_rows()),
+            "changes": int(entries["is_change"].sum()),
+            "actors": entries["actor_key"].n_unique(),
+            "quarantined": store.require(QUARANTINE, hour).height,
+        },
+        "history_since": _iso(history_since(baselines)),
+        "learning": is_learning(baselines, hour),
+        "flagged": [_flagged(rows.to_dicts(), tickets[rows["actor_key"][0]]) for rows in flagged],
+    }
+
+
+def _flagged(rows: Sequence[Mapping[str, Any]], ticket: Mapping[str, Any]) -> dict[str, Any]:
+    first = rows[0]
+    return {
+        "actor": first["actor"],
+        "actor_key": first["actor_key"],
+        "actor_type": first["actor_type"],
+        "severity": first["severity"],
+        "deviations": [_deviation(row) for row in rows],
+        "ticket": {key: ticket[key] for key in ("outcome", "identifier", "url")},
+        "axiom_url": first["axiom_url"],
+    }
+
+
+def _deviation(row: Mapping[str, Any]) -> dict[str, Any]:
+    numbers = {key: row[key] for key in NUMBERS if row[key] is not None}
+    if "last_touched" in numbers:
+        numbers["last_touched"] = _iso(numbers["last_touched"])
+    return numbers | {"in_words": describe(deviation_of(row))}
+
+
+NUMBERS = (
+    "kind",
+    "resource_type",
+    "changes",
+    "usual",
+    "ratio",
+    "most",
+    "active_hours",
+    "judged_against",
+    "first_ever",
+    "last_touched",
+    "new_to_organisation",
+)
+"""The fields of a deviation in the summary, in this order; those that do not apply are left out."""
+
+
+def _iso(time: Any) -> str | None:
+    return time.isoformat() if isinstance(time, datetime) else None

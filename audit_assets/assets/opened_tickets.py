@@ -1,0 +1,189 @@
+"""Flagged actors → Linear: one ticket for each.
+
+In: the hour's deviations and the Parquet hour behind them. Out: per flagged actor the ticket, and whether it was
+opened, joined or already told. True afterwards: every flagged actor of an hour that opens tickets has exactly one,
+however often the hour is run. A backfill opens none: the hour must have ended within the last day, and a week of
+history must be known, unless the run config says otherwise.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from audit_assets.assets.actor_baselines import BASELINES
+from audit_assets.assets.flagged_actors import FLAGGED, flagged_actors
+from audit_assets.assets.raw_audit_entries import ENTRIES
+from audit_assets.detection.baselines import is_learning
+from audit_assets.detection.plain_rule import VOLUME
+from audit_assets.errors import ServiceError
+from audit_assets.failures import told_as_failures
+from audit_assets.linear.client import LinearClient
+from audit_assets.linear.findings import Deviation, EntryLine, Finding
+from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
+from audit_assets.resources import CloudflareResource, LinearResource, StorageResource
+from audit_assets.settings import ticket_max_age
+
+TICKETS = "opened_tickets"
+
+OPENED_TICKETS = pl.Schema(
+    {
+        "hour": pl.Datetime("us", "UTC"),
+        "actor_key": pl.String,
+        "outcome": pl.String,
+        "ticket_id": pl.String,
+        "identifier": pl.String,
+        "url": pl.String,
+        "problem": pl.String,
+    }
+)
+"""`outcome` is what Linear's client says, or `too_old`, `learning`, `never` where no ticket was wanted, or `failed`
+with its `problem`."""
+
+SHOWN_ENTRIES = 20
+
+
+class OpenTickets(Enum):
+    """Whether the run opens tickets. `auto`: for hours that ended within the last day, once a week is known."""
+
+    auto = "auto"
+    always = "always"
+    never = "never"
+
+
+class OpenedTicketsConfig(dg.Config):
+    """The run config of `opened_tickets`."""
+
+    open_tickets: OpenTickets = OpenTickets.auto
+
+
+@hourly_asset(deps=[flagged_actors], kinds={"linear"}, pool="linear_tickets")
+def opened_tickets(
+    context: dg.AssetExecutionContext,
+    config: OpenedTicketsConfig,
+    cloudflare: dg.ResourceParam[CloudflareResource],
+    linear: dg.ResourceParam[LinearResource],
+    storage: dg.ResourceParam[StorageResource],
+) -> None:
+    """One Linear ticket per flagged actor. Safe to run again: a ticket's id follows from account and actor."""
+    with told_as_failures():
+        store = storage.open()
+        problems: list[str] = []
+        for hour in hours_in(context):
+            flagged = store.require(FLAGGED, hour)
+            reason = withheld(config.open_tickets, hour, storage.now(), store.require(BASELINES, hour))
+            if reason or flagged.is_empty():
+                opened = _not_opened(flagged, reason, store.read(TICKETS, hour))
+            else:
+                findings = findings_of(cloudflare.account_id(), flagged, store.require(ENTRIES, hour))
+                with closing(linear.client()) as client:
+                    opened = pl.DataFrame([_open(client, finding) for finding in findings], schema=OPENED_TICKETS)
+            store.write(TICKETS, hour, opened)
+            context.add_asset_metadata(_shown(opened), partition_key=key_of(hour))
+            problems += opened["problem"].drop_nulls().to_list()
+        if problems:
+            raise dg.Failure(f"{len(problems)} tickets could not be opened. First: {problems[0]}")
+
+
+def _not_opened(flagged: pl.DataFrame, reason: str | None, before: pl.DataFrame | None) -> pl.DataFrame:
+    """A row per flagged actor with the reason, or with the ticket that an earlier run of the hour opened."""
+    actors = flagged.select("hour", "actor_key", outcome=pl.lit(reason)).unique(maintain_order=True)
+    rows = pl.concat([pl.DataFrame(schema=OPENED_TICKETS), actors], how="diagonal_relaxed")
+    if before is None:
+        return rows
+    known = before.drop_nulls("identifier").join(actors, on="actor_key", how="semi")
+    return pl.concat([known, rows.join(known, on="actor_key", how="anti")])
+
+
+def withheld(wanted: OpenTickets, hour: datetime, now: datetime, baselines: pl.DataFrame) -> str | None:
+    """Why this hour opens no tickets: `never`, `too_old` or `learning`; None if it does.
+
+    `baselines`: the hour's BASELINE frame, whose row for the organisation says how far back its history goes.
+    """
+    if wanted is OpenTickets.never:
+        return "never"
+    if wanted is OpenTickets.always:
+        return None
+    if now - (hour + AN_HOUR) > ticket_max_age():
+        return "too_old"
+    return "learning" if is_learning(baselines, hour) else None
+
+
+def findings_of(account_id: str, flagged: pl.DataFrame, entries: pl.DataFrame) -> list[Finding]:
+    """What a ticket is written from: one finding per flagged actor, in the order of `flagged`.
+
+    `flagged` has the columns of FLAGGED_ACTORS, `entries` those of ENTRY_SCHEMA, both of one hour.
+    """
+    by_actor = flagged.partition_by("actor_key", maintain_order=True)
+    return [_finding(account_id, rows.to_dicts(), entries) for rows in by_actor]
+
+
+def _finding(account_id: str, rows: Sequence[Mapping[str, Any]], entries: pl.DataFrame) -> Finding:
+    first = rows[0]
+    behind = entries.filter("is_change", pl.col("actor_key") == first["actor_key"]).sort("time")
+    if all(row["kind"] != VOLUME for row in rows):
+        behind = behind.filter(pl.col("resource_type").is_in([row["resource_type"] for row in rows]))
+    shown = behind.select(
+        "time",
+        "action",
+        "resource_type",
+        "resource_id",
+        "ip_address",
+        "interface",
+        zone="zone_name",
+        result="action_result",
+    )
+    return Finding(
+        account_id=account_id,
+        actor_key=first["actor_key"],
+        actor=first["actor"],
+        actor_type=first["actor_type"],
+        hour=first["hour"],
+        severity=first["severity"],
+        deviations=tuple(deviation_of(row) for row in rows),
+        entries=tuple(EntryLine(**line) for line in shown.head(SHOWN_ENTRIES).to_dicts()),
+        entries_total=behind.height,
+        axiom_url=first["axiom_url"],
+    )
+
+
+def deviation_of(row: Mapping[str, Any]) -> Deviation:
+    """One row of a FLAGGED_ACTORS frame, as a ticket takes it."""
+    return Deviation(
+        kind=row["kind"],
+        resource_type=row["resource_type"],
+        changes=row["changes"],
+        usual=row["usual"],
+        ratio=row["ratio"],
+        most=row["most"],
+        active_hours=row["active_hours"],
+        first_ever=row["first_ever"],
+        last_touched=row["last_touched"],
+        judged_against=row["judged_against"],
+        new_to_organisation=row["new_to_organisation"],
+    )
+
+
+def _open(client: LinearClient, finding: Finding) -> dict[str, Any]:
+    """Open one ticket. A failure is kept as a row: one actor's trouble must not cost another its ticket."""
+    row: dict[str, Any] = {"hour": finding.hour, "actor_key": finding.actor_key}
+    try:
+        ticket = client.open_ticket(finding)
+    except ServiceError as error:
+        return row | {"outcome": "failed", "problem": str(error)}
+    return row | {
+        "outcome": ticket.outcome,
+        "ticket_id": str(ticket.id),
+        "identifier": ticket.identifier,
+        "url": ticket.url,
+    }
+
+
+def _shown(tickets: pl.DataFrame) -> Mapping[str, Any]:
+    outcomes = {outcome: count for outcome, count in tickets.group_by("outcome").len().iter_rows() if outcome}
+    links = [f"[{row['identifier']}]({row['url']})" for row in tickets.drop_nulls("url").to_dicts()]
+    return {"tickets": len(links), **outcomes, "links": dg.MetadataValue.md(" · ".join(links) or "none")}

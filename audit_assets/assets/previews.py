@@ -1,0 +1,25 @@
+"""What a person sees of a frame in Dagster's pages. The values are untrusted: none may become a link or markup."""
+
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+LONGEST_CELL = 80
+
+
+def markdown_table(frame: pl.DataFrame) -> str:
+    """A frame as a Markdown table whose cells hold nothing but text."""
+    if frame.is_empty():
+        return "none"
+    header = f"| {' | '.join(frame.columns)} |\n|{'---|' * frame.width}"
+    cells = [[_cell(value) for value in row] for row in frame.iter_rows()]
+    return "\n".join([header, *(f"| {' | '.join(row)} |" for row in cells)])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%H:%M:%S}"
+    text = "" if value is None else str(value)[:LONGEST_CELL]
+    printable = "".join(character if character.isprintable() else "·" for character in text)
+    return f"`{printable.replace('`', chr(39)).replace('|', '¦')}`" if printable else ""

@@ -1,0 +1,98 @@
+"""Hour → the audit entries of that hour, complete or not at all.
+
+In: Cloudflare's audit log, both streams. Out: for each hour of the run a Parquet hour of entries with the evidence of
+its pull, and one of what could not be understood. True afterwards: the hour holds every entry that Cloudflare
+returned for it, once; if any stream could not be pulled whole, nothing of the run was written.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from audit_assets.assets.previews import markdown_table
+from audit_assets.cloudflare.client import Pull
+from audit_assets.failures import told_as_failures
+from audit_assets.hour_store import HourStore
+from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
+from audit_assets.resources import CloudflareResource, StorageResource
+
+ENTRIES = "raw_audit_entries"
+QUARANTINE = "quarantined_entries"
+
+QUARANTINED = pl.Schema(
+    {
+        "stream": pl.String,
+        "reason": pl.String,
+        "native_id": pl.String,
+        "time": pl.Datetime("us", "UTC"),
+        "raw": pl.String,
+    }
+)
+"""What could not be understood, and why. `time` is its own, or that of the entry before it; `raw` is ASCII JSON."""
+
+PREVIEWED = 10
+
+
+@hourly_asset(kinds={"cloudflare", "parquet"})
+def raw_audit_entries(
+    context: dg.AssetExecutionContext,
+    cloudflare: dg.ResourceParam[CloudflareResource],
+    storage: dg.ResourceParam[StorageResource],
+) -> None:
+    """Every entry of Cloudflare's audit log of the hour, from both streams, as typed rows with the raw JSON."""
+    with told_as_failures():
+        hours = hours_in(context)
+        store = storage.open()
+        _refuse_hours_to_come(hours, storage.now())
+        with closing(cloudflare.client()) as client:
+            pulls = [client.pull(stream, hours[0], hours[-1] + AN_HOUR) for stream in cloudflare.streams()]
+        entries = pl.concat([pull.entries for pull in pulls]).sort("time", "entry_id")
+        quarantined = pl.DataFrame([entry for pull in pulls for entry in pull.quarantined], schema=QUARANTINED)
+        for hour in hours:
+            of_hour, doubtful = _within(entries, hour), _within(quarantined, hour)
+            _file(store, hour, of_hour, doubtful, pulls)
+            context.add_asset_metadata(_shown(of_hour, doubtful, store, hour), partition_key=key_of(hour))
+
+
+def _refuse_hours_to_come(hours: Sequence[datetime], now: datetime) -> None:
+    """An hour that still runs would be stored as if it were whole."""
+    if hours[-1] + AN_HOUR > now:
+        raise dg.Failure(
+            f"The hour {key_of(hours[-1])} has not ended: it can be pulled from {hours[-1] + AN_HOUR:%H:%M} UTC on.",
+            allow_retries=False,
+        )
+
+
+def _within(frame: pl.DataFrame, hour: datetime) -> pl.DataFrame:
+    return frame.filter(pl.col("time") >= hour, pl.col("time") < hour + AN_HOUR)
+
+
+def _file(
+    store: HourStore, hour: datetime, entries: pl.DataFrame, quarantined: pl.DataFrame, pulls: Sequence[Pull]
+) -> None:
+    """The quarantine first: the hour counts as pulled once its entries are there."""
+    evidence = {
+        pull.evidence.stream: asdict(pull.evidence) | {"started_at": pull.evidence.started_at.isoformat()}
+        for pull in pulls
+    }
+    store.write(QUARANTINE, hour, quarantined)
+    store.write(ENTRIES, hour, entries, evidence)
+
+
+def _shown(entries: pl.DataFrame, quarantined: pl.DataFrame, store: HourStore, hour: datetime) -> Mapping[str, Any]:
+    preview = entries.select("time", "actor", "action", "resource_type", "resource_id", "stream").head(PREVIEWED)
+    by_stream = entries.group_by("stream").len()
+    return {
+        "dagster/partition_row_count": entries.height,
+        "changes": int(entries["is_change"].sum()),
+        "actors": entries["actor_key"].n_unique(),
+        "quarantined": quarantined.height,
+        **{f"stream_{stream}": count for stream, count in by_stream.iter_rows()},
+        "preview": dg.MetadataValue.md(markdown_table(preview)),
+        "file": str(store.path(ENTRIES, hour)),
+    }

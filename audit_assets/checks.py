@@ -1,0 +1,138 @@
+"""What must be true of an hour. A check that fails with severity ERROR stops what comes after it.
+
+In a run over many hours a check speaks of all of them and names those that fail.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from statistics import median
+
+import dagster as dg
+import polars as pl
+
+from audit_assets.assets.actor_baselines import HOURS_IN_WINDOW, actor_baselines
+from audit_assets.assets.axiom_ingest import axiom_ingest
+from audit_assets.assets.previews import markdown_table
+from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE, raw_audit_entries
+from audit_assets.failures import told_as_failures
+from audit_assets.hour_store import HourStore
+from audit_assets.partitions import AN_HOUR, SETTLING, hour_of, hours_in, key_of
+from audit_assets.resources import AxiomResource, CloudflareResource, StorageResource
+
+WEEK = timedelta(days=7)
+WEEKS_COMPARED = 4
+NAMED_HOURS = 10
+
+
+@dg.asset_check(asset=raw_audit_entries, blocking=True)
+def hour_is_complete(
+    context: dg.AssetCheckExecutionContext,
+    cloudflare: dg.ResourceParam[CloudflareResource],
+    storage: dg.ResourceParam[StorageResource],
+) -> dg.AssetCheckResult:
+    """Every stream was pulled to its end, after the hour had settled, and the hour holds its own entries, each once."""
+    with told_as_failures():
+        store = storage.open()
+        problems = {
+            hour: problem for hour in hours_in(context) if (problem := _incomplete(store, hour, cloudflare.streams()))
+        }
+        return _result(problems, dg.AssetCheckSeverity.ERROR)
+
+
+def _incomplete(store: HourStore, hour: datetime, streams: Sequence[str]) -> str | None:
+    entries, evidence = store.read(ENTRIES, hour), store.evidence(ENTRIES, hour)
+    if entries is None or evidence is None:
+        return "was not written"
+    if missing := [stream for stream in streams if stream not in evidence]:
+        return f"lacks the stream {', '.join(missing)}"
+    began = min(datetime.fromisoformat(evidence[stream]["started_at"]) for stream in streams)
+    if began < hour + AN_HOUR + SETTLING:
+        return f"was pulled at {began:%H:%M}, before it had settled: run it again"
+    if entries["entry_id"].is_duplicated().any():
+        return "holds an entry twice"
+    if not entries.filter((pl.col("time") < hour) | (pl.col("time") >= hour + AN_HOUR)).is_empty():
+        return "holds entries of another hour"
+    return None
+
+
+@dg.asset_check(asset=raw_audit_entries)
+def nothing_quarantined(
+    context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
+) -> dg.AssetCheckResult:
+    """Every entry could be understood. Those that could not are kept, with their reason."""
+    with told_as_failures():
+        store = storage.open()
+        quarantined = {hour: store.require(QUARANTINE, hour) for hour in hours_in(context)}
+        problems = {hour: f"{frame.height} quarantined" for hour, frame in quarantined.items() if frame.height}
+        reasons = pl.concat(quarantined.values()).group_by("stream", "reason").len().sort("len", descending=True)
+        return _result(problems, dg.AssetCheckSeverity.WARN, reasons.head(NAMED_HOURS))
+
+
+@dg.asset_check(asset=raw_audit_entries)
+def no_sudden_silence(
+    context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
+) -> dg.AssetCheckResult:
+    """An hour without any entry is one in which there usually are none: a lost permission looks like silence."""
+    with told_as_failures():
+        store = storage.open()
+        silent = [hour for hour, count in store.counts(ENTRIES, hours_in(context)).items() if count == 0]
+        problems = {hour: f"is empty; usually {usual:.0f} entries" for hour in silent if (usual := _usual(store, hour))}
+        return _result(problems, dg.AssetCheckSeverity.WARN)
+
+
+def _usual(store: HourStore, hour: datetime) -> float:
+    """The median count of the same hour of the last weeks, as far as they are stored."""
+    same_hours = [hour - WEEK * back for back in range(1, WEEKS_COMPARED + 1)]
+    counts = store.counts(ENTRIES, same_hours).values()
+    return median(counts) if counts else 0.0
+
+
+@dg.asset_check(asset=axiom_ingest, blocking=True)
+def axiom_holds_every_entry(
+    context: dg.AssetCheckExecutionContext,
+    axiom: dg.ResourceParam[AxiomResource],
+    storage: dg.ResourceParam[StorageResource],
+) -> dg.AssetCheckResult:
+    """The distinct entry ids that can be seen in Axiom are those of the Parquet hours. Waits for them to be visible."""
+    with told_as_failures():
+        store = storage.open()
+        hours = hours_in(context)
+        expected = pl.concat([store.require(ENTRIES, hour).select("entry_id", "time") for hour in hours])
+        with closing(axiom.client()) as client:
+            proof = client.prove(expected)
+        lacking = proof.hours.filter(pl.col("found") < pl.col("expected"))
+        result = _result(
+            {row["hour"]: f"{row['expected'] - row['found']} entries are not in Axiom" for row in lacking.to_dicts()},
+            dg.AssetCheckSeverity.ERROR,
+        )
+        numbers = {"expected": proof.expected, "found": proof.found, "missing": proof.missing, "rows": proof.rows}
+        return result._replace(metadata={**result.metadata, **numbers})
+
+
+@dg.asset_check(asset=actor_baselines)
+def baseline_coverage(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """All 720 hours before the hour were ingested: what is missing there looks unusual here."""
+    ingested = {hour_of(key) for key in context.instance.get_materialized_partitions(axiom_ingest.key)}
+    problems = {}
+    for hour in hours_in(context):
+        present = sum(hour - AN_HOUR * back in ingested for back in range(1, HOURS_IN_WINDOW + 1))
+        if present < HOURS_IN_WINDOW:
+            problems[hour] = f"rests on {present} of {HOURS_IN_WINDOW} hours: backfill the others"
+    return _result(problems, dg.AssetCheckSeverity.WARN)
+
+
+CHECKS = [hour_is_complete, nothing_quarantined, no_sudden_silence, axiom_holds_every_entry, baseline_coverage]
+
+
+def _result(
+    problems: Mapping[datetime, str], severity: dg.AssetCheckSeverity, details: pl.DataFrame | None = None
+) -> dg.AssetCheckResult:
+    named = [f"{key_of(hour)} {problem}" for hour, problem in list(problems.items())[:NAMED_HOURS]]
+    more = [f"and {len(problems) - NAMED_HOURS} more hours"] if len(problems) > NAMED_HOURS else []
+    return dg.AssetCheckResult(
+        passed=not problems,
+        severity=severity,
+        description="; ".join(named + more) or None,
+        metadata={"details": dg.MetadataValue.md(markdown_table(details))} if details is not None else {},
+    )

@@ -1,0 +1,108 @@
+"""What the assets are given: the three clients and the hour store, built from the settings when they are asked for.
+
+They are plain objects, not configurable resources: Dagster prints, stores and shows the fields of those, and a
+token must never be one (facts/reliability.md, 0.9).
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from audit_assets.axiom.client import AxiomClient
+from audit_assets.axiom.links import APP_URL, query_link
+from audit_assets.axiom.queries import activity_text
+from audit_assets.clock import Clock, SystemClock
+from audit_assets.cloudflare.client import CloudflareClient
+from audit_assets.hour_store import HourStore
+from audit_assets.linear.client import LinearClient
+from audit_assets.settings import cloudflare_account, cloudflare_streams, setting
+
+
+@dataclass(frozen=True)
+class CloudflareResource:
+    """Cloudflare's audit log of one account."""
+
+    clock: Clock = field(default_factory=SystemClock)
+
+    def client(self) -> CloudflareClient:
+        """A client. Raises `SettingError` if a setting is missing."""
+        return CloudflareClient(
+            token=setting("CLOUDFLARE_API_TOKEN"),
+            account_id=cloudflare_account(),
+            base_url=setting("CLOUDFLARE_API_URL"),
+            clock=self.clock,
+        )
+
+    def streams(self) -> tuple[str, ...]:
+        """The streams that are pulled."""
+        return cloudflare_streams()
+
+    def account_id(self) -> str:
+        """The account that is watched."""
+        return cloudflare_account()
+
+
+@dataclass(frozen=True)
+class AxiomResource:
+    """One dataset in Axiom."""
+
+    clock: Clock = field(default_factory=SystemClock)
+
+    def client(self) -> AxiomClient:
+        """A client. Raises `SettingError` if a setting is missing."""
+        return AxiomClient(
+            token=setting("AXIOM_TOKEN"),
+            dataset=setting("AXIOM_DATASET"),
+            org_id=setting("AXIOM_ORG_ID"),
+            url=setting("AXIOM_URL"),
+            clock=self.clock,
+        )
+
+    def dataset(self) -> str:
+        """The dataset's name."""
+        return setting("AXIOM_DATASET")
+
+    def activity_link(self, actor_key: str, start: datetime, end: datetime) -> str:
+        """The address that opens, in Axiom, the very query that was asked about this actor."""
+        apl = activity_text(self.dataset(), [actor_key], start, end)
+        return query_link(apl, start, end, setting("AXIOM_ORG_ID"), _app_url(setting("AXIOM_URL")))
+
+
+def _app_url(api_url: str) -> str:
+    """Where Axiom's app lives: `api.` becomes `app.` (facts/axiom.md, 4); a sandbox has both under one address."""
+    address = urlsplit(api_url)
+    if address.hostname in ("127.0.0.1", "localhost"):
+        return f"{address.scheme}://{address.netloc}"
+    return api_url.replace("//api.", "//app.", 1) if "//api." in api_url else APP_URL
+
+
+@dataclass(frozen=True)
+class LinearResource:
+    """One team in Linear."""
+
+    clock: Clock = field(default_factory=SystemClock)
+
+    def client(self) -> LinearClient:
+        """A client. Raises `SettingError` if a setting is missing."""
+        return LinearClient(
+            api_key=setting("LINEAR_API_KEY"),
+            team_key=setting("LINEAR_TEAM_KEY"),
+            label=setting("LINEAR_LABEL") or None,
+            url=setting("LINEAR_API_URL"),
+            clock=self.clock,
+        )
+
+
+@dataclass(frozen=True)
+class StorageResource:
+    """Where the Parquet hours lie."""
+
+    clock: Clock = field(default_factory=SystemClock)
+
+    def open(self) -> HourStore:
+        """The hour store."""
+        return HourStore(setting("AUDIT_ASSETS_STORAGE"))
+
+    def now(self) -> datetime:
+        """The time of day: an hour that has not ended can't be stored."""
+        return self.clock.now()

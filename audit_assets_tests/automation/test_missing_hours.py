@@ -1,0 +1,91 @@
+"""Which hours are requested: the planner alone, without Dagster."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit_assets.automation.missing_hours import BACKLOG_RUNS, MOST_ATTEMPTS, Plan, plan
+
+NEWEST = datetime(2026, 11, 22, 10, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def hours_ago(*ago: int) -> list[datetime]:
+    return [NEWEST - HOUR * hours for hours in ago]
+
+
+def planned(
+    missing: list[datetime], *, running: tuple[datetime, ...] = (), failed: dict[datetime, int] | None = None
+) -> Plan:
+    """The plan when all of the last three days but `missing` is done."""
+    expected = hours_ago(*range(72))
+    done = set(expected) - set(missing)
+    return plan(first=expected[-1], newest=NEWEST, done=done, running=set(running), failed=failed or {})
+
+
+def spans(made: Plan) -> list[tuple[datetime, datetime]]:
+    return [(request.first, request.last) for request in made.requests]
+
+
+def test_nothing_is_requested_when_every_hour_is_done() -> None:
+    assert planned([]) == Plan((), ())
+
+
+def test_the_newest_hour_comes_first_and_then_the_oldest() -> None:
+    (newest,), (old, older) = hours_ago(0), hours_ago(40, 41)
+    assert spans(planned([newest, old, older])) == [(newest, newest), (older, old)]
+
+
+def test_old_hours_are_asked_for_a_day_at_a_time() -> None:
+    requested = spans(planned(hours_ago(*range(72))))
+    assert requested[0] == (NEWEST, NEWEST)
+    assert requested[1] == (NEWEST - HOUR * 71, NEWEST.replace(hour=23) - timedelta(days=3))
+    assert all(first.date() == last.date() for first, last in requested)
+    assert len(requested) == 1 + BACKLOG_RUNS
+
+
+def test_what_runs_is_not_requested_again() -> None:
+    assert planned(hours_ago(0), running=tuple(hours_ago(0))).requests == ()
+
+
+def test_a_backlog_does_not_pile_up_behind_one_that_runs() -> None:
+    requested = planned(hours_ago(0, 30, 50), running=tuple(hours_ago(50)))
+    assert spans(requested) == [(NEWEST, NEWEST)]
+
+
+def test_a_failed_hour_is_asked_for_with_its_next_attempt() -> None:
+    (request,) = planned(hours_ago(0), failed={NEWEST: 2}).requests
+    assert request.attempt == 3
+
+
+def test_an_hour_that_keeps_failing_stops_dragging_its_neighbours_along() -> None:
+    missing = hours_ago(32, 33, 34)
+    requested = planned(missing, failed={missing[1]: 2})
+    assert spans(requested) == [(missing[2], missing[2]), (missing[1], missing[1])]
+
+
+def test_an_hour_that_failed_too_often_waits_for_a_person() -> None:
+    made = planned(hours_ago(0, 30), failed={hours_ago(30)[0]: MOST_ATTEMPTS})
+    assert spans(made) == [(NEWEST, NEWEST)]
+    assert made.given_up == tuple(hours_ago(30))
+
+
+@given(
+    st.sets(st.integers(0, 71)),
+    st.sets(st.integers(0, 71)),
+    st.dictionaries(st.integers(0, 71), st.integers(0, MOST_ATTEMPTS + 1)),
+)
+def test_every_missing_hour_is_asked_for_in_the_end(
+    missing: set[int], running: set[int], failed: dict[int, int]
+) -> None:
+    waiting = set(hours_ago(*missing))
+    failures = dict(zip(hours_ago(*failed), failed.values(), strict=True))
+    in_flight = set(hours_ago(*running))
+    for _ in range(200):
+        made = planned(sorted(waiting), running=tuple(in_flight), failed=failures)
+        assert not any(span[0] in in_flight or span[0] not in waiting for span in spans(made))
+        in_flight = set()
+        for request in made.requests:
+            waiting -= {hour for hour in waiting if request.first <= hour <= request.last}
+    assert waiting == {hour for hour in waiting if failures.get(hour, 0) >= MOST_ATTEMPTS}

@@ -1,0 +1,92 @@
+"""Hours are written whole or not at all, on a disk and on an object store."""
+
+import errno
+import os
+import resource
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from audit_assets.errors import StoreError
+from audit_assets.hour_store import HourStore
+
+HOUR = datetime(2026, 11, 22, 10, tzinfo=UTC)
+LATER = datetime(2026, 11, 22, 11, tzinfo=UTC)
+FRAME = pl.DataFrame(
+    {"entry_id": ["a", "b"], "time": [HOUR, HOUR]}, schema_overrides={"time": pl.Datetime("us", "UTC")}
+)
+
+
+@pytest.fixture(params=["folder", "object store"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> HourStore:
+    return HourStore(str(tmp_path / "hours") if request.param == "folder" else f"memory://{tmp_path.name}/hours")
+
+
+def test_what_is_written_is_read_back_with_its_evidence(store: HourStore) -> None:
+    store.write("entries", HOUR, FRAME, {"v2": {"pages": 3}})
+    read = store.read("entries", HOUR)
+    assert read is not None
+    assert read.equals(FRAME)
+    assert store.evidence("entries", HOUR) == {"v2": {"pages": 3}}
+    assert store.counts("entries", [HOUR, LATER]) == {HOUR: 2}
+
+
+def test_an_hour_that_was_never_written_is_missing_and_not_empty(store: HourStore) -> None:
+    assert store.read("entries", HOUR) is None
+    assert store.evidence("entries", HOUR) is None
+    assert store.read_json("summary", HOUR) is None
+    with pytest.raises(StoreError, match="entries holds nothing for 2026-11-22-10:00: materialise that asset"):
+        store.require("entries", HOUR)
+
+
+def test_json_is_read_back(store: HourStore) -> None:
+    store.write_json("summary", HOUR, {"flagged": [{"actor": "☃ \u202e"}]})
+    assert store.read_json("summary", HOUR) == {"flagged": [{"actor": "☃ \u202e"}]}
+
+
+def test_a_file_that_is_no_parquet_is_an_error_and_not_an_empty_hour(tmp_path: Path) -> None:
+    store = HourStore(str(tmp_path))
+    store.write("entries", HOUR, FRAME)
+    Path(str(store.path("entries", HOUR))).write_bytes(b"PAR1 torn")
+    with pytest.raises(StoreError, match="not a readable Parquet file"):
+        store.read("entries", HOUR)
+
+
+def test_a_full_disk_leaves_the_old_hour_and_nothing_half_written(tmp_path: Path) -> None:
+    store = HourStore(str(tmp_path))
+    store.write("entries", HOUR, FRAME)
+    large = pl.DataFrame({"entry_id": [str(number) for number in range(100_000)]})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(StoreError, match="Free some space"):
+            store.write("entries", HOUR, large)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    read = store.read("entries", HOUR)
+    assert read is not None
+    assert read.equals(FRAME)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["10.parquet"]
+
+
+def test_a_folder_that_may_not_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "hours").write_text("a file where a folder should be")
+    with pytest.raises(StoreError, match=f"can't be written: {os.strerror(errno.ENOTDIR)}"):
+        HourStore(str(tmp_path / "hours")).write("entries", HOUR, FRAME)
+
+
+def test_a_process_killed_while_it_writes_leaves_no_hour(tmp_path: Path) -> None:
+    killed_in_fsync = (
+        "import os, sys, datetime, polars as pl\n"
+        "from audit_assets.hour_store import HourStore\n"
+        "os.fsync = lambda file: os._exit(9)\n"
+        "hour = datetime.datetime(2026, 11, 22, 10, tzinfo=datetime.UTC)\n"
+        "HourStore(sys.argv[1]).write('entries', hour, pl.DataFrame({'a': [1]}))\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", killed_in_fsync, str(tmp_path)], check=False)  # noqa: S603 - our own text
+    assert killed.returncode == 9
+    assert HourStore(str(tmp_path)).read("entries", HOUR) is None
