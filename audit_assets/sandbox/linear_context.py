@@ -1,0 +1,65 @@
+"""What every resolver of the sandbox's Linear is handed: the store, how to behave, and which request this is."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.linear_store import LinearStore
+
+
+@dataclass
+class Behaviour:
+    """How this Linear behaves where the real one was seen both ways, moved, or was never asked (facts/linear.md).
+
+    Of several statuses, each is answered in its turn: a client that reads only one of them is found out.
+    """
+
+    conflict_statuses: tuple[int, ...] = (200, 400)
+    missing_statuses: tuple[int, ...] = (200, 400)
+    invalid_input_statuses: tuple[int, ...] = (400, 200)
+    validation_status: int = 400
+    rate_limit_status: int = 400
+    requests_per_hour: int = 2_500
+    complexity_per_hour: int = 3_000_000
+    most_complexity: int = 10_000
+    longest_page: int = 250
+    """Reported by third parties, like the next."""
+    longest_title: int = 255
+    key_is_member: bool = True
+    """Whether an issue without stateId starts in the team's default state; a non-member's goes to triage."""
+    archived_issues_are_writable: bool = False
+    """Whether an archived or trashed issue takes comments and attachments: attachmentLinkURL was seen to answer
+    `Entity not found: Issue` there, the others were never asked."""
+    unreadable_by_id: frozenset[str] = frozenset()
+    """Of "archived" and "trashed": which of them `issue(id)` does not find."""
+    _turns: Counter[str] = field(default_factory=Counter)
+
+    def conflict_status(self) -> int:
+        """The HTTP status of this answer to a taken id."""
+        return self._next("conflict", self.conflict_statuses)
+
+    def missing_status(self) -> int:
+        """The HTTP status of this answer to an id that leads nowhere."""
+        return self._next("missing", self.missing_statuses)
+
+    def invalid_input_status(self) -> int:
+        """The HTTP status of this answer to a bad value."""
+        return self._next("invalid input", self.invalid_input_statuses)
+
+    def _next(self, what: str, statuses: tuple[int, ...]) -> int:
+        self._turns[what] += 1
+        return statuses[(self._turns[what] - 1) % len(statuses)]
+
+
+@dataclass
+class Context:
+    """One request. `base_url` is where the caller reached the sandbox."""
+
+    store: LinearStore
+    behaviour: Behaviour
+    base_url: str
+    fault: Fault | None = None
+
+    def misbehaves(self, kind: str) -> bool:
+        """Whether that fault was planned for this request."""
+        return self.fault is not None and self.fault.kind == kind

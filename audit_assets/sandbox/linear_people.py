@@ -1,0 +1,88 @@
+"""What people do in Linear, for tests that need a ticket read, closed, archived or edited by hand."""
+
+from audit_assets.sandbox.linear_issues import PRIORITIES, find_issue, in_state, page_path
+from audit_assets.sandbox.linear_store import Entity, LinearStore
+
+
+class People:
+    """Hands on the workspace, past the API and its limits."""
+
+    def __init__(self, store: LinearStore) -> None:
+        self.store = store
+
+    def issues(self) -> list[Entity]:
+        """Every issue, oldest first, archived ones too: its fields, and beside them
+
+        `state` and `stateType`, `labels` (names), `team` (key), `priorityLabel`, `path` (of its page here), and
+        `comments` and `attachments`, oldest first, with their own fields.
+        """
+        with self.store.lock:
+            return [self._whole(issue) for issue in self.store.all("Issue")]
+
+    def issue(self, identifier: str) -> Entity:
+        """The issue with that identifier or id, as in `issues`. Raises KeyError."""
+        with self.store.lock:
+            return self._whole(self._find(identifier))
+
+    def archive(self, identifier: str) -> None:
+        """As Linear does by itself, some time after an issue was closed."""
+        now = self.store.now()
+        self._change(identifier, {"archivedAt": now, "autoArchivedAt": now}, touch=False)
+
+    def trash(self, identifier: str) -> None:
+        """Delete it: it lies in the trash for 30 days."""
+        self._change(identifier, {"archivedAt": self.store.now(), "trashed": True})
+
+    def complete(self, identifier: str) -> None:
+        """Move it to Done."""
+        self.move(identifier, "Done")
+
+    def cancel(self, identifier: str) -> None:
+        """Move it to Canceled."""
+        self.move(identifier, "Canceled")
+
+    def move(self, identifier: str, state_name: str) -> None:
+        """Move it to one of its team's states. Raises KeyError."""
+        with self.store.lock:
+            issue = self._find(identifier)
+            for state in self.store.all("WorkflowState", issue["teamId"]):
+                if state["name"] == state_name:
+                    return self._change(identifier, in_state(self.store.now(), state, issue))
+        raise KeyError(f"no state {state_name}")
+
+    def label(self, identifier: str, label_name: str) -> None:
+        """Put one of its team's labels on it. Raises KeyError."""
+        with self.store.lock:
+            issue = self._find(identifier)
+            for label in self.store.all("IssueLabel", issue["teamId"]):
+                if label["name"] == label_name:
+                    labels = dict.fromkeys([*issue["labelIds"], label["id"]])
+                    return self._change(identifier, {"labelIds": list(labels)})
+        raise KeyError(f"no label {label_name}")
+
+    def edit_description(self, identifier: str, text: str) -> None:
+        """Write another description over it."""
+        self._change(identifier, {"description": text})
+
+    def _change(self, identifier: str, changes: Entity, *, touch: bool = True) -> None:
+        with self.store.transaction():
+            self.store.change("Issue", self._find(identifier)["id"], changes, touch=touch)
+
+    def _find(self, identifier: str) -> Entity:
+        issue = find_issue(self.store, identifier)
+        if issue is None:
+            raise KeyError(f"no issue {identifier}")
+        return issue
+
+    def _whole(self, issue: Entity) -> Entity:
+        state = self.store.get("WorkflowState", issue["stateId"])
+        return issue | {
+            "state": state["name"],
+            "stateType": state["type"],
+            "team": self.store.get("Team", issue["teamId"])["key"],
+            "labels": [self.store.get("IssueLabel", label)["name"] for label in issue["labelIds"]],
+            "priorityLabel": PRIORITIES[issue["priority"]],
+            "path": page_path(issue),
+            "comments": self.store.all("Comment", issue["id"]),
+            "attachments": self.store.all("Attachment", issue["id"]),
+        }
