@@ -14,7 +14,7 @@ class People:
         """Every issue, oldest first, archived ones too: its fields, and beside them
 
         `state` and `stateType`, `labels` (names), `team` (key), `priorityLabel`, `path` (of its page here), and
-        `comments` and `attachments`, oldest first, with their own fields.
+        `comments` (with `user`, a name) and `attachments`, oldest first, with their own fields.
         """
         with self.store.lock:
             return [self._whole(issue) for issue in self.store.all("Issue")]
@@ -83,6 +83,9 @@ class People:
             "labels": [self.store.get("IssueLabel", label)["name"] for label in issue["labelIds"]],
             "priorityLabel": PRIORITIES[issue["priority"]],
             "path": page_path(issue),
-            "comments": self.store.all("Comment", issue["id"]),
+            "comments": [self._with_user(comment) for comment in self.store.all("Comment", issue["id"])],
             "attachments": self.store.all("Attachment", issue["id"]),
         }
+
+    def _with_user(self, comment: Entity) -> Entity:
+        return comment | {"user": self.store.get("User", comment["userId"])["name"]}
