@@ -6,7 +6,7 @@ carried out (facts/linear.md, 1 and 4). Documents are static files; all values t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Literal, TypeVar
@@ -85,10 +85,12 @@ class LinearClient:
         self._team_key = _printable("LINEAR_TEAM_KEY", team_key)
         self._label = _printable("LINEAR_LABEL", label) if label else None
         self._url = _printable("LINEAR_API_URL", url)
+        credential = _credential(api_key)
+        self._secret = credential.removeprefix("Bearer ").encode()
         self._transport = Transport(
             service="Linear",
             base_url=self._url,
-            headers={"Authorization": _credential(api_key), "Content-Type": "application/json"},
+            headers={"Authorization": credential, "Content-Type": "application/json"},
             clock=clock,
             limits=limits or LIMITS,
         )
@@ -237,7 +239,9 @@ class LinearClient:
         """Send a document; `take` picks from its data, or raises."""
 
         def read(reply: Reply) -> T:
-            data = data_of(reply, self._transport.clock.now())
+            # An error text that repeats the key would end in logs and in Dagster's database
+            masked = replace(reply, body=reply.body.replace(self._secret, b"***"))
+            data = data_of(masked, self._transport.clock.now())
             try:
                 return take(data)
             except (KeyError, TypeError):

@@ -31,7 +31,7 @@ _DOT = r"[.\u3002\uff0e\uff61]"
 """The full stop, and those that browsers take for one in a host name."""
 
 _LINEAR_HOST = re.compile(rf"linear{_DOT}app", re.IGNORECASE)
-_SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+-]*)://", re.IGNORECASE)
+_HTTP = re.compile(r"http(?=s?://)", re.IGNORECASE)
 _DOMAIN_DOT = re.compile(rf"(?<=[^\W_]){_DOT}(?=[^\W\d_][\w-]*(?!\.?[\w@-]))")
 """The last dot of what looks like a host name, also behind an @."""
 
@@ -60,7 +60,7 @@ def defanged(text: str) -> str:
     """The text without anything that a reader's program could take for an address, yet readable for people:
     `hxxps[:]//example[.]com`, `alice@example[.]com`."""
     text = _LINEAR_HOST.sub(lambda host: f"{host[0][:6]}[.]{host[0][7:]}", text)
-    text = _SCHEME.sub(lambda found: f"{_unclickable(found['scheme'])}[:]//", text)
+    text = _HTTP.sub("hxxp", text).replace("://", "[:]//")
     return _DOMAIN_DOT.sub("[.]", text)
 
 
@@ -126,10 +126,6 @@ def address(url: str) -> str:
 def _escaped(character: str) -> str:
     point = ord(character)
     return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
-
-
-def _unclickable(scheme: str) -> str:
-    return re.sub("^http", "hxxp", scheme, flags=re.IGNORECASE)
 
 
 def _without_ends(line: str) -> str:

@@ -121,7 +121,7 @@ def wait_for_limit(reply: Reply, now: datetime) -> float | None:
     A reset is a UTC time in milliseconds since 1970 (facts/linear.md, 2).
     """
     resets = {name: _header(reply, f"x-ratelimit-{name}-reset") for name in RATE_LIMITS}
-    used_up = {name for name in RATE_LIMITS if (_header(reply, f"x-ratelimit-{name}-remaining") or 1.0) <= 0}
+    used_up = {name for name in RATE_LIMITS if _header(reply, f"x-ratelimit-{name}-remaining") == 0}
     waits = [
         reset / 1000 - now.timestamp()
         for name, reset in resets.items()

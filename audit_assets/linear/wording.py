@@ -25,6 +25,8 @@ TYPE_LENGTH = 60
 TYPES_NAMED = 3
 """This many new resource types are named in a sentence."""
 
+LARGEST_WRITTEN_OUT = 1e12
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NO_HISTORY = "judged against the organisation, as this actor has no history"
 
@@ -107,7 +109,7 @@ def number(value: float | None, *, digits: int = 1) -> str:
     """A number for people: `3.1`, `1,204`, `0.04`; a missing one is `unknown`."""
     if value is None or not math.isfinite(value):
         return "unknown"
-    if value and abs(value) < 1:
+    if value and not 1 <= abs(value) < LARGEST_WRITTEN_OUT:
         return f"{value:.1g}"
     rounded = round(value, digits if abs(value) < 10 else 0)
     return f"{rounded:,.{digits}f}".removesuffix(".0") if rounded < 10 else f"{rounded:,.0f}"

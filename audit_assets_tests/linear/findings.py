@@ -1,0 +1,81 @@
+"""Findings to put on tickets."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from audit_assets.linear.tickets import Deviation, EntryLine, Finding
+
+HOUR = datetime(2026, 11, 22, 10, tzinfo=UTC)
+ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353"
+ALICE = "a11ce" + "0" * 27
+
+
+def burst(**changes: Any) -> Deviation:
+    """Far more changes than usual."""
+    known: dict[str, Any] = {
+        "kind": "volume",
+        "resource_type": None,
+        "changes": 214,
+        "usual": 3.1,
+        "ratio": 69.03,
+        "most": 9,
+        "active_hours": 12,
+        "first_ever": None,
+        "last_touched": None,
+        "judged_against": "actor",
+    }
+    return Deviation(**(known | changes))
+
+
+def new_type(**changes: Any) -> Deviation:
+    """A resource type that the actor never touched."""
+    known: dict[str, Any] = {
+        "kind": "new_resource_type",
+        "resource_type": "api_tokens",
+        "changes": 4,
+        "usual": None,
+        "ratio": None,
+        "most": None,
+        "active_hours": 12,
+        "first_ever": True,
+        "last_touched": None,
+        "judged_against": "actor",
+    }
+    return Deviation(**(known | changes))
+
+
+def entry(number: int = 0, **changes: Any) -> EntryLine:
+    """An entry of that hour."""
+    known: dict[str, Any] = {
+        "time": HOUR + timedelta(seconds=number),
+        "action": "delete",
+        "resource_type": "dns_records",
+        "resource_id": f"{number:032x}",
+        "zone": "example.com",
+        "ip_address": "203.0.113.7",
+        "interface": "dash",
+        "result": "success",
+    }
+    return EntryLine(**(known | changes))
+
+
+def finding(**changes: Any) -> Finding:
+    """Alice's hour."""
+    known: dict[str, Any] = {
+        "account_id": ACCOUNT,
+        "actor_key": ALICE,
+        "actor": "alice@example.com",
+        "actor_type": "user",
+        "hour": HOUR,
+        "severity": "high",
+        "deviations": (burst(),),
+        "entries": tuple(entry(number) for number in range(3)),
+        "entries_total": 3,
+        "axiom_url": axiom_url(changes.get("hour", HOUR)),
+    }
+    return Finding(**(known | changes))
+
+
+def axiom_url(hour: datetime) -> str:
+    """Where the query of an hour is opened."""
+    return f"https://app.axiom.co/acme/query?initForm=%7B%22startTime%22%3A%22{hour:%Y-%m-%dT%H}%3A00%22%7D"
