@@ -1,8 +1,27 @@
-"""Axiom's stand-in: ingest, query and dataset management over HTTP, as facts/axiom.md describes them."""
+"""Axiom's stand-in: ingest, query and dataset management over HTTP, as facts/axiom.md describes them.
 
+The two ways of ingest and query (edge and classic) share their handlers. Events lie in a DuckDB file in the stage's
+directory (axiom_store.py), APL is judged and translated in axiom_apl.py; the knobs are in axiom_behaviour.py.
+"""
+
+import asyncio
+import json
+import re
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from audit_assets.sandbox.faults import FaultPlan
+from audit_assets.sandbox import axiom_faults
+from audit_assets.sandbox.axiom_behaviour import AxiomBehaviour, AxiomRefusal
+from audit_assets.sandbox.axiom_ingest import Batch, batch_of, decompressed, events_in
+from audit_assets.sandbox.axiom_query import answer_to, request_from, rfc3339
+from audit_assets.sandbox.axiom_store import AxiomStore, Dataset
+from audit_assets.sandbox.faults import Fault, FaultPlan, answer
 from audit_assets.sandbox.stage import Stage
 
 DATASET = "cloudflare-audit"
@@ -14,17 +33,40 @@ TOKEN = "xaat-00000000-0000-4000-8000-000000000000"  # noqa: S105 - opens nothin
 ORG_ID = "sandbox-org"
 """The organisation that links point into."""
 
+WHO = "sandbox"
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+"""As Go writes a duration: 720h0m0s."""
+
+Handle = Callable[[Request, Fault | None], Awaitable[Response]]
+
 
 class AxiomService:
-    """The three groups of routes, on one database in the stage's directory."""
+    """The routes, on one database. `behaviour` may be changed while it runs."""
 
     def __init__(self, stage: Stage, plan: FaultPlan) -> None:
         self.stage = stage
         self.plan = plan
+        self.behaviour = AxiomBehaviour()
+        self.store = AxiomStore(stage.data_dir / "axiom.duckdb")
+        self._minute = (0, 0)
+        if not self.store.datasets():
+            self.store.create(DATASET, "Cloudflare audit entries", self.behaviour.retention_days, stage.clock.now())
 
     def routes(self) -> list[Route]:
         """The routes that Axiom answers."""
-        return []
+        return [
+            self._route("/v1/ingest/{name}", "ingest", POST=self._ingest),
+            self._route("/v1/datasets/{name}/ingest", "ingest", POST=self._ingest),
+            self._route("/v1/query/_apl", "query", POST=self._query),
+            self._route("/v1/datasets/_apl", "query", POST=self._query),
+            self._route("/v1/datasets", "datasets", GET=self._list_v1, POST=self._create),
+            self._route("/v1/datasets/{name}", "datasets", GET=self._get, PUT=self._update, DELETE=self._delete),
+            self._route("/v1/datasets/{name}/trim", "datasets", POST=self._trim),
+            self._route("/v2/datasets", "datasets", GET=self._list_v2, POST=self._create),
+            self._route("/v2/datasets/{name}", "datasets", GET=self._get, PUT=self._update, DELETE=self._delete),
+        ]
 
     def environment(self, base_url: str) -> dict[str, str]:
         """The settings that make audit_assets speak to this service."""
@@ -32,3 +74,195 @@ class AxiomService:
 
     def close(self) -> None:
         """Close the database."""
+        self.store.close()
+
+    def _route(self, path: str, call: str, **handles: Handle) -> Route:
+        async def endpoint(request: Request) -> Response:
+            async def handle(fault: Fault | None) -> Response:
+                return await self._guarded(
+                    handles["GET" if request.method == "HEAD" else request.method], request, fault
+                )
+
+            return await answer(self.stage, self.plan, "axiom", call, request, handle)
+
+        return Route(path, endpoint, methods=list(handles))
+
+    async def _guarded(self, handle: Handle, request: Request, fault: Fault | None) -> Response:
+        """What every call has in common: who asks, how often, and the headers of 2.2."""
+        calls, limits = self._rate_limit()
+        try:
+            if request.headers.get("authorization") != f"Bearer {TOKEN}":
+                raise AxiomRefusal(401, "Unauthorized")
+            if calls > self.behaviour.requests_per_minute:
+                raise AxiomRefusal(429, "rate limit exceeded")
+            response = await handle(request, fault)
+        except AxiomRefusal as refusal:
+            response = JSONResponse(refusal.body(), refusal.status, refusal.headers)
+        for name, value in limits.items():
+            response.headers[name] = value
+        return response
+
+    def _rate_limit(self) -> tuple[int, dict[str, str]]:
+        """The calls of this minute with this one, and what the headers say of them."""
+        minute = int(self.stage.clock.now().timestamp()) // 60
+        self._minute = (minute, self._minute[1] + 1 if self._minute[0] == minute else 1)
+        limit = self.behaviour.requests_per_minute
+        return self._minute[1], {
+            "X-RateLimit-Scope": "organization",
+            "X-RateLimit-Limit": str(limit),
+            "X-RateLimit-Remaining": str(max(0, limit - self._minute[1])),
+            "X-RateLimit-Reset": str((minute + 1) * 60),
+            "X-Axiom-Trace-Id": uuid.uuid4().hex,
+        }
+
+    def _require(self, capability: str) -> None:
+        if capability not in self.behaviour.capabilities:
+            raise AxiomRefusal(403, "Forbidden")
+
+    # Ingest
+
+    async def _ingest(self, request: Request, fault: Fault | None) -> Response:
+        self._require("ingest")
+        body = await request.body()
+        receipt = await asyncio.to_thread(self._store_body, request, body, fault)
+        return await axiom_faults.ingest_answer(request, receipt, fault, _monthly("X-IngestLimit", 10**12))
+
+    def _store_body(self, request: Request, body: bytes, fault: Fault | None) -> dict[str, Any]:
+        """Read a body, store what it holds, and write the receipt (facts/axiom.md, 2.1)."""
+        name = request.path_params["name"]
+        self.store.dataset(name)
+        _check_parameters(request)
+        headers, behaviour, now = request.headers, self.behaviour, self.stage.clock.now()
+        whole = decompressed(body, headers.get("content-encoding", ""), behaviour.body_bytes)
+        events = events_in(whole, headers.get("content-type", ""))
+        events, lost = axiom_faults.lost_events(events, fault)
+        late = axiom_faults.lateness(fault)
+
+        def arrange(fields: Mapping[str, str]) -> Batch:
+            return batch_of(events, fields, now, behaviour)
+
+        rows, fields = now + max(late, behaviour.row_delay), now + max(late, behaviour.field_delay)
+        batch, length = self.store.append(name, arrange, now=now, rows_visible=rows, fields_visible=fields)
+        failures = batch.failures + lost
+        return {
+            "ingested": len(batch.times),
+            "failed": len(failures),
+            "failures": failures,
+            "processedBytes": len(whole),
+            "blocksCreated": 0,
+            "walLength": length,
+        }
+
+    # Query
+
+    async def _query(self, request: Request, fault: Fault | None) -> Response:
+        self._require("query")
+        now = self.stage.clock.now()
+        asked = request_from(await _json(request), request.query_params.get("format", ""), now)
+        result = await asyncio.to_thread(answer_to, asked, self.store, self.behaviour, now)
+        headers = {
+            "X-Axiom-History-Query-Id": uuid.uuid4().hex,
+            "X-Axiom-Query-Cost-Gbms": str(result["status"]["rowsExamined"]),
+            **_monthly("X-QueryLimit", 10**9),
+        }
+        return JSONResponse(axiom_faults.query_answer(result, fault), headers=headers)
+
+    # Datasets
+
+    async def _list_v1(self, _request: Request, _fault: Fault | None) -> Response:
+        return JSONResponse([_shown(dataset, "v1") for dataset in self.store.datasets()])
+
+    async def _list_v2(self, _request: Request, _fault: Fault | None) -> Response:
+        return JSONResponse([_shown(dataset, "v2") for dataset in self.store.datasets()])
+
+    async def _get(self, request: Request, _fault: Fault | None) -> Response:
+        return JSONResponse(_shown(self.store.dataset(request.path_params["name"]), _version(request)))
+
+    async def _create(self, request: Request, _fault: Fault | None) -> Response:
+        self._require("datasets")
+        body = await _json(request)
+        name, description, days = body.get("name"), body.get("description") or "", body.get("retentionDays")
+        if not isinstance(name, str) or not NAME.fullmatch(name) or not isinstance(description, str):
+            raise AxiomRefusal(400, "a dataset needs a name of letters, digits, '-', '_' and '.'")
+        kept = days if body.get("useRetentionPeriod") and isinstance(days, int) else self.behaviour.retention_days
+        dataset = self.store.create(name, description, kept, self.stage.clock.now())
+        return JSONResponse(_shown(dataset, _version(request)))
+
+    async def _update(self, request: Request, _fault: Fault | None) -> Response:
+        self._require("datasets")
+        body = await _json(request)
+        before = self.store.dataset(request.path_params["name"])
+        days = body.get("retentionDays", before.retention_days)
+        description = body.get("description", before.description)
+        dataset = self.store.update(before.name, description, days, self.stage.clock.now())
+        return JSONResponse(_shown(dataset, _version(request)))
+
+    async def _delete(self, request: Request, _fault: Fault | None) -> Response:
+        self._require("datasets")
+        await asyncio.to_thread(self.store.delete, request.path_params["name"])
+        return Response(status_code=204)
+
+    async def _trim(self, request: Request, _fault: Fault | None) -> Response:
+        """Deletes what is older than `maxDuration`; "0s" deletes everything, as it would at Axiom."""
+        self._require("datasets")
+        text = str((await _json(request)).get("maxDuration", ""))
+        found = DURATION.fullmatch(text)
+        if not text or not found:
+            raise AxiomRefusal(400, "maxDuration must be a duration such as 720h0m0s")
+        hours, minutes, seconds = (int(part or 0) for part in found.groups())
+        before = self.stage.clock.now() - timedelta(hours=hours, minutes=minutes, seconds=seconds)
+        await asyncio.to_thread(self.store.trim, request.path_params["name"], before)
+        return JSONResponse({"numDeleted": 0})
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    try:
+        body = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise AxiomRefusal(400, "the body must be a JSON object")
+    return body
+
+
+def _check_parameters(request: Request) -> None:
+    """What would change how events are read, and is not played here."""
+    query, headers = request.query_params, request.headers
+    others = query.get("timestamp-field", "_time") != "_time" or query.get("timestamp-format")
+    if others or "x-axiom-event-labels" in headers or "x-axiom-csv-fields" in headers:
+        raise AxiomRefusal(400, "the sandbox does not play timestamp-field, timestamp-format, labels or CSV fields")
+
+
+def _version(request: Request) -> str:
+    return "v2" if request.url.path.startswith("/v2/") else "v1"
+
+
+def _monthly(prefix: str, limit: int) -> dict[str, str]:
+    reset = datetime(2100, 1, 1, tzinfo=UTC)
+    return {f"{prefix}-Limit": str(limit), f"{prefix}-Remaining": str(limit), f"{prefix}-Reset": _epoch(reset)}
+
+
+def _epoch(at: datetime) -> str:
+    return str(int(at.timestamp()))
+
+
+def _shown(dataset: Dataset, version: str) -> dict[str, Any]:
+    """A dataset as v1 and v2 show it; its id is its name."""
+    both = {
+        "id": dataset.name,
+        "name": dataset.name,
+        "description": dataset.description,
+        "who": WHO,
+        "created": rfc3339(dataset.created),
+    }
+    if version == "v1":
+        return both
+    return {
+        **both,
+        "updatedAt": rfc3339(dataset.updated),
+        "kind": "axiom:events:v1",
+        "canWrite": True,
+        "retentionDays": dataset.retention_days or 0,
+        "useRetentionPeriod": dataset.retention_days is not None,
+        "mapFields": [],
+    }

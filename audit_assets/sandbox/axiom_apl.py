@@ -1,0 +1,261 @@
+"""From APL text to SQL: duckdb-kql translates, this decides what may be translated.
+
+Every stage and expression is checked against what the sandbox knows to be right in APL and in duckdb-kql 1.1.2 alike
+(facts/apl.md, 1 and 4); everything else is a 400 that says so, never a guess. Names of fields are checked here, so
+that one which is not visible yet is Axiom's `invalid field`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from duckdb_kql import ir
+from duckdb_kql.errors import KqlError, KqlSyntaxError
+from duckdb_kql.lower import lower
+from duckdb_kql.translate import to_sql
+
+from audit_assets.sandbox.axiom_apl_kinds import Columns, kind_of, refused, resolved
+from audit_assets.sandbox.axiom_apl_summarize import Aggregate, summary_of, without_group
+from audit_assets.sandbox.axiom_apl_text import STAGES, QueryText, StageText
+from audit_assets.sandbox.axiom_behaviour import bad_query
+from audit_assets.sandbox.axiom_store import SOURCE
+
+NEWEST_FIRST = ir.Sort((ir.SortKey(ir.ColumnRef("_time")),))
+"""The order of a plain result, as Axiom's documentation shows it."""
+
+
+@dataclass
+class Compiled:
+    """A query that may run. The lists of operators all begin at the visible events."""
+
+    columns: dict[str, str]
+    operators: list[ir.Operator] = field(default_factory=list)
+    groups: tuple[str, ...] = ()
+    aggregates: Mapping[str, Aggregate] = field(default_factory=dict)
+    order: tuple[tuple[str, bool], ...] = ()
+    """Field, and whether descending."""
+    limited: bool = False
+    """Whether the text itself limits the result."""
+    filters: list[ir.Operator] = field(default_factory=list)
+    """The stages at the beginning that only choose events."""
+    totals: "Compiled | None" = None
+    """Behind a summarize by time: the same without the time."""
+    time_groups: list[ir.Operator] | None = None
+    """Behind a summarize that begins with time: these count its groups but for the time."""
+    group_limit: int | None = None
+    """How many of those groups a limit leaves: Axiom's limit counts groups there, not rows."""
+
+
+def compiled(query: QueryText, fields: Columns, now: datetime) -> Compiled:
+    """Check a text against the fields of its dataset. Raises AxiomRefusal 400."""
+    _check_distinct_names(fields)
+    lowered = _lowered(query)
+    if len(lowered.operators) != len(query.stages):
+        raise refused("this query as it is written")
+    so_far = Compiled(columns=dict(fields))
+    for written, operator in zip(query.stages, lowered.operators, strict=True):
+        _check_written(written, operator)
+        _add(so_far, operator, now)
+        _check_distinct_names(so_far.columns)
+    if _is_plain(so_far.operators):
+        so_far.operators.insert(_first_cut(so_far.operators), NEWEST_FIRST)
+        so_far.order = (("_time", True),)
+    return so_far
+
+
+def sql_for(operators: list[ir.Operator], fields: Columns, source: str) -> str:
+    """One statement that runs these operators over `source`."""
+    if not operators:
+        return source
+    try:
+        translated = str(to_sql(ir.Query(ir.TableRef(SOURCE), operators), {SOURCE: list(fields)}))
+    except (KqlError, ValueError, RecursionError) as problem:
+        raise refused(f"this query ({problem})") from None
+    if not translated.startswith("WITH "):
+        raise refused("this query")
+    return f"WITH {SOURCE} AS ({source}), {translated.removeprefix('WITH ')}"
+
+
+def _lowered(query: QueryText) -> ir.Query:
+    try:
+        lowered = lower(query.text)
+    except KqlSyntaxError as problem:
+        span = problem.diagnostics[0].span if problem.diagnostics else None
+        raise bad_query(str(problem), span.line if span else 1, span.column + 1 if span else 1) from None
+    except (KqlError, ValueError, RecursionError) as problem:
+        raise refused(f"this query ({problem})") from None
+    source = lowered.source
+    if lowered.lets or lowered.parameters or source != ir.TableRef(query.dataset):
+        raise refused("a query over anything but one dataset")
+    return lowered
+
+
+def _check_written(written: StageText, operator: ir.Operator) -> None:
+    """What was translated must have as many expressions as what was written."""
+    match operator:
+        case ir.Extend() | ir.Project() | ir.Distinct():
+            width = len(operator.expressions)
+        case ir.ProjectAway():
+            width = len(operator.columns)
+        case ir.ProjectRename():
+            width = len(operator.renames)
+        case ir.Summarize():
+            width = len(operator.aggregates) + len(operator.by)
+        case ir.Sort():
+            width = len(operator.keys)
+        case ir.Count():
+            width = 0
+        case _:
+            width = 1
+    if type(operator).__name__ != STAGES[written.operator] or width != written.width:
+        raise refused(f"this {written.operator} as it is written")
+
+
+def _check_distinct_names(columns: Columns) -> None:
+    """DuckDB does not tell `Foo` from `foo`; APL does."""
+    if len({name.casefold() for name in columns}) < len(columns):
+        raise refused("a query over fields that differ by case alone")
+
+
+def _add(query: Compiled, operator: ir.Operator, now: datetime) -> None:
+    match operator:
+        case ir.Where():
+            _add_where(query, operator, now)
+        case ir.Extend() | ir.Project():
+            _add_named(query, operator, now)
+        case ir.ProjectAway() | ir.ProjectRename():
+            _add_renamed(query, operator)
+        case ir.Distinct():
+            _add_distinct(query, operator)
+        case ir.Summarize():
+            _add_summarize(query, operator, now)
+        case ir.Sort() | ir.Top():
+            _add_sort(query, operator)
+        case ir.Take():
+            _add_take(query, operator)
+        case ir.Count():
+            query.operators.append(ir.Count("count"))
+            _start_over(query, {"count": "integer"})
+            query.aggregates = {"count": Aggregate("count")}
+        case _:
+            raise refused(f"{type(operator).__name__}")
+
+
+def _start_over(query: Compiled, columns: dict[str, str]) -> None:
+    """What was true of the rows before holds no more: these are new rows."""
+    query.columns = columns
+    query.groups, query.aggregates, query.order = (), {}, ()
+    query.limited, query.totals = False, None
+    query.time_groups, query.group_limit = None, None
+
+
+def _add_where(query: Compiled, operator: ir.Where, now: datetime) -> None:
+    predicate = resolved(operator.predicate, query.columns, now)
+    if kind_of(predicate, query.columns) != "boolean":
+        raise bad_query("where takes a condition")
+    if query.filters == query.operators:
+        query.filters = [*query.filters, ir.Where(predicate)]
+    query.operators.append(ir.Where(predicate))
+    query.totals = None
+
+
+def _add_named(query: Compiled, operator: ir.Extend | ir.Project, now: datetime) -> None:
+    named = []
+    kinds: dict[str, str] = {}
+    for each in operator.expressions:
+        expression = resolved(each.expr, query.columns, now)
+        name = each.name or (expression.name if isinstance(expression, ir.ColumnRef) else None)
+        if name is None or name in kinds:
+            raise refused("expressions without a name of their own: write name=expression")
+        kinds[name] = kind_of(expression, query.columns)
+        named.append(ir.NamedExpr(expression, name))
+    if isinstance(operator, ir.Project):
+        query.operators.append(ir.Project(tuple(named)))
+        query.columns = kinds
+    else:
+        query.operators.append(ir.Extend(tuple(named)))
+        query.columns = query.columns | kinds
+    query.aggregates = {name: each for name, each in query.aggregates.items() if query.columns.get(name)}
+    query.totals = None
+
+
+def _add_renamed(query: Compiled, operator: ir.ProjectAway | ir.ProjectRename) -> None:
+    away = isinstance(operator, ir.ProjectAway)
+    new_names = dict.fromkeys(operator.columns) if away else dict(operator.renames)
+    for name in new_names:
+        kind_of(ir.ColumnRef(name), query.columns)
+    columns: dict[str, str] = {}
+    for name, kind in query.columns.items():
+        renamed = new_names.get(name, name)
+        if renamed in columns:
+            raise refused("two columns of one name")
+        if renamed is not None:
+            columns[renamed] = kind
+    query.columns, query.totals = columns, None
+    query.operators.append(operator)
+
+
+def _add_distinct(query: Compiled, operator: ir.Distinct) -> None:
+    columns: dict[str, str] = {}
+    for each in operator.expressions:
+        if each.name is not None or not isinstance(each.expr, ir.ColumnRef) or each.expr.name in columns:
+            raise refused("a distinct of anything but fields")
+        columns[each.expr.name] = kind_of(each.expr, query.columns)
+    query.operators.append(operator)
+    _start_over(query, columns)
+
+
+def _add_summarize(query: Compiled, operator: ir.Summarize, now: datetime) -> None:
+    before, columns = list(query.operators), query.columns
+    summary = summary_of(operator, columns, now)
+    query.operators.extend(summary.operators)
+    _start_over(query, summary.columns)
+    query.groups, query.aggregates = summary.groups, summary.aggregates
+    if summary.time_bins and (operator.aggregates or operator.by[1:]):
+        totals = summary_of(without_group(operator, summary.time_bins[0]), columns, now)
+        query.totals = Compiled(
+            totals.columns, [*before, *totals.operators], groups=totals.groups, aggregates=totals.aggregates
+        )
+    if summary.time_bins[:1] == (0,):
+        rows = ir.NamedExpr(ir.FunctionCall("count"), "number of rows")
+        groups = summary_of(ir.Summarize((rows,), operator.by[1:]), columns, now)
+        query.time_groups = [*before, *groups.operators, ir.Count("count")]
+
+
+def _add_sort(query: Compiled, operator: ir.Sort | ir.Top) -> None:
+    order = []
+    for key in operator.keys:
+        if not isinstance(key.expr, ir.ColumnRef) or key.nulls_first is not None:
+            raise refused("an order by anything but fields")
+        if kind_of(key.expr, query.columns) == "array":
+            raise refused("an order by arrays")
+        order.append((key.expr.name, not key.ascending))
+    query.operators.append(operator)
+    query.order = tuple(order)
+    if isinstance(operator, ir.Top):
+        if query.time_groups is not None:
+            raise refused("top after a summarize that begins with time")
+        query.limited, query.totals = True, None
+
+
+def _add_take(query: Compiled, operator: ir.Take) -> None:
+    if operator.count < 0:
+        raise refused("a negative limit")
+    if query.time_groups is None:
+        query.operators.append(operator)
+    else:
+        query.group_limit = operator.count if query.group_limit is None else min(query.group_limit, operator.count)
+    query.limited = True
+
+
+def _is_plain(operators: list[ir.Operator]) -> bool:
+    return not any(isinstance(op, ir.Sort | ir.Top | ir.Summarize | ir.Distinct | ir.Count) for op in operators)
+
+
+def _first_cut(operators: list[ir.Operator]) -> int:
+    """Before the first stage that takes rows or the time away."""
+    for index, op in enumerate(operators):
+        cuts = isinstance(op, ir.Project | ir.ProjectAway | ir.ProjectRename | ir.Take)
+        if cuts or (isinstance(op, ir.Extend) and any(each.name == "_time" for each in op.expressions)):
+            return index
+    return len(operators)

@@ -1,0 +1,239 @@
+"""What kind of value an expression of a query has, and which kinds an operator takes.
+
+DuckDB would silently turn a string into a number to compare them; here kinds that do not belong together are
+refused, and so is every operator, function and literal that is not listed. Kinds are Axiom's names of field types.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from duckdb_kql import ir
+
+from audit_assets.sandbox.axiom_behaviour import AxiomRefusal, bad_query, invalid_field
+
+Columns = Mapping[str, str]
+"""Name to kind, in order."""
+
+NUMBERS = frozenset({"integer", "float"})
+ORDERED = NUMBERS | {"datetime", "timespan"}
+
+LITERALS: Mapping[str, str] = {
+    "long": "integer",
+    "real": "float",
+    "string": "string",
+    "bool": "boolean",
+    "datetime": "datetime",
+    "timespan": "timespan",
+}
+
+TEXT_OPERATORS = frozenset({"=~", "!~"}) | {
+    f"{no}{word}{case}" for no in ("", "!") for word in ("contains", "startswith", "endswith") for case in ("", "_cs")
+}
+
+SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
+SPAN_SECONDS: Mapping[str, float] = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+DATETIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?(?:Z|[+-]\d\d:\d\d)?")
+"""The documented formats; more than microseconds is more than the sandbox keeps."""
+
+
+def kind_of(node: ir.Expr, columns: Columns) -> str:
+    """The kind of a resolved expression. Raises AxiomRefusal for an unknown field or kinds that do not fit."""
+    match node:
+        case ir.Literal():
+            return LITERALS[node.kind]
+        case ir.ColumnRef():
+            if node.name not in columns:
+                raise invalid_field(node.name)
+            return columns[node.name]
+        case ir.UnaryOp():
+            return _expect(kind_of(node.operand, columns), ORDERED - {"datetime"}, "-")
+        case ir.BinaryOp():
+            return _binary(node.op, kind_of(node.left, columns), kind_of(node.right, columns))
+        case ir.Between():
+            return _alike(node.value, (node.low, node.high), columns, ORDERED)
+        case ir.InList():
+            return _alike(node.value, node.items, columns, None)
+        case ir.FunctionCall():
+            return _call(node, columns)
+        case _:
+            raise refused(f"expressions like {type(node).__name__}")
+
+
+def resolved(node: Any, columns: Columns, now: datetime) -> Any:
+    """An expression with the `let` names, `now` and lists put in, and only nodes and literals that are known."""
+    match node:
+        case ir.LetRef():
+            if node.name in columns:
+                raise refused(f"a let named like the field {node.name!r}")
+            return resolved(node.value, columns, now)
+        case ir.Literal():
+            return _literal(node)
+        case ir.ColumnRef():
+            return node
+        case ir.UnaryOp(op="-"):
+            return ir.UnaryOp("-", resolved(node.operand, columns, now))
+        case ir.BinaryOp():
+            return ir.BinaryOp(node.op, resolved(node.left, columns, now), resolved(node.right, columns, now))
+        case ir.Between(negated=False):
+            low, high = resolved(node.low, columns, now), resolved(node.high, columns, now)
+            return ir.Between(resolved(node.value, columns, now), low, high)
+        case ir.InList(subquery=None):
+            return _in_list(node, columns, now)
+        case ir.FunctionCall(name="now" | "ago"):
+            return _clock(node, columns, now)
+        case ir.FunctionCall():
+            return ir.FunctionCall(node.name, tuple(resolved(argument, columns, now) for argument in node.args))
+        case _:
+            raise refused(f"expressions like {type(node).__name__}")
+
+
+def refused(what: str) -> AxiomRefusal:
+    """A refusal that is the sandbox's own."""
+    return bad_query(f"the sandbox does not run {what}")
+
+
+def span_seconds(node: ir.Expr) -> float | None:
+    """How long a literal timespan is, or None for anything else."""
+    if not isinstance(node, ir.Literal) or node.kind != "timespan":
+        return None
+    found = SPAN.fullmatch(str(node.value))
+    return float(found[1]) * SPAN_SECONDS[found[2]] if found else None
+
+
+def _expect(kind: str, allowed: frozenset[str], where: str) -> str:
+    if kind not in allowed:
+        raise bad_query(f"{where} does not take a value of type {kind}")
+    return kind
+
+
+def _binary(operator: str, left: str, right: str) -> str:
+    numbers = {left, right} <= NUMBERS
+    match operator:
+        case "and" | "or":
+            return _pair(operator, left, right, frozenset({"boolean"}), "boolean")
+        case "==" | "!=":
+            return "boolean" if numbers else _pair(operator, left, right, ORDERED | {"string", "boolean"}, "boolean")
+        case "<" | "<=" | ">" | ">=":
+            return "boolean" if numbers else _pair(operator, left, right, ORDERED, "boolean")
+        case "+" | "-" | "*" if numbers:
+            return "integer" if left == right == "integer" else "float"
+        case "/" if numbers and "float" in (left, right):
+            return "float"
+        case "%" if left == right == "integer":
+            return "integer"
+        case "+" | "-" if right == "timespan" and left in ("datetime", "timespan"):
+            return left
+        case "-" if left == right == "datetime":
+            return "timespan"
+        case text if text in TEXT_OPERATORS:
+            return _pair(operator, left, right, frozenset({"string"}), "boolean")
+        case _:
+            raise refused(f"{left} {operator} {right}")
+
+
+def _pair(operator: str, left: str, right: str, allowed: frozenset[str], result: str) -> str:
+    if left != right or left not in allowed:
+        raise bad_query(f"{operator} does not take {left} and {right}")
+    return result
+
+
+def _alike(value: ir.Expr, others: tuple[ir.Expr, ...], columns: Columns, allowed: frozenset[str] | None) -> str:
+    kind = kind_of(value, columns)
+    for other in others:
+        if allowed is not None:
+            _expect(kind, allowed, "between")
+        _binary("==", kind, kind_of(other, columns))
+    return "boolean"
+
+
+def _call(node: ir.FunctionCall, columns: Columns) -> str:
+    kinds = tuple(kind_of(argument, columns) for argument in node.args)
+    match (node.name, kinds):
+        case ("hourofday", ("datetime",)):
+            return "integer"
+        case ("startofday", ("datetime",)):
+            return "datetime"
+        case ("tolower", ("string",)):
+            return "string"
+        case ("isempty" | "isnotempty", ("string",)) | ("not", ("boolean",)) | ("isnull" | "isnotnull", (_,)):
+            return "boolean"
+        case ("iff", ("boolean", first, second)) if first == second:
+            return first
+        case ("bin", ("datetime", "timespan")):
+            _check_bin(span_seconds(node.args[1]))
+            return "datetime"
+        case _:
+            raise refused(f"{node.name}({', '.join(kinds)})")
+
+
+def _check_bin(seconds: float | None) -> None:
+    """Where longer bins begin is not published: a day and what divides it leave no doubt."""
+    if not seconds or 86_400 % seconds:
+        raise refused("bins that do not divide a day")
+
+
+def _literal(node: ir.Literal) -> ir.Literal:
+    if node.kind not in LITERALS or node.value is None:
+        raise refused(f"{node.kind} literals")
+    if node.kind == "timespan" and span_seconds(node) is None:
+        raise refused(f"the timespan {node.value}")
+    return _datetime(str(node.value)) if node.kind == "datetime" else node
+
+
+def _datetime(text: str) -> ir.Literal:
+    try:
+        time = datetime.fromisoformat(text.strip()) if DATETIME.fullmatch(text.strip()) else None
+    except ValueError:
+        time = None
+    if time is None:
+        raise bad_query(f"datetime({text[:40]}) is not a time that the sandbox reads")
+    return _moment(time if time.tzinfo else time.replace(tzinfo=UTC))
+
+
+def _moment(time: datetime) -> ir.Literal:
+    return ir.Literal(time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "datetime")
+
+
+def _clock(node: ir.FunctionCall, columns: Columns, now: datetime) -> ir.Expr:
+    """`now()`, `now(-1h)` and `ago(1h)` as a time of the sandbox's clock."""
+    match (node.name, node.args):
+        case ("now", ()):
+            return _moment(now)
+        case ("now" | "ago", (span,)):
+            return ir.BinaryOp("+" if node.name == "now" else "-", _moment(now), resolved(span, columns, now))
+        case _:
+            raise refused(f"{node.name} with {len(node.args)} arguments")
+
+
+def _in_list(node: ir.InList, columns: Columns, now: datetime) -> ir.Expr:
+    """A membership whose lists are spread out, nested ones too, as APL's `in` does."""
+    items: list[ir.Expr] = []
+    for item in node.items:
+        value = item.value if isinstance(item, ir.LetRef) else item
+        if isinstance(value, ir.Literal) and value.kind == "dynamic":
+            items.extend(_elements(json.loads(str(value.value))))
+        else:
+            items.append(resolved(item, columns, now))
+    if not items:
+        return ir.Literal(node.negated, "bool")
+    return ir.InList(resolved(node.value, columns, now), tuple(items), node.negated, node.case_insensitive)
+
+
+def _elements(value: Any) -> list[ir.Expr]:
+    match value:
+        case list():
+            return [element for each in value for element in _elements(each)]
+        case bool():
+            return [ir.Literal(value, "bool")]
+        case int():
+            return [ir.Literal(value, "long")]
+        case float():
+            return [ir.Literal(value, "real")]
+        case str():
+            return [ir.Literal(value, "string")]
+        case _:
+            raise refused("lists of anything but strings, numbers and booleans")

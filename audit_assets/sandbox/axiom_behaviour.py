@@ -1,0 +1,86 @@
+"""How the sandbox's Axiom behaves, as values that a test may change, and what it answers instead of a result.
+
+The defaults are what is documented or reported for a Cloud dataset (facts/axiom.md, 2 and 3); what nobody outside
+Axiom knows is refused in words that begin with "the sandbox", so that no client takes it for Axiom's own answer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+
+@dataclass
+class AxiomBehaviour:
+    """The knobs of one sandbox. What changes later holds for the calls after that."""
+
+    capabilities: set[str] = field(default_factory=lambda: {"ingest", "query", "datasets"})
+    """What the token may do; `datasets` is creating, changing and deleting them (listing needs no capability)."""
+
+    row_delay: timedelta = timedelta(seconds=2)
+    """From ingest until a query sees the rows. Axiom's own tests wait up to 60 s; a demo should not."""
+
+    field_delay: timedelta = timedelta(seconds=3)
+    """From ingest until a query may name a field that was new: until then it is `invalid field`."""
+
+    field_limit: int = 1_024
+    """Fields per dataset: 1,024 on Cloud, 256 on Personal."""
+
+    batch_events: int = 10_000
+    """A batch of more events is refused."""
+
+    string_bytes: int = 1_000_000
+    """A longer string is replaced by a note. "1 MB" is documented; the smaller reading is taken."""
+
+    body_bytes: int = 256 * 1024 * 1024
+    """Decompressed. Axiom's own bound is unknown; this one protects the machine."""
+
+    default_rows: int = 1_000
+    """Rows of a result whose query sets no limit. That it cuts a summarize too is unknown, and assumed."""
+
+    most_rows: int = 50_000
+    """Rows of any result."""
+
+    retention_days: int | None = 95
+    """Of the dataset that is there from the start; None keeps data for ever."""
+
+    expire: bool = False
+    """Whether queries stop seeing what is older than the retention. Off, so that a log of last year can be tried:
+    what Axiom does with events that are too old on arrival is unknown."""
+
+    requests_per_minute: int = 10_000
+    """Above it: 429."""
+
+
+class AxiomRefusal(Exception):
+    """An answer other than 200: status, message, and for queries the detail of what is wrong with the text."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        detail: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+    def body(self) -> dict[str, Any]:
+        """The JSON of the answer (facts/axiom.md, 2.2)."""
+        plain = {"code": self.status, "message": self.message}
+        return plain if self.detail is None else {**plain, "detail": dict(self.detail)}
+
+
+def bad_query(message: str, line: int = 1, column: int = 1) -> AxiomRefusal:
+    """A query that is refused, with the place in its text (both counted from 1)."""
+    detail = {"message": message, "line": line, "column": column, "errorType": 1, "compileErrorCode": 1}
+    return AxiomRefusal(400, message, detail=detail)
+
+
+def invalid_field(name: str) -> AxiomRefusal:
+    """A field that the dataset does not have, or does not have yet."""
+    return bad_query(f'invalid field "{name}"')
