@@ -1,0 +1,54 @@
+"""Who acted: a key that never changes, and a label for people.
+
+The key is made of what identifies, never of what is shown: two actors with one label stay two, and a person keeps
+one key in v1 and v2 and after a change of e-mail. An API token is an actor of its own, apart from its owner.
+"""
+
+import hashlib
+
+KEY_LENGTH = 32
+"""Hex characters of a sha256: 128 bits."""
+
+_REMEMBERED_KEYS = 20_000
+_REMEMBERED_LENGTH = 200
+
+
+class ActorKeys:
+    """The actor keys of one account; the recent ones are remembered, since few actors write most entries."""
+
+    def __init__(self, account_id: str) -> None:
+        self._account_id = account_id
+        self._recent: dict[tuple[str, str], str] = {}
+
+    def key(self, token_id: str | None, actor_id: str | None, email: str | None, actor_type: str) -> str:
+        """The actor's key: by API token, else by id, else by e-mail in lower case, else by type ("system")."""
+        if token_id:
+            return self._key("token", token_id)
+        if actor_id:
+            return self._key("id", actor_id)
+        if email:
+            return self._key("email", email.lower())
+        return self._key("type", actor_type)
+
+    def _key(self, kind: str, identity: str) -> str:
+        known = self._recent.get((kind, identity))
+        if known is not None:
+            return known
+        key = hashlib.sha256(f"{self._account_id}\0{kind}\0{identity}".encode()).hexdigest()[:KEY_LENGTH]
+        if len(identity) <= _REMEMBERED_LENGTH:
+            if len(self._recent) >= _REMEMBERED_KEYS:
+                self._recent.clear()
+            self._recent[kind, identity] = key
+        return key
+
+
+def actor_label(
+    token_id: str | None, token_name: str | None, actor_id: str | None, email: str | None, actor_type: str
+) -> str:
+    """How people call the actor: an e-mail, `token "deploy" of ann@example.com`, or the type and id."""
+    if token_id:
+        token = f'token "{token_name}"' if token_name else f"token {token_id}"
+        return f"{token} of {email}" if email else token
+    if email:
+        return email
+    return f"{actor_type} {actor_id}" if actor_id else actor_type
