@@ -79,6 +79,12 @@ class HourStore:
                 found[hour] = pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect().item()
         return found
 
+    def check(self) -> None:
+        """Write something and take it away again. Raises `StoreError` if the store can't be written."""
+        probe = self.root / ".probe"
+        self._put(probe, b"")
+        probe.unlink()
+
     def path(self, table: str, hour: datetime, suffix: str = "parquet") -> UPath:
         """Where an hour of a table lies. No colon: it is no file name on Windows and awkward in a URL."""
         hour = hour.astimezone(UTC)

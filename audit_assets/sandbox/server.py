@@ -32,6 +32,9 @@ from audit_assets.sandbox.stage import Stage
 HOST = "127.0.0.1"
 """Loopback only: the sandbox knows no secrets and keeps none."""
 
+PREFERRED_PORT = 8641
+"""Addresses of tickets hold the port: with the same one they still lead somewhere when a sandbox is started again."""
+
 
 class Sandbox:
     """The three services and what tests steer them with."""
@@ -138,6 +141,15 @@ def bound_socket(port: int = 0) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind((HOST, port))
     return listening
+
+
+def free_port() -> int:
+    """The preferred port, or 0 for any other one if it is taken."""
+    try:
+        bound_socket(PREFERRED_PORT).close()
+    except OSError:
+        return 0
+    return PREFERRED_PORT
 
 
 @contextlib.contextmanager

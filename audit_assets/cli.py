@@ -1,0 +1,148 @@
+"""audit-assets: the command line. Each command does one thing and tells a failure in one sentence."""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import dagster as dg
+import typer
+from dotenv import load_dotenv
+from rich.console import Console
+
+from audit_assets import terminal
+from audit_assets.errors import AuditAssetsError, SettingError
+from audit_assets.instance import instance_home
+from audit_assets.settings import HOUR_FORMAT
+
+app = typer.Typer(
+    help="Finds abuse in a Cloudflare account: audit log in, Linear tickets out, hour by hour.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+output = Console()
+progress = Console(stderr=True)
+
+
+def main() -> None:
+    """Run a command. Exit 1 and one sentence on standard error if it could not do its job."""
+    for category in (dg.BetaWarning, dg.PreviewWarning, dg.SupersessionWarning):
+        warnings.filterwarnings("ignore", category=category)
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+    try:
+        app()
+    except AuditAssetsError as error:
+        progress.print(f"audit-assets: {error}", style="red", markup=False, highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.command()
+def demo(
+    history_days: Annotated[int, typer.Option(min=1, max=90, help="Days of history to invent and ingest.")] = 30,
+    seed: Annotated[int, typer.Option(help="Another seed invents another organisation.")] = 1,
+    entries: Annotated[
+        Path | None, typer.Option(help="Serve this exported audit log (v1, v2, Logpush; JSON, NDJSON, gzip) instead.")
+    ] = None,
+    judge_hours: Annotated[int, typer.Option(min=1, max=24, help="The last hours, which are judged.")] = 6,
+    home: Annotated[Path, typer.Option(help="Folder for what the demo leaves behind.")] = Path(".audit_assets/demo"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary object alone.")] = False,
+) -> None:
+    """The whole job on this machine, without any account: from an audit log to tickets.
+
+    Example: audit-assets demo --entries our-audit-log.ndjson.gz
+    """
+    with _sandbox_installed():
+        from audit_assets.demo import DemoRequest, run_demo
+
+    request = DemoRequest(history_days, judge_hours, seed, home, entries)
+    summary = run_demo(request, partial(terminal.step, progress))
+    if as_json:
+        print(json.dumps(summary, indent=1))
+        return
+    terminal.print_summary(output, summary)
+    output.print("\nWhere to look next:")
+    output.print(f"  audit-assets dev --sandbox cloudflare,axiom,linear --home {home}", markup=False, soft_wrap=True)
+    output.print("  shows these hours in the Dagster UI, and the tickets as Linear would.")
+    output.print("  README.md tells how to connect your own Cloudflare, Axiom and Linear.")
+
+
+@app.command()
+def dev(
+    sandbox: Annotated[str, typer.Option(help="Services to take from the sandbox: cloudflare,axiom,linear.")] = "",
+    home: Annotated[Path, typer.Option(help="Folder for Dagster's history and the sandbox's data.")] = Path(
+        ".audit_assets/dev"
+    ),
+    port: Annotated[int, typer.Option(help="Port of the Dagster UI, on loopback.")] = 3000,
+) -> None:
+    """The Dagster UI on loopback, with its daemon. Ctrl-C ends it.
+
+    Example: audit-assets dev --sandbox axiom,linear
+    """
+    load_dotenv(Path(".env"))
+    wanted = _services(sandbox)
+    environment = dict(os.environ)
+    with ExitStack() as stack:
+        if wanted:
+            environment |= _serve(stack, wanted, home)
+        environment.setdefault("DAGSTER_HOME", str(instance_home(home)))
+        command = [sys.executable, "-m", "dagster", "dev", "-m", "audit_assets.definitions", "-h", "127.0.0.1"]
+        with subprocess.Popen([*command, "-p", str(port)], env=environment) as dagster:  # noqa: S603 - our own words
+            try:
+                dagster.wait()
+            except KeyboardInterrupt:
+                dagster.wait(timeout=30)
+
+
+def _serve(stack: ExitStack, wanted: list[str], home: Path) -> dict[str, str]:
+    """Start the sandbox; the settings of the wanted services, and where their hours are kept."""
+    with _sandbox_installed():
+        from audit_assets.sandbox.server import free_port, running
+        from audit_assets.sandbox.world import furnish
+
+    sandbox, world = furnish(home / "sandbox")
+    stack.enter_context(running(sandbox, free_port()))
+    output.print(f"The sandbox's tickets: {sandbox.url}/sandbox/tickets")
+    settings = {"AUDIT_ASSETS_STORAGE": str((home / "hours").absolute())}
+    if "cloudflare" in wanted:
+        settings["AUDIT_ASSETS_FIRST_HOUR"] = world.first.strftime(HOUR_FORMAT)
+    for service in wanted:
+        settings |= getattr(sandbox, service).environment(sandbox.url)
+    return settings
+
+
+@contextmanager
+def _sandbox_installed() -> Iterator[None]:
+    """Imports that need the extra `sandbox`."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise SettingError(f"The sandbox lacks {error.name}: pip install 'audit-assets[sandbox]'.") from None
+
+
+def _services(names: str) -> list[str]:
+    wanted = [name.strip().lower() for name in names.split(",") if name.strip()]
+    if unknown := set(wanted) - {"cloudflare", "axiom", "linear"}:
+        raise SettingError(f"--sandbox knows cloudflare, axiom and linear, not {', '.join(sorted(unknown))}.")
+    return wanted
+
+
+@app.command()
+def doctor() -> None:
+    """What is configured, reachable and permitted, and what to do next. Exit 1 if anything stands in the way."""
+    load_dotenv(Path(".env"))
+    from audit_assets.doctor import examine
+
+    findings = examine(datetime.now(UTC))
+    terminal.print_findings(output, findings)
+    if any(finding.verdict == "problem" for finding in findings):
+        raise typer.Exit(1)

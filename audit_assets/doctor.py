@@ -1,0 +1,107 @@
+"""What is configured, reachable and permitted, asked of each service by a harmless call, and what to do next."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from audit_assets.detection.frames import WINDOW
+from audit_assets.errors import AuditAssetsError, SettingError
+from audit_assets.hour_store import HourStore
+from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
+from audit_assets.settings import first_hour, number, ticket_max_age
+
+Verdict = Literal["ok", "advice", "problem"]
+
+ENOUGH_RETENTION_DAYS = 45
+"""Axiom deletes by blocks, so that a retention of 30 days cuts into a window of 30 days (facts/axiom.md, 2.1)."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `next_step` is what a person should do about it, if anything."""
+
+    about: str
+    verdict: Verdict
+    what: str
+    next_step: str = ""
+
+
+def examine(now: datetime) -> list[Finding]:
+    """Look at everything. A problem of one service keeps nobody from looking at the others."""
+    looks: dict[str, Callable[[datetime], Iterator[Finding]]] = {
+        "Cloudflare": _cloudflare,
+        "Axiom": _axiom,
+        "Linear": _linear,
+        "Storage": _storage,
+        "Settings": _tuning,
+    }
+    findings: list[Finding] = []
+    for about, look in looks.items():
+        try:
+            findings += list(look(now))
+        except SettingError as error:
+            findings.append(Finding(about, "problem", str(error), "Correct the setting, then run this again."))
+        except AuditAssetsError as error:
+            findings.append(Finding(about, "problem", str(error)))
+    return findings
+
+
+def _cloudflare(_: datetime) -> Iterator[Finding]:
+    resource = CloudflareResource()
+    streams = resource.streams()
+    with closing(resource.client()) as client:
+        for stream in streams:
+            client.probe(stream)
+    yield Finding("Cloudflare", "ok", f"the audit log can be read: {' and '.join(streams)}")
+
+
+def _axiom(now: datetime) -> Iterator[Finding]:
+    resource = AxiomResource()
+    resource.activity_link("0" * 32, now - WINDOW, now)
+    with closing(resource.client()) as client:
+        facts = client.dataset_facts()
+    yield Finding("Axiom", "ok", f"dataset {facts.name} can be queried; it holds {facts.rows:,} rows")
+    if not facts.retention_known:
+        yield Finding(
+            "Axiom",
+            "advice",
+            "this token may not see the retention",
+            f"See that it is {ENOUGH_RETENTION_DAYS} days or more.",
+        )
+    elif facts.retention_days is not None and facts.retention_days < ENOUGH_RETENTION_DAYS:
+        too_short = f"the dataset keeps {facts.retention_days} days: too few for a baseline of {WINDOW.days}"
+        yield Finding("Axiom", "problem", too_short, f"Set its retention to {ENOUGH_RETENTION_DAYS} days or more.")
+    else:
+        kept = "without end" if facts.retention_days is None else f"{facts.retention_days} days"
+        yield Finding("Axiom", "ok", f"entries are kept {kept}")
+    known = now - facts.oldest if facts.oldest else timedelta(0)
+    if known < WINDOW:
+        yield Finding(
+            "Axiom",
+            "advice",
+            f"{known.days} of {WINDOW.days} days of history are there",
+            "Backfill the last 30 days of the job `history` in the Dagster UI, then turn the schedule on.",
+        )
+    else:
+        yield Finding("Axiom", "ok", f"{known.days} days of history are there")
+
+
+def _linear(_: datetime) -> Iterator[Finding]:
+    with closing(LinearResource().client()) as client:
+        facts = client.check()
+    yield Finding("Linear", "ok", f"tickets go to team {facts.team} ({facts.team_key}), opened by {facts.who}")
+
+
+def _storage(_: datetime) -> Iterator[Finding]:
+    store: HourStore = StorageResource().open()
+    store.check()
+    yield Finding("Storage", "ok", f"hours are kept in {store.root}")
+
+
+def _tuning(_: datetime) -> Iterator[Finding]:
+    ratio, minimum = number("AUDIT_ASSETS_VOLUME_RATIO"), number("AUDIT_ASSETS_VOLUME_MINIMUM")
+    age = ticket_max_age() / timedelta(hours=1)
+    rule = f"{ratio:g} times the usual, from {minimum:g} changes on"
+    yield Finding("Settings", "ok", f"hours from {first_hour():%Y-%m-%d-%H:%M} on; {rule}; tickets for {age:g} h")

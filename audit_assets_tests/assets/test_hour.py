@@ -1,0 +1,215 @@
+"""An hour of audit log becomes tickets: the whole way, over real sockets."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from audit_assets.sandbox.faults import Fault
+from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, failure_of, v1_entry, v2_burst, v2_entry
+
+JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
+
+
+def a_quiet_fortnight(actor: str = "alice@example.com", resource_type: str = "dns_records") -> list[dict[str, Any]]:
+    """Three changes a day."""
+    days = [JUDGED - DAY * day for day in range(1, 15)]
+    return [entry for day in days for entry in v2_burst(day, 3, actor=actor, resource_type=resource_type)]
+
+
+def with_history(pipeline: Pipeline, *histories: list[dict[str, Any]]) -> None:
+    """Let the sandbox have a past, pulled and ingested."""
+    for history in histories:
+        pipeline.sandbox.cloudflare.add("v2", history)
+    assert pipeline.run(JUDGED - DAY * 15, JUDGED - HOUR, job="history").success
+
+
+def test_a_burst_becomes_a_ticket_with_its_numbers(pipeline: Pipeline) -> None:
+    with_history(pipeline, a_quiet_fortnight())
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED + timedelta(minutes=5), 45, action="delete"))
+    result = pipeline.run(JUDGED)
+    assert result.success
+    (flagged,) = pipeline.summary(JUDGED)["flagged"]
+    (deviation,) = flagged["deviations"]
+    assert (flagged["actor"], deviation["kind"]) == ("alice@example.com", "volume")
+    assert (deviation["changes"], deviation["usual"], deviation["ratio"], deviation["active_hours"]) == (45, 3, 15, 14)
+    (ticket,) = pipeline.tickets()
+    assert ticket["identifier"] == flagged["ticket"]["identifier"]
+    assert "45 changes" in ticket["title"]
+    assert flagged["axiom_url"] in ticket["description"]
+
+
+def test_a_resource_type_never_touched_becomes_a_ticket(pipeline: Pipeline) -> None:
+    with_history(pipeline, a_quiet_fortnight(), a_quiet_fortnight("bob@example.com", "api_tokens"))
+    pipeline.sandbox.cloudflare.add("v2", [v2_entry(JUDGED, resource_type="api_tokens")])
+    assert pipeline.run(JUDGED).success
+    (flagged,) = pipeline.summary(JUDGED)["flagged"]
+    (deviation,) = flagged["deviations"]
+    assert (deviation["kind"], deviation["resource_type"], deviation["first_ever"]) == (
+        "new_resource_type",
+        "api_tokens",
+        True,
+    )
+    assert len(pipeline.tickets()) == 1
+
+
+def test_a_quiet_hour_opens_nothing_and_says_so(pipeline: Pipeline) -> None:
+    with_history(pipeline, a_quiet_fortnight())
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 4))
+    assert pipeline.run(JUDGED).success
+    summary = pipeline.summary(JUDGED)
+    assert summary["flagged"] == []
+    assert summary["entries"]["changes"] == 4
+    assert not summary["learning"]
+    assert pipeline.tickets() == []
+
+
+def test_an_hour_without_any_entry_is_an_hour_like_any_other(pipeline: Pipeline) -> None:
+    assert pipeline.run(JUDGED).success
+    assert pipeline.summary(JUDGED)["entries"]["pulled"] == 0
+
+
+def test_running_an_hour_again_changes_nothing(pipeline: Pipeline) -> None:
+    with_history(pipeline, a_quiet_fortnight())
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45))
+    assert pipeline.run(JUDGED).success
+    before, tickets = pipeline.summary(JUDGED), pipeline.tickets()
+    ingested = pipeline.sandbox.stage.count()["axiom", "ingest"]
+    assert pipeline.run(JUDGED).success
+    after = pipeline.summary(JUDGED)
+    assert after["flagged"][0]["ticket"].pop("outcome") == "seen"
+    assert before["flagged"][0]["ticket"].pop("outcome") == "opened"
+    assert after == before
+    assert pipeline.tickets() == tickets
+    assert pipeline.sandbox.stage.count()["axiom", "ingest"] == ingested, "what is there is not sent again"
+
+
+def test_both_streams_count_as_one_actor(pipeline: Pipeline) -> None:
+    with_history(pipeline, a_quiet_fortnight())
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 20))
+    pipeline.sandbox.cloudflare.add("v1", [v1_entry(JUDGED + timedelta(seconds=n), number=n) for n in range(20)])
+    assert pipeline.run(JUDGED).success
+    summary = pipeline.summary(JUDGED)
+    assert summary["entries"]["by_stream"] == {"v1": 20, "v2": 20}
+    (flagged,) = summary["flagged"]
+    assert {deviation["kind"]: deviation["changes"] for deviation in flagged["deviations"]} == {
+        "volume": 40,
+        "new_resource_type": 20,
+    }
+    assert flagged["severity"] == "urgent"
+
+
+def test_only_the_streams_that_were_asked_for_are_pulled(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUDFLARE_STREAMS", "v2")
+    pipeline.sandbox.cloudflare.add("v1", [v1_entry(JUDGED)])
+    pipeline.sandbox.cloudflare.add("v2", [v2_entry(JUDGED)])
+    assert pipeline.run(JUDGED).success
+    assert pipeline.summary(JUDGED)["entries"]["by_stream"] == {"v2": 1}
+    assert pipeline.sandbox.stage.count()["cloudflare", "v1"] == 0
+
+
+def test_a_backfill_is_pulled_in_one_sweep(pipeline: Pipeline) -> None:
+    pipeline.sandbox.cloudflare.add("v2", a_quiet_fortnight())
+    assert pipeline.run(JUDGED - DAY * 15, JUDGED - HOUR, job="history").success
+    calls = pipeline.sandbox.stage.count()
+    assert (calls["cloudflare", "v2"], calls["cloudflare", "v1"]) == (1, 1)
+
+
+def test_an_old_hour_is_judged_but_opens_no_ticket_unless_asked(pipeline: Pipeline) -> None:
+    old = JUDGED - DAY
+    with_history(pipeline, a_quiet_fortnight()[3:])
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(old, 45))
+    assert pipeline.run(old).success
+    (flagged,) = pipeline.summary(old)["flagged"]
+    assert flagged["ticket"] == {"outcome": "too_old", "identifier": None, "url": None}
+    assert pipeline.tickets() == []
+    assert pipeline.run(old, open_tickets="always").success
+    assert len(pipeline.tickets()) == 1
+    assert pipeline.run(old).success
+    assert pipeline.summary(old)["flagged"][0]["ticket"]["identifier"], "the ticket is not forgotten"
+
+
+def test_never_means_never(pipeline: Pipeline) -> None:
+    with_history(pipeline, a_quiet_fortnight())
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45))
+    assert pipeline.run(JUDGED, open_tickets="never").success
+    assert pipeline.summary(JUDGED)["flagged"][0]["ticket"]["outcome"] == "never"
+    assert pipeline.sandbox.stage.count()["linear", "issueCreate"] == 0
+
+
+def test_an_organisation_known_for_two_days_is_still_being_learned(pipeline: Pipeline) -> None:
+    with_history(pipeline, a_quiet_fortnight()[:6])
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45))
+    assert pipeline.run(JUDGED).success
+    summary = pipeline.summary(JUDGED)
+    assert summary["learning"]
+    assert summary["flagged"][0]["ticket"]["outcome"] == "learning"
+    assert pipeline.tickets() == []
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "options"),
+    [
+        ("v2", "torn", {}),
+        ("v2", "success_false", {}),
+        ("v2", "wrong_count", {}),
+        ("v1", "html", {}),
+    ],
+)
+def test_a_pull_that_is_not_whole_leaves_nothing_behind(
+    pipeline: Pipeline, call: str, kind: str, options: dict[str, Any]
+) -> None:
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 5))
+    pipeline.sandbox.faults.add(Fault("cloudflare", call, kind, times=1000, options=options))
+    told = failure_of(pipeline.run(JUDGED))
+    assert told.startswith("Cloudflare")
+    assert pipeline.store.read("raw_audit_entries", JUDGED) is None
+    pipeline.sandbox.faults.clear()
+    assert pipeline.run(JUDGED).success
+    assert pipeline.summary(JUDGED)["entries"]["pulled"] == 5
+
+
+def test_entries_that_axiom_does_not_show_stop_the_hour_before_it_is_judged(pipeline: Pipeline) -> None:
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45))
+    pipeline.sandbox.faults.add(Fault("axiom", "ingest", "late_surfacing", options={"seconds": 10**6}))
+    result = pipeline.run(JUDGED)
+    assert not result.success
+    check = check_of(result, "axiom_holds_every_entry")
+    assert not check.passed
+    assert check.description == "2026-11-22-09:00 45 entries are not in Axiom"
+    assert check.metadata["missing"].value == 45
+    assert pipeline.store.read("actor_baselines", JUDGED) is None
+
+
+def test_one_ticket_that_fails_costs_no_other_actor_his(pipeline: Pipeline) -> None:
+    with_history(pipeline, a_quiet_fortnight(), a_quiet_fortnight("bob@example.com"))
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45) + v2_burst(JUDGED, 46, actor="bob@example.com"))
+    pipeline.sandbox.faults.add(Fault("linear", "issueCreate", "status", times=50, options={"status": 500}))
+    told = failure_of(pipeline.run(JUDGED))
+    assert "2 tickets could not be opened" in told
+    pipeline.sandbox.faults.clear()
+    assert pipeline.run(JUDGED).success
+    assert len(pipeline.tickets()) == 2
+
+
+def test_hostile_entries_are_quarantined_and_every_other_is_safe(pipeline: Pipeline) -> None:
+    hostile = [
+        '{"action": {"type": "create", "time": "2026-11-22T09:10:00Z"}, "note": "no id"}',
+        '{"id": "\\ud800", "action": {"type": "create", "time": "2026-11-22T09:11:00Z"}}',
+    ]
+    for text in hostile:
+        pipeline.sandbox.cloudflare.add_text("v2", text, JUDGED + timedelta(minutes=10))
+    pipeline.sandbox.cloudflare.add(
+        "v2",
+        [
+            v2_entry(JUDGED, resource_type="'] | union ['x"),
+            v2_entry(JUDGED, number=1, raw={"user_agent": "x" * 1_000_000}),
+        ],
+    )
+    result = pipeline.run(JUDGED)
+    assert result.success
+    entries = pipeline.summary(JUDGED)["entries"]
+    assert (entries["pulled"], entries["quarantined"], entries["changes"]) == (2, 2, 2)
+    check = check_of(result, "nothing_quarantined")
+    assert not check.passed
+    assert check.severity.value == "WARN"

@@ -1,0 +1,135 @@
+"""The whole pipeline against the sandbox, as tests run it: real assets, real sockets, an instance in memory."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from audit_assets.build import build_defs
+from audit_assets.hour_store import HourStore
+from audit_assets.partitions import key_of, range_tags
+from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
+from audit_assets.sandbox.server import Sandbox
+from audit_assets_tests.support import JumpingClock
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+class Pipeline:
+    """Runs hours and looks at what they left behind."""
+
+    def __init__(self, sandbox: Sandbox, clock: JumpingClock, storage: Path) -> None:
+        self.sandbox = sandbox
+        self.clock = clock
+        self.store = HourStore(str(storage))
+        self.instance = dg.DagsterInstance.ephemeral()
+        self.defs = build_defs(
+            resources={
+                "cloudflare": CloudflareResource(clock),
+                "axiom": AxiomResource(clock),
+                "linear": LinearResource(clock),
+                "storage": StorageResource(clock),
+            }
+        )
+
+    def run(
+        self,
+        first: datetime,
+        last: datetime | None = None,
+        *,
+        job: str = "hourly_audit",
+        open_tickets: str | None = None,
+    ) -> dg.ExecuteInProcessResult:
+        """One run over the hours from `first` to `last`; it may fail."""
+        config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        if open_tickets:
+            config["ops"] = {"opened_tickets": {"config": {"open_tickets": open_tickets}}}
+        partition: dict[str, Any] = {"tags": range_tags(first, last)} if last else {"partition_key": key_of(first)}
+        return self.defs.resolve_job_def(job).execute_in_process(
+            run_config=config, instance=self.instance, raise_on_error=False, **partition
+        )
+
+    def summary(self, hour: datetime) -> dict[str, Any]:
+        """The hour's summary."""
+        return self.store.read_json("flagged_actor_summary", hour)
+
+    def tickets(self) -> list[dict[str, Any]]:
+        """The issues in the sandbox's Linear."""
+        return self.sandbox.linear.issues()
+
+
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    """What a failed run says to a person."""
+    assert not result.success
+    told = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            described = data.user_failure_data and data.user_failure_data.description
+            assert described, data.error and data.error.to_string()
+            told.append(described)
+    return "; ".join(told)
+
+
+def check_of(result: dg.ExecuteInProcessResult, name: str) -> dg.AssetCheckEvaluation:
+    """The one evaluation of a check in a run."""
+    (evaluation,) = [check for check in result.get_asset_check_evaluations() if check.check_name == name]
+    return evaluation
+
+
+def v2_entry(
+    time: datetime,
+    *,
+    actor: str = "alice@example.com",
+    resource_type: str = "dns_records",
+    action: str = "create",
+    number: int = 0,
+    **changed: Any,
+) -> dict[str, Any]:
+    """An entry as v2 gives it. The same arguments give the same id."""
+    native_id = hashlib.md5(f"{time}|{actor}|{resource_type}|{number}".encode(), usedforsecurity=False).hexdigest()
+    entry: dict[str, Any] = {
+        "id": native_id,
+        "account": {"id": "a" * 32, "name": "Example"},
+        "action": {"type": action, "result": "success", "time": time.isoformat().replace("+00:00", "Z")},
+        "actor": {"id": _hex(actor), "email": actor, "type": "user", "context": "dash", "ip_address": "192.0.2.1"},
+        "raw": {"method": "POST", "status_code": 200, "uri": "/zones", "user_agent": "Mozilla/5.0"},
+        "resource": {"id": _hex(resource_type), "product": resource_type, "type": resource_type, "scope": "zones"},
+        "zone": {"id": _hex("zone"), "name": "example.com"},
+    }
+    return {**entry, **changed}
+
+
+def v2_burst(time: datetime, count: int, **of: Any) -> list[dict[str, Any]]:
+    """So many entries, a second apart."""
+    return [v2_entry(time + timedelta(seconds=number), number=number, **of) for number in range(count)]
+
+
+def v1_entry(time: datetime, *, actor: str = "alice@example.com", number: int = 0, **changed: Any) -> dict[str, Any]:
+    """An entry as v1 gives it."""
+    entry: dict[str, Any] = {
+        "id": f"00000000-0000-4000-8000-{_hex(f'{time}|{actor}|{number}')[:12]}",
+        "action": {"type": "deploy_script", "result": True},
+        "actor": {"id": _hex(actor), "email": actor, "ip": "192.0.2.1", "type": "user"},
+        "interface": "UI",
+        "metadata": {},
+        "newValue": "",
+        "oldValue": "null",
+        "owner": {"id": _hex("owner")},
+        "resource": {"type": "worker_script", "id": "edge"},
+        "when": time.isoformat().replace("+00:00", "Z"),
+    }
+    return {**entry, **changed}
+
+
+def _hex(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def environment_of(sandbox: Sandbox, storage: Path) -> Mapping[str, str]:
+    """The settings of a pipeline against this sandbox."""
+    return {**sandbox.environment(), "AUDIT_ASSETS_STORAGE": str(storage)}

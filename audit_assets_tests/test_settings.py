@@ -1,0 +1,65 @@
+"""A setting that is missing or wrong is one sentence that names it."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from audit_assets import settings
+from audit_assets.errors import SettingError
+
+REQUIRED = [name for name, setting in settings.SETTINGS.items() if setting.default is None]
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("value", [None, "", "   "])
+def test_a_required_setting_that_is_missing_or_empty_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str | None
+) -> None:
+    monkeypatch.delenv(name, raising=False)
+    if value is not None:
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingError, match=f"^{name} is not set: set it to the "):
+        settings.setting(name)
+
+
+def test_a_default_is_taken_when_the_setting_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AXIOM_DATASET", "")
+    assert settings.setting("AXIOM_DATASET") == "cloudflare-audit"
+
+
+@pytest.mark.parametrize("value", ["yesterday", "2026-11-22-10:30", "2026-11-22T10:00", "2026-13-01-00:00"])
+def test_a_first_hour_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", value)
+    with pytest.raises(SettingError, match="AUDIT_ASSETS_FIRST_HOUR is .* set it to a full hour such as"):
+        settings.first_hour()
+
+
+def test_the_first_hour_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", "2026-11-01-05:00")
+    assert settings.first_hour() == datetime(2026, 11, 1, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("value", ["../../zones", "0" * 31, "0" * 32 + "?", "G" * 32])
+def test_an_account_id_that_could_change_an_address_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", value)
+    with pytest.raises(SettingError, match="CLOUDFLARE_ACCOUNT_ID is not 32 hex digits"):
+        settings.cloudflare_account()
+
+
+@pytest.mark.parametrize(("value", "streams"), [("v2,v1", ("v2", "v1")), ("V1", ("v1",)), ("v2, v2", ("v2",))])
+def test_streams_are_a_list_of_the_two(monkeypatch: pytest.MonkeyPatch, value: str, streams: tuple[str, ...]) -> None:
+    monkeypatch.setenv("CLOUDFLARE_STREAMS", value)
+    assert settings.cloudflare_streams() == streams
+
+
+def test_an_unknown_stream_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUDFLARE_STREAMS", "v3")
+    with pytest.raises(SettingError, match="CLOUDFLARE_STREAMS is 'v3': set it to v2, v1 or v2,v1"):
+        settings.cloudflare_streams()
+
+
+@pytest.mark.parametrize("value", ["ten", "0", "-1", "nan", "inf"])
+def test_a_number_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_VOLUME_RATIO", value)
+    with pytest.raises(SettingError, match="AUDIT_ASSETS_VOLUME_RATIO is .* set it to a number above 0"):
+        settings.number("AUDIT_ASSETS_VOLUME_RATIO")
