@@ -1,0 +1,296 @@
+"""What writing to the sandbox's Linear does, by the API and by people's hands."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from audit_assets.sandbox.linear_store import timestamp
+from audit_assets.sandbox.linear_workspace import VIEWER, seeded_id
+from audit_assets.sandbox.server import Sandbox
+from audit_assets_tests.sandbox import linear_calls
+from audit_assets_tests.sandbox.linear_calls import (
+    ATTACH,
+    COMMENT,
+    CREATE,
+    ENGINEERING,
+    OWN_ID,
+    SECURITY,
+    UPDATE,
+    Caller,
+)
+
+AUDIT = seeded_id("label", "SEC", "cloudflare-audit")
+INCIDENT = seeded_id("label", "SEC", "confirmed-incident")
+ELSEWHERE = seeded_id("label", "ENG", "cloudflare-audit")
+
+door = linear_calls.door
+sandbox = linear_calls.sandbox
+caller = linear_calls.caller
+
+
+def test_an_issue_reads_back_as_linear_shows_it(sandbox: Sandbox, caller: Caller) -> None:
+    issue = caller.open(id=OWN_ID, description="**Why**", priority=2, labelIds=[AUDIT])
+    assert isinstance(issue["priority"], float)
+    assert issue == {
+        "id": OWN_ID,
+        "identifier": "SEC-1",
+        "url": f"{sandbox.url}/sandbox/tickets/SEC-1",
+        "priority": 2.0,
+        "priorityLabel": "High",
+        "state": {"name": "Backlog"},
+        "labelIds": [AUDIT],
+        "createdAt": issue["createdAt"],
+    }
+    (kept,) = sandbox.linear.issues()
+    shown = {name: kept[name] for name in ("title", "description", "state", "stateType", "labels", "team", "path")}
+    assert shown == {
+        "title": "A ticket",
+        "description": "**Why**",
+        "state": "Backlog",
+        "stateType": "backlog",
+        "labels": ["cloudflare-audit"],
+        "team": "SEC",
+        "path": "/sandbox/tickets/SEC-1",
+    }
+
+
+def test_each_team_counts_its_own_issues(caller: Caller) -> None:
+    assert [caller.open()["identifier"] for _ in range(2)] == ["SEC-1", "SEC-2"]
+    issue = caller.data(CREATE, input={"teamId": ENGINEERING, "title": "x"})["issue"]
+    assert issue["identifier"] == "ENG-1"
+
+
+def test_an_issue_without_a_state_starts_where_its_author_s_do(sandbox: Sandbox, caller: Caller) -> None:
+    assert caller.open()["state"] == {"name": "Backlog"}
+    sandbox.linear.behaviour.key_is_member = False
+    assert caller.open()["state"] == {"name": "Triage"}
+    todo = seeded_id("state", "SEC", "Todo")
+    assert caller.open(stateId=todo)["state"] == {"name": "Todo"}
+
+
+@pytest.mark.parametrize(
+    ("given", "message", "shown"),
+    [
+        ({"title": None}, "Argument Validation Error", "title should not be empty."),
+        ({"title": ""}, "Argument Validation Error", "title should not be empty."),
+        ({"title": "x" * 256}, "Argument Validation Error", "title must be shorter than or equal to 255 characters."),
+        ({"title": "\U0001f600" * 128}, "Argument Validation Error", "title must be shorter than or equal to 255"),
+        ({"title": "a\0b"}, "Argument Validation Error", "The text is not valid Unicode."),
+        ({"description": "half \ud800"}, "Argument Validation Error", "The text is not valid Unicode."),
+        ({"priority": 5}, "Argument Validation Error", "priority must not be greater than 4"),
+        ({"priority": -1}, "Argument Validation Error", "priority must not be greater than 4"),
+        ({"labelIds": ["x"]}, "Argument Validation Error", "each value in labelIds must be a UUID."),
+        ({"labelIds": [OWN_ID]}, "Entity not found: IssueLabel", "Could not find referenced IssueLabel."),
+        ({"labelIds": [ELSEWHERE]}, "LabelIds for incorrect team", "LabelIds for incorrect team"),
+        ({"teamId": "SEC"}, "Argument Validation Error", "teamId must be a UUID."),
+        ({"teamId": OWN_ID}, "Entity not found: Team", "Could not find referenced Team."),
+        ({"stateId": OWN_ID}, "Entity not found: WorkflowState", "Could not find referenced WorkflowState."),
+        ({"stateId": seeded_id("state", "ENG", "Todo")}, "Discrepancy between issue team and state", "Discrepancy"),
+        ({"createdAt": "2999-01-01T00:00:00Z"}, "Argument Validation Error", "createdAt must be in the past."),
+    ],
+)
+def test_an_issue_that_can_not_be_is_not_created(
+    sandbox: Sandbox, caller: Caller, given: dict[str, Any], message: str, shown: str
+) -> None:
+    error = caller.error(CREATE, input={"teamId": SECURITY, "title": "x", **given})
+    assert error["message"].startswith(message)
+    assert error["extensions"]["userPresentableMessage"].startswith(shown)
+    assert error["extensions"]["code"] == ("INPUT_ERROR" if message.startswith("Entity") else "INVALID_INPUT")
+    assert error["extensions"]["type"] == "invalid input"
+    assert sandbox.linear.issues() == []
+
+
+def test_bad_input_is_answered_with_either_status(caller: Caller) -> None:
+    statuses = []
+    for _ in range(2):
+        caller.error(CREATE, input={"teamId": SECURITY, "title": "x", "priority": 9})
+        statuses.append(caller.reply.status_code)
+    assert statuses == [400, 200]
+
+
+def test_what_is_missing_is_answered_with_either_status(caller: Caller) -> None:
+    statuses = []
+    for _ in range(2):
+        error = caller.error(UPDATE, id="SEC-9", input={"title": "x"})
+        assert error["message"] == "Entity not found: Issue"
+        assert error["extensions"]["userPresentableMessage"] == "Could not find referenced Issue."
+        statuses.append(caller.reply.status_code)
+    assert statuses == [200, 400]
+
+
+def test_an_imported_issue_keeps_its_time(caller: Caller) -> None:
+    assert caller.open(createdAt="2020-02-03T04:05:06+01:00")["createdAt"] == "2020-02-03T03:05:06.000Z"
+
+
+def test_label_ids_replace_and_their_changes_add_and_remove(sandbox: Sandbox, caller: Caller) -> None:
+    caller.open(labelIds=[AUDIT, AUDIT.upper()])
+    assert caller.data(UPDATE, id="SEC-1", input={"labelIds": [INCIDENT]})["issue"]["labelIds"] == [INCIDENT]
+    assert caller.data(UPDATE, id="sec-1", input={"addedLabelIds": [AUDIT]})["issue"]["labelIds"] == [INCIDENT, AUDIT]
+    assert caller.data(UPDATE, id="SEC-1", input={"removedLabelIds": [INCIDENT]})["issue"]["labelIds"] == [AUDIT]
+    assert sandbox.linear.issue("SEC-1")["labels"] == ["cloudflare-audit"]
+
+
+def test_an_update_changes_what_it_names(sandbox: Sandbox, caller: Caller) -> None:
+    opened = caller.open(description="before", priority=3)
+    sandbox.stage.clock.advance(timedelta(minutes=5))
+    issue = caller.data(UPDATE, id=opened["id"], input={"title": "After", "description": None})["issue"]
+    assert (issue["title"], issue["description"]) == ("After", None)
+    assert issue["updatedAt"] > opened["createdAt"]
+    assert sandbox.linear.issue("SEC-1")["priority"] == 3
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "times"),
+    [
+        ("In Review", "started", {"startedAt"}),
+        ("Done", "completed", {"startedAt", "completedAt"}),
+        ("Canceled", "canceled", {"canceledAt"}),
+        ("Duplicate", "duplicate", set()),
+        ("Triage", "triage", set()),
+    ],
+)
+def test_a_state_sets_its_times_and_another_clears_them(caller: Caller, state: str, kind: str, times: set[str]) -> None:
+    caller.open()
+    moved = caller.data(UPDATE, id="SEC-1", input={"stateId": seeded_id("state", "SEC", state)})["issue"]
+    assert moved["state"] == {"type": kind}
+    assert {name for name in ("startedAt", "completedAt", "canceledAt") if moved[name]} == times
+    back = caller.data(UPDATE, id="SEC-1", input={"stateId": seeded_id("state", "SEC", "Todo")})["issue"]
+    assert (back["completedAt"], back["canceledAt"]) == (None, None)
+
+
+def test_archiving_is_no_update(sandbox: Sandbox, caller: Caller) -> None:
+    opened = caller.open()
+    sandbox.stage.clock.advance(timedelta(minutes=5))
+    caller.data('mutation { issueArchive(id: "SEC-1") { success entity { archivedAt } } }')
+    kept = sandbox.linear.issue("SEC-1")
+    assert kept["archivedAt"]
+    assert kept["updatedAt"] == opened["createdAt"]
+    caller.data('mutation { issueUnarchive(id: "SEC-1") { success } }')
+    assert sandbox.linear.issue("SEC-1")["archivedAt"] is None
+
+
+@pytest.mark.parametrize(
+    "mutation",
+    [
+        'mutation { issueDelete(id: "SEC-1") { success } }',
+        'mutation { issueArchive(id: "SEC-1", trash: true) { success } }',
+        'mutation { issueUpdate(id: "SEC-1", input: { trashed: true }) { success } }',
+    ],
+)
+def test_a_deleted_issue_lies_in_the_trash(sandbox: Sandbox, caller: Caller, mutation: str) -> None:
+    caller.open()
+    assert caller.data(mutation) == {"success": True}
+    assert sandbox.linear.issue("SEC-1")["trashed"] is True
+    assert caller.found() == []
+    assert caller.found(archived=True) == ["SEC-1"]
+    caller.data(UPDATE, id="SEC-1", input={"trashed": None})
+    assert caller.found() == ["SEC-1"]
+
+
+def test_only_admins_delete_for_ever(sandbox: Sandbox, caller: Caller) -> None:
+    caller.open()
+    error = caller.error('mutation { issueDelete(id: "SEC-1", permanentlyDelete: true) { success } }')
+    assert (caller.reply.status_code, error["extensions"]["code"]) == (403, "FORBIDDEN")
+    assert sandbox.linear.issue("SEC-1")["trashed"] is None
+
+
+def test_a_comment_stands_on_its_issue(sandbox: Sandbox, caller: Caller) -> None:
+    issue = caller.open()
+    given = {"id": OWN_ID, "issueId": issue["id"], "body": "Again.", "doNotSubscribeToIssue": True}
+    assert caller.data(COMMENT, input=given)["comment"] == {
+        "id": OWN_ID,
+        "body": "Again.",
+        "url": f"{issue['url']}#comment-{OWN_ID[:8]}",
+        "issueId": issue["id"],
+        "user": {"name": "Audit bot"},
+        "issue": {"identifier": "SEC-1"},
+    }
+    (comment,) = sandbox.linear.issue("SEC-1")["comments"]
+    assert (comment["doNotSubscribeToIssue"], comment["userId"], comment["editedAt"]) == (True, VIEWER, None)
+    edit = (
+        f'mutation {{ commentUpdate(id: "{OWN_ID}", input: {{ body: "Edited." }}) {{ comment {{ body editedAt }} }} }}'
+    )
+    assert caller.data(edit)["comment"]["editedAt"]
+    assert sandbox.linear.issue("SEC-1")["comments"][0]["body"] == "Edited."
+
+
+@pytest.mark.parametrize(
+    "given", [{"issueId": None}, {"body": None}, {"body": ""}, {"issueId": "SEC-2"}, {"parentId": OWN_ID}]
+)
+def test_a_comment_needs_an_issue_and_a_body(sandbox: Sandbox, caller: Caller, given: dict[str, Any]) -> None:
+    caller.open()
+    caller.error(COMMENT, input={"issueId": "SEC-1", "body": "x", **given})
+    assert sandbox.linear.issue("SEC-1")["comments"] == []
+
+
+def test_an_attachment_is_one_per_issue_and_url(sandbox: Sandbox, caller: Caller) -> None:
+    caller.open()
+    caller.open()
+    given = {"title": "10:00", "subtitle": "3 changes", "url": "https://axiom.example/q", "metadata": {"changes": 3}}
+    later = {**given, "subtitle": "4 changes", "id": OWN_ID}
+    first = caller.data(ATTACH, input={"issueId": "SEC-1", **given})["attachment"]
+    again = caller.data(ATTACH, input={"issueId": "SEC-1", **later})["attachment"]
+        "attachment"
+    ]
+    other = caller.data(ATTACH, input={"issueId": "SEC-2", **given})["attachment"]
+    assert again == first | {"subtitle": "4 changes"}
+    assert other["id"] != first["id"]
+    assert [len(issue["attachments"]) for issue in sandbox.linear.issues()] == [1, 1]
+
+
+def test_an_attachment_may_bring_its_comment(sandbox: Sandbox, caller: Caller) -> None:
+    caller.open()
+    caller.data(ATTACH, input={"issueId": "SEC-1", "title": "x", "url": "https://x.example", "commentBody": "Look."})
+    assert [comment["body"] for comment in sandbox.linear.issue("SEC-1")["comments"]] == ["Look."]
+
+
+def test_a_mutation_is_carried_out_whole_or_not_at_all(sandbox: Sandbox, caller: Caller) -> None:
+    caller.open()
+    caller.data(ATTACH, input={"issueId": "SEC-1", "title": "x", "url": "https://x.example/1", "id": OWN_ID})
+    given = {"issueId": "SEC-1", "title": "x", "url": "https://x.example/2", "id": OWN_ID, "commentBody": "Look."}
+    assert caller.error(ATTACH, input=given)["message"] == "conflict on insert of Attachment"
+    assert sandbox.linear.issue("SEC-1")["comments"] == []
+
+
+@pytest.mark.parametrize("put_away", ["archive", "trash"])
+def test_what_was_put_away_takes_no_more(sandbox: Sandbox, caller: Caller, put_away: str) -> None:
+    caller.open()
+    getattr(sandbox.linear, put_away)("SEC-1")
+    attachment = {"issueId": "SEC-1", "title": "x", "url": "https://x.example"}
+    for document, given in ((COMMENT, {"issueId": "SEC-1", "body": "x"}), (ATTACH, attachment)):
+        assert caller.error(document, input=given)["message"] == "Entity not found: Issue"
+    sandbox.linear.behaviour.archived_issues_are_writable = True
+    assert caller.data(ATTACH, input=attachment)["success"] is True
+
+
+def test_people_work_on_tickets_too(sandbox: Sandbox, caller: Caller) -> None:
+    for _ in range(3):
+        caller.open()
+    people = sandbox.linear
+    people.complete("SEC-1")
+    people.archive("SEC-1")
+    people.cancel("SEC-2")
+    people.label("SEC-2", "false-positive")
+    people.label("SEC-2", "false-positive")
+    people.edit_description("SEC-3", "Known: the migration.")
+    people.move("SEC-3", "In Progress")
+    done, canceled, edited = people.issues()
+    assert done["stateType"] == "completed"
+    assert done["archivedAt"]
+    assert done["autoArchivedAt"] == done["archivedAt"]
+    assert (canceled["stateType"], canceled["labels"]) == ("canceled", ["false-positive"])
+    assert (edited["state"], edited["description"]) == ("In Progress", "Known: the migration.")
+    for there_is_none in ("SEC-9", ""):
+        with pytest.raises(KeyError):
+            people.archive(there_is_none)
+    with pytest.raises(KeyError):
+        people.move("SEC-1", "Lost")
+    with pytest.raises(KeyError):
+        people.label("SEC-1", "lost")
+
+
+def test_the_sandbox_s_clock_dates_everything(sandbox: Sandbox, caller: Caller) -> None:
+    sandbox.stage.clock.advance(timedelta(days=400))
+    before = timestamp(sandbox.stage.clock.now())
+    assert before <= caller.open()["createdAt"] <= timestamp(sandbox.stage.clock.now())
