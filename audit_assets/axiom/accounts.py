@@ -1,0 +1,65 @@
+"""What the client reports: what was sent, and what was found to be there. Plain values; frames are by hour."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from audit_assets.axiom.questions import UTC_TIME
+
+PROVED_HOURS_SCHEMA = {"hour": UTC_TIME, "expected": pl.Int64, "found": pl.Int64, "unexpected": pl.Int64}
+INGESTED_HOURS_SCHEMA = {"hour": UTC_TIME, "offered": pl.Int64, "already_there": pl.Int64}
+
+
+@dataclass(frozen=True)
+class IngestReceipt:
+    """What became of the events that were handed in: `offered` = `already_there` + `sent`."""
+
+    offered: int
+    already_there: int
+    sent: int
+    batches: int
+    sent_again: int
+    """Events sent once more because the first attempt had left no trace. They may surface twice; queries drop that."""
+
+    hours: pl.DataFrame
+    """INGESTED_HOURS_SCHEMA, an hour a row."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Whether Axiom holds every expected entry; numbers of distinct entry_ids, except `rows`."""
+
+    expected: int
+    found: int
+    missing: int
+    unexpected: int
+    """Ids in the same hours that were not expected: an hour that was pulled again with less, or another sender."""
+
+    rows: int
+    """Physical rows of those hours: more than ids where a batch was sent twice."""
+
+    waited_seconds: float
+    hours: pl.DataFrame
+    """PROVED_HOURS_SCHEMA, an expected hour a row; `found` counts the expected ids that are there."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is missing."""
+        return self.missing == 0
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What `doctor` wants to know of a dataset."""
+
+    name: str
+    retention_days: int | None
+    """None: kept without end, or not told to this token (`retention_known`)."""
+
+    retention_known: bool
+    rows: int
+    """Of the last year, copies included."""
+
+    oldest: datetime | None
+    newest: datetime | None

@@ -1,0 +1,257 @@
+"""Axiom as the rest of the project sees it: put events in, prove that they are there, ask what was changed.
+
+This module says what can be asked; how a question survives a bad answer is in questions.py, how events survive a
+lost acknowledgement in deliveries.py, and axiom-py itself is only touched in wire.py.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from audit_assets.axiom import queries
+from audit_assets.axiom.accounts import (
+    INGESTED_HOURS_SCHEMA,
+    PROVED_HOURS_SCHEMA,
+    DatasetFacts,
+    IngestReceipt,
+    Proof,
+)
+from audit_assets.axiom.bounds import Bounds
+from audit_assets.axiom.deliveries import Deliverer, poll_pauses, span
+from audit_assets.axiom.events import EVENT_SCHEMA, TIME
+from audit_assets.axiom.pieces import Piece
+from audit_assets.axiom.questions import (
+    ACTIVITY,
+    ACTIVITY_SCHEMA,
+    FACTS,
+    HELD,
+    HELD_SCHEMA,
+    ORGANISATION_HOURS,
+    ORGANISATION_TYPES,
+    Asker,
+    Question,
+    UnknownField,
+)
+from audit_assets.axiom.wire import CLASSIC_URL, NoAnswer, Wire
+from audit_assets.clock import Clock, SystemClock
+from audit_assets.errors import Incomplete
+
+ACTORS_AT_ONCE = 500
+"""Keys in one query: a text of some 20 kB. Axiom allows a million values, but says nothing of a text's length."""
+
+FACTS_SPAN = timedelta(days=365)
+
+
+class AxiomClient:
+    """One Axiom dataset. Closes with `close()` or as a context manager.
+
+    Every method may raise `Refused` (token, permission, dataset), `Unavailable` (no answer in time) and `Incomplete`
+    (an answer that can't be the whole truth), each in one sentence that names what to do.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: str,
+        dataset: str,
+        org_id: str | None = None,
+        url: str = CLASSIC_URL,
+        edge: bool | None = None,
+        clock: Clock | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
+        """`url`: the classic API or an edge; `edge` says which of the two it speaks, None: judged by the host's name.
+
+        Raises `SettingError` when the token, dataset or address can't be one.
+        """
+        self.dataset = queries.check_dataset(dataset)
+        self._clock = clock or SystemClock()
+        self._bounds = bounds or Bounds()
+        self._wire = Wire(
+            token=token, dataset=dataset, org_id=org_id, url=url, edge=edge, clock=self._clock, bounds=self._bounds
+        )
+        self._asker = Asker(self._wire, self._clock, self._bounds)
+
+    def __enter__(self) -> "AxiomClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._wire.close()
+
+    def ingest(self, events: pl.DataFrame) -> IngestReceipt:
+        """Send those events (a frame in EVENT_SCHEMA, as `events_from` makes it) that Axiom does not hold yet.
+
+        May be repeated at will: what is visible is not sent again, and what is sent twice after a lost answer is
+        counted once by every query.
+        """
+        offered = events.select(EVENT_SCHEMA.keys()).unique("entry_id", keep="first", maintain_order=True)
+        if offered.is_empty():
+            return IngestReceipt(0, 0, 0, 0, 0, pl.DataFrame(schema=INGESTED_HOURS_SCHEMA))
+        held = self.entry_ids(*span(offered, TIME, "1h")).to_frame("entry_id").with_columns(there=pl.lit(value=True))
+        marked = offered.join(held, on="entry_id", how="left")
+        lacking = marked.filter(pl.col("there").is_null()).drop("there")
+        deliverer = Deliverer(self._wire, self.entry_ids, self._clock, self._bounds)
+        deliverer.deliver(lacking)
+        return IngestReceipt(
+            offered=len(offered),
+            already_there=len(offered) - len(lacking),
+            sent=len(lacking),
+            batches=deliverer.batches,
+            sent_again=deliverer.sent_again,
+            hours=_ingested_hours(marked),
+        )
+
+    def entry_ids(self, start: datetime, end: datetime) -> pl.Series:
+        """The distinct entry_ids that are visible in [start, end), as strings."""
+        return self._held(start, end)["entry_id"].unique()
+
+    def prove(self, expected: pl.DataFrame) -> Proof:
+        """Whether Axiom holds exactly these entries (columns entry_id, time) in the hours of their times.
+
+        Looks again until nothing is missing or the bound for visibility is over; never raises for what is missing.
+        """
+        if expected.is_empty():
+            return Proof(0, 0, 0, 0, 0, 0.0, pl.DataFrame(schema=PROVED_HOURS_SCHEMA))
+        wanted = expected.select("entry_id", hour=pl.col("time").dt.truncate("1h")).unique("entry_id")
+        hours = wanted.select("hour").unique()
+        held = self._held(*span(wanted, "hour", "1h"))
+        waited = 0.0
+        for pause in self._pauses():
+            missing = wanted.join(held, on="entry_id", how="anti")
+            if missing.is_empty():
+                break
+            self._clock.sleep(pause)
+            waited += pause
+            held = _renewed(held, *span(missing, "hour", "1h"), self._held(*span(missing, "hour", "1h")))
+        return _proof(wanted, held.join(hours, on="hour", how="semi"), waited)
+
+    def activity(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
+        """What these actors changed in [start, end): ACTIVITY_SCHEMA, a row per actor, hour and resource type.
+
+        Each entry counts once, however often it was ingested. `start` and `end` are full hours.
+        """
+        keys = sorted(set(actor_keys))
+        chunks = (tuple(keys[at : at + ACTORS_AT_ONCE]) for at in range(0, len(keys), ACTORS_AT_ONCE))
+        frames = [self._ask_visible(ACTIVITY, Piece(start, end, actors=chunk)) for chunk in chunks]
+        return pl.concat([pl.DataFrame(schema=ACTIVITY_SCHEMA), *frames]).sort("actor_key", "hour", "resource_type")
+
+    def activity_text(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
+        """The query of `activity` as it is sent, for a link that shows a person the same rows."""
+        return queries.activity_text(self.dataset, actor_keys, start, end)
+
+    def organisation_hours(self, start: datetime, end: datetime) -> pl.DataFrame:
+        """All actors together in [start, end): a row per hour with changes: hour, active_actors, changes."""
+        return self._ask_visible(ORGANISATION_HOURS, Piece(start, end)).sort("hour")
+
+    def organisation_types(self, start: datetime, end: datetime) -> pl.DataFrame:
+        """All actors together in [start, end): a row per hour and resource type: hour, resource_type, changes."""
+        return self._ask_visible(ORGANISATION_TYPES, Piece(start, end)).sort("hour", "resource_type")
+
+    def dataset_facts(self) -> DatasetFacts:
+        """What `doctor` tells of the dataset. Reading it needs the capability to query it."""
+        end = self._clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(days=1)
+        rows, oldest, newest = self._extent(end - FACTS_SPAN, end)
+        listed = self._listed_dataset()
+        return DatasetFacts(
+            name=self.dataset,
+            retention_days=_retention(listed),
+            retention_known="retentionDays" in listed,
+            rows=rows,
+            oldest=oldest,
+            newest=newest,
+        )
+
+    def _held(self, start: datetime, end: datetime) -> pl.DataFrame:
+        """HELD_SCHEMA; empty while no event of ours is visible in the whole dataset."""
+        try:
+            return self._asker.ask(HELD, Piece(start, end))
+        except UnknownField:
+            return pl.DataFrame(schema=HELD_SCHEMA)
+
+    def _ask_visible(self, question: Question, piece: Piece) -> pl.DataFrame:
+        """The answer, waiting while entries are visible and their fields are not yet."""
+        pauses = self._pauses()
+        while True:
+            try:
+                return self._asker.ask(question, piece)
+            except UnknownField:
+                if not self._extent(piece.start, piece.end)[0]:
+                    return pl.DataFrame(schema=question.schema)
+            pause = next(pauses, None)
+            if pause is None:
+                raise Incomplete(
+                    f"Axiom dataset '{self.dataset}' holds entries, but a field of theirs is not visible after "
+                    f"{self._bounds.visibility_seconds:.0f} s: run the hour again later"
+                )
+            self._clock.sleep(pause)
+
+    def _pauses(self) -> Iterator[float]:
+        return poll_pauses(self._bounds.visibility_seconds, self._bounds.longest_poll_seconds)
+
+    def _extent(self, start: datetime, end: datetime) -> tuple[int, datetime | None, datetime | None]:
+        """Physical rows, oldest and newest time."""
+        try:
+            return self._asker.ask(FACTS, Piece(start, end)).row(0)
+        except UnknownField:
+            return 0, None, None
+
+    def _listed_dataset(self) -> dict[str, Any]:
+        """What the list of datasets says of ours; nothing if this token may not read it, which is no fault."""
+        try:
+            answer = self._wire.get("/v2/datasets")
+        except NoAnswer:
+            return {}
+        listed = answer.json() if answer.status == 200 else []
+        ours = (item for item in _dicts(listed) if item.get("name") == self.dataset)
+        return next(ours, {})
+
+
+def _dicts(value: Any) -> Iterable[dict[str, Any]]:
+    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()
+
+
+def _retention(listed: dict[str, Any]) -> int | None:
+    days = listed.get("retentionDays")
+    return days if isinstance(days, int) and days > 0 and listed.get("useRetentionPeriod") is not False else None
+
+
+def _ingested_hours(marked: pl.DataFrame) -> pl.DataFrame:
+    by_hour = marked.group_by(hour=pl.col(TIME).dt.truncate("1h"))
+    counted = by_hour.agg(offered=pl.len(), already_there=pl.col("there").count())
+    return counted.cast(INGESTED_HOURS_SCHEMA).sort("hour")  # type: ignore[arg-type] - a mapping of column to type
+
+
+def _renewed(held: pl.DataFrame, start: datetime, end: datetime, newer: pl.DataFrame) -> pl.DataFrame:
+    """`held` with the hours [start, end) as a newer answer has them."""
+    outside = ~pl.col("hour").is_between(start, end, closed="left")
+    return pl.concat([held.filter(outside), newer])
+
+
+def _proof(wanted: pl.DataFrame, held: pl.DataFrame, waited: float) -> Proof:
+    """Compare by hour: the ids wanted with those held in the wanted hours."""
+    ids = held.group_by("entry_id", "hour").agg(pl.col("copies").sum())
+    found = wanted.join(ids, on=["entry_id", "hour"], how="semi")
+    unexpected = ids.join(wanted, on=["entry_id", "hour"], how="anti")
+    hours = (
+        wanted.group_by("hour").agg(expected=pl.len())
+        .join(found.group_by("hour").agg(found=pl.len()), on="hour", how="left")
+        .join(unexpected.group_by("hour").agg(unexpected=pl.len()), on="hour", how="left")
+        .with_columns(pl.col("found", "unexpected").fill_null(0))
+        .select(pl.col(name).cast(dtype) for name, dtype in PROVED_HOURS_SCHEMA.items())
+        .sort("hour")
+    )  # fmt: skip
+    return Proof(
+        expected=len(wanted),
+        found=len(found),
+        missing=len(wanted) - len(found),
+        unexpected=len(unexpected),
+        rows=int(ids["copies"].sum()),
+        waited_seconds=waited,
+        hours=hours,
+    )

@@ -1,0 +1,90 @@
+"""Audit entries as the events that Axiom takes: flat snake_case fields, no text longer than Axiom keeps.
+
+Axiom replaces an over-long string by a note that it was too long, and limits the fields of a dataset; open-ended
+JSON stays one string (`raw`), so that no entry can widen the dataset or spoil its batch. The whole text of every
+entry is in the Parquet hour.
+"""
+
+import polars as pl
+
+from audit_assets.errors import AuditAssetsError
+
+LONGEST_TEXT = 1_000
+"""Letters of a string field. Axiom takes 1 MB (facts/axiom.md, 2.1); nobody reads more than this of a user agent."""
+
+LONGEST_RAW = 32_768
+"""Letters of `raw`. With every letter at its widest in JSON (6 bytes) an event stays under 0.5 MB."""
+
+CUT = "…"
+"""Ends a text of which the rest was left out."""
+
+TIME = "_time"
+"""Axiom's name for the time of an event; any other leading underscore would be renamed (facts/axiom.md, 2.1)."""
+
+_TEXTS = (
+    "entry_id",
+    "stream",
+    "account_id",
+    "native_id",
+    "actor_key",
+    "actor",
+    "actor_type",
+    "actor_email",
+    "actor_id",
+    "token_id",
+    "token_name",
+    "interface",
+    "ip_address",
+    "user_agent",
+    "action",
+    "change_kind",
+    "action_description",
+    "action_result",
+    "resource_type",
+    "resource_id",
+    "resource_product",
+    "zone_id",
+    "zone_name",
+    "method",
+    "uri",
+    "ray_id",
+)
+
+EVENT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    TIME: pl.Datetime("us", "UTC"),
+    **dict.fromkeys(_TEXTS, pl.String),
+    "status_code": pl.Int64,
+    "raw": pl.String,
+    "raw_truncated": pl.Boolean,
+    "is_change": pl.Boolean,
+}
+"""A column for each field of an event. The last is never null, which batches.py relies on."""
+
+_IDENTITIES = frozenset({"entry_id", "actor_key"})
+"""Hashes, short by their making; cutting one would make two things one."""
+
+
+def events_from(entries: pl.DataFrame) -> pl.DataFrame:
+    """The events of audit entries, in the same order: a row of `EVENT_SCHEMA` for each row of the entry frame.
+
+    `_time` is the entry's own time. Texts of more than `LONGEST_TEXT` letters (`raw`: `LONGEST_RAW`, then
+    `raw_truncated` is true) end with `CUT` after that many. Raises `AuditAssetsError` when a column is missing.
+    """
+    missing = {"time", "status_code", "raw", "is_change", *_TEXTS} - set(entries.columns)
+    if missing:
+        raise AuditAssetsError(f"audit entries without the columns {sorted(missing)} can't become events")
+    texts = [name for name in _TEXTS if name not in _IDENTITIES]
+    return (
+        entries.with_columns(
+            raw_truncated=(pl.col("raw").str.len_chars() > LONGEST_RAW).fill_null(value=False),
+            is_change=pl.col("is_change").fill_null(value=False),
+        )
+        .with_columns(*(_capped(name, LONGEST_TEXT) for name in texts), _capped("raw", LONGEST_RAW))
+        .rename({"time": TIME})
+        .select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())
+    )
+
+
+def _capped(name: str, longest: int) -> pl.Expr:
+    text = pl.col(name)
+    return pl.when(text.str.len_chars() > longest).then(text.str.head(longest) + CUT).otherwise(text).alias(name)

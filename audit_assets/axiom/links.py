@@ -1,0 +1,24 @@
+"""Addresses that open something in Axiom's web application (facts/axiom.md, 4)."""
+
+import json
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+APP_URL = "https://app.axiom.co"
+
+
+def query_link(apl: str, start: datetime, end: datetime, org_id: str, app_url: str = APP_URL) -> str:
+    """The address that opens this query over [start, end) in the organisation's Axiom.
+
+    Every character beyond letters, digits and `-._~` is escaped, so that the address stays whole inside Markdown
+    and HTML.
+    """
+    form = {"apl": apl, "queryOptions": {"startTime": _stamp(start), "endTime": _stamp(end)}}
+    whole = json.dumps(form, ensure_ascii=False, separators=(",", ":"))
+    return f"{app_url.rstrip('/')}/{quote(org_id, safe='')}/query?initForm={quote(whole, safe='')}"
+
+
+def _stamp(time: datetime) -> str:
+    if time.tzinfo is None:
+        raise ValueError("a link's time range needs aware times")
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

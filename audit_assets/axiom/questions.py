@@ -1,0 +1,124 @@
+"""Asking Axiom until the answer is whole: again when it did not answer, in smaller pieces when it did not fit.
+
+The only place that decides what a failed query means; which texts exist is in queries/, how an answer is read in
+results.py.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+import polars as pl
+
+from audit_assets.axiom import queries, refusals
+from audit_assets.axiom.bounds import Bounds
+from audit_assets.axiom.pieces import Cut, Piece, by_actors_then_time, by_time, by_time_then_prefix
+from audit_assets.axiom.results import Schema, Unreliable, frame_of
+from audit_assets.axiom.wire import Answer, NoAnswer, Wire
+from audit_assets.clock import Clock
+from audit_assets.errors import Incomplete, Unavailable
+
+UTC_TIME = pl.Datetime("us", "UTC")
+
+ACTIVITY_SCHEMA = {"actor_key": pl.String, "hour": UTC_TIME, "resource_type": pl.String, "changes": pl.Int64}
+ORGANISATION_HOURS_SCHEMA = {"hour": UTC_TIME, "active_actors": pl.Int64, "changes": pl.Int64}
+ORGANISATION_TYPES_SCHEMA = {"hour": UTC_TIME, "resource_type": pl.String, "changes": pl.Int64}
+HELD_SCHEMA = {"entry_id": pl.String, "hour": UTC_TIME, "copies": pl.Int64}
+FACTS_SCHEMA = {"rows": pl.Int64, "oldest": UTC_TIME, "newest": UTC_TIME}
+
+OUT_OF_MEMORY = 432
+"""Axiom's own status for a query that needs more memory than it may have (facts/axiom.md, 2.2)."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A query file, the frame it answers with, and how to cut what it is asked about."""
+
+    name: str
+    schema: Schema
+    cut: Cut
+
+
+ACTIVITY = Question("activity", ACTIVITY_SCHEMA, by_actors_then_time)
+ORGANISATION_HOURS = Question("organisation_hours", ORGANISATION_HOURS_SCHEMA, by_time)
+ORGANISATION_TYPES = Question("organisation_types", ORGANISATION_TYPES_SCHEMA, by_time)
+HELD = Question("entries_held", HELD_SCHEMA, by_time_then_prefix)
+FACTS = Question("dataset_facts", FACTS_SCHEMA, lambda _: [])
+
+
+class UnknownField(Exception):
+    """Axiom knows no such field: no event that has it is visible, or not yet (facts/axiom.md, 0.4)."""
+
+
+class Asker:
+    """Puts questions to one dataset."""
+
+    def __init__(self, wire: Wire, clock: Clock, bounds: Bounds) -> None:
+        self._wire = wire
+        self._clock = clock
+        self._bounds = bounds
+
+    def ask(self, question: Question, piece: Piece) -> pl.DataFrame:
+        """The whole answer.
+
+        Raises `UnknownField`, `Refused`, `Unavailable`, and `Incomplete` when no cut makes the answer reliable.
+        """
+        return pl.concat([pl.DataFrame(schema=question.schema), *self._answers(question, piece)])
+
+    def _answers(self, question: Question, piece: Piece) -> Iterator[pl.DataFrame]:
+        try:
+            yield self._answer(question, piece)
+        except Unreliable as trouble:
+            pieces = question.cut(piece)
+            if not pieces:
+                reason = self._wire.clean(str(trouble))
+                raise Incomplete(
+                    f"Axiom's answer to {question.name} ({piece}) {reason}, and the question can't be made smaller: "
+                    "run the hour again later"
+                ) from None
+            for smaller in pieces:
+                yield from self._answers(question, smaller)
+
+    def _answer(self, question: Question, piece: Piece) -> pl.DataFrame:
+        name, apl = _text(question, piece, self._wire.dataset)
+        answer = self._insist(apl, piece)
+        if answer.status == OUT_OF_MEMORY:
+            raise Unreliable("needed more memory than Axiom gives a query")
+        if answer.status == 400 and "invalid field" in self._wire.text_of(answer).lower():
+            raise UnknownField
+        if answer.status != 200:
+            raise refusals.of_query(self._wire, answer)
+        return frame_of(answer.json(), question.schema, queries.limit_of(name))
+
+    def _insist(self, apl: str, piece: Piece) -> Answer:
+        """Send until it is answered: a query changes nothing, so sending it twice is harmless."""
+        waited = 0.0
+        for attempt in count(1):
+            asked = None
+            try:
+                answer = self._wire.query(apl, piece.start, piece.end)
+            except NoAnswer as trouble:
+                reason = str(trouble)
+            else:
+                if not refusals.is_passing(answer) and (answer.status != 200 or answer.json() is not None):
+                    return answer
+                reason = refusals.passing_reason(self._wire, answer)
+                asked = refusals.asked_wait(answer, self._clock.now())
+            pause = asked if asked is not None else random.uniform(0.0, 2.0**attempt)  # noqa: S311 - no secret
+            waited += pause
+            if attempt >= self._bounds.tries or waited > self._bounds.asked_wait_seconds:
+                raise Unavailable(refusals.gave_up("a query", attempt, reason, asked))
+            self._clock.sleep(pause)
+        raise AssertionError("count() does not end")
+
+
+def _text(question: Question, piece: Piece, dataset: str) -> tuple[str, str]:
+    """The query file for this piece, and its text."""
+    window = {"window_start": piece.start, "window_end": piece.end}
+    if piece.actors:
+        return question.name, queries.fill(question.name, dataset, **window, actors=piece.actors)
+    if piece.prefix:
+        name = f"{question.name}_by_prefix"
+        return name, queries.fill(name, dataset, **window, id_prefix=piece.prefix)
+    return question.name, queries.fill(question.name, dataset, **window)
