@@ -5,9 +5,10 @@ the entries of an invented organisation, of a file, or of a test; none shows bef
 """
 
 import gzip
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,10 +18,17 @@ from audit_assets.sandbox.cloudflare_gate import ACCOUNT_ID, CREDENTIAL, Gate, Q
 from audit_assets.sandbox.cloudflare_log import AuditLog, Entry, Timed, nanoseconds
 from audit_assets.sandbox.cloudflare_pages import SPOILT, Manners, Page, as_text, v1_page, v2_page
 from audit_assets.sandbox.cloudflare_queries import BadRequest, Bounds, v1_query, v2_query
+from audit_assets.sandbox.entries_file import FileEntries
 from audit_assets.sandbox.faults import Fault, FaultPlan, answer
+from audit_assets.sandbox.organisation.incidents import Truth
+from audit_assets.sandbox.organisation.life import Life, Organisation, delay, generate
 from audit_assets.sandbox.stage import Stage
 
 WORTH_COMPRESSING = 1024
+AHEAD = timedelta(days=2)
+"""How far beyond now the organisation's life is known to the service, at least half of it."""
+
+TRUTHS_FILE = "truths.json"
 
 
 @dataclass
@@ -43,6 +51,8 @@ class CloudflareService:
         self._stage = stage
         self._plan = plan
         self._gate = Gate(stage.clock, self.behaviour)
+        self._organisation: Organisation | None = None
+        self._lived_until = stage.clock.now()
 
     def add(self, stream: str, entries: Iterable[Entry | str], visible_at: datetime | None = None) -> None:
         """Let entries happen in "v2" or "v1": each shows when its own time, and `visible_at` if given, has passed.
@@ -51,6 +61,24 @@ class CloudflareService:
         an entry is missing and not given.
         """
         self.logs[stream].add(entries, visible_at)
+
+    def load_organisation(self, seed: int, until: datetime, days: int) -> list[Truth]:
+        """The invented organisation: `days` before `until`, incidents in their last six closed hours, and life goes on.
+
+        The truths are returned, and written to truths.json in the sandbox's directory; only tests read them.
+        """
+        life = generate(seed, until, days)
+        self._live(life)
+        self._organisation, self._lived_until = Organisation(seed, until.date()), until
+        truths = json.dumps([truth.as_dict() for truth in life.truths], indent=1)
+        (self._stage.data_dir / TRUTHS_FILE).write_text(truths, encoding="utf-8")
+        return life.truths
+
+    def load_entries(self, entries: FileEntries) -> None:
+        """The entries of a file. It may be older than 18 months, so that v1's limit is lifted."""
+        self.add("v2", entries.v2)
+        self.add("v1", entries.v1)
+        self.behaviour.v1_kept = None
 
     def environment(self, base_url: str) -> dict[str, str]:
         """The settings with which audit_assets speaks to this service."""
@@ -81,6 +109,7 @@ class CloudflareService:
             self._suffer(stream, fault)
         if refusal := self._gate.refusal(request):
             return refusal
+        self._live_on()
         try:
             page = cut(request)
         except BadRequest as error:
@@ -88,6 +117,17 @@ class CloudflareService:
         if fault and fault.kind in SPOILT:
             SPOILT[fault.kind](page, fault.options)
         return self._written(request, page)
+
+    def _live(self, life: Life) -> None:
+        self.logs["v2"].add(life.v2, delay=delay)
+        self.logs["v1"].add(life.v1, delay=delay)
+
+    def _live_on(self) -> None:
+        """Hours ahead of now are made in good time, so that they show as the clock passes them."""
+        now = self._stage.clock.now()
+        if self._organisation and self._lived_until < now + AHEAD / 2:
+            self._live(self._organisation.days(self._lived_until, now + AHEAD))
+            self._lived_until = now + AHEAD
 
     def _v2(self, request: Request) -> Page:
         query = v2_query(request.query_params, self.behaviour)

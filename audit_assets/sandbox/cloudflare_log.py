@@ -7,9 +7,9 @@ import json
 import re
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 NANOSECONDS = 1_000_000_000
@@ -49,8 +49,13 @@ class AuditLog:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, entries: Iterable[Entry], visible_at: datetime | None = None) -> None:
-        """Keep more entries; each shows from its time on, or from `visible_at` where that is later.
+    def add(
+        self,
+        entries: Iterable[Entry],
+        visible_at: datetime | None = None,
+        delay: Callable[[Entry], timedelta] = lambda _: timedelta(0),
+    ) -> None:
+        """Keep more entries; each shows `delay` after its time, and not before `visible_at`.
 
         Raises ValueError for an entry whose time can't be told.
         """
@@ -60,8 +65,9 @@ class AuditLog:
             added: list[Row] = []
             for entry in entries:
                 time = self._time_of(entry)
+                late = round(delay(entry).total_seconds() * NANOSECONDS)
                 body = as_json(entry.body if isinstance(entry, Timed) else entry)
-                added.append(Row(time, number + len(added), max(time, earliest), body))
+                added.append(Row(time, number + len(added), max(time + late, earliest), body))
             self._longest_delay = max([self._longest_delay, *(row.visible - row.time for row in added)])
             self._rows = sorted(self._rows + added)
 

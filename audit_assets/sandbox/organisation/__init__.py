@@ -1,0 +1,1 @@
+"""An invented organisation and its life in a Cloudflare account, from a seed."""

@@ -1,0 +1,145 @@
+"""What should not have happened: three incidents in the last hours before a given time, and the truth about them.
+
+The truth is for tests alone; nothing that detects may read it.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from audit_assets.sandbox.organisation.cast import DEPLOYER, Actor, Cast
+from audit_assets.sandbox.organisation.catalogue import KINDS, Action
+from audit_assets.sandbox.organisation.writing import Act, of_zone
+
+HOUR = timedelta(hours=1)
+ELSEWHERE = "2001:db8:bad::66"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A deviation that should be found: "volume" or "new_resource_type"."""
+
+    hour: str
+    kind: str
+    resource_type: str | None
+    changes: int
+    """At most: a call that failed changed nothing."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """An incident as it really was. Hours are named by their start, in RFC 3339."""
+
+    incident: str
+    actor: str
+    actor_type: str
+    actor_id: str
+    actor_email: str
+    token_id: str
+    token_name: str
+    hours: Sequence[str]
+    deviations: Sequence[Expected]
+    why: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def incidents(cast: Cast, until: datetime, seed: int) -> tuple[list[Act], list[Truth]]:
+    """The acts and the truths, in the six closed hours before `until`."""
+    closed = until.replace(minute=0, second=0, microsecond=0)
+    rng = random.Random(f"{seed}/incidents/{closed.isoformat()}")  # noqa: S311 - no secret
+    told = [make(cast, closed, rng) for make in (_stolen_token, _helpful_agent, _leaver)]
+    return [act for acts, _ in told for act in acts], [truth for _, truth in told]
+
+
+def _stolen_token(cast: Cast, closed: datetime, rng: random.Random) -> tuple[list[Act], Truth]:
+    actor, hour, records = cast.token(DEPLOYER), closed - 2 * HOUR, 340
+    acts = list(_spread(actor, hour, 6, 31, records, "dns_record", "delete", cast, rng))
+    expected = [
+        Expected(_name(hour), "volume", None, records),
+        Expected(_name(hour), "new_resource_type", "dns_record", records),
+    ]
+    why = "a deploy token that leaked from a build log, used from elsewhere to delete DNS records by the hundred"
+    return acts, _truth("stolen_ci_token", actor, [hour], expected, why)
+
+
+def _helpful_agent(cast: Cast, closed: datetime, rng: random.Random) -> tuple[list[Act], Truth]:
+    actor, hour, tokens = cast.one("support"), closed - 4 * HOUR, 3
+    acts = list(_spread(actor, hour, 20, 18, tokens, "api_token", "create", cast, rng))
+    expected = [Expected(_name(hour), "new_resource_type", "api_token", tokens)]
+    why = "a support agent who was talked into creating API tokens with all permissions"
+    return acts, _truth("support_agent_creates_tokens", actor, [hour], expected, why)
+
+
+def _leaver(cast: Cast, closed: datetime, rng: random.Random) -> tuple[list[Act], Truth]:
+    """Slow: no hour of it is large. Each new way of taking data along shows once."""
+    actor = cast.one("analyst")
+    steps = [
+        (6, "logpush_job", 3),
+        (5, "logpush_job", 2),
+        (4, "d1_database", 4),
+        (3, "d1_database", 3),
+        (2, "r2_bucket", 2),
+    ]
+    acts: list[Act] = []
+    expected: list[Expected] = []
+    for hours_ago, kind, changes in steps:
+        hour = closed - hours_ago * HOUR
+        acts += _spread(actor, hour, 4, 50, changes, kind, "create", cast, rng)
+        if kind not in {found.resource_type for found in expected}:
+            expected.append(Expected(_name(hour), "new_resource_type", kind, changes))
+    why = "an analyst who is leaving sends logs to a bucket of their own and exports databases, a few an hour"
+    hours = [closed - hours_ago * HOUR for hours_ago, _, _ in steps]
+    return acts, _truth("leaver_exports", actor, hours, expected, why)
+
+
+def _spread(
+    actor: Actor,
+    hour: datetime,
+    first_minute: float,
+    minutes: float,
+    size: int,
+    kind: str,
+    action: Action,
+    cast: Cast,
+    rng: random.Random,
+) -> Iterator[Act]:
+    zones = list(cast.zones.items())
+    for _ in range(size):
+        moment = hour + timedelta(minutes=first_minute + minutes * rng.random())
+        zone = rng.choice(zones) if of_zone(KINDS[kind]) else None
+        yield Act(moment, actor, KINDS[kind], action, zone, ELSEWHERE, _taken(kind, rng))
+
+
+def _taken(kind: str, rng: random.Random) -> dict[str, Any] | None:
+    """What was sent, where it tells the story."""
+    if kind == "api_token":
+        return {"name": f"migration-helper-{rng.randrange(100)}", "policies": [{"effect": "allow", "resources": "*"}]}
+    if kind == "logpush_job":
+        return {"dataset": "http_requests", "destination_conf": "s3://take-along-archive/logs?region=eu-west-1"}
+    if kind == "d1_database":
+        return {"output_format": "polling", "dump_options": {"no_data": False}}
+    return None
+
+
+def _name(hour: datetime) -> str:
+    return hour.isoformat().replace("+00:00", "Z")
+
+
+def _truth(incident: str, actor: Actor, hours: list[datetime], expected: list[Expected], why: str) -> Truth:
+    return Truth(
+        incident,
+        actor.label,
+        actor.type,
+        actor.id,
+        actor.email,
+        actor.token_id,
+        actor.token_name,
+        [_name(hour) for hour in hours],
+        expected,
+        why,
+    )
