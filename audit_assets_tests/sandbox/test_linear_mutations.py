@@ -231,8 +231,6 @@ def test_an_attachment_is_one_per_issue_and_url(sandbox: Sandbox, caller: Caller
     later = {**given, "subtitle": "4 changes", "id": OWN_ID}
     first = caller.data(ATTACH, input={"issueId": "SEC-1", **given})["attachment"]
     again = caller.data(ATTACH, input={"issueId": "SEC-1", **later})["attachment"]
-        "attachment"
-    ]
     other = caller.data(ATTACH, input={"issueId": "SEC-2", **given})["attachment"]
     assert again == first | {"subtitle": "4 changes"}
     assert other["id"] != first["id"]
