@@ -30,7 +30,7 @@ def test_a_default_is_taken_when_the_setting_is_empty(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("value", ["yesterday", "2026-11-22-10:30", "2026-11-22T10:00", "2026-13-01-00:00"])
 def test_a_first_hour_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", value)
-    with pytest.raises(SettingError, match="AUDIT_ASSETS_FIRST_HOUR is .* set it to a full hour such as"):
+    with pytest.raises(SettingError, match=r"AUDIT_ASSETS_FIRST_HOUR is .* set it to a full hour such as"):
         settings.first_hour()
 
 
@@ -61,5 +61,5 @@ def test_an_unknown_stream_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("value", ["ten", "0", "-1", "nan", "inf"])
 def test_a_number_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("AUDIT_ASSETS_VOLUME_RATIO", value)
-    with pytest.raises(SettingError, match="AUDIT_ASSETS_VOLUME_RATIO is .* set it to a number above 0"):
+    with pytest.raises(SettingError, match=r"AUDIT_ASSETS_VOLUME_RATIO is .* set it to a number above 0"):
         settings.number("AUDIT_ASSETS_VOLUME_RATIO")

@@ -19,7 +19,7 @@ from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE
 from audit_assets.detection.baselines import history_since, is_learning
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
-from audit_assets.linear.wording import describe
+from audit_assets.linear.tickets import describe
 from audit_assets.partitions import hourly_asset, hours_in, key_of
 from audit_assets.resources import StorageResource
 
@@ -85,7 +85,7 @@ def _flagged(rows: Sequence[Mapping[str, Any]], ticket: Mapping[str, Any]) -> di
         "actor_type": first["actor_type"],
         "severity": first["severity"],
         "deviations": [_deviation(row) for row in rows],
-        "ticket": {key: ticket[key] for key in ("outcome", "identifier", "url")},
+        "ticket": {key: ticket[key] for key in ("outcome", "identifier", "url", "closed")},
         "axiom_url": first["axiom_url"],
     }
 

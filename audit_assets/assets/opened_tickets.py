@@ -23,7 +23,7 @@ from audit_assets.detection.plain_rule import VOLUME
 from audit_assets.errors import ServiceError
 from audit_assets.failures import told_as_failures
 from audit_assets.linear.client import LinearClient
-from audit_assets.linear.findings import Deviation, EntryLine, Finding
+from audit_assets.linear.tickets import Deviation, EntryLine, Finding
 from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
 from audit_assets.resources import CloudflareResource, LinearResource, StorageResource
 from audit_assets.settings import ticket_max_age
@@ -38,11 +38,12 @@ OPENED_TICKETS = pl.Schema(
         "ticket_id": pl.String,
         "identifier": pl.String,
         "url": pl.String,
+        "closed": pl.Boolean,
         "problem": pl.String,
     }
 )
 """`outcome` is what Linear's client says, or `too_old`, `learning`, `never` where no ticket was wanted, or `failed`
-with its `problem`."""
+with its `problem`. `closed`: the actor's ticket had been closed before."""
 
 SHOWN_ENTRIES = 20
 
@@ -180,6 +181,7 @@ def _open(client: LinearClient, finding: Finding) -> dict[str, Any]:
         "ticket_id": str(ticket.id),
         "identifier": ticket.identifier,
         "url": ticket.url,
+        "closed": ticket.closed,
     }
 
 

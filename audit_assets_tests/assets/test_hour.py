@@ -121,7 +121,7 @@ def test_an_old_hour_is_judged_but_opens_no_ticket_unless_asked(pipeline: Pipeli
     pipeline.sandbox.cloudflare.add("v2", v2_burst(old, 45))
     assert pipeline.run(old).success
     (flagged,) = pipeline.summary(old)["flagged"]
-    assert flagged["ticket"] == {"outcome": "too_old", "identifier": None, "url": None}
+    assert flagged["ticket"] == {"outcome": "too_old", "identifier": None, "url": None, "closed": None}
     assert pipeline.tickets() == []
     assert pipeline.run(old, open_tickets="always").success
     assert len(pipeline.tickets()) == 1
