@@ -134,11 +134,11 @@ def _attachments(issue: Issue) -> str:
     if not issue["attachments"]:
         return ""
     items = "".join(
-        f"<li>{_attachment_title(one)}<br><span class='subtitle'>{escape(one['subtitle'] or '')}</span></li>"
+        f'<li>{_attachment_title(one)}<br><span class="subtitle">{escape(one["subtitle"] or "")}</span></li>'
         for one in issue["attachments"]
     )
     heading = f'<h2>Attachments <span class="count">{len(issue["attachments"])}</span></h2>'
-    return f"<section>{heading}<ul>{items}</ul></section>"
+    return f'<section>{heading}<ul class="attachments">{items}</ul></section>'
 
 
 def _attachment_title(attachment: dict[str, Any]) -> str:
