@@ -152,7 +152,7 @@ def _summary(
         "entries": {
             "pulled": sum(store.counts(ENTRIES, everything).values()),
             "quarantined": sum(store.counts(QUARANTINE, everything).values()),
-            "unusable": world.unusable,
+            "unreadable": world.unreadable,
             "changes_judged": sum(summary["entries"]["changes"] for summary in summaries),
         },
         "flagged": [{"hour": summary["hour"], **actor} for summary in summaries for actor in summary["flagged"]],

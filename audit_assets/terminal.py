@@ -76,8 +76,8 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
         f"{proof['expected']:,} ingested, {proof['found']:,} of {proof['expected']:,} proved to be in Axiom; "
         f"{entries['quarantined']:,} quarantined."
     )
-    if entries["unusable"]:
-        console.print(f"{entries['unusable']:,} records of the file have no time and could not be served.")
+    if entries["unreadable"]:
+        console.print(f"{entries['unreadable']:,} lines of the file are no JSON and could not be served.")
     for warning in summary["warnings"]:
         console.print(Text(f"Note: {warning}", "yellow"))
 
