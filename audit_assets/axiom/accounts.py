@@ -55,11 +55,15 @@ class DatasetFacts:
 
     name: str
     retention_days: int | None
-    """None: kept without end, or not told to this token (`retention_known`)."""
+    """None: not told to this token, or the dataset has no period of its own."""
 
-    retention_known: bool
     rows: int
     """Of the last year, copies included."""
 
     oldest: datetime | None
     newest: datetime | None
+
+    @property
+    def retention_known(self) -> bool:
+        """Whether Axiom told how long it keeps events."""
+        return self.retention_days is not None

@@ -161,7 +161,6 @@ class AxiomClient:
         return DatasetFacts(
             name=self.dataset,
             retention_days=_retention(listed),
-            retention_known="retentionDays" in listed,
             rows=rows,
             oldest=oldest,
             newest=newest,
@@ -217,6 +216,7 @@ def _dicts(value: Any) -> Iterable[dict[str, Any]]:
 
 
 def _retention(listed: dict[str, Any]) -> int | None:
+    """Days, if the dataset has a period of its own; what holds for one that has none is not documented."""
     days = listed.get("retentionDays")
     return days if isinstance(days, int) and days > 0 and listed.get("useRetentionPeriod") is not False else None
 

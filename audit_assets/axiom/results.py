@@ -37,9 +37,9 @@ def frame_of(answer: Any, schema: Schema, limit: int) -> pl.DataFrame:
     _check_status(status)
     tables = answer.get("tables") or []
     columns = _columns(tables[0]) if tables else {}
-    if not columns and status.get("rowsMatched"):
-        raise Unreliable(f"holds no table, though {status['rowsMatched']} rows matched")
     frame = _typed(columns, schema)
+    if frame.is_empty() and status.get("rowsMatched"):
+        raise Unreliable(f"holds no rows, though {status['rowsMatched']} events matched")
     if len(frame) >= limit:
         raise Unreliable(f"reaches the limit of {limit:,} rows")
     return frame

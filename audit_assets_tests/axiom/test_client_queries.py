@@ -1,0 +1,259 @@
+"""What was changed is counted once and told whole, or not at all."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from audit_assets.axiom.client import AxiomClient
+from audit_assets.axiom.events import events_from
+from audit_assets.axiom.questions import ACTIVITY_SCHEMA, ORGANISATION_HOURS_SCHEMA, ORGANISATION_TYPES_SCHEMA
+from audit_assets.errors import Incomplete, Refused, Unavailable
+from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.server import Sandbox, running
+from audit_assets_tests.axiom.made import ANNE, AT, BORIS, DAY, HOUR, client_of, entries
+from audit_assets_tests.support import JumpingClock
+
+
+@pytest.fixture
+def lived(axiom: AxiomClient, sandbox: Sandbox) -> AxiomClient:
+    """Anne made 3 changes of records and Boris 2 of rules at ten o'clock, and Boris 1 of a record a day before."""
+    put_in(
+        axiom,
+        entries(3),
+        entries(2, actor_key=BORIS, resource_type="firewall_rule"),
+        entries(1, at=AT - DAY, actor_key=BORIS),
+        entries(4, at=AT + HOUR, is_change=False, change_kind=None, action="view"),
+    )
+    sandbox.stage.calls.clear()
+    return axiom
+
+
+def put_in(axiom: AxiomClient, *frames: pl.DataFrame) -> None:
+    whole = pl.concat(frames)
+    axiom.ingest(events_from(whole))
+    assert axiom.prove(whole).holds
+
+
+def misbehave(sandbox: Sandbox, kind: str, times: int = 1, **options: Any) -> None:
+    sandbox.faults.add(Fault("axiom", "query", kind, 1, times, options))
+
+
+def asked(sandbox: Sandbox) -> int:
+    return sandbox.stage.count()["axiom", "query"]
+
+
+def test_activity_is_a_row_per_actor_hour_and_resource_type(lived: AxiomClient) -> None:
+    activity = lived.activity([BORIS, ANNE, ANNE], AT - 30 * DAY, AT + 2 * HOUR)
+    assert activity.schema == pl.Schema(ACTIVITY_SCHEMA)
+    assert activity.rows() == [
+        (ANNE, AT, "dns_record", 3),
+        (BORIS, AT - DAY, "dns_record", 1),
+        (BORIS, AT, "firewall_rule", 2),
+    ]
+
+
+def test_the_end_is_not_part_of_the_range_and_the_start_is(lived: AxiomClient) -> None:
+    assert lived.activity([BORIS], AT - DAY, AT)["changes"].to_list() == [1]
+
+
+def test_the_organisation_is_all_actors_together(lived: AxiomClient) -> None:
+    hours = lived.organisation_hours(AT - 90 * DAY, AT + 2 * HOUR)
+    assert (hours.schema, hours.rows()) == (pl.Schema(ORGANISATION_HOURS_SCHEMA), [(AT - DAY, 1, 1), (AT, 2, 5)])
+    types = lived.organisation_types(AT - 90 * DAY, AT + 2 * HOUR)
+    assert types.schema == pl.Schema(ORGANISATION_TYPES_SCHEMA)
+    assert types.rows() == [(AT - DAY, "dns_record", 1), (AT, "dns_record", 3), (AT, "firewall_rule", 2)]
+
+
+def test_no_actors_ask_nothing(lived: AxiomClient, sandbox: Sandbox) -> None:
+    assert lived.activity([], AT, AT + HOUR).schema == pl.Schema(ACTIVITY_SCHEMA)
+    assert asked(sandbox) == 0
+
+
+def test_an_actor_who_is_no_key_never_reaches_a_query(lived: AxiomClient, sandbox: Sandbox) -> None:
+    with pytest.raises(ValueError, match="hex"):
+        lived.activity(["x') | union ['other"], AT, AT + HOUR)
+    assert asked(sandbox) == 0
+
+
+def test_events_of_somebody_else_in_the_dataset_do_not_count(lived: AxiomClient, sandbox: Sandbox) -> None:
+    stranger = json.dumps([{"_time": AT.isoformat(), "message": "hello"}]).encode()
+    answer = lived._wire._session.post("/v1/datasets/cloudflare-audit/ingest", data=stranger) if False else stranger
+    assert answer
+    assert lived.entry_ids(AT, AT + HOUR).len() == 5
+
+
+@pytest.mark.parametrize("kind", ["partial", "estimate", "unknown_priority", "empty_tables"])
+def test_half_an_answer_is_asked_again_in_smaller_pieces(lived: AxiomClient, sandbox: Sandbox, kind: str) -> None:
+    misbehave(sandbox, kind)
+    assert lived.activity([ANNE, BORIS], AT - DAY, AT + HOUR)["changes"].sum() == 6
+    assert asked(sandbox) == 3, "both, then each of the two actors"
+    sandbox.stage.calls.clear()
+    misbehave(sandbox, kind)
+    assert lived.organisation_hours(AT, AT + 4 * HOUR)["changes"].sum() == 5
+    assert asked(sandbox) == 5, "all, then hour by hour"
+
+
+def test_no_tables_though_events_matched_are_no_answer(lived: AxiomClient, sandbox: Sandbox) -> None:
+    misbehave(sandbox, "empty_tables", null=True)
+    assert lived.activity([ANNE], AT, AT + 2 * HOUR)["changes"].sum() == 3
+    assert asked(sandbox) == 3
+
+
+def test_a_query_that_needs_too_much_memory_is_cut(lived: AxiomClient, sandbox: Sandbox) -> None:
+    misbehave(sandbox, "status", status=432, body='{"code":432,"message":"query out of memory"}')
+    assert lived.organisation_types(AT - 30 * DAY, AT + HOUR)["changes"].sum() == 6
+    assert asked(sandbox) == 5
+
+
+@pytest.mark.parametrize("kind", ["partial", "estimate", "unknown_priority", "empty_tables"])
+def test_what_stays_unreliable_is_told_not_believed(lived: AxiomClient, sandbox: Sandbox, kind: str) -> None:
+    misbehave(sandbox, kind, times=999)
+    with pytest.raises(Incomplete, match=r"activity \(2026-11-19 .* can't be made smaller: run the hour again later"):
+        lived.activity([ANNE, BORIS], AT - DAY, AT + HOUR)
+    assert asked(sandbox) < 20
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("drop_before", {}),
+        ("drop_after", {}),
+        ("torn", {}),
+        ("status", {"status": 500}),
+        ("status", {"status": 502, "body": "<html>", "headers": {"content-type": "text/html"}}),
+        ("status", {"status": 200, "body": "<html>", "headers": {"content-type": "text/html"}}),
+        ("status", {"status": 429, "headers": {"retry-after": "9"}}),
+        ("status", {"status": 503, "headers": {"retry-after": "9"}}),
+    ],
+)
+def test_a_query_is_simply_asked_again(
+    lived: AxiomClient, sandbox: Sandbox, kind: str, options: dict[str, Any]
+) -> None:
+    misbehave(sandbox, kind, times=2, **options)
+    assert lived.organisation_hours(AT, AT + HOUR)["changes"].sum() == 5
+    assert asked(sandbox) == 3
+
+
+def test_a_service_that_stays_away_is_told(lived: AxiomClient, sandbox: Sandbox, clock: JumpingClock) -> None:
+    clock.waits.clear()
+    misbehave(sandbox, "status", times=99, status=503)
+    with pytest.raises(Unavailable, match="a query in 5 tries: HTTP 503. Run the hour again later"):
+        lived.organisation_hours(AT, AT + HOUR)
+    assert sum(clock.waits) <= 300
+
+
+def test_a_wait_of_an_hour_is_told_and_not_waited(lived: AxiomClient, sandbox: Sandbox, clock: JumpingClock) -> None:
+    clock.waits.clear()
+    misbehave(sandbox, "status", times=9, status=429, headers={"retry-after": "3600"})
+    with pytest.raises(Unavailable, match="too many requests .* asks to wait 3600 s"):
+        lived.activity([ANNE], AT, AT + HOUR)
+    assert clock.waits == []
+
+
+def test_a_text_that_axiom_refuses_is_told_with_its_reason(lived: AxiomClient, sandbox: Sandbox) -> None:
+    misbehave(sandbox, "status", status=400, body='{"code":400,"message":"syntax error near x"}')
+    with pytest.raises(Refused, match="a query .*HTTP 400.*: syntax error near x"):
+        lived.activity([ANNE], AT, AT + HOUR)
+
+
+# What is not visible yet
+
+
+def test_a_new_dataset_holds_nothing(axiom: AxiomClient, sandbox: Sandbox, clock: JumpingClock) -> None:
+    assert axiom.entry_ids(AT, AT + HOUR).to_list() == []
+    assert axiom.activity([ANNE], AT, AT + HOUR).schema == pl.Schema(ACTIVITY_SCHEMA)
+    assert axiom.organisation_hours(AT, AT + HOUR).is_empty()
+    assert axiom.organisation_types(AT, AT + HOUR).is_empty()
+    assert clock.waits == []
+
+
+def test_a_field_that_is_not_visible_yet_is_waited_for(
+    axiom: AxiomClient, sandbox: Sandbox, clock: JumpingClock
+) -> None:
+    axiom.ingest(events_from(entries(3)))
+    assert axiom.prove(entries(3)).holds
+    clock.waits.clear()
+    body = json.dumps({"code": 400, "message": 'invalid field "resource_type"'})
+    misbehave(sandbox, "status", status=400, body=body)
+    assert axiom.activity([ANNE], AT, AT + HOUR)["changes"].sum() == 3
+    assert len(clock.waits) == 1
+
+
+def test_fields_that_show_later_than_rows_are_waited_for(axiom: AxiomClient, sandbox: Sandbox) -> None:
+    sandbox.axiom.behaviour.field_delay = timedelta(seconds=50)
+    axiom.ingest(events_from(entries(3)))
+    assert axiom.prove(entries(3)).holds
+
+
+def test_a_field_that_never_shows_is_told(lived: AxiomClient, sandbox: Sandbox, clock: JumpingClock) -> None:
+    """Every other query says that events are there, every first that their fields are not."""
+    body = json.dumps({"code": 400, "message": 'invalid field "is_change"'})
+    for at in range(1, 60, 2):
+        sandbox.faults.add(Fault("axiom", "query", "status", at, 1, {"status": 400, "body": body}))
+    with pytest.raises(Incomplete, match="a field of theirs is not visible after 90 s"):
+        lived.activity([ANNE], AT, AT + HOUR)
+
+
+# What does not fit into one result
+
+CROWD = 55_000
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AxiomClient, Sandbox, pl.DataFrame]]:
+    """More entries in one hour than a result holds rows, each of a resource type of its own, by two actors."""
+    types = [f"type {n}" for n in range(CROWD)]
+    actors = [ANNE, BORIS] * (CROWD // 2)
+    whole = entries(CROWD, every=timedelta(milliseconds=50), resource_type=types, actor_key=actors, raw=None)
+    whole = whole.with_columns(entry_id=pl.col("native_id") + pl.col("resource_type").hash().cast(pl.String))
+    path: Path = tmp_path_factory.mktemp("crowded")
+    with running(Sandbox(path)) as sandbox, client_of(sandbox, JumpingClock(sandbox.stage.clock)) as axiom:
+        axiom.ingest(events_from(whole))
+        yield axiom, sandbox, whole
+
+
+def test_an_hour_of_more_entries_than_rows_is_proved(crowded: tuple[AxiomClient, Sandbox, pl.DataFrame]) -> None:
+    axiom, sandbox, whole = crowded
+    assert axiom.prove(whole).holds
+    assert axiom.ingest(events_from(whole)).sent == 0
+    assert "id_prefix" not in str(sandbox.stage.calls)
+
+
+def test_more_activity_than_rows_is_asked_by_actor(crowded: tuple[AxiomClient, Sandbox, pl.DataFrame]) -> None:
+    axiom, _, _ = crowded
+    activity = axiom.activity([ANNE, BORIS], AT - DAY, AT + HOUR)
+    assert activity.group_by("actor_key").agg(pl.col("changes").sum()).sort("actor_key").rows() == [
+        (ANNE, CROWD // 2),
+        (BORIS, CROWD // 2),
+    ]
+
+
+def test_what_can_not_be_made_to_fit_is_told(crowded: tuple[AxiomClient, Sandbox, pl.DataFrame]) -> None:
+    axiom, _, _ = crowded
+    with pytest.raises(Incomplete, match="reaches the limit of 50,000 rows"):
+        axiom.organisation_types(AT, AT + HOUR)
+
+
+# The dataset
+
+
+def test_facts_of_a_dataset(axiom: AxiomClient, sandbox: Sandbox) -> None:
+    put_in(axiom, entries(3, at=sandbox.stage.clock.now().replace(microsecond=0) - 40 * DAY))
+    facts = axiom.dataset_facts()
+    assert (facts.name, facts.rows, facts.retention_days) == ("cloudflare-audit", 3, 95)
+    assert facts.oldest is not None
+    assert facts.newest is not None
+    assert facts.newest - facts.oldest == timedelta(minutes=2)
+    assert facts.oldest.utcoffset() == timedelta(0)
+
+
+def test_facts_of_an_empty_dataset_whose_retention_is_not_told(axiom: AxiomClient, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("axiom", "datasets", "status", 1, 1, {"status": 403}))
+    facts = axiom.dataset_facts()
+    assert (facts.rows, facts.oldest, facts.newest) == (0, None, None)
+    assert (facts.retention_days, facts.retention_known) == (None, False)
