@@ -14,7 +14,7 @@ from duckdb_kql.errors import KqlError, KqlSyntaxError
 from duckdb_kql.lower import lower
 from duckdb_kql.translate import to_sql
 
-from audit_assets.sandbox.axiom_apl_kinds import Columns, kind_of, refused, resolved
+from audit_assets.sandbox.axiom_apl_kinds import Columns, fields_in, kind_of, refused, resolved
 from audit_assets.sandbox.axiom_apl_summarize import Aggregate, summary_of, without_group
 from audit_assets.sandbox.axiom_apl_text import STAGES, QueryText, StageText
 from audit_assets.sandbox.axiom_behaviour import bad_query
@@ -169,6 +169,7 @@ def _add_named(query: Compiled, operator: ir.Extend | ir.Project, now: datetime)
             raise refused("expressions without a name of their own: write name=expression")
         kinds[name] = kind_of(expression, query.columns)
         named.append(ir.NamedExpr(expression, name))
+    _check_order(named)
     if isinstance(operator, ir.Project):
         query.operators.append(ir.Project(tuple(named)))
         query.columns = kinds
@@ -177,6 +178,14 @@ def _add_named(query: Compiled, operator: ir.Extend | ir.Project, now: datetime)
         query.columns = query.columns | kinds
     query.aggregates = {name: each for name, each in query.aggregates.items() if query.columns.get(name)}
     query.totals = None
+
+
+def _check_order(named: list[ir.NamedExpr]) -> None:
+    """Whether an expression sees what another one beside it makes of a field is not documented."""
+    made = {each.name for each in named if each.expr != ir.ColumnRef(each.name or "")}
+    for each in named:
+        if fields_in(each.expr) & (made - {each.name}):
+            raise refused("an expression that reads what its neighbour makes: write two stages")
 
 
 def _add_renamed(query: Compiled, operator: ir.ProjectAway | ir.ProjectRename) -> None:

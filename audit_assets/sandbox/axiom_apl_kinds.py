@@ -91,6 +91,19 @@ def resolved(node: Any, columns: Columns, now: datetime) -> Any:
             raise refused(f"expressions like {type(node).__name__}")
 
 
+def fields_in(node: Any) -> set[str]:
+    """The names of the fields that an expression reads."""
+    match node:
+        case ir.ColumnRef():
+            return {node.name}
+        case tuple():
+            return set().union(*map(fields_in, node))
+        case ir.Expr():
+            return fields_in(tuple(vars(node).values()))
+        case _:
+            return set()
+
+
 def refused(what: str) -> AxiomRefusal:
     """A refusal that is the sandbox's own."""
     return bad_query(f"the sandbox does not run {what}")

@@ -36,6 +36,9 @@ CALLED = frozenset({*AGGREGATES, *SCALARS, "ago", "now", "dynamic"})
 WORDS = frozenset({"where", "and", "or", "in", "in~", "by", "between", "extend", "project"})
 """Words that a parenthesis may follow without being called."""
 
+DEEPEST = 50
+"""Brackets in brackets: the parser's time grows with them."""
+
 _STRING = r"""(?:[^{q}\\\x00-\x1f\x7f]|\\["'\\tn])*"""
 
 _TOKEN = re.compile(
@@ -115,6 +118,8 @@ def _check_neighbours(text: str, tokens: list[Token]) -> None:
             depth -= 1
         if depth < 0:
             raise _refused(text, token.at, "a bracket is closed that was not opened")
+        if depth > DEEPEST:
+            raise _refused(text, token.at, "the sandbox does not read brackets as deep as this")
         if token.text == "=" and depth:
             raise _refused(text, token.at, "the sandbox does not take names inside a call")
         if token.text == "*" and not _is_star(before, after):
@@ -130,7 +135,8 @@ def _check_neighbours(text: str, tokens: list[Token]) -> None:
 
 
 def _triples(tokens: list[Token]) -> Iterator[tuple[Token | None, Token, Token | None]]:
-    return zip([None, *tokens[:-1]], tokens, [*tokens[1:], None], strict=True)
+    around = [None, *tokens, None]
+    return zip(around, tokens, around[2:], strict=False)
 
 
 def _touch(one: Token, other: Token) -> bool:
@@ -157,6 +163,8 @@ def _lets(text: str, tokens: list[Token]) -> tuple[tuple[str, ...], list[Token]]
         ends = [index for index, token in enumerate(tokens) if token.text == ";"]
         if not ends:
             raise _refused(text, tokens[0].at, "a let statement ends with a semicolon")
+        if any(token.text == "|" for token in tokens[: ends[0]]):
+            raise _refused(text, tokens[0].at, "the sandbox gives names to values only")
         names.append(tokens[1].text)
         tokens = tokens[ends[0] + 1 :]
     return tuple(names), tokens

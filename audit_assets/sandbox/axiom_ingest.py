@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from audit_assets.sandbox.axiom_behaviour import AxiomBehaviour, AxiomRefusal
@@ -105,9 +106,10 @@ def batch_of(
         raise AxiomRefusal(400, f"a batch may hold {behaviour.batch_events:,} events at most, not {len(events):,}")
     kept, times, failures = [], [], []
     names = set(fields)
+    shapes: set[tuple[str, ...]] = set()
     for event in events:
         try:
-            flat = _flattened(event)
+            flat = _flattened(event, shapes)
             time = _time_of(flat.pop("_time", None), now)
             new = flat.keys() - names
             if new:
@@ -121,15 +123,22 @@ def batch_of(
     return Batch(times, _columns(kept, fields, behaviour.string_bytes), failures)
 
 
-def _flattened(event: dict[str, Any]) -> dict[str, Any]:
-    """Nested objects as dotted names; arrays stay."""
-    plain = not any(type(value) is dict for value in event.values())
-    flat = event if plain else dict(_leaves(event, "", 1))
-    if not RESERVED.isdisjoint(flat):
-        flat = {f"_user_{name}" if name in RESERVED else name: value for name, value in flat.items()}
-    if plain and any("." in name for name in flat):
-        raise _dotted_key()
-    return flat
+def _flattened(event: dict[str, Any], shapes: set[tuple[str, ...]]) -> dict[str, Any]:
+    """Nested objects as dotted names; arrays stay. `shapes` are the lists of names that need nothing done."""
+    if dict in map(type, event.values()):
+        return _renamed(dict(_leaves(event, "", 1)))
+    shape = tuple(event)
+    if shape not in shapes:
+        if any("." in name for name in shape):
+            raise _dotted_key()
+        if not RESERVED.isdisjoint(shape):
+            return _renamed(event)
+        shapes.add(shape)
+    return event
+
+
+def _renamed(flat: dict[str, Any]) -> dict[str, Any]:
+    return {f"_user_{name}" if name in RESERVED else name: value for name, value in flat.items()}
 
 
 def _leaves(node: dict[str, Any], prefix: str, depth: int) -> list[tuple[str, Any]]:
@@ -182,12 +191,18 @@ def _epoch_unit(size: float) -> int:
 
 def _columns(events: list[dict[str, Any]], fields: Mapping[str, str], string_bytes: int) -> dict[str, Column]:
     columns = {}
-    for name in dict.fromkeys(name for event in events for name in event):
-        values = [event.get(name) for event in events]
+    for name, values in _by_name(events).items():
         kinds = {*map(type, values)} - {type(None)}
         if kinds:
             columns[name] = _column(name, values, kinds, fields.get(name), string_bytes)
     return columns
+
+
+def _by_name(events: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """The events turned on their side; events of one shape, which most batches are, without a look-up per value."""
+    if len(set(map(tuple, events))) == 1:
+        return dict(zip(events[0], map(list, zip(*map(dict.values, events), strict=True)), strict=True))
+    return {name: [event.get(name) for event in events] for name in dict.fromkeys(chain.from_iterable(events))}
 
 
 def _column(name: str, values: list[Any], kinds: set[type], known: str | None, string_bytes: int) -> Column:
@@ -225,13 +240,14 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _clean(values: list[str | None], string_bytes: int) -> list[str | None]:
-    """Strings that are too long, or no text at all, are replaced."""
-    return [value if value is None else _clean_string(value, string_bytes) for value in values]
+    """Strings that are too long, or no text at all, are replaced. All are looked at as one first: most are fine."""
+    texts = [value for value in values if value is not None]
+    if max(map(len, texts)) * 4 <= string_bytes and not _SURROGATE.search("".join(texts)):
+        return values
+    return [None if value is None else _clean_string(value, string_bytes) for value in values]
 
 
 def _clean_string(value: str, string_bytes: int) -> str:
-    if not value.isascii() and _SURROGATE.search(value):
+    if _SURROGATE.search(value):
         return NOT_TEXT
-    if len(value) * 4 > string_bytes and len(value.encode()) > string_bytes:
-        return TOO_LONG
-    return value
+    return TOO_LONG if len(value.encode()) > string_bytes else value

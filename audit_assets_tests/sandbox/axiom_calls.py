@@ -1,0 +1,97 @@
+"""Speaks to the sandbox's Axiom in plain HTTP, with nothing of the client under test.
+
+A test file that takes `door`, `sandbox` and `axiom` from here has one server for all of its tests, and a fresh
+sandbox behind it for each.
+"""
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from audit_assets.sandbox.axiom import DATASET, TOKEN
+from audit_assets.sandbox.server import Sandbox
+from audit_assets_tests.sandbox import linear_calls
+
+door = linear_calls.door
+sandbox = linear_calls.sandbox
+
+Event = Mapping[str, Any]
+
+
+class AxiomCalls:
+    """One connection with the sandbox's token."""
+
+    def __init__(self, sandbox: Sandbox, http: httpx.Client) -> None:
+        self.sandbox = sandbox
+        self.http = http
+
+    def ingest(self, events: Sequence[Event], *, dataset: str = DATASET) -> httpx.Response:
+        """Send events as axiom-py does: gzip, a JSON object a line."""
+        return self.ingest_body(
+            gzip.compress(ndjson(events), 1),
+            path=f"/v1/datasets/{dataset}/ingest",
+            headers={"content-encoding": "gzip"},
+        )
+
+    def ingest_body(
+        self,
+        body: bytes,
+        *,
+        path: str = f"/v1/ingest/{DATASET}",
+        media: str = "application/x-ndjson",
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Send any bytes."""
+        return self.http.post(path, content=body, headers={"content-type": media, **(headers or {})})
+
+    def store(self, *events: Event) -> None:
+        """Ingest, and let the time pass until everything is visible."""
+        receipt = self.ingest(events).json()
+        assert receipt["failed"] == 0, receipt
+        self.pass_time(seconds=10)
+
+    def pass_time(self, *, seconds: float) -> None:
+        self.sandbox.stage.clock.advance(timedelta(seconds=seconds))
+
+    def query(self, apl: str, **body: Any) -> httpx.Response:
+        """Run APL, written without the dataset: it is put in front of the first stage."""
+        return self.query_text(f"['{DATASET}'] {apl}", **body)
+
+    def query_text(self, apl: str, **body: Any) -> httpx.Response:
+        """Run a whole APL text."""
+        return self.http.post("/v1/query/_apl", params={"format": "tabular"}, json={"apl": apl, **body})
+
+    def rows(self, apl: str, **body: Any) -> list[tuple]:
+        """The rows of the first table."""
+        return rows_of(self.query(apl, **body))
+
+
+def rows_of(response: httpx.Response, table: int = 0) -> list[tuple]:
+    """The rows of a table of a result."""
+    assert response.status_code == 200, response.text
+    return list(zip(*response.json()["tables"][table]["columns"], strict=True))
+
+
+def ndjson(events: Sequence[Event]) -> bytes:
+    return "\n".join(map(json.dumps, events)).encode()
+
+
+@contextmanager
+def connected(sandbox: Sandbox) -> Iterator[AxiomCalls]:
+    """A connection for as long as the block lasts."""
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    with httpx.Client(base_url=sandbox.url, headers=headers, trust_env=False, timeout=60) as http:
+        yield AxiomCalls(sandbox, http)
+
+
+@pytest.fixture
+def axiom(sandbox: Sandbox) -> Iterator[AxiomCalls]:
+    """A connection to the sandbox's Axiom."""
+    with connected(sandbox) as calls:
+        yield calls
