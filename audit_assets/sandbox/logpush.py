@@ -75,7 +75,7 @@ def from_v1(record: Mapping[str, Any]) -> dict[str, Any]:
             entry.pop(value, None)
     if "when" in entry:
         entry["when"] = as_rfc3339(entry["when"])
-    return entry
+    return _with_the_rest(entry, record, _V1_PLACES)
 
 
 def from_v2(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def from_v2(record: Mapping[str, Any]) -> dict[str, Any]:
         entry["actor"] |= {_TOKEN_NAMES[_plain(key)]: v for key, v in details.items() if _plain(key) in _TOKEN_NAMES}
     if not any(entry.get("zone", {}).values()):
         entry.pop("zone", None)
-    return entry
+    return _with_the_rest(entry, record, _V2_PLACES)
 
 
 def as_rfc3339(value: Any) -> Any:
@@ -112,13 +112,23 @@ def as_rfc3339(value: Any) -> Any:
 
 def _placed(record: Mapping[str, Any], places: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     entry: dict[str, Any] = {}
-    for key, value in record.items():
-        *parents, name = places.get(key, (key,))
-        target = entry
-        for parent in parents:
-            target = target.setdefault(parent, {})
-        target[name] = value
+    for key, place in places.items():
+        if key in record:
+            *parents, name = place
+            target = entry
+            for parent in parents:
+                target = target.setdefault(parent, {})
+            target[name] = record[key]
     return entry
+
+
+def _with_the_rest(
+    entry: dict[str, Any], record: Mapping[str, Any], places: Mapping[str, tuple[str, ...]]
+) -> dict[str, Any]:
+    """Keys that are not Logpush's keep their names, or come under `extra` where the entry has such a key already."""
+    rest = {key: value for key, value in record.items() if key not in places}
+    taken = {key: value for key, value in rest.items() if key in entry}
+    return {**rest, **entry, **({"extra": taken} if taken else {})}
 
 
 def _plain(key: str) -> str:
