@@ -1,22 +1,18 @@
 """The sandbox as a program: `python -m audit_assets.sandbox --port P --data DIR`, until it is stopped."""
 
 import argparse
-import json
 import shlex
 import signal
 import sys
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
-from audit_assets.sandbox.entries_file import EntriesFileError, FileEntries, read_entries
+from audit_assets.sandbox.entries_file import EntriesFileError
 from audit_assets.sandbox.server import HOST, Sandbox, running
-
-ORGANISATION_FILE = "organisation.json"
-"""Remembers when an organisation was first looked at, so that a sandbox that is started again goes on with its life."""
+from audit_assets.sandbox.world import World, furnish
 
 
 class CannotStart(Exception):
@@ -43,7 +39,12 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="Cloudflare's audit API, Axiom and Linear on this machine, until stopped.",
     )
     parser.add_argument("--port", type=int, required=True, help="on loopback; 0 takes any free one")
-    parser.add_argument("--data", type=Path, required=True, help="directory that keeps the state")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="directory that keeps the state; one that was used before goes on with what it served",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the invented organisation (default: 1)")
     parser.add_argument("--history-days", type=int, default=30, help="of its past life (default: 30)")
     parser.add_argument("--entries", type=Path, help="serve this file of audit entries in place of the organisation")
@@ -51,13 +52,12 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _serve(asked: argparse.Namespace, stopped: threading.Event) -> None:
-    entries = read_entries(asked.entries) if asked.entries else None
     try:
-        sandbox = Sandbox(asked.data)
-        _fill(sandbox, asked, entries)
+        sandbox, world = furnish(asked.data, seed=asked.seed, days=asked.history_days, entries=asked.entries)
     except (OSError, duckdb.Error) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise CannotStart(f"{asked.data} can't be used as its directory ({reason})") from None
+    _report(asked.entries, world)
     try:
         with running(sandbox, asked.port):
             print(_settings(sandbox), flush=True)
@@ -67,28 +67,13 @@ def _serve(asked: argparse.Namespace, stopped: threading.Event) -> None:
         raise CannotStart(f"{HOST}:{asked.port} can't be listened on ({reason}); choose another --port") from None
 
 
-def _fill(sandbox: Sandbox, asked: argparse.Namespace, entries: FileEntries | None) -> None:
-    if entries is None:
-        sandbox.cloudflare.load_organisation(asked.seed, _looked_at(asked.data, asked.seed), asked.history_days)
-        return
-    sandbox.cloudflare.load_entries(entries)
-    for trouble in entries.troubles:
-        print(f"{asked.entries}, {trouble}", file=sys.stderr)
-    counts = f"{len(entries)} entries, {entries.not_understood} not understood, {entries.unreadable} unreadable"
-    print(f"{asked.entries}: {counts}, {entries.first.isoformat()} to {entries.last.isoformat()}", file=sys.stderr)
-
-
-def _looked_at(data: Path, seed: int) -> datetime:
-    """When the organisation of this seed was first looked at from this directory: now, if never."""
-    remembered, now = data / ORGANISATION_FILE, datetime.now(UTC)
-    try:
-        told = json.loads(remembered.read_text(encoding="utf-8"))
-        if told["seed"] == seed:
-            return datetime.fromisoformat(told["until"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        pass  # a first start, or one that was interrupted
-    remembered.write_text(json.dumps({"seed": seed, "until": now.isoformat()}), encoding="utf-8")
-    return now
+def _report(entries: Path | None, world: World) -> None:
+    """What of a file was not as it should be."""
+    for trouble in world.troubles:
+        print(f"{entries}, {trouble}", file=sys.stderr)
+    if world.not_understood or world.unreadable:
+        served = f"{world.not_understood} records are served as they stand"
+        print(f"{entries}: {served}, {world.unreadable} could not be read", file=sys.stderr)
 
 
 def _settings(sandbox: Sandbox) -> str:
