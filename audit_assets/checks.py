@@ -21,7 +21,10 @@ from audit_assets.partitions import AN_HOUR, SETTLING, hour_of, hours_in, key_of
 from audit_assets.resources import AxiomResource, CloudflareResource, StorageResource
 
 WEEK = timedelta(days=7)
-WEEKS_COMPARED = 4
+WEEKS_COMPARED, WEEKS_NEEDED = 4, 3
+SILENT_HOURS, LOUD = 3, 10.0
+"""Three empty hours in place of ten entries or more: one empty hour is nothing in a small company (judgement)."""
+
 NAMED_HOURS = 10
 
 
@@ -73,19 +76,30 @@ def nothing_quarantined(
 def no_sudden_silence(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
-    """An hour without any entry is one in which there usually are none: a lost permission looks like silence."""
+    """Hours without any entry are hours that usually have none: a lost permission looks like silence."""
     with told_as_failures():
         store = storage.open()
-        silent = [hour for hour, count in store.counts(ENTRIES, hours_in(context)).items() if count == 0]
-        problems = {hour: f"is empty; usually {usual:.0f} entries" for hour in silent if (usual := _usual(store, hour))}
+        silences = {hour: silence(store, hour) for hour in hours_in(context)}
+        problems = {
+            hour: f"and the {SILENT_HOURS - 1} hours before it are empty; usually they hold {usual:.0f} entries"
+            for hour, usual in silences.items()
+            if usual
+        }
         return _result(problems, dg.AssetCheckSeverity.WARN)
 
 
-def _usual(store: HourStore, hour: datetime) -> float:
-    """The median count of the same hour of the last weeks, as far as they are stored."""
-    same_hours = [hour - WEEK * back for back in range(1, WEEKS_COMPARED + 1)]
-    counts = store.counts(ENTRIES, same_hours).values()
-    return median(counts) if counts else 0.0
+def silence(store: HourStore, hour: datetime) -> float:
+    """How many entries are missed, if this hour and those before it are empty and usually are not; else 0.
+
+    Usual is the median of the same hours of the last weeks. It says nothing until three weeks of them are stored.
+    """
+    silent = [hour - AN_HOUR * back for back in range(SILENT_HOURS)]
+    if list(store.counts(ENTRIES, silent).values()) != [0] * SILENT_HOURS:
+        return 0.0
+    weeks = [store.counts(ENTRIES, [each - WEEK * back for each in silent]) for back in range(1, WEEKS_COMPARED + 1)]
+    whole = [sum(counts.values()) for counts in weeks if len(counts) == SILENT_HOURS]
+    usual = median(whole) if len(whole) >= WEEKS_NEEDED else 0.0
+    return usual if usual >= LOUD else 0.0
 
 
 @dg.asset_check(asset=axiom_ingest, blocking=True)

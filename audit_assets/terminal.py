@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
+from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -57,29 +58,34 @@ class _Ticking:
 def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     """The demo's outcome. Values of entries are untrusted: they are printed as text, never as markup."""
     entries, proof, flagged = summary["entries"], summary["proof"], summary["flagged"]
-    table = Table(title=f"Flagged in {summary['hours'][0]} to {summary['hours'][-1]} UTC", title_justify="left")
-    for column, ratio in (("hour", None), ("severity", None), ("actor", 2), ("why", 5), ("ticket", None)):
-        table.add_column(column, ratio=ratio, no_wrap=ratio is None)
+    hours = summary["hours"]
+    console.rule(f"{len(flagged)} flagged, {hours[0]} to {hours[-1]} UTC", align="left")
     for actor in flagged:
-        why = "\n".join(deviation["in_words"] for deviation in actor["deviations"])
-        ticket = actor["ticket"]
-        table.add_row(
-            actor["hour"][5:],
-            Text(actor["severity"], COLOURS[actor["severity"]]),
-            Text(actor["actor"]),
-            Text(why),
-            Text(ticket["identifier"] or ticket["outcome"] or ""),
-        )
-    console.print(table if flagged else Text("Nobody was flagged."))
-    console.print(
-        f"{entries['pulled']:,} entries pulled in {summary['history_hours'] + len(summary['hours']):,} hours, "
-        f"{proof['expected']:,} ingested, {proof['found']:,} of {proof['expected']:,} proved to be in Axiom; "
-        f"{entries['quarantined']:,} quarantined."
-    )
+        console.print(_heading(actor))
+        for deviation in actor["deviations"]:
+            console.print(Padding(Text(deviation["in_words"]), (0, 0, 0, 9)))
+        console.print(Padding(Text(_ticket(actor["ticket"]), "cyan"), (0, 0, 1, 9)))
+    console.rule("entries", align="left")
+    console.print(f"{entries['pulled']:,} pulled, from {summary['history_hours'] + len(hours):,} hours")
+    console.print(f"{entries['quarantined']:,} more could not be understood and are quarantined")
+    console.print(f"{proof['found']:,} of {proof['expected']:,} proved to be in Axiom")
     if entries["unreadable"]:
-        console.print(f"{entries['unreadable']:,} lines of the file are no JSON and could not be served.")
+        console.print(f"{entries['unreadable']:,} lines of the file are no JSON and could not be served")
     for warning in summary["warnings"]:
-        console.print(Text(f"Note: {warning}", "yellow"))
+        console.print(Text(f"note: {warning}", "yellow"))
+
+
+def _heading(actor: Mapping[str, Any]) -> Text:
+    severity = Text(f"{actor['severity']:<9}", COLOURS[actor["severity"]])
+    return severity.append(f"{actor['hour']}  ", "default").append(actor["actor"], "bold default")
+
+
+def _ticket(ticket: Mapping[str, Any]) -> str:
+    if not ticket["identifier"]:
+        return f"no ticket: {ticket['outcome']}"
+    closed = ", which had been closed" if ticket["closed"] else ""
+    said = {"opened": "opened", "joined": "joined this actor's ticket", "seen": "was on the ticket already"}
+    return f"{ticket['identifier']} {said.get(ticket['outcome'], ticket['outcome'])}{closed}: {ticket['url']}"
 
 
 def print_findings(console: Console, findings: Sequence[Finding]) -> None:

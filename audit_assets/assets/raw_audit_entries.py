@@ -53,8 +53,10 @@ def raw_audit_entries(
             pulls = [client.pull(stream, hours[0], hours[-1] + AN_HOUR) for stream in cloudflare.streams()]
         entries = pl.concat([pull.entries for pull in pulls]).sort("time", "entry_id")
         quarantined = pl.DataFrame([entry for pull in pulls for entry in pull.quarantined], schema=QUARANTINED)
+        entries_of, quarantined_of = _by_hour(entries), _by_hour(quarantined)
         for hour in hours:
-            of_hour, doubtful = _within(entries, hour), _within(quarantined, hour)
+            of_hour = entries_of.get(hour, entries.clear())
+            doubtful = quarantined_of.get(hour, quarantined.clear())
             _file(store, hour, of_hour, doubtful, pulls)
             context.add_asset_metadata(_shown(of_hour, doubtful, store, hour), partition_key=key_of(hour))
 
@@ -68,8 +70,11 @@ def _refuse_hours_to_come(hours: Sequence[datetime], now: datetime) -> None:
         )
 
 
-def _within(frame: pl.DataFrame, hour: datetime) -> pl.DataFrame:
-    return frame.filter(pl.col("time") >= hour, pl.col("time") < hour + AN_HOUR)
+def _by_hour(frame: pl.DataFrame) -> dict[datetime, pl.DataFrame]:
+    """Filed by their own time, half-open; hours without a row are left out."""
+    hour = pl.col("time").dt.truncate("1h").alias("hour")
+    by_hour = frame.with_columns(hour).partition_by("hour", as_dict=True, include_key=False, maintain_order=True)
+    return {key[0]: rows for key, rows in by_hour.items()}
 
 
 def _file(

@@ -3,19 +3,16 @@
 import dagster as dg
 
 from audit_assets.assets.axiom_ingest import axiom_ingest
-from audit_assets.partitions import HOURLY
 
 hourly_audit = dg.define_asset_job(
     "hourly_audit",
     selection=dg.AssetSelection.all(),
-    partitions_def=HOURLY,
     description="An hour of audit log, from Cloudflare to the tickets.",
 )
 
 history = dg.define_asset_job(
     "history",
     selection=dg.AssetSelection.assets(axiom_ingest).upstream(),
-    partitions_def=HOURLY,
     description="Pull and ingest only: hours that serve as history and need no summary of their own.",
 )
 

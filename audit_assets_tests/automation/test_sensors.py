@@ -108,8 +108,16 @@ def test_a_request_of_the_sensor_is_a_run_that_dagster_can_make(instance: dg.Dag
 
 def test_nothing_starts_by_itself() -> None:
     defs = build_defs()
-    (schedule,) = defs.schedules or []
-    assert isinstance(schedule, dg.ScheduleDefinition | dg.UnresolvedPartitionedAssetScheduleDefinition)
+    schedule, sensor = defs.resolve_schedule_def("every_hour"), defs.resolve_sensor_def("missing_hours")
+    assert (len(defs.schedules or []), len(defs.sensors or [])) == (1, 1)
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
-    assert missing_hours.default_status == dg.DefaultSensorStatus.STOPPED
-    assert defs.resolve_schedule_def("every_hour").cron_schedule == "15 * * * *"
+    assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
+
+
+def test_the_schedule_asks_for_the_hour_that_has_settled_for_15_minutes(instance: dg.DagsterInstance) -> None:
+    schedule = build_defs().resolve_schedule_def("every_hour")
+    assert schedule.cron_schedule == "15 * * * *"
+    tick = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
+    context = dg.build_schedule_context(instance=instance, scheduled_execution_time=tick)
+    (request,) = schedule.evaluate_tick(context).run_requests or []
+    assert request.partition_key == "2026-11-22-09:00"
