@@ -54,7 +54,7 @@ class CloudflareService:
         self._organisation: Organisation | None = None
         self._lived_until = stage.clock.now()
 
-    def add(self, stream: str, entries: Iterable[Entry | str], visible_at: datetime | None = None) -> None:
+    def add(self, stream: str, entries: Iterable[Entry], visible_at: datetime | None = None) -> None:
         """Let entries happen in "v2" or "v1": each shows when its own time, and `visible_at` if given, has passed.
 
         An entry is a dict, JSON text, or `Timed`: a time with any text whatsoever. Raises ValueError where the time of
