@@ -199,12 +199,12 @@ def _literal(node: ir.Literal) -> ir.Literal:
 
 def _datetime(text: str) -> ir.Literal:
     try:
-        time = datetime.fromisoformat(text.strip()) if DATETIME.fullmatch(text.strip()) else None
-    except ValueError:
-        time = None
-    if time is None:
-        raise bad_query(f"datetime({text[:40]}) is not a time that the sandbox reads")
-    return _moment(time if time.tzinfo else time.replace(tzinfo=UTC))
+        if DATETIME.fullmatch(text.strip()):
+            time = datetime.fromisoformat(text.strip())
+            return _moment(time if time.tzinfo else time.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        pass
+    raise bad_query(f"datetime({text[:40]}) is not a time that the sandbox reads")
 
 
 def _moment(time: datetime) -> ir.Literal:

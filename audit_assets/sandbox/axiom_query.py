@@ -59,14 +59,14 @@ def _instant(value: Any, default: datetime, now: datetime) -> datetime:
     """RFC 3339, or `now-30d`."""
     if value is None or value == "":
         return default.replace(tzinfo=None)
-    if isinstance(value, str) and (found := RELATIVE.fullmatch(value)):
-        back = timedelta(seconds=int(found[1]) * UNIT_SECONDS[found[2]]) if found[1] else timedelta(0)
-        return (now - back).replace(tzinfo=None)
     try:
+        if found := RELATIVE.fullmatch(value):
+            back = timedelta(seconds=int(found[1]) * UNIT_SECONDS[found[2]]) if found[1] else timedelta(0)
+            return (now - back).replace(tzinfo=None)
         at = datetime.fromisoformat(value)
-    except (ValueError, TypeError):
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, TypeError, OverflowError):
         raise AxiomRefusal(400, f"{str(value)[:40]!r} is not a time") from None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).replace(tzinfo=None)
 
 
 def answer_to(request: QueryRequest, store: AxiomStore, behaviour: AxiomBehaviour, now: datetime) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def _shown(values: tuple, kind: str) -> list[Any]:
     """A column as JSON has it: integers stay integers, times become text."""
     match kind:
         case "datetime":
-            return [None if value is None else rfc3339(value) for value in values]
+            return [None if value is None else _time(value) for value in values]
         case "float":
             return [None if value is None else _number(value) for value in values]
         case "array":
@@ -201,6 +201,13 @@ def _shown(values: tuple, kind: str) -> list[Any]:
             raise refused("a result with timespans")
         case _:
             return list(values)
+
+
+def _time(value: Any) -> str:
+    """DuckDB hands over times that Python has no date for as text."""
+    if not isinstance(value, datetime):
+        raise refused("a result with times before the year 1 or after 9999")
+    return rfc3339(value)
 
 
 def _number(value: float) -> float:

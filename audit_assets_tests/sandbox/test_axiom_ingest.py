@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -301,3 +302,17 @@ def test_too_many_requests_in_a_minute_are_turned_away_until_the_next(axiom: Axi
 
     assert statuses == [200, 200, 429]
     assert axiom.http.get("/v1/datasets").status_code == 200
+
+
+def test_many_writers_and_readers_lose_nothing(axiom: AxiomCalls) -> None:
+    def write(writer: int) -> None:
+        for batch in range(5):
+            receipt = axiom.ingest([{"writer": writer, f"field_{writer}_{batch}": n} for n in range(50)])
+            assert receipt.json()["ingested"] == 50, receipt.text
+            assert axiom.query("| summarize n = count()").status_code == 200
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(write, range(6)))
+
+    axiom.pass_time(seconds=10)
+    assert axiom.rows("| summarize n = count() by writer | sort by writer asc") == [(n, 250) for n in range(6)]

@@ -107,6 +107,8 @@ def test_a_range_may_be_relative(axiom: AxiomCalls) -> None:
     [
         {"startTime": "yesterday"},
         {"startTime": 5},
+        {"startTime": "0001-01-01T00:00:00+10:00"},
+        {"startTime": "now-999999w"},
         {"cursor": "c"},
         {"includeCursor": True},
         {"variables": {"actor": "a"}},
