@@ -111,7 +111,8 @@ class CloudflareClient:
                 limit //= 2
             except Incomplete as error:
                 raise Incomplete(
-                    f"Cloudflare's audit log {stream} did not come whole for {window}: {error}. "
+                    f"Cloudflare's audit log {stream} did not come whole for {window}: "
+                    f"{self._transport.quoted(str(error))}. "
                     "Nothing of it is kept; run the hour again."
                 ) from None
             except NotAccepted as error:

@@ -15,7 +15,10 @@ PER_SECOND = 3.0
 FEW_LEFT = 20
 """Requests that are left, by the Ratelimit header, from which on they are spread over the time that is left."""
 
-_LEFT = re.compile(r";\s*r=([0-9]{1,9})\s*;\s*t=([0-9]{1,9})")
+LONGEST_WINDOW = 300.0
+"""Seconds: no limit is documented that counts for longer."""
+
+_LEFT = re.compile(r";\s*r=([0-9]{1,9})\s*;\s*t=([0-9]{1,9})(?![0-9])")
 
 
 class Pace:
@@ -44,4 +47,4 @@ class Pace:
             int(seconds) / max(1, int(left)) for left, seconds in _LEFT.findall(ratelimit) if int(left) <= FEW_LEFT
         ]
         if waits:
-            self._not_before = self._clock.monotonic() + max(waits)
+            self._not_before = self._clock.monotonic() + min(LONGEST_WINDOW, max(waits))

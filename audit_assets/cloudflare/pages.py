@@ -52,8 +52,12 @@ def spoken_errors(envelope: Any) -> str:
     """Cloudflare's errors in words, `10000 Authentication error`; not yet fit for an error of ours."""
     errors = envelope.get("errors") if isinstance(envelope, dict) else None
     listed = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
-    spoken = [f"{error.get('code') or ''} {error.get('message') or ''}".strip() for error in listed[:3]]
+    spoken = [f"{_word(error.get('code'))} {_word(error.get('message'))}".strip() for error in listed[:3]]
     return "; ".join(spoken) or "no reason given"
+
+
+def _word(value: Any) -> str:
+    return str(value) if isinstance(value, str | int) else ""
 
 
 def error_codes(envelope: Any) -> set[Any]:
@@ -126,8 +130,8 @@ def _entry_spans(text: str) -> Iterator[tuple[int, int]]:
 def _check_count(info: dict[str, Any], received: int) -> None:
     """The spec says text, those who run on it a number (facts/cloudflare.md, 2.4); either may be missing."""
     count = info.get("count")
-    if count is not None and (isinstance(count, bool) or str(count) != str(received)):
-        raise Incomplete(f"it counts {str(count)[:20]} entries and holds {received}")
+    if count is not None and (isinstance(count, bool) or _word(count) != str(received)):
+        raise Incomplete(f"it counts {_word(count)[:20] or 'no number of'} entries and holds {received}")
 
 
 def _cursor(info: dict[str, Any]) -> str | None:

@@ -1,0 +1,56 @@
+"""Whatever goes wrong on the way, a pull is what it would have been without, or it is none at all."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from audit_assets.cloudflare import client as client_module
+from audit_assets.errors import Incomplete, Unavailable
+from audit_assets.sandbox.cloudflare import CloudflareService
+from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.server import Sandbox
+from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR, MAKERS, client_of
+from audit_assets_tests.support import JumpingClock
+
+TROUBLES = [
+    *("drop_before", "drop_after", "torn", "html", "cut_json", "not_success", "result_not_list", "result_null"),
+    *("wrong_count", "no_result_info", "outside_window", "empty_page", "repeat_cursor", "disorder", "cursors_after"),
+]
+
+seconds = st.one_of(st.integers(-400, 4_000), st.sampled_from([0, 1_800, 3_600]))
+faults = st.tuples(st.sampled_from(TROUBLES), st.integers(1, 6), st.integers(1, 3))
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(st.sampled_from(["v2", "v1"]), st.lists(seconds, max_size=40), st.lists(faults, max_size=3), st.booleans())
+def test_a_pull_is_whole_or_none(
+    sandbox: Sandbox,
+    clock: JumpingClock,
+    stream: str,
+    moments: list[int],
+    troubles: list[tuple[str, int, int]],
+    inclusive: bool,
+) -> None:
+    vars(sandbox.cloudflare).update(vars(CloudflareService(sandbox.stage, sandbox.faults)))
+    sandbox.faults.clear()
+    sandbox.cloudflare.behaviour.before_inclusive = inclusive
+    entries = [MAKERS[stream](number, after=timedelta(seconds=moment)) for number, moment in enumerate(moments)]
+    sandbox.cloudflare.add(stream, entries)
+    for kind, at, times in troubles:
+        unspoilt = stream == "v1" and kind in ("no_result_info", "empty_page", "repeat_cursor", "cursors_after")
+        if not unspoilt:
+            sandbox.faults.add(Fault("cloudflare", stream, kind, at=at, times=times))
+    with pytest.MonkeyPatch.context() as patched, client_of(sandbox, clock) as client:
+        patched.setattr(client_module, "LARGEST_PAGE", 7)
+        try:
+            pull = client.pull(stream, HOUR, HOUR + AN_HOUR)
+        except (Incomplete, Unavailable):
+            assert troubles
+            return
+    within = [entry["id"] for entry, moment in zip(entries, moments, strict=True) if 0 <= moment < 3_600]
+    assert sorted(pull.entries["native_id"]) == within
+    assert pull.quarantined == []
