@@ -29,7 +29,7 @@ class Piece:
     prefix: str = ""
 
     def __str__(self) -> str:
-        actors = f", {len(self.actors)} actors" if self.actors else ""
+        actors = f", {len(self.actors)} actor{'s' * (len(self.actors) > 1)}" if self.actors else ""
         prefix = f", ids {self.prefix}…" if self.prefix else ""
         return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M}{actors}{prefix}"
 

@@ -72,17 +72,16 @@ class Wire:
     def __init__(
         self, *, token: str, dataset: str, org_id: str | None, url: str, edge: bool | None, clock: Clock, bounds: Bounds
     ) -> None:
-        url = _checked_address(url)
-        on_edge = _is_edge_host(url) if edge is None else edge
-        _check_token(token, on_edge)
+        classic_url, edge_url = addresses(url, edge)
+        _check_token(token, on_edge=edge_url is not None)
         self.dataset = dataset
         self._secret = token
         # Empty strings, not None: axiom-py would read the environment again.
         self._axiom = _UncachedClient(
             token=token,
             org_id=org_id or "",
-            url=CLASSIC_URL if _is_edge_host(url) else url,
-            edge_url=url if on_edge else None,
+            url=classic_url,
+            edge_url=edge_url,
         )
         self._session = self._axiom.session
         self._session.trust_env = False  # no .netrc, no proxy: they would see or replace the token
@@ -190,20 +189,32 @@ def _take(response: requests.Response, *_: Any, **__: Any) -> None:
     raise _Taken(Answer(response.status_code, response.headers, response.content))
 
 
+def addresses(url: str, edge: bool | None) -> tuple[str, str | None]:
+    """Where management calls go, and where ingest and query go if that is an edge. `edge` None: the host's name tells.
+
+    Raises `SettingError` for what is no address, or one that would show the token on the way.
+    """
+    base = _checked_address(url)
+    on_edge_host = (urlsplit(base).hostname or "").endswith(EDGE_DOMAIN)
+    on_edge = on_edge_host if edge is None else edge
+    return CLASSIC_URL if on_edge_host else base, base if on_edge else None
+
+
 def _checked_address(url: str) -> str:
-    parts = urlsplit(url.strip().rstrip("/"))
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-        raise SettingError("AXIOM_URL is not an address: set it to https://api.axiom.co or to an edge")
+    no_address = SettingError("AXIOM_URL is not an address: set it to https://api.axiom.co or to an edge")
+    try:
+        parts = urlsplit(url.strip().rstrip("/"))
+        named = parts.hostname and (parts.port or True)
+    except ValueError:
+        raise no_address from None
+    if parts.scheme not in ("http", "https") or not named or parts.username or parts.query or parts.path:
+        raise no_address
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise SettingError("AXIOM_URL begins with http://, which would show the token to everybody: use https://")
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _is_edge_host(url: str) -> bool:
-    return (urlsplit(url).hostname or "").endswith(EDGE_DOMAIN)
-
-
-def _check_token(token: str, on_edge: bool) -> None:
+def _check_token(token: str, *, on_edge: bool) -> None:
     if not token:
         raise SettingError("AXIOM_TOKEN is empty: set it to an API token of Axiom")
     if not (token.isascii() and token.isprintable()) or " " in token:

@@ -44,13 +44,12 @@ TYPICAL: Mapping[str, Any] = {
 }
 
 
-def entries(
-    count: int = 3, at: datetime = AT, every: timedelta = timedelta(minutes=1), **columns: Any
-) -> pl.DataFrame:
+def entries(count: int = 3, at: datetime = AT, every: timedelta = timedelta(minutes=1), **columns: Any) -> pl.DataFrame:
     """`count` typical entries from `at` on; a keyword replaces a column by a value, or by a sequence of them."""
     chosen = {**TYPICAL, **columns}
     times = [at + every * n for n in range(count)]
-    ids = [hashlib.sha256(f"{chosen['actor_key']} {at} {n}".encode()).hexdigest() for n in range(count)]
+    whose = chosen["actor_key"] if isinstance(chosen["actor_key"], str) else "many"
+    ids = [hashlib.sha256(f"{whose} {at} {n}".encode()).hexdigest() for n in range(count)]
     made = {"entry_id": ids, "native_id": [each[:12] for each in ids], "time": times, **chosen}
     known = {name: _column(made.get(name), count) for name in ENTRY_SCHEMA}
     return pl.DataFrame(known, schema=ENTRY_SCHEMA)

@@ -3,6 +3,7 @@
 import gzip
 import json
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 from hypothesis import given, settings
@@ -58,7 +59,9 @@ def test_a_batch_is_never_larger_than_its_bound_and_never_cut_too_small() -> Non
 
 def test_the_widest_events_still_fit() -> None:
     widest = "\x01" * 1_000_000
-    columns = dict.fromkeys(["user_agent", "uri", "resource_type", "actor", "zone_name", "token_name"], widest)
+    columns: dict[str, Any] = dict.fromkeys(
+        ["user_agent", "uri", "resource_type", "actor", "zone_name", "token_name"], widest
+    )
     for batch in batches(events_from(entries(12, raw=widest, **columns))):
         assert len(gzip.decompress(batch.body)) <= MOST_BYTES
 

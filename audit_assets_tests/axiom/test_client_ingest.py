@@ -144,7 +144,9 @@ def test_only_the_events_that_a_200_rejected_are_sent_again(axiom: AxiomClient, 
 
 def test_events_that_are_rejected_for_good_are_told_with_axioms_reason(axiom: AxiomClient, sandbox: Sandbox) -> None:
     misbehave(sandbox, "rejected_events", times=9, events=1, error="too many\nfields " + "x" * 999)
-    with pytest.raises(Incomplete, match=r"1 of 4 events are not in Axiom dataset .* too many fields x+\. Run") as raised:
+    with pytest.raises(
+        Incomplete, match=r"1 of 4 events are not in Axiom dataset .* too many fields x+\. Run"
+    ) as raised:
         axiom.ingest(events_from(entries(4)))
     assert len(str(raised.value)) < 600
     assert posts(sandbox) == 3
@@ -188,7 +190,7 @@ def test_a_wait_of_an_hour_is_told_and_not_waited(
 def test_the_plans_limit_is_told_as_such(axiom: AxiomClient, sandbox: Sandbox) -> None:
     body = json.dumps({"code": 430, "message": "ingest limit exceeded"})
     misbehave(sandbox, "status", times=9, status=430, body=body)
-    with pytest.raises(Unavailable, match="limit of the organisation's plan .*ingest limit exceeded"):
+    with pytest.raises(Unavailable, match=r"limit of the organisation's plan .*ingest limit exceeded"):
         axiom.ingest(events_from(entries(3)))
 
 

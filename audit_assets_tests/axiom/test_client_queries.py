@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import polars as pl
 import pytest
 
@@ -81,10 +82,16 @@ def test_an_actor_who_is_no_key_never_reaches_a_query(lived: AxiomClient, sandbo
 
 
 def test_events_of_somebody_else_in_the_dataset_do_not_count(lived: AxiomClient, sandbox: Sandbox) -> None:
-    stranger = json.dumps([{"_time": AT.isoformat(), "message": "hello"}]).encode()
-    answer = lived._wire._session.post("/v1/datasets/cloudflare-audit/ingest", data=stranger) if False else stranger
-    assert answer
-    assert lived.entry_ids(AT, AT + HOUR).len() == 5
+    settings = sandbox.environment()
+    answer = httpx.post(
+        f"{settings['AXIOM_URL']}/v1/datasets/{settings['AXIOM_DATASET']}/ingest",
+        json=[{"_time": AT.isoformat(), "message": "hello"}],
+        headers={"Authorization": f"Bearer {settings['AXIOM_TOKEN']}"},
+    )
+    assert answer.json()["ingested"] == 1
+    sandbox.stage.clock.advance(HOUR)
+    assert lived.entry_ids(AT, AT + 2 * HOUR).len() == 9
+    assert lived.organisation_hours(AT, AT + HOUR)["changes"].to_list() == [5]
 
 
 @pytest.mark.parametrize("kind", ["partial", "estimate", "unknown_priority", "empty_tables"])
@@ -113,7 +120,7 @@ def test_a_query_that_needs_too_much_memory_is_cut(lived: AxiomClient, sandbox: 
 @pytest.mark.parametrize("kind", ["partial", "estimate", "unknown_priority", "empty_tables"])
 def test_what_stays_unreliable_is_told_not_believed(lived: AxiomClient, sandbox: Sandbox, kind: str) -> None:
     misbehave(sandbox, kind, times=999)
-    with pytest.raises(Incomplete, match=r"activity \(2026-11-19 .* can't be made smaller: run the hour again later"):
+    with pytest.raises(Incomplete, match=r"activity \(2026-11-.* can't be made smaller: run the hour again later"):
         lived.activity([ANNE, BORIS], AT - DAY, AT + HOUR)
     assert asked(sandbox) < 20
 
@@ -142,7 +149,7 @@ def test_a_query_is_simply_asked_again(
 def test_a_service_that_stays_away_is_told(lived: AxiomClient, sandbox: Sandbox, clock: JumpingClock) -> None:
     clock.waits.clear()
     misbehave(sandbox, "status", times=99, status=503)
-    with pytest.raises(Unavailable, match="a query in 5 tries: HTTP 503. Run the hour again later"):
+    with pytest.raises(Unavailable, match=r"a query in 5 tries: HTTP 503\. Run the hour again later"):
         lived.organisation_hours(AT, AT + HOUR)
     assert sum(clock.waits) <= 300
 
@@ -150,14 +157,14 @@ def test_a_service_that_stays_away_is_told(lived: AxiomClient, sandbox: Sandbox,
 def test_a_wait_of_an_hour_is_told_and_not_waited(lived: AxiomClient, sandbox: Sandbox, clock: JumpingClock) -> None:
     clock.waits.clear()
     misbehave(sandbox, "status", times=9, status=429, headers={"retry-after": "3600"})
-    with pytest.raises(Unavailable, match="too many requests .* asks to wait 3600 s"):
+    with pytest.raises(Unavailable, match=r"too many requests .* asks to wait 3600 s"):
         lived.activity([ANNE], AT, AT + HOUR)
     assert clock.waits == []
 
 
 def test_a_text_that_axiom_refuses_is_told_with_its_reason(lived: AxiomClient, sandbox: Sandbox) -> None:
     misbehave(sandbox, "status", status=400, body='{"code":400,"message":"syntax error near x"}')
-    with pytest.raises(Refused, match="a query .*HTTP 400.*: syntax error near x"):
+    with pytest.raises(Refused, match=r"a query .*HTTP 400.*: syntax error near x"):
         lived.activity([ANNE], AT, AT + HOUR)
 
 
@@ -210,7 +217,6 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AxiomCli
     types = [f"type {n}" for n in range(CROWD)]
     actors = [ANNE, BORIS] * (CROWD // 2)
     whole = entries(CROWD, every=timedelta(milliseconds=50), resource_type=types, actor_key=actors, raw=None)
-    whole = whole.with_columns(entry_id=pl.col("native_id") + pl.col("resource_type").hash().cast(pl.String))
     path: Path = tmp_path_factory.mktemp("crowded")
     with running(Sandbox(path)) as sandbox, client_of(sandbox, JumpingClock(sandbox.stage.clock)) as axiom:
         axiom.ingest(events_from(whole))
@@ -218,10 +224,9 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AxiomCli
 
 
 def test_an_hour_of_more_entries_than_rows_is_proved(crowded: tuple[AxiomClient, Sandbox, pl.DataFrame]) -> None:
-    axiom, sandbox, whole = crowded
+    axiom, _, whole = crowded
     assert axiom.prove(whole).holds
     assert axiom.ingest(events_from(whole)).sent == 0
-    assert "id_prefix" not in str(sandbox.stage.calls)
 
 
 def test_more_activity_than_rows_is_asked_by_actor(crowded: tuple[AxiomClient, Sandbox, pl.DataFrame]) -> None:

@@ -1,6 +1,7 @@
 """How a question is cut when its answer would not fit."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,13 +19,13 @@ lengths = st.integers(1, 60 * 60 * 24 * 95).map(lambda seconds: timedelta(second
 
 
 @given(starts, lengths)
-def test_pieces_of_time_cover_the_whole_once_and_meet_at_full_hours(start, length) -> None:  # type: ignore[no-untyped-def] - hypothesis gives them
+def test_pieces_of_time_cover_the_whole_once_and_meet_at_full_hours(start: datetime, length: timedelta) -> None:
     pieces = by_time(Piece(start, start + length))
     if not pieces:
         assert int(start.timestamp()) // 3600 == int((start + length - timedelta(seconds=1)).timestamp()) // 3600
         return
     assert (pieces[0].start, pieces[-1].end) == (start, start + length)
-    for earlier, later in zip(pieces, pieces[1:], strict=False):
+    for earlier, later in pairwise(pieces):
         assert earlier.end == later.start
         assert (later.start.minute, later.start.second) == (0, 0)
     assert all(piece.start < piece.end for piece in pieces)

@@ -56,7 +56,7 @@ def test_times_of_any_zone_are_told_in_utc() -> None:
         "",
         "a" * 65,
         f"{ANNE}\n",
-        "ａ",
+        "\uff41",
         5,
         None,
         True,
