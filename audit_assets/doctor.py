@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from audit_assets.axiom.bounds import Bounds
 from audit_assets.detection.frames import WINDOW
 from audit_assets.errors import AuditAssetsError, SettingError
 from audit_assets.hour_store import HourStore
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
-from audit_assets.settings import first_hour, number, ticket_max_age
+from audit_assets.settings import SETTINGS, first_hour, is_set, number, ticket_max_age
+from audit_assets.transport import Limits
 
 Verdict = Literal["ok", "advice", "problem"]
 
 ENOUGH_RETENTION_DAYS = 45
 """Axiom deletes by blocks, so that a retention of 30 days cuts into a window of 30 days (facts/axiom.md, 2.1)."""
+
+IMPATIENT = Limits(attempts=1, attempt_seconds=30)
+"""A person waits for the answer: a service that is not there now is told at once."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,12 @@ def examine(now: datetime) -> list[Finding]:
     }
     findings: list[Finding] = []
     for about, look in looks.items():
+        if absent := [name for name in SETTINGS if name.startswith(f"{about.upper()}_") and not is_set(name)]:
+            findings += [
+                Finding(about, "problem", f"{name} is not set", f"Set it to the {SETTINGS[name].meaning}.")
+                for name in absent
+            ]
+            continue
         try:
             findings += list(look(now))
         except SettingError as error:
@@ -49,7 +60,7 @@ def examine(now: datetime) -> list[Finding]:
 
 
 def _cloudflare(_: datetime) -> Iterator[Finding]:
-    resource = CloudflareResource()
+    resource = CloudflareResource(limits=IMPATIENT)
     streams = resource.streams()
     with closing(resource.client()) as client:
         for stream in streams:
@@ -58,9 +69,7 @@ def _cloudflare(_: datetime) -> Iterator[Finding]:
 
 
 def _axiom(now: datetime) -> Iterator[Finding]:
-    resource = AxiomResource()
-    resource.activity_link("0" * 32, now - WINDOW, now)
-    with closing(resource.client()) as client:
+    with closing(AxiomResource(bounds=Bounds(tries=1, read_seconds=30)).client()) as client:
         facts = client.dataset_facts()
     yield Finding("Axiom", "ok", f"dataset {facts.name} can be queried; it holds {facts.rows:,} rows")
     if not facts.retention_known:
@@ -89,7 +98,7 @@ def _axiom(now: datetime) -> Iterator[Finding]:
 
 
 def _linear(_: datetime) -> Iterator[Finding]:
-    with closing(LinearResource().client()) as client:
+    with closing(LinearResource(limits=IMPATIENT).client()) as client:
         facts = client.check()
     yield Finding("Linear", "ok", f"tickets go to team {facts.team} ({facts.team_key}), opened by {facts.who}")
 

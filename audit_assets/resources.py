@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from audit_assets.axiom.bounds import Bounds
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.links import APP_URL, query_link
 from audit_assets.axiom.queries import activity_text
@@ -16,6 +17,7 @@ from audit_assets.cloudflare.client import CloudflareClient
 from audit_assets.hour_store import HourStore
 from audit_assets.linear.client import LinearClient
 from audit_assets.settings import cloudflare_account, cloudflare_streams, setting
+from audit_assets.transport import Limits
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class CloudflareResource:
     """Cloudflare's audit log of one account."""
 
     clock: Clock = field(default_factory=SystemClock)
+    limits: Limits | None = None
 
     def client(self) -> CloudflareClient:
         """A client. Raises `SettingError` if a setting is missing."""
@@ -31,6 +34,7 @@ class CloudflareResource:
             account_id=cloudflare_account(),
             base_url=setting("CLOUDFLARE_API_URL"),
             clock=self.clock,
+            limits=self.limits,
         )
 
     def streams(self) -> tuple[str, ...]:
@@ -47,6 +51,7 @@ class AxiomResource:
     """One dataset in Axiom."""
 
     clock: Clock = field(default_factory=SystemClock)
+    bounds: Bounds | None = None
 
     def client(self) -> AxiomClient:
         """A client. Raises `SettingError` if a setting is missing."""
@@ -56,6 +61,7 @@ class AxiomResource:
             org_id=setting("AXIOM_ORG_ID"),
             url=setting("AXIOM_URL"),
             clock=self.clock,
+            bounds=self.bounds,
         )
 
     def dataset(self) -> str:
@@ -81,6 +87,7 @@ class LinearResource:
     """One team in Linear."""
 
     clock: Clock = field(default_factory=SystemClock)
+    limits: Limits | None = None
 
     def client(self) -> LinearClient:
         """A client. Raises `SettingError` if a setting is missing."""
@@ -90,6 +97,7 @@ class LinearResource:
             label=setting("LINEAR_LABEL") or None,
             url=setting("LINEAR_API_URL"),
             clock=self.clock,
+            limits=self.limits,
         )
 
 

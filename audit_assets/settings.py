@@ -63,6 +63,11 @@ def setting(name: str) -> str:
     return value
 
 
+def is_set(name: str) -> bool:
+    """Whether a setting has a value, its own or a default."""
+    return bool(os.environ.get(name, "").strip()) or SETTINGS[name].default is not None
+
+
 def number(name: str) -> float:
     """A setting that is a number above zero."""
     value = setting(name)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 AN_HOUR = timedelta(hours=1)
 
-BACKLOG_RUNS = 2
+BACKLOG_RUNS = 4
 """Runs of old hours that may be requested at a time: more would only queue in front of the next newest hour."""
 
 MOST_ATTEMPTS = 5

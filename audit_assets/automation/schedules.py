@@ -6,13 +6,20 @@ A schedule alone loses hours when the daemon is down (facts/dagster.md, B2): the
 import dagster as dg
 
 from audit_assets.automation.jobs import hourly_audit
-from audit_assets.partitions import SETTLING
+from audit_assets.partitions import SETTLING, key_of, newest_settled_hour
 
-every_hour = dg.build_schedule_from_partitioned_job(
-    hourly_audit,
-    name="every_hour",
-    minute_of_hour=SETTLING.seconds // 60,
+
+@dg.schedule(
+    job=hourly_audit,
+    cron_schedule=f"{SETTLING.seconds // 60} * * * *",
+    execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="The hour that has just settled, a quarter of an hour after its end.",
 )
+def every_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """The newest settled hour at the time of the tick, however late the tick is carried out."""
+    hour = key_of(newest_settled_hour(context.scheduled_execution_time))
+    return dg.RunRequest(run_key=hour, partition_key=hour)
+
 
 SCHEDULES = [every_hour]

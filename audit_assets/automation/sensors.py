@@ -37,7 +37,7 @@ IN_PROGRESS = [
 
 @dg.sensor(
     job=hourly_audit,
-    minimum_interval_seconds=300,
+    minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.STOPPED,
     description="Requests the hours of the last 31 days that have no summary: the newest first, then the oldest.",
 )

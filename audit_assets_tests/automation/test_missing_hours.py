@@ -62,7 +62,7 @@ def test_a_failed_hour_is_asked_for_with_its_next_attempt() -> None:
 def test_an_hour_that_keeps_failing_stops_dragging_its_neighbours_along() -> None:
     missing = hours_ago(32, 33, 34)
     requested = planned(missing, failed={missing[1]: 2})
-    assert spans(requested) == [(missing[2], missing[2]), (missing[1], missing[1])]
+    assert spans(requested) == [(hour, hour) for hour in reversed(missing)]
 
 
 def test_an_hour_that_failed_too_often_waits_for_a_person() -> None:

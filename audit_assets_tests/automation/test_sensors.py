@@ -118,6 +118,8 @@ def test_the_schedule_asks_for_the_hour_that_has_settled_for_15_minutes(instance
     schedule = build_defs().resolve_schedule_def("every_hour")
     assert schedule.cron_schedule == "15 * * * *"
     tick = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
-    context = dg.build_schedule_context(instance=instance, scheduled_execution_time=tick)
+    context = dg.build_schedule_context(
+        instance=instance, repository_def=build_defs().get_repository_def(), scheduled_execution_time=tick
+    )
     (request,) = schedule.evaluate_tick(context).run_requests or []
     assert request.partition_key == "2026-11-22-09:00"

@@ -1,0 +1,108 @@
+"""The doctor looks at each service by a harmless call and says the next step."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from audit_assets.axiom.client import AxiomClient
+from audit_assets.axiom.events import events_from
+from audit_assets.cli import app
+from audit_assets.cloudflare.entries import normalize_entries
+from audit_assets.sandbox.server import Sandbox
+from audit_assets.settings import SETTINGS
+from audit_assets_tests.pipeline import environment_of, v2_burst
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def somewhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings, and no .env, but those of the test."""
+    monkeypatch.chdir(tmp_path)
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def connected(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    for name, value in environment_of(sandbox, tmp_path / "hours").items():
+        monkeypatch.setenv(name, value)
+    return sandbox
+
+
+def told() -> tuple[int, str]:
+    result = runner.invoke(app, ["doctor"], env={"COLUMNS": "250"})
+    return result.exit_code, " ".join(result.output.split())
+
+
+def test_without_any_setting_each_is_named_with_what_to_set_it_to() -> None:
+    code, text = told()
+    assert code == 1
+    for name in ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID", "AXIOM_TOKEN", "LINEAR_API_KEY", "LINEAR_TEAM_KEY"):
+        assert f"problem {name} is not set → Set it to the " in text
+
+
+def test_settings_are_read_from_the_env_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("CLOUDFLARE_STREAMS=v7\nCLOUDFLARE_API_TOKEN=t\nCLOUDFLARE_ACCOUNT_ID=" + "0" * 32)
+    assert "CLOUDFLARE_STREAMS is 'v7'" in told()[1]
+
+
+@pytest.mark.usefixtures("connected")
+def test_all_is_well_but_the_history() -> None:
+    code, text = told()
+    assert code == 0
+    assert "Cloudflare ok the audit log can be read: v2 and v1" in text
+    assert "Linear ok tickets go to team Security (SEC)" in text
+    assert "advice 0 of 30 days of history are there → Backfill the last 30 days of the job `history`" in text
+
+
+def test_a_history_of_30_days_is_enough(connected: Sandbox) -> None:
+    old, _ = normalize_entries(v2_burst(datetime.now(UTC) - timedelta(days=31), 3), "v2", "a" * 32)
+    with AxiomClient(
+        token=connected.axiom.environment(connected.url)["AXIOM_TOKEN"], dataset="cloudflare-audit", url=connected.url
+    ) as axiom:
+        axiom.ingest(events_from(old))
+        axiom.prove(old.select("entry_id", "time"))
+    assert "Axiom ok 31 days of history are there" in told()[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("CLOUDFLARE_API_TOKEN", "canary", "Account Settings Read"),
+        ("AXIOM_TOKEN", "xaat-canary", "AXIOM_TOKEN"),
+        ("AXIOM_DATASET", "no-such-dataset", "no-such-dataset"),
+        ("LINEAR_API_KEY", "lin_api_canary", "LINEAR_API_KEY"),
+        ("LINEAR_TEAM_KEY", "NOPE", "NOPE"),
+        ("LINEAR_LABEL", "no-such-label", "no-such-label"),
+        ("CLOUDFLARE_API_URL", "http://127.0.0.1:9", "Cloudflare"),
+        ("AXIOM_URL", "http://127.0.0.1:9", "Axiom"),
+        ("LINEAR_API_URL", "http://127.0.0.1:9", "Linear"),
+        ("AUDIT_ASSETS_STORAGE", "/proc/no-such-folder", "can't be written"),
+    ],
+)
+@pytest.mark.usefixtures("connected")
+def test_what_is_wrong_with_one_service_is_told_and_the_others_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    code, text = told()
+    assert code == 1
+    assert text.count(" problem ") == 1
+    assert sentence in text[text.index(" problem ") :]
+    assert "canary" not in text
+
+
+def test_a_retention_too_short_for_the_baseline_is_a_problem(connected: Sandbox) -> None:
+    asked = httpx.put(
+        f"{connected.url}/v1/datasets/cloudflare-audit",
+        headers={"Authorization": f"Bearer {connected.axiom.environment(connected.url)['AXIOM_TOKEN']}"},
+        json={"retentionDays": 30, "useRetentionPeriod": True},
+    )
+    assert asked.status_code == 200
+    code, text = told()
+    assert code == 1
+    assert "problem the dataset keeps 30 days: too few for a baseline of 30" in text
