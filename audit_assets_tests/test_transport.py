@@ -122,6 +122,21 @@ def test_a_drip_ends_with_the_time_of_the_try(drip: Answer) -> None:
         assert time.monotonic() - started < 0.8
 
 
+def test_a_handshake_ends_with_the_time_of_the_try_too() -> None:
+    with serving(silent(1.0)) as (address, _):
+        started = time.monotonic()
+        with pytest.raises(ServiceError, match=r"no connection in time|no whole answer"):
+            ask(address.replace("http:", "https:"), Limits(attempts=1, attempt_seconds=0.3))
+        assert time.monotonic() - started < 0.8
+
+
+def test_whoever_is_no_tls_server_gets_no_token() -> None:
+    with serving(plain(b"fine")) as (address, asked):
+        with pytest.raises(Unavailable, match=r"the connection failed \(ConnectError"):
+            ask(address.replace("http:", "https:"))
+        assert all(TOKEN.encode() not in bytes_ for bytes_ in asked)
+
+
 def test_whoever_can_ask_for_less_is_told_after_two_slow_replies() -> None:
     limits = Limits(attempts=6, attempt_seconds=0.2, slow_attempts=2)
     with serving(silent(0.3)) as (address, asked):

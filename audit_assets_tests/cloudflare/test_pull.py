@@ -160,6 +160,18 @@ def test_an_entry_that_arrives_while_paging_does_not_hide_another(
 
 
 @both_streams
+def test_entries_are_in_the_order_of_time_though_the_log_may_not_be(
+    sandbox: Sandbox, client: CloudflareClient, stream: str
+) -> None:
+    """Filed by another time than their own, as late arrivals might be."""
+    entries = spread(stream, 3_000)
+    filed = [Timed(HOUR + timedelta(seconds=number * 7 % 3_000), entry) for number, entry in enumerate(entries)]
+    sandbox.cloudflare.add(stream, filed)
+    pull = client.pull(stream, HOUR, HOUR + AN_HOUR)
+    assert pull.entries["native_id"].to_list() == ids_of(entries)
+
+
+@both_streams
 def test_the_order_of_a_page_does_not_matter(sandbox: Sandbox, client: CloudflareClient, stream: str) -> None:
     sandbox.cloudflare.add(stream, spread(stream, 1500))
     sandbox.faults.add(Fault("cloudflare", stream, "disorder", times=9))
