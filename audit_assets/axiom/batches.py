@@ -52,7 +52,7 @@ def _within_bytes(events: pl.DataFrame) -> Iterator[Batch]:
     """Cut where a multiple of the budget is passed; a line may straddle it, hence a budget of one line less."""
     lines = json_lines(events)
     sizes = lines.str.len_bytes().cast(pl.Int64) + 1
-    budget = max(1, MOST_BYTES - int(sizes.max() or 0))  # type: ignore[arg-type] - a maximum of integers
+    budget = max(1, MOST_BYTES - max(sizes.to_list(), default=0))
     number = ((sizes.cum_sum() - sizes) // budget).rename("number")
     start = 0
     for length in number.rle().struct.field("len"):

@@ -224,7 +224,7 @@ def _retention(listed: dict[str, Any]) -> int | None:
 def _ingested_hours(marked: pl.DataFrame) -> pl.DataFrame:
     by_hour = marked.group_by(hour=pl.col(TIME).dt.truncate("1h"))
     counted = by_hour.agg(offered=pl.len(), already_there=pl.col("there").count())
-    return counted.cast(INGESTED_HOURS_SCHEMA).sort("hour")  # type: ignore[arg-type] - a mapping of column to type
+    return counted.select(pl.col(name).cast(dtype) for name, dtype in INGESTED_HOURS_SCHEMA.items()).sort("hour")
 
 
 def _renewed(held: pl.DataFrame, start: datetime, end: datetime, newer: pl.DataFrame) -> pl.DataFrame:

@@ -50,7 +50,7 @@ def verdict_on(wire: Wire, answer: Answer, offered: int, now: datetime) -> Verdi
     A 200 whose body can't be read is no failure: the events are in, or at least may be. One that counts failures is
     (facts/axiom.md, 1.4 and 2.1).
     """
-    if answer.status == 200:
+    if 200 <= answer.status < 300:
         return _verdict_on_counts(wire, answer.json(), offered)
     if answer.status == refusals.TOO_LARGE and offered > 1:
         return Verdict(Fate.TOO_LARGE, "HTTP 413")
@@ -143,7 +143,8 @@ class Deliverer:
             verdict = self._attempt(batch)
             if verdict.fate is not Fate.NOT_TAKEN:
                 return verdict
-            pause = verdict.wait if verdict.wait is not None else random.uniform(0.0, 2.0**attempt)  # noqa: S311
+            own = random.uniform(0.0, 2.0**attempt)  # noqa: S311 - no secret depends on it
+            pause = verdict.wait if verdict.wait is not None else own
             waited += pause
             if attempt == self._bounds.tries or waited > self._bounds.asked_wait_seconds:
                 raise Unavailable(refusals.gave_up("events", attempt, verdict.reason, verdict.wait))
@@ -164,7 +165,9 @@ class Deliverer:
             raise Unavailable(refusals.gave_up("events", 1, verdict.reason, wait))
         start, end = span(events, TIME, "1s")
         lacking = events
-        for pause in poll_pauses(max(self._bounds.visibility_seconds, wait), self._bounds.longest_poll_seconds):
+        if wait:
+            self._clock.sleep(wait)
+        for pause in poll_pauses(self._bounds.visibility_seconds, self._bounds.longest_poll_seconds):
             self._clock.sleep(pause)
             lacking = lacking.join(self._held(start, end).to_frame("entry_id"), on="entry_id", how="anti")
             if lacking.is_empty():

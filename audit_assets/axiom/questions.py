@@ -30,6 +30,9 @@ FACTS_SCHEMA = {"rows": pl.Int64, "oldest": UTC_TIME, "newest": UTC_TIME}
 OUT_OF_MEMORY = 432
 """Axiom's own status for a query that needs more memory than it may have (facts/axiom.md, 2.2)."""
 
+INVALID_FIELD = b"invalid field"
+"""In a 400, wherever in its JSON: the formatted message and the raw one are two keys (2.2)."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -85,7 +88,7 @@ class Asker:
         answer = self._insist(apl, piece)
         if answer.status == OUT_OF_MEMORY:
             raise Unreliable("needed more memory than Axiom gives a query")
-        if answer.status == 400 and "invalid field" in self._wire.text_of(answer).lower():
+        if answer.status == 400 and INVALID_FIELD in answer.body.lower():
             raise UnknownField
         if answer.status != 200:
             raise refusals.of_query(self._wire, answer)

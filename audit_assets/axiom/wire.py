@@ -8,7 +8,7 @@ is not decided here.
 import atexit
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -121,7 +121,7 @@ class Wire:
         line = text.replace(self._secret, "***")[: longest * 2]
         return "".join(letter if letter.isprintable() else " " for letter in line)[:longest]
 
-    def _exchange(self, send: Any) -> Answer:
+    def _exchange(self, send: Callable[[], object]) -> Answer:
         try:
             send()
         except _Taken as taken:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from audit_assets.axiom.client import AxiomClient
-from audit_assets.sandbox.axiom import DATASET
-from audit_assets.sandbox.axiom_behaviour import AxiomBehaviour
+from audit_assets.sandbox.axiom.behaviour import AxiomBehaviour
+from audit_assets.sandbox.axiom.service import DATASET
 from audit_assets.sandbox.server import Sandbox, running
 from audit_assets_tests.axiom.made import client_of
 from audit_assets_tests.support import JumpingClock

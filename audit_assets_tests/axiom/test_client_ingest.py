@@ -109,8 +109,9 @@ def test_a_slow_answer_is_given_up_and_its_events_are_found(sandbox: Sandbox, cl
         ("status", {"status": 200, "body": "<html>sign in</html>", "headers": {"content-type": "text/html"}}),
         ("status", {"status": 503, "headers": {"retry-after": "120"}}),
         ("status", {"status": 504}),
+        ("status", {"status": 204}),
     ],
-    ids=["dropped", "500", "html 502", "html 200", "503 and a wait", "504"],
+    ids=["dropped", "500", "html 502", "html 200", "503 and a wait", "504", "204"],
 )
 def test_what_did_not_land_is_sent_again_after_looking(
     axiom: AxiomClient, sandbox: Sandbox, clock: JumpingClock, fault: tuple[str, dict[str, Any]]

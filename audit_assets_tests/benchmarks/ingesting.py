@@ -1,16 +1,16 @@
 """How fast events leave for Axiom, beside the least that any client must do: gzip and POST the same bytes.
 
-    python -m audit_assets_tests.benchmarks.ingesting [EVENTS]
+    python -m audit_assets_tests.benchmarks.ingesting [--events 50000]
 
 Both send to a bare sink in a process of its own, which reads, counts and acknowledges, so that no database is in
 the figures. Peak memory is this process's own, entries and all.
 """
 
+import argparse
 import gzip
 import json
 import multiprocessing
 import resource
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +26,6 @@ from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import events_from
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA
 
-EVENTS = 50_000
 HOUR = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
 NOTHING = json.dumps({"status": {"isPartial": False, "rowsMatched": 0}, "tables": []}).encode()
@@ -129,4 +128,6 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS)
+    parser = argparse.ArgumentParser(description="Measure ingest beside its floor.")
+    parser.add_argument("--events", type=int, default=50_000)
+    main(parser.parse_args().events)
