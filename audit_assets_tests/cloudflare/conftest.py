@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from audit_assets.cloudflare.client import CloudflareClient
-from audit_assets.sandbox.cloudflare import CloudflareService
+from audit_assets.sandbox.cloudflare.service import CloudflareService
 from audit_assets.sandbox.server import Sandbox, running
-from audit_assets_tests.cloudflare.samples import HOUR, client_of
+from audit_assets_tests.cloudflare.clients import client_of
+from audit_assets_tests.cloudflare.samples import HOUR
 from audit_assets_tests.support import JumpingClock
 
 

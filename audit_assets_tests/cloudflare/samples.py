@@ -1,11 +1,7 @@
-"""Audit entries of both streams, as short as a test needs them, and a client that pulls them from the sandbox."""
+"""Audit entries of both streams, as short as a test needs them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-
-from audit_assets.cloudflare.client import CloudflareClient
-from audit_assets.sandbox.server import Sandbox
-from audit_assets_tests.support import JumpingClock
 
 HOUR = datetime(2026, 11, 20, 10, tzinfo=UTC)
 AN_HOUR = timedelta(hours=1)
@@ -88,18 +84,6 @@ def spread(stream: str, count: int, step: timedelta = timedelta(seconds=1)) -> l
 def ids_of(entries: list[dict[str, Any]]) -> list[str]:
     """The ids of entries, in their order."""
     return [entry["id"] for entry in entries]
-
-
-def client_of(sandbox: Sandbox, clock: JumpingClock, **options: Any) -> CloudflareClient:
-    """A client with the sandbox's settings; `options` take the place of some."""
-    settings = sandbox.environment()
-    usual = {
-        "token": settings["CLOUDFLARE_API_TOKEN"],
-        "account_id": settings["CLOUDFLARE_ACCOUNT_ID"],
-        "base_url": settings["CLOUDFLARE_API_URL"],
-        "clock": clock,
-    }
-    return CloudflareClient(**usual | options)
 
 
 def _laid_over(entry: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from audit_assets.errors import Incomplete, Refused, ServiceError, SettingError,
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.transport import Limits
-from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR, client_of, spread
+from audit_assets_tests.cloudflare.clients import client_of
+from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR, spread
 from audit_assets_tests.support import JumpingClock
 
 CANARY = "canary-4f1d8c0b77aa"

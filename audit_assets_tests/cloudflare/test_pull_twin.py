@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from audit_assets.cloudflare import client as client_module
 from audit_assets.errors import Incomplete, Unavailable
-from audit_assets.sandbox.cloudflare import CloudflareService
+from audit_assets.sandbox.cloudflare.service import CloudflareService
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
-from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR, MAKERS, client_of
+from audit_assets_tests.cloudflare.clients import client_of
+from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR, MAKERS
 from audit_assets_tests.support import JumpingClock
 
 TROUBLES = [
