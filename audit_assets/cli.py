@@ -107,9 +107,12 @@ def _serve(stack: ExitStack, wanted: list[str], home: Path) -> dict[str, str]:
     """Start the sandbox; the settings of the wanted services, and where their hours are kept."""
     with _sandbox_installed():
         from audit_assets.sandbox.server import free_port, running
-        from audit_assets.sandbox.world import furnish
+        from audit_assets.sandbox.world import CannotServe, furnish
 
-    sandbox, world = furnish(home / "sandbox")
+    try:
+        sandbox, world = furnish(home / "sandbox")
+    except CannotServe as error:
+        raise SettingError(f"The sandbox can't start: {error}.") from None
     stack.enter_context(running(sandbox, free_port()))
     output.print(f"The sandbox's tickets: {sandbox.url}/sandbox/tickets")
     settings = {"AUDIT_ASSETS_STORAGE": str((home / "hours").absolute())}

@@ -18,8 +18,8 @@ import dagster as dg
 
 from audit_assets.errors import AuditAssetsError
 from audit_assets.instance import instance_home
-from audit_assets.sandbox.server import free_port, running
-from audit_assets.sandbox.world import World, furnish
+from audit_assets.sandbox.server import Sandbox, free_port, running
+from audit_assets.sandbox.world import CannotServe, World, furnish
 from audit_assets.settings import HOUR_FORMAT, SETTINGS
 
 AN_HOUR = timedelta(hours=1)
@@ -57,9 +57,7 @@ def run_demo(request: DemoRequest, step: Step | None = None) -> dict[str, Any]:
     shown = step or (lambda _text, _requests: nullcontext())
     _empty(request.home)
     with ExitStack() as stack:
-        sandbox, world = furnish(
-            request.home / "sandbox", seed=request.seed, days=request.history_days + 1, entries=request.entries
-        )
+        sandbox, world = _sandbox(request)
         stack.enter_context(running(sandbox, free_port()))
         use(sandbox.environment(), request.home, world.first)
         instance = stack.enter_context(dg.DagsterInstance.get())
@@ -73,6 +71,15 @@ def run_demo(request: DemoRequest, step: Step | None = None) -> dict[str, Any]:
             config = {"ops": {"opened_tickets": {"config": {"open_tickets": "always"}}}}
             results.append(_run("hourly_audit", judged, instance, config))
         return _summary(world, history, judged, results)
+
+
+def _sandbox(request: DemoRequest) -> tuple[Sandbox, World]:
+    """With a day more than asked for, so that the first judged hour has all its history."""
+    days = request.history_days + 1
+    try:
+        return furnish(request.home / "sandbox", seed=request.seed, days=days, entries=request.entries)
+    except CannotServe as error:
+        raise DemoError(f"The sandbox can't start: {error}.") from None
 
 
 def use(settings: Mapping[str, str], home: Path, first: datetime) -> None:

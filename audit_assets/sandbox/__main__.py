@@ -8,15 +8,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-import duckdb
-
-from audit_assets.sandbox.entries_file import EntriesFileError
 from audit_assets.sandbox.server import HOST, Sandbox, running
-from audit_assets.sandbox.world import World, furnish
-
-
-class CannotStart(Exception):
-    """One sentence that says why not."""
+from audit_assets.sandbox.world import CannotServe, World, furnish
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: stopped.set())
     try:
         _serve(asked, stopped)
-    except (CannotStart, EntriesFileError) as error:
+    except CannotServe as error:
         print(f"The sandbox can't start: {error}", file=sys.stderr)
         return 1
     return 0
@@ -52,11 +45,7 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _serve(asked: argparse.Namespace, stopped: threading.Event) -> None:
-    try:
-        sandbox, world = furnish(asked.data, seed=asked.seed, days=asked.history_days, entries=asked.entries)
-    except (OSError, duckdb.Error) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise CannotStart(f"{asked.data} can't be used as its directory ({reason})") from None
+    sandbox, world = furnish(asked.data, seed=asked.seed, days=asked.history_days, entries=asked.entries)
     _report(asked.entries, world)
     try:
         with running(sandbox, asked.port):
@@ -64,7 +53,7 @@ def _serve(asked: argparse.Namespace, stopped: threading.Event) -> None:
             stopped.wait()
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise CannotStart(f"{HOST}:{asked.port} can't be listened on ({reason}); choose another --port") from None
+        raise CannotServe(f"{HOST}:{asked.port} can't be listened on ({reason}); choose another --port") from None
 
 
 def _report(entries: Path | None, world: World) -> None:

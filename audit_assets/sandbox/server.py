@@ -22,11 +22,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from audit_assets.sandbox.axiom import AxiomService
+from audit_assets.sandbox.axiom.service import AxiomService
 from audit_assets.sandbox.clock import SandboxClock
-from audit_assets.sandbox.cloudflare import CloudflareService
+from audit_assets.sandbox.cloudflare.service import CloudflareService
 from audit_assets.sandbox.faults import Fault, FaultPlan
-from audit_assets.sandbox.linear import LinearService
+from audit_assets.sandbox.linear.service import LinearService
 from audit_assets.sandbox.stage import Stage
 
 HOST = "127.0.0.1"

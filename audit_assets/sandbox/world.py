@@ -9,8 +9,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from audit_assets.sandbox.entries_file import read_entries
+import duckdb
+
+from audit_assets.sandbox.cloudflare.entries_file import EntriesFileError, read_entries
 from audit_assets.sandbox.server import Sandbox
+
+
+class CannotServe(Exception):
+    """One sentence that says why not."""
+
 
 WORLD_FILE = "world.json"
 
@@ -29,13 +36,21 @@ class World:
     troubles: tuple[str, ...] = ()
 
 
-def furnish(
-    data_dir: Path, *, seed: int = 1, days: int = 30, entries: Path | None = None
-) -> tuple[Sandbox, World]:
+def furnish(data_dir: Path, *, seed: int = 1, days: int = 30, entries: Path | None = None) -> tuple[Sandbox, World]:
     """A sandbox with a past of at most so many days. What the directory remembers goes before what is asked for.
 
-    Raises `EntriesFileError` for a file that can't be served, and OSError for a directory that can't be used.
+    Raises `CannotServe` for a file that can't be served or a directory that can't be used.
     """
+    try:
+        return _furnished(data_dir, seed, days, entries)
+    except EntriesFileError as error:
+        raise CannotServe(str(error)) from None
+    except (OSError, duckdb.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error).split(". See also")[0].split("\n")[0]
+        raise CannotServe(f"{data_dir} can't be used as its directory ({reason})") from None
+
+
+def _furnished(data_dir: Path, seed: int, days: int, entries: Path | None) -> tuple[Sandbox, World]:
     sandbox = Sandbox(data_dir)
     told = _remembered(data_dir) or {
         "seed": seed,

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from audit_assets.sandbox.axiom import DATASET, TOKEN
+from audit_assets.sandbox.axiom.service import DATASET, TOKEN
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import linear_calls
 

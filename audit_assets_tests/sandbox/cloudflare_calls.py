@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from audit_assets.sandbox.clock import SandboxClock
-from audit_assets.sandbox.cloudflare import ACCOUNT_ID, CREDENTIAL, CloudflareService
+from audit_assets.sandbox.cloudflare.service import ACCOUNT_ID, CREDENTIAL, CloudflareService
 from audit_assets.sandbox.faults import Fault, FaultPlan
 from audit_assets.sandbox.server import HOST, bound_socket, server_for
 from audit_assets.sandbox.stage import Stage

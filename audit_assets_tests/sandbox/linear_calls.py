@@ -16,8 +16,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from audit_assets.sandbox.linear import API_KEY
-from audit_assets.sandbox.linear_workspace import seeded_id
+from audit_assets.sandbox.linear.service import API_KEY
+from audit_assets.sandbox.linear.workspace import seeded_id
 from audit_assets.sandbox.server import HOST, Sandbox, bound_socket, server_for
 
 SECURITY = seeded_id("team", "SEC")

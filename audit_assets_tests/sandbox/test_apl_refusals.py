@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from audit_assets.sandbox.axiom_apl_kinds import TEXT_OPERATORS
-from audit_assets.sandbox.axiom_apl_text import AGGREGATES, SCALARS, STAGES
+from audit_assets.sandbox.axiom.apl_kinds import TEXT_OPERATORS
+from audit_assets.sandbox.axiom.apl_text import AGGREGATES, SCALARS, STAGES
 from audit_assets.sandbox.server import Sandbox, running
 from audit_assets_tests.sandbox.axiom_calls import AxiomCalls, connected
 

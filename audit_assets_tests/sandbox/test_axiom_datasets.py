@@ -2,7 +2,7 @@
 
 import pytest
 
-from audit_assets.sandbox.axiom import DATASET, ORG_ID, TOKEN
+from audit_assets.sandbox.axiom.service import DATASET, ORG_ID, TOKEN
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import axiom_calls
 from audit_assets_tests.sandbox.axiom_calls import AxiomCalls

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from audit_assets.sandbox.axiom import DATASET, TOKEN
+from audit_assets.sandbox.axiom.service import DATASET, TOKEN
 from audit_assets.sandbox.server import Sandbox, running
 from audit_assets_tests.sandbox import axiom_calls
 from audit_assets_tests.sandbox.axiom_calls import AxiomCalls, connected, ndjson

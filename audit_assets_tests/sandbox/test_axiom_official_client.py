@@ -8,7 +8,7 @@ import pytest
 from axiom_py import Client
 from axiom_py.client import AplOptions, AxiomError, IngestOptions
 
-from audit_assets.sandbox.axiom import DATASET, ORG_ID, TOKEN
+from audit_assets.sandbox.axiom.service import DATASET, ORG_ID, TOKEN
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import axiom_calls
 

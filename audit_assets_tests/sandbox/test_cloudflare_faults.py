@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from audit_assets.sandbox.cloudflare import CloudflareService
+from audit_assets.sandbox.cloudflare.service import CloudflareService
 from audit_assets.sandbox.faults import FaultPlan
 from audit_assets_tests.sandbox.cloudflare_calls import (
     HOUR,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit_assets.sandbox.cloudflare import CloudflareService, Timed
-from audit_assets.sandbox.cloudflare_log import AuditLog
+from audit_assets.sandbox.cloudflare.log import AuditLog
+from audit_assets.sandbox.cloudflare.service import CloudflareService, Timed
 from audit_assets_tests.sandbox.cloudflare_calls import (
     END,
     HOUR,

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from audit_assets.sandbox.cloudflare import CloudflareService, Timed
-from audit_assets.sandbox.entries_file import EntriesFileError, FileEntries, read_entries
+from audit_assets.sandbox.cloudflare.entries_file import EntriesFileError, FileEntries, read_entries
+from audit_assets.sandbox.cloudflare.service import CloudflareService, Timed
 from audit_assets_tests.sandbox.cloudflare_calls import Caller, caller, door, faults, service, v1_entry, v2_entry
 
 __all__ = ["caller", "door", "faults", "service"]
@@ -72,9 +72,9 @@ V2, V1 = v2_entry(1), v1_entry(2, datetime(2026, 11, 22, 10, 30, tzinfo=UTC))
         json.dumps([V2, V1], indent=2),
         json.dumps({"success": True, "errors": [], "result": [V2, V1], "result_info": {"count": 2}}),
         lines({"result": [V2]}, [V1]),
-        gzip.compress(lines(V2, V1).encode()),
-        gzip.compress(lines(V2).encode()) + gzip.compress(lines(V1).encode()),
-        gzip.compress(json.dumps([V2, V1]).encode()),
+        gzip.compress(lines(V2, V1).encode(), mtime=0),
+        gzip.compress(lines(V2).encode(), mtime=0) + gzip.compress(lines(V1).encode(), mtime=0),
+        gzip.compress(json.dumps([V2, V1]).encode(), mtime=0),
     ],
 )
 def test_json_and_ndjson_are_read_gzipped_or_not(tmp_path: Path, content: str | bytes) -> None:
@@ -209,7 +209,7 @@ def test_troubles_are_told_up_to_a_point_and_counted_beyond(tmp_path: Path) -> N
         (b'{"errors":[],"messages":[],"result":[],"success":true}', "holds no audit entry"),
         (b'{"a": 1}\n{"b": 2}', "holds no audit entry"),
         (b"\x1f\x8b damaged", "damaged gzip"),
-        (gzip.compress(b"{}" * 100)[:-9], "damaged gzip"),
+        (gzip.compress(b"{}" * 100, mtime=0)[:-9], "damaged gzip"),
         (b"\xff\xfe{\x00}\x00", "not text in UTF-8"),
     ],
 )

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from audit_assets.sandbox.faults import Fault
-from audit_assets.sandbox.linear import API_KEY
+from audit_assets.sandbox.linear.service import API_KEY
 from audit_assets.sandbox.server import Sandbox, running
 from audit_assets_tests.sandbox import linear_calls
 from audit_assets_tests.sandbox.linear_calls import ATTACH, COMMENT, CREATE, OWN_ID, SECURITY, UPDATE, Caller

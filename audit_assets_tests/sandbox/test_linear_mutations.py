@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from audit_assets.sandbox.linear_store import timestamp
-from audit_assets.sandbox.linear_workspace import VIEWER, seeded_id
+from audit_assets.sandbox.linear.store import timestamp
+from audit_assets.sandbox.linear.workspace import VIEWER, seeded_id
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import linear_calls
 from audit_assets_tests.sandbox.linear_calls import (

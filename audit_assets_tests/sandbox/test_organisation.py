@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from audit_assets.sandbox.cloudflare import CloudflareService
+from audit_assets.sandbox.cloudflare.service import CloudflareService
 from audit_assets.sandbox.organisation.cast import OFFICES, cast
 from audit_assets.sandbox.organisation.habits import holiday
 from audit_assets.sandbox.organisation.life import Life, Organisation, delay, generate

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_assets.sandbox.ticket_markdown import rendered
+from audit_assets.sandbox.linear.ticket_markdown import rendered
 
 ALLOWED = re.compile(
     "p|h[1-6]|ul|ol|li|blockquote|hr|br|pre|code|div|span|a|em|strong|s|table|thead|tbody|tr|th|td|details|summary"

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from audit_assets.sandbox.cloudflare_gate import ACCOUNT_ID
-from audit_assets.sandbox.cloudflare_log import parsed_time
+from audit_assets.sandbox.cloudflare.gate import ACCOUNT_ID
+from audit_assets.sandbox.cloudflare.log import parsed_time
 from audit_assets.sandbox.organisation.cast import cast
 from audit_assets.sandbox.organisation.habits import day_of
 from audit_assets.sandbox.organisation.incidents import Truth, incidents

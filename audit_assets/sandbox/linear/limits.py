@@ -20,8 +20,8 @@ from graphql import (
 )
 
 from audit_assets.sandbox.clock import SandboxClock
-from audit_assets.sandbox.linear_context import Behaviour
-from audit_assets.sandbox.linear_errors import rate_limited
+from audit_assets.sandbox.linear.context import Behaviour
+from audit_assets.sandbox.linear.errors import rate_limited
 
 PERIOD = timedelta(hours=1)
 DEFAULT_PAGE = 50

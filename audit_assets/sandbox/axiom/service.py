@@ -16,11 +16,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from audit_assets.sandbox import axiom_faults
-from audit_assets.sandbox.axiom_behaviour import AxiomBehaviour, AxiomRefusal
-from audit_assets.sandbox.axiom_ingest import Batch, batch_of, decompressed, events_in
-from audit_assets.sandbox.axiom_query import answer_to, request_from, rfc3339
-from audit_assets.sandbox.axiom_store import AxiomStore, Dataset
+from audit_assets.sandbox.axiom import faults as axiom_faults
+from audit_assets.sandbox.axiom.behaviour import AxiomBehaviour, AxiomRefusal
+from audit_assets.sandbox.axiom.ingest import Batch, batch_of, decompressed, events_in
+from audit_assets.sandbox.axiom.query import answer_to, request_from, rfc3339
+from audit_assets.sandbox.axiom.store import AxiomStore, Dataset
 from audit_assets.sandbox.faults import Fault, FaultPlan, answer
 from audit_assets.sandbox.stage import Stage
 

@@ -1,7 +1,7 @@
 """What people do in Linear, for tests that need a ticket read, closed, archived or edited by hand."""
 
-from audit_assets.sandbox.linear_issues import PRIORITIES, find_issue, in_state, page_path
-from audit_assets.sandbox.linear_store import Entity, LinearStore
+from audit_assets.sandbox.linear.issues import PRIORITIES, find_issue, in_state, page_path
+from audit_assets.sandbox.linear.store import Entity, LinearStore
 
 
 class People:

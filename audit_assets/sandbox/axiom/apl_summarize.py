@@ -10,8 +10,8 @@ from datetime import datetime
 
 from duckdb_kql import ir
 
-from audit_assets.sandbox.axiom_apl_kinds import NUMBERS, ORDERED, Columns, kind_of, refused, resolved
-from audit_assets.sandbox.axiom_store import quoted
+from audit_assets.sandbox.axiom.apl_kinds import NUMBERS, ORDERED, Columns, kind_of, refused, resolved
+from audit_assets.sandbox.axiom.store import quoted
 
 SET_SIZE = 128
 """Values of a make_set that gives no number (facts/apl.md, 1)."""

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from audit_assets.sandbox.faults import Fault
-from audit_assets.sandbox.linear_store import LinearStore
+from audit_assets.sandbox.linear.store import LinearStore
 
 
 @dataclass

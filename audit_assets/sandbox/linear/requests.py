@@ -18,7 +18,7 @@ from graphql import (
     value_from_ast_untyped,
 )
 
-from audit_assets.sandbox.linear_limits import Costs
+from audit_assets.sandbox.linear.limits import Costs
 
 
 class NotGraphQL(Exception):

@@ -14,11 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from audit_assets.sandbox.cloudflare_gate import ACCOUNT_ID, CREDENTIAL, Gate, Quota, refused
-from audit_assets.sandbox.cloudflare_log import AuditLog, Entry, Timed, nanoseconds
-from audit_assets.sandbox.cloudflare_pages import SPOILT, Manners, Page, as_text, v1_page, v2_page
-from audit_assets.sandbox.cloudflare_queries import BadRequest, Bounds, v1_query, v2_query
-from audit_assets.sandbox.entries_file import FileEntries
+from audit_assets.sandbox.cloudflare.entries_file import FileEntries
+from audit_assets.sandbox.cloudflare.gate import ACCOUNT_ID, CREDENTIAL, Gate, Quota, refused
+from audit_assets.sandbox.cloudflare.log import AuditLog, Entry, Timed, nanoseconds
+from audit_assets.sandbox.cloudflare.pages import SPOILT, Manners, Page, as_text, v1_page, v2_page
+from audit_assets.sandbox.cloudflare.queries import BadRequest, Bounds, v1_query, v2_query
 from audit_assets.sandbox.faults import Fault, FaultPlan, answer
 from audit_assets.sandbox.organisation.incidents import Truth
 from audit_assets.sandbox.organisation.life import Life, Organisation, delay, generate
@@ -41,7 +41,7 @@ class Behaviour(Manners, Bounds, Quota):
 class CloudflareService:
     """The sandbox's Cloudflare. Calls of a fault plan: "v2" and "v1".
 
-    Kinds of fault of its own: those of `cloudflare_pages.SPOILT`; `insert` (options `entries`, optionally `stream`:
+    Kinds of fault of its own: those of `pages.SPOILT`; `insert` (options `entries`, optionally `stream`:
     entries that arrive just before this page is cut); `block` (option `seconds`: 429 from this call on).
     """
 

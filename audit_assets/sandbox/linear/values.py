@@ -4,9 +4,9 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from audit_assets.sandbox.linear_context import Context
-from audit_assets.sandbox.linear_errors import invalid_input
-from audit_assets.sandbox.linear_store import timestamp
+from audit_assets.sandbox.linear.context import Context
+from audit_assets.sandbox.linear.errors import invalid_input
+from audit_assets.sandbox.linear.store import timestamp
 
 
 def checked_uuid(context: Context, name: str, value: str) -> str:

@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from audit_assets.sandbox.linear_issues import TICKETS_PATH, page_path
-from audit_assets.sandbox.ticket_markdown import rendered
-from audit_assets.sandbox.ticket_style import STYLE
+from audit_assets.sandbox.linear.issues import TICKETS_PATH, page_path
+from audit_assets.sandbox.linear.ticket_markdown import rendered
+from audit_assets.sandbox.linear.ticket_style import STYLE
 
 Issue = dict[str, Any]
 """As `LinearService.issues` gives it."""

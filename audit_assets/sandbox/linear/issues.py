@@ -2,7 +2,7 @@
 
 import re
 
-from audit_assets.sandbox.linear_store import Entity, LinearStore
+from audit_assets.sandbox.linear.store import Entity, LinearStore
 
 PRIORITIES = ("No priority", "Urgent", "High", "Medium", "Low")
 """The labels of priorities 0 to 4."""

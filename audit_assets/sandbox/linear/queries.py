@@ -5,12 +5,12 @@ from typing import Any
 
 from graphql import GraphQLResolveInfo, GraphQLSchema
 
-from audit_assets.sandbox.linear_connections import matches, page
-from audit_assets.sandbox.linear_context import Context
-from audit_assets.sandbox.linear_errors import not_found
-from audit_assets.sandbox.linear_issues import PRIORITIES, find_issue, page_path
-from audit_assets.sandbox.linear_store import Entity, Kind, LinearStore
-from audit_assets.sandbox.linear_workspace import VIEWER
+from audit_assets.sandbox.linear.connections import matches, page
+from audit_assets.sandbox.linear.context import Context
+from audit_assets.sandbox.linear.errors import not_found
+from audit_assets.sandbox.linear.issues import PRIORITIES, find_issue, page_path
+from audit_assets.sandbox.linear.store import Entity, Kind, LinearStore
+from audit_assets.sandbox.linear.workspace import VIEWER
 
 Resolver = Callable[..., Any]
 

@@ -15,20 +15,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from audit_assets.sandbox import linear_errors as errors
 from audit_assets.sandbox.faults import Fault, FaultPlan, answer
-from audit_assets.sandbox.linear_context import Behaviour, Context
-from audit_assets.sandbox.linear_errors import LinearError
-from audit_assets.sandbox.linear_limits import Meter
-from audit_assets.sandbox.linear_mutations import attach_mutations
-from audit_assets.sandbox.linear_people import People
-from audit_assets.sandbox.linear_queries import attach_queries
-from audit_assets.sandbox.linear_requests import Asked, NotGraphQL, read_request
-from audit_assets.sandbox.linear_schema import schema_from_sdl
-from audit_assets.sandbox.linear_store import LinearStore
-from audit_assets.sandbox.linear_workspace import furnish
+from audit_assets.sandbox.linear import errors
+from audit_assets.sandbox.linear.context import Behaviour, Context
+from audit_assets.sandbox.linear.errors import LinearError
+from audit_assets.sandbox.linear.limits import Meter
+from audit_assets.sandbox.linear.mutations import attach_mutations
+from audit_assets.sandbox.linear.people import People
+from audit_assets.sandbox.linear.queries import attach_queries
+from audit_assets.sandbox.linear.requests import Asked, NotGraphQL, read_request
+from audit_assets.sandbox.linear.schema import schema_from_sdl
+from audit_assets.sandbox.linear.store import LinearStore
+from audit_assets.sandbox.linear.ticket_pages import ticket_routes
+from audit_assets.sandbox.linear.workspace import furnish
 from audit_assets.sandbox.stage import Stage
-from audit_assets.sandbox.ticket_pages import ticket_routes
 
 API_KEY = "lin_api_sandbox"  # opens nothing but a sandbox on this machine
 TEAM_KEY = "SEC"

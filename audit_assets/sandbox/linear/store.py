@@ -2,7 +2,7 @@
 
 An entity has an id, at most one parent (a comment's issue, an issue's team) and at most one alias (an issue's
 identifier, an attachment's url); ids are unique per kind and aliases per parent, by the database's own constraints.
-What may be written, and what a clash of ids is answered with, is decided in `linear_mutations.py`.
+What may be written, and what a clash of ids is answered with, is decided in `mutations.py`.
 """
 
 import contextlib

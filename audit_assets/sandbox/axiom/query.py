@@ -15,11 +15,11 @@ from typing import Any
 import duckdb
 from duckdb_kql import ir
 
-from audit_assets.sandbox.axiom_apl import Compiled, compiled, sql_for
-from audit_assets.sandbox.axiom_apl_kinds import refused
-from audit_assets.sandbox.axiom_apl_text import read_query
-from audit_assets.sandbox.axiom_behaviour import AxiomBehaviour, AxiomRefusal
-from audit_assets.sandbox.axiom_store import AxiomStore, View, expiry, quoted
+from audit_assets.sandbox.axiom.apl import Compiled, compiled, sql_for
+from audit_assets.sandbox.axiom.apl_kinds import refused
+from audit_assets.sandbox.axiom.apl_text import read_query
+from audit_assets.sandbox.axiom.behaviour import AxiomBehaviour, AxiomRefusal
+from audit_assets.sandbox.axiom.store import AxiomStore, View, expiry, quoted
 
 LONGEST_RANGE = timedelta(days=3_650)
 """What a request without a start covers."""

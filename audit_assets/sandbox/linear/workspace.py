@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 
-from audit_assets.sandbox.linear_store import LinearStore
+from audit_assets.sandbox.linear.store import LinearStore
 
 
 def seeded_id(*words: str) -> str:

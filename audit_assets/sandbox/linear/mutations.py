@@ -10,13 +10,13 @@ from typing import Any
 
 from graphql import GraphQLResolveInfo, GraphQLSchema
 
-from audit_assets.sandbox.linear_context import Context
-from audit_assets.sandbox.linear_errors import conflict, forbidden, invalid_input, mismatch, not_found
-from audit_assets.sandbox.linear_issues import PRIORITIES, in_state
-from audit_assets.sandbox.linear_queries import the_entity, the_issue
-from audit_assets.sandbox.linear_store import Entity, IdTaken, Kind, timestamp
-from audit_assets.sandbox.linear_values import checked_id, checked_past, checked_text, checked_uuid, without_bad_text
-from audit_assets.sandbox.linear_workspace import VIEWER
+from audit_assets.sandbox.linear.context import Context
+from audit_assets.sandbox.linear.errors import conflict, forbidden, invalid_input, mismatch, not_found
+from audit_assets.sandbox.linear.issues import PRIORITIES, in_state
+from audit_assets.sandbox.linear.queries import the_entity, the_issue
+from audit_assets.sandbox.linear.store import Entity, IdTaken, Kind, timestamp
+from audit_assets.sandbox.linear.values import checked_id, checked_past, checked_text, checked_uuid, without_bad_text
+from audit_assets.sandbox.linear.workspace import VIEWER
 
 Write = Callable[..., Entity]
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from audit_assets.sandbox.linear_context import Context
-from audit_assets.sandbox.linear_errors import invalid_input
-from audit_assets.sandbox.linear_limits import DEFAULT_PAGE
-from audit_assets.sandbox.linear_store import Entity, LinearStore
+from audit_assets.sandbox.linear.context import Context
+from audit_assets.sandbox.linear.errors import invalid_input
+from audit_assets.sandbox.linear.limits import DEFAULT_PAGE
+from audit_assets.sandbox.linear.store import Entity, LinearStore
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "eq": lambda value, given: value == given,

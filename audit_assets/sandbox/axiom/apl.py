@@ -14,11 +14,11 @@ from duckdb_kql.errors import KqlError, KqlSyntaxError
 from duckdb_kql.lower import lower
 from duckdb_kql.translate import to_sql
 
-from audit_assets.sandbox.axiom_apl_kinds import Columns, fields_in, kind_of, refused, resolved
-from audit_assets.sandbox.axiom_apl_summarize import Aggregate, summary_of, without_group
-from audit_assets.sandbox.axiom_apl_text import STAGES, QueryText, StageText
-from audit_assets.sandbox.axiom_behaviour import bad_query
-from audit_assets.sandbox.axiom_store import SOURCE
+from audit_assets.sandbox.axiom.apl_kinds import Columns, fields_in, kind_of, refused, resolved
+from audit_assets.sandbox.axiom.apl_summarize import Aggregate, summary_of, without_group
+from audit_assets.sandbox.axiom.apl_text import STAGES, QueryText, StageText
+from audit_assets.sandbox.axiom.behaviour import bad_query
+from audit_assets.sandbox.axiom.store import SOURCE
 
 NEWEST_FIRST = ir.Sort((ir.SortKey(ir.ColumnRef("_time")),))
 """The order of a plain result, as Axiom's documentation shows it."""

@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from audit_assets.sandbox.cloudflare_log import NANOSECONDS, Timed, parsed_time
-from audit_assets.sandbox.logpush import from_v1, from_v2
+from audit_assets.sandbox.cloudflare.log import NANOSECONDS, Timed, parsed_time
+from audit_assets.sandbox.cloudflare.logpush import from_v1, from_v2
 
 Stream = Literal["v2", "v1"]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import duckdb
 
-from audit_assets.sandbox.axiom_behaviour import AxiomRefusal
-from audit_assets.sandbox.axiom_ingest import Batch
+from audit_assets.sandbox.axiom.behaviour import AxiomRefusal
+from audit_assets.sandbox.axiom.ingest import Batch
 
 COLUMN_TYPES: Mapping[str, str] = {
     "string": "VARCHAR",

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from audit_assets.sandbox.cloudflare_log import Row
-from audit_assets.sandbox.cloudflare_queries import BadRequest, Query
+from audit_assets.sandbox.cloudflare.log import Row
+from audit_assets.sandbox.cloudflare.queries import BadRequest, Query
 
 Options = Mapping[str, Any]
 

@@ -1,0 +1,1 @@
+"""The sandbox's Axiom: events on DuckDB, asked in APL."""

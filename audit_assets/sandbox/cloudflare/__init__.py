@@ -1,0 +1,1 @@
+"""The sandbox's Cloudflare: what it serves, and how it answers and misbehaves."""
