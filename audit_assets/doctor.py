@@ -72,19 +72,18 @@ def _axiom(now: datetime) -> Iterator[Finding]:
     with closing(AxiomResource(bounds=Bounds(tries=1, read_seconds=30)).client()) as client:
         facts = client.dataset_facts()
     yield Finding("Axiom", "ok", f"dataset {facts.name} can be queried; it holds {facts.rows:,} rows")
-    if not facts.retention_known:
+    if facts.retention_days is None:
         yield Finding(
             "Axiom",
             "advice",
-            "this token may not see the retention",
-            f"See that it is {ENOUGH_RETENTION_DAYS} days or more.",
+            "Axiom does not tell this token how long the dataset keeps its entries",
+            f"See in Axiom that its retention is {ENOUGH_RETENTION_DAYS} days or more.",
         )
-    elif facts.retention_days is not None and facts.retention_days < ENOUGH_RETENTION_DAYS:
+    elif facts.retention_days < ENOUGH_RETENTION_DAYS:
         too_short = f"the dataset keeps {facts.retention_days} days: too few for a baseline of {WINDOW.days}"
         yield Finding("Axiom", "problem", too_short, f"Set its retention to {ENOUGH_RETENTION_DAYS} days or more.")
     else:
-        kept = "without end" if facts.retention_days is None else f"{facts.retention_days} days"
-        yield Finding("Axiom", "ok", f"entries are kept {kept}")
+        yield Finding("Axiom", "ok", f"entries are kept {facts.retention_days} days")
     known = now - facts.oldest if facts.oldest else timedelta(0)
     if known < WINDOW:
         yield Finding(

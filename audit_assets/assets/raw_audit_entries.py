@@ -55,7 +55,7 @@ def raw_audit_entries(
         quarantined = pl.DataFrame([entry for pull in pulls for entry in pull.quarantined], schema=QUARANTINED)
         entries_of, quarantined_of = _by_hour(entries), _by_hour(quarantined)
         for hour in hours:
-            of_hour = entries_of.get(hour, entries.clear())
+            of_hour = _grown(store.read(ENTRIES, hour), entries_of.get(hour, entries.clear()))
             doubtful = quarantined_of.get(hour, quarantined.clear())
             _file(store, hour, of_hour, doubtful, pulls)
             context.add_asset_metadata(_shown(of_hour, doubtful, store, hour), partition_key=key_of(hour))
@@ -75,6 +75,13 @@ def _by_hour(frame: pl.DataFrame) -> dict[datetime, pl.DataFrame]:
     hour = pl.col("time").dt.truncate("1h").alias("hour")
     by_hour = frame.with_columns(hour).partition_by("hour", as_dict=True, include_key=False, maintain_order=True)
     return {key[0]: rows for key, rows in by_hour.items()}
+
+
+def _grown(before: pl.DataFrame | None, now: pl.DataFrame) -> pl.DataFrame:
+    """An hour only grows: what was once pulled, and is in Axiom, stays though Cloudflare no longer lists it."""
+    if before is None:
+        return now
+    return pl.concat([now, before.join(now, on="entry_id", how="anti")]).sort("time", "entry_id")
 
 
 def _file(
