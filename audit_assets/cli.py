@@ -28,8 +28,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-output = Console()
-progress = Console(stderr=True)
+output = Console(highlight=False)
+progress = Console(stderr=True, highlight=False)
 
 
 def main() -> None:

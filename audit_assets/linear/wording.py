@@ -16,8 +16,8 @@ Quote = Callable[[str | None], str]
 USUAL_DAYS = 30
 """What is usual is read from this many days (DESIGN.md)."""
 
-REMEMBERED_DAYS = 90
-"""For this many days it is remembered which resource types an actor touched (DESIGN.md)."""
+RECORD = "on record"
+"""90 days, or as far as the dataset goes back: a young dataset must not claim more than it knows."""
 
 ACTOR_LENGTH = 120
 TYPE_LENGTH = 60
@@ -157,7 +157,7 @@ def _how_new(deviation: Deviation) -> str:
 
 def _since(deviation: Deviation) -> str:
     if deviation.first_ever:
-        return f" in {REMEMBERED_DAYS} days"
+        return f" {RECORD}"
     if deviation.last_touched:
         return f", last touched {_utc(deviation.last_touched):%Y-%m-%d}"
     return f", not touched in {USUAL_DAYS} days"

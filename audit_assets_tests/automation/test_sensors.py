@@ -109,7 +109,7 @@ def test_a_request_of_the_sensor_is_a_run_that_dagster_can_make(instance: dg.Dag
 def test_nothing_starts_by_itself() -> None:
     defs = build_defs()
     schedule, sensor = defs.resolve_schedule_def("every_hour"), defs.resolve_sensor_def("missing_hours")
-    assert (len(defs.schedules or []), len(defs.sensors or [])) == (1, 1)
+    assert (len(list(defs.schedules or [])), len(list(defs.sensors or []))) == (1, 1)
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
     assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
 

@@ -47,12 +47,12 @@ def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
         "\n"
         "- 214 changes in the hour 2026-11-22 10:00 UTC; usual is 3.1 per active hour over 12 active hours in 30 days;"
         " at most 9 in any of them; 69 times the usual\n"
-        "- first change to `api_tokens` in 90 days (4 changes); nobody here touched it in 30 days\n"
+        "- first change to `api_tokens` on record (4 changes); nobody here touched it in 30 days\n"
         "\n"
         "| What | This hour | Usual | Judged against |\n"
         "| --- | --- | --- | --- |\n"
         "| changes | 214 | 3.1 (69 times) | its own 12 active hours |\n"
-        "| changes to `api_tokens` | 4 | none in 90 days | its own 12 active hours |\n"
+        "| changes to `api_tokens` | 4 | none on record | its own 12 active hours |\n"
         "\n"
         "## The entries behind it\n"
         "\n"
@@ -93,7 +93,7 @@ def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
             " judged against the organisation, as this actor has no history",
         ),
         (burst(usual=None, ratio=None, most=None), "214 changes in the hour"),
-        (new_type(), "first change to api_tokens in 90 days (4 changes)"),
+        (new_type(), "first change to api_tokens on record (4 changes)"),
         (
             new_type(first_ever=False, last_touched=LAST_TOUCHED, changes=1),
             "a change to api_tokens, last touched 2026-09-30 (1 change)",
@@ -101,7 +101,7 @@ def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
         (new_type(first_ever=None), "a change to api_tokens, not touched in 30 days (4 changes)"),
         (
             new_type(judged_against="organisation", new_to_organisation=True, active_hours=0),
-            "first change to api_tokens in 90 days (4 changes); nobody here touched it in 30 days;"
+            "first change to api_tokens on record (4 changes); nobody here touched it in 30 days;"
             " judged against the organisation, as this actor has no history",
         ),
     ],
@@ -116,7 +116,7 @@ def test_a_deviation_is_said_in_one_line(deviation: Deviation, said: str) -> Non
         ((burst(changes=2_000, usual=12.4),), "alice@example·com: 2,000 changes in an hour, usually 12"),
         ((burst(usual=0.4),), "alice@example·com: 214 changes in an hour, usually 0.4"),
         ((burst(usual=None),), "alice@example·com: 214 changes in an hour"),
-        ((new_type(),), "alice@example·com: first change to api_tokens in 90 days"),
+        ((new_type(),), "alice@example·com: first change to api_tokens on record"),
         (
             (new_type(first_ever=False, last_touched=LAST_TOUCHED), new_type(), new_type()),
             "alice@example·com: a change to api_tokens, last touched 2026-09-30; 2 more reasons",
