@@ -38,12 +38,15 @@ def hour_is_complete(
     with told_as_failures():
         store = storage.open()
         problems = {
-            hour: problem for hour in hours_in(context) if (problem := _incomplete(store, hour, cloudflare.streams()))
+            hour: problem
+            for hour in hours_in(context)
+            if (problem := incompleteness(store, hour, cloudflare.streams()))
         }
         return _result(problems, dg.AssetCheckSeverity.ERROR)
 
 
-def _incomplete(store: HourStore, hour: datetime, streams: Sequence[str]) -> str | None:
+def incompleteness(store: HourStore, hour: datetime, streams: Sequence[str]) -> str | None:
+    """What an hour lacks to be complete, as far as the store shows it; None if nothing."""
     entries, evidence = store.read(ENTRIES, hour), store.evidence(ENTRIES, hour)
     if entries is None or evidence is None:
         return "was not written"
