@@ -19,7 +19,8 @@ from starlette.routing import Route
 from audit_assets.sandbox.axiom import faults as axiom_faults
 from audit_assets.sandbox.axiom.behaviour import AxiomBehaviour, AxiomRefusal
 from audit_assets.sandbox.axiom.ingest import Batch, batch_of, decompressed, events_in
-from audit_assets.sandbox.axiom.query import answer_to, request_from, rfc3339
+from audit_assets.sandbox.axiom.query import QueryRequest, answer_to, request_from, rfc3339
+from audit_assets.sandbox.axiom.query_page import query_route
 from audit_assets.sandbox.axiom.store import AxiomStore, Dataset
 from audit_assets.sandbox.faults import Fault, FaultPlan, answer
 from audit_assets.sandbox.stage import Stage
@@ -55,7 +56,7 @@ class AxiomService:
             self.store.create(DATASET, "Cloudflare audit entries", self.behaviour.retention_days, stage.clock.now())
 
     def routes(self) -> list[Route]:
-        """The routes that Axiom answers."""
+        """The routes that Axiom answers, and the page that its links open."""
         return [
             self._route("/v1/ingest/{name}", "ingest", POST=self._ingest),
             self._route("/v1/datasets/{name}/ingest", "ingest", POST=self._ingest),
@@ -66,6 +67,7 @@ class AxiomService:
             self._route("/v1/datasets/{name}/trim", "datasets", POST=self._trim),
             self._route("/v2/datasets", "datasets", GET=self._list_v2, POST=self._create),
             self._route("/v2/datasets/{name}", "datasets", GET=self._get, PUT=self._update, DELETE=self._delete),
+            query_route(f"/{ORG_ID}/query", self._answer_of, self.stage.clock.now),
         ]
 
     def environment(self, base_url: str) -> dict[str, str]:
@@ -159,13 +161,16 @@ class AxiomService:
         self._require("query")
         now = self.stage.clock.now()
         asked = request_from(await _json(request), request.query_params.get("format", ""), now)
-        result = await asyncio.to_thread(answer_to, asked, self.store, self.behaviour, now)
+        result = await asyncio.to_thread(self._answer_of, asked, now)
         headers = {
             "X-Axiom-History-Query-Id": uuid.uuid4().hex,
             "X-Axiom-Query-Cost-Gbms": str(result["status"]["rowsExamined"]),
             **_monthly("X-QueryLimit", 10**9),
         }
         return JSONResponse(axiom_faults.query_answer(result, fault), headers=headers)
+
+    def _answer_of(self, asked: QueryRequest, now: datetime) -> dict[str, Any]:
+        return answer_to(asked, self.store, self.behaviour, now)
 
     # Datasets
 

@@ -1,11 +1,8 @@
 """The pages that show the sandbox's tickets to people: a list, and a page for each ticket.
 
-They belong to no service: no fault reaches them, and no key is asked for. What they show may have been written by an
-attacker, so a page holds no script, fetches nothing, and tells the browser to allow neither.
+They belong to no service: no fault reaches them, and no key is asked for.
 """
 
-import base64
-import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from html import escape
@@ -18,19 +15,12 @@ from starlette.routing import Route
 from audit_assets.sandbox.linear.issues import TICKETS_PATH, page_path
 from audit_assets.sandbox.linear.ticket_markdown import rendered
 from audit_assets.sandbox.linear.ticket_style import STYLE
+from audit_assets.sandbox.page import page_headers, page_html
 
 Issue = dict[str, Any]
 """As `LinearService.issues` gives it."""
 
-HEADERS = {
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
+HEADERS = page_headers(STYLE)
 
 
 def ticket_routes(issues: Callable[[], list[Issue]]) -> list[Route]:
@@ -89,12 +79,7 @@ def missing_page(identifier: str) -> str:
 
 
 def _page(title: str, body: str) -> str:
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head><body>'
-        f'<header><a href="{TICKETS_PATH}">All tickets</a><span>Sandbox: stands in for Linear on this machine</span>'
-        f"</header><main>{body}</main></body></html>"
-    )
+    return page_html(title, body, service="Linear", style=STYLE)
 
 
 def _row(issue: Issue) -> str:

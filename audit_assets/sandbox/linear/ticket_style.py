@@ -1,23 +1,11 @@
-"""How the pages of tickets look: one sheet, inline, for light and dark, for a desk and for a phone."""
+"""What the pages of tickets add to the sheet of all pages."""
 
-STYLE = """
-:root { color-scheme: light dark;
-  --text: #1c1d22; --soft: #62656f; --line: #e2e3e8; --ground: #ffffff; --raised: #f6f6f8; --link: #3b4cca; }
-@media (prefers-color-scheme: dark) { :root {
-  --text: #e6e6ea; --soft: #9da0ab; --line: #32343c; --ground: #17181c; --raised: #212228; --link: #9aa5ff; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--ground); color: var(--text); overflow-wrap: anywhere;
-  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
-a { color: var(--link); text-underline-offset: 2px; }
-header { display: flex; flex-wrap: wrap; gap: .25rem 1rem; justify-content: space-between; padding: .7rem 1.25rem;
-  border-bottom: 1px solid var(--line); font-size: .875rem; color: var(--soft); }
-main { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1.25rem 4rem; }
-h1 { font-size: 1.5rem; line-height: 1.3; margin: 0 0 .75rem; }
-h2 { font-size: 1.1rem; margin: 2.25rem 0 .75rem; }
-.count { color: var(--soft); font-weight: 400; }
+from audit_assets.sandbox import page
+
+STYLE = (
+    page.STYLE
+    + """\
 .identifier { color: var(--soft); margin: 0; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.facts { display: flex; flex-wrap: wrap; gap: .4rem .75rem; align-items: center; margin: 0 0 1.25rem;
-  font-size: .875rem; color: var(--soft); }
 .label, .state, .priority { display: inline-block; padding: .05rem .55rem; border: 1px solid var(--line);
   border-radius: 1rem; font-size: .8125rem; color: var(--text); white-space: nowrap; }
 .label { margin-right: .35rem; }
@@ -31,15 +19,6 @@ h2 { font-size: 1.1rem; margin: 2.25rem 0 .75rem; }
 .text > :first-child { margin-top: 0; }
 .text h1, .text h2, .text h3, .text h4 { font-size: 1.05rem; margin: 1.6rem 0 .5rem; }
 .text h1 { font-size: 1.25rem; } .text h2 { font-size: 1.15rem; }
-.scroll { overflow-x: auto; margin: 1rem 0; }
-.scroll table { border-collapse: collapse; font-size: .9375rem; overflow-wrap: normal; }
-.scroll th, .scroll td { border: 1px solid var(--line); padding: .35rem .7rem; text-align: left; vertical-align: top; }
-.scroll th { background: var(--raised); font-weight: 600; }
-.scroll .right { text-align: right; font-variant-numeric: tabular-nums; } .scroll .center { text-align: center; }
-code, pre { font: .875em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
-code { background: var(--raised); padding: .1em .3em; border-radius: 4px; }
-pre { background: var(--raised); padding: .8rem 1rem; border-radius: 6px; white-space: pre-wrap; }
-pre code { padding: 0; background: none; }
 blockquote { margin: 1rem 0; padding: 0 1rem; border-left: 3px solid var(--line); color: var(--soft); }
 details { border: 1px solid var(--line); border-radius: 6px; padding: .5rem 1rem; margin: 1rem 0; }
 summary { cursor: pointer; font-weight: 600; }
@@ -58,7 +37,6 @@ summary { cursor: pointer; font-weight: 600; }
 .unit { display: none; }
 .tickets .created { white-space: nowrap; color: var(--soft); }
 @media (max-width: 46rem) {
-  main { padding: 1.1rem .9rem 3rem; }
   .tickets thead { display: none; }
   .tickets, .tickets tbody { display: block; }
   .tickets tr { display: flex; flex-wrap: wrap; gap: .2rem .6rem; align-items: baseline; padding: .8rem 0;
@@ -67,3 +45,4 @@ summary { cursor: pointer; font-weight: 600; }
   .tickets .number { color: var(--soft); } .unit { display: inline; }
 }
 """
+)
