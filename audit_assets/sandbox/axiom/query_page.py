@@ -33,7 +33,8 @@ td.time { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .none, .zone { color: var(--soft); font-weight: 400; }
 .last-hour td { background: var(--marked); font-weight: 600; }
 .last-hour td:first-child { box-shadow: inset 4px 0 var(--mark); }
-@media (max-width: 46rem) { .scroll th, .scroll td { padding: .35rem .5rem; } .scroll table { width: 100%; } }
+@media (max-width: 46rem) { .scroll table { width: 100%; font-size: .8125rem; }
+  .scroll th, .scroll td { padding: .35rem .45rem; } .scroll td.right { min-width: 0; } }
 """
 )
 
