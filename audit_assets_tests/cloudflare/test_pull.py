@@ -110,9 +110,10 @@ def test_rows_that_come_twice_are_one(sandbox: Sandbox, client: CloudflareClient
     assert pull.evidence.received >= 1250
 
 
-def test_an_empty_page_with_a_cursor_is_gone_through(sandbox: Sandbox, client: CloudflareClient) -> None:
+@pytest.mark.parametrize("at", [1, 2])
+def test_an_empty_page_with_a_cursor_is_gone_through(sandbox: Sandbox, client: CloudflareClient, at: int) -> None:
     sandbox.cloudflare.add("v2", spread("v2", 1500))
-    sandbox.faults.add(Fault("cloudflare", "v2", "empty_page"))
+    sandbox.faults.add(Fault("cloudflare", "v2", "empty_page", at=at))
     assert client.pull("v2", HOUR, HOUR + AN_HOUR).evidence.kept == 1500
 
 

@@ -120,6 +120,13 @@ def test_what_is_not_played_is_refused_not_ignored(axiom: AxiomCalls, asked: dic
     assert axiom.query("| count", **asked).status_code == 400
 
 
+def test_half_a_character_is_no_text(axiom: AxiomCalls) -> None:
+    broken = b'{"apl": "[\'cloudflare-audit\'] | extend a = \\"\\ud800\\""}'
+    headers = {"content-type": "application/json"}
+    response = axiom.http.post("/v1/query/_apl", params={"format": "tabular"}, content=broken, headers=headers)
+    assert (response.status_code, "half a character" in response.text) == (400, True)
+
+
 @pytest.mark.parametrize("result_format", ["legacy", "tabular-rows", ""])
 def test_other_formats_are_refused(axiom: AxiomCalls, result_format: str) -> None:
     response = axiom.http.post("/v1/query/_apl", params={"format": result_format}, json={"apl": f"['{DATASET}']"})

@@ -52,6 +52,8 @@ def request_from(body: Any, result_format: str, now: datetime) -> QueryRequest:
     if others := sorted(key for key, value in body.items() if value and key not in PLAYED):
         raise AxiomRefusal(400, f"the sandbox does not play {', '.join(others)}")
     start = _instant(body.get("startTime"), now - LONGEST_RANGE, now)
+    if any("\ud800" <= letter <= "\udfff" for letter in body["apl"]):
+        raise AxiomRefusal(400, "apl is no text: it holds half a character")
     return QueryRequest(body["apl"], start, _instant(body.get("endTime"), now, now))
 
 

@@ -124,16 +124,20 @@ def _duplicate_rows(page: Page, options: Options) -> None:
 
 
 def _empty_page(page: Page, _: Options) -> None:
-    """No entries, though there are some, and a cursor that leads to them."""
+    """No entries, though there are some, and a cursor of its own that leads to them."""
+    _nothing_yet(page, variant=1)
+
+
+def _nothing_yet(page: Page, variant: int) -> None:
     after = page.query.after
-    here = page.query.cursor(Row(after.time, after.number, 0, b"")) if after else page.query.first_cursor()
+    here = page.query.cursor(Row(after.time, after.number, 0, b""), variant) if after else page.query.first_cursor()
     page.bodies, page.info = [], {"count": 0, "cursor": here}
 
 
 def _repeat_cursor(page: Page, _: Options) -> None:
     """The cursor leads to this very page again."""
     entries = page.bodies
-    _empty_page(page, {})
+    _nothing_yet(page, variant=0)
     page.bodies = entries
     _recount(page)
 

@@ -33,6 +33,10 @@ class BadRequest(Exception):
         self.code = code
 
 
+CURSOR = ">IqqB"
+"""What a cursor holds: the question, a time and a number, and a variant that means nothing."""
+
+
 @dataclass
 class Bounds:
     """How the ends of a window are meant, which Cloudflare does not say."""
@@ -69,14 +73,14 @@ class Query:
     after: Position | None = None
     page: int = 1
 
-    def cursor(self, row: Row) -> str:
-        """Opaque: where to go on, and for which question."""
-        return _encoded(self.identity, row.time, row.number)
+    def cursor(self, row: Row, variant: int = 0) -> str:
+        """Opaque: where to go on, and for which question. Another `variant` leads to the same place."""
+        return _encoded(self.identity, row.time, row.number, variant)
 
     def first_cursor(self) -> str:
         """A cursor that leads to the first page."""
         beginning = (-1, -1) if self.ascending else (2**62, 2**62)
-        return _encoded(self.identity, *beginning)
+        return _encoded(self.identity, *beginning, 0)
 
 
 def v2_query(asked: QueryParams, bounds: Bounds) -> Query:
@@ -146,13 +150,13 @@ def _moment(text: str, name: str) -> tuple[int, bool]:
         raise BadRequest(f"{name} is neither a date nor a time in RFC 3339") from None
 
 
-def _encoded(identity: int, time: int, number: int) -> str:
-    return base64.urlsafe_b64encode(struct.pack(">Iqq", identity, time, number)).decode()
+def _encoded(identity: int, time: int, number: int, variant: int) -> str:
+    return base64.urlsafe_b64encode(struct.pack(CURSOR, identity, time, number, variant)).decode()
 
 
 def _decoded(cursor: str, identity: int) -> Position:
     try:
-        made_for, time, number = struct.unpack(">Iqq", base64.urlsafe_b64decode(cursor))
+        made_for, time, number, _ = struct.unpack(CURSOR, base64.urlsafe_b64decode(cursor))
     except (struct.error, binascii.Error, ValueError):
         raise BadRequest("invalid cursor") from None
     if made_for != identity:
