@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -12,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import dagster as dg
 import typer
 from dotenv import load_dotenv
 from rich.console import Console
@@ -34,8 +32,6 @@ progress = Console(stderr=True, highlight=False)
 
 def main() -> None:
     """Run a command. Exit 1 and one sentence on standard error if it could not do its job."""
-    for category in (dg.BetaWarning, dg.PreviewWarning, dg.SupersessionWarning):
-        warnings.filterwarnings("ignore", category=category)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     try:
         app()
@@ -95,6 +91,7 @@ def dev(
         if wanted:
             environment |= _serve(stack, wanted, home)
         environment.setdefault("DAGSTER_HOME", str(instance_home(home)))
+        environment.setdefault("PYTHONWARNINGS", "ignore:Function `dev_command` is superseded")
         command = [sys.executable, "-m", "dagster", "dev", "-m", "audit_assets.definitions", "-h", "127.0.0.1"]
         with subprocess.Popen([*command, "-p", str(port)], env=environment) as dagster:  # noqa: S603 - our own words
             try:

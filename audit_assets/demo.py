@@ -57,7 +57,8 @@ def run_demo(request: DemoRequest, step: Step | None = None) -> dict[str, Any]:
     shown = step or (lambda _text, _requests: nullcontext())
     _empty(request.home)
     with ExitStack() as stack:
-        sandbox, world = _sandbox(request)
+        with shown("Starting the sandbox", Counter):
+            sandbox, world = _sandbox(request)
         stack.enter_context(running(sandbox, free_port()))
         use(sandbox.environment(), request.home, world.first)
         instance = stack.enter_context(dg.DagsterInstance.get())

@@ -5,6 +5,7 @@ on no other: a trailing window declared as a partition mapping makes a backfill 
 (facts/dagster.md, B4).
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,15 +29,21 @@ def hourly_asset(
     *, deps: Sequence[Any] = (), kinds: set[str], pool: str | None = None, code_version: str = "1"
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """`dagster.asset` with what all assets of this project share. The docstring is the description in the UI."""
-    return dg.asset(
-        deps=deps,
-        kinds=kinds,
-        pool=pool,
-        code_version=code_version,
-        group_name="audit_log",
-        partitions_def=HOURLY,
-        backfill_policy=A_DAY_A_RUN,
-    )
+
+    def decorate(body: Callable[..., Any]) -> dg.AssetsDefinition:
+        with warnings.catch_warnings():  # backfill policies are in beta; Dagster's version is pinned
+            warnings.simplefilter("ignore", dg.BetaWarning)
+            return dg.asset(
+                deps=deps,
+                kinds=kinds,
+                pool=pool,
+                code_version=code_version,
+                group_name="audit_log",
+                partitions_def=HOURLY,
+                backfill_policy=A_DAY_A_RUN,
+            )(body)
+
+    return decorate
 
 
 def hours_in(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list[datetime]:
