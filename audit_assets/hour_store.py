@@ -7,7 +7,7 @@ with fsspec's package for it installed), where one put is atomic by itself. Noth
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from audit_assets.errors import StoreError
 EVIDENCE_KEY = "audit_assets.evidence"
 """Key of the Parquet file's own metadata that holds how a frame came about, so that both are written at once."""
 
+ROWS_AT_ONCE = 20_000
+"""Of a group in the Parquet file: whoever writes or reads a large hour by parts holds a few of them at a time."""
+
 
 class HourStore:
     """Tables by hour. An hour that was never written reads as None: it is missing, not empty."""
@@ -27,32 +30,60 @@ class HourStore:
     def __init__(self, root: str) -> None:
         self.root = UPath(root)
 
-    def write(self, table: str, hour: datetime, frame: pl.DataFrame, evidence: Mapping[str, Any] | None = None) -> None:
+    def write(
+        self,
+        table: str,
+        hour: datetime,
+        frame: pl.DataFrame | pl.LazyFrame,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> None:
         """Replace an hour of a table. A reader sees the old one or the new one, whole.
 
+        A lazy frame is written by parts, and never stands in memory as a whole.
         `evidence`: anything JSON, kept inside the same file. Raises `StoreError` (disk full, no permission) with
         the old hour untouched.
         """
         buffer = io.BytesIO()
-        frame.write_parquet(buffer, compression="zstd", metadata={EVIDENCE_KEY: json.dumps(dict(evidence or {}))})
+        frame.lazy().sink_parquet(
+            buffer,
+            compression="zstd",
+            row_group_size=ROWS_AT_ONCE,
+            metadata={EVIDENCE_KEY: json.dumps(dict(evidence or {}))},
+        )
         self._put(self.path(table, hour), buffer.getvalue())
 
-    def read(self, table: str, hour: datetime) -> pl.DataFrame | None:
-        """An hour of a table, or None if it was never written. Raises `StoreError` if it can't be read."""
+    def read(self, table: str, hour: datetime, columns: Sequence[str] | None = None) -> pl.DataFrame | None:
+        """An hour of a table, or None if it was never written. Raises `StoreError` if it can't be read.
+
+        `columns`: those that are wanted, None for all.
+        """
         content = self._get(self.path(table, hour))
         if content is None:
             return None
         try:
-            return pl.read_parquet(content)
+            return pl.read_parquet(content, columns=None if columns is None else [*columns])
         except pl.exceptions.PolarsError as error:
-            raise StoreError(f"{self.path(table, hour)} is not a readable Parquet file: {error}") from None
+            raise self._unreadable(table, hour, error) from None
 
-    def require(self, table: str, hour: datetime) -> pl.DataFrame:
+    def require(self, table: str, hour: datetime, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """As `read`, for an hour that must be there: raises `StoreError` if it is not."""
-        frame = self.read(table, hour)
+        frame = self.read(table, hour, columns)
         if frame is None:
-            raise StoreError(f"{table} holds nothing for {hour:%Y-%m-%d-%H:%M}: materialise that asset for this hour.")
+            raise self._missing(table, hour)
         return frame
+
+    def parts(self, table: str, hour: datetime) -> Iterator[pl.DataFrame]:
+        """As `require`, at most ROWS_AT_ONCE rows at a time; no part if the hour is empty."""
+        content = self._get(self.path(table, hour))
+        if content is None:
+            raise self._missing(table, hour)
+        try:
+            whole = pl.scan_parquet(content)
+            rows = whole.select(pl.len()).collect().item()
+            for first in range(0, rows, ROWS_AT_ONCE):
+                yield whole.slice(first, ROWS_AT_ONCE).collect()
+        except pl.exceptions.PolarsError as error:
+            raise self._unreadable(table, hour, error) from None
 
     def evidence(self, table: str, hour: datetime) -> dict[str, Any] | None:
         """The evidence written with an hour, or None if the hour was never written."""
@@ -89,6 +120,12 @@ class HourStore:
         """Where an hour of a table lies. No colon: it is no file name on Windows and awkward in a URL."""
         hour = hour.astimezone(UTC)
         return self.root / table / f"{hour:%Y-%m-%d}" / f"{hour:%H}.{suffix}"
+
+    def _missing(self, table: str, hour: datetime) -> StoreError:
+        return StoreError(f"{table} holds nothing for {hour:%Y-%m-%d-%H:%M}: materialise that asset for this hour.")
+
+    def _unreadable(self, table: str, hour: datetime, error: Exception) -> StoreError:
+        return StoreError(f"{self.path(table, hour)} is not a readable Parquet file: {error}")
 
     def _get(self, path: UPath) -> bytes | None:
         try:

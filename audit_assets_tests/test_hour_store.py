@@ -43,6 +43,24 @@ def test_an_hour_that_was_never_written_is_missing_and_not_empty(store: HourStor
         store.require("entries", HOUR)
 
 
+def test_a_large_hour_is_written_and_read_by_parts(store: HourStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audit_assets.hour_store.ROWS_AT_ONCE", 4)
+    large = pl.DataFrame({"entry_id": [str(number) for number in range(10)], "raw": ["x"] * 10})
+    store.write("entries", HOUR, pl.concat([large.head(3).lazy(), large.tail(7).lazy()]), {"v2": {"pages": 3}})
+    parts = list(store.parts("entries", HOUR))
+    assert [part.height for part in parts] == [4, 4, 2]
+    assert pl.concat(parts).equals(large)
+    assert store.require("entries", HOUR, ["raw"]).equals(large.select("raw"))
+    assert store.evidence("entries", HOUR) == {"v2": {"pages": 3}}
+
+
+def test_an_hour_that_is_missing_has_no_parts_and_an_empty_one_has_none_either(store: HourStore) -> None:
+    with pytest.raises(StoreError, match="entries holds nothing for 2026-11-22-10:00"):
+        list(store.parts("entries", HOUR))
+    store.write("entries", HOUR, FRAME.clear())
+    assert list(store.parts("entries", HOUR)) == []
+
+
 def test_json_is_read_back(store: HourStore) -> None:
     store.write_json("summary", HOUR, {"flagged": [{"actor": "☃ \u202e"}]})
     assert store.read_json("summary", HOUR) == {"flagged": [{"actor": "☃ \u202e"}]}
@@ -54,6 +72,8 @@ def test_a_file_that_is_no_parquet_is_an_error_and_not_an_empty_hour(tmp_path: P
     Path(str(store.path("entries", HOUR))).write_bytes(b"PAR1 torn")
     with pytest.raises(StoreError, match="not a readable Parquet file"):
         store.read("entries", HOUR)
+    with pytest.raises(StoreError, match="not a readable Parquet file"):
+        list(store.parts("entries", HOUR))
 
 
 def test_a_full_disk_leaves_the_old_hour_and_nothing_half_written(tmp_path: Path) -> None:

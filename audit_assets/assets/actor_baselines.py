@@ -6,6 +6,7 @@ except the hour's own activity. One set of queries serves all hours of a run.
 """
 
 from contextlib import closing
+from datetime import datetime
 
 import dagster as dg
 import polars as pl
@@ -17,6 +18,7 @@ from audit_assets.detection.baselines import baselines
 from audit_assets.detection.frames import MEMORY, WINDOW
 from audit_assets.errors import Incomplete
 from audit_assets.failures import told_as_failures
+from audit_assets.hour_store import HourStore
 from audit_assets.partitions import AN_HOUR, hour_of, hourly_asset, hours_in, key_of
 from audit_assets.resources import AxiomResource, StorageResource
 
@@ -37,7 +39,7 @@ def actor_baselines(
     with told_as_failures():
         hours = hours_in(context)
         store = storage.open()
-        changes = pl.concat([_changes(store.require(ENTRIES, hour)) for hour in hours])
+        changes = pl.concat([_changes(store, hour) for hour in hours])
         judged = changes.select("hour", "actor_key")
         since, until = hours[0] - MEMORY, hours[-1] + AN_HOUR
         with closing(axiom.client()) as client:
@@ -64,10 +66,11 @@ def actor_baselines(
             )
 
 
-def _changes(entries: pl.DataFrame) -> pl.DataFrame:
-    """Who made how many changes in which hour, by the Parquet hour."""
-    hour = pl.col("time").dt.truncate("1h")
-    return entries.filter("is_change").group_by("actor_key", hour=hour).agg(changes=pl.len().cast(pl.Int64))
+def _changes(store: HourStore, hour: datetime) -> pl.DataFrame:
+    """Who made how many changes in the hour, by the Parquet hour."""
+    entries = store.require(ENTRIES, hour, ["time", "actor_key", "is_change"])
+    by_actor = entries.filter("is_change").group_by("actor_key", hour=pl.col("time").dt.truncate("1h"))
+    return by_actor.agg(changes=pl.len().cast(pl.Int64))
 
 
 def _refuse_other_counts(changes: pl.DataFrame, activity: pl.DataFrame) -> None:

@@ -57,7 +57,7 @@ def summary_of(store: HourStore, hour: datetime) -> dict[str, Any]:
 
     `learning` says that less than a week of history is known. Raises `StoreError` if a part of the hour is missing.
     """
-    entries = store.require(ENTRIES, hour)
+    entries = store.require(ENTRIES, hour, ["stream", "is_change", "actor_key"])
     baselines = store.require(BASELINES, hour)
     tickets = {row["actor_key"]: row for row in store.require(TICKETS, hour).to_dicts()}
     flagged = store.require(FLAGGED, hour).partition_by("actor_key", maintain_order=True)

@@ -16,6 +16,7 @@ from audit_assets.assets.raw_audit_entries import ENTRIES
 from audit_assets.detection.frames import DEVIATION, WINDOW
 from audit_assets.detection.plain_rule import PlainRule, deviations
 from audit_assets.failures import told_as_failures
+from audit_assets.hour_store import HourStore
 from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
 from audit_assets.resources import AxiomResource, StorageResource
 from audit_assets.settings import number
@@ -41,7 +42,7 @@ def flagged_actors(
                 store.require(ACTIVITY, hour), store.require(BASELINES, hour), store.require(TOUCHED, hour), rule
             )
             flagged = (
-                found.join(_names(store.require(ENTRIES, hour)), on="actor_key", how="left", maintain_order="left")
+                found.join(_names(store, hour), on="actor_key", how="left", maintain_order="left")
                 .join(_links(found, hour, axiom), on="actor_key", how="left", maintain_order="left")
                 .with_columns(pl.col("actor").fill_null(pl.col("actor_key")), pl.col("actor_type").fill_null("unknown"))
                 .select(FLAGGED_ACTORS.names())
@@ -59,8 +60,9 @@ def flagged_actors(
             )
 
 
-def _names(entries: pl.DataFrame) -> pl.DataFrame:
+def _names(store: HourStore, hour: datetime) -> pl.DataFrame:
     """What each actor was last called."""
+    entries = store.require(ENTRIES, hour, ["time", "actor_key", "actor", "actor_type"])
     return entries.sort("time").group_by("actor_key").agg(pl.col("actor", "actor_type").last())
 
 

@@ -47,6 +47,9 @@ with its `problem`. `closed`: the actor's ticket had been closed before."""
 
 SHOWN_ENTRIES = 20
 
+BEHIND = ("time", "action", "resource_type", "resource_id", "ip_address", "interface", "zone_name", "action_result")
+"""The columns of an entry that a ticket shows."""
+
 
 class OpenTickets(Enum):
     """Whether the run opens tickets. `auto`: for hours that ended within the last day, once a week is known."""
@@ -80,7 +83,8 @@ def opened_tickets(
             if reason or flagged.is_empty():
                 opened = _not_opened(flagged, reason, store.read(TICKETS, hour))
             else:
-                findings = findings_of(cloudflare.account_id(), flagged, store.require(ENTRIES, hour))
+                entries = store.require(ENTRIES, hour, [*BEHIND, "actor_key", "is_change"])
+                findings = findings_of(cloudflare.account_id(), flagged, entries)
                 with closing(linear.client()) as client:
                     opened = pl.DataFrame([_open(client, finding) for finding in findings], schema=OPENED_TICKETS)
             store.write(TICKETS, hour, opened)
@@ -117,7 +121,8 @@ def withheld(wanted: OpenTickets, hour: datetime, now: datetime, baselines: pl.D
 def findings_of(account_id: str, flagged: pl.DataFrame, entries: pl.DataFrame) -> list[Finding]:
     """What a ticket is written from: one finding per flagged actor, in the order of `flagged`.
 
-    `flagged` has the columns of FLAGGED_ACTORS, `entries` those of ENTRY_SCHEMA, both of one hour.
+    `flagged` has the columns of FLAGGED_ACTORS, `entries` those of ENTRY_SCHEMA (at least BEHIND,
+    actor_key and is_change), both of one hour.
     """
     by_actor = flagged.partition_by("actor_key", maintain_order=True)
     return [_finding(account_id, rows.to_dicts(), entries) for rows in by_actor]
@@ -128,16 +133,7 @@ def _finding(account_id: str, rows: Sequence[Mapping[str, Any]], entries: pl.Dat
     behind = entries.filter("is_change", pl.col("actor_key") == first["actor_key"]).sort("time")
     if all(row["kind"] != VOLUME for row in rows):
         behind = behind.filter(pl.col("resource_type").is_in([row["resource_type"] for row in rows]))
-    shown = behind.select(
-        "time",
-        "action",
-        "resource_type",
-        "resource_id",
-        "ip_address",
-        "interface",
-        zone="zone_name",
-        result="action_result",
-    )
+    shown = behind.select(BEHIND).rename({"zone_name": "zone", "action_result": "result"})
     return Finding(
         account_id=account_id,
         actor_key=first["actor_key"],

@@ -2,7 +2,8 @@
 
 In: Cloudflare's audit log, both streams. Out: for each hour of the run a Parquet hour of entries with the evidence of
 its pull, and one of what could not be understood. True afterwards: the hour holds every entry that Cloudflare
-returned for it, once; if any stream could not be pulled whole, nothing of the run was written.
+returned for it, once, stream by stream and by time; if any stream could not be pulled whole, nothing of the run was
+written. No hour stands in memory as a whole: a large one would take more than everything else together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,14 +52,13 @@ def raw_audit_entries(
         _refuse_hours_to_come(hours, storage.now())
         with closing(cloudflare.client()) as client:
             pulls = [client.pull(stream, hours[0], hours[-1] + AN_HOUR) for stream in cloudflare.streams()]
-        entries = pl.concat([pull.entries for pull in pulls]).sort("time", "entry_id")
         quarantined = pl.DataFrame([entry for pull in pulls for entry in pull.quarantined], schema=QUARANTINED)
-        entries_of, quarantined_of = _by_hour(entries), _by_hour(quarantined)
+        quarantined_of = _by_hour(quarantined)
         for hour in hours:
-            of_hour = _grown(store.read(ENTRIES, hour), entries_of.get(hour, entries.clear()))
+            entries = _grown(store, hour, pl.concat([pull.entries_of(hour) for pull in pulls]))
             doubtful = quarantined_of.get(hour, quarantined.clear())
-            _file(store, hour, of_hour, doubtful, pulls)
-            context.add_asset_metadata(_shown(of_hour, doubtful, store, hour), partition_key=key_of(hour))
+            _file(store, hour, entries, doubtful, pulls)
+            context.add_asset_metadata(_shown(entries, doubtful, store, hour), partition_key=key_of(hour))
 
 
 def _refuse_hours_to_come(hours: Sequence[datetime], now: datetime) -> None:
@@ -77,15 +77,20 @@ def _by_hour(frame: pl.DataFrame) -> dict[datetime, pl.DataFrame]:
     return {key[0]: rows for key, rows in by_hour.items()}
 
 
-def _grown(before: pl.DataFrame | None, now: pl.DataFrame) -> pl.DataFrame:
+def _grown(store: HourStore, hour: datetime, now: pl.LazyFrame) -> pl.LazyFrame:
     """An hour only grows: what was once pulled, and is in Axiom, stays though Cloudflare no longer lists it."""
+    before = store.read(ENTRIES, hour, ["entry_id"])
     if before is None:
         return now
-    return pl.concat([now, before.join(now, on="entry_id", how="anti")]).sort("time", "entry_id")
+    gone = before.join(now.select("entry_id").collect(), on="entry_id", how="anti")
+    if gone.is_empty():
+        return now
+    kept = [part.join(gone, on="entry_id", how="semi").lazy() for part in store.parts(ENTRIES, hour)]
+    return pl.concat([now, *kept])
 
 
 def _file(
-    store: HourStore, hour: datetime, entries: pl.DataFrame, quarantined: pl.DataFrame, pulls: Sequence[Pull]
+    store: HourStore, hour: datetime, entries: pl.LazyFrame, quarantined: pl.DataFrame, pulls: Sequence[Pull]
 ) -> None:
     """The quarantine first: the hour counts as pulled once its entries are there."""
     evidence = {
@@ -96,15 +101,16 @@ def _file(
     store.write(ENTRIES, hour, entries, evidence)
 
 
-def _shown(entries: pl.DataFrame, quarantined: pl.DataFrame, store: HourStore, hour: datetime) -> Mapping[str, Any]:
-    preview = entries.select("time", "actor", "action", "resource_type", "resource_id", "stream").head(PREVIEWED)
-    by_stream = entries.group_by("stream").len()
+def _shown(entries: pl.LazyFrame, quarantined: pl.DataFrame, store: HourStore, hour: datetime) -> Mapping[str, Any]:
+    preview = entries.select("time", "actor", "action", "resource_type", "resource_id", "stream").sort("time")
+    counted = entries.select("stream", "is_change", "actor_key").collect()
+    by_stream = counted.group_by("stream").len()
     return {
-        "dagster/partition_row_count": entries.height,
-        "changes": int(entries["is_change"].sum()),
-        "actors": entries["actor_key"].n_unique(),
+        "dagster/partition_row_count": counted.height,
+        "changes": int(counted["is_change"].sum()),
+        "actors": counted["actor_key"].n_unique(),
         "quarantined": quarantined.height,
         **{f"stream_{stream}": count for stream, count in by_stream.iter_rows()},
-        "preview": dg.MetadataValue.md(markdown_table(preview)),
+        "preview": dg.MetadataValue.md(markdown_table(preview.head(PREVIEWED).collect())),
         "file": str(store.path(ENTRIES, hour)),
     }

@@ -93,7 +93,7 @@ class AxiomClient:
         offered = events.select(EVENT_SCHEMA.keys()).unique("entry_id", keep="first", maintain_order=True)
         if offered.is_empty():
             return IngestReceipt(0, 0, 0, 0, 0, pl.DataFrame(schema=INGESTED_HOURS_SCHEMA))
-        held = self.entry_ids(*span(offered, TIME, "1h")).to_frame("entry_id").with_columns(there=pl.lit(value=True))
+        held = self.entry_ids(*span(offered, TIME, "1s")).to_frame("entry_id").with_columns(there=pl.lit(value=True))
         marked = offered.join(held, on="entry_id", how="left")
         lacking = marked.filter(pl.col("there").is_null()).drop("there")
         deliverer = Deliverer(self._wire, self.entry_ids, self._clock, self._bounds)
