@@ -167,13 +167,20 @@ def _summary(
         },
         "flagged": [{"hour": summary["hour"], **actor} for summary in summaries for actor in summary["flagged"]],
         "proof": _proof(results),
-        "warnings": [
-            f"{check.check_name}: {check.description}"
-            for result in results
-            for check in result.get_asset_check_evaluations()
-            if not check.passed
-        ],
+        "warnings": [*_warnings(results), *_unlearned(summaries)],
     }
+
+
+def _warnings(results: Sequence[dg.ExecuteInProcessResult]) -> Iterator[str]:
+    for result in results:
+        for check in result.get_asset_check_evaluations():
+            if not check.passed:
+                yield f"{check.check_name}: {check.description}"
+
+
+def _unlearned(summaries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if learning := [summary["hour"] for summary in summaries if summary["learning"]]:
+        yield f"less than a week of history lies before {learning[0]}: what is usual is hardly known yet"
 
 
 def _proof(results: Sequence[dg.ExecuteInProcessResult]) -> dict[str, Any]:

@@ -66,11 +66,13 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
             console.print(Padding(Text(deviation["in_words"]), (0, 0, 0, 9)))
         console.print(Padding(Text(_ticket(actor["ticket"]), "cyan"), (0, 0, 1, 9)))
     console.rule("entries", align="left")
-    console.print(f"{entries['pulled']:,} pulled, from {summary['history_hours'] + len(hours):,} hours")
-    console.print(f"{entries['quarantined']:,} more could not be understood and are quarantined")
-    console.print(f"{proof['found']:,} of {proof['expected']:,} proved to be in Axiom")
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row("pulled", f"{entries['pulled']:,} in {summary['history_hours'] + len(hours):,} h")
+    table.add_row("quarantined", f"{entries['quarantined']:,}: could not be understood")
     if entries["unreadable"]:
-        console.print(f"{entries['unreadable']:,} lines of the file are no JSON and could not be served")
+        table.add_row("unreadable", f"{entries['unreadable']:,} lines of the file: no JSON")
+    table.add_row("in Axiom", f"{proof['found']:,} of {proof['expected']:,}, proved by their ids")
+    console.print(table)
     for warning in summary["warnings"]:
         console.print(Text(f"note: {warning}", "yellow"))
 

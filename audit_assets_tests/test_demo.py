@@ -83,9 +83,9 @@ def test_a_file_of_real_entries_takes_the_place_of_the_organisation(tmp_path: Pa
     assert "2 flagged, 2026-09-01-12:00 to 2026-09-01-12:00 UTC" in shown
     assert "60 changes in the hour; usual is 2 per active hour over 8 active hours in 30 days" in shown
     assert "SEC-1 opened: http://127.0.0.1:" in shown
-    assert "77 pulled, from 193 hours" in shown
-    assert "77 of 77 proved to be in Axiom" in shown
-    assert "1 lines of the file are no JSON" in shown
+    assert "pulled 77 in 193 h" in shown
+    assert "in Axiom 77 of 77, proved by their ids" in shown
+    assert "unreadable 1 lines of the file: no JSON" in shown
     assert "audit-assets dev --sandbox cloudflare,axiom,linear --home .audit_assets/demo" in shown
 
 
