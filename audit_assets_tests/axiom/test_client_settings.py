@@ -131,6 +131,7 @@ def alive() -> int:
 
 
 def test_closing_leaves_nothing_behind(sandbox: Sandbox, clock: JumpingClock) -> None:
+    gc.collect()
     before = alive()
     axiom = client_of(sandbox, clock)
     axiom.entry_ids(AT, AT + HOUR)

@@ -34,7 +34,7 @@ class AxiomCalls:
     def ingest(self, events: Sequence[Event], *, dataset: str = DATASET) -> httpx.Response:
         """Send events as axiom-py does: gzip, a JSON object a line."""
         return self.ingest_body(
-            gzip.compress(ndjson(events), 1),
+            gzip.compress(ndjson(events), 1, mtime=0),
             path=f"/v1/datasets/{dataset}/ingest",
             headers={"content-encoding": "gzip"},
         )
