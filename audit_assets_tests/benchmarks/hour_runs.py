@@ -1,0 +1,231 @@
+"""The pipeline of the benchmark of the hour, alone in its process: runs hours and prints what they took, as JSON.
+
+    python -m audit_assets_tests.benchmarks.hour_runs history|ordinary|full --world URL [--hours N]
+
+`hour.py` starts it, with the settings in the environment. The bodies of our assets and checks are measured where they
+are called: `dagster.asset` and `dagster.asset_check` are replaced by ones that wrap what they decorate, before the
+definitions are imported. Waits are asked of the sandbox's clock, noted, and skipped.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import resource
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import wraps
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import dagster as dg
+import httpx
+
+from audit_assets_tests.benchmarks.hour_world import HISTORY
+from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+MEGABYTE = 1024 * 1024
+BETWEEN_SAMPLES = 0.005
+"""Seconds between two looks at the memory."""
+
+
+@dataclass
+class Body:
+    """What the body of an asset or a check took, in seconds and MB."""
+
+    name: str
+    memory_before: float = 0.0
+    memory_peak: float = 0.0
+
+    seconds: float = 0.0
+    """Our own: without `ledger` and `skipping`."""
+
+    computing: float = 0.0
+    """Processor time. The rest of `seconds` went by in waiting for the services' answers and the disk."""
+
+    ledger: float = 0.0
+    """Spent by Dagster on our question which hours are materialised."""
+
+    waited: float = 0.0
+    """Asked of the clock, and skipped."""
+
+    skipping: float = 0.0
+    """Spent on telling the sandbox so."""
+
+
+class Meter:
+    """Notes what the bodies take; they run one after the other."""
+
+    def __init__(self) -> None:
+        self.bodies: list[Body] = []
+        self.current = Body("none")
+
+    def decorating(self, decorate: Callable[..., Any]) -> Callable[..., Any]:
+        """`dagster.asset` or `dagster.asset_check`, for bodies that are measured."""
+        return lambda **options: lambda body: decorate(**options)(self._measured(body))
+
+    def ledger(self, asked: Callable[..., Any]) -> Callable[..., Any]:
+        """A question to Dagster, whose time is Dagster's."""
+
+        def timed(*arguments: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return asked(*arguments)
+            finally:
+                self.current.ledger += time.perf_counter() - began
+
+        return timed
+
+    def follow_memory(self, stopped: threading.Event) -> None:
+        """Note the most memory in each body, until stopped."""
+        while not stopped.wait(BETWEEN_SAMPLES):
+            body = self.current
+            body.memory_peak = max(body.memory_peak, memory_now())
+
+    def _measured(self, body: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(body)
+        def measured(*arguments: Any, **options: Any) -> Any:
+            before = memory_now()
+            noted = self.current = Body(body.__name__, before, before)
+            self.bodies.append(noted)
+            began, processor = time.perf_counter(), time.process_time()
+            try:
+                return body(*arguments, **options)
+            finally:
+                noted.seconds = time.perf_counter() - began - noted.ledger - noted.skipping
+                noted.computing = min(noted.seconds, time.process_time() - processor)
+                self.current = Body("none")
+
+        return measured
+
+
+class SteeredClock:
+    """The clock of a sandbox in another process; waiting moves it ahead."""
+
+    def __init__(self, world: str, meter: Meter) -> None:
+        self._address = f"{world}/sandbox/clock"
+        self._meter = meter
+        self._ahead = 0.0
+        told = httpx.get(self._address, trust_env=False).raise_for_status().json()["now"]
+        self._start = datetime.fromisoformat(told) - timedelta(seconds=time.monotonic())
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._ahead
+
+    def sleep(self, seconds: float) -> None:
+        began = time.perf_counter()
+        httpx.post(self._address, json={"advance_seconds": seconds}, trust_env=False).raise_for_status()
+        self._ahead += seconds
+        self._meter.current.waited += seconds
+        self._meter.current.skipping += time.perf_counter() - began
+
+
+class MeasuredPipeline:
+    """The real definitions with measured bodies."""
+
+    def __init__(self, world: str) -> None:
+        self.meter = Meter()
+        decorating = self.meter.decorating
+        with patch.multiple(dg, asset=decorating(dg.asset), asset_check=decorating(dg.asset_check)):
+            build = importlib.import_module("audit_assets.build")
+        self._partitions = importlib.import_module("audit_assets.partitions")
+        clock = SteeredClock(world, self.meter)
+        self._defs: dg.Definitions = build.build_defs(
+            resources={
+                "cloudflare": build.CloudflareResource(clock),
+                "axiom": build.AxiomResource(clock),
+                "linear": build.LinearResource(clock),
+                "storage": build.StorageResource(clock),
+            }
+        )
+
+    def history(self, instance: dg.DagsterInstance) -> None:
+        """Pull and ingest what lies before HOUR."""
+        self._run(instance, "history", tags=self._partitions.range_tags(HOUR - HISTORY, HOUR - AN_HOUR))
+
+    def hour(self, instance: dg.DagsterInstance, hour: datetime) -> dict[str, Any]:
+        """Run an hour with all its assets and checks; the seconds it took, and its bodies."""
+        self.meter.bodies.clear()
+        began = time.perf_counter()
+        self._run(instance, "hourly_audit", partition_key=self._partitions.key_of(hour))
+        skipping = sum(body.skipping for body in self.meter.bodies)
+        return {
+            "seconds": time.perf_counter() - began - skipping,
+            "bodies": [asdict(body) for body in self.meter.bodies],
+        }
+
+    def _run(self, instance: dg.DagsterInstance, job: str, **partition: Any) -> None:
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        ledger = self.meter.ledger(instance.get_materialized_partitions)
+        with patch.object(instance, "get_materialized_partitions", ledger):
+            self._defs.resolve_job_def(job).execute_in_process(run_config=quiet, instance=instance, **partition)
+
+
+def memory_now() -> float:
+    """MB of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE / MEGABYTE
+
+
+def history(world: str) -> dict[str, Any]:
+    """The past alone, on the instance of DAGSTER_HOME."""
+    with dg.DagsterInstance.get() as instance:
+        MeasuredPipeline(world).history(instance)
+    return {}
+
+
+def ordinary(world: str, hours: int) -> dict[str, Any]:
+    """Hours by turns on an instance in memory and on that of DAGSTER_HOME, each of which knows the past."""
+    pipeline = MeasuredPipeline(world)
+    with dg.DagsterInstance.ephemeral() as in_memory, dg.DagsterInstance.get() as on_disk:
+        instances = {"in memory": in_memory, "on SQLite": on_disk}
+        for instance in instances.values():
+            pipeline.history(instance)
+        took: dict[str, list[dict[str, Any]]] = {name: [] for name in instances}
+        for place, name in zip(range(hours), cycle(instances), strict=False):
+            took[name].append(pipeline.hour(instances[name], HOUR + AN_HOUR * place))
+        return took
+
+
+def full(world: str) -> dict[str, Any]:
+    """One hour on the instance of DAGSTER_HOME, and the memory it took."""
+    pipeline = MeasuredPipeline(world)
+    stopped = threading.Event()
+    following = threading.Thread(target=pipeline.meter.follow_memory, args=(stopped,))
+    following.start()
+    try:
+        with dg.DagsterInstance.get() as instance:
+            took = pipeline.hour(instance, HOUR)
+    finally:
+        stopped.set()
+        following.join()
+    return {**took, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description="Run what the benchmark of the hour measures.")
+    parser.add_argument("what", choices=["history", "ordinary", "full"])
+    parser.add_argument("--world", required=True, help="address of the sandbox")
+    parser.add_argument("--hours", type=int, default=10, help="how many ordinary ones")
+    asked = parser.parse_args()
+    match asked.what:
+        case "history":
+            told = history(asked.world)
+        case "ordinary":
+            told = ordinary(asked.world, asked.hours)
+        case _:
+            told = full(asked.world)
+    print(json.dumps(told), flush=True)
+
+
+if __name__ == "__main__":
+    main()
