@@ -168,7 +168,9 @@ def test_a_body_of_exactly_the_cap_is_taken() -> None:
     "torn",
     [
         pytest.param(plain(b"half", announced=9), id="shorter than announced"),
-        pytest.param(plain(gzip.compress(b"whole" * 99, mtime=0)[:-9], "Content-Encoding: gzip"), id="gzip without its end"),
+        pytest.param(
+            plain(gzip.compress(b"whole" * 99, mtime=0)[:-9], "Content-Encoding: gzip"), id="gzip without its end"
+        ),
         pytest.param(plain(b"this is no gzip", "Content-Encoding: gzip"), id="no gzip at all"),
         pytest.param(plain(b"x", "Content-Encoding: br"), id="an encoding that was not asked for"),
         pytest.param(silent(0.0), id="no answer"),
