@@ -8,6 +8,7 @@ it; the second weighs these by what the first said, so that an attack does not b
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 from scipy.special import stdtr
 
 from audit_assets.detection.coding import HOURS_A_DAY, Coded, Floats, Ints
@@ -15,15 +16,28 @@ from audit_assets.detection.coding import HOURS_A_DAY, Coded, Floats, Ints
 SHIFT = 3.0
 """z = ln(y + 3): below about ten changes the logarithm alone is wide (facts/detection.md, 2.6)."""
 
-WINDOW_HOURS = 30 * HOURS_A_DAY
 PRIOR_HOURS = 90 * HOURS_A_DAY
 
 ENOUGH_FOR_A_CLASS = 200
 """Active hours from which on a class of actors has a prior of its own; smaller ones share the organisation's."""
 
-CERTAINLY_USUAL, CERTAINLY_UNUSUAL = 1e-2, 1e-4
+CERTAINLY_USUAL, CERTAINLY_UNUSUAL = 3e-2, 1e-4
 LEAST_WEIGHT = 0.01
-"""The weight of an hour in what is usual: 1 from p = 1e-2 on, .01 below 1e-4, log-interpolated between."""
+"""The weight of an hour in what is usual: 1 from p = .03 on, .01 below 1e-4, log-interpolated between."""
+
+
+PRIORS = pl.Schema(
+    {
+        "day": pl.Int64,
+        "hours": pl.Int64,
+        "actor_type": pl.String,
+        "m0": pl.Float64,
+        "kappa": pl.Float64,
+        "a0": pl.Float64,
+        "b0": pl.Float64,
+    }
+)
+"""The organisation's priors: per UTC day (days since 1970), hours summed up, and class (null: everybody)."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +51,33 @@ class VolumePrior:
 
 
 @dataclass(frozen=True)
+class Horizon:
+    """How many hours are summed up, and which hours before count as usual: from `since` to before `until`, both in
+    hours before the judged one. What is summed up is never in what is usual."""
+
+    name: str
+    hours: int
+    since: int
+    until: int
+
+
+HOUR_ALONE = Horizon("1h", 1, 30 * HOURS_A_DAY, 1)
+SIX_HOURS = Horizon("6h", 6, 30 * HOURS_A_DAY, 6)
+DAY = Horizon("24h", 24, 30 * HOURS_A_DAY, 24)
+DAY_AGAINST_LAST_MONTH = Horizon("24h, lagged", 24, 60 * HOURS_A_DAY, 31 * HOURS_A_DAY)
+"""Against days -60 to -31: slow growth drags the recent month along, but not the one before."""
+
+HORIZONS = (HOUR_ALONE, SIX_HOURS, DAY, DAY_AGAINST_LAST_MONTH)
+
+
+@dataclass(frozen=True)
 class VolumeScores:
-    """Per active hour: `p`, `usual` changes, and `n`, the active hours of the window before it."""
+    """Per active hour: `p`, the `usual` changes, the `changes` that were judged (of all hours of the horizon), and
+    `n`, the active hours that are the reference."""
 
     p: Floats
     usual: Floats
+    changes: Floats
     n: Ints
 
 
@@ -90,55 +126,80 @@ def outlier_weights(p: Floats) -> Floats:
     return LEAST_WEIGHT**unusual
 
 
-def volume_scores(stream: Coded) -> VolumeScores:
-    """Scores every active hour of a stream against what lay before it."""
-    z = np.log(stream.changes + SHIFT)
-    priors = daily_priors(stream, z)
-    order, low, high = _windows(stream)
-    once, _ = _pass(stream, z, np.ones(len(z)), priors, order, low, high)
-    p, usual = _pass(stream, z, outlier_weights(once), priors, order, low, high)
-    return VolumeScores(p=p, usual=usual, n=(high - low).astype(np.int64))
+def volume_scores(stream: Coded, priors: pl.DataFrame | None = None, horizon: Horizon = HOUR_ALONE) -> VolumeScores:
+    """Scores every active hour of a stream against what lay before it.
 
-
-def daily_priors(stream: Coded, z: Floats) -> np.ndarray:
-    """Per active hour the prior of its class as it was at the start of its UTC day: m0, kappa, a0, b0."""
-    priors = np.empty((len(z), 4))
-    day = stream.hour // HOURS_A_DAY
-    starts = np.flatnonzero(np.diff(day, prepend=-1))
-    ends = np.append(starts[1:], len(day))
-    for start, end in zip(starts, ends, strict=True):
-        since = np.searchsorted(stream.hour, day[start] * HOURS_A_DAY - PRIOR_HOURS)
-        past = slice(int(since), int(start))
-        everybody = empirical_prior(z[past], stream.actor[past])
-        for kind in np.unique(stream.kind[start:end]):
-            of_class = stream.kind[past] == kind
-            mine = (
-                empirical_prior(z[past][of_class], stream.actor[past][of_class])
-                if of_class.sum() >= ENOUGH_FOR_A_CLASS
-                else everybody
-            )
-            here = np.flatnonzero(stream.kind[start:end] == kind) + start
-            priors[here] = (mine.m0, mine.kappa, mine.a0, mine.b0)
-    return priors
-
-
-def _windows(stream: Coded) -> tuple[Ints, Ints, Ints]:
-    """The order by actor and time, and per active hour where in that order its window begins and ends."""
+    `priors` (PRIORS) are the organisation's; without them they come from the stream itself, day by day.
+    """
     order = np.lexsort((stream.hour, stream.actor))
-    span = int(stream.hour.max(initial=0)) + WINDOW_HOURS + 1
-    key = stream.actor[order] * span + stream.hour[order]
-    own = stream.actor * span + stream.hour
-    low = np.searchsorted(key, np.maximum(own - WINDOW_HOURS, stream.actor * span))
-    return order, low, np.searchsorted(key, own)
+    changes = _between(stream, order, stream.changes.astype(float), horizon.hours - 1, -1)
+    z = np.log(changes + SHIFT)
+    prior = prior_rows(stream, daily_priors(stream) if priors is None else priors, horizon)
+
+    def judged(weights: Floats) -> tuple[Floats, Floats]:
+        sums = (
+            _between(stream, order, values, horizon.since, horizon.until - 1)
+            for values in (weights, weights * z, weights * z * z)
+        )
+        return tail(changes, prior, *sums)
+
+    everything = np.ones(len(z))
+    p, usual = judged(outlier_weights(judged(everything)[0]))
+    n = _between(stream, order, everything, horizon.since, horizon.until - 1)
+    return VolumeScores(p=p, usual=usual, changes=changes, n=np.rint(n).astype(np.int64))
 
 
-def _pass(
-    stream: Coded, z: Floats, weights: Floats, priors: np.ndarray, order: Ints, low: Ints, high: Ints
-) -> tuple[Floats, Floats]:
-    def window(values: Floats) -> Floats:
-        sums = np.concatenate([[0.0], np.cumsum(values[order])])
-        return sums[high] - sums[low]
-
-    return tail(
-        stream.changes.astype(float), priors, window(weights), window(weights * z), window(weights * z * z)
+def daily_priors(stream: Coded) -> pl.DataFrame:
+    """The PRIORS of a stream: for each UTC day with activity, horizon and class, from the 90 days before the day."""
+    order = np.lexsort((stream.hour, stream.actor))
+    logarithms = {
+        hours: np.log(_between(stream, order, stream.changes.astype(float), hours - 1, -1) + SHIFT)
+        for hours in sorted({horizon.hours for horizon in HORIZONS})
+    }
+    days = np.unique(stream.hour // HOURS_A_DAY)
+    since, until = (
+        np.searchsorted(stream.hour, days * HOURS_A_DAY - before) for before in (PRIOR_HOURS, 0)
     )
+    rows = []
+    for day, low, high in zip(days.tolist(), since.tolist(), until.tolist(), strict=True):
+        actor, kind = stream.actor[low:high], stream.kind[low:high]
+        classes = [(None, np.ones(high - low, dtype=bool))]
+        classes += [(name, kind == code) for code, name in enumerate(stream.kinds)]
+        for hours, z in logarithms.items():
+            for name, members in classes:
+                if name is None or members.sum() >= ENOUGH_FOR_A_CLASS:
+                    prior = empirical_prior(z[low:high][members], actor[members])
+                    rows.append((day, hours, name, prior.m0, prior.kappa, prior.a0, prior.b0))
+    return pl.DataFrame(rows, schema=PRIORS, orient="row")
+
+
+def prior_rows(stream: Coded, priors: pl.DataFrame, horizon: Horizon) -> np.ndarray:
+    """Per active hour the prior of its class on its day, else the organisation's, else the documented defaults."""
+    default = VolumePrior()
+    of_horizon = priors.lazy().filter(pl.col("hours") == horizon.hours).drop("hours")
+    values = ("m0", "kappa", "a0", "b0")
+    found = (
+        pl.LazyFrame({"day": stream.hour // HOURS_A_DAY, "actor_type": stream.kinds.gather(stream.kind)})
+        .join(of_horizon.drop_nulls("actor_type"), on=["day", "actor_type"], how="left", maintain_order="left")
+        .join(
+            of_horizon.filter(pl.col("actor_type").is_null()).drop("actor_type"),
+            on="day",
+            how="left",
+            maintain_order="left",
+            suffix="_all",
+        )
+        .select(pl.coalesce(name, f"{name}_all").fill_null(getattr(default, name)).alias(name) for name in values)
+        .collect()
+    )
+    return found.to_numpy()
+
+
+def _between(stream: Coded, order: Ints, values: Floats, since: int, until: int) -> Floats:
+    """Per active hour the sum of values over its actor's hours from `since` to before `until` + 1 hours before it:
+    (720, 0) is the 30 days before, (5, -1) the hour itself and the five before."""
+    span = int(stream.hour.max(initial=0)) + 3 * PRIOR_HOURS
+    key = (stream.actor * span + stream.hour)[order]
+    first, own = stream.actor * span, stream.actor * span + stream.hour
+    sums = np.concatenate([[0.0], np.cumsum(values[order])])
+    low, high = (np.searchsorted(key, np.maximum(own - before, first)) for before in (since, until))
+    return sums[high] - sums[low]
