@@ -14,6 +14,7 @@ from audit_assets.detection.frames import HOUR
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 HOURS_A_DAY = 24
 

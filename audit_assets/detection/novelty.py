@@ -1,6 +1,7 @@
-"""How unusual it is that an actor touches resource types which it has not touched in 90 days, as a probability.
+"""How unusual it is that an actor touches resource types which it has not touched in 90 days, as probabilities.
 
-Pitman–Yor over distinct (type, hour) pairs for the actor's own rate of bringing new types; colleagues with similar
+One asks for the most surprising of the hour's new types, the other whether they are too many: another person's habits
+under the actor's name are many types that are new to it and usual to others. Pitman–Yor over distinct (type, hour) pairs for the actor's own rate of bringing new types; colleagues with similar
 types and the whole organisation, as they were at the start of the day, for which types are to be expected
 (facts/detection.md, 2.4 and 2.6).
 """
@@ -9,25 +10,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import betabinom
 
-from audit_assets.detection.coding import HOURS_A_DAY, Coded, Floats, Ints
+from audit_assets.detection.coding import HOURS_A_DAY, Coded, Flags, Floats, Ints
 
 MEMORY_HOURS = 90 * HOURS_A_DAY
 DISCOUNT, CONCENTRATION = 0.5, 2.0
 PEERS_BEFORE_TRUST = 5.0
+CERTAINTY = 10.0
+"""How firmly an actor's rate of new types is held, in types: 5 to 50 differ little on the development sets."""
+
 NEVER = -(10**9)
 
 
 @dataclass(frozen=True)
 class NoveltyScores:
-    """Per active hour: `p` (1 without a new type), and per touch whether its type is `new` to the actor, new to the
-    organisation (`unheard`), and how surprising it is alone (`touch_p`)."""
+    """Per active hour: `p` of its most surprising new type and `p_many` of their number (both 1 without a new type),
+    and `new_types`, that number. Per touch: whether its type is `new` to the actor, and whether it is `unheard` of in
+    the organisation."""
 
     p: Floats
+    p_many: Floats
     new_types: Ints
-    new: np.ndarray
-    unheard: np.ndarray
-    touch_p: Floats
+    new: Flags
+    unheard: Flags
 
 
 def rate_of_new_types(pairs: Floats, types: Floats) -> Floats:
@@ -35,7 +41,7 @@ def rate_of_new_types(pairs: Floats, types: Floats) -> Floats:
     return (CONCENTRATION + DISCOUNT * types) / (CONCENTRATION + pairs)
 
 
-def tail_mass(law: Floats, unseen: float, is_new: np.ndarray) -> Floats:
+def tail_mass(law: Floats, unseen: float, is_new: Flags) -> Floats:
     """t_k = q_0 + Σ q_j over the types j that are unknown to the actor and no more probable than k (2.4).
 
     `law` is unnormalised over all types, 0 for those never seen in the organisation, whose whole mass is `unseen`.
@@ -50,7 +56,7 @@ def tail_mass(law: Floats, unseen: float, is_new: np.ndarray) -> Floats:
     return np.where(law > 0, unseen + (1 - unseen) * sums[up_to] / total, unseen)
 
 
-def _news(stream: Coded) -> np.ndarray:
+def _news(stream: Coded) -> Flags:
     """Per touch whether its actor touched the type in none of the hours of the memory before."""
     owner, hour = stream.touch_actor, stream.touch_hour
     order = np.lexsort((hour, stream.touch_type, owner))
@@ -83,7 +89,7 @@ def _remembered(stream: Coded) -> tuple[Ints, Ints]:
     return pairs, before(key[first], actors_first) - before(key[last] + MEMORY_HOURS + 1, actors_first)
 
 
-def laws(known: np.ndarray, asked: Ints) -> tuple[np.ndarray, float]:
+def laws(known: Flags, asked: Ints) -> tuple[Floats, float]:
     """The base law over types of some actors (rows), and the mass of types never seen in the organisation.
 
     `known` (actors × types, boolean) says who touched what in the memory (2.4, "Base law", "Good–Turing").
@@ -104,31 +110,48 @@ def laws(known: np.ndarray, asked: Ints) -> tuple[np.ndarray, float]:
     return trust * (alike @ sets / weight[:, None]) + (1 - trust) * organisation, unseen
 
 
-def novelty_scores(stream: Coded) -> NoveltyScores:
-    """Scores every active hour of a stream against what lay before it."""
-    new = _news(stream)
-    pairs, types = _remembered(stream)
-    surprise = np.ones(len(new))
-    unheard = np.zeros(len(new), dtype=bool)
-    for touches, known in _days(stream, new):
-        actor, asked = np.unique(stream.touch_actor[touches], return_inverse=True)
-        law, unseen = laws(known, actor)
-        for row in range(len(actor)):
-            of_actor = touches[asked == row]
-            mass = tail_mass(law[row], unseen, ~known[actor[row]])
-            surprise[of_actor] = mass[stream.touch_type[of_actor]]
-            unheard[of_actor] = law[row][stream.touch_type[of_actor]] <= 0
-    touch_p = np.where(new, rate_of_new_types(pairs, types)[stream.touch_row] * surprise, 1.0)
-    count = np.bincount(stream.touch_row[new], minlength=len(stream.hour))
-    least = np.ones(len(stream.hour))
+def novelty_scores(stream: Coded, *, since: int = 0) -> NoveltyScores:
+    """Scores the active hours of a stream from `since` on (hours since 1970) against what lay before each."""
+    new = _news(stream) & (stream.touch_hour >= since)
+    surprise, unheard = _surprises(stream, new)
+    rate = rate_of_new_types(*(count.astype(float) for count in _remembered(stream)))
+    count, touched = (np.bincount(rows, minlength=len(rate)) for rows in (stream.touch_row[new], stream.touch_row))
+    least = np.ones(len(rate))
     np.minimum.at(least, stream.touch_row[new], surprise[new])
-    p = rate_of_new_types(pairs, types) * -np.expm1(np.maximum(count, 1) * np.log1p(-np.minimum(least, 1 - 1e-12)))
     return NoveltyScores(
-        p=np.where(count > 0, p, 1.0), new_types=count, new=new, unheard=unheard, touch_p=touch_p
+        p=np.where(count > 0, rate * sidak(least, count), 1.0),
+        p_many=many_new_types(count, touched, rate),
+        new_types=count,
+        new=new,
+        unheard=unheard,
     )
 
 
-def _days(stream: Coded, new: np.ndarray) -> Iterator[tuple[Ints, np.ndarray]]:
+def sidak(least: Floats, tests: Ints) -> Floats:
+    """P(the least of so many independent p is as small as this)."""
+    return -np.expm1(np.maximum(tests, 1) * np.log1p(-np.minimum(least, 1 - 1e-12)))
+
+
+def many_new_types(new: Ints, touched: Ints, rate: Floats) -> Floats:
+    """P(so many of the hour's types are new), beta-binomial about the actor's own rate of new types."""
+    return np.where(new > 0, betabinom.sf(new - 1, touched, CERTAINTY * rate, CERTAINTY * (1 - rate)), 1.0)
+
+
+def _surprises(stream: Coded, new: Flags) -> tuple[Floats, Flags]:
+    """Per touch the mass t_k of its type under the base law of its actor and day, and whether nobody ever had it."""
+    surprise, unheard = np.ones(len(new)), np.zeros(len(new), dtype=bool)
+    for touches, known in _days(stream, new):
+        actors, asked = np.unique(stream.touch_actor[touches], return_inverse=True)
+        law, unseen = laws(known, actors)
+        for row, actor in enumerate(actors):
+            of_actor = touches[asked == row]
+            types = stream.touch_type[of_actor]
+            surprise[of_actor] = tail_mass(law[row], unseen, ~known[actor])[types]
+            unheard[of_actor] = law[row][types] <= 0
+    return surprise, unheard
+
+
+def _days(stream: Coded, new: Flags) -> Iterator[tuple[Ints, Flags]]:
     """Per UTC day with new types: these touches, and who had touched what in the 90 days before the day."""
     last = np.full((len(stream.actors), len(stream.types)), NEVER, dtype=np.int32)
     day = stream.touch_hour // HOURS_A_DAY

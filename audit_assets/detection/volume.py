@@ -149,14 +149,15 @@ def volume_scores(stream: Coded, priors: pl.DataFrame | None = None, horizon: Ho
     return VolumeScores(p=p, usual=usual, changes=changes, n=np.rint(n).astype(np.int64))
 
 
-def daily_priors(stream: Coded) -> pl.DataFrame:
-    """The PRIORS of a stream: for each UTC day with activity, horizon and class, from the 90 days before the day."""
+def daily_priors(stream: Coded, days: Ints | None = None) -> pl.DataFrame:
+    """The PRIORS of a stream for some UTC days (else for each with activity), per horizon and class, each from the
+    90 days before the day."""
     order = np.lexsort((stream.hour, stream.actor))
     logarithms = {
         hours: np.log(_between(stream, order, stream.changes.astype(float), hours - 1, -1) + SHIFT)
         for hours in sorted({horizon.hours for horizon in HORIZONS})
     }
-    days = np.unique(stream.hour // HOURS_A_DAY)
+    days = np.unique(stream.hour // HOURS_A_DAY) if days is None else days
     since, until = (
         np.searchsorted(stream.hour, days * HOURS_A_DAY - before) for before in (PRIOR_HOURS, 0)
     )

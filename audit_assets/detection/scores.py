@@ -1,0 +1,262 @@
+"""Scores of active hours: how unusual each is, for which reasons, and whether it rings at a budget of tickets a day.
+
+Three streams share the budget: far more changes than usual, a surprising new resource type, and many new types at
+once. Within a stream, what is no more extreme than an earlier hour of the actor within 72 hours is the same ticket
+(facts/detection.md, 2.6). The hour that has just closed and a stream of years go through the same functions.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from audit_assets.detection.budget import severity, tickets_a_day
+from audit_assets.detection.coding import HOURS_A_DAY, Coded, Floats, activity_of, coded
+from audit_assets.detection.frames import HOUR, MEMORY
+from audit_assets.detection.novelty import NoveltyScores, novelty_scores
+from audit_assets.detection.volume import (
+    DAY,
+    DAY_AGAINST_LAST_MONTH,
+    HORIZONS,
+    HOUR_ALONE,
+    PRIORS,
+    SIX_HOURS,
+    VolumeScores,
+    daily_priors,
+    volume_scores,
+)
+
+SCORES = pl.Schema(
+    {
+        "actor": pl.String,
+        "actor_type": pl.String,
+        "hour": HOUR,
+        "changes": pl.Int64,
+        "usual": pl.Float64,
+        "ratio": pl.Float64,
+        "active_hours": pl.Int64,
+        "horizon": pl.String,
+        "horizon_changes": pl.Int64,
+        "horizon_usual": pl.Float64,
+        "p_volume": pl.Float64,
+        "new_resource_types": pl.List(pl.String),
+        "new_to_organisation": pl.List(pl.String),
+        "touched_types": pl.Int64,
+        "p_novelty": pl.Float64,
+        "p_many_new": pl.Float64,
+        "p": pl.Float64,
+        "tickets_a_day": pl.Float64,
+        "flagged": pl.Boolean,
+        "severity": pl.String,
+    }
+)
+"""A row per active actor and hour. `usual` and `ratio` are of the hour alone, `horizon` names the span of hours that
+decided `p_volume`, with its changes. `active_hours` are those of the 30 days before. `p_volume`, `p_novelty` and
+`p_many_new` are after damping an actor's first days; `p` joins them with their shares of the budget, repeats left
+out (a mere repeat has 1). `tickets_a_day`: how often a day the organisation has an hour as extreme as this."""
+
+SHARES = {"p_volume": 3 / 6, "p_novelty": 2 / 6, "p_many_new": 1 / 6}
+"""How the streams share the budget: the balance of bursts, new types and takeovers on the development sets."""
+
+HORIZON_SHARES = {HOUR_ALONE: 1.0, SIX_HOURS: 0.1, DAY: 0.1, DAY_AGAINST_LAST_MONTH: 0.03}
+"""How much a longer horizon counts within volume: so little that it takes next to nothing from single hours."""
+
+FIRST_DAYS = 9
+"""p^((n + 1)/9) while an actor has n < 8 active hours in the reference (facts/detection.md, 2.6)."""
+
+SAME_TICKET = timedelta(hours=72)
+
+ACTOR_ACTIVITY = pl.Schema(
+    {
+        "actor": pl.String,
+        "actor_type": pl.String,
+        "hour": HOUR,
+        "resource_type": pl.String,
+        "changes": pl.Int64,
+    }
+)
+"""Tidy rows, as ACTIVITY with the actor's type."""
+
+HISTORY = timedelta(days=121)
+"""So much of an actor's activity decides its scores: 60 days of reference, whose hours are weighed by theirs."""
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """What an hour's scores need of everybody, as it stood at the start of the hour's UTC day.
+
+    `priors` (PRIORS) hold the days of the history too; `touched` (ACTOR_ACTIVITY) has a row for every actor and type
+    of the last 90 days, at the hour of the last touch.
+    """
+
+    priors: pl.DataFrame
+    touched: pl.DataFrame
+
+
+def organisation(activity: pl.DataFrame, day: datetime) -> Organisation:
+    """The organisation at the start of a day, from everybody's activity (ACTOR_ACTIVITY) of the 211 days before:
+    121 of history, with priors that look back on 90. Less makes the oldest weights a little less exact."""
+    before = activity.filter(pl.col("hour") < day)
+    today = int(day.timestamp()) // 3600 // HOURS_A_DAY
+    stream = coded(before)
+    days = np.unique(np.append(stream.hour // HOURS_A_DAY, today))
+    touched = (
+        before.lazy()
+        .filter(pl.col("hour") >= day - MEMORY)
+        .group_by("actor", "resource_type")
+        .agg(pl.col("actor_type").min(), pl.col("hour").max(), changes=pl.lit(0, pl.Int64))
+        .select(ACTOR_ACTIVITY.names())
+        .collect()
+    )
+    return Organisation(priors=daily_priors(stream, days), touched=touched)
+
+
+def score(events: pl.DataFrame, *, budget: float = 1.0) -> pl.DataFrame:
+    """Scores a whole stream of events (time, actor, actor_type, resource_type; more columns are ignored, but an
+    `entry_id` drops duplicates) at a budget of tickets a day. Returns SCORES by hour and actor."""
+    return score_activity(activity_of(events), budget=budget)
+
+
+def score_activity(activity: pl.DataFrame, *, budget: float = 1.0) -> pl.DataFrame:
+    """As `score`, from everybody's tidy rows (ACTOR_ACTIVITY)."""
+    stream = coded(activity)
+    scores = _assess(stream, daily_priors(stream), stream, since=0)
+    return ranked(scores, budget=budget)
+
+
+def score_hours(
+    activity: pl.DataFrame, everybody: Organisation, earlier: pl.DataFrame, *, since: datetime, budget: float = 1.0
+) -> pl.DataFrame:
+    """Scores the hours from `since` on, all of one UTC day.
+
+    `activity` (ACTOR_ACTIVITY) is that of the active actors, HISTORY and the hours themselves; `earlier` (SCORES) are
+    the organisation's scores of the 60 days before. Returns SCORES of the judged hours, as `score` gives for them.
+    """
+    first = int(since.timestamp()) // 3600
+    together = coded(pl.concat([activity.select(ACTOR_ACTIVITY.names()), everybody.touched]))
+    scores = _assess(coded(activity), everybody.priors, together, since=first)
+    before = earlier.filter(pl.col("hour") < since)
+    return ranked(pl.concat([before.select(SCORES.names()), scores]), budget=budget, since=since)
+
+
+def ranked(scores: pl.DataFrame, *, budget: float, since: datetime | None = None) -> pl.DataFrame:
+    """Joins the streams, leaves repeats out and says what rings at a budget: fills p, tickets_a_day, flagged and
+    severity of SCORES, for the hours from `since` on; what lies before is history, whose p stands."""
+    judged = pl.lit(value=True) if since is None else pl.col("hour") >= since
+    once = [
+        (pl.when(repeats(column)).then(1.0).otherwise(pl.col(column)) / share).alias(column)
+        for column, share in SHARES.items()
+    ]
+    scores = scores.sort("hour", "actor").with_columns(
+        p=pl.when(judged).then(pl.min_horizontal(*once, pl.lit(1.0))).otherwise("p")
+    )
+    first = 0 if since is None else int(since.timestamp()) // 3600
+    hour = (scores["hour"].dt.epoch("s") // 3600).to_numpy()
+    rate = pl.Series("tickets_a_day", tickets_a_day(hour, scores["p"].to_numpy(), since=first))
+    rings = pl.col("tickets_a_day") <= budget
+    return (
+        scores.with_columns(rate)
+        .filter(judged)
+        .with_columns(flagged=rings, severity=severity(pl.col("tickets_a_day"), budget))
+        .select(SCORES.names())
+        .cast(dict(SCORES))
+    )
+
+
+def repeats(column: str) -> pl.Expr:
+    """Whether an earlier hour of the actor within 72 hours was as extreme; the frame must be in order of time."""
+    earlier = pl.col(column).rolling_min_by("hour", window_size=SAME_TICKET, closed="left").over("actor")
+    return (earlier <= pl.col(column)).fill_null(value=False)
+
+
+def damped(p: Floats, active_hours: Floats) -> Floats:
+    """p of an actor's first days, drawn towards 1 as long as little is known of it."""
+    return p ** (np.minimum(active_hours + 1, FIRST_DAYS) / FIRST_DAYS)
+
+
+def _assess(stream: Coded, priors: pl.DataFrame, together: Coded, *, since: int) -> pl.DataFrame:
+    """SCORES without what `ranked` fills. `together` holds the touches of everybody, `stream` those to be judged."""
+    by_horizon = {horizon: volume_scores(stream, priors, horizon) for horizon in HORIZONS}
+    volumes = _volume_columns(stream, by_horizon).filter(pl.col("hour_code") >= since)
+    novelties = _novelty_columns(together, novelty_scores(together, since=since), since)
+    return (
+        volumes.lazy()
+        .join(novelties.lazy(), on=["actor", "hour_code"], how="left")
+        .with_columns(
+            hour=pl.from_epoch(pl.col("hour_code") * 3600, "s").cast(HOUR),
+            p_novelty=_damped("p_novelty"),
+            p_many_new=_damped("p_many_new"),
+            p=pl.lit(None, pl.Float64),
+            tickets_a_day=pl.lit(None, pl.Float64),
+            flagged=pl.lit(None, pl.Boolean),
+            severity=pl.lit(None, pl.String),
+        )
+        .select(SCORES.names())
+        .collect()
+        .cast(dict(SCORES))
+    )
+
+
+def _damped(column: str) -> pl.Expr:
+    return pl.col(column) ** ((pl.col("active_hours") + 1).clip(upper_bound=FIRST_DAYS) / FIRST_DAYS)
+
+
+def _volume_columns(stream: Coded, by_horizon: dict) -> pl.DataFrame:
+    alone: VolumeScores = by_horizon[HOUR_ALONE]
+    shared = np.vstack(
+        [damped(scores.p, scores.n) / HORIZON_SHARES[horizon] for horizon, scores in by_horizon.items()]
+    )
+    best = shared.argmin(axis=0)
+    rows = np.arange(len(best))
+    changes = np.vstack([scores.changes for scores in by_horizon.values()])[best, rows]
+    usual = np.vstack([scores.usual for scores in by_horizon.values()])[best, rows]
+    names = pl.Series([horizon.name for horizon in by_horizon], dtype=pl.String)
+    return pl.DataFrame(
+        {
+            "actor": stream.actors.gather(stream.actor),
+            "actor_type": stream.kinds.gather(stream.kind),
+            "hour_code": stream.hour,
+            "changes": stream.changes,
+            "usual": alone.usual,
+            "ratio": stream.changes / alone.usual,
+            "active_hours": alone.n,
+            "horizon": names.gather(best),
+            "horizon_changes": np.rint(changes).astype(np.int64),
+            "horizon_usual": usual,
+            "p_volume": np.minimum(shared[best, rows], 1.0),
+        }
+    )
+
+
+def _novelty_columns(stream: Coded, novelty: NoveltyScores, since: int) -> pl.DataFrame:
+    per_hour = pl.LazyFrame(
+        {
+            "row": np.arange(len(stream.hour)),
+            "actor": stream.actors.gather(stream.actor),
+            "hour_code": stream.hour,
+            "touched_types": np.bincount(stream.touch_row, minlength=len(stream.hour)),
+            "p_novelty": novelty.p,
+            "p_many_new": novelty.p_many,
+        }
+    ).filter(pl.col("hour_code") >= since)
+    names = (
+        pl.LazyFrame(
+            {
+                "row": stream.touch_row[novelty.new],
+                "type": stream.types.gather(stream.touch_type[novelty.new]),
+                "unheard": novelty.unheard[novelty.new],
+            }
+        )
+        .group_by("row")
+        .agg(
+            new_resource_types=pl.col("type").sort(),
+            new_to_organisation=pl.col("type").filter(pl.col("unheard")).sort(),
+        )
+    )
+    nothing = pl.lit([], pl.List(pl.String))
+    return (
+        per_hour.join(names, on="row", how="left")
+        .with_columns(pl.col("new_resource_types", "new_to_organisation").fill_null(nothing))
+        .collect()
+    )
