@@ -1,9 +1,9 @@
 """How unusual it is that an actor touches resource types which it has not touched in 90 days, as probabilities.
 
 One asks for the most surprising of the hour's new types, the other whether they are too many: another person's habits
-under the actor's name are many types that are new to it and usual to others. Pitman–Yor over distinct (type, hour) pairs for the actor's own rate of bringing new types; colleagues with similar
-types and the whole organisation, as they were at the start of the day, for which types are to be expected
-(facts/detection.md, 2.4 and 2.6).
+under the actor's name are many types that are new to it and usual to others. Pitman-Yor over distinct (type, hour)
+pairs gives the actor's own rate of bringing new types; colleagues with similar types and the whole organisation, as
+they were at the start of the day, say which types are to be expected (facts/detection.md, 2.4 and 2.6).
 """
 
 from collections.abc import Iterator
@@ -92,7 +92,7 @@ def _remembered(stream: Coded) -> tuple[Ints, Ints]:
 def laws(known: Flags, asked: Ints) -> tuple[Floats, float]:
     """The base law over types of some actors (rows), and the mass of types never seen in the organisation.
 
-    `known` (actors × types, boolean) says who touched what in the memory (2.4, "Base law", "Good–Turing").
+    `known` (actors x types, boolean) says who touched what in the memory (2.4, "Base law", "Good-Turing").
     """
     present = np.flatnonzero(known.any(axis=1))
     sets = known[present].astype(np.float32)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from audit_assets.detection.budget import severity, tickets_a_day
+from audit_assets.detection.budget import realised, severity, tickets_a_day
 from audit_assets.detection.coding import HOURS_A_DAY, Coded, Floats, activity_of, coded
 from audit_assets.detection.frames import HOUR, MEMORY
 from audit_assets.detection.novelty import NoveltyScores, novelty_scores
@@ -20,7 +20,6 @@ from audit_assets.detection.volume import (
     DAY_AGAINST_LAST_MONTH,
     HORIZONS,
     HOUR_ALONE,
-    PRIORS,
     SIX_HOURS,
     VolumeScores,
     daily_priors,
@@ -61,6 +60,9 @@ SHARES = {"p_volume": 3 / 6, "p_novelty": 2 / 6, "p_many_new": 1 / 6}
 
 HORIZON_SHARES = {HOUR_ALONE: 1.0, SIX_HOURS: 0.1, DAY: 0.1, DAY_AGAINST_LAST_MONTH: 0.03}
 """How much a longer horizon counts within volume: so little that it takes next to nothing from single hours."""
+
+NO_CORRECTION = 1e-8
+"""Below this p, 1 - (1 - p)^(1/share) is p/share to the last digit that a float holds of it."""
 
 FIRST_DAYS = 9
 """p^((n + 1)/9) while an actor has n < 8 active hours in the reference (facts/detection.md, 2.6)."""
@@ -142,25 +144,31 @@ def score_hours(
 
 def ranked(scores: pl.DataFrame, *, budget: float, since: datetime | None = None) -> pl.DataFrame:
     """Joins the streams, leaves repeats out and says what rings at a budget: fills p, tickets_a_day, flagged and
-    severity of SCORES, for the hours from `since` on; what lies before is history, whose p stands."""
+    severity of SCORES, for the hours from `since` on; what lies before is history and stands."""
     judged = pl.lit(value=True) if since is None else pl.col("hour") >= since
-    once = [
-        (pl.when(repeats(column)).then(1.0).otherwise(pl.col(column)) / share).alias(column)
-        for column, share in SHARES.items()
-    ]
-    scores = scores.sort("hour", "actor").with_columns(
-        p=pl.when(judged).then(pl.min_horizontal(*once, pl.lit(1.0))).otherwise("p")
-    )
-    first = 0 if since is None else int(since.timestamp()) // 3600
+    scores = scores.sort("hour", "actor").with_columns(p=pl.when(judged).then(_joined()).otherwise("p"))
     hour = (scores["hour"].dt.epoch("s") // 3600).to_numpy()
-    rate = pl.Series("tickets_a_day", tickets_a_day(hour, scores["p"].to_numpy(), since=first))
-    rings = pl.col("tickets_a_day") <= budget
+    first = 0 if since is None else int(since.timestamp()) // 3600
+    fresh = pl.Series(tickets_a_day(hour, scores["p"].to_numpy(), since=first))
+    scores = scores.with_columns(tickets_a_day=pl.when(judged).then(fresh).otherwise("tickets_a_day"))
+    corrected = pl.Series(realised(hour, scores["tickets_a_day"].to_numpy(), budget)) * scores["tickets_a_day"]
     return (
-        scores.with_columns(rate)
+        scores.with_columns(flagged=corrected <= budget, severity=severity(pl.lit(corrected), budget))
         .filter(judged)
-        .with_columns(flagged=rings, severity=severity(pl.col("tickets_a_day"), budget))
         .select(SCORES.names())
-        .cast(dict(SCORES))
+        .cast(SCORES)
+    )
+
+
+def _joined() -> pl.Expr:
+    """The least p of the streams, each for its share of the budget: P(one of 1/share such p is as small)."""
+    return pl.min_horizontal(
+        pl.when(repeats(column))
+        .then(1.0)
+        .when(pl.col(column) < NO_CORRECTION)
+        .then(pl.col(column) / share)
+        .otherwise(1 - (1 - pl.col(column)) ** (1 / share))
+        for column, share in SHARES.items()
     )
 
 
@@ -194,7 +202,7 @@ def _assess(stream: Coded, priors: pl.DataFrame, together: Coded, *, since: int)
         )
         .select(SCORES.names())
         .collect()
-        .cast(dict(SCORES))
+        .cast(SCORES)
     )
 
 
@@ -204,9 +212,7 @@ def _damped(column: str) -> pl.Expr:
 
 def _volume_columns(stream: Coded, by_horizon: dict) -> pl.DataFrame:
     alone: VolumeScores = by_horizon[HOUR_ALONE]
-    shared = np.vstack(
-        [damped(scores.p, scores.n) / HORIZON_SHARES[horizon] for horizon, scores in by_horizon.items()]
-    )
+    shared = np.vstack([damped(scores.p, scores.n) / HORIZON_SHARES[horizon] for horizon, scores in by_horizon.items()])
     best = shared.argmin(axis=0)
     rows = np.arange(len(best))
     changes = np.vstack([scores.changes for scores in by_horizon.values()])[best, rows]

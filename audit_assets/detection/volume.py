@@ -158,9 +158,7 @@ def daily_priors(stream: Coded, days: Ints | None = None) -> pl.DataFrame:
         for hours in sorted({horizon.hours for horizon in HORIZONS})
     }
     days = np.unique(stream.hour // HOURS_A_DAY) if days is None else days
-    since, until = (
-        np.searchsorted(stream.hour, days * HOURS_A_DAY - before) for before in (PRIOR_HOURS, 0)
-    )
+    since, until = (np.searchsorted(stream.hour, days * HOURS_A_DAY - before) for before in (PRIOR_HOURS, 0))
     rows = []
     for day, low, high in zip(days.tolist(), since.tolist(), until.tolist(), strict=True):
         actor, kind = stream.actor[low:high], stream.kind[low:high]
