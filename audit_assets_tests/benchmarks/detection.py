@@ -1,0 +1,119 @@
+"""How much of what was injected into a stream is found, at how many natural tickets a day.
+
+    python -m audit_assets_tests.benchmarks.detection EVENTS LABELS [--refine action]
+
+EVENTS as for `audit-assets backtest`; LABELS with kind, actor and start, a row per injected window of one hour. Three
+tables: the recall of each kind at the threshold at which the unlabelled hours open so many tickets a day (the
+trade-off, free of the threshold's own error); the same for what really rings, the budget being spent on injected
+hours too; and the tickets of the stream without its labelled hours against the budget. Counted from the first
+labelled day on. `--refine` appends a column to the resource type, for a set with more and rarer types.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import polars as pl
+
+from audit_assets.detection.scores import score
+
+BUDGETS = (0.25, 0.5, 1.0, 2.0)
+
+MUST_FIND = (
+    "burst_x10",
+    "burst_x20",
+    "burst_abs50",
+    "burst_abs150",
+    "burst_abs500",
+    "newtype_rare_in_org",
+    "newtype_new_in_org",
+    "takeover",
+)
+
+
+def read(path: Path) -> pl.DataFrame:
+    readers = {".parquet": pl.read_parquet, ".csv": pl.read_csv}
+    return readers.get(path.suffix, pl.read_ndjson)(path)
+
+
+def without(events: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+    """The stream without all that the labelled actors did in the labelled hours."""
+    windows = labels.select("actor", hour="start").unique()
+    return (
+        events.with_columns(hour=pl.col("time").dt.truncate("1h"))
+        .join(windows, on=["actor", "hour"], how="anti")
+        .drop("hour")
+    )
+
+
+def labelled(scores: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+    """Scores from the first labelled day on, with the kind of what was injected (null: natural)."""
+    windows = labels.select("actor", "kind", hour="start").unique(["actor", "hour"])
+    first = labels["start"].dt.truncate("1d").min()
+    return scores.filter(pl.col("hour") >= first).join(windows, on=["actor", "hour"], how="left")
+
+
+def days(scores: pl.DataFrame) -> int:
+    hours = scores.select(pl.col("hour").dt.date()).to_series()
+    return (hours[-1] - hours[0]).days + 1
+
+
+def recall(marked: pl.DataFrame, found: pl.Expr) -> dict[str, float]:
+    kinds = marked.drop_nulls("kind").group_by("kind").agg(share=found.mean()).sort("kind")
+    shares = dict(kinds.select("kind", "share").iter_rows())
+    must = [shares[kind] for kind in MUST_FIND if kind in shares]
+    return {"mean of must-find": sum(must) / max(len(must), 1), **shares}
+
+
+def threshold(marked: pl.DataFrame, budget: float) -> float:
+    """The p below which the natural hours are so many a day."""
+    natural = marked.filter(pl.col("kind").is_null())["p"].sort()
+    return natural[min(int(budget * days(marked)), len(natural) - 1)]
+
+
+def table(rows: dict[str, list[float]]) -> None:
+    print(f"{'tickets a day':24}" + "".join(f"{budget:>8}" for budget in BUDGETS))
+    for name, values in rows.items():
+        print(f"{name:24}" + "".join(f"{value:8.2f}" for value in values))
+
+
+def turned(columns: list[dict[str, float]]) -> dict[str, list[float]]:
+    return {name: [column[name] for column in columns] for name in columns[0]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("events", type=Path)
+    parser.add_argument("labels", type=Path)
+    parser.add_argument("--refine", metavar="COLUMN")
+    asked = parser.parse_args()
+    events, labels = read(asked.events), read(asked.labels)
+    if asked.refine:
+        events = events.with_columns(pl.concat_str("resource_type", pl.lit(":"), asked.refine).alias("resource_type"))
+    started = time.perf_counter()
+    at = {budget: labelled(score(events, budget=budget), labels) for budget in BUDGETS}
+    seconds = (time.perf_counter() - started) / len(BUDGETS)
+    any_budget = at[1.0]
+    print(
+        f"{len(events)} events, {events['actor'].n_unique()} actors, {events['resource_type'].n_unique()} types: "
+        f"scored in {seconds:.2f} s\n\nRecall at so many natural tickets a day"
+    )
+    table(turned([recall(any_budget, pl.col("p") < threshold(any_budget, budget)) for budget in BUDGETS]))
+    print("\nRecall of what rings, the budget spent on injected hours too")
+    table(turned([{**recall(at[budget], pl.col("flagged")), **spent(at[budget], budget)} for budget in BUDGETS]))
+    print("\nWithout the labelled hours")
+    background = without(events, labels)
+    quiet = {budget: labelled(score(background, budget=budget), labels) for budget in BUDGETS}
+    table(turned([spent(quiet[budget], budget) for budget in BUDGETS]))
+
+
+def spent(marked: pl.DataFrame, budget: float) -> dict[str, float]:
+    natural = marked.filter(pl.col("kind").is_null(), pl.col("flagged"))
+    return {
+        "natural tickets a day": len(natural) / days(marked),
+        "realised / budget": marked["flagged"].sum() / days(marked) / budget,
+    }
+
+
+if __name__ == "__main__":
+    main()
