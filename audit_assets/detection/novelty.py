@@ -156,7 +156,7 @@ def _days(stream: Coded, new: Flags) -> Iterator[tuple[Ints, Flags]]:
     last = np.full((len(stream.actors), len(stream.types)), NEVER, dtype=np.int32)
     day = stream.touch_hour // HOURS_A_DAY
     starts = np.flatnonzero(np.diff(day, prepend=-1))
-    ends = np.append(starts[1:], len(day))
+    ends = np.append(starts, len(day))[1:]
     for start, end in zip(starts, ends, strict=True):
         touches = np.flatnonzero(new[start:end]) + start
         if len(touches):

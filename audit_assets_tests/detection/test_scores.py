@@ -1,0 +1,154 @@
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from audit_assets.detection import budget
+from audit_assets.detection.coding import activity_of
+from audit_assets.detection.scores import SCORES, organisation, score, score_activity, score_hours
+from audit_assets_tests.detection.streams import EVENTS, at, burst, quiet, stream
+
+REASONS = ["p_volume", "p_novelty", "p_many_new"]
+
+
+@pytest.fixture(scope="module")
+def events() -> pl.DataFrame:
+    return quiet(days=200)
+
+
+@pytest.fixture(scope="module")
+def scores(events) -> pl.DataFrame:
+    return score(events)
+
+
+def test_every_active_hour_has_one_row(events, scores):
+    hours = events.select("actor", hour=pl.col("time").dt.truncate("1h")).unique()
+    assert len(scores) == len(hours)
+    assert scores.schema == SCORES
+    assert scores.drop_nulls(["p", "p_volume", "p_novelty", "tickets_a_day", "flagged"]).height == len(hours)
+
+
+def test_no_events_have_no_scores():
+    assert score(EVENTS.to_frame()).schema == SCORES
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(20 * 24, 100 * 24), st.integers(0, 99))
+def test_an_hour_sees_nothing_after_it(cut, seed):
+    whole = quiet(days=100, actors=8, seed=seed, a_day=6)
+    until = at(0, cut)
+    altered = pl.concat(
+        [
+            whole.filter(pl.col("time") < until),
+            whole.filter(pl.col("time") >= until).sample(fraction=0.3, seed=seed),
+            burst("actor-1", until, 500, "type-0", "never-seen"),
+        ]
+    )
+    before = [score(each).filter(pl.col("hour") < until) for each in (whole, altered)]
+    assert_frame_equal(*before)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 99))
+def test_order_duplicates_names_and_weeks_change_nothing(seed):
+    plain = quiet(days=60, actors=8, seed=seed, a_day=8).with_row_index("entry_id")
+    other = (
+        pl.concat([plain, plain.sample(fraction=0.5, seed=seed)])
+        .sample(fraction=1, shuffle=True, seed=seed)
+        .with_columns(
+            actor=pl.col("actor").str.reverse(),
+            time=pl.col("time") + timedelta(weeks=3),
+        )
+    )
+    back = score(other).with_columns(pl.col("actor").str.reverse(), pl.col("hour") - timedelta(weeks=3))
+    numbers = ["actor", "hour", "changes", *REASONS, "p", "flagged"]
+    assert_frame_equal(
+        back.select(numbers).sort("hour", "actor"), score(plain).select(numbers).sort("hour", "actor"), rel_tol=1e-6
+    )
+
+
+def test_one_hour_alone_is_scored_as_in_the_stream(events, scores):
+    activity = activity_of(events)
+    for day, hour in ((150, 9), (170, 15), (199, 23)):
+        since = max(h for h in scores["hour"].unique() if h <= at(day, hour))
+        active = scores.filter(pl.col("hour") == since)["actor"]
+        theirs = activity.filter(
+            pl.col("actor").is_in(active.implode()),
+            pl.col("hour") <= since,
+        )
+        got = score_hours(
+            theirs,
+            organisation(activity, since.replace(hour=0)),
+            scores.filter(pl.col("hour") < since),
+            since=since,
+        )
+        assert_frame_equal(got, scores.filter(pl.col("hour") == since))
+
+
+def test_the_budget_is_kept_on_a_stream_without_attacks():
+    long = quiet(days=500, seed=3)
+    activity = activity_of(long)
+    for asked in (0.5, 1.0, 2.0):
+        judged = score_activity(activity, budget=asked).filter(pl.col("hour") >= at(75))
+        assert judged["flagged"].sum() / 425 == pytest.approx(asked, rel=0.15)
+
+
+def test_a_larger_budget_rings_for_all_that_a_smaller_one_does(events, scores):
+    more = score(events, budget=4.0)
+    assert more["p"].equals(scores["p"])
+    assert more["flagged"].sum() > scores["flagged"].sum()
+
+
+def test_an_actors_first_days_are_scored_but_drawn_towards_usual(events):
+    newcomer = stream([events, *(burst("new", at(190 + day, 9), 300, "type-0") for day in range(2))])
+    first = score(newcomer).filter(pl.col("actor") == "new").sort("hour")
+    assert first["active_hours"].to_list() == [0, 1]
+    assert 0.05 < first["p_volume"][0] < 1
+
+
+@pytest.mark.parametrize("hours", [1, 6, 24])
+def test_a_burst_rings_whether_at_once_or_spread(events, hours):
+    actor = events["actor"].value_counts().sort("count")["actor"][-1]
+    attack = [burst(actor, at(198, hour), 600 // hours, "type-0") for hour in range(hours)]
+    judged = score(stream([events, *attack]))
+    rung = judged.filter(pl.col("actor") == actor, pl.col("hour") >= at(198), pl.col("flagged"))
+    assert len(rung) >= 1
+
+
+def test_an_attacker_who_grows_by_five_percent_a_day_is_found_before_four_times(events):
+    own = [burst("slow", at(day, 9), 20 + day % 3, "type-0") for day in range(150)]
+    growth = [burst("slow", at(150 + day, 9), round(21 * 1.05**day), "type-0") for day in range(40)]
+    judged = score(stream([events, *own, *growth])).filter(pl.col("actor") == "slow", pl.col("flagged"))
+    found = judged.filter(pl.col("hour") >= at(150))
+    assert len(found)
+    assert found["changes"].min() < 4 * 21
+
+
+def test_what_is_no_more_extreme_within_three_days_is_the_same_ticket(events):
+    actor = events["actor"].value_counts().sort("count")["actor"][-1]
+    attack = [burst(actor, at(196, hour), 600, "type-0") for hour in (0, 30)]
+    judged = score(stream([events, *attack])).filter(pl.col("actor") == actor, pl.col("changes") >= 600)
+    assert judged["flagged"].to_list() == [True, False]
+    assert judged["p_volume"][1] < 0.01
+
+
+def test_a_rate_is_counted_and_goes_on_beyond_the_smallest():
+    past = np.linspace(0.001, 1, 1000)
+    assert budget.rate_at(np.array([0.06, 0.5]), past, 60) == pytest.approx([1.0, 500 / 60], rel=0.01)
+    rates = budget.rate_at(np.array([1e-6, 1e-5, 1e-4, 1e-3]), past, 60)
+    assert (np.diff(rates) > 0).all()
+    assert rates[-1] < 2 / 60
+
+
+def test_without_history_a_probability_is_taken_at_its_word():
+    assert budget.rate_at(np.array([0.01]), np.ones(0), 0) == pytest.approx([0.01 * budget.USUAL_LOAD])
+
+
+def test_severity_follows_from_how_rare_a_ticket_is():
+    rates = pl.DataFrame({"rate": [0.05, 0.3, 0.7, 1.0, 1.1]})
+    named = rates.select(budget.severity(pl.col("rate"), 1.0)).to_series()
+    assert named.to_list() == ["urgent", "high", "medium", "low", None]
