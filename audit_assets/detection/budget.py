@@ -19,6 +19,9 @@ LEARNING_DAYS = 14
 TAIL = 10
 """So many of the smallest scores make the tail."""
 
+KEPT = 5000
+"""Of more scores than this only the smallest are looked at: budgets end below 80 tickets a day."""
+
 USUAL_LOAD = 20.0
 """Active actor-hours a day before any are known."""
 
@@ -51,7 +54,8 @@ def rate_at(p: Floats, past: Floats, days: int) -> Floats:
     """How many of `past` a day are as small as p: counted, and interpolated in ln p; an exponential tail beyond."""
     if days < LEARNING_DAYS or len(past) <= 2 * TAIL:
         return p * (len(past) / days if days else USUAL_LOAD)
-    x = -np.log(np.maximum(np.sort(past), 1e-300))
+    least = np.sort(np.partition(past, KEPT)[:KEPT]) if len(past) > KEPT else np.sort(past)
+    x = -np.log(np.maximum(least, 1e-300))
     asked = -np.log(np.maximum(p, 1e-300))
     counted = np.interp(-asked, -x, np.arange(1, len(x) + 1))
     edge = x[TAIL - 1]

@@ -21,6 +21,7 @@ CERTAINTY = 10.0
 """How firmly an actor's rate of new types is held, in types: 5 to 50 differ little on the development sets."""
 
 NEVER = -(10**9)
+TIE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -41,19 +42,16 @@ def rate_of_new_types(pairs: Floats, types: Floats) -> Floats:
     return (CONCENTRATION + DISCOUNT * types) / (CONCENTRATION + pairs)
 
 
-def tail_mass(law: Floats, unseen: float, is_new: Flags) -> Floats:
-    """t_k = q_0 + Σ q_j over the types j that are unknown to the actor and no more probable than k (2.4).
+def tail_mass(law: Floats, unseen: float, known: Flags, types: Ints) -> Floats:
+    """t_k of some types: q_0 + the sum of q_j over the types j that are not known and no more probable than k (2.4).
 
     `law` is unnormalised over all types, 0 for those never seen in the organisation, whose whole mass is `unseen`.
     """
-    candidates = np.where(is_new, law, 0.0)
-    total = candidates.sum()
-    if total <= 0:
-        return np.where(law > 0, 1.0, unseen)
-    order = np.argsort(candidates, kind="stable")
-    sums = np.cumsum(candidates[order])
-    up_to = np.searchsorted(candidates[order], candidates * (1 + 1e-12), side="right") - 1
-    return np.where(law > 0, unseen + (1 - unseen) * sums[up_to] / total, unseen)
+    candidates = law[~known & (law > 0)]
+    asked = law[types]
+    no_more = candidates[None, :] <= asked[:, None] * (1 + TIE)
+    share = (no_more @ candidates) / max(candidates.sum(), 1e-12)
+    return np.where(asked > 0, unseen + (1 - unseen) * np.minimum(share, 1), unseen)
 
 
 def _news(stream: Coded) -> Flags:
@@ -73,6 +71,8 @@ def _remembered(stream: Coded) -> tuple[Ints, Ints]:
     A type is remembered from its first touch to 90 days after the last one; K counts the spans that are open.
     """
     actor, hour = stream.touch_actor, stream.touch_hour
+    if not len(hour):
+        return hour, hour
     span = int(stream.hour.max(initial=0)) + 3 * MEMORY_HOURS
     order = np.lexsort((hour, stream.touch_type, actor))
     key = (actor * span + hour)[order]
@@ -140,13 +140,14 @@ def many_new_types(new: Ints, touched: Ints, rate: Floats) -> Floats:
 def _surprises(stream: Coded, new: Flags) -> tuple[Floats, Flags]:
     """Per touch the mass t_k of its type under the base law of its actor and day, and whether nobody ever had it."""
     surprise, unheard = np.ones(len(new)), np.zeros(len(new), dtype=bool)
-    for touches, known in _days(stream, new):
-        actors, asked = np.unique(stream.touch_actor[touches], return_inverse=True)
+    touch_actor = stream.touch_actor
+    for of_day, known in _days(stream, new):
+        touches = of_day[np.argsort(touch_actor[of_day], kind="stable")]
+        actors, first = np.unique(touch_actor[touches], return_index=True)
         law, unseen = laws(known, actors)
-        for row, actor in enumerate(actors):
-            of_actor = touches[asked == row]
+        for row, of_actor in enumerate(np.split(touches, first[1:])):
             types = stream.touch_type[of_actor]
-            surprise[of_actor] = tail_mass(law[row], unseen, ~known[actor])[types]
+            surprise[of_actor] = tail_mass(law[row], unseen, known[actors[row]], types)
             unheard[of_actor] = law[row][types] <= 0
     return surprise, unheard
 
@@ -154,11 +155,12 @@ def _surprises(stream: Coded, new: Flags) -> tuple[Floats, Flags]:
 def _days(stream: Coded, new: Flags) -> Iterator[tuple[Ints, Flags]]:
     """Per UTC day with new types: these touches, and who had touched what in the 90 days before the day."""
     last = np.full((len(stream.actors), len(stream.types)), NEVER, dtype=np.int32)
-    day = stream.touch_hour // HOURS_A_DAY
+    actor, kind, hour = stream.touch_actor, stream.touch_type, stream.touch_hour
+    day = hour // HOURS_A_DAY
     starts = np.flatnonzero(np.diff(day, prepend=-1))
     ends = np.append(starts, len(day))[1:]
     for start, end in zip(starts, ends, strict=True):
         touches = np.flatnonzero(new[start:end]) + start
         if len(touches):
             yield touches, last >= day[start] * HOURS_A_DAY - MEMORY_HOURS
-        last[stream.touch_actor[start:end], stream.touch_type[start:end]] = stream.touch_hour[start:end]
+        last[actor[start:end], kind[start:end]] = hour[start:end]

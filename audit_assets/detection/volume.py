@@ -85,10 +85,11 @@ def empirical_prior(z: Floats, actor: Ints) -> VolumePrior:
     """The prior of a class, from the logarithms of its active hours and who they belong to (2.4, "Prior")."""
     if len(z) < ENOUGH_FOR_A_CLASS:
         return VolumePrior()
-    _, who = np.unique(actor, return_inverse=True)
-    n = np.bincount(who)
-    means = np.bincount(who, weights=z) / n
-    squares = np.bincount(who, weights=(z - means[who]) ** 2)
+    count = np.bincount(actor)
+    present = count > 0
+    mean = np.bincount(actor, weights=z) / np.maximum(count, 1)
+    n, means = count[present], mean[present]
+    squares = np.bincount(actor, weights=(z - mean[actor]) ** 2)[present]
     freedom = float((n - 1).sum())
     if freedom <= 0 or len(n) < 2:
         return VolumePrior(m0=float(z.mean()))
@@ -131,30 +132,26 @@ def volume_scores(stream: Coded, priors: pl.DataFrame | None = None, horizon: Ho
 
     `priors` (PRIORS) are the organisation's; without them they come from the stream itself, day by day.
     """
-    order = np.lexsort((stream.hour, stream.actor))
-    changes = _between(stream, order, stream.changes.astype(float), horizon.hours - 1, -1)
+    spans = Spans(stream)
+    changes = spans.sums(stream.changes.astype(float), spans.bounds(horizon.hours - 1, -1))
     z = np.log(changes + SHIFT)
     prior = prior_rows(stream, daily_priors(stream) if priors is None else priors, horizon)
+    reference = spans.bounds(horizon.since, horizon.until - 1)
 
     def judged(weights: Floats) -> tuple[Floats, Floats]:
-        sums = (
-            _between(stream, order, values, horizon.since, horizon.until - 1)
-            for values in (weights, weights * z, weights * z * z)
-        )
+        sums = (spans.sums(values, reference) for values in (weights, weights * z, weights * z * z))
         return tail(changes, prior, *sums)
 
-    everything = np.ones(len(z))
-    p, usual = judged(outlier_weights(judged(everything)[0]))
-    n = _between(stream, order, everything, horizon.since, horizon.until - 1)
-    return VolumeScores(p=p, usual=usual, changes=changes, n=np.rint(n).astype(np.int64))
+    p, usual = judged(outlier_weights(judged(np.ones(len(z)))[0]))
+    return VolumeScores(p=p, usual=usual, changes=changes, n=reference[1] - reference[0])
 
 
 def daily_priors(stream: Coded, days: Ints | None = None) -> pl.DataFrame:
     """The PRIORS of a stream for some UTC days (else for each with activity), per horizon and class, each from the
     90 days before the day."""
-    order = np.lexsort((stream.hour, stream.actor))
+    spans = Spans(stream)
     logarithms = {
-        hours: np.log(_between(stream, order, stream.changes.astype(float), hours - 1, -1) + SHIFT)
+        hours: np.log(spans.sums(stream.changes.astype(float), spans.bounds(hours - 1, -1)) + SHIFT)
         for hours in sorted({horizon.hours for horizon in HORIZONS})
     }
     days = np.unique(stream.hour // HOURS_A_DAY) if days is None else days
@@ -193,12 +190,26 @@ def prior_rows(stream: Coded, priors: pl.DataFrame, horizon: Horizon) -> np.ndar
     return found.to_numpy()
 
 
-def _between(stream: Coded, order: Ints, values: Floats, since: int, until: int) -> Floats:
-    """Per active hour the sum of values over its actor's hours from `since` to before `until` + 1 hours before it:
-    (720, 0) is the 30 days before, (5, -1) the hour itself and the five before."""
-    span = int(stream.hour.max(initial=0)) + 3 * PRIOR_HOURS
-    key = (stream.actor * span + stream.hour)[order]
-    first, own = stream.actor * span, stream.actor * span + stream.hour
-    sums = np.concatenate([[0.0], np.cumsum(values[order])])
-    low, high = (np.searchsorted(key, np.maximum(own - before, first)) for before in (since, until))
-    return sums[high] - sums[low]
+class Spans:
+    """The active hours of each actor, before each of its active hours: sums over them by cumulative sums."""
+
+    def __init__(self, stream: Coded) -> None:
+        self._order = np.lexsort((stream.hour, stream.actor))
+        self._place = np.empty_like(self._order)
+        self._place[self._order] = np.arange(len(self._order))
+        self._first = stream.actor[self._order] * (int(stream.hour.max(initial=0)) + 3 * PRIOR_HOURS)
+        self._key = self._first + stream.hour[self._order]
+
+    def bounds(self, since: int, until: int) -> tuple[Ints, Ints]:
+        """From `since` hours before each active hour to the end of the one that is `until` + 1 before: (720, 0) is the
+        30 days before it, (5, -1) the hour itself and the five before."""
+        low, high = (
+            np.searchsorted(self._key, np.maximum(self._key - before, self._first))[self._place]
+            for before in (since, until)
+        )
+        return low, high
+
+    def sums(self, values: Floats, bounds: tuple[Ints, Ints]) -> Floats:
+        """Per active hour the sum of `values` within its bounds."""
+        total = np.concatenate([[0.0], np.cumsum(values[self._order])])
+        return total[bounds[1]] - total[bounds[0]]

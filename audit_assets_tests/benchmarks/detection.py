@@ -60,7 +60,7 @@ def days(scores: pl.DataFrame) -> int:
 
 def recall(marked: pl.DataFrame, found: pl.Expr) -> dict[str, float]:
     kinds = marked.drop_nulls("kind").group_by("kind").agg(share=found.mean()).sort("kind")
-    shares = dict(kinds.select("kind", "share").iter_rows())
+    shares: dict[str, float] = dict(kinds.select("kind", "share").iter_rows())
     must = [shares[kind] for kind in MUST_FIND if kind in shares]
     return {"mean of must-find": sum(must) / max(len(must), 1), **shares}
 
@@ -108,10 +108,10 @@ def main() -> None:
 
 
 def spent(marked: pl.DataFrame, budget: float) -> dict[str, float]:
-    natural = marked.filter(pl.col("kind").is_null(), pl.col("flagged"))
+    rung = marked.filter(pl.col("flagged"))
     return {
-        "natural tickets a day": len(natural) / days(marked),
-        "realised / budget": marked["flagged"].sum() / days(marked) / budget,
+        "natural tickets a day": rung["kind"].null_count() / days(marked),
+        "realised / budget": len(rung) / days(marked) / budget,
     }
 
 

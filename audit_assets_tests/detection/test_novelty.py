@@ -21,12 +21,12 @@ def test_an_actor_that_often_brings_new_types_is_expected_to():
 
 def test_the_tail_holds_what_is_no_more_probable():
     law = np.array([0.5, 0.3, 0.2, 0.0, 0.9])
-    new = np.array([True, True, True, True, False])
-    assert tail_mass(law, 0.1, new)[:4] == pytest.approx([1.0, 0.1 + 0.9 * 0.5, 0.1 + 0.9 * 0.2, 0.1])
+    known = np.array([False, False, False, False, True])
+    assert tail_mass(law, 0.1, known, np.arange(4)) == pytest.approx([1.0, 0.1 + 0.9 * 0.5, 0.1 + 0.9 * 0.2, 0.1])
 
 
 def test_ties_share_their_mass():
-    assert tail_mass(np.array([0.2, 0.2]), 0.0, np.array([True, True])) == pytest.approx([1.0, 1.0])
+    assert tail_mass(np.array([0.2, 0.2]), 0.0, np.array([False, False]), np.arange(2)) == pytest.approx([1.0, 1.0])
 
 
 def test_a_colleagues_type_is_more_expected_than_a_strangers():

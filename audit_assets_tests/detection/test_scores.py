@@ -124,8 +124,7 @@ def test_an_attacker_who_grows_by_five_percent_a_day_is_found_before_four_times(
     growth = [burst("slow", at(150 + day, 9), round(21 * 1.05**day), "type-0") for day in range(40)]
     judged = score(stream([events, *own, *growth])).filter(pl.col("actor") == "slow", pl.col("flagged"))
     found = judged.filter(pl.col("hour") >= at(150))
-    assert len(found)
-    assert found["changes"].min() < 4 * 21
+    assert len(found.filter(pl.col("changes") < 4 * 21))
 
 
 def test_what_is_no_more_extreme_within_three_days_is_the_same_ticket(events):
