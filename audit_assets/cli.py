@@ -146,3 +146,28 @@ def doctor() -> None:
     terminal.print_findings(output, findings)
     if any(finding.verdict == "problem" for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def backtest(
+    events: Annotated[Path, typer.Argument(help="Parquet, NDJSON or CSV: time, actor, actor_type, resource_type.")],
+    tickets_per_day: Annotated[float, typer.Option(min=0.01, help="Tickets a day that people can read.")] = 1.0,
+    out: Annotated[Path | None, typer.Option(help="Write the score of every active hour to this Parquet file.")] = None,
+    rule: Annotated[str, typer.Option(help="calibrated, or plain: what the hourly assets flag with.")] = "calibrated",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary object alone.")] = False,
+) -> None:
+    """What would have been flagged, over a file of events. Nothing is pulled, sent or opened.
+
+    Example: audit-assets backtest events.parquet --tickets-per-day 0.5 --out scores.parquet
+    """
+    from audit_assets.backtest import read_events, rule_of, scores_of, summary_of, write_scores
+
+    chosen = rule_of(rule)
+    scores = scores_of(read_events(events), tickets_per_day=tickets_per_day, rule=chosen)
+    if out is not None:
+        write_scores(scores, out)
+    summary = summary_of(scores, tickets_per_day=tickets_per_day, rule=chosen)
+    if as_json:
+        print(json.dumps(summary, indent=1))
+    else:
+        terminal.print_backtest(output, summary)

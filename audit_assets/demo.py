@@ -71,7 +71,7 @@ def run_demo(request: DemoRequest, step: Step | None = None) -> dict[str, Any]:
         with shown(f"Judging the last {len(judged)} hours", sandbox.stage.count):
             config = {"ops": {"opened_tickets": {"config": {"open_tickets": "always"}}}}
             results.append(_run("hourly_audit", judged, instance, config))
-        return _summary(world, history, judged, results)
+        return _summary(world, history, judged, results, instance)
 
 
 def _sandbox(request: DemoRequest) -> tuple[Sandbox, World]:
@@ -147,20 +147,28 @@ def _sentences(result: dg.ExecuteInProcessResult) -> Iterator[str]:
 
 
 def _summary(
-    world: World, history: Sequence[datetime], judged: Sequence[datetime], results: Sequence[dg.ExecuteInProcessResult]
+    world: World,
+    history: Sequence[datetime],
+    judged: Sequence[datetime],
+    results: Sequence[dg.ExecuteInProcessResult],
+    instance: dg.DagsterInstance,
 ) -> dict[str, Any]:
+    from audit_assets.assets.axiom_ingest import axiom_ingest
     from audit_assets.assets.flagged_actor_summary import SUMMARY
     from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE
+    from audit_assets.partitions import hour_of
     from audit_assets.resources import StorageResource
 
     store = StorageResource().open()
     summaries = [store.read_json(SUMMARY, hour) for hour in judged]
     everything = [*history, *judged]
+    ingested = [hour_of(key) for key in instance.get_materialized_partitions(axiom_ingest.key)]
     return {
         "hours": [summary["hour"] for summary in summaries],
         "history_hours": len(history),
         "entries": {
             "pulled": sum(store.counts(ENTRIES, everything).values()),
+            "ingested": sum(store.counts(ENTRIES, ingested).values()),
             "quarantined": sum(store.counts(QUARANTINE, everything).values()),
             "unreadable": world.unreadable,
             "changes_judged": sum(summary["entries"]["changes"] for summary in summaries),

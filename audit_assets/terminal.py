@@ -17,6 +17,7 @@ from rich.text import Text
 from audit_assets.doctor import Finding
 
 COLOURS = {"urgent": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+SHOWN_TICKETS = 20
 VERDICTS = {"ok": "[green]ok[/]", "advice": "[yellow]advice[/]", "problem": "[bold red]problem[/]"}
 
 
@@ -71,6 +72,7 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     table.add_row("quarantined", f"{entries['quarantined']:,}: could not be understood")
     if entries["unreadable"]:
         table.add_row("unreadable", f"{entries['unreadable']:,} lines of the file: no JSON")
+    table.add_row("ingested", f"{entries['ingested']:,}")
     table.add_row("in Axiom", f"{proof['found']:,} of {proof['expected']:,}, proved by their ids")
     console.print(table)
     for warning in summary["warnings"]:
@@ -88,6 +90,34 @@ def _ticket(ticket: Mapping[str, Any]) -> str:
     closed = ", which had been closed" if ticket["closed"] else ""
     said = {"opened": "opened", "joined": "joined this actor's ticket", "seen": "was on the ticket already"}
     return f"{ticket['identifier']} {said.get(ticket['outcome'], ticket['outcome'])}{closed}: {ticket['url']}"
+
+
+def print_backtest(console: Console, summary: Mapping[str, Any]) -> None:
+    """What a backtest would have flagged, the rarest first."""
+    asked, realised = summary["tickets_per_day"]["asked"], summary["tickets_per_day"]["realised"]
+    tickets = summary["tickets"]
+    console.rule(f"{len(tickets):,} tickets, {summary['first_hour']} to {summary['last_hour']}", align="left")
+    console.print(f"{summary['active_hours']:,} active hours of {summary['actors']:,} actors, rule {summary['rule']}")
+    if summary["budgets"]:
+        others = "by budget " + ", ".join(f"{budget}: {realised}" for budget, realised in summary["budgets"].items())
+        console.print(
+            f"tickets a day from {summary['counted_from'][:10]} on: {asked:g} asked, {realised:g} realised ({others})"
+        )
+    else:
+        console.print(f"tickets a day from {summary['counted_from'][:10]} on: {realised:g}")
+    table = Table(box=None, pad_edge=False, title_justify="left")
+    for column in ("hour", "severity", "actor", "changes", "usual", "new resource types"):
+        table.add_column(column, justify="right" if column in ("changes", "usual") else "left")
+    ranks = list(COLOURS)
+    rarest = sorted(tickets, key=lambda ticket: (ranks.index(ticket["severity"]), ticket["tickets_a_day"] or 0.0))
+    for ticket in rarest[:SHOWN_TICKETS]:
+        severity = Text(ticket["severity"], COLOURS[ticket["severity"]])
+        usual = "" if ticket["usual"] is None else f"{ticket['usual']:.1f}"
+        new = Text(", ".join(ticket["new_resource_types"] or [])[:60])
+        table.add_row(ticket["hour"][:13], severity, Text(ticket["actor"][:40]), f"{ticket['changes']:,}", usual, new)
+    console.print(table)
+    if len(tickets) > SHOWN_TICKETS:
+        console.print(f"The rarest {SHOWN_TICKETS} are shown; --json prints all, --out writes every score.")
 
 
 def print_findings(console: Console, findings: Sequence[Finding]) -> None:

@@ -62,7 +62,7 @@ def test_the_summary_holds_what_was_promised(summary: dict[str, Any]) -> None:
     assert len(summary["hours"]) == 6
     assert summary["history_hours"] == 6 * 24 - 6
     entries, proof = summary["entries"], summary["proof"]
-    assert entries["pulled"] == proof["expected"] == proof["found"] > 1000
+    assert entries["pulled"] == entries["ingested"] == proof["expected"] == proof["found"] > 1000
     assert proof["holds"]
     for flagged in summary["flagged"]:
         assert flagged["ticket"]["identifier"].startswith("SEC-")
@@ -84,6 +84,7 @@ def test_a_file_of_real_entries_takes_the_place_of_the_organisation(tmp_path: Pa
     assert "60 changes in the hour; usual is 2 per active hour over 8 active hours in 30 days" in shown
     assert "SEC-1 opened: http://127.0.0.1:" in shown
     assert "pulled 77 in 193 h" in shown
+    assert "ingested 77" in shown
     assert "in Axiom 77 of 77, proved by their ids" in shown
     assert "unreadable 1 lines of the file: no JSON" in shown
     assert "audit-assets dev --sandbox cloudflare,axiom,linear --home .audit_assets/demo" in shown
