@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -92,12 +93,25 @@ def dev(
             environment |= _serve(stack, wanted, home)
         environment.setdefault("DAGSTER_HOME", str(instance_home(home)))
         environment.setdefault("PYTHONWARNINGS", "ignore:Function `dev_command` is superseded")
+        if "://" not in (storage := environment.get("AUDIT_ASSETS_STORAGE") or ".audit_assets/hours"):
+            environment["AUDIT_ASSETS_STORAGE"] = str(Path(storage).absolute())
         command = [sys.executable, "-m", "dagster", "dev", "-m", "audit_assets.definitions", "-h", "127.0.0.1"]
-        with subprocess.Popen([*command, "-p", str(port)], env=environment) as dagster:  # noqa: S603 - our own words
+        raise typer.Exit(run_to_its_end([*command, "-p", str(port)], environment, home))
+
+
+def run_to_its_end(command: list[str], environment: dict[str, str], folder: Path) -> int:
+    """Run a command until it ends or we are told to end; its exit code.
+
+    In a folder of its own: Dagster lets a `.env` where it runs override what it is given, the sandbox's address too.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with subprocess.Popen(command, env=environment, cwd=folder) as child:  # noqa: S603 - our own words
+        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        while True:
             try:
-                dagster.wait()
+                return child.wait()
             except KeyboardInterrupt:
-                dagster.wait(timeout=30)
+                continue  # Ctrl-C reached the child as well, which ends in its own time
 
 
 def _serve(stack: ExitStack, wanted: list[str], home: Path) -> dict[str, str]:

@@ -90,7 +90,7 @@ def _axiom(now: datetime) -> Iterator[Finding]:
             "Axiom",
             "advice",
             f"{known.days} of {WINDOW.days} days of history are there",
-            "Backfill the last 30 days of the job `history` in the Dagster UI, then turn the schedule on.",
+            "Turn on the sensor `missing_hours` in the Dagster UI: it brings in the last 31 days.",
         )
     else:
         yield Finding("Axiom", "ok", f"{known.days} days of history are there")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import polars as pl
 from upath import UPath
@@ -28,7 +29,16 @@ class HourStore:
     """Tables by hour. An hour that was never written reads as None: it is missing, not empty."""
 
     def __init__(self, root: str) -> None:
-        self.root = UPath(root)
+        """Raises `StoreError` for a URL that no installed package of fsspec's knows."""
+        try:
+            self.root = UPath(root)
+            self.root.exists()
+        except (ImportError, ValueError) as error:
+            raise StoreError(
+                f"AUDIT_ASSETS_STORAGE can't be used: {error}. Install what it names, or correct it."
+            ) from None
+        except OSError:
+            pass  # told when it is read or written
 
     def write(
         self,
@@ -72,6 +82,11 @@ class HourStore:
             raise self._missing(table, hour)
         return frame
 
+    def scan(self, table: str, hour: datetime) -> pl.LazyFrame | None:
+        """As `read`, but lazily: no more of it is in memory than is asked for at once."""
+        content = self._get(self.path(table, hour))
+        return None if content is None else pl.scan_parquet(io.BytesIO(content))
+
     def parts(self, table: str, hour: datetime) -> Iterator[pl.DataFrame]:
         """As `require`, at most ROWS_AT_ONCE rows at a time; no part if the hour is empty."""
         content = self._get(self.path(table, hour))
@@ -90,7 +105,10 @@ class HourStore:
         content = self._get(self.path(table, hour))
         if content is None:
             return None
-        return json.loads(pl.read_parquet_metadata(io.BytesIO(content)).get(EVIDENCE_KEY, "{}"))
+        try:
+            return json.loads(pl.read_parquet_metadata(io.BytesIO(content)).get(EVIDENCE_KEY, "{}"))
+        except (pl.exceptions.PolarsError, ValueError) as error:
+            raise self._unreadable(table, hour, error) from None
 
     def write_json(self, table: str, hour: datetime, value: Any) -> None:
         """Replace an hour of a table that holds one JSON value an hour."""
@@ -107,14 +125,20 @@ class HourStore:
         for hour in hours:
             content = self._get(self.path(table, hour))
             if content is not None:
-                found[hour] = pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect().item()
+                try:
+                    found[hour] = pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect().item()
+                except pl.exceptions.PolarsError as error:
+                    raise self._unreadable(table, hour, error) from None
         return found
 
     def check(self) -> None:
         """Write something and take it away again. Raises `StoreError` if the store can't be written."""
         probe = self.root / ".probe"
         self._put(probe, b"")
-        probe.unlink()
+        try:
+            probe.unlink()
+        except OSError as error:
+            raise StoreError(f"{probe} can't be removed: {error.strerror or error}.") from None
 
     def path(self, table: str, hour: datetime, suffix: str = "parquet") -> UPath:
         """Where an hour of a table lies. No colon: it is no file name on Windows and awkward in a URL."""
@@ -125,7 +149,8 @@ class HourStore:
         return StoreError(f"{table} holds nothing for {hour:%Y-%m-%d-%H:%M}: materialise that asset for this hour.")
 
     def _unreadable(self, table: str, hour: datetime, error: Exception) -> StoreError:
-        return StoreError(f"{self.path(table, hour)} is not a readable Parquet file: {error}")
+        named = f"{self.path(table, hour)} is not a readable Parquet file"
+        return StoreError(f"{named} ({str(error).splitlines()[0]}): remove it, then run the hour again.")
 
     def _get(self, path: UPath) -> bytes | None:
         try:
@@ -155,7 +180,7 @@ def _replace_durably(path: Path, content: bytes) -> None:
     (facts/reliability.md, 2a).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    half_written = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    half_written = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         with half_written.open("wb") as file:
             file.write(content)
@@ -165,6 +190,8 @@ def _replace_durably(path: Path, content: bytes) -> None:
     except OSError:
         half_written.unlink(missing_ok=True)
         raise
+    if os.name == "nt":  # a folder can't be opened there
+        return
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -15,6 +15,9 @@ from audit_assets.errors import SettingError
 HOUR_FORMAT = "%Y-%m-%d-%H:%M"
 """Hours are named as Dagster names hourly partitions."""
 
+LARGEST_NUMBER = 1e6
+"""No setting means anything beyond it."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -75,7 +78,7 @@ def number(name: str) -> float:
         parsed = float(value)
     except ValueError:
         parsed = 0.0
-    if not 0.0 < parsed < float("inf"):
+    if not 0.0 < parsed < LARGEST_NUMBER:
         raise SettingError(f"{name} is {value!r}: set it to a number above 0.")
     return parsed
 

@@ -30,6 +30,9 @@ RETRIED_STATUSES = frozenset({408, 425, 429})
 LONGEST_PAUSE = 60.0
 """Seconds: the cap of our own growing pauses. A service's own Retry-After is always waited for in full."""
 
+LONGEST_BLOCK = 300.0
+"""Seconds that a 429 without a time is waited for: Cloudflare's block lasts five minutes (facts/cloudflare.md, 2.8)."""
+
 LONGEST_QUOTE = 200
 """Characters of a service's text that an error repeats."""
 
@@ -162,7 +165,7 @@ class Transport:
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
             raise TryAgain(self.quoted(f"the connection failed ({type(error).__name__}: {error})")) from None
         if response.status_code in RETRIED_STATUSES or response.status_code >= 500:
-            raise TryAgain(f"HTTP {response.status_code}", self._retry_after(response.headers))
+            raise TryAgain(f"HTTP {response.status_code}", self._asked_wait(response))
         return Reply(response.status_code, response.headers, body)
 
     def _body(self, response: httpx.Response) -> bytes:
@@ -186,6 +189,16 @@ class Transport:
         if unzip and not unzip.eof:
             raise TryAgain("a torn gzip body")
         return bytes(body)
+
+    def _asked_wait(self, response: httpx.Response) -> float | None:
+        """Seconds to wait: as asked, or until a limit that names no time is surely over."""
+        asked = self._retry_after(response.headers)
+        if asked is not None or response.status_code != 429:
+            return asked
+        resets = [
+            float(seconds) for seconds in re.findall(r"\bt=([0-9]{1,4})\b", response.headers.get("ratelimit", ""))
+        ]
+        return max(resets, default=LONGEST_BLOCK)
 
     def _retry_after(self, headers: httpx.Headers) -> float | None:
         """Seconds to wait, from either form of Retry-After."""

@@ -65,6 +65,11 @@ class Pipeline:
 def failure_of(result: dg.ExecuteInProcessResult) -> str:
     """What a failed run says to a person."""
     assert not result.success
+    return "; ".join(problems_of(result))
+
+
+def problems_of(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What the steps of a run say that failed; a failure that says nothing to a person is an error."""
     told = []
     for event in result.all_events:
         if event.is_step_failure:
@@ -72,7 +77,8 @@ def failure_of(result: dg.ExecuteInProcessResult) -> str:
             described = data.user_failure_data and data.user_failure_data.description
             assert described, data.error and data.error.to_string()
             told.append(described)
-    return "; ".join(told)
+    assert result.success or told or not all(check.passed for check in result.get_asset_check_evaluations())
+    return told
 
 
 def check_of(result: dg.ExecuteInProcessResult, name: str) -> dg.AssetCheckEvaluation:

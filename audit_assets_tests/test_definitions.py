@@ -73,6 +73,7 @@ def test_the_checks_that_stop_an_hour_are_these_two() -> None:
         "nothing_quarantined": False,
         "no_sudden_silence": False,
         "baseline_coverage": False,
+        "every_flagged_actor_has_a_ticket": False,
     }
 
 

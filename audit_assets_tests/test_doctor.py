@@ -56,7 +56,7 @@ def test_all_is_well_but_the_history() -> None:
     assert code == 0
     assert "Cloudflare ok the audit log can be read: v2 and v1" in text
     assert "Linear ok tickets go to team Security (SEC)" in text
-    assert "advice 0 of 30 days of history are there → Backfill the last 30 days of the job `history`" in text
+    assert "advice 0 of 30 days of history are there → Turn on the sensor `missing_hours`" in text
 
 
 def test_a_history_of_30_days_is_enough(connected: Sandbox) -> None:

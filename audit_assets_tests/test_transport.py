@@ -230,13 +230,24 @@ def test_a_retry_after_as_a_date_is_waited_for_in_full() -> None:
 @pytest.mark.parametrize("value", ["soon", "-1", "\xb2", "1e9", "Mon, 01 Jan 99999999999 00:00:00 GMT", "0", ""])
 def test_a_retry_after_that_says_nothing_is_replaced_by_a_pause_of_our_own(value: str) -> None:
     clock = JumpingClock()
-    busy = f"HTTP/1.1 429 Busy\r\nContent-Length: 0\r\nConnection: close\r\nRetry-After: {value}\r\n\r\n".encode(
+    busy = f"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\nRetry-After: {value}\r\n\r\n".encode(
         "latin-1"
     )
     with serving(lambda connection: connection.sendall(busy), plain(b"fine")) as (address, _):
         assert ask(address, clock=clock) == b"fine"
     assert len(clock.waits) == 1
     assert 0 <= clock.waits[0] <= 2
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [([], 300.0), (['Ratelimit: "default";r=0;t=45'], 45.0), (["Retry-After: soon", 'Ratelimit: "a";r=0;t=7'], 7.0)],
+)
+def test_a_limit_that_names_no_time_is_waited_out(headers: list[str], seconds: float) -> None:
+    clock = JumpingClock()
+    with serving(plain(b"", *headers, status="429 Busy"), plain(b"fine")) as (address, _):
+        assert ask(address, clock=clock) == b"fine"
+    assert clock.waits == [seconds]
 
 
 def test_a_retry_after_beyond_the_time_that_is_left_is_told_instead_of_waited_for() -> None:

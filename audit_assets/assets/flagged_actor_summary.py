@@ -17,6 +17,7 @@ from audit_assets.assets.opened_tickets import TICKETS, deviation_of, opened_tic
 from audit_assets.assets.previews import markdown_table
 from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE
 from audit_assets.detection.baselines import history_since, is_learning
+from audit_assets.errors import StoreError
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
 from audit_assets.linear.tickets import describe
@@ -61,6 +62,8 @@ def summary_of(store: HourStore, hour: datetime) -> dict[str, Any]:
     baselines = store.require(BASELINES, hour)
     tickets = {row["actor_key"]: row for row in store.require(TICKETS, hour).to_dicts()}
     flagged = store.require(FLAGGED, hour).partition_by("actor_key", maintain_order=True)
+    if any(rows["actor_key"][0] not in tickets for rows in flagged):
+        raise StoreError(f"{TICKETS} of {key_of(hour)} is older than {FLAGGED}: materialise it for this hour.")
     return {
         "version": SUMMARY_VERSION,
         "hour": key_of(hour),

@@ -80,8 +80,9 @@ def opened_tickets(
         for hour in hours_in(context):
             flagged = store.require(FLAGGED, hour)
             reason = withheld(config.open_tickets, hour, storage.now(), store.require(BASELINES, hour))
-            if reason or flagged.is_empty():
-                opened = _not_opened(flagged, reason, store.read(TICKETS, hour))
+            before = store.read(TICKETS, hour)
+            if flagged.is_empty() or (reason and not _still_owed(reason, before)):
+                opened = _not_opened(flagged, reason, before)
             else:
                 entries = store.require(ENTRIES, hour, [*BEHIND, "actor_key", "is_change"])
                 findings = findings_of(cloudflare.account_id(), flagged, entries)
@@ -92,6 +93,11 @@ def opened_tickets(
             problems += opened["problem"].drop_nulls().to_list()
         if problems:
             raise dg.Failure(f"{len(problems)} tickets could not be opened. First: {problems[0]}")
+
+
+def _still_owed(reason: str, before: pl.DataFrame | None) -> bool:
+    """Whether tickets of this hour were due in time and failed: they do not become too old meanwhile."""
+    return reason == "too_old" and before is not None and (before["outcome"] == "failed").any()
 
 
 def _not_opened(flagged: pl.DataFrame, reason: str | None, before: pl.DataFrame | None) -> pl.DataFrame:

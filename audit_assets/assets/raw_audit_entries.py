@@ -56,7 +56,7 @@ def raw_audit_entries(
         quarantined_of = _by_hour(quarantined)
         for hour in hours:
             entries = _grown(store, hour, pl.concat([pull.entries_of(hour) for pull in pulls]))
-            doubtful = quarantined_of.get(hour, quarantined.clear())
+            doubtful = _all_doubtful(store, hour, quarantined_of.get(hour, quarantined.clear()))
             _file(store, hour, entries, doubtful, pulls)
             context.add_asset_metadata(_shown(entries, doubtful, store, hour), partition_key=key_of(hour))
 
@@ -78,15 +78,19 @@ def _by_hour(frame: pl.DataFrame) -> dict[datetime, pl.DataFrame]:
 
 
 def _grown(store: HourStore, hour: datetime, now: pl.LazyFrame) -> pl.LazyFrame:
-    """An hour only grows: what was once pulled, and is in Axiom, stays though Cloudflare no longer lists it."""
+    """An hour only grows: what was once pulled stays as it is, since Axiom holds it so, and what is new is added."""
     before = store.read(ENTRIES, hour, ["entry_id"])
-    if before is None:
+    stored = store.scan(ENTRIES, hour)
+    if before is None or stored is None:
         return now
-    gone = before.join(now.select("entry_id").collect(), on="entry_id", how="anti")
-    if gone.is_empty():
-        return now
-    kept = [part.join(gone, on="entry_id", how="semi").lazy() for part in store.parts(ENTRIES, hour)]
-    return pl.concat([now, *kept])
+    return pl.concat([stored, now.join(before.lazy(), on="entry_id", how="anti")])
+
+
+def _all_doubtful(store: HourStore, hour: datetime, now: pl.DataFrame) -> pl.DataFrame:
+    """The quarantine only grows as well: it is the one place where these entries are kept."""
+    before = store.read(QUARANTINE, hour)
+    everything = now if before is None else pl.concat([before, now])
+    return everything.unique(["stream", "reason", "raw"], keep="first", maintain_order=True)
 
 
 def _file(

@@ -1,7 +1,8 @@
 """Which hours to request: a pure planner, without Dagster.
 
 The newest hour always goes first, in a run of its own, since a fresh finding is worth most; then the oldest missing
-hours, a day at a time. What runs is not requested again, and what failed too often is left alone and named.
+hours, a day at a time. What runs is not requested again; what failed rests for a growing while, but is never given up:
+when an outage ends, its hours come in by themselves.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,8 +14,29 @@ AN_HOUR = timedelta(hours=1)
 BACKLOG_RUNS = 4
 """Runs of old hours that may be requested at a time: more would only queue in front of the next newest hour."""
 
-MOST_ATTEMPTS = 5
-"""After so many failed runs an hour waits for a person."""
+ALARMING_FAILURES = 5
+"""From so many failed runs on, an hour is named to whoever reads the log."""
+
+FIRST_REST, LONGEST_REST = timedelta(minutes=5), timedelta(hours=6)
+"""How long a failed hour is left alone: doubled with each failure, so that an outage is not met with a storm."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """The runs of an hour that have ended: how many, how many failed, and when the last of those did."""
+
+    runs: int = 0
+    failures: int = 0
+    failed_at: datetime | None = None
+
+    def rests(self, now: datetime) -> bool:
+        """Whether the last failure is too fresh for another run."""
+        if self.failed_at is None:
+            return False
+        return now - self.failed_at < min(FIRST_REST * 2 ** min(self.failures - 1, 10), LONGEST_REST)
+
+
+NEVER_RUN = Past()
 
 
 @dataclass(frozen=True)
@@ -29,55 +51,52 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs to ask for, in this order, and the hours that failed too often."""
+    """The runs to ask for, in this order, and the hours that keep failing."""
 
     requests: tuple[Request, ...]
-    given_up: tuple[datetime, ...]
+    failing: tuple[datetime, ...]
 
 
 def plan(
     *,
+    now: datetime,
     first: datetime,
     newest: datetime,
     done: Collection[datetime],
     running: Collection[datetime],
-    failed: Mapping[datetime, int],
+    past: Mapping[datetime, Past],
 ) -> Plan:
     """What to request, of the hours from `first` to `newest`.
 
-    `done` and `running` are left out; `failed` says how often each hour has failed since it was last done.
+    `done` and `running` are left out; `past` tells of the runs that were asked for before.
     """
     expected = [first + AN_HOUR * step for step in range((newest - first) // AN_HOUR + 1)]
-    missing = [hour for hour in expected if hour not in done and hour not in running]
-    given_up = tuple(hour for hour in missing if failed.get(hour, 0) >= MOST_ATTEMPTS)
-    wanted = [hour for hour in missing if hour not in given_up]
+    missing = [hour for hour in expected if hour not in done]
+    failing = tuple(hour for hour in missing if past.get(hour, NEVER_RUN).failures >= ALARMING_FAILURES)
+    wanted = [hour for hour in missing if hour not in running and not past.get(hour, NEVER_RUN).rests(now)]
     requests = []
     if wanted and wanted[-1] == newest:
-        requests.append(Request(newest, newest, failed.get(newest, 0) + 1, newest=True))
+        requests.append(Request(newest, newest, past.get(newest, NEVER_RUN).runs + 1, newest=True))
         wanted.pop()
-    slots = BACKLOG_RUNS if not any(hour != newest for hour in running) else 0
-    requests += [_request(stretch, failed) for stretch in _stretches(wanted, failed)[:slots]]
-    return Plan(tuple(requests), given_up)
+    backlog_runs = any(first <= hour < newest for hour in running)
+    slots = 0 if backlog_runs else BACKLOG_RUNS
+    requests += [_request(stretch, past) for stretch in _stretches(wanted, past)[:slots]]
+    return Plan(tuple(requests), failing)
 
 
-def _stretches(hours: list[datetime], failed: Mapping[datetime, int]) -> list[list[datetime]]:
-    """Neighbouring hours of one UTC day that failed equally often: one bad hour then fails alone in the end."""
+def _stretches(hours: list[datetime], past: Mapping[datetime, Past]) -> list[list[datetime]]:
+    """Neighbouring hours of one UTC day. An hour that failed twice goes alone: it must not drag others along."""
     stretches: list[list[datetime]] = []
+    alone = {hour for hour in hours if past.get(hour, NEVER_RUN).failures >= 2}
     for hour in hours:
         last = stretches[-1][-1] if stretches else None
-        alone = failed.get(hour, 0) >= 2
-        if (
-            last
-            and hour - last == AN_HOUR
-            and hour.date() == last.date()
-            and not alone
-            and not failed.get(last, 0) >= 2
-        ):
+        if last and hour - last == AN_HOUR and hour.date() == last.date() and not alone & {hour, last}:
             stretches[-1].append(hour)
         else:
             stretches.append([hour])
     return stretches
 
 
-def _request(stretch: list[datetime], failed: Mapping[datetime, int]) -> Request:
-    return Request(stretch[0], stretch[-1], max(failed.get(hour, 0) for hour in stretch) + 1, newest=False)
+def _request(stretch: list[datetime], past: Mapping[datetime, Past]) -> Request:
+    runs = max(past.get(hour, NEVER_RUN).runs for hour in stretch)
+    return Request(stretch[0], stretch[-1], runs + 1, newest=False)

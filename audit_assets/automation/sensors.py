@@ -5,15 +5,14 @@ daemon was down (facts/dagster.md, B2). A run key names its attempt, because a k
 after a failure (B5).
 """
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import dagster as dg
 
 from audit_assets.assets.flagged_actor_summary import flagged_actor_summary
 from audit_assets.automation.jobs import hourly_audit
-from audit_assets.automation.missing_hours import Request, plan
+from audit_assets.automation.missing_hours import NEVER_RUN, Past, Request, plan
 from audit_assets.detection.frames import WINDOW
 from audit_assets.partitions import AN_HOUR, hour_of, key_of, newest_settled_hour, range_tags
 from audit_assets.resources import StorageResource
@@ -34,6 +33,13 @@ IN_PROGRESS = [
     dg.DagsterRunStatus.CANCELING,
 ]
 
+ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+
+ANY_ASSETS = "__ASSET_JOB"
+"""Dagster's name for runs that a person starts from an asset's page."""
+
+NAMED = 5
+
 
 @dg.sensor(
     job=hourly_audit,
@@ -49,17 +55,18 @@ def missing_hours(
     first = max(first_hour(), newest - LOOKED_BACK)
     done = {hour_of(key) for key in context.instance.get_materialized_partitions(flagged_actor_summary.key)}
     wanted = plan(
+        now=storage.now(),
         first=first,
         newest=newest,
         done=done,
-        running=set(_hours_of_runs(context.instance, dg.RunsFilter(statuses=IN_PROGRESS))),
-        failed=_failures(context.instance, first),
+        running={hour for run in _runs(context.instance, IN_PROGRESS) for hour in _hours_of(run)},
+        past=_past(context.instance, first),
     )
-    if wanted.given_up:
-        named = ", ".join(key_of(hour) for hour in wanted.given_up[:5])
-        context.log.error(f"{len(wanted.given_up)} hours failed too often and wait for a person: {named} …")
+    if wanted.failing:
+        named = ", ".join(key_of(hour) for hour in wanted.failing[:NAMED])
+        context.log.error(f"{len(wanted.failing)} hours keep failing: {named} … See their runs for the reason.")
     if not wanted.requests:
-        return dg.SkipReason("Every hour is done, running, or has failed too often.")
+        return dg.SkipReason("Every hour is done, running, or rests after a failure.")
     return dg.SensorResult(run_requests=[_run_request(request) for request in wanted.requests])
 
 
@@ -74,23 +81,34 @@ def _run_request(request: Request) -> dg.RunRequest:
     return dg.RunRequest(run_key=run_key, tags={**tags, **range_tags(request.first, request.last)})
 
 
-def _failures(instance: dg.DagsterInstance, since: datetime) -> Counter[datetime]:
-    """How often the runs that this sensor asked for have failed, by hour."""
-    failed = dg.RunsFilter(
-        statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED],
-        tags={REQUESTED_BY: "missing_hours"},
-        created_after=since,
-    )
-    return Counter(_hours_of_runs(instance, failed))
+def _past(instance: dg.DagsterInstance, since: datetime) -> dict[datetime, Past]:
+    """The ended runs that this sensor asked for, by hour. A cancelled run is a person's will, and no failure."""
+    past: dict[datetime, Past] = {}
+    for record in instance.get_run_records(
+        dg.RunsFilter(statuses=ENDED, tags={REQUESTED_BY: "missing_hours"}, created_after=since)
+    ):
+        failed = record.dagster_run.status is dg.DagsterRunStatus.FAILURE
+        for hour in _hours_of(record.dagster_run):
+            known = past.get(hour, NEVER_RUN)
+            last = max(filter(None, (known.failed_at, record.update_timestamp if failed else None)), default=None)
+            past[hour] = Past(known.runs + 1, known.failures + failed, last)
+    return past
 
 
-def _hours_of_runs(instance: dg.DagsterInstance, which: dg.RunsFilter) -> Iterator[datetime]:
-    for run in instance.get_runs(filters=which):
-        start = run.tags.get(RANGE_START) or run.tags.get(PARTITION)
-        end = run.tags.get(RANGE_END) or start
-        if start and end:
-            first, last = hour_of(start), hour_of(end)
-            yield from (first + AN_HOUR * step for step in range((last - first) // AN_HOUR + 1))
+def _runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatus]) -> Iterator[dg.DagsterRun]:
+    """Runs that bring hours to their end: those of another pipeline, or of parts of ours, do not."""
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=[*statuses])):
+        ours = run.job_name in (hourly_audit.name, ANY_ASSETS)
+        if ours and (run.asset_selection is None or flagged_actor_summary.key in run.asset_selection):
+            yield run
+
+
+def _hours_of(run: dg.DagsterRun) -> Iterator[datetime]:
+    start = run.tags.get(RANGE_START) or run.tags.get(PARTITION)
+    end = run.tags.get(RANGE_END) or start
+    if start and end:
+        first, last = hour_of(start), hour_of(end)
+        yield from (first + AN_HOUR * step for step in range((last - first) // AN_HOUR + 1))
 
 
 SENSORS = [missing_hours]

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from audit_assets.sandbox.clock import SandboxClock
+from audit_assets.sandbox.cloudflare.log import AuditLog
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox, running
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, failure_of, v1_entry, v2_burst, v2_entry
@@ -218,3 +219,47 @@ def test_an_axiom_that_counts_otherwise_than_the_hour_is_not_believed(pipeline: 
     told = failure_of(pipeline.run(JUDGED))
     assert told.startswith("Axiom counts other changes than were pulled, for 1 actors: 4 in place of 3 by actor")
     assert pipeline.tickets() == []
+
+
+def test_a_ticket_that_was_thrown_away_is_told(pipeline: Pipeline) -> None:
+    with_history(pipeline, a_quiet_fortnight())
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45))
+    assert pipeline.run(JUDGED).success
+    pipeline.sandbox.linear.trash(pipeline.tickets()[0]["identifier"])
+    pipeline.clock.sleep(3600)
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED + HOUR, 900))
+    result = pipeline.run(JUDGED + HOUR)
+    assert result.success
+    check = check_of(result, "every_flagged_actor_has_a_ticket")
+    assert (check.passed, check.description) == (False, "2026-11-22-10:00 1 without: unreadable")
+
+
+def test_a_ticket_that_failed_in_time_is_opened_however_late_the_hour_is_run_again(pipeline: Pipeline) -> None:
+    with_history(pipeline, a_quiet_fortnight())
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45))
+    pipeline.sandbox.faults.add(Fault("linear", "issueCreate", "status", times=50, options={"status": 500}))
+    assert not pipeline.run(JUDGED).success
+    pipeline.sandbox.faults.clear()
+    pipeline.clock.sleep(30 * 3600)
+    assert pipeline.run(JUDGED).success
+    assert len(pipeline.tickets()) == 1
+
+
+def test_an_entry_whose_words_changed_stays_as_axiom_holds_it(pipeline: Pipeline) -> None:
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
+    assert pipeline.run(JUDGED).success
+    first = pipeline.store.require("raw_audit_entries", JUDGED)
+    pipeline.sandbox.cloudflare.logs["v2"] = AuditLog("v2")
+    changed = v2_entry(JUDGED, number=0)
+    changed["action"]["result"] = "failure"
+    pipeline.sandbox.cloudflare.add("v2", [changed, *v2_burst(JUDGED, 3)[1:]])
+    assert pipeline.run(JUDGED).success
+    assert pipeline.store.require("raw_audit_entries", JUDGED).sort("entry_id").equals(first.sort("entry_id"))
+
+
+def test_a_damaged_file_says_what_to_do_and_stops_no_other_hour(pipeline: Pipeline) -> None:
+    assert pipeline.run(JUDGED - HOUR).success
+    Path(str(pipeline.store.path("raw_audit_entries", JUDGED - HOUR))).write_bytes(b"PAR1 damaged")
+    assert pipeline.run(JUDGED).success
+    told = failure_of(pipeline.run(JUDGED - HOUR))
+    assert told.endswith("remove it, then run the hour again.")

@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_assets.automation.missing_hours import BACKLOG_RUNS, MOST_ATTEMPTS, Plan, plan
+from audit_assets.automation.missing_hours import ALARMING_FAILURES, BACKLOG_RUNS, Past, Plan, plan
 
 NEWEST = datetime(2026, 11, 22, 10, tzinfo=UTC)
+NOW = NEWEST + timedelta(minutes=80)
 HOUR = timedelta(hours=1)
 
 
@@ -16,12 +18,17 @@ def hours_ago(*ago: int) -> list[datetime]:
 
 
 def planned(
-    missing: list[datetime], *, running: tuple[datetime, ...] = (), failed: dict[datetime, int] | None = None
+    missing: list[datetime],
+    *,
+    running: tuple[datetime, ...] = (),
+    failed: dict[datetime, int] | None = None,
+    rested: timedelta = timedelta(days=1),
 ) -> Plan:
     """The plan when all of the last three days but `missing` is done."""
     expected = hours_ago(*range(72))
     done = set(expected) - set(missing)
-    return plan(first=expected[-1], newest=NEWEST, done=done, running=set(running), failed=failed or {})
+    past = {hour: Past(times, times, NOW - rested) for hour, times in (failed or {}).items() if times}
+    return plan(now=NOW, first=expected[-1], newest=NEWEST, done=done, running=set(running), past=past)
 
 
 def spans(made: Plan) -> list[tuple[datetime, datetime]]:
@@ -65,16 +72,29 @@ def test_an_hour_that_keeps_failing_stops_dragging_its_neighbours_along() -> Non
     assert spans(requested) == [(hour, hour) for hour in reversed(missing)]
 
 
-def test_an_hour_that_failed_too_often_waits_for_a_person() -> None:
-    made = planned(hours_ago(0, 30), failed={hours_ago(30)[0]: MOST_ATTEMPTS})
-    assert spans(made) == [(NEWEST, NEWEST)]
-    assert made.given_up == tuple(hours_ago(30))
+def test_an_hour_that_keeps_failing_is_named_and_never_given_up() -> None:
+    made = planned(hours_ago(0, 30), failed={hours_ago(30)[0]: 40})
+    assert spans(made) == [(NEWEST, NEWEST), (hours_ago(30)[0], hours_ago(30)[0])]
+    assert made.failing == tuple(hours_ago(30))
+    assert planned(hours_ago(30), failed={hours_ago(30)[0]: ALARMING_FAILURES - 1}).failing == ()
+
+
+@pytest.mark.parametrize(("failures", "minutes"), [(1, 5), (2, 10), (3, 20), (6, 160), (7, 320), (8, 360), (500, 360)])
+def test_a_failed_hour_rests_for_a_growing_while(failures: int, minutes: int) -> None:
+    rest = timedelta(minutes=minutes)
+    assert planned(hours_ago(0), failed={NEWEST: failures}, rested=rest - timedelta(seconds=1)).requests == ()
+    assert spans(planned(hours_ago(0), failed={NEWEST: failures}, rested=rest)) == [(NEWEST, NEWEST)]
+
+
+def test_what_runs_outside_of_the_hours_in_question_holds_nothing_up() -> None:
+    requested = planned(hours_ago(50), running=tuple(hours_ago(500)))
+    assert spans(requested) == [(hours_ago(50)[0], hours_ago(50)[0])]
 
 
 @given(
     st.sets(st.integers(0, 71)),
     st.sets(st.integers(0, 71)),
-    st.dictionaries(st.integers(0, 71), st.integers(0, MOST_ATTEMPTS + 1)),
+    st.dictionaries(st.integers(0, 71), st.integers(0, ALARMING_FAILURES + 1)),
 )
 def test_every_missing_hour_is_asked_for_in_the_end(
     missing: set[int], running: set[int], failed: dict[int, int]
@@ -88,4 +108,4 @@ def test_every_missing_hour_is_asked_for_in_the_end(
         in_flight = set()
         for request in made.requests:
             waiting -= {hour for hour in waiting if request.first <= hour <= request.last}
-    assert waiting == {hour for hour in waiting if failures.get(hour, 0) >= MOST_ATTEMPTS}
+    assert not waiting

@@ -46,9 +46,10 @@ def done(instance: dg.DagsterInstance, *hours: datetime) -> None:
         instance.report_runless_asset_event(dg.AssetMaterialization("flagged_actor_summary", partition=key_of(hour)))
 
 
-def a_run(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, tags: dict[str, str]) -> None:
-    job = build_defs().resolve_job_def("hourly_audit")
-    instance.create_run_for_job(job, status=status, tags=tags)
+def a_run(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus, tags: dict[str, str], job: str = "hourly_audit"
+) -> None:
+    instance.create_run_for_job(build_defs().resolve_job_def(job), status=status, tags=tags)
 
 
 def all_but(*missing: datetime) -> list[datetime]:
@@ -80,12 +81,39 @@ def test_an_hour_that_runs_is_not_asked_for_again(instance: dg.DagsterInstance) 
     assert requests_of(instance) == []
 
 
-def test_a_failed_run_is_asked_for_again_under_a_new_key(instance: dg.DagsterInstance) -> None:
+def test_a_failed_run_rests_before_it_is_asked_for_again(instance: dg.DagsterInstance) -> None:
     done(instance, *all_but(NEWEST))
     (first,) = requests_of(instance)
     a_run(instance, dg.DagsterRunStatus.FAILURE, {**first.tags, "dagster/partition": key_of(NEWEST)})
+    assert requests_of(instance) == []
+
+
+def test_a_run_that_does_not_end_an_hour_does_not_hold_it_up(instance: dg.DagsterInstance) -> None:
+    done(instance, *all_but(NEWEST))
+    a_run(instance, dg.DagsterRunStatus.STARTED, {"dagster/partition": key_of(NEWEST)}, job="history")
+    assert [request.partition_key for request in requests_of(instance)] == [key_of(NEWEST)]
+
+
+def test_an_hour_whose_run_succeeded_but_left_nothing_is_asked_for_under_a_new_key(
+    instance: dg.DagsterInstance,
+) -> None:
+    done(instance, *all_but(NEWEST))
+    (first,) = requests_of(instance)
+    a_run(instance, dg.DagsterRunStatus.SUCCESS, {**first.tags, "dagster/partition": key_of(NEWEST)})
     (second,) = requests_of(instance)
-    assert (first.run_key, second.run_key) == ("2026-11-22-09:00/attempt-1", "2026-11-22-09:00/attempt-2")
+    assert second.run_key == "2026-11-22-09:00/attempt-2"
+
+
+def test_a_run_of_another_pipeline_is_none_of_our_business(instance: dg.DagsterInstance) -> None:
+    done(instance, *all_but(NEWEST))
+
+    @dg.job(name="daily_report")
+    def another() -> None:
+        pass
+
+    tags = {"dagster/partition": "2026-11-21"}
+    instance.create_run_for_job(another, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    assert len(requests_of(instance)) == 1
 
 
 def test_hours_before_the_first_are_never_asked_for(
@@ -116,8 +144,8 @@ def test_nothing_starts_by_itself() -> None:
 
 def test_the_schedule_asks_for_the_hour_that_has_settled_for_15_minutes(instance: dg.DagsterInstance) -> None:
     schedule = build_defs().resolve_schedule_def("every_hour")
-    assert schedule.cron_schedule == "15 * * * *"
-    tick = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
+    assert schedule.cron_schedule == "16 * * * *"
+    tick = datetime(2026, 11, 22, 10, 16, tzinfo=UTC)
     context = dg.build_schedule_context(
         instance=instance, repository_def=build_defs().get_repository_def(), scheduled_execution_time=tick
     )

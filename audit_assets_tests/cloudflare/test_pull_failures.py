@@ -138,7 +138,7 @@ def test_who_is_not_let_in_reads_which_permission_is_missing(
         (405, '{"errors":"x"}', Refused, r"does not list its audit log v2 \(HTTP 405, no reason given\)"),
         (302, "", Refused, r"leads elsewhere \(HTTP 302\): correct CLOUDFLARE_API_URL"),
         (204, "", Unavailable, "HTTP 204 in place of a list"),
-        (429, "{}", Unavailable, "in 6 tries: HTTP 429"),
+        (429, "{}", Unavailable, "in 3 tries: HTTP 429; it asks to wait 300 s"),
         (530, "<html>", Unavailable, "in 6 tries: HTTP 530"),
     ],
 )
