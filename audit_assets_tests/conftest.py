@@ -1,6 +1,5 @@
 """Fixtures that every folder of tests may use."""
 
-import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,8 +20,3 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
 def clock(sandbox: Sandbox) -> JumpingClock:
     """A clock for clients of the sandbox: their waits pass at once, there and here."""
     return JumpingClock(sandbox.stage.clock)
-
-
-def pytest_sessionfinish() -> None:
-    """DuckDB reports what a cycle still holds when the process ends as leaked: none is left to it."""
-    gc.collect()
