@@ -33,6 +33,8 @@ class HourStore:
         try:
             self.root = UPath(root)
             self.root.exists()
+            if "://" in root and not root.startswith("file:") and isinstance(self.root, Path):
+                raise ValueError(f"{root.split('://')[0]}:// is no protocol that is known")
         except (ImportError, ValueError) as error:
             raise StoreError(
                 f"AUDIT_ASSETS_STORAGE can't be used: {error}. Install what it names, or correct it."

@@ -69,7 +69,7 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     console.rule("entries", align="left")
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("pulled", f"{entries['pulled']:,} in {summary['history_hours'] + len(hours):,} h")
-    table.add_row("quarantined", f"{entries['quarantined']:,}: could not be understood")
+    table.add_row("quarantined", f"{entries['quarantined']:,} that could not be understood")
     if entries["unreadable"]:
         table.add_row("unreadable", f"{entries['unreadable']:,} lines of the file: no JSON")
     table.add_row("ingested", f"{entries['ingested']:,}")

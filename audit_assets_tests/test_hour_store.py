@@ -110,3 +110,18 @@ def test_a_process_killed_while_it_writes_leaves_no_hour(tmp_path: Path) -> None
     killed = subprocess.run([sys.executable, "-c", killed_in_fsync, str(tmp_path)], check=False)  # noqa: S603 - our own text
     assert killed.returncode == 9
     assert HourStore(str(tmp_path)).read("entries", HOUR) is None
+
+
+@pytest.mark.parametrize("root", ["no-such-protocol://bucket/hours", "abfs://bucket/hours"])
+def test_a_store_that_nothing_installed_can_open_is_one_sentence(root: str) -> None:
+    with pytest.raises(StoreError, match="AUDIT_ASSETS_STORAGE can't be used"):
+        HourStore(root)
+
+
+def test_a_damaged_file_is_told_however_it_is_asked(tmp_path: Path) -> None:
+    store = HourStore(str(tmp_path))
+    store.write("entries", HOUR, FRAME)
+    Path(str(store.path("entries", HOUR))).write_bytes(b"PAR1 torn")
+    for ask in (store.evidence, store.read, lambda table, hour: store.counts(table, [hour])):
+        with pytest.raises(StoreError, match="remove it, then run the hour again"):
+            ask("entries", HOUR)

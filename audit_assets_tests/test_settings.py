@@ -58,7 +58,7 @@ def test_an_unknown_stream_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         settings.cloudflare_streams()
 
 
-@pytest.mark.parametrize("value", ["ten", "0", "-1", "nan", "inf"])
+@pytest.mark.parametrize("value", ["ten", "0", "-1", "nan", "inf", "1e12"])
 def test_a_number_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("AUDIT_ASSETS_VOLUME_RATIO", value)
     with pytest.raises(SettingError, match=r"AUDIT_ASSETS_VOLUME_RATIO is .* set it to a number above 0"):

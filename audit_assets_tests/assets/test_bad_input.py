@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from audit_assets.partitions import key_of
+from audit_assets.sandbox.cloudflare.log import AuditLog
 from audit_assets.sandbox.faults import Fault
 from audit_assets.settings import SETTINGS
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, failure_of, v2_burst, v2_entry
@@ -125,3 +126,12 @@ def test_a_full_disk_leaves_no_half_of_an_hour(pipeline: Pipeline) -> None:
     assert "can't be written: File too large. Free some space" in told
     assert pipeline.store.read("raw_audit_entries", JUDGED) is None
     assert pipeline.run(JUDGED).success
+
+
+def test_what_was_quarantined_stays_though_it_is_no_longer_listed(pipeline: Pipeline) -> None:
+    text = '{"action": {"type": "create", "time": "2026-11-22T09:10:00Z"}, "note": "no id"}'
+    pipeline.sandbox.cloudflare.add_text("v2", text, JUDGED + timedelta(minutes=10))
+    assert pipeline.run(JUDGED).success
+    pipeline.sandbox.cloudflare.logs["v2"] = AuditLog("v2")
+    assert pipeline.run(JUDGED).success
+    assert pipeline.summary(JUDGED)["entries"]["quarantined"] == 1

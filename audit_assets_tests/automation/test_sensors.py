@@ -151,3 +151,13 @@ def test_the_schedule_asks_for_the_hour_that_has_settled_for_15_minutes(instance
     )
     (request,) = schedule.evaluate_tick(context).run_requests or []
     assert request.partition_key == "2026-11-22-09:00"
+
+
+def test_the_schedule_waits_for_the_first_hour(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", "2026-11-22-10:00")
+    tick = datetime(2026, 11, 22, 10, 16, tzinfo=UTC)
+    defs = build_defs()
+    context = dg.build_schedule_context(
+        instance=instance, repository_def=defs.get_repository_def(), scheduled_execution_time=tick
+    )
+    assert not defs.resolve_schedule_def("every_hour").evaluate_tick(context).run_requests

@@ -123,7 +123,9 @@ def test_nothing_of_the_environment_is_used(
         monkeypatch.setenv(name, value)
     url = sandbox.url
     token = "xaat-00000000-0000-4000-8000-000000000000"
+    before = sandbox.stage.count()["axiom", "query"]
     use(sandbox, clock, "query", url=url, token=token, org_id=None)
+    assert sandbox.stage.count()["axiom", "query"] > before, "the sandbox was asked, with the token that it knows"
 
 
 def alive() -> int:
