@@ -34,7 +34,7 @@ class HourStore:
             self.root = UPath(root)
             self.root.exists()
             if "://" in root and not root.startswith("file:") and isinstance(self.root, Path):
-                raise ValueError(f"{root.split('://')[0]}:// is no protocol that is known")
+                raise ValueError(f"{root.split('://', maxsplit=1)[0]}:// is no protocol that is known")
         except (ImportError, ValueError) as error:
             raise StoreError(
                 f"AUDIT_ASSETS_STORAGE can't be used: {error}. Install what it names, or correct it."
