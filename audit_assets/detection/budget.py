@@ -5,6 +5,7 @@ probabilities being right (facts/detection.md, 2.4, "Multiple testing = alert bu
 the 60 days an exponential tail of -ln p goes on (a generalised Pareto of shape 0).
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import numpy as np
@@ -25,6 +26,9 @@ KEPT = 5000
 USUAL_LOAD = 20.0
 """Active actor-hours a day before any are known."""
 
+LEAST_UNUSUAL = 0.99
+"""No threshold lies above it: a repeat, which has 1, never rings."""
+
 SEVERITIES = {"urgent": 0.1, "high": 1 / 3, "medium": 0.75, "low": 1.0}
 """Shares of the budget, editable: of the tickets a tenth is urgent, a third urgent or high."""
 
@@ -40,28 +44,64 @@ def tickets_a_day(hour: Ints, p: Floats, *, since: int = 0) -> Floats:
     """Per active hour from `since` on (infinite before): how many tickets a day a threshold at its p would have
     opened in the 60 days before its UTC day. `hour` (since 1970) must be in order."""
     rates = np.full(len(p), np.inf)
-    day = hour // HOURS_A_DAY
-    for today in np.unique(day[hour >= since]):
-        start, end = np.searchsorted(day, [today, today + 1])
-        past = slice(int(np.searchsorted(day, today - MEMORY_DAYS)), int(start))
-        days = min(int(today - day[0]), MEMORY_DAYS)
-        rates[start:end] = rate_at(p[start:end], p[past], days)
+    for here, past, days in _days(hour, since):
+        rates[here] = Past(p[past], days).rate_at(p[here])
     rates[hour < since] = np.inf
     return rates
 
 
-def rate_at(p: Floats, past: Floats, days: int) -> Floats:
-    """How many of `past` a day are as small as p: counted, and interpolated in ln p; an exponential tail beyond."""
-    if days < LEARNING_DAYS or len(past) <= 2 * TAIL:
-        return p * (len(past) / days if days else USUAL_LOAD)
-    least = np.sort(np.partition(past, KEPT)[:KEPT]) if len(past) > KEPT else np.sort(past)
-    x = -np.log(np.maximum(least, 1e-300))
-    asked = -np.log(np.maximum(p, 1e-300))
-    counted = np.interp(-asked, -x, np.arange(1, len(x) + 1))
-    edge = x[TAIL - 1]
-    scale = max(float((x[:TAIL] - edge).mean()), 1e-9)
-    beyond = TAIL * np.exp(-np.maximum(asked - edge, 0) / scale)
-    return np.where(asked > edge, beyond, counted) / days
+def limits(hour: Ints, p: Floats, rate: Floats, *, since: int = 0) -> Floats:
+    """Per active hour from `since` on (0 before): the p at which so many tickets a day (`rate`, the same for all hours
+    of a day) would have been opened in the 60 days before its UTC day. The inverse of `tickets_a_day`."""
+    at = np.zeros(len(p))
+    for here, past, days in _days(hour, since):
+        at[here] = Past(p[past], days).limit_at(float(rate[here][-1]))
+    at[hour < since] = 0
+    return at
+
+
+def _days(hour: Ints, since: int) -> Iterator[tuple[slice, slice, int]]:
+    """Per UTC day from `since` on: its active hours, those of the 60 days before, and how many of these are known."""
+    day = hour // HOURS_A_DAY
+    for today in np.unique(day[hour >= since]):
+        start, end = np.searchsorted(day, [today, today + 1])
+        past = slice(int(np.searchsorted(day, today - MEMORY_DAYS)), int(start))
+        yield slice(int(start), int(end)), past, min(int(today - day[0]), MEMORY_DAYS)
+
+
+class Past:
+    """The p of some days: counted, and interpolated in ln p; an exponential tail beyond the smallest."""
+
+    def __init__(self, p: Floats, days: int) -> None:
+        self._days = days
+        self.learning = days < LEARNING_DAYS or len(p) <= 2 * TAIL
+        self._load = len(p) / days if days else USUAL_LOAD
+        if self.learning:
+            return
+        least = np.sort(np.partition(p, KEPT)[:KEPT]) if len(p) > KEPT else np.sort(p)
+        self._x = -np.log(np.maximum(least, 1e-300))
+        self._edge = self._x[TAIL - 1]
+        self._scale = max(float((self._x[:TAIL] - self._edge).mean()), 1e-9)
+
+    def rate_at(self, p: Floats) -> Floats:
+        """How many a day are as small as p."""
+        if self.learning:
+            return p * self._load
+        asked = -np.log(np.maximum(p, 1e-300))
+        counted = np.interp(-asked, -self._x, np.arange(1, len(self._x) + 1))
+        beyond = TAIL * np.exp(-np.maximum(asked - self._edge, 0) / self._scale)
+        return np.where(asked > self._edge, beyond, counted) / self._days
+
+    def limit_at(self, rate: float) -> float:
+        """The p that so many a day are as small as; at most LEAST_UNUSUAL."""
+        if self.learning:
+            return min(rate / max(self._load, 1e-9), LEAST_UNUSUAL)
+        count = rate * self._days
+        if count < TAIL:
+            x = self._edge - self._scale * np.log(max(count, 1e-300) / TAIL)
+        else:
+            x = np.interp(count, np.arange(1, len(self._x) + 1), self._x)
+        return min(float(np.exp(-x)), LEAST_UNUSUAL)
 
 
 def realised(hour: Ints, rates: Floats, budget: float) -> Floats:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from audit_assets.detection.budget import realised, severity, tickets_a_day
+from audit_assets.detection.budget import LEARNING_DAYS, limits, realised, severity, tickets_a_day
 from audit_assets.detection.coding import HOURS_A_DAY, Coded, Floats, activity_of, coded
 from audit_assets.detection.frames import HOUR, MEMORY
 from audit_assets.detection.novelty import NoveltyScores, novelty_scores
@@ -45,15 +45,31 @@ SCORES = pl.Schema(
         "p_novelty": pl.Float64,
         "p_many_new": pl.Float64,
         "p": pl.Float64,
+        "p_limit": pl.Float64,
         "tickets_a_day": pl.Float64,
         "flagged": pl.Boolean,
+        "reasons": pl.List(pl.String),
         "severity": pl.String,
+        "learning": pl.List(pl.String),
     }
 )
 """A row per active actor and hour. `usual` and `ratio` are of the hour alone, `horizon` names the span of hours that
 decided `p_volume`, with its changes. `active_hours` are those of the 30 days before. `p_volume`, `p_novelty` and
 `p_many_new` are after damping an actor's first days; `p` joins them with their shares of the budget, repeats left
-out (a mere repeat has 1). `tickets_a_day`: how often a day the organisation has an hour as extreme as this."""
+out (a mere repeat has 1). `tickets_a_day`: how often a day the organisation has an hour as extreme as this. An hour is
+`flagged` if p is at most `p_limit`, which keeps to the budget; `reasons` are the streams that do so by themselves.
+`learning` names what was judged by defaults for want of history (LEARNING)."""
+
+LEARNING = {
+    "actor": "fewer than 8 active hours of the actor in 30 days: drawn towards usual",
+    "prior": "fewer than 200 active hours of the organisation in 90 days: documented defaults",
+    "types": "less than 90 days of history: more resource types look new than are",
+    "budget": "less than 14 days of scores: probabilities are taken at their word",
+}
+"""What `learning` says, in words."""
+
+REASONS = {"p_volume": "volume", "p_novelty": "new_resource_type", "p_many_new": "many_new_resource_types"}
+"""The streams by their names for people."""
 
 SHARES = {"p_volume": 2 / 5, "p_novelty": 2 / 5, "p_many_new": 1 / 5}
 """How the streams share the budget. Over halves of the year and of the actors, on sets with 200 to 555 types, the mean
@@ -93,11 +109,12 @@ class Organisation:
     """What an hour's scores need of everybody, as it stood at the start of the hour's UTC day.
 
     `priors` (PRIORS) hold the days of the history too; `touched` (ACTOR_ACTIVITY) has a row for every actor and type
-    of the last 90 days, at the hour of the last touch.
+    of the last 90 days, at the hour of the last touch. `since`: the oldest active hour that is known.
     """
 
     priors: pl.DataFrame
     touched: pl.DataFrame
+    since: datetime
 
 
 def organisation(activity: pl.DataFrame, day: datetime) -> Organisation:
@@ -115,7 +132,8 @@ def organisation(activity: pl.DataFrame, day: datetime) -> Organisation:
         .select(ACTOR_ACTIVITY.names())
         .collect()
     )
-    return Organisation(priors=daily_priors(stream, days), touched=touched)
+    since = before["hour"].min()
+    return Organisation(daily_priors(stream, days), touched, since if isinstance(since, datetime) else day)
 
 
 def score(events: pl.DataFrame, *, budget: float = 1.0) -> pl.DataFrame:
@@ -127,52 +145,65 @@ def score(events: pl.DataFrame, *, budget: float = 1.0) -> pl.DataFrame:
 def score_activity(activity: pl.DataFrame, *, budget: float = 1.0) -> pl.DataFrame:
     """As `score`, from everybody's tidy rows (ACTOR_ACTIVITY)."""
     stream = coded(activity)
-    scores = _assess(stream, daily_priors(stream), stream, since=0)
+    since = activity["hour"].min()
+    scores = _assess(stream, daily_priors(stream), stream, judged_from=0, history_from=since)
     return ranked(scores, budget=budget)
 
 
-def score_hours(
-    activity: pl.DataFrame, everybody: Organisation, earlier: pl.DataFrame, *, since: datetime, budget: float = 1.0
-) -> pl.DataFrame:
-    """Scores the hours from `since` on, all of one UTC day.
-
-    `activity` (ACTOR_ACTIVITY) is that of the active actors, HISTORY and the hours themselves; `earlier` (SCORES) are
-    the organisation's scores of the 60 days before. Returns SCORES of the judged hours, as `score` gives for them.
-    """
+def assess_hours(activity: pl.DataFrame, everybody: Organisation, *, since: datetime) -> pl.DataFrame:
+    """The hours from `since` on, all of one UTC day, as far as they can be judged each by itself: SCORES without what
+    `ranked` fills. `activity` (ACTOR_ACTIVITY) is that of the active actors, HISTORY and the hours themselves."""
     first = int(since.timestamp()) // 3600
     together = coded(pl.concat([activity.select(ACTOR_ACTIVITY.names()), everybody.touched]))
-    scores = _assess(coded(activity), everybody.priors, together, since=first)
-    before = earlier.filter(pl.col("hour") < since)
-    return ranked(pl.concat([before.select(SCORES.names()), scores]), budget=budget, since=since)
+    return _assess(coded(activity), everybody.priors, together, judged_from=first, history_from=everybody.since)
 
 
 def ranked(scores: pl.DataFrame, *, budget: float, since: datetime | None = None) -> pl.DataFrame:
-    """Joins the streams, leaves repeats out and says what rings at a budget: fills p, tickets_a_day, flagged and
-    severity of SCORES, for the hours from `since` on; what lies before is history and stands."""
+    """Joins the streams, leaves repeats out and says what rings at a budget, for the hours from `since` on.
+
+    What lies before is the organisation's history (`budget.HISTORY` suffices) and stands. Returns SCORES of the judged
+    hours: from the hours of one day and their history the same as from the whole stream.
+    """
     judged = pl.lit(value=True) if since is None else pl.col("hour") >= since
-    scores = scores.sort("hour", "actor").with_columns(p=pl.when(judged).then(_joined()).otherwise("p"))
+    scores = scores.sort("hour", "actor").with_columns(_joined(column).alias(f"joined_{column}") for column in SHARES)
+    least = pl.min_horizontal(f"joined_{column}" for column in SHARES)
+    scores = scores.with_columns(p=pl.when(judged).then(least).otherwise("p"))
     hour = (scores["hour"].dt.epoch("s") // 3600).to_numpy()
+    p = scores["p"].to_numpy()
     first = 0 if since is None else int(since.timestamp()) // 3600
-    fresh = pl.Series(tickets_a_day(hour, scores["p"].to_numpy(), since=first))
+    fresh = pl.Series(tickets_a_day(hour, p, since=first))
     scores = scores.with_columns(tickets_a_day=pl.when(judged).then(fresh).otherwise("tickets_a_day"))
-    corrected = pl.Series(realised(hour, scores["tickets_a_day"].to_numpy(), budget)) * scores["tickets_a_day"]
+    overrun = realised(hour, scores["tickets_a_day"].to_numpy(), budget)
+    rings = pl.col("p_limit") >= pl.col("p")
+    known_days = pl.lit(pl.Series((hour - hour.min(initial=0)) // HOURS_A_DAY))
     return (
-        scores.with_columns(flagged=corrected <= budget, severity=severity(pl.lit(corrected), budget))
+        scores.with_columns(p_limit=pl.Series(limits(hour, p, budget / overrun, since=first)))
+        .with_columns(
+            flagged=rings,
+            reasons=pl.concat_list(
+                pl.when(pl.col(f"joined_{column}") <= pl.col("p_limit")).then(pl.lit(name))
+                for column, name in REASONS.items()
+            ).list.drop_nulls(),
+            severity=pl.when(rings).then(severity(pl.lit(pl.Series(overrun)) * pl.col("tickets_a_day"), budget)),
+            learning=pl.when(known_days < LEARNING_DAYS)
+            .then(pl.concat_list("learning", pl.lit(["budget"])))
+            .otherwise("learning"),
+        )
         .filter(judged)
         .select(SCORES.names())
         .cast(SCORES)
     )
 
 
-def _joined() -> pl.Expr:
-    """The least p of the streams, each for its share of the budget: P(one of 1/share such p is as small)."""
-    return pl.min_horizontal(
+def _joined(column: str) -> pl.Expr:
+    """The p of a stream for its share of the budget: P(one of 1/share such p is as small); 1 for a mere repeat."""
+    share = SHARES[column]
+    return (
         pl.when(repeats(column))
         .then(1.0)
         .when(pl.col(column) < NO_CORRECTION)
         .then(pl.col(column) / share)
         .otherwise(1 - (1 - pl.col(column)) ** (1 / share))
-        for column, share in SHARES.items()
     )
 
 
@@ -187,11 +218,13 @@ def damped(p: Floats, active_hours: Floats) -> Floats:
     return p ** (np.minimum(active_hours + 1, FIRST_DAYS) / FIRST_DAYS)
 
 
-def _assess(stream: Coded, priors: pl.DataFrame, together: Coded, *, since: int) -> pl.DataFrame:
+def _assess(
+    stream: Coded, priors: pl.DataFrame, together: Coded, *, judged_from: int, history_from: object
+) -> pl.DataFrame:
     """SCORES without what `ranked` fills. `together` holds the touches of everybody, `stream` those to be judged."""
     by_horizon = {horizon: volume_scores(stream, priors, horizon) for horizon in HORIZONS}
-    volumes = _volume_columns(stream, by_horizon).filter(pl.col("hour_code") >= since)
-    novelties = _novelty_columns(together, novelty_scores(together, since=since), since)
+    volumes = _volume_columns(stream, by_horizon).filter(pl.col("hour_code") >= judged_from)
+    novelties = _novelty_columns(together, novelty_scores(together, since=judged_from), judged_from)
     return (
         volumes.lazy()
         .join(novelties.lazy(), on=["actor", "hour_code"], how="left")
@@ -199,15 +232,22 @@ def _assess(stream: Coded, priors: pl.DataFrame, together: Coded, *, since: int)
             hour=pl.from_epoch(pl.col("hour_code") * 3600, "s").cast(HOUR),
             p_novelty=_damped("p_novelty"),
             p_many_new=_damped("p_many_new"),
-            p=pl.lit(None, pl.Float64),
-            tickets_a_day=pl.lit(None, pl.Float64),
-            flagged=pl.lit(None, pl.Boolean),
-            severity=pl.lit(None, pl.String),
         )
+        .with_columns(
+            learning=pl.concat_list(
+                pl.when(pl.col("active_hours") < FIRST_DAYS - 1).then(pl.lit("actor")),
+                pl.when(pl.col("by_default")).then(pl.lit("prior")),
+                pl.when(pl.col("hour") - MEMORY < pl.lit(history_from, HOUR)).then(pl.lit("types")),
+            ).list.drop_nulls(),
+        )
+        .with_columns(pl.lit(None, SCORES[name]).alias(name) for name in FILLED_BY_RANKED)
         .select(SCORES.names())
         .collect()
         .cast(SCORES)
     )
+
+
+FILLED_BY_RANKED = ("p", "p_limit", "tickets_a_day", "flagged", "reasons", "severity")
 
 
 def _damped(column: str) -> pl.Expr:
@@ -235,6 +275,7 @@ def _volume_columns(stream: Coded, by_horizon: dict) -> pl.DataFrame:
             "horizon_changes": np.rint(changes).astype(np.int64),
             "horizon_usual": usual,
             "p_volume": np.minimum(shared[best, rows], 1.0),
+            "by_default": alone.by_default,
         }
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from scipy.special import stdtr
 
-from audit_assets.detection.coding import HOURS_A_DAY, Coded, Floats, Ints
+from audit_assets.detection.coding import HOURS_A_DAY, Coded, Flags, Floats, Ints
 
 SHIFT = 3.0
 """z = ln(y + 3): below about ten changes the logarithm alone is wide (facts/detection.md, 2.6)."""
@@ -72,13 +72,14 @@ HORIZONS = (HOUR_ALONE, SIX_HOURS, DAY, DAY_AGAINST_LAST_MONTH)
 
 @dataclass(frozen=True)
 class VolumeScores:
-    """Per active hour: `p`, the `usual` changes, the `changes` that were judged (of all hours of the horizon), and
-    `n`, the active hours that are the reference."""
+    """Per active hour: `p`, the `usual` changes, the `changes` that were judged (of all hours of the horizon), `n`, the
+    active hours that are the reference, and whether the prior was the documented default (`by_default`)."""
 
     p: Floats
     usual: Floats
     changes: Floats
     n: Ints
+    by_default: Flags
 
 
 def empirical_prior(z: Floats, actor: Ints) -> VolumePrior:
@@ -135,7 +136,7 @@ def volume_scores(stream: Coded, priors: pl.DataFrame | None = None, horizon: Ho
     spans = Spans(stream)
     changes = spans.sums(stream.changes.astype(float), spans.bounds(horizon.hours - 1, -1))
     z = np.log(changes + SHIFT)
-    prior = prior_rows(stream, daily_priors(stream) if priors is None else priors, horizon)
+    prior, by_default = prior_rows(stream, daily_priors(stream) if priors is None else priors, horizon)
     reference = spans.bounds(horizon.since, horizon.until - 1)
 
     def judged(weights: Floats) -> tuple[Floats, Floats]:
@@ -143,7 +144,7 @@ def volume_scores(stream: Coded, priors: pl.DataFrame | None = None, horizon: Ho
         return tail(changes, prior, *sums)
 
     p, usual = judged(outlier_weights(judged(np.ones(len(z)))[0]))
-    return VolumeScores(p=p, usual=usual, changes=changes, n=reference[1] - reference[0])
+    return VolumeScores(p=p, usual=usual, changes=changes, n=reference[1] - reference[0], by_default=by_default)
 
 
 def daily_priors(stream: Coded, days: Ints | None = None) -> pl.DataFrame:
@@ -163,14 +164,15 @@ def daily_priors(stream: Coded, days: Ints | None = None) -> pl.DataFrame:
         classes += [(name, kind == code) for code, name in enumerate(stream.kinds)]
         for hours, z in logarithms.items():
             for name, members in classes:
-                if name is None or members.sum() >= ENOUGH_FOR_A_CLASS:
+                if members.sum() >= ENOUGH_FOR_A_CLASS:
                     prior = empirical_prior(z[low:high][members], actor[members])
                     rows.append((day, hours, name, prior.m0, prior.kappa, prior.a0, prior.b0))
     return pl.DataFrame(rows, schema=PRIORS, orient="row")
 
 
-def prior_rows(stream: Coded, priors: pl.DataFrame, horizon: Horizon) -> np.ndarray:
-    """Per active hour the prior of its class on its day, else the organisation's, else the documented defaults."""
+def prior_rows(stream: Coded, priors: pl.DataFrame, horizon: Horizon) -> tuple[np.ndarray, Flags]:
+    """Per active hour the prior of its class on its day, else the organisation's, else the documented defaults; and
+    whether it is the latter."""
     default = VolumePrior()
     of_horizon = priors.lazy().filter(pl.col("hours") == horizon.hours).drop("hours")
     values = ("m0", "kappa", "a0", "b0")
@@ -184,10 +186,11 @@ def prior_rows(stream: Coded, priors: pl.DataFrame, horizon: Horizon) -> np.ndar
             maintain_order="left",
             suffix="_all",
         )
-        .select(pl.coalesce(name, f"{name}_all").fill_null(getattr(default, name)).alias(name) for name in values)
+        .select(pl.coalesce(name, f"{name}_all").alias(name) for name in values)
         .collect()
     )
-    return found.to_numpy()
+    filled = found.select(pl.col(name).fill_null(getattr(default, name)) for name in values)
+    return filled.to_numpy(), found["m0"].is_null().to_numpy()
 
 
 class Spans:

@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 
 from audit_assets.detection import budget
 from audit_assets.detection.coding import activity_of
-from audit_assets.detection.scores import SCORES, organisation, score, score_activity, score_hours
+from audit_assets.detection.scores import SCORES, assess_hours, organisation, ranked, score, score_activity
 from audit_assets_tests.detection.streams import EVENTS, at, burst, quiet, stream
 
 REASONS = ["p_volume", "p_novelty", "p_many_new"]
@@ -80,12 +80,8 @@ def test_one_hour_alone_is_scored_as_in_the_stream(events, scores):
             pl.col("actor").is_in(active.implode()),
             pl.col("hour") <= since,
         )
-        got = score_hours(
-            theirs,
-            organisation(activity, since.replace(hour=0)),
-            scores.filter(pl.col("hour") < since),
-            since=since,
-        )
+        alone = assess_hours(theirs, organisation(activity, since.replace(hour=0)), since=since)
+        got = ranked(pl.concat([scores.filter(pl.col("hour") < since), alone]), budget=1.0, since=since)
         assert_frame_equal(got, scores.filter(pl.col("hour") == since))
 
 
@@ -137,14 +133,23 @@ def test_what_is_no_more_extreme_within_a_day_is_the_same_ticket(events):
 
 def test_a_rate_is_counted_and_goes_on_beyond_the_smallest():
     past = np.linspace(0.001, 1, 1000)
-    assert budget.rate_at(np.array([0.06, 0.5]), past, 60) == pytest.approx([1.0, 500 / 60], rel=0.01)
-    rates = budget.rate_at(np.array([1e-6, 1e-5, 1e-4, 1e-3]), past, 60)
+    scores = budget.Past(past, 60)
+    assert scores.rate_at(np.array([0.06, 0.5])) == pytest.approx([1.0, 500 / 60], rel=0.01)
+    rates = scores.rate_at(np.array([1e-6, 1e-5, 1e-4, 1e-3]))
     assert (np.diff(rates) > 0).all()
     assert rates[-1] < 2 / 60
 
 
+@given(st.floats(1e-3, 5), st.integers(0, 60))
+def test_a_limit_is_where_the_rate_is_what_was_asked(rate, days):
+    scores = budget.Past(np.linspace(0.001, 1, 1000) ** 2, days)
+    limit = scores.limit_at(rate)
+    assert limit < budget.LEAST_UNUSUAL
+    assert scores.rate_at(np.array([limit])) == pytest.approx([rate], rel=1e-3)
+
+
 def test_without_history_a_probability_is_taken_at_its_word():
-    assert budget.rate_at(np.array([0.01]), np.ones(0), 0) == pytest.approx([0.01 * budget.USUAL_LOAD])
+    assert budget.Past(np.ones(0), 0).rate_at(np.array([0.01])) == pytest.approx([0.01 * budget.USUAL_LOAD])
 
 
 def test_severity_follows_from_how_rare_a_ticket_is():
