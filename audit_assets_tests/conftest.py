@@ -1,5 +1,6 @@
 """Fixtures that every folder of tests may use."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,15 @@ import pytest
 
 from audit_assets.sandbox.server import Sandbox, running
 from audit_assets_tests.support import JumpingClock
+
+
+@pytest.fixture(autouse=True)
+def the_environment_stays_as_it_was() -> Iterator[None]:
+    """A command that reads a `.env` puts it into this process, where the next test would find it."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture
