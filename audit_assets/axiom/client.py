@@ -25,9 +25,11 @@ from audit_assets.axiom.pieces import Piece
 from audit_assets.axiom.questions import (
     ACTIVITY,
     ACTIVITY_SCHEMA,
+    ACTORS,
     FACTS,
     HELD,
     HELD_SCHEMA,
+    ORGANISATION_ACTIVITY,
     ORGANISATION_HOURS,
     ORGANISATION_TYPES,
     Asker,
@@ -36,6 +38,7 @@ from audit_assets.axiom.questions import (
 )
 from audit_assets.axiom.wire import CLASSIC_URL, NoAnswer, Wire
 from audit_assets.clock import Clock, SystemClock
+from audit_assets.counted import Counted
 from audit_assets.errors import Incomplete
 
 ACTORS_AT_ONCE = 500
@@ -61,8 +64,10 @@ class AxiomClient:
         edge: bool | None = None,
         clock: Clock | None = None,
         bounds: Bounds | None = None,
+        counted: Counted | None = None,
     ) -> None:
         """`url`: the classic API or an edge; `edge` says which of the two it speaks, None: judged by the host's name.
+        `counted`: which entries count as changes.
 
         Raises `SettingError` when the token, dataset or address can't be one.
         """
@@ -72,7 +77,8 @@ class AxiomClient:
         self._wire = Wire(
             token=token, dataset=dataset, org_id=org_id, url=url, edge=edge, clock=self._clock, bounds=self._bounds
         )
-        self._asker = Asker(self._wire, self._clock, self._bounds)
+        self._counted = counted or Counted()
+        self._asker = Asker(self._wire, self._clock, self._bounds, self._counted)
 
     def __enter__(self) -> "AxiomClient":
         return self
@@ -143,7 +149,16 @@ class AxiomClient:
 
     def activity_text(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
         """The query of `activity` as it is sent, for a link that shows a person the same rows."""
-        return queries.activity_text(self.dataset, actor_keys, start, end)
+        return queries.activity_text(self.dataset, actor_keys, start, end, self._counted)
+
+    def organisation_activity(self, start: datetime, end: datetime) -> pl.DataFrame:
+        """As `activity`, of everybody. Much for a large organisation: asked once a day."""
+        return self._ask_visible(ORGANISATION_ACTIVITY, Piece(start, end)).sort("actor_key", "hour", "resource_type")
+
+    def actors(self, start: datetime, end: datetime) -> pl.DataFrame:
+        """What each actor of [start, end) was last called: actor_key, actor, actor_type; one row each."""
+        names = self._ask_visible(ACTORS, Piece(start, end)).sort("newest", "actor", "actor_type", nulls_last=False)
+        return names.group_by("actor_key").agg(pl.col("actor", "actor_type").last()).sort("actor_key")
 
     def organisation_hours(self, start: datetime, end: datetime) -> pl.DataFrame:
         """All actors together in [start, end): a row per hour with changes: hour, active_actors, changes."""

@@ -7,6 +7,7 @@ entry is in the Parquet hour.
 
 import polars as pl
 
+from audit_assets.counted import COLUMNS, said
 from audit_assets.errors import AuditAssetsError
 
 LONGEST_TEXT = 1_000
@@ -79,6 +80,7 @@ def events_from(entries: pl.DataFrame) -> pl.DataFrame:
             raw_truncated=(pl.col("raw").str.len_chars() > LONGEST_RAW).fill_null(value=False),
             is_change=pl.col("is_change").fill_null(value=False),
         )
+        .with_columns(said(name) for name in COLUMNS)
         .with_columns(*(_capped(name, LONGEST_TEXT) for name in texts), _capped("raw", LONGEST_RAW))
         .rename({"time": TIME})
         .select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())

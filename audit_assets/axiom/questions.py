@@ -17,6 +17,7 @@ from audit_assets.axiom.pieces import Cut, Piece, by_actors_then_time, by_time, 
 from audit_assets.axiom.results import Schema, Unreliable, frame_of
 from audit_assets.axiom.wire import Answer, NoAnswer, Wire
 from audit_assets.clock import Clock
+from audit_assets.counted import Counted
 from audit_assets.errors import Incomplete, Unavailable
 
 UTC_TIME = pl.Datetime("us", "UTC")
@@ -25,6 +26,7 @@ ACTIVITY_SCHEMA = {"actor_key": pl.String, "hour": UTC_TIME, "resource_type": pl
 ORGANISATION_HOURS_SCHEMA = {"hour": UTC_TIME, "active_actors": pl.Int64, "changes": pl.Int64}
 ORGANISATION_TYPES_SCHEMA = {"hour": UTC_TIME, "resource_type": pl.String, "changes": pl.Int64}
 HELD_SCHEMA = {"entry_id": pl.String, "hour": UTC_TIME, "copies": pl.Int64}
+ACTORS_SCHEMA = {"actor_key": pl.String, "actor": pl.String, "actor_type": pl.String, "newest": UTC_TIME}
 FACTS_SCHEMA = {"rows": pl.Int64, "oldest": UTC_TIME, "newest": UTC_TIME}
 
 OUT_OF_MEMORY = 432
@@ -36,16 +38,19 @@ INVALID_FIELD = b"invalid field"
 
 @dataclass(frozen=True)
 class Question:
-    """A query file, the frame it answers with, and how to cut what it is asked about."""
+    """A query file, the frame it answers with, how to cut what it is asked about, and whether it counts changes."""
 
     name: str
     schema: Schema
     cut: Cut
+    of_changes: bool = False
 
 
-ACTIVITY = Question("activity", ACTIVITY_SCHEMA, by_actors_then_time)
-ORGANISATION_HOURS = Question("organisation_hours", ORGANISATION_HOURS_SCHEMA, by_time)
-ORGANISATION_TYPES = Question("organisation_types", ORGANISATION_TYPES_SCHEMA, by_time)
+ACTIVITY = Question("activity", ACTIVITY_SCHEMA, by_actors_then_time, of_changes=True)
+ORGANISATION_ACTIVITY = Question("organisation_activity", ACTIVITY_SCHEMA, by_time, of_changes=True)
+ORGANISATION_HOURS = Question("organisation_hours", ORGANISATION_HOURS_SCHEMA, by_time, of_changes=True)
+ORGANISATION_TYPES = Question("organisation_types", ORGANISATION_TYPES_SCHEMA, by_time, of_changes=True)
+ACTORS = Question("actors", ACTORS_SCHEMA, by_time)
 HELD = Question("entries_held", HELD_SCHEMA, by_time_then_prefix)
 FACTS = Question("dataset_facts", FACTS_SCHEMA, lambda _: [])
 
@@ -57,8 +62,9 @@ class UnknownField(Exception):
 class Asker:
     """Puts questions to one dataset."""
 
-    def __init__(self, wire: Wire, clock: Clock, bounds: Bounds) -> None:
+    def __init__(self, wire: Wire, clock: Clock, bounds: Bounds, counted: Counted) -> None:
         self._wire = wire
+        self._counted = counted
         self._clock = clock
         self._bounds = bounds
 
@@ -84,7 +90,7 @@ class Asker:
                 yield from self._answers(question, smaller)
 
     def _answer(self, question: Question, piece: Piece) -> pl.DataFrame:
-        name, apl = _text(question, piece, self._wire.dataset)
+        name, apl = self._text(question, piece)
         answer = self._insist(apl, piece)
         if answer.status == OUT_OF_MEMORY:
             raise Unreliable("needed more memory than Axiom gives a query")
@@ -93,6 +99,18 @@ class Asker:
         if answer.status != 200:
             raise refusals.of_query(self._wire, answer)
         return frame_of(answer.json(), question.schema, queries.limit_of(name))
+
+    def _text(self, question: Question, piece: Piece) -> tuple[str, str]:
+        """The query file for this piece, and its text."""
+        name = question.name
+        values: dict[str, queries.Value] = {"window_start": piece.start, "window_end": piece.end}
+        if piece.actors:
+            values["actors"] = piece.actors
+        if piece.prefix:
+            name, values["id_prefix"] = f"{name}_by_prefix", piece.prefix
+        if question.of_changes:
+            values |= queries.changes_counted(self._counted)
+        return name, queries.fill(name, self._wire.dataset, **values)
 
     def _insist(self, apl: str, piece: Piece) -> Answer:
         """Send until it is answered: a query changes nothing, so sending it twice is harmless."""
@@ -114,14 +132,3 @@ class Asker:
                 raise Unavailable(refusals.gave_up("a query", attempt, reason, asked))
             self._clock.sleep(pause)
         raise AssertionError("count() does not end")
-
-
-def _text(question: Question, piece: Piece, dataset: str) -> tuple[str, str]:
-    """The query file for this piece, and its text."""
-    window = {"window_start": piece.start, "window_end": piece.end}
-    if piece.actors:
-        return question.name, queries.fill(question.name, dataset, **window, actors=piece.actors)
-    if piece.prefix:
-        name = f"{question.name}_by_prefix"
-        return name, queries.fill(name, dataset, **window, id_prefix=piece.prefix)
-    return question.name, queries.fill(question.name, dataset, **window)

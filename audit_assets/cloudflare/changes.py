@@ -57,14 +57,16 @@ _LONGEST_VERB = 200
 """Characters. What is longer names no action in a way that words could tell."""
 
 
-def change_kind(stream: str, verb: str | None, description: str | None, result: str, uri: str | None) -> Kind:
-    """What kind of change an entry is, or None.
+FAILURE = "failure"
+"""The one result that makes an entry no change, since an empty one is real in v2 (facts/cloudflare.md, 2.4)."""
 
-    `verb` is the native action type, `result` "success", "failure" or anything else: only a failure is no change,
-    since an empty result is real in v2 (facts/cloudflare.md, 2.4). A sign-in carries type "update" in v2 and is
-    told by its description.
+
+def change_kind(stream: str, verb: str | None, description: str | None, uri: str | None) -> Kind:
+    """What kind of change an entry is or, if it failed, would have been; None if it changes nothing.
+
+    `verb` is the native action type. A sign-in carries type "update" in v2 and is told by its description.
     """
-    if result == "failure" or (uri and uri.partition("?")[0] in READ_ONLY_PATHS):
+    if uri and uri.partition("?")[0] in READ_ONLY_PATHS:
         return None
     return _kind(stream, (verb or "")[:_LONGEST_VERB], (description or "")[:_LONGEST_VERB])
 

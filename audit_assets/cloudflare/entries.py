@@ -15,7 +15,7 @@ import polars as pl
 
 from audit_assets.cloudflare import times
 from audit_assets.cloudflare.actors import ActorKeys, actor_label
-from audit_assets.cloudflare.changes import change_kind
+from audit_assets.cloudflare.changes import FAILURE, change_kind
 from audit_assets.cloudflare.jsontext import NotJson, entry_text, rescued_text
 from audit_assets.cloudflare.wire import Said, said_in, text
 
@@ -152,7 +152,7 @@ class Normaliser:
             return None
         actor_type = "token" if said.token_id else (said.actor_type or UNKNOWN).lower()
         actor_id, email, token_id = said.actor_id, said.actor_email, said.token_id
-        kind = change_kind(self.stream, said.verb, said.description, said.result, said.uri)
+        kind = change_kind(self.stream, said.verb, said.description, said.uri)
         return (
             entry_id.hexdigest(),
             self.stream,
@@ -173,7 +173,7 @@ class Normaliser:
             kind,
             said.description,
             said.result,
-            kind is not None,
+            kind is not None and said.result != FAILURE,
             said.resource_type or UNKNOWN,
             said.resource_id,
             said.resource_product,

@@ -70,6 +70,15 @@ def test_the_organisation_is_all_actors_together(lived: AxiomClient) -> None:
     assert types.rows() == [(AT - DAY, "dns_record", 1), (AT, "dns_record", 3), (AT, "firewall_rule", 2)]
 
 
+def test_an_actor_has_the_name_and_type_of_its_newest_entry(lived: AxiomClient) -> None:
+    put_in(lived, entries(1, at=AT + 3 * HOUR, actor="anne.b@example.com", actor_type="token"))
+    assert lived.actors(AT - 30 * DAY, AT + 4 * HOUR).rows() == [
+        (ANNE, "anne.b@example.com", "token"),
+        (BORIS, "anne@example.com", "user"),
+    ]
+    assert lived.actors(AT - 30 * DAY, AT + 2 * HOUR)["actor"].to_list() == ["anne@example.com"] * 2
+
+
 def test_no_actors_ask_nothing(lived: AxiomClient, sandbox: Sandbox) -> None:
     assert lived.activity([], AT, AT + HOUR).schema == pl.Schema(ACTIVITY_SCHEMA)
     assert asked(sandbox) == 0

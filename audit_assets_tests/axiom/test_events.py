@@ -14,8 +14,14 @@ def test_an_event_has_every_column_of_its_entry_and_the_time_under_axioms_name()
     assert events.schema == pl.Schema(EVENT_SCHEMA)
     assert set(EVENT_SCHEMA) == set(ENTRY_SCHEMA) - {"time"} | {"_time", "raw_truncated"}
     assert events["_time"].to_list() == entries()["time"].to_list()
-    same = [name for name in ENTRY_SCHEMA if name != "time"]
+    same = [name for name in ENTRY_SCHEMA if name not in ("time", "resource_product")]
     assert events.select(same).equals(entries().select(same))
+
+
+def test_a_field_that_decides_what_counts_is_never_missing() -> None:
+    [event] = events_from(entries(1, change_kind=None, action=None, action_result="", actor_type=None)).to_dicts()
+    assert event["change_kind"] == "none"
+    assert {event[name] for name in ("action", "action_result", "resource_product", "actor_type")} == {"unknown"}
 
 
 def test_names_are_flat_and_none_but_the_time_begins_with_an_underscore() -> None:

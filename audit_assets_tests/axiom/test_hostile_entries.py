@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import CUT, EVENT_SCHEMA, LONGEST_RAW, LONGEST_TEXT, events_from
+from audit_assets.counted import COLUMNS, UNSAID
 from audit_assets.sandbox.server import Sandbox, running
 from audit_assets_tests.axiom.made import ANNE, AT, BORIS, HOUR, client_of, entries
 from audit_assets_tests.support import JumpingClock
 
 HASHES = {"entry_id", "actor_key", "stream", "account_id"}
 WRITABLE = sorted(name for name, dtype in EVENT_SCHEMA.items() if dtype == pl.String and name not in HASHES)
+OURS = {"change_kind": "update"}
+"""What we say of an entry in words of our own."""
 
 ATTACKS = [
     "'] | union ['x",
@@ -40,7 +43,11 @@ ATTACKS = [
 ]
 
 texts = st.sampled_from(ATTACKS) | st.text(max_size=60)
-rows = st.fixed_dictionaries({name: texts | st.none() for name in WRITABLE} | {"resource_type": texts})
+rows = st.fixed_dictionaries(
+    {name: texts | st.none() for name in WRITABLE}
+    | {"resource_type": texts}
+    | {name: st.just(word) for name, word in OURS.items()}
+)
 
 hours = count()
 
@@ -66,6 +73,8 @@ def stored(sandbox: Sandbox, entry_id: str) -> dict[str, Any]:
 
 
 def as_kept(name: str, text: str | None) -> str | None:
+    if name in COLUMNS and not text:
+        return UNSAID
     longest = LONGEST_RAW if name == "raw" else LONGEST_TEXT
     return text[:longest] + CUT if text is not None and len(text) > longest else text
 

@@ -11,11 +11,11 @@ SAMPLES = Path(__file__).parents[3] / "shared" / "cloudflare" / "samples" / "v1_
 
 
 def v1(verb: str | None, description: str | None = None) -> str | None:
-    return change_kind("v1", verb, description, "success", None)
+    return change_kind("v1", verb, description, None)
 
 
-def v2(verb: str | None, description: str | None = None, uri: str | None = None, result: str = "success") -> str | None:
-    return change_kind("v2", verb, description, result, uri)
+def v2(verb: str | None, description: str | None = None, uri: str | None = None) -> str | None:
+    return change_kind("v2", verb, description, uri)
 
 
 @pytest.mark.parametrize(
@@ -100,12 +100,6 @@ def test_a_description_that_only_mentions_a_sign_in_is_a_change(description: str
 def test_a_missing_type_is_judged_by_the_description() -> None:
     assert v2(None, "Delete Rule") == "delete"
     assert v2(None, "LOGIN") is None
-
-
-def test_a_failure_is_no_change_and_an_empty_result_is_one() -> None:
-    assert v2("delete", result="failure") is None
-    assert v2("delete", result="") == "delete"
-    assert v2("delete", result="partial") == "delete"
 
 
 def test_an_analytics_query_changes_nothing() -> None:

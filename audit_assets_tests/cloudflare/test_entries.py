@@ -129,9 +129,14 @@ def test_an_unknown_enum_value_and_an_extra_key_pass() -> None:
 
 
 @pytest.mark.parametrize("result", [False, "failure", "FAILURE", "false"])
-def test_a_failed_action_is_no_change(result: Any) -> None:
+def test_a_failed_action_is_no_change_but_its_kind_is_told(result: Any) -> None:
     row = row_of(v2_entry(action={"result": result}))
-    assert (row["action_result"], row["change_kind"], row["is_change"]) == ("failure", None, False)
+    assert (row["action_result"], row["change_kind"], row["is_change"]) == ("failure", "update", False)
+
+
+def test_an_empty_or_unheard_of_result_is_no_failure() -> None:
+    for result in ("", "partial"):
+        assert row_of(v2_entry(action={"type": "delete", "result": result}))["is_change"] is True
 
 
 def test_a_sign_in_is_no_change() -> None:

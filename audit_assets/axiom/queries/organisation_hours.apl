@@ -1,9 +1,17 @@
 // How many actors changed anything in each hour, and how many changes they made together.
 let window_start = datetime(2026-10-23T10:00:00Z);
 let window_end = datetime(2026-11-22T11:00:00Z);
+let streams_left_out = dynamic([""]);
+let kinds_left_out = dynamic([""]);
+let actions_left_out = dynamic([""]);
+let results_left_out = dynamic(["failure"]);
+let products_left_out = dynamic([""]);
+let actor_types_left_out = dynamic([""]);
 ['cloudflare-audit']
 | where _time >= window_start and _time < window_end
-| where is_change == true
+| where change_kind in ("create", "update", "delete") and change_kind !in (kinds_left_out) and action !in (actions_left_out)
+| where action_result !in (results_left_out) and stream !in (streams_left_out)
+| where resource_product !in (products_left_out) and actor_type !in (actor_types_left_out)
 | extend hour = bin(_time, 1h)
 | distinct entry_id, actor_key, hour
 | summarize changes_by_actor = count() by actor_key, hour
