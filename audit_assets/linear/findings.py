@@ -17,12 +17,15 @@ Severity = Literal["urgent", "high", "medium", "low"]
 class Deviation:
     """One reason why the hour is unusual, with its numbers.
 
-    `changes` of the hour, for a new resource type those to that type; `usual` changes of an active hour and `ratio`
-    of the two; `most` changes of any active hour in 30 days; `active_hours` known in 30 days; `first_ever` within
-    the 90 days that are remembered, else `last_touched` then.
+    `changes` of the last `horizon_hours`, for a new resource type those of the hour to that type; `usual` changes of so
+    many hours and `ratio` of the two; `most` changes of any active hour in 30 days; `active_hours` known in 30 days;
+    `first_ever` within the 90 days that are remembered, else `last_touched` then. `once_in_years`: how rarely the like
+    comes for this actor, if its active hours go on as in the last 30 days; None where that is not known. Of a new
+    resource type, `colleagues` of the `organisation_actors` touched it in 90 days, and `new_types` of the
+    `touched_types` of the hour are new to the actor. Kind `organisation`: `members` did the same unusual thing.
     """
 
-    kind: Literal["volume", "new_resource_type"]
+    kind: Literal["volume", "new_resource_type", "organisation"]
     resource_type: str | None
     changes: int
     usual: float | None
@@ -33,6 +36,13 @@ class Deviation:
     last_touched: datetime | None
     judged_against: Literal["actor", "organisation"]
     new_to_organisation: bool | None = None
+    horizon_hours: int = 1
+    once_in_years: float | None = None
+    colleagues: int | None = None
+    organisation_actors: int | None = None
+    new_types: int | None = None
+    touched_types: int | None = None
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,9 @@ class EntryLine:
 
 @dataclass(frozen=True)
 class Finding:
-    """A flagged actor in one hour; `entries` are the first of `entries_total`."""
+    """A flagged actor in one hour; `entries` are the first of `entries_total`. `severity_because`: what was touched
+    that raised the severity, in a team's own words; `learning`: the actor, or the organisation, is hardly known yet.
+    Where many did the same, the actor is `the organisation`, of the type `organisation`."""
 
     account_id: str
     actor_key: str
@@ -63,3 +75,5 @@ class Finding:
     entries: tuple[EntryLine, ...]
     entries_total: int
     axiom_url: str
+    severity_because: tuple[str, ...] = ()
+    learning: bool = False
