@@ -10,6 +10,7 @@ from audit_assets.assets.axiom_ingest import axiom_ingest
 from audit_assets.assets.flagged_actor_summary import flagged_actor_summary
 from audit_assets.assets.flagged_actors import flagged_actors
 from audit_assets.assets.opened_tickets import opened_tickets
+from audit_assets.assets.organisation_history import organisation_history
 from audit_assets.assets.raw_audit_entries import raw_audit_entries
 from audit_assets.automation.jobs import JOBS
 from audit_assets.automation.schedules import SCHEDULES
@@ -20,6 +21,7 @@ from audit_assets.resources import AxiomResource, CloudflareResource, LinearReso
 ASSETS = [
     raw_audit_entries,
     axiom_ingest,
+    organisation_history,
     actor_baselines,
     flagged_actors,
     opened_tickets,

@@ -95,6 +95,8 @@ def dev(
         environment.setdefault("PYTHONWARNINGS", "ignore:Function `dev_command` is superseded")
         if "://" not in (storage := environment.get("AUDIT_ASSETS_STORAGE") or ".audit_assets/hours"):
             environment["AUDIT_ASSETS_STORAGE"] = str(Path(storage).absolute())
+        if policy := environment.get("AUDIT_ASSETS_POLICY"):
+            environment["AUDIT_ASSETS_POLICY"] = str(Path(policy).absolute())
         command = [sys.executable, "-m", "dagster", "dev", "-m", "audit_assets.definitions", "-h", "127.0.0.1"]
         raise typer.Exit(run_to_its_end([*command, "-p", str(port)], environment, home))
 

@@ -7,6 +7,7 @@ attempts in, in its policy file. The values stand in queries, so nothing but pla
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import polars as pl
 
@@ -29,6 +30,8 @@ class Counted:
     without_results: tuple[str, ...] = ("failure",)
     without_products: tuple[str, ...] = ()
     without_actor_types: tuple[str, ...] = ()
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Raises `ValueError` for a value that is no plain name."""

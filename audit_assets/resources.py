@@ -4,6 +4,7 @@ They are plain objects, not configurable resources: Dagster prints, stores and s
 token must never be one (facts/reliability.md, 0.9).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from audit_assets.clock import Clock, SystemClock
 from audit_assets.cloudflare.client import CloudflareClient
 from audit_assets.hour_store import HourStore
 from audit_assets.linear.client import LinearClient
+from audit_assets.policy import counted
 from audit_assets.settings import cloudflare_account, cloudflare_streams, setting
 from audit_assets.transport import Limits
 
@@ -62,15 +64,16 @@ class AxiomResource:
             url=setting("AXIOM_URL"),
             clock=self.clock,
             bounds=self.bounds,
+            counted=counted(),
         )
 
     def dataset(self) -> str:
         """The dataset's name."""
         return setting("AXIOM_DATASET")
 
-    def activity_link(self, actor_key: str, start: datetime, end: datetime) -> str:
-        """The address that opens, in Axiom, the very query that was asked about this actor."""
-        apl = activity_text(self.dataset(), [actor_key], start, end)
+    def activity_link(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
+        """The address that opens, in Axiom, the very query that was asked about these actors."""
+        apl = activity_text(self.dataset(), actor_keys, start, end, counted())
         return query_link(apl, start, end, setting("AXIOM_ORG_ID"), _app_url(setting("AXIOM_URL")))
 
 

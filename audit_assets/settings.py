@@ -50,8 +50,15 @@ SETTINGS = {
         Setting(
             "AUDIT_ASSETS_STORAGE", "where the Parquet hours lie: a folder or an fsspec URL", ".audit_assets/hours"
         ),
-        Setting("AUDIT_ASSETS_VOLUME_RATIO", "an hour deviates from this many times the usual changes", "10"),
-        Setting("AUDIT_ASSETS_VOLUME_MINIMUM", "and from this many changes", "10"),
+        Setting("AUDIT_ASSETS_PRESET", "what rings: balanced, quiet or plain", "balanced"),
+        Setting("AUDIT_ASSETS_TICKETS_PER_DAY", "tickets a day that people can read, in place of the preset's", ""),
+        Setting(
+            "AUDIT_ASSETS_POLICY", "file with a team's own tables: allowances, incidents, what counts, severity", ""
+        ),
+        Setting(
+            "AUDIT_ASSETS_VOLUME_RATIO", "plain rule: an hour deviates from this many times the usual changes", "10"
+        ),
+        Setting("AUDIT_ASSETS_VOLUME_MINIMUM", "plain rule: and from this many changes", "10"),
         Setting("AUDIT_ASSETS_TICKET_MAX_AGE_HOURS", "hours that ended longer ago open no tickets by themselves", "24"),
     )
 }

@@ -1,21 +1,27 @@
 """APL over the trailing days → what is usual for each actor that is active in the hour.
 
-In: the dataset in Axiom, and who is active (from the Parquet hour). Out: the hour's own activity, the baselines and
-the touched resource types, as detection takes them. True afterwards: nothing in them lies in or after the hour,
-except the hour's own activity. One set of queries serves all hours of a run.
+In: the dataset in Axiom, who is active (from the Parquet hour), and the organisation's history. Out: the hour's own
+activity, the baselines, the touched resource types, and how unusual the hour is for each of its actors, as detection
+takes them. True afterwards: nothing in them lies in or after the hour, except the hour's own activity and scores. One
+set of queries serves all hours of a run.
 """
 
+from collections.abc import Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import dagster as dg
 import polars as pl
 
+from audit_assets import policy
 from audit_assets.assets.axiom_ingest import axiom_ingest
+from audit_assets.assets.organisation_history import day_of, days_of, organisation_history, organisation_of, with_types
 from audit_assets.assets.previews import markdown_table
 from audit_assets.assets.raw_audit_entries import ENTRIES
+from audit_assets.counted import COLUMNS, counts
 from audit_assets.detection.baselines import baselines
 from audit_assets.detection.frames import MEMORY, WINDOW
+from audit_assets.detection.scores import HISTORY, assess_hours
 from audit_assets.errors import Incomplete
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
@@ -25,11 +31,14 @@ from audit_assets.resources import AxiomResource, StorageResource
 ACTIVITY = "actor_activity"
 BASELINES = "actor_baselines"
 TOUCHED = "touched_resource_types"
+ASSESSED = "actor_scores"
+"""Of an hour: its actors' hours of the UTC day up to it, in SCORES without what `ranked` fills."""
 
+A_DAY = timedelta(days=1)
 HOURS_IN_WINDOW = WINDOW // AN_HOUR
 
 
-@hourly_asset(deps=[axiom_ingest], kinds={"axiom", "polars"})
+@hourly_asset(deps=[organisation_history], kinds={"axiom", "polars"})
 def actor_baselines(
     context: dg.AssetExecutionContext,
     axiom: dg.ResourceParam[AxiomResource],
@@ -41,19 +50,22 @@ def actor_baselines(
         store = storage.open()
         changes = pl.concat([_changes(store, hour) for hour in hours])
         judged = changes.select("hour", "actor_key")
-        since, until = hours[0] - MEMORY, hours[-1] + AN_HOUR
+        until = hours[-1] + AN_HOUR
         with closing(axiom.client()) as client:
-            activity = client.activity(judged["actor_key"].unique().sort().to_list(), since, until)
-            organisation_hours = client.organisation_hours(since, until)
-            organisation_types = client.organisation_types(since, until)
+            actors = judged["actor_key"].unique().sort().to_list()
+            activity = client.activity(actors, day_of(hours[0]) - HISTORY, until)
+            organisation_hours = client.organisation_hours(hours[0] - MEMORY, until)
+            organisation_types = client.organisation_types(hours[0] - MEMORY, until)
         _refuse_other_counts(changes, activity)
         usual, touched = baselines(activity, organisation_hours, organisation_types, judged=judged, hours=hours)
+        assessed = _assessed(store, activity, hours)
         ingested = {hour_of(key) for key in context.instance.get_materialized_partitions(axiom_ingest.key)}
         for hour in hours:
             here = pl.col("hour") == hour
             store.write(ACTIVITY, hour, activity.filter(here))
             store.write(TOUCHED, hour, touched.filter(here))
             store.write(BASELINES, hour, usual.filter(here))
+            store.write(ASSESSED, hour, _of_todays_actors(assessed, judged.filter(here), hour))
             present = sum(hour - AN_HOUR * back in ingested for back in range(1, HOURS_IN_WINDOW + 1))
             context.add_asset_metadata(
                 {
@@ -68,9 +80,30 @@ def actor_baselines(
 
 def _changes(store: HourStore, hour: datetime) -> pl.DataFrame:
     """Who made how many changes in the hour, by the Parquet hour."""
-    entries = store.require(ENTRIES, hour, ["time", "actor_key", "is_change"])
-    by_actor = entries.filter("is_change").group_by("actor_key", hour=pl.col("time").dt.truncate("1h"))
+    entries = store.require(ENTRIES, hour, ["time", "actor_key", *COLUMNS]).filter(counts(policy.counted()))
+    by_actor = entries.group_by("actor_key", hour=pl.col("time").dt.truncate("1h"))
     return by_actor.agg(changes=pl.len().cast(pl.Int64))
+
+
+def _assessed(store: HourStore, activity: pl.DataFrame, hours: Sequence[datetime]) -> pl.DataFrame:
+    """The scores of these actors' hours in the UTC days of the run, each day against the organisation before it."""
+    types = pl.concat([store.require(ENTRIES, hour, ["actor_key", "actor_type"]) for hour in hours])
+    typed = with_types(activity, types.unique("actor_key", keep="last", maintain_order=True))
+    days = [
+        assess_hours(
+            typed.filter(pl.col("hour") < day + A_DAY, pl.col("hour") >= day - HISTORY),
+            organisation_of(store, day),
+            since=day,
+        )
+        for day in days_of(hours)
+    ]
+    return pl.concat(days)
+
+
+def _of_todays_actors(assessed: pl.DataFrame, judged: pl.DataFrame, hour: datetime) -> pl.DataFrame:
+    """Of the hour's actors, the hours of its UTC day up to it: an earlier one may have opened the same ticket."""
+    today = pl.col("hour").is_between(day_of(hour), hour)
+    return assessed.filter(today).join(judged, left_on="actor", right_on="actor_key", how="semi")
 
 
 def _refuse_other_counts(changes: pl.DataFrame, activity: pl.DataFrame) -> None:

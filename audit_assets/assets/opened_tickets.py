@@ -1,7 +1,7 @@
 """Flagged actors → Linear: one ticket for each.
 
-In: the hour's deviations and the Parquet hour behind them. Out: per flagged actor the ticket, and whether it was
-opened, joined or already told. True afterwards: every flagged actor of an hour that opens tickets has exactly one,
+In: the hour's deviations that ring, and the Parquet hour behind them. Out: per flagged actor the ticket, and whether it
+was opened, joined or already told. True afterwards: every flagged actor of an hour that opens tickets has exactly one,
 however often the hour is run. A backfill opens none: the hour must have ended within the last day, and a week of
 history must be known, unless the run config says otherwise.
 """
@@ -15,9 +15,11 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from audit_assets import policy
 from audit_assets.assets.actor_baselines import BASELINES
 from audit_assets.assets.flagged_actors import FLAGGED, flagged_actors
 from audit_assets.assets.raw_audit_entries import ENTRIES
+from audit_assets.counted import COLUMNS, counts
 from audit_assets.detection.baselines import is_learning
 from audit_assets.detection.plain_rule import VOLUME
 from audit_assets.errors import ServiceError
@@ -78,13 +80,14 @@ def opened_tickets(
         store = storage.open()
         problems: list[str] = []
         for hour in hours_in(context):
-            flagged = store.require(FLAGGED, hour)
+            flagged = store.require(FLAGGED, hour).filter(pl.col("standing") == "ticket")
             reason = withheld(config.open_tickets, hour, storage.now(), store.require(BASELINES, hour))
             before = store.read(TICKETS, hour)
             if flagged.is_empty() or (reason and not _still_owed(reason, before)):
                 opened = _not_opened(flagged, reason, before)
             else:
-                entries = store.require(ENTRIES, hour, [*BEHIND, "actor_key", "is_change"])
+                columns = [*dict.fromkeys([*BEHIND, "actor_key", "actor", *COLUMNS])]
+                entries = store.require(ENTRIES, hour, columns).filter(counts(policy.counted()))
                 findings = findings_of(cloudflare.account_id(), flagged, entries)
                 with closing(linear.client()) as client:
                     opened = pl.DataFrame([_open(client, finding) for finding in findings], schema=OPENED_TICKETS)
@@ -127,16 +130,20 @@ def withheld(wanted: OpenTickets, hour: datetime, now: datetime, baselines: pl.D
 def findings_of(account_id: str, flagged: pl.DataFrame, entries: pl.DataFrame) -> list[Finding]:
     """What a ticket is written from: one finding per flagged actor, in the order of `flagged`.
 
-    `flagged` has the columns of FLAGGED_ACTORS, `entries` those of ENTRY_SCHEMA (at least BEHIND,
-    actor_key and is_change), both of one hour.
+    `flagged` has the columns of FLAGGED_ACTORS, `entries` those of ENTRY_SCHEMA (at least BEHIND, actor_key and actor)
+    and only what counts as a change; both of one hour.
     """
+    names = dict(entries.sort("time").select("actor_key", "actor").iter_rows())
     by_actor = flagged.partition_by("actor_key", maintain_order=True)
-    return [_finding(account_id, rows.to_dicts(), entries) for rows in by_actor]
+    return [_finding(account_id, rows.to_dicts(), entries, names) for rows in by_actor]
 
 
-def _finding(account_id: str, rows: Sequence[Mapping[str, Any]], entries: pl.DataFrame) -> Finding:
+def _finding(
+    account_id: str, rows: Sequence[Mapping[str, Any]], entries: pl.DataFrame, names: Mapping[str, str]
+) -> Finding:
     first = rows[0]
-    behind = entries.filter("is_change", pl.col("actor_key") == first["actor_key"]).sort("time")
+    actors = {member for row in rows for member in row["members"] or [row["actor_key"]]}
+    behind = entries.filter(pl.col("actor_key").is_in(actors)).sort("time")
     if all(row["kind"] != VOLUME for row in rows):
         behind = behind.filter(pl.col("resource_type").is_in([row["resource_type"] for row in rows]))
     shown = behind.select(BEHIND).rename({"zone_name": "zone", "action_result": "result"})
@@ -147,28 +154,44 @@ def _finding(account_id: str, rows: Sequence[Mapping[str, Any]], entries: pl.Dat
         actor_type=first["actor_type"],
         hour=first["hour"],
         severity=first["severity"],
-        deviations=tuple(deviation_of(row) for row in rows),
+        deviations=tuple(deviation_of(row, names) for row in rows),
         entries=tuple(EntryLine(**line) for line in shown.head(SHOWN_ENTRIES).to_dicts()),
         entries_total=behind.height,
         axiom_url=first["axiom_url"],
+        severity_because=tuple(first["severity_because"] or ()),
+        learning=bool(first["learning"]),
     )
 
 
-def deviation_of(row: Mapping[str, Any]) -> Deviation:
-    """One row of a FLAGGED_ACTORS frame, as a ticket takes it."""
+def deviation_of(row: Mapping[str, Any], names: Mapping[str, str] | None = None) -> Deviation:
+    """One row of a FLAGGED_ACTORS frame, as a ticket takes it. `names`: what members are called, by actor key."""
+    called = names or {}
     return Deviation(
-        kind=row["kind"],
-        resource_type=row["resource_type"],
-        changes=row["changes"],
-        usual=row["usual"],
-        ratio=row["ratio"],
-        most=row["most"],
-        active_hours=row["active_hours"],
-        first_ever=row["first_ever"],
-        last_touched=row["last_touched"],
-        judged_against=row["judged_against"],
-        new_to_organisation=row["new_to_organisation"],
+        **{name: row[name] for name in SAID_AS_IT_STANDS},
+        active_hours=row["active_hours"] or 0,
+        judged_against=row["judged_against"] or "organisation",
+        horizon_hours=row["horizon_hours"] or 1,
+        members=tuple(called.get(member) or member for member in row["members"] or ()),
     )
+
+
+SAID_AS_IT_STANDS = (
+    "kind",
+    "resource_type",
+    "changes",
+    "usual",
+    "ratio",
+    "most",
+    "first_ever",
+    "last_touched",
+    "new_to_organisation",
+    "once_in_years",
+    "colleagues",
+    "organisation_actors",
+    "new_types",
+    "touched_types",
+)
+"""The columns of FLAGGED_ACTORS that a deviation takes by the same name."""
 
 
 def _open(client: LinearClient, finding: Finding) -> dict[str, Any]:

@@ -64,3 +64,34 @@ DEVIATION = pl.Schema(
 `judged_against` are null) or `new_resource_type`. `changes` are those of the hour, for a new resource type those to
 that type; `first_ever` means never within the memory; `judged_against` is `actor` or `organisation`; `severity`, of
 the actor's whole hour, is `urgent`, `high` or `medium`."""
+
+FLAG = pl.Schema(
+    {
+        **DEVIATION,
+        "standing": pl.String,
+        "severity_because": pl.List(pl.String),
+        "allowed_because": pl.String,
+        "horizon": pl.String,
+        "horizon_hours": pl.Int64,
+        "p": pl.Float64,
+        "tickets_a_day": pl.Float64,
+        "once_in_years": pl.Float64,
+        "colleagues": pl.Int64,
+        "organisation_actors": pl.Int64,
+        "new_types": pl.Int64,
+        "touched_types": pl.Int64,
+        "members": pl.List(pl.String),
+        "learning": pl.List(pl.String),
+    }
+)
+"""A deviation and what becomes of it. `standing`: `ticket`, or why it does not ring: `under_budget`, `allowed` (then
+`allowed_because`), `organisation` (told in the organisation's finding). Severity may also be `low`; what was touched
+that raised it is in `severity_because`. With the calibrated rule, and null with the plain one: for `volume`, changes
+and usual are of the last `horizon_hours` (`horizon`: against which hours); `p` is the probability of the deviation,
+`tickets_a_day` how often a day the organisation has an hour like the actor's; `once_in_years` how rarely the like
+comes for this actor; for `new_resource_type`, how many of the `organisation_actors` touched it in 90 days
+(`colleagues`) and how many of the hour's types are new to the actor. Kind `organisation`, of the actor_key
+ORGANISATION: `members` (actor keys) did the same."""
+
+ORGANISATION = "organisation"
+"""Stands in place of an actor key where many actors did the same."""

@@ -1,0 +1,118 @@
+"""APL over everybody's last months → what the hours of a day are judged against besides their actors' own past.
+
+In: the dataset in Axiom. Out, once for each UTC day: the priors of each class of actor, who touched which resource
+type, and the scores of the last weeks, from which the budget's threshold follows. True afterwards: nothing in it lies
+in the day itself. It is made anew when hours before the day have been ingested since, or the policy changed.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from audit_assets import policy
+from audit_assets.assets.axiom_ingest import axiom_ingest
+from audit_assets.axiom.client import AxiomClient
+from audit_assets.detection import budget
+from audit_assets.detection.frames import MEMORY
+from audit_assets.detection.scores import ACTOR_ACTIVITY, HISTORY, SCORES, Organisation, organisation, score_activity
+from audit_assets.failures import told_as_failures
+from audit_assets.hour_store import HourStore
+from audit_assets.partitions import hour_of, hourly_asset, hours_in, key_of
+from audit_assets.resources import AxiomResource, StorageResource
+
+PRIORS = "organisation_priors"
+TOUCHED_BY = "organisation_touched"
+SCORES_BEFORE = "organisation_scores"
+"""Tables with one frame a day, filed under its first hour."""
+
+REACH = HISTORY + MEMORY
+"""So far back an hour's scores look: 121 days of the actors, each with a prior from the 90 days before."""
+
+
+@hourly_asset(deps=[axiom_ingest], kinds={"axiom", "polars"})
+def organisation_history(
+    context: dg.AssetExecutionContext,
+    axiom: dg.ResourceParam[AxiomResource],
+    storage: dg.ResourceParam[StorageResource],
+) -> None:
+    """The organisation before each UTC day: priors, who touched what, and the scores that the budget follows from."""
+    with told_as_failures():
+        store = storage.open()
+        hours = hours_in(context)
+        ingested = {hour_of(key) for key in context.instance.get_materialized_partitions(axiom_ingest.key)}
+        for day in days_of(hours):
+            before = sorted(hour for hour in ingested if day - REACH <= hour < day)
+            known = {"made_from": _fingerprint(before), "hours_present": len(before)}
+            if (store.evidence(SCORES_BEFORE, day) or {}).get("made_from") != known["made_from"]:
+                with closing(axiom.client()) as client:
+                    _write(store, day, client, known)
+        for hour in hours:
+            scores = store.require(SCORES_BEFORE, day_of(hour), ["actor", "hour"])
+            context.add_asset_metadata(
+                {
+                    "day": f"{day_of(hour):%Y-%m-%d}",
+                    "active_hours": scores.height,
+                    "actors": scores["actor"].n_unique(),
+                    "hours_present": (store.evidence(SCORES_BEFORE, day_of(hour)) or {}).get("hours_present"),
+                },
+                partition_key=key_of(hour),
+            )
+
+
+def day_of(hour: datetime) -> datetime:
+    """The start of the UTC day of an hour."""
+    return hour.replace(hour=0)
+
+
+def days_of(hours: Sequence[datetime]) -> list[datetime]:
+    """The UTC days of some hours, oldest first."""
+    return sorted({day_of(hour) for hour in hours})
+
+
+def organisation_of(store: HourStore, day: datetime) -> Organisation:
+    """What the asset wrote for a day. Raises `StoreError` if it did not."""
+    since = (store.evidence(PRIORS, day) or {}).get("since")
+    return Organisation(
+        priors=store.require(PRIORS, day),
+        touched=store.require(TOUCHED_BY, day),
+        since=datetime.fromisoformat(since) if since else day,
+    )
+
+
+def activity_between(client: AxiomClient, start: datetime, end: datetime) -> pl.DataFrame:
+    """Everybody's changes in [start, end) as detection takes them: ACTOR_ACTIVITY, by actor key."""
+    changes = client.organisation_activity(start, end)
+    return with_types(changes, client.actors(start, end))
+
+
+def with_types(activity: pl.DataFrame, actors: pl.DataFrame) -> pl.DataFrame:
+    """Activity with the type of each actor, by the columns actor_key and actor_type of `actors`."""
+    return (
+        activity.join(actors.select("actor_key", "actor_type"), on="actor_key", how="left")
+        .with_columns(pl.col("actor_type").fill_null("unknown"))
+        .rename({"actor_key": "actor"})
+        .select(ACTOR_ACTIVITY.names())
+    )
+
+
+def _write(store: HourStore, day: datetime, client: AxiomClient, known: dict[str, Any]) -> None:
+    """The scores come last: their evidence says that all is written."""
+    activity = activity_between(client, day - REACH, day)
+    everybody = organisation(activity, day)
+    store.write(PRIORS, day, everybody.priors, {"since": everybody.since.isoformat()})
+    store.write(TOUCHED_BY, day, everybody.touched)
+    scores = score_activity(activity).filter(pl.col("hour") >= day - budget.HISTORY)
+    store.write(SCORES_BEFORE, day, scores.select(SCORES.names()), known)
+
+
+def _fingerprint(hours: Sequence[datetime]) -> str:
+    """Of the hours that Axiom holds, and of what decides how they count."""
+    tables = policy.tables()
+    said = json.dumps([[key_of(hour) for hour in hours], repr(tables.counted), repr(tables.confirmed_incident)])
+    return hashlib.sha256(said.encode()).hexdigest()

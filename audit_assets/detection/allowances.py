@@ -1,0 +1,54 @@
+"""Which deviations a team has allowed for a while, and why: they are kept and marked, and do not ring."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from audit_assets.detection.plain_rule import VOLUME
+from audit_assets.detection.policy import Allowance
+
+
+def allowed(deviations: pl.DataFrame, activity: pl.DataFrame, allowances: Sequence[Allowance]) -> pl.DataFrame:
+    """The deviations with the column `allowed_because`: the reason of the first allowance that covers each, or null.
+
+    `deviations` need hour, actor_key, actor (its name), kind, resource_type, changes, usual and horizon_hours;
+    `activity` (ACTIVITY) is that of the same hours. An allowance of a resource type covers a volume of one hour whose
+    other changes are no more than usual; of several hours it covers none, since a slow burst hides in them.
+    """
+    of_actor = [each for each in allowances if each.resource_type is None]
+    by_type = activity.join(deviations.select("hour", "actor_key", "actor").unique(), on=["hour", "actor_key"])
+    covered = (
+        by_type.with_columns(type_reason=_reason(allowances))
+        .filter(pl.col("type_reason").is_not_null())
+        .group_by("hour", "actor_key")
+        .agg(covered=pl.col("changes").sum(), volume_reason=pl.col("type_reason").sort_by("changes").last())
+    )
+    volume = pl.col("kind") == VOLUME
+    rest = pl.col("changes") - pl.col("covered")
+    return (
+        deviations.join(covered, on=["hour", "actor_key"], how="left", maintain_order="left")
+        .with_columns(
+            allowed_because=pl.when(volume & (pl.col("horizon_hours") == 1) & (rest <= pl.col("usual")))
+            .then(pl.coalesce(_reason(of_actor), "volume_reason"))
+            .when(volume)
+            .then(_reason(of_actor))
+            .otherwise(_reason(allowances))
+        )
+        .drop("covered", "volume_reason")
+    )
+
+
+def _reason(allowances: Sequence[Allowance]) -> pl.Expr:
+    """The reason of the first of these that is in force and means the row's actor and resource type."""
+    return pl.coalesce(
+        *(pl.when(_means(each)).then(pl.lit(each.reason)) for each in allowances), pl.lit(None, pl.String)
+    )
+
+
+def _means(allowance: Allowance) -> pl.Expr:
+    meant = pl.col("hour").dt.date() <= allowance.until
+    if allowance.actor is not None:
+        meant &= (pl.col("actor") == allowance.actor) | (pl.col("actor_key") == allowance.actor)
+    if allowance.resource_type is not None:
+        meant &= pl.col("resource_type") == allowance.resource_type
+    return meant
