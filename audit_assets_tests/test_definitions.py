@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[1]
 LINEAGE = {
     "raw_audit_entries": set(),
     "axiom_ingest": {"raw_audit_entries"},
-    "actor_baselines": {"axiom_ingest"},
+    "organisation_history": {"axiom_ingest"},
+    "actor_baselines": {"organisation_history"},
     "flagged_actors": {"actor_baselines"},
     "opened_tickets": {"flagged_actors"},
     "flagged_actor_summary": {"opened_tickets"},
