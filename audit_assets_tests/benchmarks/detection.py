@@ -1,16 +1,19 @@
 """How much of what was injected into a stream is found, at how many natural tickets a day.
 
-    python -m audit_assets_tests.benchmarks.detection EVENTS LABELS [--refine action]
+    python -m audit_assets_tests.benchmarks.detection EVENTS LABELS [--refine action] [--peers]
 
 EVENTS as for `audit-assets backtest`; LABELS with kind, actor and start, a row per injected window of one hour. Three
 tables: the recall of each kind at the threshold at which the unlabelled hours open so many tickets a day (the
 trade-off, free of the threshold's own error); the same for what really rings, the budget being spent on injected
-hours too; and the tickets of the stream without its labelled hours against the budget. Counted from the first
-labelled day on. `--refine` appends a column to the resource type, for a set with more and rarer types.
+hours too; and the tickets of the stream without its labelled hours against the budget: all counted from the first
+labelled day on. `--refine` appends a column to the resource type, for a set with more and rarer types; `--peers` puts
+other detectors beside the first table (the extra `bench`).
+Times are of the processor, all threads together: under `taskset -c 0` they are those of one core.
 """
 
 import argparse
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -18,6 +21,8 @@ import polars as pl
 from audit_assets.detection.scores import score
 
 BUDGETS = (0.25, 0.5, 1.0, 2.0)
+WARM_UP = 100
+"""Rows scored before the clock starts: what a package loads when it is first used is not its speed."""
 
 MUST_FIND = (
     "burst_x10",
@@ -65,10 +70,21 @@ def recall(marked: pl.DataFrame, found: pl.Expr) -> dict[str, float]:
     return {"mean of must-find": sum(must) / max(len(must), 1), **shares}
 
 
-def threshold(marked: pl.DataFrame, budget: float) -> float:
-    """The p below which the natural hours are so many a day."""
-    natural = marked.filter(pl.col("kind").is_null())["p"].sort()
-    return natural[min(int(budget * days(marked)), len(natural) - 1)]
+def opened(marked: pl.DataFrame, budget: float) -> pl.Expr:
+    """Whether an hour is among the first, of which so many a day are natural: 1 or 0, and between them where equal
+    hours share what is left of the budget. An hour without p opens nothing."""
+    natural = marked.filter(pl.col("kind").is_null())["p"].drop_nulls().sort()
+    tickets = int(budget * days(marked))
+    if tickets >= len(natural):
+        return pl.col("p").is_not_null().cast(pl.Float64)
+    last = natural[tickets]
+    share = (tickets - (natural < last).sum()) / (natural == last).sum()
+    return pl.when(pl.col("p") < last).then(1.0).when(pl.col("p") == last).then(share).otherwise(0.0)
+
+
+def recalls(marked: pl.DataFrame) -> list[dict[str, float]]:
+    """For each budget, what is found at the threshold at which the natural hours open so many tickets."""
+    return [recall(marked, opened(marked, budget)) for budget in BUDGETS]
 
 
 def table(rows: dict[str, list[float]]) -> None:
@@ -86,25 +102,29 @@ def main() -> None:
     parser.add_argument("events", type=Path)
     parser.add_argument("labels", type=Path)
     parser.add_argument("--refine", metavar="COLUMN")
+    parser.add_argument("--peers", action="store_true")
     asked = parser.parse_args()
     events, labels = read(asked.events), read(asked.labels)
     if asked.refine:
         events = events.with_columns(pl.concat_str("resource_type", pl.lit(":"), asked.refine).alias("resource_type"))
-    started = time.perf_counter()
+    score(events.head(WARM_UP))
+    began = time.process_time()
     at = {budget: labelled(score(events, budget=budget), labels) for budget in BUDGETS}
-    seconds = (time.perf_counter() - started) / len(BUDGETS)
+    seconds = (time.process_time() - began) / len(BUDGETS)
     any_budget = at[1.0]
     print(
         f"{len(events)} events, {events['actor'].n_unique()} actors, {events['resource_type'].n_unique()} types: "
         f"scored in {seconds:.2f} s\n\nRecall at so many natural tickets a day"
     )
-    table(turned([recall(any_budget, pl.col("p") < threshold(any_budget, budget)) for budget in BUDGETS]))
+    table(turned(recalls(any_budget)))
     print("\nRecall of what rings, the budget spent on injected hours too")
     table(turned([{**recall(at[budget], pl.col("flagged")), **spent(at[budget], budget)} for budget in BUDGETS]))
     print("\nWithout the labelled hours")
     background = without(events, labels)
     quiet = {budget: labelled(score(background, budget=budget), labels) for budget in BUDGETS}
     table(turned([spent(quiet[budget], budget) for budget in BUDGETS]))
+    if asked.peers:
+        beside_peers(events, labels, ours=recalls(any_budget), seconds=seconds)
 
 
 def spent(marked: pl.DataFrame, budget: float) -> dict[str, float]:
@@ -113,6 +133,44 @@ def spent(marked: pl.DataFrame, budget: float) -> dict[str, float]:
         "natural tickets a day": rung["kind"].null_count() / days(marked),
         "realised / budget": len(rung) / days(marked) / budget,
     }
+
+
+def beside_peers(
+    events: pl.DataFrame, labels: pl.DataFrame, *, ours: Sequence[Mapping[str, float]], seconds: float
+) -> None:
+    """The recall of each peer beside ours, its time from events to scores, and where one is ahead."""
+    from audit_assets_tests.benchmarks.detection_peers import PLAIN, active_hours, packaged, tickets
+
+    began = time.process_time()
+    hours = active_hours(events)
+    preparing = time.process_time() - began
+    found, took = {"ours": ours}, {"ours": seconds}
+    for name, peer in {**PLAIN, **packaged()}.items():
+        peer(hours.head(WARM_UP))
+        began = time.process_time()
+        marked = labelled(tickets(hours, peer(hours)), labels)
+        took[name] = preparing + time.process_time() - began
+        found[name] = recalls(marked)
+
+    def row(name: str, cells: Sequence[str]) -> None:
+        print(f"{name:24}" + "".join(f"{cell:>11}" for cell in cells))
+
+    ahead = []
+    for number, budget in enumerate(BUDGETS):
+        print(f"\nRecall at {budget} natural tickets a day")
+        row("", list(found))
+        for kind, our_share in ours[number].items():
+            shares = {name: columns[number][kind] for name, columns in found.items()}
+            row(kind, [f"{share:.2f}" for share in shares.values()])
+            ahead += [
+                f"{name} ahead in {kind} at {budget} a day: {share:.3f}, ours {our_share:.3f}"
+                for name, share in shares.items()
+                if share > our_share
+            ]
+    print("\nTime")
+    row("seconds", [f"{each:.2f}" for each in took.values()])
+    row("times ours", [f"{each / seconds:.2f}" for each in took.values()])
+    print("\n" + ("\n".join(ahead) or "no peer ahead"))
 
 
 if __name__ == "__main__":
