@@ -1,21 +1,24 @@
 """How much of what was injected into a stream is found, at how many natural tickets a day.
 
     python -m audit_assets_tests.benchmarks.detection EVENTS LABELS [--refine action] [--peers]
+    python -m audit_assets_tests.benchmarks.detection --million
 
 EVENTS as for `audit-assets backtest`; LABELS with kind, actor and start, a row per injected window of one hour. Three
 tables: the recall of each kind at the threshold at which the unlabelled hours open so many tickets a day (the
 trade-off, free of the threshold's own error); the same for what really rings, the budget being spent on injected
 hours too; and the tickets of the stream without its labelled hours against the budget: all counted from the first
 labelled day on. `--refine` appends a column to the resource type, for a set with more and rarer types; `--peers` puts
-other detectors beside the first table (the extra `bench`).
+other detectors beside the first table (the extra `bench`), `--million` shows the time of a large invented stream.
 Times are of the processor, all threads together: under `taskset -c 0` they are those of one core.
 """
 
 import argparse
+import resource
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from audit_assets.detection.scores import score
@@ -99,11 +102,16 @@ def turned(columns: list[dict[str, float]]) -> dict[str, list[float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("events", type=Path)
-    parser.add_argument("labels", type=Path)
+    parser.add_argument("events", type=Path, nargs="?")
+    parser.add_argument("labels", type=Path, nargs="?")
     parser.add_argument("--refine", metavar="COLUMN")
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--million", action="store_true")
     asked = parser.parse_args()
+    if asked.million:
+        return million()
+    if not (asked.events and asked.labels):
+        parser.error("EVENTS and LABELS are needed, or --million")
     events, labels = read(asked.events), read(asked.labels)
     if asked.refine:
         events = events.with_columns(pl.concat_str("resource_type", pl.lit(":"), asked.refine).alias("resource_type"))
@@ -125,6 +133,7 @@ def main() -> None:
     table(turned([spent(quiet[budget], budget) for budget in BUDGETS]))
     if asked.peers:
         beside_peers(events, labels, ours=recalls(any_budget), seconds=seconds)
+    return None
 
 
 def spent(marked: pl.DataFrame, budget: float) -> dict[str, float]:
@@ -171,6 +180,41 @@ def beside_peers(
     row("seconds", [f"{each:.2f}" for each in took.values()])
     row("times ours", [f"{each / seconds:.2f}" for each in took.values()])
     print("\n" + ("\n".join(ahead) or "no peer ahead"))
+
+
+def million() -> None:
+    """Time and memory of a year of 100,000 events of 500 actors, and of a million active actor-hours."""
+    for actors, active_hours, changes in ((500, 7_000, 14), (5_000, 1_000_000, 2)):
+        events = invented(actors=actors, active_hours=active_hours, changes=changes)
+        score(events.head(WARM_UP))
+        began = time.process_time()
+        scores = score(events)
+        print(
+            f"{len(events):,} events, {actors:,} actors, {len(scores):,} active hours: "
+            f"scored in {time.process_time() - began:.1f} s, "
+            f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB"
+        )
+
+
+def invented(*, actors: int, active_hours: int, changes: int) -> pl.DataFrame:
+    """Events of a year: so many changes to an active hour on average, of eight usual types and now and then another
+    of 200."""
+    rng = np.random.default_rng(0)
+    year = 365 * 24
+    active = rng.permutation(np.unique(rng.integers(0, actors * year, int(active_hours * 1.15))))[:active_hours]
+    slot = np.sort(np.repeat(active, rng.geometric(1 / changes, active_hours)))
+    actor, hour = np.divmod(slot, year)
+    usual_type = actor * 7 + rng.integers(0, 8, len(slot))
+    other_type = rng.integers(0, 200, len(slot))
+    resource_type = np.where(rng.random(len(slot)) < 0.01, other_type, usual_type) % 200
+    return pl.DataFrame(
+        {
+            "time": pl.from_epoch(pl.Series(hour * 3600), "s").cast(pl.Datetime("us", "UTC")),
+            "actor": pl.Series(actor).cast(pl.String),
+            "actor_type": pl.repeat("user", len(slot), eager=True),
+            "resource_type": pl.Series(resource_type).cast(pl.String),
+        }
+    )
 
 
 if __name__ == "__main__":
