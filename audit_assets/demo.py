@@ -173,10 +173,15 @@ def _summary(
             "unreadable": world.unreadable,
             "changes_judged": sum(summary["entries"]["changes"] for summary in summaries),
         },
-        "flagged": [{"hour": summary["hour"], **actor} for summary in summaries for actor in summary["flagged"]],
+        "flagged": _actors(summaries, "flagged"),
+        "not_rung": _actors(summaries, "not_rung"),
         "proof": _proof(results),
         "warnings": [*_warnings(results), *_unlearned(summaries)],
     }
+
+
+def _actors(summaries: Sequence[Mapping[str, Any]], field: str) -> list[dict[str, Any]]:
+    return [{"hour": summary["hour"], **actor} for summary in summaries for actor in summary[field]]
 
 
 def _warnings(results: Sequence[dg.ExecuteInProcessResult]) -> Iterator[str]:
@@ -189,6 +194,8 @@ def _warnings(results: Sequence[dg.ExecuteInProcessResult]) -> Iterator[str]:
 def _unlearned(summaries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if learning := [summary["hour"] for summary in summaries if summary["learning"]]:
         yield f"less than a week of history lies before {learning[0]}: what is usual is hardly known yet"
+    for piece, words in summaries[-1]["still_learning"].items():
+        yield f"still learning ({piece}): {words}"
 
 
 def _proof(results: Sequence[dg.ExecuteInProcessResult]) -> dict[str, Any]:

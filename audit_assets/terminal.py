@@ -18,6 +18,12 @@ from audit_assets.doctor import Finding
 
 COLOURS = {"urgent": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 SHOWN_TICKETS = 20
+SHOWN_NOT_RUNG = 8
+STANDINGS = {
+    "under_budget": "under the budget",
+    "allowed": "allowed",
+    "organisation": "told for the organisation",
+}
 VERDICTS = {"ok": "[green]ok[/]", "advice": "[yellow]advice[/]", "problem": "[bold red]problem[/]"}
 
 
@@ -66,6 +72,8 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
         for deviation in actor["deviations"]:
             console.print(Padding(Text(deviation["in_words"]), (0, 0, 0, 9)))
         console.print(Padding(Text(_ticket(actor["ticket"]), "cyan"), (0, 0, 1, 9)))
+    if summary["not_rung"]:
+        _print_not_rung(console, summary["not_rung"])
     console.rule("entries", align="left")
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("pulled", f"{entries['pulled']:,} in {summary['history_hours'] + len(hours):,} h")
@@ -77,6 +85,21 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     console.print(table)
     for warning in summary["warnings"]:
         console.print(Text(f"note: {warning}", "yellow"))
+
+
+def _print_not_rung(console: Console, actors: Sequence[Mapping[str, Any]]) -> None:
+    """What is unusual and opens no ticket, a line each: nothing disappears."""
+    told = [(actor, deviation) for actor in actors for deviation in actor["deviations"]]
+    console.rule(f"{len(told)} deviations did not ring", align="left")
+    for actor, deviation in told[:SHOWN_NOT_RUNG]:
+        why = STANDINGS[deviation["standing"]] + (
+            f": {because}" if (because := deviation.get("allowed_because")) else ""
+        )
+        line = f"{actor['hour']}  {actor['actor']}: {deviation['in_words']} ({why})"
+        console.print(Text(line, "dim"), no_wrap=True, overflow="ellipsis")
+    if (more := len(told) - SHOWN_NOT_RUNG) > 0:
+        console.print(Text(f"and {more:,} more, in the hours' summaries", "dim"))
+    console.print()
 
 
 def _heading(actor: Mapping[str, Any]) -> Text:

@@ -10,7 +10,6 @@ from hypothesis import settings
 from audit_assets.sandbox.server import Sandbox, running
 from audit_assets_tests.support import JumpingClock
 
-
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")  # how long an example takes says more of the machine than of us
 

@@ -179,7 +179,7 @@ def ranked(scores: pl.DataFrame, *, budget: float, since: datetime | None = None
     scores = scores.with_columns(tickets_a_day=pl.when(judged).then(fresh).otherwise("tickets_a_day"))
     overrun = realised(hour, scores["tickets_a_day"].to_numpy(), budget)
     rings = pl.col("p_limit") >= pl.col("p")
-    known_days = pl.lit(pl.Series((hour - hour.min(initial=0)) // HOURS_A_DAY))
+    known_days = (pl.col("hour") - pl.col("hour").min()).dt.total_days()
     return (
         scores.with_columns(p_limit=pl.Series(limits(hour, p, budget / overrun, since=first)))
         .with_columns(

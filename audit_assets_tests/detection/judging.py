@@ -1,0 +1,55 @@
+"""One hour of a stream of events, judged as the assets judge it."""
+
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from audit_assets.detection.baselines import baselines
+from audit_assets.detection.coding import activity_of
+from audit_assets.detection.flags import Judged, flags
+from audit_assets.detection.frames import ACTIVITY, MEMORY, ORGANISATION_HOURS, ORGANISATION_TYPES
+from audit_assets.detection.policy import Policy
+from audit_assets.detection.scores import ACTOR_ACTIVITY, assess_hours, organisation, ranked, score_activity
+from audit_assets.detection.severity import TOUCHES
+
+HOUR = timedelta(hours=1)
+
+
+def judged(events: pl.DataFrame, hour: datetime, *, budget: float = 1.0, kind: str = "update") -> Judged:
+    """What `flags` needs of an hour, from all events up to its end."""
+    activity = activity_of(events.filter(pl.col("time") < hour + HOUR)).select(ACTOR_ACTIVITY.names())
+    now = activity.filter(pl.col("hour") == hour)
+    day = hour.replace(hour=0)
+    everybody = organisation(activity, day)
+    theirs = activity.join(now, on="actor", how="semi")
+    alone = assess_hours(theirs, everybody, since=day)
+    before = score_activity(activity.filter(pl.col("hour") < day))
+    scores = ranked(pl.concat([before, alone]), budget=budget, since=day).filter(pl.col("hour") == hour)
+    keyed = activity.rename({"actor": "actor_key"}).select(ACTIVITY.names()).cast(ACTIVITY)
+    seen = keyed.filter(pl.col("hour") >= hour - MEMORY)
+    by_hour = seen.group_by("hour").agg(active_actors=pl.col("actor_key").n_unique(), changes=pl.col("changes").sum())
+    usual, touched = baselines(
+        seen,
+        by_hour.select(ORGANISATION_HOURS.names()).cast(ORGANISATION_HOURS),
+        seen.group_by("hour", "resource_type").agg(pl.col("changes").sum()).cast(ORGANISATION_TYPES),
+        judged=keyed.filter(pl.col("hour") == hour).select("hour", "actor_key").unique(),
+        hours=[hour],
+    )
+    here = keyed.filter(pl.col("hour") == hour)
+    return Judged(
+        activity=here,
+        baselines=usual,
+        touched=touched,
+        scores=scores.rename({"actor": "actor_key"}),
+        colleagues=everybody.touched.rename({"actor": "actor_key"}),
+        touches=here.select("hour", "actor_key", "resource_type", action=pl.lit(kind), kind=pl.lit(kind)).cast(TOUCHES),
+        names=here.select("actor_key", actor=pl.col("actor_key") + "@example.com", actor_type=pl.lit("user")).unique(),
+    )
+
+
+def flagged(
+    events: pl.DataFrame, hour: datetime, policy: Policy | None = None, *, kind: str = "update"
+) -> pl.DataFrame:
+    """The FLAG frame of an hour under a policy."""
+    chosen = policy or Policy()
+    return flags(judged(events, hour, budget=chosen.tickets_a_day, kind=kind), chosen)
