@@ -1,0 +1,44 @@
+"""What raises the severity of an actor's hour."""
+
+from datetime import UTC, datetime
+
+import polars as pl
+
+from audit_assets.detection.policy import Sensitive
+from audit_assets.detection.severity import RAISED, SEVERITIES, TOUCHES, named, raised, rank
+
+HOUR = datetime(2026, 11, 22, 10, tzinfo=UTC)
+TABLE = (
+    Sensitive("deletes", kinds=("delete",)),
+    Sensitive("API tokens", ("*token*",), raises=2),
+)
+
+
+def touches(*rows: tuple[str, str, str, str]) -> pl.DataFrame:
+    return pl.DataFrame([(HOUR, *row) for row in rows], schema=TOUCHES, orient="row")
+
+
+def test_what_matches_adds_up_and_counts_once_however_often_it_was_touched() -> None:
+    found = raised(
+        touches(
+            ("a", "api_token", "delete", "delete"),
+            ("a", "api_token", "create", "create"),
+            ("a", "dns_record", "delete", "delete"),
+            ("b", "user", "TOKEN_create", "create"),
+            ("c", "dns_record", "update", "update"),
+        ),
+        TABLE,
+    )
+    assert found.schema == RAISED
+    assert found.sort("actor_key").rows() == [(HOUR, "a", 3, ["deletes", "API tokens"]), (HOUR, "b", 2, ["API tokens"])]
+
+
+def test_nothing_is_raised_by_an_empty_table_or_no_touches() -> None:
+    assert raised(touches(("a", "api_token", "delete", "delete")), ()).is_empty()
+    assert raised(touches(), TABLE).is_empty()
+
+
+def test_a_rank_beyond_the_ends_is_the_end() -> None:
+    ranks = pl.DataFrame({"rank": [-1, 0, 1, 2, 3, 7]}).select(named(pl.col("rank")))
+    assert ranks.to_series().to_list() == ["low", *SEVERITIES, "urgent"]
+    assert ranks.select(rank(pl.col("rank"))).to_series().to_list() == [0, 0, 1, 2, 3, 3]
