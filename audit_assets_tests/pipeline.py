@@ -43,11 +43,14 @@ class Pipeline:
         *,
         job: str = "hourly_audit",
         open_tickets: str | None = None,
+        flags: Mapping[str, Any] | None = None,
     ) -> dg.ExecuteInProcessResult:
-        """One run over the hours from `first` to `last`; it may fail."""
-        config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        """One run over the hours from `first` to `last`; it may fail. `flags`: the run config of `flagged_actors`."""
+        config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, "ops": {}}
         if open_tickets:
-            config["ops"] = {"opened_tickets": {"config": {"open_tickets": open_tickets}}}
+            config["ops"]["opened_tickets"] = {"config": {"open_tickets": open_tickets}}
+        if flags:
+            config["ops"]["flagged_actors"] = {"config": dict(flags)}
         partition: dict[str, Any] = {"tags": range_tags(first, last)} if last else {"partition_key": key_of(first)}
         return self.defs.resolve_job_def(job).execute_in_process(
             run_config=config, instance=self.instance, raise_on_error=False, **partition

@@ -1,0 +1,174 @@
+"""What rings in an hour: the budget, the policy and the organisation's history, the whole way through the assets."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from audit_assets.assets.organisation_history import PRIORS, SCORES_BEFORE, TOUCHED_BY
+from audit_assets.backtest import scores_of
+from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, failure_of, v2_burst, v2_entry
+
+JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
+COLLEAGUES = [f"{name}@example.com" for name in ("alice", "bob", "carol", "dave", "erin", "frank")]
+
+
+def three_weeks(*actors: str) -> list[dict[str, Any]]:
+    """Each actor changes three to five records a day, at the same hour."""
+    return [
+        entry
+        for day in range(1, 22)
+        for number, actor in enumerate(actors)
+        for entry in v2_burst(JUDGED - DAY * day + timedelta(minutes=number), 3 + day % 3, actor=actor)
+    ]
+
+
+@pytest.fixture
+def lived(pipeline: Pipeline) -> Pipeline:
+    """Three weeks of a small organisation are in Axiom."""
+    pipeline.sandbox.cloudflare.add("v2", three_weeks(*COLLEAGUES))
+    assert pipeline.run(JUDGED - DAY * 22, JUDGED - HOUR, job="history").success
+    return pipeline
+
+
+def judged(pipeline: Pipeline, *entries: list[dict[str, Any]], **how: Any) -> dict[str, Any]:
+    """The summary of the hour with these entries."""
+    for each in entries:
+        pipeline.sandbox.cloudflare.add("v2", each)
+    assert pipeline.run(JUDGED, **how).success
+    return pipeline.summary(JUDGED)
+
+
+def asked(pipeline: Pipeline) -> int:
+    return pipeline.sandbox.stage.count()["axiom", "query"]
+
+
+def test_what_stays_under_the_budget_is_listed_and_opens_no_ticket(lived: Pipeline) -> None:
+    new_to_her = v2_burst(JUDGED, 1, actor="alice@example.com", resource_type="rulesets")
+    summary = judged(lived, new_to_her, flags={"tickets_per_day": 0.001})
+    assert (summary["flagged"], lived.tickets()) == ([], [])
+    (listed,) = summary["not_rung"]
+    (deviation,) = listed["deviations"]
+    assert (listed["actor"], deviation["standing"]) == ("alice@example.com", "under_budget")
+    assert (deviation["kind"], deviation["resource_type"]) == ("new_resource_type", "rulesets")
+    assert deviation["p"] < 1
+    assert deviation["in_words"]
+
+
+def test_the_budget_and_the_preset_come_from_the_settings(lived: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_TICKETS_PER_DAY", "0.001")
+    assert judged(lived, v2_burst(JUDGED, 40, actor="bob@example.com"))["flagged"] == []
+    monkeypatch.setenv("AUDIT_ASSETS_PRESET", "plain")
+    (flagged,) = judged(lived)["flagged"]
+    (deviation,) = flagged["deviations"]
+    assert (deviation["kind"], deviation["changes"], deviation["usual"]) == ("volume", 40, 4)
+    assert "p" not in deviation
+
+
+def test_a_preset_that_is_none_stops_the_hour_with_one_sentence(lived: Pipeline) -> None:
+    lived.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
+    assert failure_of(lived.run(JUDGED, flags={"preset": "loud"})).startswith("AUDIT_ASSETS_PRESET is 'loud': set it")
+
+
+def test_the_hours_scores_are_those_of_a_backtest_over_the_same_events(lived: Pipeline) -> None:
+    attack = v2_burst(JUDGED, 60, actor="carol@example.com")
+    judged(lived, attack, v2_burst(JUDGED, 4, actor="dave@example.com"))
+    hours = [lived.store.read("raw_audit_entries", JUDGED - HOUR * back) for back in range(22 * 24)]
+    entries = pl.concat([hour for hour in hours if hour is not None]).filter("is_change")
+    events = entries.select("time", "actor_type", "resource_type", actor="actor_key")
+    expected = scores_of(events, tickets_per_day=1.0).filter(pl.col("hour") == JUDGED).sort("actor")
+    got = lived.store.require("actor_scores", JUDGED).filter(pl.col("hour") == JUDGED).sort("actor")
+    columns = ["actor", "changes", "usual", "p_volume", "p_novelty", "p_many_new", "active_hours", "learning"]
+    unranked = expected.with_columns(pl.col("learning").list.set_difference(["budget"]))
+    assert got.select(columns).rows() == unranked.select(columns).rows()
+    found = {row["actor_key"]: row for row in lived.store.require("flagged_actors", JUDGED).to_dicts()}
+    (rung,) = expected.filter("flagged").to_dicts()
+    assert found[rung["actor"]]["tickets_a_day"] == pytest.approx(rung["tickets_a_day"])
+    assert found[rung["actor"]]["standing"] == "ticket"
+
+
+def test_the_organisation_is_asked_for_once_a_day(lived: Pipeline) -> None:
+    before = asked(lived)
+    judged(lived, v2_burst(JUDGED, 3, actor="alice@example.com"))
+    first = asked(lived) - before
+    lived.clock.sleep(3600)
+    lived.sandbox.cloudflare.add("v2", v2_burst(JUDGED + HOUR, 3, actor="alice@example.com"))
+    before = asked(lived)
+    assert lived.run(JUDGED + HOUR).success
+    assert asked(lived) - before == first - 2
+    day = JUDGED.replace(hour=0)
+    assert all(lived.store.read(table, day) is not None for table in (PRIORS, TOUCHED_BY, SCORES_BEFORE))
+
+
+def test_hours_that_came_in_since_are_in_the_organisation_of_the_next_run(pipeline: Pipeline) -> None:
+    pipeline.sandbox.cloudflare.add("v2", three_weeks(*COLLEAGUES))
+    judged(pipeline, v2_burst(JUDGED, 3, actor="alice@example.com"))
+    day = JUDGED.replace(hour=0)
+    assert pipeline.store.require(SCORES_BEFORE, day).is_empty()
+    assert pipeline.run(JUDGED - DAY * 22, JUDGED - HOUR, job="history").success
+    assert pipeline.run(JUDGED).success
+    assert pipeline.store.require(SCORES_BEFORE, day)["actor"].n_unique() == len(COLLEAGUES)
+
+
+class TestAPolicyFile:
+    """A team's own tables."""
+
+    def write(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
+        path = tmp_path / "policy.toml"
+        path.write_text(text)
+        monkeypatch.setenv("AUDIT_ASSETS_POLICY", str(path))
+
+    def test_what_is_allowed_is_kept_and_marked(
+        self, lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        allowed = '[[allow]]\nactor = "bob@example.com"\nuntil = 2026-11-30\nreason = "the move, SEC-9"'
+        self.write(monkeypatch, tmp_path, allowed)
+        summary = judged(lived, v2_burst(JUDGED, 80, actor="bob@example.com"))
+        assert (summary["flagged"], lived.tickets()) == ([], [])
+        (listed,) = summary["not_rung"]
+        (deviation,) = listed["deviations"]
+        assert (deviation["standing"], deviation["allowed_because"]) == ("allowed", "the move, SEC-9")
+
+    def test_failed_attempts_count_if_a_team_wants_it(
+        self, lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        attempts = v2_burst(JUDGED, 80, actor="bob@example.com")
+        for entry in attempts:
+            entry["action"]["result"] = "failure"
+        assert judged(lived, attempts)["entries"]["changes"] == 0
+        self.write(monkeypatch, tmp_path, "[counted]\nwithout_results = []")
+        summary = judged(lived)
+        assert summary["entries"]["changes"] == 80
+        (flagged,) = summary["flagged"]
+        assert flagged["deviations"][0]["changes"] == 80
+        (ticket,) = lived.tickets()
+        assert "80 changes" in ticket["title"]
+
+    def test_a_mistake_stops_the_hour_with_its_place(
+        self, lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        self.write(monkeypatch, tmp_path, "[[allow]]\nactor = 5")
+        lived.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
+        assert "policy.toml: allow.1" in failure_of(lived.run(JUDGED))
+
+
+def test_what_many_do_at_once_is_one_ticket_for_the_organisation(lived: Pipeline) -> None:
+    moved = [v2_burst(JUDGED, 60, actor=actor, resource_type="new_registrar") for actor in COLLEAGUES[:4]]
+    summary = judged(lived, *moved)
+    (flagged,) = summary["flagged"]
+    (deviation,) = flagged["deviations"]
+    assert (flagged["actor"], deviation["kind"], deviation["changes"]) == ("the organisation", "organisation", 240)
+    assert len(deviation["members"]) == 4
+    assert {actor["actor"] for actor in summary["not_rung"]} == set(COLLEAGUES[:4])
+    (ticket,) = lived.tickets()
+    assert all(actor in ticket["description"] for actor in COLLEAGUES[:2])
+    assert "new_registrar" in ticket["description"]
+
+
+def test_a_sensitive_touch_raises_the_severity_and_the_ticket_says_so(lived: Pipeline) -> None:
+    summary = judged(lived, [v2_entry(JUDGED, actor="erin@example.com", resource_type="api_tokens", action="delete")])
+    (flagged,) = summary["flagged"]
+    assert flagged["severity_because"] == ["deletes", "API tokens and keys"]
+    assert flagged["severity"] in ("high", "urgent")
