@@ -11,7 +11,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from audit_assets.detection.coding import HOURS_A_DAY, Floats, Ints
+from audit_assets.detection.coding import HOURS_A_DAY, Flags, Floats, Ints
 
 MEMORY_DAYS = 60
 LEARNING_DAYS = 14
@@ -40,22 +40,22 @@ TRUST_DAYS = 10
 """So many days of a budget kept exactly stand beside what was realised: a first ticket does not halve the next."""
 
 
-def tickets_a_day(hour: Ints, p: Floats, *, since: int = 0) -> Floats:
+def tickets_a_day(hour: Ints, p: Floats, counts: Flags, *, since: int = 0) -> Floats:
     """Per active hour from `since` on (infinite before): how many tickets a day a threshold at its p would have
-    opened in the 60 days before its UTC day. `hour` (since 1970) must be in order."""
+    opened in the 60 days before its UTC day. `hour` (since 1970) must be in order; only what `counts` is the past."""
     rates = np.full(len(p), np.inf)
     for here, past, days in _days(hour, since):
-        rates[here] = Past(p[past], days).rate_at(p[here])
+        rates[here] = Past(p[past][counts[past]], days).rate_at(p[here])
     rates[hour < since] = np.inf
     return rates
 
 
-def limits(hour: Ints, p: Floats, rate: Floats, *, since: int = 0) -> Floats:
+def limits(hour: Ints, p: Floats, counts: Flags, rate: Floats, *, since: int = 0) -> Floats:
     """Per active hour from `since` on (0 before): the p at which so many tickets a day (`rate`, the same for all hours
     of a day) would have been opened in the 60 days before its UTC day. The inverse of `tickets_a_day`."""
     at = np.zeros(len(p))
     for here, past, days in _days(hour, since):
-        at[here] = Past(p[past], days).limit_at(float(rate[here][-1]))
+        at[here] = Past(p[past][counts[past]], days).limit_at(float(rate[here][-1]))
     at[hour < since] = 0
     return at
 
@@ -104,14 +104,14 @@ class Past:
         return min(float(np.exp(-x)), LEAST_UNUSUAL)
 
 
-def realised(hour: Ints, rates: Floats, budget: float) -> Floats:
-    """Per active hour: tickets in the 60 days before its day over those that the budget allowed.
+def realised(hour: Ints, rates: Floats, counts: Flags, budget: float) -> Floats:
+    """Per active hour: tickets in the 60 days before its day, of what `counts`, over those that the budget allowed.
 
     A threshold from the past is exceeded a little more often than asked, since unusual days come in clusters;
     multiplied with this, the rate keeps to the budget.
     """
     day = hour // HOURS_A_DAY
-    rung = np.concatenate([[0], np.cumsum(rates <= budget)])
+    rung = np.concatenate([[0], np.cumsum(counts & (rates <= budget))])
     learnt = day.min(initial=0) + LEARNING_DAYS
     since = np.searchsorted(day, np.maximum(day - MEMORY_DAYS, learnt))
     until = np.maximum(np.searchsorted(day, day), since)

@@ -23,15 +23,17 @@ HOURS_A_DAY = 24
 class Coded:
     """Active hours in the order of time (then actor), and their touches in the same order.
 
-    `actor`, `kind`, `hour` (hours since 1970) and `changes` have a value per active hour; `touch_hour` points from a
-    touch to its active hour, `touch_type` names its resource type. The labels of the codes are sorted, so that names
-    of actors decide nothing but the order of rows within an hour.
+    `actor`, `kind`, `hour` (hours since 1970), `changes` and `confirmed` (the hour belongs to an incident, and is no
+    example of what is usual) have a value per active hour; `touch_row` points from a touch to its active hour,
+    `touch_type` names its resource type. The labels of the codes are sorted, so that names of actors decide nothing
+    but the order of rows within an hour.
     """
 
     actor: Ints
     kind: Ints
     hour: Ints
     changes: Ints
+    confirmed: Flags
     touch_row: Ints
     touch_type: Ints
     touch_changes: Ints
@@ -46,6 +48,10 @@ class Coded:
     @property
     def touch_hour(self) -> Ints:
         return self.hour[self.touch_row]
+
+    @property
+    def touch_confirmed(self) -> Flags:
+        return self.confirmed[self.touch_row]
 
 
 def activity_of(events: pl.DataFrame) -> pl.DataFrame:
@@ -69,19 +75,21 @@ def activity_of(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def coded(activity: pl.DataFrame) -> Coded:
-    """Codes tidy rows (actor, actor_type, hour, resource_type, changes)."""
+    """Codes tidy rows (actor, actor_type, hour, resource_type, changes; `confirmed` is optional, null is no)."""
+    confirmed = pl.col("confirmed") if "confirmed" in activity.columns else pl.lit(value=False)
     actors, kinds, types = (
         activity[column].drop_nulls().unique().sort() for column in ("actor", "actor_type", "resource_type")
     )
     rows = (
         activity.lazy()
         .group_by("actor", "hour", "resource_type")
-        .agg(pl.col("actor_type").min(), pl.col("changes").sum())
+        .agg(pl.col("actor_type").min(), pl.col("changes").sum(), confirmed=confirmed.fill_null(value=False).any())
         .with_columns(
             actor_code=_code("actor", actors),
             kind_code=_code("actor_type", kinds).min().over("actor", "hour"),
             type_code=_code("resource_type", types),
             hour_code=pl.col("hour").dt.epoch("s") // 3600,
+            confirmed=pl.col("confirmed").any().over("actor", "hour"),
         )
         .sort("hour_code", "actor_code", "type_code")
         .collect()
@@ -96,6 +104,7 @@ def coded(activity: pl.DataFrame) -> Coded:
         kind=_ints(rows["kind_code"])[first],
         hour=hour[first],
         changes=np.bincount(touch_row, weights=touch_changes, minlength=int(first.sum())).astype(np.int64),
+        confirmed=rows["confirmed"].to_numpy()[first],
         touch_row=touch_row.astype(np.int64),
         touch_type=_ints(rows["type_code"]),
         touch_changes=touch_changes,

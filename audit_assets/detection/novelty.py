@@ -3,7 +3,8 @@
 One asks for the most surprising of the hour's new types, the other whether they are too many: another person's habits
 under the actor's name are many types that are new to it and usual to others. Pitman-Yor over distinct (type, hour)
 pairs gives the actor's own rate of bringing new types; colleagues with similar types and the whole organisation, as
-they were at the start of the day, say which types are to be expected (facts/detection.md, 2.4 and 2.6).
+they were at the start of the day, say which types are to be expected (facts/detection.md, 2.4 and 2.6). A type that
+was touched only in hours of a confirmed incident stays new.
 """
 
 from collections.abc import Iterator
@@ -56,12 +57,13 @@ def tail_mass(law: Floats, unseen: float, known: Flags, types: Ints) -> Floats:
 
 def _news(stream: Coded) -> Flags:
     """Per touch whether its actor touched the type in none of the hours of the memory before."""
-    owner, hour = stream.touch_actor, stream.touch_hour
-    order = np.lexsort((hour, stream.touch_type, owner))
-    same = (np.diff(owner[order]) == 0) & (np.diff(stream.touch_type[order]) == 0)
-    gap = np.diff(hour[order])
+    hour = stream.touch_hour
+    span = int(hour.max(initial=0)) + 3 * MEMORY_HOURS
+    key = (stream.touch_actor * len(stream.types) + stream.touch_type) * span + hour
+    order = np.argsort(key)
+    remembered = np.maximum.accumulate(np.where(stream.touch_confirmed, NEVER, key)[order])
     new = np.ones(len(hour), dtype=bool)
-    new[order[1:]] = ~(same & (gap <= MEMORY_HOURS))
+    new[order[1:]] = key[order[1:]] - remembered[:-1] > MEMORY_HOURS
     return new
 
 
@@ -70,14 +72,15 @@ def _remembered(stream: Coded) -> tuple[Ints, Ints]:
 
     A type is remembered from its first touch to 90 days after the last one; K counts the spans that are open.
     """
-    actor, hour = stream.touch_actor, stream.touch_hour
+    usual = ~stream.touch_confirmed
+    actor, kind, hour = stream.touch_actor[usual], stream.touch_type[usual], stream.touch_hour[usual]
     if not len(hour):
-        return hour, hour
+        return np.zeros_like(stream.hour), np.zeros_like(stream.hour)
     span = int(stream.hour.max(initial=0)) + 3 * MEMORY_HOURS
-    order = np.lexsort((hour, stream.touch_type, actor))
+    order = np.lexsort((hour, kind, actor))
     key = (actor * span + hour)[order]
     last = np.ones(len(order), dtype=bool)
-    last[:-1] = (np.diff(stream.touch_type[order]) != 0) | (np.diff(key) > MEMORY_HOURS) | (np.diff(actor[order]) != 0)
+    last[:-1] = (np.diff(kind[order]) != 0) | (np.diff(key) > MEMORY_HOURS) | (np.diff(actor[order]) != 0)
     first = np.concatenate([[True], last[:-1]])
     own, actors_first = stream.actor * span + stream.hour, stream.actor * span
 
@@ -163,4 +166,5 @@ def _days(stream: Coded, new: Flags) -> Iterator[tuple[Ints, Flags]]:
         touches = np.flatnonzero(new[start:end]) + start
         if len(touches):
             yield touches, last >= day[start] * HOURS_A_DAY - MEMORY_HOURS
-        last[actor[start:end], kind[start:end]] = hour[start:end]
+        usual = np.flatnonzero(~stream.touch_confirmed[start:end]) + start
+        last[actor[usual], kind[usual]] = hour[usual]

@@ -31,6 +31,7 @@ SCORES = pl.Schema(
         "actor": pl.String,
         "actor_type": pl.String,
         "hour": HOUR,
+        "confirmed": pl.Boolean,
         "changes": pl.Int64,
         "usual": pl.Float64,
         "ratio": pl.Float64,
@@ -53,12 +54,13 @@ SCORES = pl.Schema(
         "learning": pl.List(pl.String),
     }
 )
-"""A row per active actor and hour. `usual` and `ratio` are of the hour alone, `horizon` names the span of hours that
-decided `p_volume`, with its changes. `active_hours` are those of the 30 days before. `p_volume`, `p_novelty` and
-`p_many_new` are after damping an actor's first days; `p` joins them with their shares of the budget, repeats left
-out (a mere repeat has 1). `tickets_a_day`: how often a day the organisation has an hour as extreme as this. An hour is
-`flagged` if p is at most `p_limit`, which keeps to the budget; `reasons` are the streams that do so by themselves.
-`learning` names what was judged by defaults for want of history (LEARNING)."""
+"""A row per active actor and hour. `confirmed`: the hour belongs to a confirmed incident, as the activity says.
+`usual` and `ratio` are of the hour alone, `horizon` names the span of hours that decided `p_volume`, with its changes.
+`active_hours` are those of the 30 days before. `p_volume`, `p_novelty` and `p_many_new` are after damping an actor's
+first days; `p` joins them with their shares of the budget, repeats left out (a mere repeat has 1). `tickets_a_day`: how
+often a day the organisation has an hour as extreme as this. An hour is `flagged` if p is at most `p_limit`, which keeps
+to the budget; `reasons` are the streams that do so by themselves. `learning` names what was judged by defaults for want
+of history (LEARNING)."""
 
 LEARNING = {
     "actor": "fewer than 8 active hours of the actor in 30 days: drawn towards usual",
@@ -98,7 +100,8 @@ ACTOR_ACTIVITY = pl.Schema(
         "changes": pl.Int64,
     }
 )
-"""Tidy rows, as ACTIVITY with the actor's type."""
+"""Tidy rows, as ACTIVITY with the actor's type. A further column `confirmed` (Boolean; without it, or null: no) marks
+the hours of confirmed incidents: they are scored, but what follows is judged as if they had not been."""
 
 HISTORY = timedelta(days=121)
 """So much of an actor's activity decides its scores: 60 days of reference, whose hours are weighed by theirs."""
@@ -123,6 +126,8 @@ def organisation(activity: pl.DataFrame, day: datetime) -> Organisation:
     before = activity.filter(pl.col("hour") < day)
     today = int(day.timestamp()) // 3600 // HOURS_A_DAY
     stream = coded(before)
+    if "confirmed" in before.columns:
+        before = before.filter(~pl.col("confirmed").fill_null(value=False).any().over("actor", "hour"))
     days = np.unique(np.append(stream.hour // HOURS_A_DAY, today))
     touched = (
         before.lazy()
@@ -154,7 +159,7 @@ def assess_hours(activity: pl.DataFrame, everybody: Organisation, *, since: date
     """The hours from `since` on, all of one UTC day, as far as they can be judged each by itself: SCORES without what
     `ranked` fills. `activity` (ACTOR_ACTIVITY) is that of the active actors, HISTORY and the hours themselves."""
     first = int(since.timestamp()) // 3600
-    together = coded(pl.concat([activity.select(ACTOR_ACTIVITY.names()), everybody.touched]))
+    together = coded(pl.concat([activity, everybody.touched], how="diagonal"))
     return _assess(coded(activity), everybody.priors, together, judged_from=first, history_from=everybody.since)
 
 
@@ -169,15 +174,15 @@ def ranked(scores: pl.DataFrame, *, budget: float, since: datetime | None = None
     least = pl.min_horizontal(f"joined_{column}" for column in SHARES)
     scores = scores.with_columns(p=pl.when(judged).then(least).otherwise("p"))
     hour = (scores["hour"].dt.epoch("s") // 3600).to_numpy()
-    p = scores["p"].to_numpy()
+    p, counts = scores["p"].to_numpy(), ~scores["confirmed"].to_numpy()
     first = 0 if since is None else int(since.timestamp()) // 3600
-    fresh = pl.Series(tickets_a_day(hour, p, since=first))
+    fresh = pl.Series(tickets_a_day(hour, p, counts, since=first))
     scores = scores.with_columns(tickets_a_day=pl.when(judged).then(fresh).otherwise("tickets_a_day"))
-    overrun = realised(hour, scores["tickets_a_day"].to_numpy(), budget)
+    overrun = realised(hour, scores["tickets_a_day"].to_numpy(), counts, budget)
     rings = pl.col("p_limit") >= pl.col("p")
     known_days = pl.lit(pl.Series((hour - hour.min(initial=0)) // HOURS_A_DAY))
     return (
-        scores.with_columns(p_limit=pl.Series(limits(hour, p, budget / overrun, since=first)))
+        scores.with_columns(p_limit=pl.Series(limits(hour, p, counts, budget / overrun, since=first)))
         .with_columns(
             flagged=rings,
             reasons=pl.concat_list(
@@ -208,8 +213,10 @@ def _joined(column: str) -> pl.Expr:
 
 
 def repeats(column: str) -> pl.Expr:
-    """Whether an earlier hour of the actor within a day was as extreme; the frame must be in order of time."""
-    earlier = pl.col(column).rolling_min_by("hour", window_size=SAME_TICKET, closed="left").over("actor")
+    """Whether an earlier hour of the actor within a day, no confirmed one, was as extreme; the frame must be in order
+    of time."""
+    usual = pl.when("confirmed").then(float("inf")).otherwise(column)
+    earlier = usual.rolling_min_by("hour", window_size=SAME_TICKET, closed="left").over("actor")
     return (earlier <= pl.col(column)).fill_null(value=False)
 
 
@@ -267,6 +274,7 @@ def _volume_columns(stream: Coded, by_horizon: dict) -> pl.DataFrame:
             "actor": stream.actors.gather(stream.actor),
             "actor_type": stream.kinds.gather(stream.kind),
             "hour_code": stream.hour,
+            "confirmed": stream.confirmed,
             "changes": stream.changes,
             "usual": alone.usual,
             "ratio": stream.changes / alone.usual,

@@ -2,7 +2,8 @@
 
 Student-t posterior predictive of z = ln(y + 3) over the active hours of the 30 days before, with an empirical-Bayes
 prior per class of actor (facts/detection.md, 2.4 and 2.6). A first pass scores every hour against the hours before
-it; the second weighs these by what the first said, so that an attack does not become the new normal.
+it; the second weighs these by what the first said, so that an attack does not become the new normal. Hours of a
+confirmed incident weigh nothing.
 """
 
 from dataclasses import dataclass
@@ -134,7 +135,8 @@ def volume_scores(stream: Coded, priors: pl.DataFrame | None = None, horizon: Ho
     `priors` (PRIORS) are the organisation's; without them they come from the stream itself, day by day.
     """
     spans = Spans(stream)
-    changes = spans.sums(stream.changes.astype(float), spans.bounds(horizon.hours - 1, -1))
+    counts = (~stream.confirmed).astype(float)
+    changes = summed_up(stream, spans, horizon.hours)
     z = np.log(changes + SHIFT)
     prior, by_default = prior_rows(stream, daily_priors(stream) if priors is None else priors, horizon)
     reference = spans.bounds(horizon.since, horizon.until - 1)
@@ -143,8 +145,15 @@ def volume_scores(stream: Coded, priors: pl.DataFrame | None = None, horizon: Ho
         sums = (spans.sums(values, reference) for values in (weights, weights * z, weights * z * z))
         return tail(changes, prior, *sums)
 
-    p, usual = judged(outlier_weights(judged(np.ones(len(z)))[0]))
-    return VolumeScores(p=p, usual=usual, changes=changes, n=reference[1] - reference[0], by_default=by_default)
+    p, usual = judged(counts * outlier_weights(judged(counts)[0]))
+    n = spans.sums(counts, reference).astype(np.int64)
+    return VolumeScores(p=p, usual=usual, changes=changes, n=n, by_default=by_default)
+
+
+def summed_up(stream: Coded, spans: "Spans", hours: int) -> Floats:
+    """Per active hour the changes of so many hours up to it; of confirmed hours only the judged one itself counts."""
+    counted = stream.changes * ~stream.confirmed
+    return spans.sums(counted.astype(float), spans.bounds(hours - 1, -1)) + stream.changes - counted
 
 
 def daily_priors(stream: Coded, days: Ints | None = None) -> pl.DataFrame:
@@ -152,16 +161,16 @@ def daily_priors(stream: Coded, days: Ints | None = None) -> pl.DataFrame:
     90 days before the day."""
     spans = Spans(stream)
     logarithms = {
-        hours: np.log(spans.sums(stream.changes.astype(float), spans.bounds(hours - 1, -1)) + SHIFT)
+        hours: np.log(summed_up(stream, spans, hours) + SHIFT)
         for hours in sorted({horizon.hours for horizon in HORIZONS})
     }
     days = np.unique(stream.hour // HOURS_A_DAY) if days is None else days
     since, until = (np.searchsorted(stream.hour, days * HOURS_A_DAY - before) for before in (PRIOR_HOURS, 0))
     rows = []
     for day, low, high in zip(days.tolist(), since.tolist(), until.tolist(), strict=True):
-        actor, kind = stream.actor[low:high], stream.kind[low:high]
-        classes = [(None, np.ones(high - low, dtype=bool))]
-        classes += [(name, kind == code) for code, name in enumerate(stream.kinds)]
+        actor, kind, usual = stream.actor[low:high], stream.kind[low:high], ~stream.confirmed[low:high]
+        classes = [(None, usual)]
+        classes += [(name, usual & (kind == code)) for code, name in enumerate(stream.kinds)]
         for hours, z in logarithms.items():
             for name, members in classes:
                 if members.sum() >= ENOUGH_FOR_A_CLASS:
