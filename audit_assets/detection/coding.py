@@ -18,6 +18,9 @@ Flags = NDArray[np.bool_]
 
 HOURS_A_DAY = 24
 
+FURTHEST_BACK = 270 * HOURS_A_DAY
+"""No span of hours begins so long before an active hour that it would reach into another actor's hours."""
+
 
 @dataclass(frozen=True)
 class Coded:
@@ -52,6 +55,31 @@ class Coded:
     @property
     def touch_confirmed(self) -> Flags:
         return self.confirmed[self.touch_row]
+
+
+class Spans:
+    """The active hours of each actor, before each of its active hours: sums over them by cumulative sums."""
+
+    def __init__(self, stream: Coded) -> None:
+        self._order = np.lexsort((stream.hour, stream.actor))
+        self._place = np.empty_like(self._order)
+        self._place[self._order] = np.arange(len(self._order))
+        self._first = stream.actor[self._order] * (int(stream.hour.max(initial=0)) + FURTHEST_BACK)
+        self._key = self._first + stream.hour[self._order]
+
+    def bounds(self, since: int, until: int) -> tuple[Ints, Ints]:
+        """From `since` hours before each active hour to the end of the one that is `until` + 1 before: (720, 0) is the
+        30 days before it, (5, -1) the hour itself and the five before."""
+        low, high = (
+            np.searchsorted(self._key, np.maximum(self._key - before, self._first))[self._place]
+            for before in (since, until)
+        )
+        return low, high
+
+    def sums(self, values: Floats, bounds: tuple[Ints, Ints]) -> Floats:
+        """Per active hour the sum of `values` within its bounds."""
+        total = np.concatenate([[0.0], np.cumsum(values[self._order])])
+        return total[bounds[1]] - total[bounds[0]]
 
 
 def activity_of(events: pl.DataFrame) -> pl.DataFrame:

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from scipy.special import stdtr
 
-from audit_assets.detection.coding import HOURS_A_DAY, Coded, Flags, Floats, Ints
+from audit_assets.detection.coding import HOURS_A_DAY, Coded, Flags, Floats, Ints, Spans
 
 SHIFT = 3.0
 """z = ln(y + 3): below about ten changes the logarithm alone is wide (facts/detection.md, 2.6)."""
@@ -150,7 +150,7 @@ def volume_scores(stream: Coded, priors: pl.DataFrame | None = None, horizon: Ho
     return VolumeScores(p=p, usual=usual, changes=changes, n=n, by_default=by_default)
 
 
-def summed_up(stream: Coded, spans: "Spans", hours: int) -> Floats:
+def summed_up(stream: Coded, spans: Spans, hours: int) -> Floats:
     """Per active hour the changes of so many hours up to it; of confirmed hours only the judged one itself counts."""
     counted = stream.changes * ~stream.confirmed
     return spans.sums(counted.astype(float), spans.bounds(hours - 1, -1)) + stream.changes - counted
@@ -200,28 +200,3 @@ def prior_rows(stream: Coded, priors: pl.DataFrame, horizon: Horizon) -> tuple[n
     )
     filled = found.select(pl.col(name).fill_null(getattr(default, name)) for name in values)
     return filled.to_numpy(), found["m0"].is_null().to_numpy()
-
-
-class Spans:
-    """The active hours of each actor, before each of its active hours: sums over them by cumulative sums."""
-
-    def __init__(self, stream: Coded) -> None:
-        self._order = np.lexsort((stream.hour, stream.actor))
-        self._place = np.empty_like(self._order)
-        self._place[self._order] = np.arange(len(self._order))
-        self._first = stream.actor[self._order] * (int(stream.hour.max(initial=0)) + 3 * PRIOR_HOURS)
-        self._key = self._first + stream.hour[self._order]
-
-    def bounds(self, since: int, until: int) -> tuple[Ints, Ints]:
-        """From `since` hours before each active hour to the end of the one that is `until` + 1 before: (720, 0) is the
-        30 days before it, (5, -1) the hour itself and the five before."""
-        low, high = (
-            np.searchsorted(self._key, np.maximum(self._key - before, self._first))[self._place]
-            for before in (since, until)
-        )
-        return low, high
-
-    def sums(self, values: Floats, bounds: tuple[Ints, Ints]) -> Floats:
-        """Per active hour the sum of `values` within its bounds."""
-        total = np.concatenate([[0.0], np.cumsum(values[self._order])])
-        return total[bounds[1]] - total[bounds[0]]
