@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from audit_assets.detection.budget import LEARNING_DAYS, limits, realised, severity, tickets_a_day
+from audit_assets.detection.budget import CLUSTERS, LEARNING_DAYS, limits, severity, tickets_a_day
 from audit_assets.detection.coding import HOURS_A_DAY, Coded, Floats, activity_of, coded
 from audit_assets.detection.frames import HOUR, MEMORY
 from audit_assets.detection.novelty import NoveltyScores, novelty_scores
@@ -179,18 +179,17 @@ def ranked(scores: pl.DataFrame, *, budget: float, since: datetime | None = None
     first = 0 if since is None else int(since.timestamp()) // 3600
     fresh = pl.Series(tickets_a_day(hour, p, counts, since=first))
     scores = scores.with_columns(tickets_a_day=pl.when(judged).then(fresh).otherwise("tickets_a_day"))
-    overrun = realised(hour, scores["tickets_a_day"].to_numpy(), counts, budget)
     rings = pl.col("p_limit") >= pl.col("p")
     known_days = pl.lit(pl.Series((hour - hour.min(initial=0)) // HOURS_A_DAY))
     return (
-        scores.with_columns(p_limit=pl.Series(limits(hour, p, counts, budget / overrun, since=first)))
+        scores.with_columns(p_limit=pl.Series(limits(hour, p, counts, budget / CLUSTERS, since=first)))
         .with_columns(
             flagged=rings,
             reasons=pl.concat_list(
                 pl.when(pl.col(f"joined_{column}") <= pl.col("p_limit")).then(pl.lit(name))
                 for column, name in REASONS.items()
             ).list.drop_nulls(),
-            severity=pl.when(rings).then(severity(pl.lit(pl.Series(overrun)) * pl.col("tickets_a_day"), budget)),
+            severity=pl.when(rings).then(severity(pl.col("tickets_a_day"), budget / CLUSTERS)),
             learning=pl.when(known_days < LEARNING_DAYS)
             .then(pl.concat_list("learning", pl.lit(["budget"])))
             .otherwise("learning"),
