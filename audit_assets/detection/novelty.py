@@ -32,7 +32,8 @@ CERTAINTY = 10.0
 """How firmly an actor's rate of new types is held, in types: 5 to 50 differ little on the development sets."""
 
 NEVER = -(10**9)
-TIE = 1e-9
+TIE = 1e-6
+"""Types as probable as each other differ by the rounding of 32-bit sums."""
 
 
 @dataclass(frozen=True)

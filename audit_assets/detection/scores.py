@@ -81,6 +81,9 @@ day against .01 at one; this lies between."""
 HORIZON_SHARES = {HOUR_ALONE: 1.0, SIX_HOURS: 0.1, DAY: 0.1, DAY_AGAINST_LAST_MONTH: 0.03}
 """How much a longer horizon counts within volume: so little that it takes next to nothing from single hours."""
 
+TIE = 1e-9
+"""Two like hours differ by the rounding of sums over everybody before, and still are like hours."""
+
 NO_CORRECTION = 1e-8
 """Below this p, 1 - (1 - p)^(1/share) is p/share to the last digit that a float holds of it."""
 
@@ -217,7 +220,7 @@ def repeats(column: str) -> pl.Expr:
     of time."""
     usual = pl.when("confirmed").then(float("inf")).otherwise(column)
     earlier = usual.rolling_min_by("hour", window_size=SAME_TICKET, closed="left").over("actor")
-    return (earlier <= pl.col(column)).fill_null(value=False)
+    return (earlier <= pl.col(column) * (1 + TIE)).fill_null(value=False)
 
 
 def damped(p: Floats, active_hours: Floats) -> Floats:
