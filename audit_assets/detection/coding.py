@@ -18,20 +18,25 @@ Flags = NDArray[np.bool_]
 
 HOURS_A_DAY = 24
 
+FURTHEST_BACK = 270 * HOURS_A_DAY
+"""No span of hours begins so long before an active hour that it would reach into another actor's hours."""
+
 
 @dataclass(frozen=True)
 class Coded:
     """Active hours in the order of time (then actor), and their touches in the same order.
 
-    `actor`, `kind`, `hour` (hours since 1970) and `changes` have a value per active hour; `touch_hour` points from a
-    touch to its active hour, `touch_type` names its resource type. The labels of the codes are sorted, so that names
-    of actors decide nothing but the order of rows within an hour.
+    `actor`, `kind`, `hour` (hours since 1970), `changes` and `confirmed` (the hour belongs to an incident, and is no
+    example of what is usual) have a value per active hour; `touch_row` points from a touch to its active hour,
+    `touch_type` names its resource type. The labels of the codes are sorted, so that names of actors decide nothing
+    but the order of rows within an hour.
     """
 
     actor: Ints
     kind: Ints
     hour: Ints
     changes: Ints
+    confirmed: Flags
     touch_row: Ints
     touch_type: Ints
     touch_changes: Ints
@@ -46,6 +51,35 @@ class Coded:
     @property
     def touch_hour(self) -> Ints:
         return self.hour[self.touch_row]
+
+    @property
+    def touch_confirmed(self) -> Flags:
+        return self.confirmed[self.touch_row]
+
+
+class Spans:
+    """The active hours of each actor, before each of its active hours: sums over them by cumulative sums."""
+
+    def __init__(self, stream: Coded) -> None:
+        self._order = np.lexsort((stream.hour, stream.actor))
+        self._place = np.empty_like(self._order)
+        self._place[self._order] = np.arange(len(self._order))
+        self._first = stream.actor[self._order] * (int(stream.hour.max(initial=0)) + FURTHEST_BACK)
+        self._key = self._first + stream.hour[self._order]
+
+    def bounds(self, since: int, until: int) -> tuple[Ints, Ints]:
+        """From `since` hours before each active hour to the end of the one that is `until` + 1 before: (720, 0) is the
+        30 days before it, (5, -1) the hour itself and the five before."""
+        low, high = (
+            np.searchsorted(self._key, np.maximum(self._key - before, self._first))[self._place]
+            for before in (since, until)
+        )
+        return low, high
+
+    def sums(self, values: Floats, bounds: tuple[Ints, Ints]) -> Floats:
+        """Per active hour the sum of `values` within its bounds."""
+        total = np.concatenate([[0.0], np.cumsum(values[self._order])])
+        return total[bounds[1]] - total[bounds[0]]
 
 
 def activity_of(events: pl.DataFrame) -> pl.DataFrame:
@@ -69,19 +103,21 @@ def activity_of(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def coded(activity: pl.DataFrame) -> Coded:
-    """Codes tidy rows (actor, actor_type, hour, resource_type, changes)."""
+    """Codes tidy rows (actor, actor_type, hour, resource_type, changes; `confirmed` is optional, null is no)."""
+    confirmed = pl.col("confirmed") if "confirmed" in activity.columns else pl.lit(value=False)
     actors, kinds, types = (
         activity[column].drop_nulls().unique().sort() for column in ("actor", "actor_type", "resource_type")
     )
     rows = (
         activity.lazy()
         .group_by("actor", "hour", "resource_type")
-        .agg(pl.col("actor_type").min(), pl.col("changes").sum())
+        .agg(pl.col("actor_type").min(), pl.col("changes").sum(), confirmed=confirmed.fill_null(value=False).any())
         .with_columns(
             actor_code=_code("actor", actors),
             kind_code=_code("actor_type", kinds).min().over("actor", "hour"),
             type_code=_code("resource_type", types),
             hour_code=pl.col("hour").dt.epoch("s") // 3600,
+            confirmed=pl.col("confirmed").any().over("actor", "hour"),
         )
         .sort("hour_code", "actor_code", "type_code")
         .collect()
@@ -96,6 +132,7 @@ def coded(activity: pl.DataFrame) -> Coded:
         kind=_ints(rows["kind_code"])[first],
         hour=hour[first],
         changes=np.bincount(touch_row, weights=touch_changes, minlength=int(first.sum())).astype(np.int64),
+        confirmed=rows["confirmed"].to_numpy()[first],
         touch_row=touch_row.astype(np.int64),
         touch_type=_ints(rows["type_code"]),
         touch_changes=touch_changes,

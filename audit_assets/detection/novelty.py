@@ -1,9 +1,10 @@
 """How unusual it is that an actor touches resource types which it has not touched in 90 days, as probabilities.
 
 One asks for the most surprising of the hour's new types, the other whether they are too many: another person's habits
-under the actor's name are many types that are new to it and usual to others. Pitman-Yor over distinct (type, hour)
-pairs gives the actor's own rate of bringing new types; colleagues with similar types and the whole organisation, as
-they were at the start of the day, say which types are to be expected (facts/detection.md, 2.4 and 2.6).
+under the actor's name are many types that are new to it and usual to others. The actor's own rate of new types is for
+the first its share of recent hours that brought any, for the other that of Pitman-Yor over distinct (type, hour) pairs.
+Colleagues with similar types and the whole organisation, as they were at the start of the day, say which types are to
+be expected (facts/detection.md, 2.4 and 2.6). A type that was touched only in a confirmed incident stays new.
 """
 
 from collections.abc import Iterator
@@ -12,23 +13,34 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import betabinom
 
-from audit_assets.detection.coding import HOURS_A_DAY, Coded, Flags, Floats, Ints
+from audit_assets.detection.coding import HOURS_A_DAY, Coded, Flags, Floats, Ints, Spans
 
 MEMORY_HOURS = 90 * HOURS_A_DAY
 DISCOUNT, CONCENTRATION = 0.5, 2.0
 PEERS_BEFORE_TRUST = 5.0
+
+UNHEARD = 2.0
+"""How much more often an hour with new types brings one that nobody had than Good-Turing says of a single (actor, type)
+pair: 1.5 to 2.1 times in the natural hours of the development set, its halves and its refinements."""
+
+RECENT_HOURS = 30 * HOURS_A_DAY
+HOURS_BEFORE_TRUST, USUAL_SHARE = 12.0, 0.25
+"""An actor's share of hours with new types is drawn to a quarter as by 12 hours: 8 to 20 and .2 to .3 differ little
+over halves of the year and of the actors. 90 days instead of 30 find as much, and would need half a year of history."""
+
 CERTAINTY = 10.0
 """How firmly an actor's rate of new types is held, in types: 5 to 50 differ little on the development sets."""
 
 NEVER = -(10**9)
-TIE = 1e-9
+TIE = 1e-6
+"""Types as probable as each other differ by the rounding of 32-bit sums."""
 
 
 @dataclass(frozen=True)
 class NoveltyScores:
-    """Per active hour: `p` of its most surprising new type and `p_many` of their number (both 1 without a new type),
-    and `new_types`, that number. Per touch: whether its type is `new` to the actor, and whether it is `unheard` of in
-    the organisation."""
+    """Per active hour: `p` of its most surprising new type, `p_many` of the number of those that others have (both 1
+    without any), and `new_types`, how many are new. Per touch: whether its type is `new` to the actor, and whether it
+    is `unheard` of in the organisation."""
 
     p: Floats
     p_many: Floats
@@ -40,6 +52,11 @@ class NoveltyScores:
 def rate_of_new_types(pairs: Floats, types: Floats) -> Floats:
     """P(the next type is new) of an actor with so many (type, hour) pairs and distinct types in memory."""
     return (CONCENTRATION + DISCOUNT * types) / (CONCENTRATION + pairs)
+
+
+def share_of_hours_with_news(hours: Floats, with_news: Floats) -> Floats:
+    """P(an active hour brings new types) of an actor with so many recent hours, and so many of them with new types."""
+    return (HOURS_BEFORE_TRUST * USUAL_SHARE + with_news) / (HOURS_BEFORE_TRUST + hours)
 
 
 def tail_mass(law: Floats, unseen: float, known: Flags, types: Ints) -> Floats:
@@ -56,12 +73,13 @@ def tail_mass(law: Floats, unseen: float, known: Flags, types: Ints) -> Floats:
 
 def _news(stream: Coded) -> Flags:
     """Per touch whether its actor touched the type in none of the hours of the memory before."""
-    owner, hour = stream.touch_actor, stream.touch_hour
-    order = np.lexsort((hour, stream.touch_type, owner))
-    same = (np.diff(owner[order]) == 0) & (np.diff(stream.touch_type[order]) == 0)
-    gap = np.diff(hour[order])
+    hour = stream.touch_hour
+    span = int(hour.max(initial=0)) + 3 * MEMORY_HOURS
+    key = (stream.touch_actor * len(stream.types) + stream.touch_type) * span + hour
+    order = np.argsort(key)
+    remembered = np.maximum.accumulate(np.where(stream.touch_confirmed, NEVER, key)[order])
     new = np.ones(len(hour), dtype=bool)
-    new[order[1:]] = ~(same & (gap <= MEMORY_HOURS))
+    new[order[1:]] = key[order[1:]] - remembered[:-1] > MEMORY_HOURS
     return new
 
 
@@ -70,14 +88,15 @@ def _remembered(stream: Coded) -> tuple[Ints, Ints]:
 
     A type is remembered from its first touch to 90 days after the last one; K counts the spans that are open.
     """
-    actor, hour = stream.touch_actor, stream.touch_hour
+    usual = ~stream.touch_confirmed
+    actor, kind, hour = stream.touch_actor[usual], stream.touch_type[usual], stream.touch_hour[usual]
     if not len(hour):
-        return hour, hour
+        return np.zeros_like(stream.hour), np.zeros_like(stream.hour)
     span = int(stream.hour.max(initial=0)) + 3 * MEMORY_HOURS
-    order = np.lexsort((hour, stream.touch_type, actor))
+    order = np.lexsort((hour, kind, actor))
     key = (actor * span + hour)[order]
     last = np.ones(len(order), dtype=bool)
-    last[:-1] = (np.diff(stream.touch_type[order]) != 0) | (np.diff(key) > MEMORY_HOURS) | (np.diff(actor[order]) != 0)
+    last[:-1] = (np.diff(kind[order]) != 0) | (np.diff(key) > MEMORY_HOURS) | (np.diff(actor[order]) != 0)
     first = np.concatenate([[True], last[:-1]])
     own, actors_first = stream.actor * span + stream.hour, stream.actor * span
 
@@ -97,8 +116,8 @@ def laws(known: Flags, asked: Ints) -> tuple[Floats, float]:
     present = np.flatnonzero(known.any(axis=1))
     sets = known[present].astype(np.float32)
     touched_by = sets.sum(axis=0).astype(float)
-    once = float((touched_by == 1).sum())
-    unseen = (once + 1) / (touched_by.sum() + once + 1)
+    unheard = UNHEARD * (float((touched_by == 1).sum()) + 1)
+    unseen = unheard / (touched_by.sum() + unheard)
     organisation = touched_by / max(len(present), 1)
     mine = known[asked].astype(np.float32)
     norms = np.sqrt(np.outer(np.maximum(mine.sum(axis=1), 1), np.maximum(sets.sum(axis=1), 1)))
@@ -112,19 +131,32 @@ def laws(known: Flags, asked: Ints) -> tuple[Floats, float]:
 
 def novelty_scores(stream: Coded, *, since: int = 0) -> NoveltyScores:
     """Scores the active hours of a stream from `since` on (hours since 1970) against what lay before each."""
-    new = _news(stream) & (stream.touch_hour >= since)
+    news = _news(stream)
+    new = news & (stream.touch_hour >= since)
     surprise, unheard = _surprises(stream, new)
     rate = rate_of_new_types(*(count.astype(float) for count in _remembered(stream)))
-    count, touched = (np.bincount(rows, minlength=len(rate)) for rows in (stream.touch_row[new], stream.touch_row))
+    count, shared, touched = (
+        np.bincount(rows, minlength=len(rate))
+        for rows in (stream.touch_row[new], stream.touch_row[new & ~unheard], stream.touch_row)
+    )
     least = np.ones(len(rate))
     np.minimum.at(least, stream.touch_row[new], surprise[new])
     return NoveltyScores(
-        p=np.where(count > 0, rate * sidak(least, count), 1.0),
-        p_many=many_new_types(count, touched, rate),
+        p=np.where(count > 0, _share_of_hours(stream, news) * sidak(least, count), 1.0),
+        p_many=many_new_types(shared, touched, rate),
         new_types=count,
         new=new,
         unheard=unheard,
     )
+
+
+def _share_of_hours(stream: Coded, news: Flags) -> Floats:
+    """Per active hour how often the actor's hours of the 30 days before brought new types."""
+    spans = Spans(stream)
+    recent = spans.bounds(RECENT_HOURS, 0)
+    usual = ~stream.confirmed
+    with_news = usual & (np.bincount(stream.touch_row[news], minlength=len(usual)) > 0)
+    return share_of_hours_with_news(*(spans.sums(flags.astype(float), recent) for flags in (usual, with_news)))
 
 
 def sidak(least: Floats, tests: Ints) -> Floats:
@@ -133,7 +165,7 @@ def sidak(least: Floats, tests: Ints) -> Floats:
 
 
 def many_new_types(new: Ints, touched: Ints, rate: Floats) -> Floats:
-    """P(so many of the hour's types are new), beta-binomial about the actor's own rate of new types."""
+    """P(so many of the types touched are new), beta-binomial about the actor's own rate of new types."""
     return np.where(new > 0, betabinom.sf(new - 1, touched, CERTAINTY * rate, CERTAINTY * (1 - rate)), 1.0)
 
 
@@ -163,4 +195,5 @@ def _days(stream: Coded, new: Flags) -> Iterator[tuple[Ints, Flags]]:
         touches = np.flatnonzero(new[start:end]) + start
         if len(touches):
             yield touches, last >= day[start] * HOURS_A_DAY - MEMORY_HOURS
-        last[actor[start:end], kind[start:end]] = hour[start:end]
+        usual = np.flatnonzero(~stream.touch_confirmed[start:end]) + start
+        last[actor[usual], kind[usual]] = hour[usual]

@@ -2,7 +2,8 @@
 
 Student-t posterior predictive of z = ln(y + 3) over the active hours of the 30 days before, with an empirical-Bayes
 prior per class of actor (facts/detection.md, 2.4 and 2.6). A first pass scores every hour against the hours before
-it; the second weighs these by what the first said, so that an attack does not become the new normal.
+it; the second weighs these by what the first said, so that an attack does not become the new normal. Hours of a
+confirmed incident weigh nothing.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 import polars as pl
 from scipy.special import stdtr
 
-from audit_assets.detection.coding import HOURS_A_DAY, Coded, Flags, Floats, Ints
+from audit_assets.detection.coding import HOURS_A_DAY, Coded, Flags, Floats, Ints, Spans
 
 SHIFT = 3.0
 """z = ln(y + 3): below about ten changes the logarithm alone is wide (facts/detection.md, 2.6)."""
@@ -134,7 +135,8 @@ def volume_scores(stream: Coded, priors: pl.DataFrame | None = None, horizon: Ho
     `priors` (PRIORS) are the organisation's; without them they come from the stream itself, day by day.
     """
     spans = Spans(stream)
-    changes = spans.sums(stream.changes.astype(float), spans.bounds(horizon.hours - 1, -1))
+    counts = (~stream.confirmed).astype(float)
+    changes = summed_up(stream, spans, horizon.hours)
     z = np.log(changes + SHIFT)
     prior, by_default = prior_rows(stream, daily_priors(stream) if priors is None else priors, horizon)
     reference = spans.bounds(horizon.since, horizon.until - 1)
@@ -143,8 +145,15 @@ def volume_scores(stream: Coded, priors: pl.DataFrame | None = None, horizon: Ho
         sums = (spans.sums(values, reference) for values in (weights, weights * z, weights * z * z))
         return tail(changes, prior, *sums)
 
-    p, usual = judged(outlier_weights(judged(np.ones(len(z)))[0]))
-    return VolumeScores(p=p, usual=usual, changes=changes, n=reference[1] - reference[0], by_default=by_default)
+    p, usual = judged(counts * outlier_weights(judged(counts)[0]))
+    n = spans.sums(counts, reference).astype(np.int64)
+    return VolumeScores(p=p, usual=usual, changes=changes, n=n, by_default=by_default)
+
+
+def summed_up(stream: Coded, spans: Spans, hours: int) -> Floats:
+    """Per active hour the changes of so many hours up to it; of confirmed hours only the judged one itself counts."""
+    counted = stream.changes * ~stream.confirmed
+    return spans.sums(counted.astype(float), spans.bounds(hours - 1, -1)) + stream.changes - counted
 
 
 def daily_priors(stream: Coded, days: Ints | None = None) -> pl.DataFrame:
@@ -152,16 +161,16 @@ def daily_priors(stream: Coded, days: Ints | None = None) -> pl.DataFrame:
     90 days before the day."""
     spans = Spans(stream)
     logarithms = {
-        hours: np.log(spans.sums(stream.changes.astype(float), spans.bounds(hours - 1, -1)) + SHIFT)
+        hours: np.log(summed_up(stream, spans, hours) + SHIFT)
         for hours in sorted({horizon.hours for horizon in HORIZONS})
     }
     days = np.unique(stream.hour // HOURS_A_DAY) if days is None else days
     since, until = (np.searchsorted(stream.hour, days * HOURS_A_DAY - before) for before in (PRIOR_HOURS, 0))
     rows = []
     for day, low, high in zip(days.tolist(), since.tolist(), until.tolist(), strict=True):
-        actor, kind = stream.actor[low:high], stream.kind[low:high]
-        classes = [(None, np.ones(high - low, dtype=bool))]
-        classes += [(name, kind == code) for code, name in enumerate(stream.kinds)]
+        actor, kind, usual = stream.actor[low:high], stream.kind[low:high], ~stream.confirmed[low:high]
+        classes = [(None, usual)]
+        classes += [(name, usual & (kind == code)) for code, name in enumerate(stream.kinds)]
         for hours, z in logarithms.items():
             for name, members in classes:
                 if members.sum() >= ENOUGH_FOR_A_CLASS:
@@ -191,28 +200,3 @@ def prior_rows(stream: Coded, priors: pl.DataFrame, horizon: Horizon) -> tuple[n
     )
     filled = found.select(pl.col(name).fill_null(getattr(default, name)) for name in values)
     return filled.to_numpy(), found["m0"].is_null().to_numpy()
-
-
-class Spans:
-    """The active hours of each actor, before each of its active hours: sums over them by cumulative sums."""
-
-    def __init__(self, stream: Coded) -> None:
-        self._order = np.lexsort((stream.hour, stream.actor))
-        self._place = np.empty_like(self._order)
-        self._place[self._order] = np.arange(len(self._order))
-        self._first = stream.actor[self._order] * (int(stream.hour.max(initial=0)) + 3 * PRIOR_HOURS)
-        self._key = self._first + stream.hour[self._order]
-
-    def bounds(self, since: int, until: int) -> tuple[Ints, Ints]:
-        """From `since` hours before each active hour to the end of the one that is `until` + 1 before: (720, 0) is the
-        30 days before it, (5, -1) the hour itself and the five before."""
-        low, high = (
-            np.searchsorted(self._key, np.maximum(self._key - before, self._first))[self._place]
-            for before in (since, until)
-        )
-        return low, high
-
-    def sums(self, values: Floats, bounds: tuple[Ints, Ints]) -> Floats:
-        """Per active hour the sum of `values` within its bounds."""
-        total = np.concatenate([[0.0], np.cumsum(values[self._order])])
-        return total[bounds[1]] - total[bounds[0]]

@@ -9,6 +9,7 @@ from audit_assets.detection.novelty import (
     many_new_types,
     novelty_scores,
     rate_of_new_types,
+    share_of_hours_with_news,
     sidak,
     tail_mass,
 )
@@ -17,6 +18,11 @@ from audit_assets_tests.detection.streams import at, burst, stream
 
 def test_an_actor_that_often_brings_new_types_is_expected_to():
     assert rate_of_new_types(np.array([98.0, 98.0]), np.array([2.0, 40.0])) == pytest.approx([0.03, 0.22])
+
+
+def test_an_actor_whose_hours_often_bring_new_types_is_drawn_to_a_quarter_while_little_is_known():
+    share = share_of_hours_with_news(np.array([0.0, 12.0, 120.0]), np.array([0.0, 12.0, 0.0]))
+    assert share == pytest.approx([0.25, 15 / 24, 3 / 132])
 
 
 def test_the_tail_holds_what_is_no_more_probable():
@@ -35,7 +41,7 @@ def test_a_colleagues_type_is_more_expected_than_a_strangers():
     )
     law, unseen = laws(known, np.array([0]))
     assert law[0, 2] > law[0, 3] > 0
-    assert unseen == pytest.approx(1 / (14 + 1))
+    assert unseen == pytest.approx(2 / (14 + 2))
 
 
 def test_one_new_type_among_many_tries_is_less_surprising():
@@ -71,3 +77,12 @@ def test_another_persons_habits_are_many_new_types():
     assert scores.new_types[-1] == 5
     assert scores.p_many[-1] < 1e-3
     assert scores.p_many[-1] < scores.p[-1]
+
+
+def test_types_that_nobody_had_are_no_sign_of_another_persons_habits():
+    habit = [burst(f"a{actor}", at(day, 9), 4, "dns", "zone") for day in range(20) for actor in range(6)]
+    events = stream([*habit, burst("a0", at(20, 12), 3, "never", "seen", "before")])
+    scores = novelty_scores(coded(activity_of(events)))
+    assert scores.new_types[-1] == 3
+    assert scores.p_many[-1] == 1
+    assert scores.p[-1] < 0.1

@@ -71,18 +71,53 @@ def test_order_duplicates_names_and_weeks_change_nothing(seed):
     )
 
 
-def test_one_hour_alone_is_scored_as_in_the_stream(events, scores):
-    activity = activity_of(events)
-    for day, hour in ((150, 9), (170, 15), (199, 23)):
-        since = max(h for h in scores["hour"].unique() if h <= at(day, hour))
-        active = scores.filter(pl.col("hour") == since)["actor"]
+@pytest.fixture(scope="module")
+def incident(events, scores) -> pl.DataFrame:
+    """The activity of the stream with a confirmed incident in it: far more changes, and a type never seen before."""
+    hours = [at(140, hour) for hour in (9, 10, 20)]
+    active = scores.filter(pl.col("hour").is_in(hours))["actor"]
+    actor = next(name for name in events["actor"].unique().sort() if name not in active)
+    attack = [burst(actor, hour, 400, "type-0", "never-seen") for hour in hours]
+    attacked = pl.col("actor") == actor, pl.col("hour").is_in(hours)
+    return activity_of(stream([events, *attack])).with_columns(confirmed=pl.when(*attacked).then(True))
+
+
+def test_a_confirmed_incident_is_scored_but_leaves_no_trace(incident, scores):
+    judged = score_activity(incident)
+    attack = judged.filter("confirmed")
+    assert attack["changes"].to_list() == [400, 400, 400]
+    assert attack["flagged"].all()
+    untouched = scores.join(attack, on=["actor", "hour"], how="anti")
+    assert_frame_equal(judged.filter(~pl.col("confirmed")), untouched)
+
+
+def test_a_type_of_a_confirmed_incident_stays_new(incident):
+    actor = incident.filter("confirmed")["actor"][0]
+    after = activity_of(burst(actor, at(145), 2, "never-seen")).with_columns(confirmed=None)
+    for seen, activity in ((["never-seen"], incident), ([], incident.with_columns(confirmed=None))):
+        judged = score_activity(pl.concat([activity, after.select(activity.columns).cast(activity.schema)]))
+        row = judged.filter(pl.col("actor") == actor, pl.col("hour") == at(145))
+        assert row["new_to_organisation"].to_list() == [seen]
+
+
+def test_one_hour_alone_is_scored_as_in_the_stream(events, scores, incident):
+    with_incident = score_activity(incident)
+    for whole, activity, hour in (
+        (scores, activity_of(events), at(150, 9)),
+        (scores, activity_of(events), at(199, 23)),
+        (with_incident, incident, at(140, 10)),
+        (with_incident, incident, at(141, 9)),
+        (with_incident, incident, at(170, 15)),
+    ):
+        since = max(h for h in whole["hour"].unique() if h <= hour)
+        active = whole.filter(pl.col("hour") == since)["actor"]
         theirs = activity.filter(
             pl.col("actor").is_in(active.implode()),
             pl.col("hour") <= since,
         )
         alone = assess_hours(theirs, organisation(activity, since.replace(hour=0)), since=since)
-        got = ranked(pl.concat([scores.filter(pl.col("hour") < since), alone]), budget=1.0, since=since)
-        assert_frame_equal(got, scores.filter(pl.col("hour") == since))
+        got = ranked(pl.concat([whole.filter(pl.col("hour") < since), alone]), budget=1.0, since=since)
+        assert_frame_equal(got, whole.filter(pl.col("hour") == since))
 
 
 def test_the_budget_is_kept_on_a_stream_without_attacks():
