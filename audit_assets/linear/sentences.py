@@ -51,14 +51,14 @@ def in_a_ticket(deviation: Deviation, hour: datetime, *, learning: bool = False)
     return _sentence(deviation, span, name, learning)
 
 
-def describe_together(deviations: Sequence[Deviation]) -> str | None:
+def describe_together(deviations: Sequence[Deviation], *, learning: bool = False) -> str | None:
     """What the new resource types of an actor's hour say together, in one line; None if they are not many."""
     one_of_many = next((each for each in deviations if is_one_of_many(each)), None)
     if one_of_many is None:
         return None
-    rarity = how_rarely(one_of_many.once_in_years)
+    rarely = rarity(one_of_many, learning)
     said = f"{new_of_all(one_of_many)} resource types of this hour are new to this actor"
-    return f"{said}; the like comes {rarity} for it" if rarity else said
+    return f"{said}; the like comes {rarely} for it" if rarely else said
 
 
 def telling_first(deviations: Sequence[Deviation]) -> tuple[Deviation, ...]:
@@ -91,6 +91,11 @@ def new_of_all(deviation: Deviation) -> str:
 def hardly_known(deviation: Deviation, learning: bool) -> bool:
     """Whether too little is known of the actor to call anything rare for it."""
     return learning and deviation.kind != "organisation" and deviation.active_hours < FEW_ACTIVE_HOURS
+
+
+def rarity(deviation: Deviation, learning: bool) -> str | None:
+    """`once in 40 years`; None where that is not known."""
+    return None if hardly_known(deviation, learning) else how_rarely(deviation.once_in_years)
 
 
 def how_little(deviation: Deviation) -> str:
@@ -163,11 +168,11 @@ def _volume_by_scores(deviation: Deviation, span: str, learning: bool) -> list[s
         known.append(f"usual is {number(deviation.usual, digits=0)}")
     if deviation.most is not None and deviation.horizon_hours == 1 and deviation.active_hours:
         known.append(f"at most {deviation.most:,} in {USUAL_DAYS} days")
-    rarity = _rarity(deviation, learning)
+    rarely = rarity(deviation, learning)
     return [
         f"{counted(deviation.changes, 'change')} in {span}",
         ", ".join(known),
-        f"{rarity} for this actor" if rarity else "",
+        f"{rarely} for this actor" if rarely else "",
     ]
 
 
@@ -179,8 +184,8 @@ def _new_type(deviation: Deviation, quote: Quote, learning: bool) -> list[str]:
     else:
         parts.append(f"nobody here touched it in {USUAL_DAYS} days" if deviation.new_to_organisation else "")
         parts.append(_NO_HISTORY if deviation.judged_against == "organisation" else "")
-    rarity = None if is_one_of_many(deviation) else _rarity(deviation, learning)
-    return [*parts, f"the like comes {rarity} for this actor" if rarity else ""]
+    rarely = None if is_one_of_many(deviation) else rarity(deviation, learning)
+    return [*parts, f"the like comes {rarely} for this actor" if rarely else ""]
 
 
 def _colleagues(deviation: Deviation, period: str) -> str:
@@ -197,7 +202,3 @@ def _same_thing(deviation: Deviation, quote: Quote) -> list[str]:
     changed = f"{how_many(deviation)} changed {quote(deviation.resource_type)}"
     who = listed([quote(member) for member in deviation.members])
     return [f"{changed} far more than usual, or for the first time, in the same hour{f': {who}' if who else ''}"]
-
-
-def _rarity(deviation: Deviation, learning: bool) -> str | None:
-    return None if hardly_known(deviation, learning) else how_rarely(deviation.once_in_years)

@@ -157,7 +157,8 @@ def _reasons(finding: Finding, told: tuple[Deviation, ...]) -> str:
     reasons = [in_a_ticket(each, finding.hour, learning=finding.learning) for each in told[:REASONS_TOLD]]
     untold = len(finding.deviations) - len(reasons)
     more = f"and {untold:,} more like these" if untold else None
-    lines = [describe_together(finding.deviations), *reasons, more, caution(finding)]
+    together = describe_together(finding.deviations, learning=finding.learning)
+    lines = [together, *reasons, more, caution(finding)]
     return "\n".join(f"- {line}" for line in lines if line)
 
 

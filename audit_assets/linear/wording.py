@@ -11,7 +11,6 @@ from audit_assets.linear.figures import (
     counted,
     hour_in_short,
     hour_name,
-    how_rarely,
     listed,
     number,
     second_name,
@@ -29,6 +28,7 @@ from audit_assets.linear.sentences import (
     is_one_of_many,
     name,
     new_of_all,
+    rarity,
     since,
     telling_first,
 )
@@ -55,10 +55,8 @@ def in_short(finding: Finding) -> str:
     elif first.kind == "organisation":
         said = f"{how_many(first)} at once: unusual changes to {resource_type}"
     elif is_one_of_many(first):
-        rarity = how_rarely(first.once_in_years)
-        said = (
-            f"{new_of_all(first)} resource types new to it, {resource_type} among them{f'; {rarity}' if rarity else ''}"
-        )
+        rarely = _rarity_in_short(first, finding.learning)
+        said = f"{new_of_all(first)} resource types new to it, {resource_type} among them{rarely}"
         others = [each for each in others if not is_new_type(each)]
     else:
         said = f"{how_new(first)} {resource_type}{since(first)}"
@@ -118,9 +116,12 @@ def entry_line(entry: EntryLine) -> str:
 def _burst_in_short(burst: Deviation, learning: bool) -> str:
     span = "an hour" if burst.horizon_hours == 1 else f"{burst.horizon_hours:,} hours"
     usual = "" if burst.usual is None else f", usually {number(burst.usual, digits=0)}"
-    rarity = "actor hardly known" if hardly_known(burst, learning) else how_rarely(burst.once_in_years)
-    said = f"{counted(burst.changes, 'change')} in {span}{usual}"
-    return f"{said}; {rarity}" if rarity else said
+    return f"{counted(burst.changes, 'change')} in {span}{usual}{_rarity_in_short(burst, learning)}"
+
+
+def _rarity_in_short(deviation: Deviation, learning: bool) -> str:
+    said = "actor hardly known" if hardly_known(deviation, learning) else rarity(deviation, learning)
+    return f"; {said}" if said else ""
 
 
 def _of_organisation(finding: Finding) -> bool:
@@ -169,5 +170,5 @@ def _judged_against(deviation: Deviation, learning: bool) -> str:
     if hardly_known(deviation, learning):
         return "mostly the organisation"
     if is_new_type(deviation) and deviation.organisation_actors:
-        return f"itself and {counted(deviation.organisation_actors, 'actor')}"
-    return f"its own {active_hours(deviation)}"
+        return f"{counted(deviation.organisation_actors, 'actor')} here"
+    return "its own past" if deviation.horizon_hours > 1 else f"its own {active_hours(deviation)}"

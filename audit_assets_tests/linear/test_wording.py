@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from audit_assets.linear.tickets import Deviation, ticket_for
-from audit_assets.linear.wording import caution, deviation_table, opening, severity_line
+from audit_assets.linear.wording import caution, deviation_table, in_short, opening, severity_line
 from audit_assets_tests.linear.findings import TWELVE, burst, finding, new_type, together
 
 LAST_TOUCHED = datetime(2026, 9, 30, 8, tzinfo=UTC)
@@ -50,9 +50,12 @@ def test_a_title_says_who_and_what(deviations: tuple[Deviation, ...], title: str
 
 
 def test_a_title_does_not_call_rare_what_an_actor_does_who_is_hardly_known() -> None:
-    newcomer = finding(deviations=(burst(active_hours=3, usual=4.0, once_in_years=40.0),), learning=True)
-    assert ticket_for(newcomer).title == (
-        "alice@example·com: 214 changes in an hour, usually 4; actor hardly known (10:00 UTC, 22 Nov)"
+    known = {"active_hours": 3, "once_in_years": 40.0}
+    assert in_short(finding(deviations=(burst(usual=4.0, **known),), learning=True)) == (
+        "214 changes in an hour, usually 4; actor hardly known"
+    )
+    assert in_short(finding(deviations=(new_type(new_types=3, touched_types=3, **known),), learning=True)) == (
+        "all 3 resource types new to it, api_tokens among them; actor hardly known"
     )
 
 
@@ -112,9 +115,9 @@ def test_the_table_has_a_row_for_each_kind() -> None:
     assert deviation_table(deviations, learning=False) == (
         "| What | Changes | Usual | Judged against |\n"
         "| --- | --- | --- | --- |\n"
-        "| 24 hours | 1,204 | 80 (15 times) | its own 12 active hours |\n"
-        "| `api_tokens` | 4 | none on record; 2 others | itself and 41 actors |\n"
-        "| `api_tokens` | 4 | none, last touched 2026-09-30 | itself and 41 actors |\n"
+        "| 24 hours | 1,204 | 80 (15 times) | its own past |\n"
+        "| `api_tokens` | 4 | none on record; 2 others | 41 actors here |\n"
+        "| `api_tokens` | 4 | none, last touched 2026-09-30 | 41 actors here |\n"
         "| `dns_record`, 12 actors | 1,440 | far less, or none | each actor itself |"
     )
     assert "| this hour | 214 | 3.1 (69 times) | mostly the organisation |" in (
