@@ -18,11 +18,12 @@ class Deviation:
     """One reason why the hour is unusual, with its numbers.
 
     `changes` of the last `horizon_hours`, for a new resource type those of the hour to that type; `usual` changes of so
-    many hours and `ratio` of the two; `most` changes of any active hour in 30 days; `active_hours` known in 30 days;
-    `first_ever` within the 90 days that are remembered, else `last_touched` then. `once_in_years`: how rarely the like
-    comes for this actor, if its active hours go on as in the last 30 days; None where that is not known. Of a new
-    resource type, `colleagues` of the `organisation_actors` touched it in 90 days, and `new_types` of the
-    `touched_types` of the hour are new to the actor. Kind `organisation`: `members` did the same unusual thing.
+    many hours, as of the last 30 days or, for 24 hours, of the 30 before these, and `ratio` of the two; `most` changes
+    of any active hour in 30 days; `active_hours` known in 30 days. `first_ever` within the 90 days that are remembered,
+    else `last_touched` then. `once_in_years`: how rarely the like comes for this actor, if its active hours go on as in
+    the last 30 days; None where that is not known. Of a new resource type, `colleagues` (without the actor) of the
+    `organisation_actors` touched it in the 90 days before the day, and `new_types` of the `touched_types` of the hour
+    are new to the actor. Kind `organisation`: `members`, by their names, did the same unusual thing.
     """
 
     kind: Literal["volume", "new_resource_type", "organisation"]
@@ -47,7 +48,7 @@ class Deviation:
 
 @dataclass(frozen=True)
 class EntryLine:
-    """One audit entry, as far as a ticket shows it."""
+    """One audit entry, as far as a ticket shows it; `actor` only where a finding is of several."""
 
     time: datetime
     action: str | None
@@ -57,6 +58,7 @@ class EntryLine:
     ip_address: str | None
     interface: str | None
     result: str | None
+    actor: str | None = None
 
 
 @dataclass(frozen=True)

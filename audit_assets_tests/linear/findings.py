@@ -44,6 +44,30 @@ def new_type(**changes: Any) -> Deviation:
     return Deviation(**(known | changes))
 
 
+def together(*members: str, **changes: Any) -> Deviation:
+    """What several actors did in one hour."""
+    known: dict[str, Any] = {
+        "kind": "organisation",
+        "resource_type": "dns_record",
+        "changes": 1_440,
+        "usual": None,
+        "ratio": None,
+        "most": None,
+        "active_hours": 0,
+        "first_ever": None,
+        "last_touched": None,
+        "judged_against": "organisation",
+        "members": members,
+    }
+    return Deviation(**(known | changes))
+
+
+TWELVE = tuple(
+    f"{name}@example.com"
+    for name in ("anne", "boris", "carla", "dmitri", "elif", "farid", "grace", "hiro", "ines", "jonas", "kofi", "lena")
+)
+
+
 def entry(number: int = 0, **changes: Any) -> EntryLine:
     """An entry of that hour."""
     known: dict[str, Any] = {

@@ -1,0 +1,130 @@
+"""Whatever an attacker, or a team's own file, has written: a ticket keeps its structure and its length."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audit_assets.linear.markdown import address
+from audit_assets.linear.tickets import (
+    COMMENT_LENGTH,
+    DESCRIPTION_LENGTH,
+    TITLE_LENGTH,
+    Deviation,
+    EntryLine,
+    Finding,
+    comment_for,
+    describe,
+    link_for,
+    ticket_for,
+)
+from audit_assets_tests.linear.findings import ACCOUNT, ALICE, HOUR, finding
+from audit_assets_tests.linear.test_markdown import all_tokens, hostile
+
+hostile_or_nothing = st.none() | hostile
+counts = st.integers(0, 10**12)
+figures = st.none() | st.floats()
+times = st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants naive bounds
+deviations = st.builds(
+    Deviation,
+    kind=st.sampled_from(["volume", "new_resource_type", "organisation"]),
+    resource_type=hostile_or_nothing,
+    changes=counts,
+    usual=figures,
+    ratio=figures,
+    most=st.none() | counts,
+    active_hours=counts,
+    first_ever=st.none() | st.booleans(),
+    last_touched=st.none() | times,
+    judged_against=st.sampled_from(["actor", "organisation"]),
+    new_to_organisation=st.none() | st.booleans(),
+    horizon_hours=st.sampled_from([1, 6, 24]),
+    once_in_years=figures,
+    colleagues=st.none() | counts,
+    organisation_actors=st.none() | counts,
+    new_types=st.none() | counts,
+    touched_types=st.none() | counts,
+    members=st.lists(hostile, max_size=30).map(tuple),
+)
+entries = st.builds(
+    EntryLine,
+    time=times,
+    **dict.fromkeys(
+        ("action", "resource_type", "resource_id", "zone", "ip_address", "interface", "result", "actor"),
+        hostile_or_nothing,
+    ),
+)
+findings = st.builds(
+    Finding,
+    account_id=st.just(ACCOUNT),
+    actor_key=st.just(ALICE),
+    actor=hostile,
+    actor_type=hostile,
+    hour=times,
+    severity=st.sampled_from(["urgent", "high", "medium", "low"]),
+    deviations=st.lists(deviations, max_size=12).map(tuple),
+    entries=st.lists(entries, max_size=8).map(lambda some: tuple(some * 3)),
+    entries_total=counts,
+    axiom_url=st.integers(0, 20_000).map(lambda length: "https://app.axiom.co/q?" + "%7B" * (length // 3)),
+    severity_because=st.lists(hostile, max_size=5).map(tuple),
+    learning=st.booleans(),
+)
+
+OURS = frozenset(
+    {
+        "paragraph_open",
+        "heading_open",
+        "bullet_list_open",
+        "list_item_open",
+        "table_open",
+        "thead_open",
+        "tbody_open",
+        "tr_open",
+        "th_open",
+        "td_open",
+        "link_open",
+        "text",
+        "softbreak",
+        "code_inline",
+        "fence",
+        "inline",
+    }
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(findings)
+def test_whatever_was_found_a_ticket_is_well_formed_and_fits(found: Finding) -> None:
+    ticket, comment, hour = ticket_for(found), comment_for(found), link_for(found)
+    assert len(ticket.title) <= TITLE_LENGTH
+    assert len(ticket.description) <= DESCRIPTION_LENGTH
+    assert len(comment.body) <= COMMENT_LENGTH
+    assert len(hour.subtitle) <= TITLE_LENGTH
+    assert {token.type for token in all_tokens(ticket.title)} <= {"paragraph_open", "inline", "text", "paragraph_close"}
+    for text in (ticket.description, comment.body):
+        found_tokens = all_tokens(text)
+        assert {token.type for token in found_tokens if not token.type.endswith("_close")} <= OURS
+        links = [token.attrs["href"] for token in found_tokens if token.type == "link_open"]
+        assert links in ([], [address(found.axiom_url)])
+        assert {len(row) for row in table_rows(text)} <= {4}
+        assert "://" not in text.replace(address(found.axiom_url), "")
+    for deviation in found.deviations:
+        assert describe(deviation, learning=found.learning).isprintable()
+
+
+def table_rows(markdown: str) -> list[list[str]]:
+    """The cells of each row of the tables."""
+    rows: list[list[str]] = []
+    for token in all_tokens(markdown):
+        if token.type == "tr_open":
+            rows.append([])
+        elif token.type in ("td_open", "th_open"):
+            rows[-1].append(token.type)
+    return rows
+
+
+def test_an_attacker_can_not_write_the_beginning_by_which_an_hour_is_known() -> None:
+    later = HOUR + timedelta(hours=1)
+    posing = replace(finding(), actor=f"In the hour {later:%Y-%m-%d %H:%M} UTC, ")
+    assert ticket_for(posing).description.startswith("In the hour 2026-11-22 10:00 UTC, `In the hour 2026-11-22 11:00")
