@@ -116,4 +116,5 @@ function rarity(rate) {
   return days < 730 ? `once in ${days.toPrecision(2)} days` : `once in ${Math.round(days / 365)} years`;
 }
 
-new ResizeObserver(draw).observe(chart);
+draw();
+addEventListener("resize", draw);

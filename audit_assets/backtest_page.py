@@ -19,7 +19,7 @@ from typing import Any
 
 import polars as pl
 
-from audit_assets.backtest_points import ACTOR_LENGTH, LEVELS, TYPE_LENGTH, TYPES_NAMED, points_of, shown
+from audit_assets.backtest_points import ACTOR_LENGTH, LEVELS, TYPE_LENGTH, TYPES_NAMED, points_of, rarest, shown
 from audit_assets.backtest_sources import BacktestError
 from audit_assets.detection.scores import LEARNING
 
@@ -40,7 +40,7 @@ def page_of(scores: pl.DataFrame, summary: Mapping[str, Any]) -> str:
     style, script = (_asset(f"backtest_page.{ending}") for ending in ("css", "js"))
     policy = f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; base-uri 'none'"
     tickets = summary["tickets"]
-    title = f"{len(tickets):,} ticket{'' if len(tickets) == 1 else 's'} in {_days(summary)}"
+    title = f"{_many(len(tickets), 'ticket')} in {_days(summary)}"
     body = "".join(
         (
             f"<h1>{title}</h1>{_about(summary)}",
@@ -68,7 +68,12 @@ def _digest(text: str) -> str:
 
 def _days(summary: Mapping[str, Any]) -> str:
     days = (datetime.fromisoformat(summary["to"]) - datetime.fromisoformat(summary["from"])) / timedelta(days=1)
-    return f"{days:,.0f} days" if days >= 2 else f"{days * 24:,.0f} hours"
+    return _many(days, "day") if days > 1 else _many(days * 24, "hour")
+
+
+def _many(number: float, what: str) -> str:
+    said = f"{number:,.0f}"
+    return f"{said} {what}" if said == "1" else f"{said} {what}s"
 
 
 def _about(summary: Mapping[str, Any]) -> str:
@@ -86,8 +91,8 @@ def _minute(time: str) -> str:
 def _trade_off(summary: Mapping[str, Any]) -> str:
     counted = f"counted from {summary['counted_from'][:10]} on" if summary["counted_from"] != summary["from"] else ""
     if not summary["trade_off"]:
-        realised = f"{summary['tickets_per_day']['realised']:g}"
-        return f"<p>The plain rule knows no budget: it would have opened {realised} tickets a day {counted}.</p>"
+        opened = [f"{summary['tickets_per_day']['realised']:g} tickets a day", *filter(None, [counted])]
+        return f"<p>The plain rule knows no budget: it would have opened {', '.join(opened)}.</p>"
     learned = f"Realised is {counted}: by then the threshold was learned." if counted else ""
     most = max(max(row["asked"], row["realised"]) for row in summary["trade_off"])
     rows = "".join(
@@ -133,7 +138,11 @@ def _chart(scores: pl.DataFrame, summary: Mapping[str, Any]) -> str:
 
 
 def _down_to(data: Mapping[str, Any]) -> str:
-    return f": those rarer than {max(data['value']):.3g} a day" if data["direction"] < 0 else ""
+    """What of the hours without a ticket is drawn."""
+    without = [value for value, level in zip(data["value"], data["level"], strict=True) if not level]
+    return (
+        f": the tickets, and what is rarer than {max(without):.3g} a day" if data["direction"] < 0 and without else ""
+    )
 
 
 def _legend(summary: Mapping[str, Any]) -> str:
@@ -147,15 +156,15 @@ def _list(summary: Mapping[str, Any]) -> str:
     tickets = [*summary["tickets"], *summary["tickets_at_other_budgets"]]
     if not tickets:
         return "<h2>Tickets by day</h2><p>No budget would have opened a ticket.</p>"
-    rarest = sorted(tickets, key=lambda ticket: ticket["tickets_a_day"] or 0.0)[:LISTED]
-    ordered = sorted(rarest, key=lambda ticket: (ticket["hour"], ticket["actor_key"]), reverse=True)
+    ordered = sorted(rarest(tickets, LISTED), key=lambda ticket: (ticket["hour"], ticket["actor_key"]), reverse=True)
     days = groupby(ordered, key=lambda ticket: ticket["hour"][:10])
     asked, budgets = summary["tickets_per_day"]["asked"], bool(summary["trade_off"])
+    order = "The latest first, at every budget" if budgets else "The latest first"
     last = "<th>rings at a budget of</th>" if budgets else ""
     rows = "".join(_day(day, list(of_day), asked, budgets) for day, of_day in days)
     left_out = f" The {LISTED:,} rarest of {len(tickets):,} are listed." if len(tickets) > LISTED else ""
     return (
-        f'<h2>Tickets by day</h2><p class="soft">The latest first, at every budget; hours in UTC.{left_out}</p>'
+        f'<h2>Tickets by day</h2><p class="soft">{order}; hours in UTC.{left_out}</p>'
         '<table class="list"><thead>'
         f"<tr><th>hour</th><th>severity</th><th>actor</th><th>what</th>{last}</tr></thead><tbody>{rows}</tbody></table>"
     )
@@ -183,7 +192,7 @@ def _ticket(ticket: Mapping[str, Any], asked: float, budgets: bool) -> str:
 def _deeds(ticket: Mapping[str, Any]) -> Iterable[str]:
     """What was unusual, as markup."""
     usual = "" if ticket["usual"] is None else f", usual is {ticket['usual']:,.1f}"
-    yield f"{ticket['changes']:,} change{'' if ticket['changes'] == 1 else 's'}{usual}"
+    yield f"{_many(ticket['changes'], 'change')}{usual}"
     if ticket["horizon"] not in (None, "1h") and "volume" in ticket["reasons"]:
         hours = escape(ticket["horizon"].split("h")[0])
         yield f"{ticket['horizon_changes']:,} in {hours} h, usual is {ticket['horizon_usual']:,.1f}"
@@ -195,7 +204,8 @@ def _deeds(ticket: Mapping[str, Any]) -> Iterable[str]:
 
 def _notes(summary: Mapping[str, Any]) -> str:
     notes = [
-        f"<li>{count:,} active hours had {escape(LEARNING[name])}.</li>" for name, count in summary["learning"].items()
+        f"<li>{_many(count, 'active hour')} had {escape(LEARNING[name])}.</li>"
+        for name, count in summary["learning"].items()
     ]
     return f'<h2>Still learning</h2><ul class="notes">{"".join(notes)}</ul>' if notes else ""
 

@@ -4,7 +4,7 @@ Names may have been written by an attacker; here they become one line of what ca
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +38,7 @@ RARITIES = {
 RAREST = 1 / 36500
 """What is rarer is drawn here: the scores of 60 days tell no finer."""
 
-RATIOS = {10.0**power: f"{10**power:,} times" for power in range(6)}
+RATIOS = {1.0: "the usual", **{10.0**power: f"{10**power:,} times" for power in range(1, 6)}}
 """Ticks with the plain rule, which knows no probabilities: times the usual."""
 
 
@@ -67,7 +67,7 @@ def points_of(scores: pl.DataFrame, summary: Mapping[str, Any]) -> dict[str, Any
             for row in summary["trade_off"]
         ]
         if calibrated
-        else [[PlainRule().ratio, f"{PlainRule().ratio:g} times", True]]
+        else [[PlainRule().ratio, "rule", True]]
     )
     seen = [*drawn["value"], *(line[0] for line in lines)]
     direction = -1 if calibrated else 1
@@ -93,7 +93,9 @@ def points_of(scores: pl.DataFrame, summary: Mapping[str, Any]) -> dict[str, Any
         "high": high,
         "first": first,
         "last": last,
-        "learned": int(datetime.fromisoformat(summary["counted_from"]).timestamp() // 3600) - first,
+        "learned": int(datetime.fromisoformat(summary["counted_from"]).timestamp() // 3600) - first
+        if calibrated
+        else 0,
         "lines": lines,
         "ticks": list((RARITIES if calibrated else RATIOS).items()),
         "actors": [shown(name, ACTOR_LENGTH) for name in actors["actor"]],
@@ -115,6 +117,15 @@ def _span() -> pl.Expr:
         pl.col("horizon_usual").round_sig_figs(2),
     )
     return pl.when(pl.col("horizon") != "1h").then(words)
+
+
+def rarest(tickets: Iterable[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
+    """So many tickets of a summary, the most severe first and among these the rarest."""
+
+    def rank(ticket: Mapping[str, Any]) -> tuple[int, float, float]:
+        return -LEVELS.index(ticket["severity"] or "none"), ticket["tickets_a_day"] or 0.0, -(ticket["ratio"] or 0.0)
+
+    return sorted(tickets, key=rank)[:most]
 
 
 def shown(text: str, longest: int) -> str:

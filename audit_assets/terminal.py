@@ -14,6 +14,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from audit_assets.backtest_points import rarest
 from audit_assets.doctor import Finding
 from audit_assets.linear.markdown import visible
 
@@ -103,13 +104,7 @@ def print_backtest(console: Console, summary: Mapping[str, Any]) -> None:
     console.print(f"tickets a day from {summary['counted_from'][:10]} on: {said}\n")
     if summary["trade_off"]:
         console.print(_trade_off(summary["trade_off"]))
-    ranks = list(COLOURS)
-
-    def rarity(ticket: Mapping[str, Any]) -> tuple[int, float]:
-        severity = ticket["severity"]
-        return ranks.index(severity) if severity else len(ranks), ticket["tickets_a_day"] or 0.0
-
-    shown = sorted([*tickets, *others], key=rarity)[:SHOWN_TICKETS]
+    shown = rarest([*tickets, *others], SHOWN_TICKETS)
     console.print(_ticket_table(shown, [row["asked"] for row in summary["trade_off"]]))
     if len(tickets) + len(others) > SHOWN_TICKETS:
         console.print(f"The rarest {SHOWN_TICKETS} are shown; --json prints all, --chart draws them.")
