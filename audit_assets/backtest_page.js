@@ -20,7 +20,8 @@ function timesToLabel(first, last, most) {
   const marks = [];
   if (step) {
     for (let at = Math.ceil(first / (step * AN_HOUR)) * step * AN_HOUR; at <= last; at += step * AN_HOUR) marks.push(at);
-    return [marks, { month: "short", day: "numeric", ...(step < 24 && { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }) }];
+    const timeOfDay = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+    return [marks, { month: "short", day: "numeric", ...(step < 24 && timeOfDay) }];
   }
   const months = MONTHS.find((each) => (last - first) / (each * 730 * AN_HOUR) <= most) || 120;
   const begin = new Date(first);
@@ -111,9 +112,10 @@ function sentences(at) {
 }
 
 function rarity(rate) {
-  if (rate >= 1) return `${rate.toPrecision(2)} a day`;
+  const said = (number) => Number(number.toPrecision(2)).toLocaleString("en");
+  if (rate >= 1) return `${said(rate)} a day`;
   const days = 1 / rate;
-  return days < 730 ? `once in ${days.toPrecision(2)} days` : `once in ${Math.round(days / 365)} years`;
+  return days < 730 ? `once in ${said(days)} days` : `once in ${said(days / 365)} years`;
 }
 
 draw();

@@ -160,7 +160,7 @@ def _list(summary: Mapping[str, Any]) -> str:
     days = groupby(ordered, key=lambda ticket: ticket["hour"][:10])
     asked, budgets = summary["tickets_per_day"]["asked"], bool(summary["trade_off"])
     order = "The latest first, at every budget" if budgets else "The latest first"
-    last = "<th>rings at a budget of</th>" if budgets else ""
+    last = "<th>at a budget of</th>" if budgets else ""
     rows = "".join(_day(day, list(of_day), asked, budgets) for day, of_day in days)
     left_out = f" The {LISTED:,} rarest of {len(tickets):,} are listed." if len(tickets) > LISTED else ""
     return (
