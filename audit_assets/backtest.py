@@ -129,7 +129,8 @@ def summary_of(scores: pl.DataFrame, stream: Stream, *, tickets_per_day: float, 
 
     Tickets a day are counted once the threshold is learned (60 days into the known history: `counted_from`). With the
     calibrated rule `budgets` says what each budget would have realised, `trade_off` also how many tickets that is in
-    the whole span, and `tickets_at_other_budgets` lists those that the budget asked for leaves out.
+    the whole span, and `tickets_at_other_budgets` lists those that the budget asked for leaves out. `learning`: so
+    many active hours were judged by which default (LEARNING).
     """
     first, last = scores.select(pl.col("hour").min(), pl.col("hour").max().alias("last")).row(0)
     known_since = stream.activity["hour"].min()
@@ -143,7 +144,7 @@ def summary_of(scores: pl.DataFrame, stream: Stream, *, tickets_per_day: float, 
 
     budgets = budgets_of(tickets_per_day) if rule == "calibrated" else []
     trade_off = [row(budget, pl.col("budgets").list.contains(budget)) for budget in budgets]
-    learning = scores["learning"].explode().drop_nulls().value_counts()
+    learning = {name: scores["learning"].list.contains(name).sum() for name in LEARNING}
     return {
         "rule": rule,
         "from": stream.since.isoformat(),
@@ -153,7 +154,7 @@ def summary_of(scores: pl.DataFrame, stream: Stream, *, tickets_per_day: float, 
         "counted_from": counted_from.isoformat(),
         "actors": scores["actor_key"].n_unique(),
         "active_hours": scores.height,
-        "learning": {name: count for name, count in learning.rows() if name in LEARNING},
+        "learning": {name: hours for name, hours in learning.items() if hours},
         "tickets_per_day": {"asked": tickets_per_day, "realised": row(tickets_per_day, pl.col("flagged"))["realised"]},
         "budgets": {f"{each['asked']:g}": each["realised"] for each in trade_off},
         "trade_off": trade_off,

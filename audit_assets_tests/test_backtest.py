@@ -75,6 +75,21 @@ def test_the_summary_can_be_read(events: Path) -> None:
     assert re.search(r"person-3 120 [\d.]+ ● ● ● ● api_token", shown)
 
 
+def test_a_terminal_is_not_steered_by_a_name(tmp_path: Path) -> None:
+    events = quiet_months().with_columns(pl.col("actor").str.replace("person-3", "\x1b[2J\u202e[red]eve"))
+    events.write_parquet(tmp_path / "e.parquet")
+    code, printed = run(str(tmp_path / "e.parquet"))
+    assert code == 0
+    assert "\\u001b[2J\\u202e[red]eve" in printed
+    assert not {"\x1b", "\u202e"} & set(printed)
+
+
+def test_what_was_judged_by_defaults_is_counted(events: Path) -> None:
+    learning = json.loads(run(str(events), "--json")[1])["learning"]
+    young = quiet_months().filter(pl.col("time") < START + timedelta(days=90))
+    assert learning["types"] == young.select("actor", pl.col("time").dt.truncate("1h")).n_unique()
+
+
 @pytest.mark.parametrize("asked", [1.0, 0.3])
 def test_each_budget_says_how_many_tickets_it_opens_and_which(events: Path, asked: float) -> None:
     summary = json.loads(run(str(events), "--tickets-per-day", f"{asked}", "--json")[1])
