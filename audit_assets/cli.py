@@ -5,12 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from dotenv import load_dotenv
@@ -20,6 +21,9 @@ from audit_assets import terminal
 from audit_assets.errors import AuditAssetsError, SettingError
 from audit_assets.instance import instance_home
 from audit_assets.settings import HOUR_FORMAT
+
+if TYPE_CHECKING:
+    from audit_assets.backtest_sources import Stream
 
 app = typer.Typer(
     help="Finds abuse in a Cloudflare account: audit log in, Linear tickets out, hour by hour.",
@@ -166,24 +170,50 @@ def doctor() -> None:
 
 @app.command()
 def backtest(
-    events: Annotated[Path, typer.Argument(help="Parquet, NDJSON or CSV: time, actor, actor_type, resource_type.")],
+    events: Annotated[
+        Path | None, typer.Argument(help="Parquet, NDJSON or CSV: time, actor, actor_type, resource_type.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", help="In place of EVENTS: what Axiom holds from this day or hour (UTC) on.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="And up to this day or hour.")] = None,
     tickets_per_day: Annotated[float, typer.Option(min=0.01, help="Tickets a day that people can read.")] = 1.0,
     out: Annotated[Path | None, typer.Option(help="Write the score of every active hour to this Parquet file.")] = None,
-    rule: Annotated[str, typer.Option(help="calibrated, or plain: what the hourly assets flag with.")] = "calibrated",
+    chart: Annotated[Path | None, typer.Option(help="Write a page with a chart of the scores to this file.")] = None,
+    rule: Annotated[str, typer.Option(help="calibrated, or plain: ratio and never-touched types.")] = "calibrated",
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary object alone.")] = False,
 ) -> None:
-    """What would have been flagged, over a file of events. Nothing is pulled, sent or opened.
+    """What would have been flagged, over a file of events or what Axiom holds. Nothing is pulled, sent or opened.
 
-    Example: audit-assets backtest events.parquet --tickets-per-day 0.5 --out scores.parquet
+    Example: audit-assets backtest --from 2026-10-01 --to 2026-11-01 --tickets-per-day 0.5 --chart october.html
     """
-    from audit_assets.backtest import read_events, rule_of, scores_of, summary_of, write_scores
+    from audit_assets.backtest import rule_of, scores_of, summary_of, write_scores
+    from audit_assets.backtest_page import write_page
 
     chosen = rule_of(rule)
-    scores = scores_of(read_events(events), tickets_per_day=tickets_per_day, rule=chosen)
+    stream = _stream(events, since, until)
+    scores = scores_of(stream, tickets_per_day=tickets_per_day, rule=chosen)
+    summary = summary_of(scores, stream, tickets_per_day=tickets_per_day, rule=chosen)
     if out is not None:
         write_scores(scores, out)
-    summary = summary_of(scores, tickets_per_day=tickets_per_day, rule=chosen)
+    if chart is not None:
+        write_page(scores, summary, chart)
     if as_json:
         print(json.dumps(summary, indent=1))
     else:
         terminal.print_backtest(output, summary)
+
+
+def _stream(events: Path | None, since: str | None, until: str | None) -> "Stream":
+    """What a backtest is asked to go over."""
+    from audit_assets.backtest_sources import BacktestError, of_axiom, of_file, span_of
+    from audit_assets.resources import AxiomResource
+
+    if events is not None and since is None and until is None:
+        return of_file(events)
+    if events is None and since is not None and until is not None:
+        span = span_of(since, until)
+        load_dotenv(Path(".env"))
+        with terminal.step(progress, "Reading what Axiom holds", Counter):
+            return of_axiom(AxiomResource(), *span)
+    raise BacktestError("Name either a file of EVENTS, or both --from and --to for what Axiom holds.")

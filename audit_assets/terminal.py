@@ -14,7 +14,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from audit_assets.backtest_points import rarest
 from audit_assets.doctor import Finding
+from audit_assets.linear.markdown import visible
 
 COLOURS = {"urgent": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 SHOWN_TICKETS = 20
@@ -116,31 +118,47 @@ def _ticket(ticket: Mapping[str, Any]) -> str:
 
 
 def print_backtest(console: Console, summary: Mapping[str, Any]) -> None:
-    """What a backtest would have flagged, the rarest first."""
+    """What a backtest would have flagged, the rarest first, and at which budgets. Names are untrusted."""
+    tickets, others = summary["tickets"], summary["tickets_at_other_budgets"]
     asked, realised = summary["tickets_per_day"]["asked"], summary["tickets_per_day"]["realised"]
-    tickets = summary["tickets"]
-    console.rule(f"{len(tickets):,} tickets, {summary['first_hour']} to {summary['last_hour']}", align="left")
+    console.rule(f"{len(tickets):,} tickets, {summary['from'][:16]} to {summary['to'][:16]} UTC", align="left")
     console.print(f"{summary['active_hours']:,} active hours of {summary['actors']:,} actors, rule {summary['rule']}")
-    if summary["budgets"]:
-        others = "by budget " + ", ".join(f"{budget}: {realised}" for budget, realised in summary["budgets"].items())
-        console.print(
-            f"tickets a day from {summary['counted_from'][:10]} on: {asked:g} asked, {realised:g} realised ({others})"
-        )
-    else:
-        console.print(f"tickets a day from {summary['counted_from'][:10]} on: {realised:g}")
-    table = Table(box=None, pad_edge=False, title_justify="left")
-    for column in ("hour", "severity", "actor", "changes", "usual", "new resource types"):
-        table.add_column(column, justify="right" if column in ("changes", "usual") else "left")
-    ranks = list(COLOURS)
-    rarest = sorted(tickets, key=lambda ticket: (ranks.index(ticket["severity"]), ticket["tickets_a_day"] or 0.0))
-    for ticket in rarest[:SHOWN_TICKETS]:
-        severity = Text(ticket["severity"], COLOURS[ticket["severity"]])
+    said = f"{asked:g} asked, {realised:g} realised" if summary["trade_off"] else f"{realised:g}"
+    console.print(f"tickets a day from {summary['counted_from'][:10]} on: {said}\n")
+    if summary["trade_off"]:
+        console.print(_trade_off(summary["trade_off"]))
+    shown = rarest([*tickets, *others], SHOWN_TICKETS)
+    console.print(_ticket_table(shown, [row["asked"] for row in summary["trade_off"]]))
+    if len(tickets) + len(others) > SHOWN_TICKETS:
+        console.print(f"The rarest {SHOWN_TICKETS} are shown; --json prints all, --chart draws them.")
+
+
+def _trade_off(rows: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("budget", "realised", "tickets"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(f"{row['asked']:g}", f"{row['realised']:g}", f"{row['tickets']:,}")
+    return table
+
+
+def _ticket_table(tickets: Sequence[Mapping[str, Any]], budgets: Sequence[float]) -> Table:
+    """One row each, with a mark at every budget that opens it."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("hour", "severity", "actor", "changes", "usual"):
+        number = column in ("changes", "usual")
+        table.add_column(column, justify="right" if number else "left", no_wrap=column != "actor", overflow="fold")
+    for budget in budgets:
+        table.add_column(f"{budget:g}", justify="center", no_wrap=True)
+    table.add_column("new types", overflow="fold")
+    for ticket in tickets:
+        severity = Text(ticket["severity"] or "", COLOURS.get(ticket["severity"], ""))
         usual = "" if ticket["usual"] is None else f"{ticket['usual']:.1f}"
-        new = Text(", ".join(ticket["new_resource_types"] or [])[:60])
-        table.add_row(ticket["hour"][:13], severity, Text(ticket["actor"][:40]), f"{ticket['changes']:,}", usual, new)
-    console.print(table)
-    if len(tickets) > SHOWN_TICKETS:
-        console.print(f"The rarest {SHOWN_TICKETS} are shown; --json prints all, --out writes every score.")
+        marks = ["●" if budget in ticket["budgets"] else "" for budget in budgets]
+        new = Text(visible(", ".join(ticket["new_resource_types"] or [])[:60]))
+        actor = Text(visible(ticket["actor"][:40]))
+        table.add_row(ticket["hour"][:13], severity, actor, f"{ticket['changes']:,}", usual, *marks, new)
+    return table
 
 
 def print_findings(console: Console, findings: Sequence[Finding]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from audit_assets.backtest import BacktestError, read_events, scores_of, summary_of
+from audit_assets.backtest import scores_of, summary_of
+from audit_assets.backtest_sources import BacktestError, of_file, read_events
 from audit_assets.cli import app
 from audit_assets_tests.detection.test_plain_rule import judge
 
@@ -69,6 +71,38 @@ def test_the_summary_can_be_read(events: Path) -> None:
     assert "of 5 actors, rule calibrated" in shown
     assert "tickets a day from 2026-07-31 on: 1 asked" in shown
     assert "2026-08-20T12 urgent person-3 120" in shown
+    assert "budget realised tickets 0.25 " in shown
+    assert re.search(r"person-3 120 [\d.]+ ● ● ● ● api_token", shown)
+
+
+def test_a_terminal_is_not_steered_by_a_name(tmp_path: Path) -> None:
+    events = quiet_months().with_columns(pl.col("actor").str.replace("person-3", "\x1b[2J\u202e[red]eve"))
+    events.write_parquet(tmp_path / "e.parquet")
+    code, printed = run(str(tmp_path / "e.parquet"))
+    assert code == 0
+    assert "\\u001b[2J\\u202e[red]eve" in printed
+    assert not {"\x1b", "\u202e"} & set(printed)
+
+
+def test_what_was_judged_by_defaults_is_counted(events: Path) -> None:
+    learning = json.loads(run(str(events), "--json")[1])["learning"]
+    young = quiet_months().filter(pl.col("time") < START + timedelta(days=90))
+    assert learning["types"] == young.select("actor", pl.col("time").dt.truncate("1h")).n_unique()
+
+
+@pytest.mark.parametrize("asked", [1.0, 0.3])
+def test_each_budget_says_how_many_tickets_it_opens_and_which(events: Path, asked: float) -> None:
+    summary = json.loads(run(str(events), "--tickets-per-day", f"{asked}", "--json")[1])
+    tickets = [*summary["tickets"], *summary["tickets_at_other_budgets"]]
+    assert [row["asked"] for row in summary["trade_off"]] == sorted({0.25, 0.5, 1.0, 2.0, asked})
+    for row in summary["trade_off"]:
+        alone = json.loads(run(str(events), "--tickets-per-day", f"{row['asked']}", "--json")[1])
+        opened = {(ticket["hour"], ticket["actor"]) for ticket in tickets if row["asked"] in ticket["budgets"]}
+        assert opened == {(ticket["hour"], ticket["actor"]) for ticket in alone["tickets"]}
+        assert row["tickets"] == len(opened)
+        assert row["realised"] == alone["tickets_per_day"]["realised"] == summary["budgets"][f"{row['asked']:g}"]
+    assert all(asked in ticket["budgets"] for ticket in summary["tickets"])
+    assert not any(asked in ticket["budgets"] for ticket in summary["tickets_at_other_budgets"])
 
 
 @pytest.mark.parametrize("suffix", ["csv", "ndjson", "parquet"])
@@ -124,7 +158,8 @@ def test_the_budget_is_kept_once_the_threshold_is_learned(events: Path) -> None:
 
 
 def test_the_plain_rule_is_the_one_of_the_hourly_assets(events: Path) -> None:
-    scores = scores_of(read_events(events), tickets_per_day=1, rule="plain")
+    stream = of_file(events)
+    scores = scores_of(stream, tickets_per_day=1, rule="plain")
     history = (
         quiet_months()
         .group_by("actor", pl.col("time").dt.truncate("1h"), "resource_type")
@@ -135,8 +170,8 @@ def test_the_plain_rule_is_the_one_of_the_hourly_assets(events: Path) -> None:
     flagged = judge(history.rows(), *hours).select("hour", "actor_key").unique()
     assert set(scores.filter("flagged").select("hour", "actor").rows()) == set(flagged.rows())
     assert (BURST, "person-3") in set(flagged.rows())
-    summary: dict[str, Any] = summary_of(scores, tickets_per_day=1, rule="plain")
-    assert summary["budgets"] == {}
+    summary: dict[str, Any] = summary_of(scores, stream, tickets_per_day=1, rule="plain")
+    assert (summary["budgets"], summary["trade_off"], summary["tickets_at_other_budgets"]) == ({}, [], [])
 
 
 def test_an_unknown_rule_is_refused(events: Path) -> None:

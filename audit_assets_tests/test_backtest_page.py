@@ -1,0 +1,207 @@
+"""The page of a backtest: what it says, that it stands alone, and that no name in it becomes markup or script."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from audit_assets.backtest import Rule, scores_of, summary_of
+from audit_assets.backtest_page import page_of, write_page
+from audit_assets.backtest_sources import BacktestError, Stream, of_file
+from audit_assets.cli import app
+from audit_assets_tests.sandbox.test_query_page import hostile
+from audit_assets_tests.sandbox.test_ticket_pages import CHROMIUM, in_chromium
+from audit_assets_tests.test_backtest import BURST, quiet_months
+
+EVIL = "</script><img src=x onerror=alert(1)>"
+BIDI = "eve\u202e\u2066gro.elpmaxe@\u200b"
+FRAME = frozenset({"html", "head", "meta", "title", "style", "body", "main", "script", "noscript"})
+TAGS = FRAME | frozenset({"h1", "h2", "p", "span", "div", "ul", "li", "b", "bdi", "svg", "rect", "line"})
+TABLE = frozenset({"table", "thead", "tbody", "tr", "th", "td"})
+
+
+class Held(HTMLParser):
+    """The tags and attributes of a page, and the text of its scripts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.comments: list[str] = []
+        self.scripts: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem == "script":
+            self.scripts[-1] += data
+        else:
+            self.text += data
+
+    def handle_comment(self, data: str) -> None:
+        self.comments.append(data)
+
+
+def points_on(page: str) -> dict[str, Any]:
+    return json.loads(Held(page).scripts[0])
+
+
+@pytest.fixture(scope="module")
+def stream(tmp_path_factory: pytest.TempPathFactory) -> Stream:
+    path = tmp_path_factory.mktemp("events") / "events.parquet"
+    quiet_months().write_parquet(path)
+    return of_file(path)
+
+
+@pytest.fixture(scope="module")
+def scores(stream: Stream) -> pl.DataFrame:
+    return scores_of(stream, tickets_per_day=0.5)
+
+
+def page(scores: pl.DataFrame, stream: Stream, rule: Rule = "calibrated") -> str:
+    return page_of(scores, summary_of(scores, stream, tickets_per_day=0.5, rule=rule))
+
+
+def named(scores: pl.DataFrame, actor: str, resource_type: str) -> pl.DataFrame:
+    """The same scores of an actor of this name, who touched this type for the first time in each hour."""
+    return scores.with_columns(actor=pl.lit(actor), new_resource_types=pl.lit([resource_type]))
+
+
+def test_the_command_writes_a_page_with_a_point_per_active_hour(tmp_path: Path) -> None:
+    quiet_months().write_parquet(tmp_path / "events.parquet")
+    target = tmp_path / "page.html"
+    told = CliRunner().invoke(app, ["backtest", str(tmp_path / "events.parquet"), "--chart", str(target), "--json"])
+    summary, html = json.loads(told.stdout), target.read_text()
+    points = points_on(html)
+    assert len(points["hour"]) == summary["active_hours"]
+    assert sum(level > 0 for level in points["level"]) == len(summary["tickets"])
+    burst = points["hour"].index(int(BURST.timestamp()) // 3600 - points["first"])
+    assert points["actors"][points["actor"][burst]] == "person-3"
+    assert (points["changes"][burst], points["level"][burst]) == (120, 4)
+    assert [points["names"][each] for each in points["types"][burst]] == ["api_token"]
+    assert [line[:2] for line in points["lines"]] == [[0.25, "0.25"], [0.5, "0.5"], [1.0, "1"], [2.0, "2"]]
+
+
+def test_the_page_says_what_each_budget_opens_and_lists_the_tickets(scores: pl.DataFrame, stream: Stream) -> None:
+    html = page(scores, stream)
+    summary = summary_of(scores, stream, tickets_per_day=0.5, rule="calibrated")
+    rows = re.findall(r'<td class="right">(.*?)</td>', html)
+    assert rows == [
+        cell
+        for row in summary["trade_off"]
+        for cell in (f"{row['asked']:g}", f"{row['realised']:.2f}", str(row["tickets"]))
+    ]
+    assert html.count('class="when"') == len(summary["tickets"]) + len(summary["tickets_at_other_budgets"])
+    text = Held(html).text
+    assert f"{len(summary['tickets'])} tickets in 99 days" in text
+    assert "Realised is counted from 2026-07-31 on: by then the threshold was learned." in text
+    assert re.search(r"2026-08-2012:00urgentperson-3120 changes, usual is [\d.]+; .*?new: api_token0.25 0.5 1 2", text)
+
+
+def test_the_plain_rule_has_a_page_too(stream: Stream) -> None:
+    html = page(scores_of(stream, tickets_per_day=0.5, rule="plain"), stream, "plain")
+    assert "The plain rule knows no budget" in html
+    assert points_on(html)["lines"] == [[10.0, "rule", True]]
+    assert "at a budget of" not in html
+
+
+def test_of_many_active_hours_the_rarest_are_drawn_and_the_page_says_so(
+    scores: pl.DataFrame, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audit_assets.backtest_points.DRAWN", 80)
+    monkeypatch.setattr("audit_assets.backtest_page.LISTED", 7)
+    html = page(scores, stream)
+    points = points_on(html)
+    assert len(points["hour"]) == 80
+    assert sum(level > 0 for level in points["level"]) == scores["flagged"].sum()
+    without = [value for value, level in zip(points["value"], points["level"], strict=True) if level == 0]
+    left_out = scores.filter(~pl.col("flagged"))["tickets_a_day"].sort().to_list()[len(without) :]
+    assert max(without) <= min(left_out) * 1.01
+    drawn = f"80 most unusual of {scores.height:,} active hours: the tickets, and what is rarer than {max(without):.3g}"
+    assert f"Drawn are the {drawn} a day." in html
+    assert html.count('class="when"') == 7
+    assert "The 7 rarest of " in html
+
+
+@pytest.mark.parametrize("rule", ["calibrated", "plain"])
+def test_a_single_event_has_a_page(tmp_path: Path, rule: Rule) -> None:
+    (tmp_path / "e.csv").write_text("time,actor,actor_type,resource_type\n2026-11-22T10:00:00Z,a,human,dns\n")
+    alone = of_file(tmp_path / "e.csv")
+    html = page(scores_of(alone, tickets_per_day=0.5, rule=rule), alone, rule)
+    assert points_on(html)["hour"] == [0]
+    assert " in 1 hour</h1>" in html
+
+
+def test_a_page_that_can_not_be_written_is_one_sentence(scores: pl.DataFrame, stream: Stream, tmp_path: Path) -> None:
+    summary = summary_of(scores, stream, tickets_per_day=0.5, rule="calibrated")
+    with pytest.raises(BacktestError, match=r"nowhere/page.html can't be written: No such file or directory\."):
+        write_page(scores, summary, tmp_path / "nowhere" / "page.html")
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.one_of(hostile, st.sampled_from([EVIL, BIDI])), hostile)
+def test_no_name_becomes_markup(scores: pl.DataFrame, stream: Stream, actor: str, resource_type: str) -> None:
+    actor, resource_type = (name.encode(errors="replace").decode() for name in (actor, resource_type))
+    html = page(named(scores.head(60), actor, resource_type), stream)
+    held = Held(html)
+    assert held.tags <= TAGS | TABLE
+    assert not [name for name in held.attributes if name in ("src", "href", "style") or name.startswith("on")]
+    assert len(held.scripts) == 2
+    assert held.comments == []
+    points = points_on(html)
+    assert len(points["actors"]) == scores.head(60)["actor_key"].n_unique()
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]", html.replace("\n", ""))
+
+
+def test_a_browser_draws_the_page_and_a_name_stays_a_name(scores: pl.DataFrame, stream: Stream, tmp_path: Path) -> None:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on PATH")
+    html = page(named(scores, f"{EVIL}{BIDI}", f"<!--<script>{EVIL}"), stream)
+    target = tmp_path / "page.html"
+    target.write_text(html)
+    dom, said = in_chromium(CHROMIUM, target.as_uri(), tmp_path / "profile")
+    drawn = re.search(r'<path class="urgent" d="(.*?)"', dom)
+    assert drawn
+    assert drawn[1].count("M") == scores.filter(pl.col("severity") == "urgent").height
+    assert "Content Security Policy" not in said
+    assert "Uncaught" not in said
+    assert "<img" not in dom
+    assert dom.count("<script") == 2
+
+
+def test_a_hover_tells_the_hour_in_plain_text(scores: pl.DataFrame, stream: Stream, tmp_path: Path) -> None:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on PATH")
+    html = page(named(scores, f"{EVIL}{BIDI}", EVIL), stream)
+    unguarded = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", html)
+    moved = """<script>
+      const box = chart.getBoundingClientRect(), at = points.level.indexOf(4);
+      const move = { clientX: box.left + places[at][0], clientY: box.top + places[at][1] };
+      chart.querySelector("svg").dispatchEvent(new PointerEvent("pointermove", move));
+    </script>"""
+    target = tmp_path / "page.html"
+    target.write_text(unguarded.replace("</body>", f"{moved}</body>"))
+    dom, said = in_chromium(CHROMIUM, target.as_uri(), tmp_path / "profile")
+    told = re.search(r'<div id="told"[^>]*>(.*?)</div></div>', dom)
+    assert told, said
+    lines = re.findall(r"<bdi>(.*?)</bdi>", told[1])
+    assert lines[0] == "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;eve\\u202e\\u2066gro.elpmaxe@\\u200b"
+    assert re.fullmatch(r"2026-\d\d-\d\d \d\d:00 UTC", lines[1])
+    assert lines[2] == "Ticket: urgent"
+    assert re.fullmatch(r"As rare as once in [\d,.]+ (days|years)", lines[3])
+    assert re.fullmatch(r"\d+ changes, usual is [\d.]+", lines[4])
+    assert lines[-1] == "New: &lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;"
+    assert "<img" not in dom
