@@ -71,8 +71,8 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     console.rule(f"{len(flagged)} flagged, {hours[0]} to {hours[-1]} UTC", align="left")
     for actor in flagged:
         console.print(_heading(actor))
-        for deviation in actor["deviations"]:
-            console.print(Padding(Text(deviation["in_words"]), (0, 0, 0, 9)))
+        for why in actor["in_words"]:
+            console.print(Padding(Text(why), (0, 0, 0, 9)))
         console.print(Padding(Text(_ticket(actor["ticket"]), "cyan"), (0, 0, 1, 9)))
     if summary["not_rung"]:
         _print_not_rung(console, summary["not_rung"])

@@ -24,7 +24,7 @@ from audit_assets.detection.scores import LEARNING
 from audit_assets.errors import StoreError
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
-from audit_assets.linear.tickets import describe
+from audit_assets.linear.sentences import describe, describe_together, telling_first
 from audit_assets.partitions import hourly_asset, hours_in, key_of
 from audit_assets.resources import StorageResource
 
@@ -43,9 +43,9 @@ def flagged_actor_summary(context: dg.AssetExecutionContext, storage: dg.Resourc
             summary = summary_of(store, hour)
             store.write_json(SUMMARY, hour, summary)
             overview = [
-                {"severity": actor["severity"], "actor": actor["actor"], "why": deviation["in_words"]}
+                {"severity": actor["severity"], "actor": actor["actor"], "why": why}
                 for actor in summary["flagged"]
-                for deviation in actor["deviations"]
+                for why in actor["in_words"]
             ]
             context.add_asset_metadata(
                 {
@@ -108,6 +108,9 @@ def _flagged(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], ticket
 
 def _actor(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> dict[str, Any]:
     first = rows[0]
+    learning = bool(first["learning"])
+    deviations = telling_first([deviation_of(row, names) for row in rows])
+    together = describe_together(deviations, learning=learning)
     return {
         "actor": first["actor"],
         "actor_key": first["actor_key"],
@@ -116,16 +119,20 @@ def _actor(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> dict[
         "severity_because": first["severity_because"] or [],
         "tickets_a_day": first["tickets_a_day"],
         "learning": first["learning"] or [],
-        "deviations": [_deviation(row, names) for row in rows],
+        "in_words": [
+            *([together] if together else []),
+            *(describe(deviation, learning=learning) for deviation in deviations),
+        ],
+        "deviations": [_deviation(row, names, learning) for row in rows],
         "axiom_url": first["axiom_url"],
     }
 
 
-def _deviation(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+def _deviation(row: Mapping[str, Any], names: Mapping[str, str], learning: bool) -> dict[str, Any]:
     numbers = {key: row[key] for key in NUMBERS if row[key] is not None}
     if "last_touched" in numbers:
         numbers["last_touched"] = _iso(numbers["last_touched"])
-    return numbers | {"in_words": describe(deviation_of(row, names))}
+    return numbers | {"in_words": describe(deviation_of(row, names), learning=learning)}
 
 
 NUMBERS = (

@@ -21,6 +21,7 @@ from audit_assets.assets.flagged_actors import FLAGGED, flagged_actors
 from audit_assets.assets.raw_audit_entries import ENTRIES
 from audit_assets.counted import COLUMNS, counts
 from audit_assets.detection.baselines import is_learning
+from audit_assets.detection.frames import ORGANISATION
 from audit_assets.detection.plain_rule import VOLUME
 from audit_assets.errors import ServiceError
 from audit_assets.failures import told_as_failures
@@ -146,7 +147,8 @@ def _finding(
     behind = entries.filter(pl.col("actor_key").is_in(actors)).sort("time")
     if all(row["kind"] != VOLUME for row in rows):
         behind = behind.filter(pl.col("resource_type").is_in([row["resource_type"] for row in rows]))
-    shown = behind.select(BEHIND).rename({"zone_name": "zone", "action_result": "result"})
+    who = pl.col("actor") if first["kind"] == ORGANISATION else pl.lit(None, pl.String).alias("actor")
+    shown = behind.select(*BEHIND, who).rename({"zone_name": "zone", "action_result": "result"})
     return Finding(
         account_id=account_id,
         actor_key=first["actor_key"],

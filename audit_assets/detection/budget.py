@@ -20,7 +20,7 @@ LEARNING_DAYS = 14
 TAIL = 10
 """So many of the smallest scores make the tail."""
 
-LEAST_SCALE = 0.5
+LEAST_SCALE = 1.0
 """Of the tail of -ln p. Right probabilities have 1; where the past is all alike it would be 0, and the first hour that
 is not would look like none before."""
 

@@ -103,7 +103,7 @@ def _volumes(judged: Judged, scores: pl.DataFrame, plain: pl.DataFrame, common: 
             ratio=pl.col("changes") / pl.col("usual"),
             most=pl.when(pl.col("horizon_hours") == 1).then("most"),
             p="p_volume",
-            once_in_years=_once_in_years("p_volume"),
+            once_in_years=_once_in_years(pl.col("p_volume")),
             rings=rings,
         )
         .collect()
@@ -151,16 +151,16 @@ def _new_types(judged: Judged, scores: pl.DataFrame, plain: pl.DataFrame, common
             colleagues=pl.col("touched_by").fill_null(0) - pl.col("itself").fill_null(0),
             organisation_actors=pl.lit(judged.colleagues["actor_key"].n_unique(), pl.Int64),
             p=p_new,
-            once_in_years=_once_in_years("p_novelty"),
+            once_in_years=_once_in_years(p_new),
         )
         .collect()
     )
 
 
-def _once_in_years(p: str) -> pl.Expr:
+def _once_in_years(p: pl.Expr) -> pl.Expr:
     """1 / (p · active hours a year), as the actor was active in the last 30 days; null while it is hardly known."""
     a_year = pl.col("active_hours") * MONTHS_A_YEAR
-    return pl.when(pl.col("active_hours") >= FIRST_DAYS - 1).then(1 / (pl.col(p) * a_year))
+    return pl.when(pl.col("active_hours") >= FIRST_DAYS - 1).then(1 / (p * a_year))
 
 
 def _named(found: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:

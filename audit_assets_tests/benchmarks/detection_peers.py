@@ -82,7 +82,8 @@ def tickets(hours: pl.DataFrame, numbers: pl.Series) -> pl.DataFrame:
     """Hours with `p`, the least for the most unusual; null where a peer would open no ticket. As with our scores, what
     is no more extreme than an earlier hour of the actor within a day is the same ticket: most peers gain by it."""
     unusual = pl.when(numbers > 0).then(-numbers.cast(pl.Float64))
-    return hours.select("actor", "hour", p=unusual).with_columns(p=pl.when(~repeats("p")).then("p"))
+    ranks = hours.select("actor", "hour", p=unusual, confirmed=pl.lit(value=False))
+    return ranks.select("actor", "hour", p=pl.when(~repeats("p")).then("p"))
 
 
 def ratio(hours: pl.DataFrame) -> pl.Series:
