@@ -187,7 +187,7 @@ def _surprises(stream: Coded, new: Flags) -> tuple[Floats, Flags]:
 def _days(stream: Coded, new: Flags) -> Iterator[tuple[Ints, Flags]]:
     """Per UTC day with new types: these touches, and who had touched what in the 90 days before the day."""
     last = np.full((len(stream.actors), len(stream.types)), NEVER, dtype=np.int32)
-    actor, kind, hour = stream.touch_actor, stream.touch_type, stream.touch_hour
+    actor, kind, hour, counts = stream.touch_actor, stream.touch_type, stream.touch_hour, ~stream.touch_confirmed
     day = hour // HOURS_A_DAY
     starts = np.flatnonzero(np.diff(day, prepend=-1))
     ends = np.append(starts, len(day))[1:]
@@ -195,5 +195,5 @@ def _days(stream: Coded, new: Flags) -> Iterator[tuple[Ints, Flags]]:
         touches = np.flatnonzero(new[start:end]) + start
         if len(touches):
             yield touches, last >= day[start] * HOURS_A_DAY - MEMORY_HOURS
-        usual = np.flatnonzero(~stream.touch_confirmed[start:end]) + start
+        usual = np.flatnonzero(counts[start:end]) + start
         last[actor[usual], kind[usual]] = hour[usual]

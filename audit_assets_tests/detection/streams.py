@@ -54,6 +54,12 @@ def quiet(*, days: int, actors: int = 40, seed: int = 0, types: int = 30, a_day:
     return pl.DataFrame(rows, schema=EVENTS, orient="row")
 
 
+def daily(actor: str, days: range, usual: float, *types: str, spread: float = 0.3, seed: int = 0) -> list[pl.DataFrame]:
+    """One hour of work a day, log-normal about so many changes."""
+    rng = np.random.default_rng(seed)
+    return [burst(actor, at(day, 9), max(1, round(usual * np.exp(rng.normal(0, spread)))), *types) for day in days]
+
+
 def _popular(types: int) -> np.ndarray:
     weight = 1 / np.arange(1, types + 1)
     return weight / weight.sum()

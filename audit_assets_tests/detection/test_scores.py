@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 from audit_assets.detection import budget
 from audit_assets.detection.coding import activity_of
 from audit_assets.detection.scores import SCORES, assess_hours, organisation, ranked, score, score_activity
-from audit_assets_tests.detection.streams import EVENTS, at, burst, quiet, stream
+from audit_assets_tests.detection.streams import EVENTS, at, burst, daily, quiet, stream
 
 REASONS = ["p_volume", "p_novelty", "p_many_new"]
 
@@ -134,28 +134,79 @@ def test_a_larger_budget_rings_for_all_that_a_smaller_one_does(events, scores):
     assert more["flagged"].sum() > scores["flagged"].sum()
 
 
-def test_an_actors_first_days_are_scored_but_drawn_towards_usual(events):
-    newcomer = stream([events, *(burst("new", at(190 + day, 9), 300, "type-0") for day in range(2))])
-    first = score(newcomer).filter(pl.col("actor") == "new").sort("hour")
-    assert first["active_hours"].to_list() == [0, 1]
-    assert 0.05 < first["p_volume"][0] < 1
+@pytest.mark.parametrize("changes", [3, 10, 30])
+def test_a_newcomers_calm_first_days_do_not_ring(events, changes):
+    first_days = daily("new", range(190, 198), changes, "type-0", "type-1")
+    judged = score(stream([events, *first_days])).filter(pl.col("actor") == "new")
+    assert judged["active_hours"].to_list() == list(range(8))
+    assert judged["learning"].list.contains("actor").to_list() == [True] * 6 + [False] * 2
+    assert not judged["flagged"].any()
+
+
+@pytest.mark.parametrize(("changes", "rings"), [(50, False), (1000, True)])
+def test_a_newcomers_very_first_hour_rings_only_if_it_is_huge(events, changes, rings):
+    judged = score(stream([events, burst("new", at(195, 9), changes, "type-0")])).filter(pl.col("actor") == "new")
+    assert judged["flagged"].to_list() == [rings]
+
+
+def test_a_token_that_deploys_in_waves_is_told_of_at_first_and_again_when_a_wave_is_ten_times_as_large(events):
+    waves = [
+        burst("ci", at(day, 9 + hour), 300 + 20 * (day % 5) - 30 * hour, "type-0", "type-1", actor_type="token")
+        for day in range(2, 200, 7)
+        for hour in range(3)
+    ]
+    between = daily("ci", range(1, 198), 4, "type-0")
+    attack = burst("ci", at(197, 15), 3500, "type-0", actor_type="token")
+    judged = score(stream([events, *waves, *between, attack])).filter(pl.col("actor") == "ci", pl.col("flagged"))
+    assert judged["hour"][0] < at(10)
+    assert judged.filter(pl.col("hour") >= at(60))["hour"].to_list() == [at(197, 15)]
 
 
 @pytest.mark.parametrize("hours", [1, 6, 24])
-def test_a_burst_rings_whether_at_once_or_spread(events, hours):
-    actor = events["actor"].value_counts().sort("count")["actor"][-1]
-    attack = [burst(actor, at(198, hour), 600 // hours, "type-0") for hour in range(hours)]
-    judged = score(stream([events, *attack]))
-    rung = judged.filter(pl.col("actor") == actor, pl.col("hour") >= at(198), pl.col("flagged"))
+@pytest.mark.parametrize(("usual", "seed"), [(3, 1), (20, 2)])
+def test_ten_times_the_usual_rings_whether_at_once_or_spread(events, hours, usual, seed):
+    habit = daily("spread", range(198), usual, "type-0", "type-1", spread=0.5, seed=seed)
+    attack = [burst("spread", at(198, 12 + hour), -(-10 * usual // hours), "type-0") for hour in range(hours)]
+    judged = score(stream([events, *habit, *attack]))
+    rung = judged.filter(pl.col("actor") == "spread", pl.col("hour") >= at(198, 12), pl.col("flagged"))
     assert len(rung) >= 1
 
 
-def test_an_attacker_who_grows_by_five_percent_a_day_is_found_before_four_times(events):
-    own = [burst("slow", at(day, 9), 20 + day % 3, "type-0") for day in range(150)]
-    growth = [burst("slow", at(150 + day, 9), round(21 * 1.05**day), "type-0") for day in range(40)]
-    judged = score(stream([events, *own, *growth])).filter(pl.col("actor") == "slow", pl.col("flagged"))
-    found = judged.filter(pl.col("hour") >= at(150))
-    assert len(found.filter(pl.col("changes") < 4 * 21))
+@pytest.mark.parametrize("usual", [10, 30, 100])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_an_attacker_who_grows_by_five_percent_a_day_is_found_before_four_times(usual, seed):
+    """From ten changes a day on; of three the shift of the logarithm asks for 12 to 16, four to five times as many."""
+    habit = daily("slow", range(150), usual, "type-0", spread=0.15, seed=seed)
+    growth = [burst("slow", at(150 + day, 9), round(usual * 1.05**day), "type-0") for day in range(28)]
+    judged = score(stream([quiet(days=180, seed=seed), *habit, *growth])).filter(pl.col("actor") == "slow")
+    rung = judged.filter(pl.col("hour") >= at(150), pl.col("flagged"))
+    assert (rung["changes"] < 4 * usual).any()
+
+
+@settings(max_examples=4, deadline=None)
+@given(st.integers(0, 99))
+def test_an_actor_who_has_long_been_inactive_changes_nothing(seed):
+    long = quiet(days=310, actors=8, seed=seed, a_day=6)
+    former = [burst("former", at(2 + day, 9), 40, "type-0", "type-7") for day in range(5)]
+    numbers = ["actor", "hour", "changes", *REASONS, "p", "p_limit", "flagged"]
+    without, with_former = (
+        score(events).filter(pl.col("hour") >= at(295)).select(numbers) for events in (long, stream([long, *former]))
+    )
+    assert_frame_equal(with_former, without)
+
+
+@settings(max_examples=4, deadline=None)
+@given(st.integers(0, 99))
+def test_more_changes_in_the_judged_hour_never_make_it_less_unusual(seed):
+    past = quiet(days=90, actors=8, seed=seed, a_day=8)
+    judged = [
+        score(stream([past, burst("actor-1", at(90, 9), changes, "type-0")])).row(-1, named=True)
+        for changes in (1, 3, 10, 40, 200, 2000)
+    ]
+    for column in ("p_volume", "p", "tickets_a_day"):
+        values = [row[column] for row in judged]
+        assert values == sorted(values, reverse=True)
+    assert judged[-1]["flagged"]
 
 
 def test_what_is_no_more_extreme_within_a_day_is_the_same_ticket(events):

@@ -41,6 +41,16 @@ def test_the_posterior_of_three_hours_is_the_one_of_the_textbook():
     assert p[0] == pytest.approx(expected)
 
 
+def test_an_actor_far_from_its_class_is_busy_but_not_erratic():
+    z = np.log(np.full(30, 100.0) + SHIFT)
+    prior = VolumePrior(m0=1.5, kappa=6.0, a0=4.0, b0=2.0)
+    p, usual = tail(np.array([500.0]), prior_array(prior), *(np.array([s]) for s in (30.0, z.sum(), (z * z).sum())))
+    kn, an, bn = 36.0, 19.0, 2.0 + 2.0
+    mn = (6 * 1.5 + z.sum()) / 36
+    assert p[0] == pytest.approx(t.sf((np.log(499.5 + SHIFT) - mn) / np.sqrt(bn * (kn + 1) / (an * kn)), df=2 * an))
+    assert usual[0] == pytest.approx(np.exp(mn) - SHIFT)
+
+
 def test_a_prior_follows_what_is_common_to_a_class():
     rng = np.random.default_rng(1)
     actor = np.repeat(np.arange(50), 40)
