@@ -20,20 +20,18 @@ def shared_matters(scores: pl.DataFrame, activity: pl.DataFrame) -> pl.DataFrame
     """Which deviations are many actors' at once: rows of hour, actor_key, kind, resource_type.
 
     `scores` are SCORES with actor_key in place of actor, of whole hours; `activity` (ACTIVITY) that of the same hours.
-    What rings, or would say something by itself, is asked whether others share it. `kind` is `volume`, with the type that the burst was about, or `new_resource_type`.
+    What rings, or would say something by itself, is asked whether others share it. `kind` is `volume`, with the type
+    that the burst was about, or `new_resource_type`.
     """
     hour_of_actor = ["hour", "actor_key"]
     rings = pl.col("reasons").list
+    unusually_many = scores.filter((pl.col("p_volume") <= UNUSUAL) | rings.contains("volume"))
     totals = activity.lazy().group_by(hour_of_actor).agg(total=pl.col("changes").sum())
     bursts = (
         activity.lazy()
         .join(totals, on=hour_of_actor)
         .filter(pl.col("changes") > MOST * pl.col("total"))
-        .join(
-            scores.lazy().filter((pl.col("p_volume") <= UNUSUAL) | rings.contains("volume")),
-            on=hour_of_actor,
-            how="semi",
-        )
+        .join(unusually_many.lazy(), on=hour_of_actor, how="semi")
         .select(*hour_of_actor, "resource_type", kind=pl.lit("volume"))
     )
     news = (
