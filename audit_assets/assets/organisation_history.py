@@ -31,11 +31,14 @@ TOUCHED_BY = "organisation_touched"
 SCORES_BEFORE = "organisation_scores"
 """Tables with one frame a day, filed under its first hour."""
 
+METHOD = "1"
+"""Raised when the scores are made in another way: what was written before is made anew."""
+
 REACH = HISTORY + MEMORY
 """So far back an hour's scores look: 121 days of the actors, each with a prior from the 90 days before."""
 
 
-@hourly_asset(deps=[axiom_ingest], kinds={"axiom", "polars"})
+@hourly_asset(deps=[axiom_ingest], kinds={"axiom", "polars"}, code_version=METHOD)
 def organisation_history(
     context: dg.AssetExecutionContext,
     axiom: dg.ResourceParam[AxiomResource],
@@ -112,7 +115,8 @@ def _write(store: HourStore, day: datetime, client: AxiomClient, known: dict[str
 
 
 def _fingerprint(hours: Sequence[datetime]) -> str:
-    """Of the hours that Axiom holds, and of what decides how they count."""
+    """Of the hours that Axiom holds, of what decides how they count, and of what is written about them."""
     tables = policy.tables()
-    said = json.dumps([[key_of(hour) for hour in hours], repr(tables.counted), repr(tables.confirmed_incident)])
+    counted = [repr(tables.counted), repr(tables.confirmed_incident)]
+    said = json.dumps([[key_of(hour) for hour in hours], counted, METHOD, [*SCORES]])
     return hashlib.sha256(said.encode()).hexdigest()

@@ -97,7 +97,8 @@ def test_what_is_wrong_is_one_sentence_at_the_asset_that_needs_it(
     everything = " ".join(str(event) for event in result.all_events)
     assert "canary" not in everything
     assert "Traceback" not in failure_of(result)
-    monkeypatch.setenv(name, {**DEFAULTS, **pipeline.sandbox.environment()}.get(name, str(pipeline.store.root)))
+    right = {**DEFAULTS, **pipeline.sandbox.environment(), "AUDIT_ASSETS_STORAGE": str(pipeline.store.root)}
+    monkeypatch.setenv(name, right[name])
     assert pipeline.run(JUDGED).success, "the same hour, run again, is whole"
     assert len(pipeline.tickets()) == 1
 

@@ -48,7 +48,7 @@ def test_a_burst_becomes_a_ticket_with_its_numbers(pipeline: Pipeline) -> None:
 def test_a_resource_type_never_touched_becomes_a_ticket(pipeline: Pipeline) -> None:
     with_history(pipeline, a_quiet_fortnight(), a_quiet_fortnight("bob@example.com", "api_tokens"))
     pipeline.sandbox.cloudflare.add("v2", [v2_entry(JUDGED, resource_type="api_tokens")])
-    assert pipeline.run(JUDGED).success
+    assert pipeline.run(JUDGED, flags={"preset": "plain"}).success
     (flagged,) = pipeline.summary(JUDGED)["flagged"]
     (deviation,) = flagged["deviations"]
     assert (deviation["kind"], deviation["resource_type"], deviation["first_ever"]) == (

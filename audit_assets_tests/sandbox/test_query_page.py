@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from audit_assets.axiom.links import query_link
 from audit_assets.axiom.queries import activity_text
+from audit_assets.counted import Counted
 from audit_assets.sandbox.axiom.query import QueryRequest
 from audit_assets.sandbox.axiom.query_page import result_page
 from audit_assets.sandbox.axiom.service import DATASET, ORG_ID
@@ -70,13 +71,13 @@ def change(hours_ago: int, resource_type: str = "dns_record", **fields: Any) -> 
     """An event so many hours before the last hour of the range."""
     at = END - HOUR * (hours_ago + 1) + timedelta(minutes=7)
     ident = f"{hours_ago}-{resource_type}-{json.dumps(fields)}"
-    known = {"_time": at.isoformat(), "entry_id": ident, "actor_key": ACTOR, "is_change": True}
+    known = {"_time": at.isoformat(), "entry_id": ident, "actor_key": ACTOR, "change_kind": "update"}
     return {**known, "resource_type": resource_type, **fields}
 
 
 def ticket_link(sandbox: Sandbox, apl: str = "", *, start: datetime = END - timedelta(days=30)) -> str:
     """What a ticket of that hour holds, or the same with another query."""
-    return query_link(apl or activity_text(DATASET, [ACTOR], start, END), start, END, ORG_ID, sandbox.url)
+    return query_link(apl or activity_text(DATASET, [ACTOR], start, END, Counted()), start, END, ORG_ID, sandbox.url)
 
 
 def opened_form(sandbox: Sandbox, form: str) -> httpx.Response:
