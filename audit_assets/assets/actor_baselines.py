@@ -15,7 +15,7 @@ import polars as pl
 
 from audit_assets import policy
 from audit_assets.assets.axiom_ingest import axiom_ingest
-from audit_assets.assets.organisation_history import day_of, days_of, organisation_history, organisation_of, with_types
+from audit_assets.assets.organisation_history import as_scored, day_of, days_of, organisation_history, organisation_of
 from audit_assets.assets.previews import markdown_table
 from audit_assets.assets.raw_audit_entries import ENTRIES
 from audit_assets.counted import COLUMNS, counts
@@ -57,8 +57,10 @@ def actor_baselines(
             organisation_hours = client.organisation_hours(hours[0] - MEMORY, until)
             organisation_types = client.organisation_types(hours[0] - MEMORY, until)
         _refuse_other_counts(changes, activity)
-        usual, touched = baselines(activity, organisation_hours, organisation_types, judged=judged, hours=hours)
-        assessed = _assessed(store, activity, hours)
+        scored = as_scored(activity, _actors(store, hours))
+        examples = scored.filter(~pl.col("confirmed")).rename({"actor": "actor_key"})
+        usual, touched = baselines(examples, organisation_hours, organisation_types, judged=judged, hours=hours)
+        assessed = _assessed(store, scored, hours)
         ingested = {hour_of(key) for key in context.instance.get_materialized_partitions(axiom_ingest.key)}
         for hour in hours:
             here = pl.col("hour") == hour
@@ -85,13 +87,17 @@ def _changes(store: HourStore, hour: datetime) -> pl.DataFrame:
     return by_actor.agg(changes=pl.len().cast(pl.Int64))
 
 
-def _assessed(store: HourStore, activity: pl.DataFrame, hours: Sequence[datetime]) -> pl.DataFrame:
+def _actors(store: HourStore, hours: Sequence[datetime]) -> pl.DataFrame:
+    """What the actors of these hours are called and of which type they are, by their last entry."""
+    called = pl.concat([store.require(ENTRIES, hour, ["time", "actor_key", "actor", "actor_type"]) for hour in hours])
+    return called.sort("time").unique("actor_key", keep="last", maintain_order=True)
+
+
+def _assessed(store: HourStore, scored: pl.DataFrame, hours: Sequence[datetime]) -> pl.DataFrame:
     """The scores of these actors' hours in the UTC days of the run, each day against the organisation before it."""
-    types = pl.concat([store.require(ENTRIES, hour, ["actor_key", "actor_type"]) for hour in hours])
-    typed = with_types(activity, types.unique("actor_key", keep="last", maintain_order=True))
     days = [
         assess_hours(
-            typed.filter(pl.col("hour") < day + A_DAY, pl.col("hour") >= day - HISTORY),
+            scored.filter(pl.col("hour") < day + A_DAY, pl.col("hour") >= day - HISTORY),
             organisation_of(store, day),
             since=day,
         )

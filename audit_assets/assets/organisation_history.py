@@ -20,6 +20,7 @@ from audit_assets.assets.axiom_ingest import axiom_ingest
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.detection import budget
 from audit_assets.detection.frames import MEMORY
+from audit_assets.detection.incidents import with_incidents
 from audit_assets.detection.scores import ACTOR_ACTIVITY, HISTORY, SCORES, Organisation, organisation, score_activity
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
@@ -91,17 +92,19 @@ def organisation_of(store: HourStore, day: datetime) -> Organisation:
 def activity_between(client: AxiomClient, start: datetime, end: datetime) -> pl.DataFrame:
     """Everybody's changes in [start, end) as detection takes them: ACTOR_ACTIVITY, by actor key."""
     changes = client.organisation_activity(start, end)
-    return with_types(changes, client.actors(start, end))
+    return as_scored(changes, client.actors(start, end))
 
 
-def with_types(activity: pl.DataFrame, actors: pl.DataFrame) -> pl.DataFrame:
-    """Activity with the type of each actor, by the columns actor_key and actor_type of `actors`."""
-    return (
+def as_scored(activity: pl.DataFrame, actors: pl.DataFrame) -> pl.DataFrame:
+    """Activity (ACTIVITY) as the scores take it: with each actor's type, and whether an hour belongs to a confirmed
+    incident. `actors` has a row for each actor_key, with actor (its name) and actor_type."""
+    typed = (
         activity.join(actors.select("actor_key", "actor_type"), on="actor_key", how="left")
         .with_columns(pl.col("actor_type").fill_null("unknown"))
         .rename({"actor_key": "actor"})
         .select(ACTOR_ACTIVITY.names())
     )
+    return with_incidents(typed, policy.tables().confirmed_incident, actors)
 
 
 def _write(store: HourStore, day: datetime, client: AxiomClient, known: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """What rings in an hour: the budget, the policy and the organisation's history, the whole way through the assets."""
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from audit_assets.assets.organisation_history import PRIORS, SCORES_BEFORE, TOUCHED_BY
+from audit_assets.axiom.events import events_from
+from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.detection.scores import score
+from audit_assets.resources import AxiomResource, CloudflareResource
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, failure_of, v2_burst, v2_entry
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -29,9 +33,29 @@ def three_weeks(*actors: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def lived(pipeline: Pipeline) -> Pipeline:
     """Three weeks of a small organisation are in Axiom."""
-    pipeline.sandbox.cloudflare.add("v2", three_weeks(*COLLEAGUES))
-    assert pipeline.run(JUDGED - DAY * 22, JUDGED - HOUR, job="history").success
+    ingest(pipeline, three_weeks(*COLLEAGUES))
     return pipeline
+
+
+def ingest(pipeline: Pipeline, entries: list[dict[str, Any]]) -> None:
+    """Straight into Axiom: hundreds of hours through the assets would take half a minute a test."""
+    frame, _ = normalize_entries(entries, "v2", CloudflareResource().account_id())
+    with closing(AxiomResource(pipeline.clock).client()) as client:
+        client.ingest(events_from(frame))
+        assert client.prove(frame).holds
+
+
+def events_in(pipeline: Pipeline) -> pl.DataFrame:
+    """Every change that Axiom holds, as an event each."""
+    with closing(AxiomResource(pipeline.clock).client()) as client:
+        activity = client.organisation_activity(JUDGED - DAY * 30, JUDGED + HOUR)
+    return activity.select(
+        pl.col("actor_key").alias("actor"),
+        pl.col("hour").alias("time"),
+        "resource_type",
+        pl.col("changes").cast(pl.UInt32).alias("changes"),
+        actor_type=pl.lit("user"),
+    ).select(pl.exclude("changes").repeat_by("changes").explode())
 
 
 def judged(pipeline: Pipeline, *entries: list[dict[str, Any]], **how: Any) -> dict[str, Any]:
@@ -76,10 +100,7 @@ def test_a_preset_that_is_none_stops_the_hour_with_one_sentence(lived: Pipeline)
 def test_the_hours_scores_are_those_of_a_backtest_over_the_same_events(lived: Pipeline) -> None:
     attack = v2_burst(JUDGED, 60, actor="carol@example.com")
     judged(lived, attack, v2_burst(JUDGED, 4, actor="dave@example.com"))
-    hours = [lived.store.read("raw_audit_entries", JUDGED - HOUR * back) for back in range(22 * 24)]
-    entries = pl.concat([hour for hour in hours if hour is not None]).filter("is_change")
-    events = entries.select("time", "actor_type", "resource_type", actor="actor_key")
-    expected = score(events).filter(pl.col("hour") == JUDGED).sort("actor")
+    expected = score(events_in(lived)).filter(pl.col("hour") == JUDGED).sort("actor")
     got = lived.store.require("actor_scores", JUDGED).filter(pl.col("hour") == JUDGED).sort("actor")
     columns = ["actor", "changes", "usual", "p_volume", "p_novelty", "p_many_new", "active_hours"]
     assert_frame_equal(got.select(columns), expected.select(columns))
@@ -103,11 +124,12 @@ def test_the_organisation_is_asked_for_once_a_day(lived: Pipeline) -> None:
 
 
 def test_hours_that_came_in_since_are_in_the_organisation_of_the_next_run(pipeline: Pipeline) -> None:
-    pipeline.sandbox.cloudflare.add("v2", three_weeks(*COLLEAGUES))
+    for actor in COLLEAGUES:
+        pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED - DAY, 3, actor=actor))
     judged(pipeline, v2_burst(JUDGED, 3, actor="alice@example.com"))
     day = JUDGED.replace(hour=0)
     assert pipeline.store.require(SCORES_BEFORE, day).is_empty()
-    assert pipeline.run(JUDGED - DAY * 22, JUDGED - HOUR, job="history").success
+    assert pipeline.run(JUDGED - DAY, JUDGED - HOUR, job="history").success
     assert pipeline.run(JUDGED).success
     assert pipeline.store.require(SCORES_BEFORE, day)["actor"].n_unique() == len(COLLEAGUES)
 
@@ -130,6 +152,21 @@ class TestAPolicyFile:
         (listed,) = summary["not_rung"]
         (deviation,) = listed["deviations"]
         assert (deviation["standing"], deviation["allowed_because"]) == ("allowed", "the move, SEC-9")
+
+    def test_a_confirmed_incident_is_no_example_of_what_is_usual(
+        self, lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        attack = JUDGED - DAY * 2
+        ingest(lived, v2_burst(attack + timedelta(minutes=30), 400, actor="bob@example.com"))
+        told = judged(lived, v2_burst(JUDGED, 60, actor="bob@example.com"), flags={"preset": "plain"})
+        assert told["flagged"] == [], "its own attack has made 60 changes usual"
+        incident = '[[confirmed_incident]]\nactor = "bob@example.com"\nstart = {}\nend = {}'
+        text = incident.format(attack.isoformat(), (attack + HOUR).isoformat())
+        self.write(monkeypatch, tmp_path, text)
+        (flagged,) = judged(lived, flags={"preset": "plain"})["flagged"]
+        assert flagged["deviations"][0]["usual"] < 5
+        (flagged,) = judged(lived)["flagged"]
+        assert flagged["deviations"][0]["usual"] < 5
 
     def test_failed_attempts_count_if_a_team_wants_it(
         self, lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

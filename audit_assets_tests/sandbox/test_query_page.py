@@ -71,8 +71,19 @@ def change(hours_ago: int, resource_type: str = "dns_record", **fields: Any) -> 
     """An event so many hours before the last hour of the range."""
     at = END - HOUR * (hours_ago + 1) + timedelta(minutes=7)
     ident = f"{hours_ago}-{resource_type}-{json.dumps(fields)}"
-    known = {"_time": at.isoformat(), "entry_id": ident, "actor_key": ACTOR, "change_kind": "update"}
+    known = {"_time": at.isoformat(), "entry_id": ident, "actor_key": ACTOR, **COUNTS}
     return {**known, "resource_type": resource_type, **fields}
+
+
+COUNTS = {
+    "stream": "v2",
+    "change_kind": "update",
+    "action": "update",
+    "action_result": "success",
+    "resource_product": "dns",
+    "actor_type": "user",
+}
+"""What makes an event count as a change."""
 
 
 def ticket_link(sandbox: Sandbox, apl: str = "", *, start: datetime = END - timedelta(days=30)) -> str:
