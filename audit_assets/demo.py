@@ -24,6 +24,9 @@ from audit_assets.settings import HOUR_FORMAT, SETTINGS
 
 AN_HOUR = timedelta(hours=1)
 
+TICKETS_A_DAY = "3"
+"""Unless the settings say otherwise: whoever tries it out sees a little more than the one of the preset."""
+
 MARK = ".audit-assets-demo"
 """Only a folder with this file in it is emptied."""
 
@@ -92,6 +95,7 @@ def use(settings: Mapping[str, str], home: Path, first: datetime) -> None:
         if name.startswith(SERVICES):
             os.environ.pop(name, None)
     os.environ.update(settings)
+    os.environ.setdefault("AUDIT_ASSETS_TICKETS_PER_DAY", TICKETS_A_DAY)
     os.environ["AUDIT_ASSETS_FIRST_HOUR"] = first.strftime(HOUR_FORMAT)
     os.environ["AUDIT_ASSETS_STORAGE"] = str((home / "hours").absolute())
     os.environ["DAGSTER_HOME"] = str(instance_home(home))

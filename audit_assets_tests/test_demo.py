@@ -48,14 +48,20 @@ def test_the_incidents_are_found(folder: Path, summary: dict[str, Any]) -> None:
         for truth in truths
         for deviation in truth["deviations"]
     }
-    found = {
-        (flagged["hour"][:13], address, deviation["kind"], deviation.get("resource_type"))
-        for flagged in summary["flagged"]
-        for deviation in flagged["deviations"]
-        for address in [flagged["actor"].split(" of ")[-1]]
-    }
+
+    def told(actors: list[dict[str, Any]]) -> set[tuple[str, str, str, str | None]]:
+        return {
+            (actor["hour"][:13], address, deviation["kind"], deviation.get("resource_type"))
+            for actor in actors
+            for deviation in actor["deviations"]
+            for address in [actor["actor"].split(" of ")[-1]]
+        }
+
+    flagged, not_rung = told(summary["flagged"]), told(summary["not_rung"])
     assert len(expected) >= 6
-    assert expected <= found
+    assert expected <= flagged | not_rung, "nothing disappears"
+    bursts = {each for each in expected if each[2] == "volume"}
+    assert bursts <= flagged
 
 
 def test_the_summary_holds_what_was_promised(summary: dict[str, Any]) -> None:

@@ -139,7 +139,8 @@ def test_a_ticket_s_link_leads_to_its_query_and_rows(sandbox: Sandbox, axiom: Ax
     axiom.store(change(0, "api_token"), change(0, "api_token", n=2), change(0), change(3), change(500, "zone"))
     page = httpx.get(ticket_link(sandbox))
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert f"let actors = dynamic([&quot;{ACTOR}&quot;]);\n[&#x27;{DATASET}&#x27;]\n| where _time" in page.text
+    assert f"let actors = dynamic([&quot;{ACTOR}&quot;]);\n" in page.text
+    assert f"[&#x27;{DATASET}&#x27;]\n| where _time" in page.text
     text = text_of(page.text)
     assert "From 2026-10-23 11:00 UTC Until 2026-11-22 11:00 UTC" in text
     assert f"The same in every row: actor_key {ACTOR}" in text
@@ -199,7 +200,15 @@ def test_the_order_of_a_query_is_kept(sandbox: Sandbox, axiom: AxiomCalls) -> No
 
 
 def test_every_kind_of_value_is_readable(sandbox: Sandbox, axiom: AxiomCalls) -> None:
-    axiom.store({**change(0, "x" * 501), "_time": "2026-11-22T10:07:08.25Z", "share": 0.5, "tags": ["a", "é"]})
+    axiom.store(
+        {
+            **change(0, "x" * 501),
+            "_time": "2026-11-22T10:07:08.25Z",
+            "is_change": True,
+            "share": 0.5,
+            "tags": ["a", "é"],
+        }
+    )
     apl = f"['{DATASET}'] | project _time, is_change, share, tags, resource_type"
     html = httpx.get(ticket_link(sandbox, apl)).text
     [cells] = rows_on(html)
