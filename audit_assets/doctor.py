@@ -10,8 +10,9 @@ from audit_assets.axiom.bounds import Bounds
 from audit_assets.detection.frames import WINDOW
 from audit_assets.errors import AuditAssetsError, SettingError
 from audit_assets.hour_store import HourStore
+from audit_assets.policy import policy
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
-from audit_assets.settings import SETTINGS, first_hour, is_set, number, ticket_max_age
+from audit_assets.settings import SETTINGS, first_hour, is_set, ticket_max_age
 from audit_assets.transport import Limits
 
 Verdict = Literal["ok", "advice", "problem"]
@@ -40,6 +41,7 @@ def examine(now: datetime) -> list[Finding]:
         "Axiom": _axiom,
         "Linear": _linear,
         "Storage": _storage,
+        "Policy": _policy,
         "Settings": _tuning,
     }
     findings: list[Finding] = []
@@ -108,8 +110,18 @@ def _storage(_: datetime) -> Iterator[Finding]:
     yield Finding("Storage", "ok", f"hours are kept in {store.root}")
 
 
+def _policy(now: datetime) -> Iterator[Finding]:
+    in_force = policy()
+    plain, rung = in_force.plain, f"about {in_force.tickets_a_day:g} tickets a day"
+    if in_force.preset == "plain":
+        rung = f"every hour of {plain.ratio:g} times the usual, from {plain.minimum:g} changes on, and every new type"
+    yield Finding("Policy", "ok", f"preset {in_force.preset}: {rung}")
+    over = [each for each in in_force.allowances if each.until < now.date()]
+    if over:
+        ended = f"{len(over)} of {len(in_force.allowances)} allowances have ended, the first: {over[0].reason}"
+        yield Finding("Policy", "advice", ended, "Take them out of the policy file, or give them a later day.")
+
+
 def _tuning(_: datetime) -> Iterator[Finding]:
-    ratio, minimum = number("AUDIT_ASSETS_VOLUME_RATIO"), number("AUDIT_ASSETS_VOLUME_MINIMUM")
     age = ticket_max_age() / timedelta(hours=1)
-    rule = f"{ratio:g} times the usual, from {minimum:g} changes on"
-    yield Finding("Settings", "ok", f"hours from {first_hour():%Y-%m-%d-%H:%M} on; {rule}; tickets for {age:g} h")
+    yield Finding("Settings", "ok", f"hours from {first_hour():%Y-%m-%d-%H:%M} on; tickets for {age:g} h")

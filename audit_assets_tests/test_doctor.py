@@ -106,3 +106,19 @@ def test_a_retention_too_short_for_the_baseline_is_a_problem(connected: Sandbox)
     code, text = told()
     assert code == 1
     assert "problem the dataset keeps 30 days: too few for a baseline of 30" in text
+
+
+def test_the_policy_is_told_and_what_has_ended_in_it(
+    connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ours.toml").write_text('[[allow]]\nactor = "a"\nuntil = 2020-01-31\nreason = "the move"')
+    monkeypatch.setenv("AUDIT_ASSETS_POLICY", "ours.toml")
+    _, text = told()
+    assert "Policy ok preset balanced: about 1 tickets a day" in text
+    assert "advice 1 of 1 allowances have ended, the first: the move → Take them out" in text
+    monkeypatch.setenv("AUDIT_ASSETS_PRESET", "plain")
+    assert "preset plain: every hour of 10 times the usual, from 10 changes on, and every new type" in told()[1]
+    monkeypatch.setenv("AUDIT_ASSETS_PRESET", "loud")
+    code, text = told()
+    assert code == 1
+    assert "problem AUDIT_ASSETS_PRESET is 'loud': set it to plain, balanced or quiet." in text
