@@ -92,7 +92,7 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
 def _print_not_rung(console: Console, actors: Sequence[Mapping[str, Any]]) -> None:
     """What is unusual and opens no ticket, a line each: nothing disappears."""
     told = [(actor, deviation) for actor in actors for deviation in actor["deviations"]]
-    console.rule(f"{len(told)} deviations did not ring", align="left")
+    console.rule(f"{len(told)} deviation{'s' * (len(told) > 1)} did not ring", align="left")
     for actor, deviation in told[:SHOWN_NOT_RUNG]:
         why = STANDINGS[deviation["standing"]] + (
             f": {because}" if (because := deviation.get("allowed_because")) else ""

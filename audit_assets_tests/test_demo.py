@@ -86,8 +86,11 @@ def test_a_file_of_real_entries_takes_the_place_of_the_organisation(tmp_path: Pa
     done = demo(tmp_path, "--entries", "log.ndjson", "--judge-hours", "1")
     assert done.returncode == 0, done.stderr
     shown = " ".join(done.stdout.split())
-    assert "2 flagged, 2026-09-01-12:00 to 2026-09-01-12:00 UTC" in shown
-    assert "60 changes in the hour; usual is 2 per active hour over 8 active hours in 30 days" in shown
+    assert "1 flagged, 2026-09-01-12:00 to 2026-09-01-12:00 UTC" in shown
+    assert "60 changes in the hour; usual is 2, at most 2 in 30 days; once in" in shown
+    assert "1 deviation did not ring" in shown
+    assert "mallory@example.com: first change to '] | union ['x on record" in shown
+    assert "note: still learning (budget): less than 14 days of scores" in shown
     assert "SEC-1 opened: http://127.0.0.1:" in shown
     assert "pulled 77 in 193 h" in shown
     assert "ingested 77" in shown

@@ -6,7 +6,7 @@ deviation that did not ring, with the reason.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -16,10 +16,12 @@ from audit_assets import policy
 from audit_assets.assets.actor_baselines import ASSESSED, BASELINES
 from audit_assets.assets.flagged_actors import FLAGGED
 from audit_assets.assets.opened_tickets import TICKETS, deviation_of, opened_tickets
+from audit_assets.assets.organisation_history import SCORES_BEFORE, day_of
 from audit_assets.assets.previews import markdown_table
 from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE
 from audit_assets.counted import COLUMNS, counts
 from audit_assets.detection.baselines import history_since, is_learning
+from audit_assets.detection.budget import LEARNING_DAYS
 from audit_assets.detection.scores import LEARNING
 from audit_assets.errors import StoreError
 from audit_assets.failures import told_as_failures
@@ -97,7 +99,10 @@ def summary_of(store: HourStore, hour: datetime) -> dict[str, Any]:
 def _still_learning(store: HourStore, hour: datetime) -> dict[str, str]:
     """What is judged by defaults for all actors of the hour, in words."""
     learning = store.require(ASSESSED, hour).filter(pl.col("hour") == hour)["learning"]
-    everywhere = set(LEARNING) - {"actor"} & set(learning.explode().drop_nulls())
+    everywhere = (set(LEARNING) - {"actor"}) & set(learning.explode().drop_nulls())
+    before = store.require(SCORES_BEFORE, day_of(hour), ["hour"])["hour"].min()
+    if not isinstance(before, datetime) or hour - before < timedelta(days=LEARNING_DAYS):
+        everywhere.add("budget")
     return {piece: words for piece, words in LEARNING.items() if piece in everywhere}
 
 
