@@ -75,12 +75,13 @@ def test_the_summary_can_be_read(events: Path) -> None:
     assert re.search(r"person-3 120 [\d.]+ ● ● ● ● api_token", shown)
 
 
-def test_a_terminal_is_not_steered_by_a_name(tmp_path: Path) -> None:
-    events = quiet_months().with_columns(pl.col("actor").str.replace("person-3", "\x1b[2J\u202e[red]eve"))
-    events.write_parquet(tmp_path / "e.parquet")
+def test_a_terminal_is_not_steered_by_a_name(events: Path, tmp_path: Path) -> None:
+    hostile = pl.col("actor").str.replace("person-3", "\x1b[2J\u202e[red]eve")
+    pl.read_parquet(events).with_columns(hostile).write_parquet(tmp_path / "e.parquet")
     code, printed = run(str(tmp_path / "e.parquet"))
     assert code == 0
-    assert "\\u001b[2J\\u202e[red]eve" in printed
+    for piece in ("\\u001b[2J", "202e[red]ev"):  # at 80 columns the name is folded
+        assert piece in printed
     assert not {"\x1b", "\u202e"} & set(printed)
 
 

@@ -100,10 +100,12 @@ def test_axiom_and_a_file_of_the_same_changes_give_the_same_scores(
 
 @pytest.mark.usefixtures("connected")
 def test_the_incidents_are_among_the_tickets_under_the_names_of_the_actors() -> None:
-    told = summary(*SPAN, "--tickets-per-day", "2", "--chart", "page.html")
+    told = summary(*SPAN, "--tickets-per-day", "2", "--chart", "page.html", "--out", "scores.parquet")
     tickets = {(ticket["hour"][:13], ticket["actor"]) for ticket in told["tickets"]}
     assert ("2026-11-20T13", 'token "github-actions-deploy" of ci-deploy@harbourline.example') in tickets
-    assert ("2026-11-20T11", "ursula.falk@harbourline.example") in tickets
+    hers = pl.read_parquet("scores.parquet").filter(pl.col("actor") == "ursula.falk@harbourline.example")
+    first_token = hers.filter(pl.col("new_resource_types").list.contains("api_token"))
+    assert f"{first_token['hour'][0]:%Y-%m-%dT%H}" == "2026-11-20T11"
     assert (told["from"], told["to"]) == ("2026-11-18T06:00:00+00:00", "2026-11-21T00:00:00+00:00")
     assert told["tickets_per_day"]["realised"] == round(len(told["tickets"]) / 2.75, 3)
     assert all(ticket["hour"] >= "2026-11-18T06" for ticket in told["tickets"])
