@@ -169,6 +169,35 @@ def doctor() -> None:
 
 
 @app.command()
+def summary(
+    period: Annotated[
+        str, typer.Argument(help="An hour, a day or a month (UTC): 2026-11-22-09:00, 2026-11-22, 2026-11.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the object alone.")] = False,
+    as_schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of these objects.")] = False,
+) -> None:
+    """Who was flagged in an hour, a day or a month, and what became of it. Reads the hours that are stored.
+
+    Example: audit-assets summary 2026-11
+    """
+    from audit_assets.summaries import schema
+
+    if as_schema:
+        print(json.dumps(schema(), indent=1))
+        return
+    load_dotenv(Path(".env"))
+    from audit_assets.stored_summaries import of_period
+
+    found = of_period(period, datetime.now(UTC))
+    if as_json:
+        print(json.dumps(found, indent=1))
+    elif "flagged" in found:
+        terminal.print_hour(output, found)
+    else:
+        terminal.print_period(output, found)
+
+
+@app.command()
 def backtest(
     events: Annotated[
         Path | None, typer.Argument(help="Parquet, NDJSON or CSV: time, actor, actor_type, resource_type.")
