@@ -10,10 +10,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from audit_assets.assets.organisation_history import PRIORS, SCORES_BEFORE, TOUCHED_BY
-from audit_assets.axiom.events import events_from
-from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.detection.scores import score
-from audit_assets.resources import AxiomResource, CloudflareResource
+from audit_assets.resources import AxiomResource
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, failure_of, v2_burst, v2_entry
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -33,16 +31,8 @@ def three_weeks(*actors: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def lived(pipeline: Pipeline) -> Pipeline:
     """Three weeks of a small organisation are in Axiom."""
-    ingest(pipeline, three_weeks(*COLLEAGUES))
+    pipeline.remember(three_weeks(*COLLEAGUES))
     return pipeline
-
-
-def ingest(pipeline: Pipeline, entries: list[dict[str, Any]]) -> None:
-    """Straight into Axiom: hundreds of hours through the assets would take half a minute a test."""
-    frame, _ = normalize_entries(entries, "v2", CloudflareResource().account_id())
-    with closing(AxiomResource(pipeline.clock).client()) as client:
-        client.ingest(events_from(frame))
-        assert client.prove(frame).holds
 
 
 def events_in(pipeline: Pipeline) -> pl.DataFrame:
@@ -157,7 +147,7 @@ class TestAPolicyFile:
         self, lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         attack = JUDGED - DAY * 2
-        ingest(lived, v2_burst(attack + timedelta(minutes=30), 400, actor="bob@example.com"))
+        lived.remember(v2_burst(attack + timedelta(minutes=30), 400, actor="bob@example.com"))
         told = judged(lived, v2_burst(JUDGED, 60, actor="bob@example.com"), flags={"preset": "plain"})
         assert told["flagged"] == [], "its own attack has made 60 changes usual"
         incident = '[[confirmed_incident]]\nactor = "bob@example.com"\nstart = {}\nend = {}'
