@@ -14,9 +14,10 @@ import polars as pl
 from audit_assets.backtest_sources import BacktestError, Stream
 from audit_assets.detection.baselines import baselines
 from audit_assets.detection.budget import LEARNING_DAYS, MEMORY_DAYS
-from audit_assets.detection.frames import ACTIVITY, MEMORY, ORGANISATION_HOURS, ORGANISATION_TYPES
+from audit_assets.detection.frames import ACTIVITY, LEARNING, MEMORY, ORGANISATION_HOURS, ORGANISATION_TYPES, SCORES
 from audit_assets.detection.plain_rule import NEW_RESOURCE_TYPE, PlainRule, deviations
-from audit_assets.detection.scores import LEARNING, SCORES, ranked, score_activity
+from audit_assets.detection.ranking import ranked
+from audit_assets.detection.scores import score_activity
 
 Rule = Literal["calibrated", "plain"]
 

@@ -21,7 +21,7 @@ import polars as pl
 
 from audit_assets.backtest_points import ACTOR_LENGTH, LEVELS, TYPE_LENGTH, TYPES_NAMED, points_of, rarest, shown
 from audit_assets.backtest_sources import BacktestError
-from audit_assets.detection.scores import LEARNING
+from audit_assets.detection.frames import LEARNING
 
 LISTED = 2_000
 """Tickets at most, the rarest."""

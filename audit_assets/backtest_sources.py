@@ -12,10 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
-from audit_assets.detection import budget, scores
+from audit_assets.detection import assessment, budget
 from audit_assets.detection.coding import activity_of
-from audit_assets.detection.frames import MEMORY
-from audit_assets.detection.scores import ACTOR_ACTIVITY
+from audit_assets.detection.frames import ACTOR_ACTIVITY, MEMORY
 from audit_assets.errors import AuditAssetsError
 from audit_assets.resources import AxiomResource
 
@@ -23,7 +22,7 @@ EVENT_COLUMNS = ("time", "actor", "actor_type", "resource_type")
 
 AN_HOUR = timedelta(hours=1)
 
-REACH = max(scores.HISTORY + MEMORY, budget.HISTORY)
+REACH = max(assessment.HISTORY + MEMORY, budget.HISTORY)
 """So long before the first hour is read: an actor's history, each day of it with a prior from the 90 days before."""
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)

@@ -23,7 +23,7 @@ from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE
 from audit_assets.counted import COLUMNS, counts
 from audit_assets.detection.baselines import history_since, is_learning
 from audit_assets.detection.budget import LEARNING_DAYS
-from audit_assets.detection.scores import LEARNING
+from audit_assets.detection.frames import LEARNING
 from audit_assets.errors import ServiceError, StoreError
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore

@@ -19,9 +19,10 @@ from audit_assets import policy
 from audit_assets.assets.axiom_ingest import axiom_ingest
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.detection import budget
-from audit_assets.detection.frames import MEMORY
+from audit_assets.detection.assessment import HISTORY, Organisation, organisation
+from audit_assets.detection.frames import ACTOR_ACTIVITY, MEMORY, SCORES
 from audit_assets.detection.incidents import with_incidents
-from audit_assets.detection.scores import ACTOR_ACTIVITY, HISTORY, SCORES, Organisation, organisation, score_activity
+from audit_assets.detection.scores import score_activity
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
 from audit_assets.partitions import hour_of, hourly_asset, hours_in, key_of

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from audit_assets.detection.allowances import allowed
+from audit_assets.detection.assessment import FIRST_DAYS
 from audit_assets.detection.frames import FLAG, ORGANISATION
 from audit_assets.detection.organisation_days import UNUSUAL, shared_matters
 from audit_assets.detection.plain_rule import NEW_RESOURCE_TYPE, VOLUME, deviations
 from audit_assets.detection.policy import Policy
-from audit_assets.detection.scores import FIRST_DAYS
 from audit_assets.detection.severity import named, raised, rank
 
 HOUR_OF_ACTOR = ("hour", "actor_key")
