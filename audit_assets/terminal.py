@@ -181,6 +181,19 @@ def print_backtest(console: Console, summary: Mapping[str, Any]) -> None:
     console.print(_ticket_table(shown, [row["asked"] for row in summary["trade_off"]]))
     if len(tickets) + len(others) > SHOWN_TICKETS:
         console.print(f"The rarest {SHOWN_TICKETS} are shown; --json prints all, --chart draws them.")
+    if summary["allowed"]:
+        _print_allowed(console, summary["allowed"])
+
+
+def _print_allowed(console: Console, hours: Sequence[Mapping[str, Any]]) -> None:
+    """What the budget has a ticket for and the policy allows, a line each."""
+    console.rule(f"{len(hours):,} would have rung, and {'is' if len(hours) == 1 else 'are'} allowed", align="left")
+    for hour in rarest(hours, SHOWN_NOT_RUNG):
+        changes = f"{hour['changes']:,} change{'s' * (hour['changes'] != 1)}"
+        line = f"{hour['hour'][:13]}  {hour['actor']}: {changes} (allowed: {hour['allowed_because']})"
+        console.print(Text(visible(line), "dim"), no_wrap=True, overflow="ellipsis")
+    if (more := len(hours) - SHOWN_NOT_RUNG) > 0:
+        console.print(Text(f"and {more:,} more; --json prints all", "dim"))
 
 
 def _trade_off(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -205,7 +218,9 @@ def _ticket_table(tickets: Sequence[Mapping[str, Any]], budgets: Sequence[float]
         severity = Text(ticket["severity"] or "", COLOURS.get(ticket["severity"], ""))
         usual = "" if ticket["usual"] is None else f"{ticket['usual']:.1f}"
         marks = ["●" if budget in ticket["budgets"] else "" for budget in budgets]
-        new = Text(visible(", ".join(ticket["new_resource_types"] or [])[:60]))
+        new = Text(visible(", ".join(ticket["new_resource_types"])[:60]))
+        if ticket["members"]:
+            new = Text(f"{visible(ticket['resource_type'][:40])}, by {len(ticket['members'])} actors")
         actor = Text(visible(ticket["actor"][:40]))
         table.add_row(ticket["hour"][:13], severity, actor, f"{ticket['changes']:,}", usual, *marks, new)
     return table
