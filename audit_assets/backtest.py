@@ -110,23 +110,19 @@ def backtest_of(stream: Stream, in_force: Policy) -> Backtest:
     """What would have become of every active hour of the stream that is asked about."""
     activity = with_incidents(stream.activity, in_force.incidents, stream.actors)
     judged, asked = _judged(activity, stream), in_force.tickets_a_day
-    if rule_of(in_force) == "plain":
-        scores_at = {asked: _unscored(activity, judged, stream.since)}
-    else:
-        assessed = assess_stream(activity)
-        scores_at = {budget: _ranked(assessed, budget, stream.since) for budget in budgets_of(in_force)}
+    scores_at = _scores_at(activity, judged, stream.since, in_force)
     found_at = {
         budget: flags(replace(judged, scores=scores), replace(in_force, tickets_a_day=budget))
         for budget, scores in scores_at.items()
     }
     told_at = {budget: _told(scores_at[budget], found) for budget, found in found_at.items()}
-    flagged = pl.concat(
+    flagged_at = [
         told.filter("flagged").select(*HOUR_OF_ACTOR, budget=pl.lit(budget)) for budget, told in told_at.items()
-    )
-    known = pl.col("budget").filter(pl.col("budget").is_in(budgets_of(in_force))).unique().sort()
+    ]
+    shown = pl.col("budget").filter(pl.col("budget").is_in(budgets_of(in_force))).unique().sort()
     scores = (
         told_at[asked]
-        .join(flagged.group_by(HOUR_OF_ACTOR).agg(budgets=known), on=HOUR_OF_ACTOR, how="left")
+        .join(pl.concat(flagged_at).group_by(HOUR_OF_ACTOR).agg(budgets=shown), on=HOUR_OF_ACTOR, how="left")
         .with_columns(pl.col("budgets", "shared_types").fill_null([]))
         .join(stream.actors.select("actor_key", actor="name"), on="actor_key", how="left")
         .with_columns(pl.coalesce("actor", "actor_key"))
@@ -134,7 +130,7 @@ def backtest_of(stream: Stream, in_force: Policy) -> Backtest:
         .cast(BACKTESTED)
         .sort("hour", "actor_key")
     )
-    return Backtest(scores, _tickets(found_at, asked, known))
+    return Backtest(scores, _tickets(found_at, asked, shown))
 
 
 def write_scores(scores: pl.DataFrame, path: Path) -> None:
@@ -181,8 +177,17 @@ def _by_key(activity: pl.DataFrame) -> pl.DataFrame:
     return activity.rename({"actor": "actor_key"}).select(ACTIVITY.names()).cast(ACTIVITY)
 
 
-def _ranked(assessed: pl.DataFrame, budget: float, since: datetime) -> pl.DataFrame:
-    return ranked(assessed, budget=budget).filter(pl.col("hour") >= since).rename({"actor": "actor_key"})
+def _scores_at(
+    activity: pl.DataFrame, judged: Judged, since: datetime, in_force: Policy
+) -> Mapping[float, pl.DataFrame]:
+    """The scores of the hours from `since` on (SCORES, by actor key), as they rank at each budget."""
+    if rule_of(in_force) == "plain":
+        return {in_force.tickets_a_day: _unscored(activity, judged, since)}
+    assessed = assess_stream(activity)
+    return {
+        budget: ranked(assessed, budget=budget).filter(pl.col("hour") >= since).rename({"actor": "actor_key"})
+        for budget in budgets_of(in_force)
+    }
 
 
 def _unscored(activity: pl.DataFrame, judged: Judged, since: datetime) -> pl.DataFrame:

@@ -173,8 +173,12 @@ def _list(summary: Mapping[str, Any]) -> str:
     last = "<th>at a budget of</th>" if budgets else ""
     rows = "".join(_day(day, list(of_day), asked, budgets) for day, of_day in days)
     left_out = f" The {LISTED:,} rarest of {len(tickets):,} are listed." if len(tickets) > LISTED else ""
+    spared = len(summary["allowed"])
+    not_rung = (
+        f" {_many(spared, 'hour')} would have rung and {'is' if spared == 1 else 'are'} allowed." if spared else ""
+    )
     return (
-        f'<h2>Tickets by day</h2><p class="soft">{order}; hours in UTC.{left_out}</p>'
+        f'<h2>Tickets by day</h2><p class="soft">{order}; hours in UTC.{not_rung}{left_out}</p>'
         '<table class="list"><thead>'
         f"<tr><th>hour</th><th>severity</th><th>actor</th><th>what</th>{last}</tr></thead><tbody>{rows}</tbody></table>"
     )

@@ -9,7 +9,7 @@ from audit_assets.backtest import BACKTESTED, Backtest, budgets_of, rule_of
 from audit_assets.backtest_sources import Stream
 from audit_assets.detection.budget import LEARNING_DAYS, MEMORY_DAYS
 from audit_assets.detection.flags import HOUR_OF_ACTOR
-from audit_assets.detection.frames import LEARNING, ORGANISATION
+from audit_assets.detection.frames import LEARNING
 from audit_assets.detection.policy import Policy
 
 TOLD = pl.Schema(
@@ -32,7 +32,7 @@ TOLD = pl.Schema(
 def summary_of(backtest: Backtest, stream: Stream, in_force: Policy) -> dict[str, Any]:
     """What `audit-assets backtest --json` prints: the span, the tickets a day asked for and realised, the tickets.
 
-    A ticket of the organisation (its `actor_key`) has the resource type that it is about and its `members` by name.
+    A ticket of the organisation has the resource type that it is about and its `members` by name, the others have none.
     Tickets a day are counted once the threshold is learned (60 days into the known history: `counted_from`).
     With the calibrated rule `budgets` says what each budget would have realised, `trade_off` also how many tickets that
     is in the whole span, and `tickets_at_other_budgets` lists those that the budget asked for leaves out. `allowed` are
@@ -87,7 +87,7 @@ def _would_ring() -> pl.Expr:
 
 def _told(backtest: Backtest, stream: Stream, tickets: pl.DataFrame) -> list[dict[str, Any]]:
     """Some TICKETS with what is known of their hours."""
-    of_organisation = pl.col("actor_key") == ORGANISATION
+    of_organisation = pl.col("resource_type").is_not_null()
     known = backtest.scores.drop("severity", "budgets")
     of_actors = tickets.filter(~of_organisation).select(*HOUR_OF_ACTOR, "severity", "budgets")
     shared = tickets.filter(of_organisation)
