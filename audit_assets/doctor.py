@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from audit_assets.axiom.bounds import Bounds
+from audit_assets.axiom.fitness import ENOUGH_RETENTION_DAYS, doubts
 from audit_assets.detection.frames import WINDOW
 from audit_assets.errors import AuditAssetsError, SettingError
 from audit_assets.hour_store import HourStore
@@ -16,9 +17,6 @@ from audit_assets.settings import SETTINGS, first_hour, is_set, ticket_max_age
 from audit_assets.transport import Limits
 
 Verdict = Literal["ok", "advice", "problem"]
-
-ENOUGH_RETENTION_DAYS = 45
-"""Axiom deletes by blocks, so that a retention of 30 days cuts into a window of 30 days (facts/axiom.md, 2.1)."""
 
 IMPATIENT = Limits(attempts=1, attempt_seconds=30)
 """A person waits for the answer: a service that is not there now is told at once."""
@@ -71,21 +69,14 @@ def _cloudflare(_: datetime) -> Iterator[Finding]:
 
 
 def _axiom(now: datetime) -> Iterator[Finding]:
-    with closing(AxiomResource(bounds=Bounds(tries=1, read_seconds=30)).client()) as client:
+    with closing(AxiomResource(bounds=Bounds(tries=1, read_seconds=30, visibility_seconds=0)).client()) as client:
         facts = client.dataset_facts()
     yield Finding("Axiom", "ok", f"dataset {facts.name} can be queried; it holds {facts.rows:,} rows")
-    if facts.retention_days is None:
-        yield Finding(
-            "Axiom",
-            "advice",
-            "Axiom does not tell this token how long the dataset keeps its entries",
-            f"See in Axiom that its retention is {ENOUGH_RETENTION_DAYS} days or more.",
-        )
-    elif facts.retention_days < ENOUGH_RETENTION_DAYS:
-        too_short = f"the dataset keeps {facts.retention_days} days: too few for a baseline of {WINDOW.days}"
-        yield Finding("Axiom", "problem", too_short, f"Set its retention to {ENOUGH_RETENTION_DAYS} days or more.")
-    else:
-        yield Finding("Axiom", "ok", f"entries are kept {facts.retention_days} days")
+    for doubt in doubts(facts.limits, facts.incomplete):
+        verdict: Verdict = "problem" if doubt.kind == "problem" else "advice"
+        yield Finding("Axiom", verdict, doubt.what, doubt.next_step)
+    if (days := facts.limits.retention_days) is not None and days >= ENOUGH_RETENTION_DAYS:
+        yield Finding("Axiom", "ok", f"entries are kept {days} days")
     known = now - facts.oldest if facts.oldest else timedelta(0)
     if known < WINDOW:
         yield Finding(

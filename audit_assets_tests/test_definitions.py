@@ -71,6 +71,8 @@ def test_the_checks_that_stop_an_hour_are_these_two() -> None:
     assert checks == {
         "hour_is_complete": True,
         "axiom_holds_every_entry": True,
+        "few_copies_in_axiom": False,
+        "axiom_dataset_is_fit": False,
         "nothing_quarantined": False,
         "no_sudden_silence": False,
         "baseline_coverage": False,

@@ -1,54 +1,78 @@
-"""The hour's entries → the Axiom dataset; a receipt.
+"""The hour's entries, and what could not be understood of it → the Axiom dataset; a receipt.
 
-In: the Parquet hour. Out: events in Axiom, and a receipt of what was sent. True afterwards: Axiom has acknowledged
-every entry of the hour; entries that were there already were not sent again. Whether they can be *seen* there is
-proved by a check of its own, since Axiom shows new rows only after a while.
+In: the Parquet hour and its quarantine. Out: events in Axiom, and a receipt of what was sent. True afterwards: Axiom
+has acknowledged every entry of the hour, and of every other member of the log its raw text with the reason; what was
+there already was not sent again. Whether they can be *seen* there is proved by a check of its own, since Axiom shows
+new rows only after a while.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
-from itertools import chain, groupby
+from itertools import groupby
 
 import dagster as dg
 import polars as pl
 
-from audit_assets.assets.raw_audit_entries import ENTRIES, raw_audit_entries
-from audit_assets.axiom.events import events_from
+from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE, raw_audit_entries
+from audit_assets.axiom.events import events_from, quarantined_events, quarantined_ids
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import ROWS_AT_ONCE, HourStore
 from audit_assets.partitions import hourly_asset, hours_in, key_of
-from audit_assets.resources import AxiomResource, StorageResource
+from audit_assets.resources import AxiomResource, CloudflareResource, StorageResource
 
 
 @hourly_asset(deps=[raw_audit_entries], kinds={"axiom"})
 def axiom_ingest(
     context: dg.AssetExecutionContext,
     axiom: dg.ResourceParam[AxiomResource],
+    cloudflare: dg.ResourceParam[CloudflareResource],
     storage: dg.ResourceParam[StorageResource],
 ) -> None:
     """The hour's entries as events in Axiom: the durable, queryable record. Sends only what Axiom lacks."""
     with told_as_failures():
-        store = storage.open()
+        store, account_id = storage.open(), cloudflare.account_id()
         with closing(axiom.client()) as client:
             for _, day in groupby(hours_in(context), key=lambda hour: hour.date()):
                 hours = list(day)
-                for entries in _portions(store, hours):
-                    receipt = client.ingest(events_from(entries))
+                for events in _portions(_events(store, hours, account_id)):
+                    receipt = client.ingest(events)
                     sent = f"{receipt.sent:,} events sent in {receipt.batches} batches"
                     context.log.info(f"{sent}, {receipt.already_there:,} were there")
-                for hour, count in store.counts(ENTRIES, hours).items():
+                entries, quarantined = store.counts(ENTRIES, hours), store.counts(QUARANTINE, hours)
+                for hour in hours:
                     context.add_asset_metadata(
-                        {"dagster/partition_row_count": count, "dataset": axiom.dataset()}, partition_key=key_of(hour)
+                        {
+                            "dagster/partition_row_count": entries[hour] + quarantined[hour],
+                            "quarantined": quarantined[hour],
+                            "dataset": axiom.dataset(),
+                        },
+                        partition_key=key_of(hour),
                     )
 
 
-def _portions(store: HourStore, hours: Iterable[datetime]) -> Iterator[pl.DataFrame]:
-    """The hours' entries, oldest first: small hours together, a large one by parts."""
+def expected_in_axiom(store: HourStore, hours: Sequence[datetime], account_id: str) -> pl.DataFrame:
+    """What Axiom must hold of these hours once they are ingested: entry_id and time, a row for each event."""
+    entries = [store.require(ENTRIES, hour, ["entry_id", "time"]) for hour in hours]
+    quarantined = [quarantined_ids(store.require(QUARANTINE, hour), account_id) for hour in hours]
+    return pl.concat([*entries, *quarantined])
+
+
+def _events(store: HourStore, hours: Iterable[datetime], account_id: str) -> Iterator[pl.DataFrame]:
+    """The events of the hours, oldest hour first, a large one by parts."""
+    for hour in hours:
+        for entries in store.parts(ENTRIES, hour):
+            yield events_from(entries)
+        for quarantined in store.parts(QUARANTINE, hour):
+            yield quarantined_events(quarantined, account_id)
+
+
+def _portions(parts: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Small parts together, to be sent at once."""
     portion: list[pl.DataFrame] = []
-    for part in chain.from_iterable(store.parts(ENTRIES, hour) for hour in hours):
+    for part in parts:
         portion.append(part)
-        if sum(entries.height for entries in portion) >= ROWS_AT_ONCE:
+        if sum(events.height for events in portion) >= ROWS_AT_ONCE:
             yield pl.concat(portion)
             portion = []
     if portion:

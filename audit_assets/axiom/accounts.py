@@ -39,6 +39,9 @@ class Proof:
     rows: int
     """Physical rows of those hours: more than ids where a batch was sent twice."""
 
+    copies: int
+    """Rows beyond the first of an entry_id."""
+
     waited_seconds: float
     hours: pl.DataFrame
     """PROVED_HOURS_SCHEMA, an expected hour a row; `found` counts the expected ids that are there."""
@@ -50,20 +53,27 @@ class Proof:
 
 
 @dataclass(frozen=True)
+class DatasetLimits:
+    """What bounds a dataset, as far as Axiom tells it to this token; None: it does not."""
+
+    retention_days: int | None
+    """None also if the dataset has no period of its own: what then holds is not documented."""
+
+    fields: int | None
+    """Those it has, of the 256 or 1,024 that the plan allows."""
+
+
+@dataclass(frozen=True)
 class DatasetFacts:
     """What `doctor` wants to know of a dataset."""
 
     name: str
-    retention_days: int | None
-    """None: not told to this token, or the dataset has no period of its own."""
-
+    limits: DatasetLimits
     rows: int
     """Of the last year, copies included."""
 
+    incomplete: int
+    """Those that lack a field which they were sent with."""
+
     oldest: datetime | None
     newest: datetime | None
-
-    @property
-    def retention_known(self) -> bool:
-        """Whether Axiom told how long it keeps events."""
-        return self.retention_days is not None

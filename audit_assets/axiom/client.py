@@ -4,7 +4,7 @@ This module says what can be asked; how a question survives a bad answer is in q
 lost acknowledgement in deliveries.py, and axiom-py itself is only touched in wire.py.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from audit_assets.axiom.accounts import (
     INGESTED_HOURS_SCHEMA,
     PROVED_HOURS_SCHEMA,
     DatasetFacts,
+    DatasetLimits,
     IngestReceipt,
     Proof,
 )
@@ -29,6 +30,7 @@ from audit_assets.axiom.questions import (
     FACTS,
     HELD,
     HELD_SCHEMA,
+    INCOMPLETE,
     ORGANISATION_ACTIVITY,
     ORGANISATION_HOURS,
     ORGANISATION_TYPES,
@@ -123,7 +125,7 @@ class AxiomClient:
         Looks again until nothing is missing or the bound for visibility is over; never raises for what is missing.
         """
         if expected.is_empty():
-            return Proof(0, 0, 0, 0, 0, 0.0, pl.DataFrame(schema=PROVED_HOURS_SCHEMA))
+            return Proof(0, 0, 0, 0, 0, 0, 0.0, pl.DataFrame(schema=PROVED_HOURS_SCHEMA))
         wanted = expected.select("entry_id", hour=pl.col("time").dt.truncate("1h")).unique("entry_id")
         hours = wanted.select("hour").unique()
         held = self._held(*span(wanted, "hour", "1h"))
@@ -172,14 +174,25 @@ class AxiomClient:
         """What `doctor` tells of the dataset. Reading it needs the capability to query it."""
         end = self._clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(days=1)
         rows, oldest, newest = self._extent(end - FACTS_SPAN, end)
-        listed = self._listed_dataset()
         return DatasetFacts(
             name=self.dataset,
-            retention_days=_retention(listed),
+            limits=self.dataset_limits(),
             rows=rows,
+            incomplete=self.incomplete_events(end - FACTS_SPAN, end),
             oldest=oldest,
             newest=newest,
         )
+
+    def dataset_limits(self) -> DatasetLimits:
+        """How long the dataset keeps events and how many fields it has, as far as this token may know."""
+        listed = (item for item in self._listed("/v2/datasets") if item.get("name") == self.dataset)
+        fields = [item for item in self._listed(f"/v2/datasets/{self.dataset}/fields") if item.get("name")]
+        return DatasetLimits(retention_days=_retention(next(listed, {})), fields=len(fields) or None)
+
+    def incomplete_events(self, start: datetime, end: datetime) -> int:
+        """How many rows of [start, end) lack a field that every event has when it is sent."""
+        answer = self._answer_once_visible(INCOMPLETE, Piece(start, end))
+        return self._extent(start, end)[0] if answer is None else int(answer["rows"].sum())
 
     def _held(self, start: datetime, end: datetime) -> pl.DataFrame:
         """HELD_SCHEMA; empty while no event of ours is visible in the whole dataset."""
@@ -190,6 +203,16 @@ class AxiomClient:
 
     def _ask_visible(self, question: Question, piece: Piece) -> pl.DataFrame:
         """The answer, waiting while entries are visible and their fields are not yet."""
+        answer = self._answer_once_visible(question, piece)
+        if answer is None:
+            raise Incomplete(
+                f"Axiom dataset '{self.dataset}' holds entries, but a field of theirs is not visible after "
+                f"{self._bounds.visibility_seconds:.0f} s: run the hour again later"
+            )
+        return answer
+
+    def _answer_once_visible(self, question: Question, piece: Piece) -> pl.DataFrame | None:
+        """The answer; None if entries are visible and a field of theirs has not become so within the bound."""
         pauses = self._pauses()
         while True:
             try:
@@ -199,10 +222,7 @@ class AxiomClient:
                     return pl.DataFrame(schema=question.schema)
             pause = next(pauses, None)
             if pause is None:
-                raise Incomplete(
-                    f"Axiom dataset '{self.dataset}' holds entries, but a field of theirs is not visible after "
-                    f"{self._bounds.visibility_seconds:.0f} s: run the hour again later"
-                )
+                return None
             self._clock.sleep(pause)
 
     def _pauses(self) -> Iterator[float]:
@@ -215,19 +235,14 @@ class AxiomClient:
         except UnknownField:
             return 0, None, None
 
-    def _listed_dataset(self) -> dict[str, Any]:
-        """What the list of datasets says of ours; nothing if this token may not read it, which is no fault."""
+    def _listed(self, path: str) -> list[dict[str, Any]]:
+        """What a list of Axiom's holds; nothing if this token may not read it, which is no fault."""
         try:
-            answer = self._wire.get("/v2/datasets")
+            answer = self._wire.get(path)
         except NoAnswer:
-            return {}
+            return []
         listed = answer.json() if answer.status == 200 else []
-        ours = (item for item in _dicts(listed) if item.get("name") == self.dataset)
-        return next(ours, {})
-
-
-def _dicts(value: Any) -> Iterable[dict[str, Any]]:
-    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()
+        return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
 
 
 def _retention(listed: dict[str, Any]) -> int | None:
@@ -267,6 +282,7 @@ def _proof(wanted: pl.DataFrame, held: pl.DataFrame, waited: float) -> Proof:
         missing=len(wanted) - len(found),
         unexpected=len(unexpected),
         rows=int(ids["copies"].sum()),
+        copies=int((ids["copies"] - 1).sum()),
         waited_seconds=waited,
         hours=hours,
     )

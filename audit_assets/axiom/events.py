@@ -2,8 +2,11 @@
 
 Axiom replaces an over-long string by a note that it was too long, and limits the fields of a dataset; open-ended
 JSON stays one string (`raw`), so that no entry can widen the dataset or spoil its batch. The whole text of every
-entry is in the Parquet hour.
+entry is in the Parquet hour. What could not be understood is an event as well: its raw text, marked as quarantined.
 """
+
+import hashlib
+from datetime import datetime
 
 import polars as pl
 
@@ -57,6 +60,10 @@ EVENT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "status_code": pl.Int64,
     "raw": pl.String,
     "raw_truncated": pl.Boolean,
+    "raw_letters": pl.Int64,
+    "raw_sha256": pl.String,
+    "quarantine_reason": pl.String,
+    "quarantined": pl.Boolean,
     "is_change": pl.Boolean,
 }
 """A column for each field of an event. The last is never null, which batches.py relies on."""
@@ -79,12 +86,64 @@ def events_from(entries: pl.DataFrame) -> pl.DataFrame:
         entries.with_columns(
             raw_truncated=(pl.col("raw").str.len_chars() > LONGEST_RAW).fill_null(value=False),
             is_change=pl.col("is_change").fill_null(value=False),
+            quarantined=pl.lit(value=False),
+            **_nothing("raw_letters", "raw_sha256", "quarantine_reason"),
         )
         .with_columns(said(name) for name in COLUMNS)
         .with_columns(*(_capped(name, LONGEST_TEXT) for name in texts), _capped("raw", LONGEST_RAW))
         .rename({"time": TIME})
         .select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())
     )
+
+
+def quarantined_events(quarantined: pl.DataFrame, account_id: str) -> pl.DataFrame:
+    """The events of what could not be understood, in the same order, in `EVENT_SCHEMA`; none of them is a change.
+
+    In: columns stream, reason, native_id, time and raw (text). `raw` is cut as that of an entry; its full length and
+    sha256 stand beside it. Who acted on what is not said, so that no question about actors or changes finds them.
+    """
+    said_of_it = {
+        "raw_truncated": pl.col("raw").str.len_chars() > LONGEST_RAW,
+        "raw_letters": pl.col("raw").str.len_chars(),
+        "raw_sha256": pl.Series([_sha256(raw) for raw in quarantined["raw"]], dtype=pl.String),
+        "quarantine_reason": pl.col("reason"),
+        "quarantined": pl.lit(value=True),
+        "is_change": pl.lit(value=False),
+    }
+    texts = ["native_id", "quarantine_reason"]
+    ids = quarantined_ids(quarantined, account_id)["entry_id"]
+    return (
+        quarantined.with_columns(ids, account_id=pl.lit(account_id), **said_of_it)
+        .with_columns(**_nothing(*(set(_TEXTS) - set(quarantined.columns) - {"entry_id", "account_id"}), "status_code"))
+        .with_columns(said(name) for name in COLUMNS)
+        .with_columns(*(_capped(name, LONGEST_TEXT) for name in texts), _capped("raw", LONGEST_RAW))
+        .rename({"time": TIME})
+        .select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())
+    )
+
+
+def quarantined_ids(quarantined: pl.DataFrame, account_id: str) -> pl.DataFrame:
+    """Which event each quarantined member is: entry_id and time.
+
+    The same text with the same reason is one in its hour, as it is in the hour store. It may have no time of its own
+    and then be found in two hours, by pulls that began elsewhere; these are two.
+    """
+    rows = quarantined.select("stream", "reason", "raw", "time").iter_rows()
+    ids = [_quarantined_id(stream, account_id, time, reason, raw) for stream, reason, raw, time in rows]
+    return quarantined.select(pl.Series("entry_id", ids, pl.String), "time")
+
+
+def _quarantined_id(stream: str, account_id: str, time: datetime, reason: str, raw: str) -> str:
+    return _sha256("\0".join(("quarantined", stream, account_id, f"{time:%Y-%m-%dT%H}", reason, raw)))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _nothing(*names: str) -> dict[str, pl.Expr]:
+    """Columns in which nothing is said."""
+    return {name: pl.lit(None, EVENT_SCHEMA[name]) for name in names}
 
 
 def _capped(name: str, longest: int) -> pl.Expr:

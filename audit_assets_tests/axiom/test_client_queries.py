@@ -10,6 +10,8 @@ import httpx
 import polars as pl
 import pytest
 
+from audit_assets.axiom.accounts import DatasetLimits
+from audit_assets.axiom.batches import json_lines
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import events_from
 from audit_assets.axiom.questions import ACTIVITY_SCHEMA, ORGANISATION_HOURS_SCHEMA, ORGANISATION_TYPES_SCHEMA
@@ -259,15 +261,57 @@ def test_what_can_not_be_made_to_fit_is_told(crowded: tuple[AxiomClient, Sandbox
 def test_facts_of_a_dataset(axiom: AxiomClient, sandbox: Sandbox) -> None:
     put_in(axiom, entries(3, at=sandbox.stage.clock.now().replace(microsecond=0) - 40 * DAY))
     facts = axiom.dataset_facts()
-    assert (facts.name, facts.rows, facts.retention_days) == ("cloudflare-audit", 3, 95)
+    assert (facts.name, facts.rows, facts.limits.retention_days) == ("cloudflare-audit", 3, 95)
     assert facts.oldest is not None
     assert facts.newest is not None
     assert facts.newest - facts.oldest == timedelta(minutes=2)
     assert facts.oldest.utcoffset() == timedelta(0)
 
 
-def test_facts_of_an_empty_dataset_whose_retention_is_not_told(axiom: AxiomClient, sandbox: Sandbox) -> None:
-    sandbox.faults.add(Fault("axiom", "datasets", "status", 1, 1, {"status": 403}))
+@pytest.mark.parametrize("kind", ["status", "torn", "drop_before"])
+def test_facts_of_an_empty_dataset_of_which_nothing_is_told(axiom: AxiomClient, sandbox: Sandbox, kind: str) -> None:
+    for call in ("datasets", "fields"):
+        sandbox.faults.add(Fault("axiom", call, kind, 1, 1, {"status": 403}))
     facts = axiom.dataset_facts()
-    assert (facts.rows, facts.oldest, facts.newest) == (0, None, None)
-    assert (facts.retention_days, facts.retention_known) == (None, False)
+    assert (facts.rows, facts.incomplete, facts.oldest, facts.newest) == (0, 0, None, None)
+    assert facts.limits == DatasetLimits(None, None)
+
+
+def test_the_fields_of_a_dataset_are_counted(axiom: AxiomClient, sandbox: Sandbox) -> None:
+    put_in(axiom, entries(3))
+    assert axiom.dataset_limits().fields == len(schema_in_axiom(sandbox))
+
+
+@pytest.mark.parametrize("dropped", ["change_kind", "action_result", "raw", "actor_key"])
+def test_rows_whose_fields_a_locked_schema_dropped_are_counted(
+    axiom: AxiomClient, sandbox: Sandbox, dropped: str
+) -> None:
+    lines = [json.loads(line) for line in json_lines(events_from(entries(3)))]
+    assert post(sandbox, [{name: line[name] for name in line if name != dropped} for line in lines]) == 3
+    sandbox.stage.clock.advance(timedelta(seconds=60))
+    assert axiom.incomplete_events(AT, AT + HOUR) == 3, "the field is not known at all"
+    axiom.ingest(events_from(entries(2, at=AT + HOUR)))
+    assert axiom.incomplete_events(AT, AT + HOUR) == 3, "the field is known, and empty"
+    assert axiom.incomplete_events(AT + HOUR, AT + 2 * HOUR) == 0
+
+
+def post(sandbox: Sandbox, events: list[dict[str, Any]]) -> int:
+    """Ingest events as another sender would; how many were taken."""
+    known = sandbox.environment()
+    answer = httpx.post(
+        f"{known['AXIOM_URL']}/v1/datasets/{known['AXIOM_DATASET']}/ingest",
+        json=events,
+        headers={"Authorization": f"Bearer {known['AXIOM_TOKEN']}"},
+    )
+    return answer.json()["ingested"]
+
+
+def schema_in_axiom(sandbox: Sandbox) -> list[str]:
+    """The names of the fields that a plain query shows."""
+    known = sandbox.environment()
+    answer = httpx.post(
+        f"{known['AXIOM_URL']}/v1/datasets/_apl?format=tabular",
+        json={"apl": f"['{known['AXIOM_DATASET']}'] | limit 1"},
+        headers={"Authorization": f"Bearer {known['AXIOM_TOKEN']}"},
+    )
+    return [field["name"] for field in answer.json()["tables"][0]["fields"]]

@@ -12,7 +12,8 @@ from audit_assets_tests.axiom.made import entries
 def test_an_event_has_every_column_of_its_entry_and_the_time_under_axioms_name() -> None:
     events = events_from(entries())
     assert events.schema == pl.Schema(EVENT_SCHEMA)
-    assert set(EVENT_SCHEMA) == set(ENTRY_SCHEMA) - {"time"} | {"_time", "raw_truncated"}
+    ours = {"_time", "raw_truncated", "raw_letters", "raw_sha256", "quarantined", "quarantine_reason"}
+    assert set(EVENT_SCHEMA) == set(ENTRY_SCHEMA) - {"time"} | ours
     assert events["_time"].to_list() == entries()["time"].to_list()
     same = [name for name in ENTRY_SCHEMA if name not in ("time", "resource_product")]
     assert events.select(same).equals(entries().select(same))

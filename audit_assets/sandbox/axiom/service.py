@@ -67,6 +67,7 @@ class AxiomService:
             self._route("/v1/datasets/{name}/trim", "datasets", POST=self._trim),
             self._route("/v2/datasets", "datasets", GET=self._list_v2, POST=self._create),
             self._route("/v2/datasets/{name}", "datasets", GET=self._get, PUT=self._update, DELETE=self._delete),
+            self._route("/v2/datasets/{name}/fields", "fields", GET=self._fields),
             query_route(f"/{ORG_ID}/query", self._answer_of, self.stage.clock.now),
         ]
 
@@ -182,6 +183,12 @@ class AxiomService:
 
     async def _get(self, request: Request, _fault: Fault | None) -> Response:
         return JSONResponse(_shown(self.store.dataset(request.path_params["name"]), _version(request)))
+
+    async def _fields(self, request: Request, _fault: Fault | None) -> Response:
+        """The dataset's fields, told to those who may read datasets."""
+        self._require("datasets")
+        with self.store.reading(request.path_params["name"], self.stage.clock.now()) as view:
+            return JSONResponse([{"name": name, "type": kind} for name, kind in view.fields.items()])
 
     async def _create(self, request: Request, _fault: Fault | None) -> Response:
         self._require("datasets")
