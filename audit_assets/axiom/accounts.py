@@ -73,7 +73,7 @@ class DatasetFacts:
     """Of the last year, copies included."""
 
     incomplete: int
-    """Those that lack a field which they were sent with."""
+    """Events that lack a field which every event has when it is sent."""
 
     oldest: datetime | None
     newest: datetime | None

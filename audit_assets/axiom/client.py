@@ -190,9 +190,9 @@ class AxiomClient:
         return DatasetLimits(retention_days=_retention(next(listed, {})), fields=len(fields) or None)
 
     def incomplete_events(self, start: datetime, end: datetime) -> int:
-        """How many rows of [start, end) lack a field that every event has when it is sent."""
+        """How many events of [start, end) lack a field that every event has when it is sent."""
         answer = self._answer_once_visible(INCOMPLETE, Piece(start, end))
-        return self._extent(start, end)[0] if answer is None else int(answer["rows"].sum())
+        return self._extent(start, end)[0] if answer is None else int(answer["events"].sum())
 
     def _held(self, start: datetime, end: datetime) -> pl.DataFrame:
         """HELD_SCHEMA; empty while no event of ours is visible in the whole dataset."""

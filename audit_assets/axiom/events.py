@@ -68,6 +68,9 @@ EVENT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 """A column for each field of an event. The last is never null, which batches.py relies on."""
 
+_ASKED_ABOUT = ("actor_key", "actor", "resource_type")
+"""What questions name, besides the columns that decide what counts."""
+
 _IDENTITIES = frozenset({"entry_id", "actor_key"})
 """Hashes, short by their making; cutting one would make two things one."""
 
@@ -100,7 +103,8 @@ def quarantined_events(quarantined: pl.DataFrame, account_id: str) -> pl.DataFra
     """The events of what could not be understood, in the same order, in `EVENT_SCHEMA`; none of them is a change.
 
     In: columns stream, reason, native_id, time and raw (text). `raw` is cut as that of an entry; its full length and
-    sha256 stand beside it. Who acted on what is not said, so that no question about actors or changes finds them.
+    sha256 stand beside it. Who acted on what is not said, so that no question about actors or changes finds them; it
+    is empty rather than missing, since a question about a field that no event has is an error (facts/axiom.md, 0.4).
     """
     said_of_it = {
         "raw_truncated": pl.col("raw").str.len_chars() > LONGEST_RAW,
@@ -110,11 +114,12 @@ def quarantined_events(quarantined: pl.DataFrame, account_id: str) -> pl.DataFra
         "quarantined": pl.lit(value=True),
         "is_change": pl.lit(value=False),
     }
+    unsaid = set(_TEXTS) - set(quarantined.columns) - {"entry_id", "account_id", *_ASKED_ABOUT}
     texts = ["native_id", "quarantine_reason"]
     ids = quarantined_ids(quarantined, account_id)["entry_id"]
     return (
         quarantined.with_columns(ids, account_id=pl.lit(account_id), **said_of_it)
-        .with_columns(**_nothing(*(set(_TEXTS) - set(quarantined.columns) - {"entry_id", "account_id"}), "status_code"))
+        .with_columns(**_nothing(*unsaid, "status_code"), **dict.fromkeys(_ASKED_ABOUT, pl.lit("")))
         .with_columns(said(name) for name in COLUMNS)
         .with_columns(*(_capped(name, LONGEST_TEXT) for name in texts), _capped("raw", LONGEST_RAW))
         .rename({"time": TIME})

@@ -29,7 +29,7 @@ class Doubt:
 
 
 def doubts(limits: DatasetLimits, incomplete: int) -> list[Doubt]:
-    """What is to be said against the dataset; `incomplete` are its rows that lack a field they were sent with."""
+    """What is to be said against the dataset; `incomplete` are its events that lack a field they were sent with."""
     return [*_of_retention(limits.retention_days), *_of_fields(limits.fields), *_of_schema(incomplete)]
 
 
@@ -59,5 +59,5 @@ def _of_fields(fields: int | None) -> list[Doubt]:
 def _of_schema(incomplete: int) -> list[Doubt]:
     if incomplete == 0:
         return []
-    what = f"{incomplete:,} rows of the dataset lack fields that they were sent with"
+    what = f"{incomplete:,} events in the dataset lack fields that they were sent with"
     return [Doubt("problem", what, "Unlock its schema, then ingest these hours into a dataset of their own.")]

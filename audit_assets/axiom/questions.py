@@ -27,7 +27,7 @@ ORGANISATION_HOURS_SCHEMA = {"hour": UTC_TIME, "active_actors": pl.Int64, "chang
 ORGANISATION_TYPES_SCHEMA = {"hour": UTC_TIME, "resource_type": pl.String, "changes": pl.Int64}
 HELD_SCHEMA = {"entry_id": pl.String, "hour": UTC_TIME, "copies": pl.Int64}
 ACTORS_SCHEMA = {"actor_key": pl.String, "actor": pl.String, "actor_type": pl.String, "newest": UTC_TIME}
-INCOMPLETE_SCHEMA = {"rows": pl.Int64}
+INCOMPLETE_SCHEMA = {"events": pl.Int64}
 FACTS_SCHEMA = {"rows": pl.Int64, "oldest": UTC_TIME, "newest": UTC_TIME}
 
 OUT_OF_MEMORY = 432

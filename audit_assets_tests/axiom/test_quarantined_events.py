@@ -45,6 +45,7 @@ def test_an_event_holds_the_raw_text_the_reason_and_nothing_that_counts() -> Non
         "is_change": False,
         "change_kind": "none",
         **dict.fromkeys(("action", "action_result", "resource_product", "actor_type"), "unknown"),
+        **dict.fromkeys(("actor_key", "actor", "resource_type"), ""),
     }
     assert quarantined_events(quarantined("x"), "acc0").schema == events_from(entries(1)).schema == EVENT_SCHEMA
 
@@ -113,3 +114,12 @@ def test_no_question_about_actors_or_changes_finds_it(answers: dict[str, Any]) -
         assert after == (before + added if name in holding else before), name
     asked = {path.stem.removesuffix("_by_prefix") for path in QUERIES.glob("*.apl")}
     assert asked == set(answers), "a new query must say whether it counts what is quarantined"
+
+
+def test_a_dataset_that_holds_nothing_else_answers_every_question(axiom: AxiomClient) -> None:
+    axiom.ingest(quarantined_events(quarantined("x"), "acc0"))
+    axiom.prove(quarantined_ids(quarantined("x"), "acc0"))
+    assert axiom.activity([ANNE], AT, AT + HOUR).is_empty()
+    assert axiom.actors(AT, AT + HOUR).is_empty()
+    assert axiom.organisation_hours(AT, AT + HOUR).is_empty()
+    assert axiom.organisation_types(AT, AT + HOUR).is_empty()

@@ -5,5 +5,6 @@ let window_end = datetime(2026-11-22T11:00:00Z);
 | where _time >= window_start and _time < window_end
 | where isnotempty(entry_id)
 | where isempty(stream) or isempty(change_kind) or isempty(action) or isempty(action_result) or isempty(resource_product) or isempty(actor_type) or isempty(raw) or (is_change and (isempty(actor_key) or isempty(resource_type)))
-| summarize rows = count()
-| limit 10
+| distinct entry_id
+| summarize events = count()
+| limit 50000
