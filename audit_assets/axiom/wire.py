@@ -8,6 +8,9 @@ is not decided here.
 import atexit
 import io
 import json
+import socket
+import ssl
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +21,8 @@ import axiom_py
 import requests
 from axiom_py.client import AplOptions, ContentEncoding, ContentType
 from requests.adapters import HTTPAdapter
-from urllib3 import Retry
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from audit_assets.axiom.bounds import Bounds
@@ -126,8 +130,8 @@ class Wire:
             send()
         except _Taken as taken:
             return taken.answer
-        except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
-            raise NoAnswer(f"no connection ({type(error).__name__})", sent=False) from None
+        except requests.exceptions.ConnectTimeout:
+            raise NoAnswer("no connection in time", sent=False) from None
         except requests.exceptions.Timeout:
             raise NoAnswer("no answer in time", sent=True) from None
         except requests.exceptions.ConnectionError as error:
@@ -154,10 +158,12 @@ class _BoundedAdapter(HTTPAdapter):
         super().__init__(max_retries=ONLY_CONNECTING)
         self._clock = clock
         self._bounds = bounds
+        self.poolmanager.pool_classes_by_scheme = _bounded_pools(bounds.answer_seconds)
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
         deadline = self._clock.monotonic() + self._bounds.answer_seconds
-        options["timeout"] = (self._bounds.connect_seconds, self._bounds.read_seconds)
+        read_seconds = min(self._bounds.read_seconds, self._bounds.answer_seconds)
+        options["timeout"] = (self._bounds.connect_seconds, read_seconds)
         response = super().send(request, *arguments, **options)
         try:
             response.raw = io.BytesIO(self._body(response, deadline))
@@ -175,6 +181,50 @@ class _BoundedAdapter(HTTPAdapter):
                 raise requests.exceptions.Timeout("an answer that does not end")
         response.raw.release_conn()
         return bytes(body)
+
+
+class _BoundedHead(HTTPConnection):
+    """A connection whose answer begins in time: its socket is shut when a head drips on.
+
+    A read time-out counts from byte to byte, and a head is read within http.client, where no other bound can be set
+    (facts/reliability.md, 2f).
+    """
+
+    answer_seconds: float
+
+    def getresponse(self) -> Any:
+        ending = threading.Timer(self.answer_seconds, self._end)
+        ending.daemon = True
+        ending.start()
+        try:
+            return super().getresponse()
+        finally:
+            ending.cancel()
+
+    def _end(self) -> None:
+        try:
+            if self.sock:
+                self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it has ended by itself
+
+
+def _bounded_pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
+    """urllib3's pools by scheme, of connections that end by themselves."""
+
+    class Plain(_BoundedHead):
+        answer_seconds = seconds
+
+    class Secure(_BoundedHead, HTTPSConnection):
+        answer_seconds = seconds
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}
 
 
 class _Taken(Exception):
@@ -224,8 +274,11 @@ def _check_token(token: str, *, on_edge: bool) -> None:
 
 
 def _never_connected(error: requests.exceptions.ConnectionError) -> bool:
-    """Whether the connection was refused or its name unknown, so that nothing can have been carried out."""
+    """Whether the connection was refused, its name unknown or its certificate wrong: nothing was carried out."""
     cause = getattr(error.args[0] if error.args else None, "reason", None)
+    if isinstance(error, requests.exceptions.SSLError):
+        # A TLS connection that is dropped after the request ends in an SSLError too
+        return any(isinstance(part, ssl.SSLCertVerificationError) for part in getattr(cause, "args", ()))
     return type(cause).__name__ in ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError")
 
 

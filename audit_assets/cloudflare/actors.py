@@ -9,6 +9,9 @@ import hashlib
 KEY_LENGTH = 32
 """Hex characters of a sha256: 128 bits."""
 
+LONGEST_LABEL, CUT = 1_000, "…"
+"""Letters, as many as Axiom's events hold: the label goes into summaries and into Dagster's records."""
+
 _REMEMBERED_KEYS = 20_000
 _REMEMBERED_LENGTH = 200
 
@@ -45,10 +48,15 @@ class ActorKeys:
 def actor_label(
     token_id: str | None, token_name: str | None, actor_id: str | None, email: str | None, actor_type: str
 ) -> str:
-    """How people call the actor: an e-mail, `token "deploy" of ann@example.com`, or the type and id."""
+    """How people call the actor: an e-mail, `token "deploy" of ann@example.com`, or the type and id. Never endless."""
+    label = _label(token_id, token_name, actor_id, email, actor_type)
+    return label if len(label) <= LONGEST_LABEL else label[:LONGEST_LABEL] + CUT
+
+
+def _label(token_id: str | None, token_name: str | None, actor_id: str | None, email: str | None, kind: str) -> str:
     if token_id:
         token = f'token "{token_name}"' if token_name else f"token {token_id}"
         return f"{token} of {email}" if email else token
     if email:
         return email
-    return f"{actor_type} {actor_id}" if actor_id else actor_type
+    return f"{kind} {actor_id}" if actor_id else kind

@@ -8,7 +8,7 @@ change is `changes.py`'s, who acted `actors.py`'s, where a field stands `wire.py
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -60,9 +60,12 @@ _ALWAYS_NEW = frozenset({"entry_id", "native_id", "ray_id", "uri", "raw"})
 UNKNOWN = "unknown"
 """Stands for the type of an actor or resource that an entry does not name."""
 
-_NOTHING: dict[str, Any] = {}
-_INT64 = 2**63
-_RESULTS = {True: "success", False: "failure", "true": "success", "false": "failure"}
+CREDIBLE = (
+    (datetime(2009, 1, 1, tzinfo=UTC) - times.EPOCH) // times.MICROSECOND,
+    (datetime(2100, 1, 1, tzinfo=UTC) - times.EPOCH) // times.MICROSECOND,
+)
+"""Cloudflare is younger than the one and nobody plans for the other: such a time is broken, as one that can't be read
+is. A credible time outside of what was asked for is another matter: it makes the whole answer doubtful."""
 
 
 @dataclass(frozen=True)
@@ -228,9 +231,10 @@ def _whole_text(member: Any) -> str:
 
 def _time(said: Said) -> int | None:
     try:
-        return times.microseconds(said.time)
+        time = times.microseconds(said.time)
     except ValueError:
         return None
+    return time if CREDIBLE[0] <= time < CREDIBLE[1] else None
 
 
 def _frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from audit_assets.axiom.events import CUT, EVENT_SCHEMA, LONGEST_RAW, LONGEST_TEXT, events_from
+from audit_assets.cloudflare import actors
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA
 from audit_assets.errors import AuditAssetsError
 from audit_assets_tests.axiom.made import entries
@@ -37,6 +38,10 @@ def test_long_texts_are_cut_and_say_so_and_hashes_never_are() -> None:
     assert event["raw"] == "ä" * LONGEST_RAW + CUT
     assert event["raw_truncated"] is True
     assert event["actor_key"] == "c" * 2000
+
+
+def test_an_actor_is_called_the_same_in_the_hour_store_and_in_axiom() -> None:
+    assert (LONGEST_TEXT, CUT) == (actors.LONGEST_LABEL, actors.CUT)
 
 
 def test_texts_at_the_cap_stay_whole() -> None:

@@ -332,3 +332,13 @@ def test_the_published_samples_are_understood() -> None:
 def test_a_stream_that_does_not_exist_is_the_callers_mistake() -> None:
     with pytest.raises(ValueError, match="v1 and v2"):
         normalize_entries([], "v3", ACCOUNT)
+
+
+def test_what_an_actor_is_called_is_bounded_and_who_it_is_follows_from_the_whole_text() -> None:
+    long = "x" * 1_000_000
+    frame, _ = normalize_entries(
+        [v2_entry(n, actor={"id": f"{long}{n}", "email": long}) for n in (1, 2)], "v2", ACCOUNT
+    )
+    assert frame["actor"].to_list() == ["x" * 1_000 + "…"] * 2
+    assert frame["actor_key"].n_unique() == 2
+    assert frame["actor_email"].to_list() == [long] * 2

@@ -1,0 +1,86 @@
+"""Over TLS too, a request that may have been carried out is told from one that was never sent."""
+
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests.adapters
+
+from audit_assets.axiom.bounds import Bounds
+from audit_assets.axiom.wire import NoAnswer, Wire
+from audit_assets.clock import SystemClock
+
+OPENSSL = shutil.which("openssl")
+pytestmark = pytest.mark.skipif(OPENSSL is None, reason="openssl makes the certificate")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of 127.0.0.1 for a day, and its key in the same file."""
+    made = tmp_path_factory.mktemp("tls") / "both.pem"
+    words = f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -keyout {made} -out {made}.crt"
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([str(OPENSSL), *words.split(), *subject], check=True, capture_output=True)  # noqa: S603
+    made.write_bytes(made.read_bytes() + Path(f"{made}.crt").read_bytes())
+    return made
+
+
+@pytest.fixture(params=[b"", b"HTTP/1.1 502 Bad Gateway\r\n\r\n"], ids=["nothing", "words in clear"])
+def dropping(certificate: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that reads a request and then drops the connection as a crashed one, or a proxy, does; what it read."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    listening, read = socket.create_server(("127.0.0.1", 0)), []
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            try:
+                secure = context.wrap_socket(connection, server_side=True)
+                read.append(secure.recv(65_536))
+                with socket.socket(fileno=secure.detach()) as bare:  # without TLS's own farewell
+                    bare.sendall(request.param)
+            except OSError:
+                connection.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield f"https://127.0.0.1:{listening.getsockname()[1]}", read
+    listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+    thread.join(timeout=5)
+
+
+def no_answer(url: str) -> NoAnswer:
+    wire = Wire(
+        token="xaat-t", dataset="d", org_id=None, url=url, edge=None, clock=SystemClock(), bounds=Bounds(read_seconds=5)
+    )
+    try:
+        with pytest.raises(NoAnswer) as caught:
+            wire.ingest(b"")
+    finally:
+        wire.close()
+    return caught.value
+
+
+def test_a_connection_that_is_dropped_after_the_request_leaves_its_fate_open(
+    dropping: tuple[str, list[bytes]], certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, read = dropping
+    monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(certificate))
+    assert no_answer(url).sent
+    assert len(read) == 1
+
+
+def test_a_certificate_that_nobody_vouches_for_gets_no_request(dropping: tuple[str, list[bytes]]) -> None:
+    url, read = dropping
+    assert not no_answer(url).sent
+    assert read == []
