@@ -5,6 +5,7 @@ the body (facts/reliability.md, 2f). Here every read and write ends when the tim
 The errors that come out are httpcore's.
 """
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,8 @@ import httpcore
 import httpx
 
 from audit_assets.clock import Clock
+
+logging.getLogger("httpcore").setLevel(logging.INFO)  # below, it logs the headers of answers, which may repeat a token
 
 
 class Deadline:

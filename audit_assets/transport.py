@@ -20,6 +20,7 @@ import httpx
 
 from audit_assets.clock import Clock, SystemClock
 from audit_assets.errors import Refused, Unavailable
+from audit_assets.masking import Mask
 from audit_assets.sockets import BoundedTransport, Deadline
 
 T = TypeVar("T")
@@ -87,7 +88,7 @@ class Transport:
         self.service = service
         self.clock = clock or SystemClock()
         self.limits = limits or Limits()
-        self._secrets = [word for value in headers.values() for word in value.split() if len(word) >= 8]
+        self._masked = Mask(*(word for value in headers.values() for word in value.split()))
         self._deadline = Deadline(self.clock)
         try:
             self._http = httpx.Client(
@@ -113,11 +114,13 @@ class Transport:
 
     def quoted(self, text: str) -> str:
         """A service's own words, fit for an error: short, printable, and without our token."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        printable = text.encode("ascii", "backslashreplace").decode()
+        printable = self._masked(text).encode("ascii", "backslashreplace").decode()
         plain = "".join(char if char.isprintable() else " " for char in printable)
         return plain if len(plain) <= LONGEST_QUOTE else f"{plain[:LONGEST_QUOTE]}..."
+
+    def masked(self, body: bytes) -> bytes:
+        """A body without our token, for a caller that keeps what a service says."""
+        return self._masked(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     def exchange(
         self,
@@ -176,7 +179,7 @@ class Transport:
         """
         encoding = response.headers.get("content-encoding", "identity").lower()
         if encoding not in ("gzip", "identity"):
-            raise TryAgain(f"a body in an encoding that was not asked for ({self.quoted(encoding[:20])})")
+            raise TryAgain(f"a body in an encoding that was not asked for ({self.quoted(encoding)})")
         unzip = zlib.decompressobj(31) if encoding == "gzip" else None
         body = bytearray()
         for chunk in response.iter_raw():

@@ -28,6 +28,7 @@ from urllib3.exceptions import HTTPError
 from audit_assets.axiom.bounds import Bounds
 from audit_assets.clock import Clock
 from audit_assets.errors import Refused, SettingError
+from audit_assets.masking import Mask
 
 CLASSIC_URL = "https://api.axiom.co"
 """Management calls go here even when ingest and query go to an edge (facts/axiom.md, 1.1)."""
@@ -79,7 +80,7 @@ class Wire:
         classic_url, edge_url = addresses(url, edge)
         _check_token(token, on_edge=edge_url is not None)
         self.dataset = dataset
-        self._secret = token
+        self._masked = Mask(token)
         # Empty strings, not None: axiom-py would read the environment again.
         self._axiom = _UncachedClient(
             token=token,
@@ -122,7 +123,7 @@ class Wire:
 
     def clean(self, text: str, longest: int = 300) -> str:
         """A service's words, fit for an error message."""
-        line = text.replace(self._secret, "***")[: longest * 2]
+        line = self._masked(text)[: longest * 2]
         return "".join(letter if letter.isprintable() else " " for letter in line)[:longest]
 
     def _exchange(self, send: Callable[[], object]) -> Answer:

@@ -128,6 +128,9 @@ class CloudflareClient:
             self._ask(stream, self.clock.monotonic() + self.pull_seconds, question)
         except NotAccepted as error:
             raise Refused(f"Cloudflare does not list its audit log {stream}: {error}") from None
+        except Incomplete as error:
+            said = self._transport.quoted(str(error))
+            raise Incomplete(f"Cloudflare's audit log {stream} can't be read: {said}. Try again later.") from None
 
     def _ask(self, stream: str, give_up_at: float, question: Question) -> Answer:
         wait = self._pace.seconds_to_wait()

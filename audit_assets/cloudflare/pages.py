@@ -131,7 +131,7 @@ def _check_count(info: dict[str, Any], received: int) -> None:
     """The spec says text, those who run on it a number (facts/cloudflare.md, 2.4); either may be missing."""
     count = info.get("count")
     if count is not None and (isinstance(count, bool) or _word(count) != str(received)):
-        raise Incomplete(f"it counts {_word(count)[:20] or 'no number of'} entries and holds {received}")
+        raise Incomplete(f"it counts {_word(count) or 'no number of'} entries and holds {received}")
 
 
 def _cursor(info: dict[str, Any]) -> str | None:

@@ -86,7 +86,6 @@ class LinearClient:
         self._label = _printable("LINEAR_LABEL", label) if label else None
         self._url = _printable("LINEAR_API_URL", url)
         credential = _credential(api_key)
-        self._secret = credential.removeprefix("Bearer ").encode()
         self._transport = Transport(
             service="Linear",
             base_url=self._url,
@@ -240,7 +239,7 @@ class LinearClient:
 
         def read(reply: Reply) -> T:
             # An error text that repeats the key would end in logs and in Dagster's database
-            masked = replace(reply, body=reply.body.replace(self._secret, b"***"))
+            masked = replace(reply, body=self._transport.masked(reply.body))
             data = data_of(masked, self._transport.clock.now())
             try:
                 return take(data)

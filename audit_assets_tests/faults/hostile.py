@@ -38,7 +38,9 @@ from audit_assets_tests.linear.test_markdown import all_tokens
 from audit_assets_tests.pipeline import HOUR, Pipeline, check_of, environment_of, problems_of
 from audit_assets_tests.support import JumpingClock
 
-FIRST = datetime(2026, 11, 22, 9, tzinfo=UTC)
+FIRST = datetime(2026, 4, 1, 9, tzinfo=UTC)
+"""Long ago, since Dagster knows no hour that has not ended by the real time of day."""
+
 ACTORS = 12
 """So many actors write all the entries: each gets a ticket, and tickets are not what is tried here."""
 
@@ -83,7 +85,7 @@ TIMES = [
     '"0000-01-01T00:00:00Z"',
     '"0001-01-01T00:00:00+23:59"',
     '"2026-02-30T10:00:00Z"',
-    '"2026-11-22T25:61:61Z"',
+    '"2026-04-01T25:61:61Z"',
     '"9999-12-31T23:59:59-23:59"',
     '"1970-01-01T00:00:00Z"',
     "99999999999999999999",
@@ -95,13 +97,14 @@ TIMES = [
 ]
 
 
-class Fragment(str):
+@dataclass(frozen=True, repr=False)
+class Fragment:
     """JSON text that is not shown in its full length where an example fails."""
 
-    __slots__ = ()
+    text: str
 
     def __repr__(self) -> str:
-        return f"{self[:40]!s}… ({len(self):,} letters)"
+        return f"Fragment({self.text[:40]!a}, {len(self.text):,} letters)"
 
 
 texts = st.sampled_from(ATTACKS) | st.text(st.characters(exclude_categories=()), max_size=30)
@@ -164,7 +167,7 @@ class Twist:
     """What is hostile about a member, before it has a marker, an hour and an actor."""
 
     stream: str
-    laid_over: tuple[tuple[tuple[str, ...], str], ...]
+    laid_over: tuple[tuple[tuple[str, ...], Fragment], ...]
     """Fragments of JSON in the place of parts; a part that is laid over twice stands there twice."""
 
     time: str | None
@@ -193,11 +196,12 @@ def member(twist: Twist, marker: str, hour: datetime) -> Timed:
     """The text that Cloudflare sends for it, filed at a minute of the hour."""
     at = hour + timedelta(minutes=twist.minute)
     if twist.shape == "list":
-        return Timed(at, f'["{marker}",{twist.laid_over[0][1] if twist.laid_over else 0}]')
+        return Timed(at, f'["{marker}",{twist.laid_over[0][1].text if twist.laid_over else 0}]')
     if twist.shape == "text":
         return Timed(at, f'"{marker}"')
     parts: dict[str, Any] = _typical(twist, marker, at)
-    for path, fragment in (*twist.laid_over, *([(TIME_PATH[twist.stream], twist.time)] if twist.time else [])):
+    laid_over = [(path, fragment.text) for path, fragment in twist.laid_over]
+    for path, fragment in [*laid_over, *([(TIME_PATH[twist.stream], twist.time)] if twist.time else [])]:
         place = parts
         for name in path[:-1]:
             if not isinstance(place.get(name), dict):
@@ -389,7 +393,7 @@ def report(*, full: bool) -> str:
             deadline=None,
             database=None,
             phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
         )
         @given(st.lists(twists(), min_size=at_once, max_size=at_once))
         def play(hostile: list[Twist]) -> None:

@@ -1,0 +1,333 @@
+"""No token gets anywhere: an hour that goes well and hours that fail in every way, then a search of all that is left.
+
+The tokens hold letters that look otherwise in an address and in JSON. Every answer that fails says them back in all
+forms, in its body and in its headers, as an incautious service might.
+"""
+
+import base64
+import gzip
+import json
+import logging
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+import traceback
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import dagster as dg
+import polars as pl
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import Response
+
+from audit_assets.axiom.bounds import Bounds
+from audit_assets.build import build_defs
+from audit_assets.instance import instance_home
+from audit_assets.partitions import key_of
+from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
+from audit_assets.sandbox.clock import SandboxClock
+from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.transport import Limits
+from audit_assets_tests.faults.traces import traces
+from audit_assets_tests.pipeline import environment_of, v2_burst
+from audit_assets_tests.support import JumpingClock
+from audit_assets_tests.test_transport import plain, serving
+
+CANARIES = {
+    "CLOUDFLARE_API_TOKEN": "canary/cloudflare+7f3a9c51e2~%==",
+    "AXIOM_TOKEN": "xaat-canary/axiom+b64d20ff81~%==",
+    "LINEAR_API_KEY": "lin_api_canary/linear+0c9e77a4d3~%==",
+}
+SETTING_OF = {"cloudflare": "CLOUDFLARE_API_TOKEN", "axiom": "AXIOM_TOKEN", "linear": "LINEAR_API_KEY"}
+PATHS = {"cloudflare": "/client/", "axiom ingest": "/ingest", "axiom query": "/_apl", "linear": "/graphql"}
+
+RUN_CONFIG = {
+    "opened_tickets": {"config": {"open_tickets": "always"}},
+    "flagged_actors": {"config": {"preset": "plain"}},
+}
+
+NOW = datetime(2026, 6, 1, 10, 20, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def said_back(secret: str) -> str:
+    """The token in every form in which a service may repeat it."""
+    bearer = f"Bearer {secret}".encode()
+    encoded = [base64.b64encode(each).decode() for each in (secret.encode(), bearer, b"x:" + secret.encode())]
+    return " ".join([secret, quote(secret, safe=""), bearer.decode(), *encoded, secret.encode().hex()])
+
+
+@dataclass
+class Indiscreet:
+    """Lets the canaries in as the sandbox's own tokens; where it is armed, it answers and says them back."""
+
+    app: Any
+    own: dict[str, str]
+    elsewhere: str
+    armed: dict[str, int] = field(default_factory=dict)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        headers = [(name, self._own(value) if name == b"authorization" else value) for name, value in scope["headers"]]
+        for target, status in self.armed.items():
+            if PATHS[target] in scope["path"]:
+                await self._answer(target.split()[0], status)(scope, receive, send)
+                return
+        await self.app({**scope, "headers": headers}, receive, send)
+
+    def _own(self, value: bytes) -> bytes:
+        for setting, canary in CANARIES.items():
+            value = value.replace(canary.encode(), self.own[setting].encode())
+        return value
+
+    def _answer(self, service: str, status: int) -> Response:
+        told = said_back(CANARIES[SETTING_OF[service]])
+        errors = [{"code": 10000, "message": told, "extensions": {"code": told, "userPresentableMessage": told}}]
+        failures = [{"timestamp": "", "error": told}]
+        body = {"success": False, "errors": errors, "message": told, "error": told, "failed": 1, "failures": failures}
+        headers = {"Location": f"{self.elsewhere}/?{quote(told)}", "X-Echo": told, "Retry-After": "1"}
+        return Response(json.dumps(body), status, headers, media_type="application/json")
+
+
+class IndiscreetSandbox(Sandbox):
+    """A sandbox that knows the canaries."""
+
+    def __init__(self, data_dir: Path, elsewhere: str) -> None:
+        super().__init__(data_dir, clock=SandboxClock(NOW))
+        self.elsewhere = elsewhere
+        self.armed: dict[str, int] = {}
+
+    def app(self) -> Starlette:
+        app = super().app()
+        own = {name: super(IndiscreetSandbox, self).environment()[name] for name in CANARIES}
+        app.add_middleware(Indiscreet, own=own, elsewhere=self.elsewhere, armed=self.armed)
+        return app
+
+    def environment(self) -> dict[str, str]:
+        return super().environment() | CANARIES
+
+
+SPOILT = ("torn", "drop_before", "slow_before")
+WAYS: list[tuple[str, int | str]] = [
+    *(("cloudflare", how) for how in (302, 401, 403, 500, *SPOILT)),
+    *(("axiom ingest", how) for how in (302, 401, 403, 500)),
+    *(("axiom query", how) for how in (400, 500)),
+    *(("axiom", how) for how in SPOILT),
+    *(("linear", how) for how in (302, 401, 403, 500, *SPOILT)),
+]
+"""How the hours fail: at what, and with which status or fault."""
+
+BACKTEST = ("backtest", "--from", "2026-05-25", "--to", "2026-06-02")
+COMMANDS = [(("doctor",), None), (("doctor",), 200), (("doctor",), 400), (BACKTEST, None), (BACKTEST, 400)]
+"""Each with the status that every service then answers with."""
+
+
+@pytest.fixture(scope="module")
+def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with all that was written."""
+    folder = tmp_path_factory.mktemp("canaries")
+    written = folder / "written"
+    written.mkdir()
+    with (
+        serving(plain(b"")) as (elsewhere, asked_elsewhere),
+        running(IndiscreetSandbox(folder / "sandbox", elsewhere)) as sandbox,
+        pytest.MonkeyPatch.context() as patch,
+        _everything_logged(written / "debug.log"),
+    ):
+        assert isinstance(sandbox, IndiscreetSandbox)
+        for name, value in environment_of(sandbox, written / "hours").items():
+            patch.setenv(name, value)
+        _play(sandbox, written)
+        assert asked_elsewhere == [], "no redirect is followed"
+    return written
+
+
+@contextmanager
+def _everything_logged(path: Path) -> Iterator[None]:
+    """Every logger of the process at its most talkative."""
+    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    root, before = logging.getLogger(), logging.getLogger().level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
+        root.removeHandler(handler)
+        handler.close()
+
+
+def _play(sandbox: IndiscreetSandbox, written: Path) -> None:
+    """A fortnight, an hour that goes well, and the same hour failing in every way; then the commands."""
+    judged = NOW.replace(minute=0) - HOUR
+    past = [entry for day in range(1, 15) for entry in v2_burst(judged - day * 24 * HOUR, 3)]
+    sandbox.cloudflare.add("v2", past + v2_burst(judged, 45, action="delete"))
+    clock = JumpingClock(sandbox.stage.clock)
+    limits = Limits(attempts=2, attempt_seconds=0.3, slow_attempts=1)
+    bounds = Bounds(tries=2, sends=2, read_seconds=0.3, visibility_seconds=10)
+    resources = {
+        "cloudflare": CloudflareResource(clock, limits),
+        "axiom": AxiomResource(clock, bounds),
+        "linear": LinearResource(clock, limits),
+        "storage": StorageResource(clock),
+    }
+    defs = build_defs(resources=resources)
+    outcomes: dict[str, bool] = {}
+    with dg.DagsterInstance.from_config(str(instance_home(written))) as instance:
+
+        def run(hour: datetime, name: str) -> None:
+            result = defs.resolve_job_def("hourly_audit").execute_in_process(
+                partition_key=key_of(hour),
+                instance=instance,
+                raise_on_error=False,
+                run_config={"ops": RUN_CONFIG},
+            )
+            outcomes[name] = result.success
+
+        run(judged - 24 * HOUR, "the day before")
+        run(judged, "clean")
+        for number, (target, how) in enumerate(WAYS):
+            hour = judged + HOUR * (number + 1)
+            clock.sleep(3600)
+            sandbox.cloudflare.add("v2", v2_burst(hour, 45, action="delete", resource_type=f"type{number}"))
+            if isinstance(how, int):
+                sandbox.armed[target] = how
+            else:
+                sandbox.faults.add(Fault(target, "*", how, 1, 50, {"seconds": 0.5}))
+            run(hour, f"{target} {how}")
+            sandbox.armed.clear()
+            sandbox.faults.clear()
+    for status in (None, 200, 302, 400, 401, 403, 404, 409, 429, 430, 500):
+        sandbox.armed.update(dict.fromkeys(PATHS, status) if status else {})
+        (written / f"told{status}.txt").write_text(_told_by_clients(resources))
+        sandbox.armed.clear()
+    (written / "outcomes.json").write_text(json.dumps(outcomes))
+    assert {name for name, went_well in outcomes.items() if went_well} == {"the day before", "clean"}
+    for number, (command, status) in enumerate(COMMANDS):
+        sandbox.armed.update(dict.fromkeys(PATHS, status) if status else {})
+        (written / f"command{number}.txt").write_text(_told_by_command(command, written))
+        sandbox.armed.clear()
+
+
+def _told_by_command(command: Sequence[str], folder: Path) -> str:
+    """What a command prints, and what the list of processes shows meanwhile."""
+    with subprocess.Popen(  # noqa: S603 - our own words
+        [sys.executable, "-m", "audit_assets", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "500"},
+    ) as running_command:
+        listed = []
+        while running_command.poll() is None:
+            listed = [_command_line(process) for process in Path("/proc").glob("[0-9]*")] or listed
+            time.sleep(0.2)
+        assert running_command.stdout
+        said = running_command.stdout.read()
+    assert "Traceback" not in said, said
+    return "\n".join([said, *listed])
+
+
+def _command_line(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+    except OSError:
+        return ""  # it has ended
+
+
+def _probe(client: Any) -> None:
+    client.probe("v2")
+
+
+def _facts(client: Any) -> None:
+    client.dataset_facts()
+
+
+def _check(client: Any) -> None:
+    client.check()
+
+
+def _told_by_clients(resources: dict[str, Any]) -> str:
+    """What the clients show of themselves and of their failures."""
+    shown = [repr(resources), str(resources)]
+    for name in SETTING_OF:
+        client = resources[name].client()
+        shown += [repr(client), str(client), repr(vars(client))]
+        try:
+            {"cloudflare": _probe, "axiom": _facts, "linear": _check}[name](client)
+        except Exception as error:
+            shown += [repr(error), "".join(traceback.format_exception(error))]
+        client.close()
+    return "\n".join(shown)
+
+
+def test_no_token_is_anywhere(left_behind: Path) -> None:
+    kinds = {path.suffix for path in left_behind.rglob("*") if path.is_file()}
+    assert {".db", ".parquet", ".json", ".log", ".err", ".out", ".txt"} <= kinds, "all kinds of files were searched"
+    assert traces(left_behind, CANARIES.values()) == []
+
+
+SECRET = CANARIES["AXIOM_TOKEN"]
+
+
+def _in_a_file(path: Path) -> None:
+    path.write_text(f"before {SECRET} after")
+
+
+def _in_an_address(path: Path) -> None:
+    path.write_text(f"https://example.com/?token={quote(SECRET, safe='')}")
+
+
+def _in_json(path: Path) -> None:
+    path.write_text(json.dumps({"token": SECRET}).replace("/", "\\/"))
+
+
+def _in_base64(path: Path) -> None:
+    path.write_text("Basic " + base64.b64encode(b"user:" + SECRET.encode() + b":more").decode())
+
+
+def _in_gzip(path: Path) -> None:
+    path.write_bytes(gzip.compress(f"before {SECRET} after".encode()))
+
+
+def _in_parquet(path: Path) -> None:
+    pl.DataFrame({"said": [[f"x {SECRET}"]] * 100}).write_parquet(path, compression="zstd")
+
+
+def _in_sqlite(path: Path) -> None:
+    _write_row(path, f"x {SECRET}")
+
+
+def _packed_in_sqlite(path: Path) -> None:
+    _write_row(path, zlib.compress(f"x {SECRET}".encode()))
+
+
+def _write_row(path: Path, value: str | bytes) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE events (body)")
+        database.execute("INSERT INTO events VALUES (?)", [value])
+        database.commit()
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [_in_a_file, _in_an_address, _in_json, _in_base64, _in_gzip, _in_parquet, _in_sqlite, _packed_in_sqlite],
+    ids=lambda plant: plant.__name__.strip("_"),
+)
+def test_a_planted_token_is_found(tmp_path: Path, plant: Callable[[Path], None]) -> None:
+    folder = tmp_path / "deep" / "down"
+    folder.mkdir(parents=True)
+    _write_row(folder / "other.db", "nothing")
+    assert traces(tmp_path, CANARIES.values()) == []
+    plant(folder / "planted")
+    assert [found.split(":")[0] for found in traces(tmp_path, CANARIES.values())][:1] == ["deep/down/planted"]
