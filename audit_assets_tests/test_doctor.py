@@ -11,6 +11,7 @@ from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import events_from
 from audit_assets.cli import app
 from audit_assets.cloudflare.entries import normalize_entries
+from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.settings import SETTINGS
 from audit_assets_tests.pipeline import environment_of, v2_burst
@@ -106,6 +107,28 @@ def test_a_retention_too_short_for_the_baseline_is_a_problem(connected: Sandbox)
     code, text = told()
     assert code == 1
     assert "problem the dataset keeps 30 days: too few for a baseline of 30" in text
+
+
+def test_what_axiom_does_not_tell_is_said_to_be_unknown(connected: Sandbox) -> None:
+    for call in ("datasets", "fields"):
+        connected.faults.add(Fault("axiom", call, "status", options={"status": 403}))
+    code, text = told()
+    assert code == 0
+    assert "advice Axiom does not tell this token how long the dataset keeps its entries → See in Axiom" in text
+    assert "advice Axiom does not tell this token how many fields the dataset has → See in Axiom" in text
+
+
+def test_fields_that_were_dropped_are_a_problem(connected: Sandbox) -> None:
+    known = connected.axiom.environment(connected.url)
+    httpx.post(
+        f"{connected.url}/v1/datasets/cloudflare-audit/ingest",
+        headers={"Authorization": f"Bearer {known['AXIOM_TOKEN']}"},
+        json=[{"entry_id": "f" * 64, "stream": "v2"}],
+    ).raise_for_status()
+    connected.stage.clock.advance(timedelta(seconds=60))
+    code, text = told()
+    assert code == 1
+    assert "problem 1 events in the dataset lack fields that they were sent with → Unlock its schema" in text
 
 
 def test_the_policy_is_told_and_what_has_ended_in_it(

@@ -47,13 +47,13 @@ def _of_fields(fields: int | None) -> list[Doubt]:
     if fields is None:
         what = "Axiom does not tell this token how many fields the dataset has"
         return [Doubt("unknown", what, "See in Axiom that nothing else writes into it.")]
-    plan, limit = next(((plan, limit) for plan, limit in FIELD_LIMITS.items() if fields <= limit), ("any", fields))
-    if fields >= NEAR * limit:
-        what = f"the dataset has {fields:,} fields of the {limit:,} that {plan} plans allow"
-        return [
-            Doubt("advice", what, "Let nothing else write into it, or vacuum its fields: new ones will be rejected.")
-        ]
-    return []
+    step = "Let nothing else write into it, and vacuum its fields: events with new ones will be rejected."
+    for plan, limit in FIELD_LIMITS.items():
+        if fields <= limit:
+            what = f"the dataset has {fields:,} fields of the {limit:,} that {plan} plans allow"
+            return [Doubt("advice", what, step)] if fields > NEAR * limit else []
+    what = f"the dataset has {fields:,} fields, more than the {max(FIELD_LIMITS.values()):,} that any known plan allows"
+    return [Doubt("advice", what, step)]
 
 
 def _of_schema(incomplete: int) -> list[Doubt]:

@@ -8,9 +8,7 @@ is not decided here.
 import atexit
 import io
 import json
-import socket
 import ssl
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,11 +19,11 @@ import axiom_py
 import requests
 from axiom_py.client import AplOptions, ContentEncoding, ContentType
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
 from audit_assets.axiom.bounds import Bounds
+from audit_assets.axiom.connections import bounded_pools
 from audit_assets.clock import Clock
 from audit_assets.errors import Refused, SettingError
 from audit_assets.masking import Mask
@@ -159,7 +157,7 @@ class _BoundedAdapter(HTTPAdapter):
         super().__init__(max_retries=ONLY_CONNECTING)
         self._clock = clock
         self._bounds = bounds
-        self.poolmanager.pool_classes_by_scheme = _bounded_pools(bounds.answer_seconds)
+        self.poolmanager.pool_classes_by_scheme = bounded_pools(bounds.answer_seconds)
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
         deadline = self._clock.monotonic() + self._bounds.answer_seconds
@@ -182,50 +180,6 @@ class _BoundedAdapter(HTTPAdapter):
                 raise requests.exceptions.Timeout("an answer that does not end")
         response.raw.release_conn()
         return bytes(body)
-
-
-class _BoundedHead(HTTPConnection):
-    """A connection whose answer begins in time: its socket is shut when a head drips on.
-
-    A read time-out counts from byte to byte, and a head is read within http.client, where no other bound can be set
-    (facts/reliability.md, 2f).
-    """
-
-    answer_seconds: float
-
-    def getresponse(self) -> Any:
-        ending = threading.Timer(self.answer_seconds, self._end)
-        ending.daemon = True
-        ending.start()
-        try:
-            return super().getresponse()
-        finally:
-            ending.cancel()
-
-    def _end(self) -> None:
-        try:
-            if self.sock:
-                self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # it has ended by itself
-
-
-def _bounded_pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
-    """urllib3's pools by scheme, of connections that end by themselves."""
-
-    class Plain(_BoundedHead):
-        answer_seconds = seconds
-
-    class Secure(_BoundedHead, HTTPSConnection):
-        answer_seconds = seconds
-
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = Secure
-
-    return {"http": PlainPool, "https": SecurePool}
 
 
 class _Taken(Exception):

@@ -136,6 +136,16 @@ def test_a_batch_that_surfaces_after_it_was_sent_again_counts_once(axiom: AxiomC
     assert axiom.organisation_types(AT, AT + HOUR)["changes"].sum() == 3
 
 
+@pytest.mark.parametrize(("surfaces_after", "posted"), [(60, 1), (80, 1), (400, 2)])
+def test_what_may_have_landed_is_looked_for_until_the_visibility_delay_is_over(
+    axiom: AxiomClient, sandbox: Sandbox, clock: JumpingClock, surfaces_after: int, posted: int
+) -> None:
+    misbehave(sandbox, "late_surfacing", seconds=surfaces_after, silent=True)
+    axiom.ingest(events_from(entries(3)))
+    assert posts(sandbox) == posted
+    assert sum(clock.waits) >= min(surfaces_after, Bounds().visibility_seconds) - 1
+
+
 def test_only_the_events_that_a_200_rejected_are_sent_again(axiom: AxiomClient, sandbox: Sandbox) -> None:
     misbehave(sandbox, "rejected_events", events=1)
     receipt = axiom.ingest(events_from(entries(4)))

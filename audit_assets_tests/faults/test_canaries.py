@@ -116,19 +116,27 @@ class IndiscreetSandbox(Sandbox):
         return super().environment() | CANARIES
 
 
+STATUSES = (200, 302, 400, 401, 403, 404, 409, 429, 430, 500)
 SPOILT = ("torn", "drop_before", "slow_before")
+
 WAYS: list[tuple[str, int | str]] = [
-    *(("cloudflare", how) for how in (302, 401, 403, 500, *SPOILT)),
-    *(("axiom ingest", how) for how in (302, 401, 403, 500)),
-    *(("axiom query", how) for how in (400, 500)),
-    *(("axiom", how) for how in SPOILT),
-    *(("linear", how) for how in (302, 401, 403, 500, *SPOILT)),
+    *(("cloudflare", how) for how in (401, 500, "torn", "drop_before")),
+    *(("axiom ingest", how) for how in (302, 500)),
+    *(("axiom query", how) for how in (400,)),
+    *(("axiom", how) for how in ("slow_before",)),
+    *(("linear", how) for how in (302, 401, 403, 500, "drop_before", "slow_before")),
 ]
-"""How the hours fail: at what, and with which status or fault."""
+"""How hours fail: at what, and with which status or fault. The clients alone are tried with all of them."""
 
 BACKTEST = ("backtest", "--from", "2026-05-25", "--to", "2026-06-02")
-COMMANDS = [(("doctor",), None), (("doctor",), 200), (("doctor",), 400), (BACKTEST, None), (BACKTEST, 400)]
-"""Each with the status that every service then answers with."""
+COMMANDS: list[tuple[tuple[str, ...], dict[str, int]]] = [
+    (("doctor",), {}),
+    (("doctor",), dict.fromkeys(PATHS, 200)),
+    (("doctor",), dict.fromkeys(PATHS, 400)),
+    (BACKTEST, {}),
+    (BACKTEST, dict.fromkeys(PATHS, 400)),
+]
+"""Each with what the services then answer with."""
 
 
 @pytest.fixture(scope="module")
@@ -206,14 +214,19 @@ def _play(sandbox: IndiscreetSandbox, written: Path) -> None:
             run(hour, f"{target} {how}")
             sandbox.armed.clear()
             sandbox.faults.clear()
-    for status in (None, 200, 302, 400, 401, 403, 404, 409, 429, 430, 500):
-        sandbox.armed.update(dict.fromkeys(PATHS, status) if status else {})
-        (written / f"told{status}.txt").write_text(_told_by_clients(resources))
+    for how in (None, *STATUSES, *SPOILT):
+        if isinstance(how, int):
+            sandbox.armed.update(dict.fromkeys(PATHS, how))
+        elif how:
+            for service in SETTING_OF:
+                sandbox.faults.add(Fault(service, "*", how, 1, 50, {"seconds": 0.5}))
+        (written / f"told{how}.txt").write_text(_told_by_clients(resources))
         sandbox.armed.clear()
+        sandbox.faults.clear()
     (written / "outcomes.json").write_text(json.dumps(outcomes))
     assert {name for name, went_well in outcomes.items() if went_well} == {"the day before", "clean"}
-    for number, (command, status) in enumerate(COMMANDS):
-        sandbox.armed.update(dict.fromkeys(PATHS, status) if status else {})
+    for number, (command, armed) in enumerate(COMMANDS):
+        sandbox.armed.update(armed)
         (written / f"command{number}.txt").write_text(_told_by_command(command, written))
         sandbox.armed.clear()
 
