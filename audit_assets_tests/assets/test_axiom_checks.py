@@ -87,8 +87,10 @@ def test_a_retention_too_short_for_the_window_is_told(pipeline: Pipeline) -> Non
 
 
 def test_a_field_limit_that_is_near_is_told(pipeline: Pipeline) -> None:
-    put(pipeline, "/ingest", json=[{f"theirs_{number}": 1 for number in range(240)}])
+    put(pipeline, "/ingest", json=[{f"theirs_{number}": 1 for number in range(215)}])
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
+    assert pipeline.run(JUDGED).success
+    pipeline.clock.sleep(60)
     fit = check_of(pipeline.run(JUDGED), "axiom_dataset_is_fit")
     assert not fit.passed
     assert "fields of the 256 that Personal plans allow" in (fit.description or "")
