@@ -14,7 +14,8 @@ import httpx
 
 from audit_assets.clock import Clock
 
-logging.getLogger("httpcore").setLevel(logging.INFO)  # below, it logs the headers of answers, which may repeat a token
+for library in ("httpx", "httpcore"):  # they log addresses, which may be secret, and headers, which may repeat a token
+    logging.getLogger(library).setLevel(logging.WARNING)
 
 
 class Deadline:

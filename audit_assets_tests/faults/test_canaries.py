@@ -56,6 +56,9 @@ RUN_CONFIG = {
     "flagged_actors": {"config": {"preset": "plain"}},
 }
 
+HOOK = "canary/webhook/T0/91bc3f7e20d6"
+"""The end of an address that is itself a secret, as those of chat services are."""
+
 NOW = datetime(2026, 6, 1, 10, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
@@ -77,6 +80,9 @@ class Indiscreet:
     armed: dict[str, int] = field(default_factory=dict)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"].endswith(HOOK):
+            await Response(said_back(HOOK), 404, {"X-Echo": said_back(HOOK)})(scope, receive, send)
+            return
         headers = [(name, self._own(value) if name == b"authorization" else value) for name, value in scope["headers"]]
         for target, status in self.armed.items():
             if PATHS[target] in scope["path"]:
@@ -154,6 +160,7 @@ def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert isinstance(sandbox, IndiscreetSandbox)
         for name, value in environment_of(sandbox, written / "hours").items():
             patch.setenv(name, value)
+        patch.setenv("AUDIT_ASSETS_WEBHOOK_URL", f"{sandbox.url}/{HOOK}")
         _play(sandbox, written)
         assert asked_elsewhere == [], "no redirect is followed"
     return written
@@ -287,7 +294,7 @@ def _told_by_clients(resources: dict[str, Any]) -> str:
 def test_no_token_is_anywhere(left_behind: Path) -> None:
     kinds = {path.suffix for path in left_behind.rglob("*") if path.is_file()}
     assert {".db", ".parquet", ".json", ".log", ".err", ".out", ".txt"} <= kinds, "all kinds of files were searched"
-    assert traces(left_behind, CANARIES.values()) == []
+    assert traces(left_behind, [*CANARIES.values(), HOOK]) == []
 
 
 SECRET = CANARIES["AXIOM_TOKEN"]
