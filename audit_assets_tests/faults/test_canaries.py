@@ -29,8 +29,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import Response
 
+from audit_assets.assets.flagged_actor_summary import DELIVERIES
 from audit_assets.axiom.bounds import Bounds
 from audit_assets.build import build_defs
+from audit_assets.hour_store import HourStore
 from audit_assets.instance import instance_home
 from audit_assets.partitions import key_of
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
@@ -210,6 +212,8 @@ def _play(sandbox: IndiscreetSandbox, written: Path) -> None:
 
         run(judged - 24 * HOUR, "the day before")
         run(judged, "clean")
+        delivered = HourStore(str(written / "hours")).read_json(DELIVERIES, judged)
+        assert delivered["problem"].startswith("The webhook answered HTTP 404"), "its address was used"
         for number, (target, how) in enumerate(WAYS):
             hour = judged + HOUR * (number + 1)
             clock.sleep(3600)
