@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -29,8 +30,9 @@ def test_a_secret_is_masked_in_every_form(form: str) -> None:
 
 
 @given(st.binary(max_size=9), st.binary(max_size=9), st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]))
-def test_base64_hides_no_secret_whatever_stands_around_it(before: bytes, after: bytes, encode: object) -> None:
-    assert callable(encode)
+def test_base64_hides_no_secret_whatever_stands_around_it(
+    before: bytes, after: bytes, encode: Callable[[bytes], bytes]
+) -> None:
     whole = encode(before + SECRET.encode() + after).decode()
     left = Mask(SECRET)(whole)
     assert "***" in left
