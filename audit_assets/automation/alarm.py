@@ -1,6 +1,6 @@
 """What people are told of the hours as a whole: the check `every_hour_is_done`, on the page of the last asset.
 
-The sensor evaluates it, since what it tells of is that runs fail or are missing; it is told anew when it changes.
+The sensor evaluates it, since what it tells of is that runs fail or are missing.
 """
 
 from collections.abc import Sequence
@@ -49,14 +49,17 @@ def verdict(plan: Plan) -> dg.AssetCheckEvaluation:
 
 
 def news(instance: dg.DagsterInstance, plan: Plan) -> list[dg.AssetCheckEvaluation]:
-    """The verdict, unless it is the one that Dagster shows already: a tick a minute would bury every other event."""
+    """The verdict, unless it is the one that Dagster shows already: a tick a minute would bury every other event.
+
+    Dagster shows an evaluation as outdated once the asset is materialised after it.
+    """
     now = verdict(plan)
     record = instance.get_latest_asset_check_evaluation_record(EVERY_HOUR)
-    event = record.event.dagster_event if record and record.event else None
-    before = event.event_specific_data if event else None
-    if isinstance(before, dg.AssetCheckEvaluation) and _words(before) == _words(now):
-        return []
-    return [now]
+    shown = record.evaluation if record else None
+    if record is None or shown is None or _words(shown) != _words(now):
+        return [now]
+    newest = instance.get_latest_materialization_event(EVERY_HOUR.asset_key)
+    return [now] if newest and newest.timestamp >= record.create_timestamp else []
 
 
 def _words(evaluation: dg.AssetCheckEvaluation) -> tuple[bool, dg.AssetCheckSeverity, str | None]:
