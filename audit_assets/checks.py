@@ -19,6 +19,7 @@ from audit_assets.assets.previews import markdown_table
 from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE, raw_audit_entries
 from audit_assets.axiom.fitness import doubts
 from audit_assets.errors import StoreError
+from audit_assets.evidence import HourPull, added_when_settled, pulls_of
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
 from audit_assets.partitions import AN_HOUR, SETTLING, hour_of, hours_in, key_of
@@ -119,6 +120,40 @@ def _missed(store: HourStore, silent: Sequence[datetime]) -> float:
     whole = [sum(counts.values()) for counts in weeks if len(counts) == SILENT_HOURS]
     usual = median(whole) if len(whole) >= WEEKS_NEEDED else 0.0
     return usual if usual >= LOUD else 0.0
+
+
+@dg.asset_check(asset=raw_audit_entries)
+def settled_hours_stay_as_they_are(
+    context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
+) -> dg.AssetCheckResult:
+    """Nothing came after a pull that began a day or more after the hour's end: the log settles within a day."""
+    with told_as_failures():
+        pulls = _pulls(storage.open(), hours_in(context))
+        problems = {
+            hour: f"{added} entries came after a pull of a day or more after its end"
+            for hour, made in pulls.items()
+            if (added := added_when_settled(hour, made))
+        }
+        return _result(problems, dg.AssetCheckSeverity.WARN)
+
+
+@dg.asset_check(asset=raw_audit_entries)
+def nothing_is_taken_back(
+    context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
+) -> dg.AssetCheckResult:
+    """The last pull listed every entry that earlier ones had brought. What it did not list is kept."""
+    with told_as_failures():
+        pulls = _pulls(storage.open(), hours_in(context))
+        problems = {
+            hour: f"{made[-1].no_longer_listed} entries are no longer in Cloudflare's answer"
+            for hour, made in pulls.items()
+            if made and made[-1].no_longer_listed
+        }
+        return _result(problems, dg.AssetCheckSeverity.WARN)
+
+
+def _pulls(store: HourStore, hours: Sequence[datetime]) -> dict[datetime, list[HourPull]]:
+    return {hour: pulls_of(store.evidence(ENTRIES, hour) or {}) for hour in hours}
 
 
 @dg.multi_asset_check(
@@ -227,6 +262,8 @@ CHECKS = [
     hour_is_complete,
     nothing_quarantined,
     no_sudden_silence,
+    settled_hours_stay_as_they_are,
+    nothing_is_taken_back,
     proof_in_axiom,
     axiom_dataset_is_fit,
     baseline_coverage,

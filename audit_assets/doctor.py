@@ -1,16 +1,20 @@
 """What is configured, reachable and permitted, asked of each service by a harmless call, and what to do next."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from audit_assets.assets.raw_audit_entries import ENTRIES
 from audit_assets.axiom.bounds import Bounds
 from audit_assets.axiom.fitness import ENOUGH_RETENTION_DAYS, doubts
 from audit_assets.detection.frames import WINDOW
 from audit_assets.errors import AuditAssetsError, SettingError
+from audit_assets.evidence import AN_HOUR, REPEATS, lateness, pulls_of
 from audit_assets.hour_store import HourStore
+from audit_assets.partitions import newest_settled_hour
 from audit_assets.policy import policy
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
 from audit_assets.settings import SETTINGS, first_hour, is_set, ticket_max_age
@@ -95,10 +99,21 @@ def _linear(_: datetime) -> Iterator[Finding]:
     yield Finding("Linear", "ok", f"tickets go to team {facts.team} ({facts.team_key}), opened by {facts.who}")
 
 
-def _storage(_: datetime) -> Iterator[Finding]:
+def _storage(now: datetime) -> Iterator[Finding]:
     store: HourStore = StorageResource().open()
     store.check()
     yield Finding("Storage", "ok", f"hours are kept in {store.root}")
+    newest = newest_settled_hour(now)
+    late: Counter[timedelta] = Counter()
+    known = 0
+    for hour in (newest - AN_HOUR * back for back in range(WINDOW // AN_HOUR)):
+        pulls = pulls_of(store.evidence(ENTRIES, hour) or {})
+        late += lateness(hour, pulls)
+        known += bool(pulls)
+    if known:
+        came = ", ".join(f"{late[step]:,} with that of {step // AN_HOUR} h after its end" for step in REPEATS)
+        told = f"of the last {WINDOW.days} days {known} hours are stored: {late[timedelta(0)]:,} entries came with the "
+        yield Finding("Storage", "ok", f"{told}hour's first pull, {came}")
 
 
 def _policy(now: datetime) -> Iterator[Finding]:

@@ -176,12 +176,12 @@ class HourStore:
 
 
 def _replace_durably(path: Path, content: bytes) -> None:
-    """Write to a temporary name, then rename, with both the file and its folder synced.
+    """Write to a temporary name, then rename, with the file, its folder and whatever folder is new synced.
 
-    Without the first fsync a power cut may leave a renamed, empty file; without the second, none
+    Without the first fsync a power cut may leave a renamed, empty file; without the others, none, or not even the day
     (facts/reliability.md, 2a).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_durably(path.parent)
     half_written = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         with half_written.open("wb") as file:
@@ -192,10 +192,22 @@ def _replace_durably(path: Path, content: bytes) -> None:
     except OSError:
         half_written.unlink(missing_ok=True)
         raise
+    _sync(path.parent)
+
+
+def _make_durably(folder: Path) -> None:
+    if folder.exists():
+        return
+    _make_durably(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
     if os.name == "nt":  # a folder can't be opened there
         return
-    folder = os.open(path.parent, os.O_RDONLY)
+    opened = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(opened)
     finally:
-        os.close(folder)
+        os.close(opened)

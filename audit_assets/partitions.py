@@ -7,17 +7,13 @@ on no other: a trailing window declared as a partition mapping makes a backfill 
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
+from audit_assets.evidence import AN_HOUR, SETTLING
 from audit_assets.settings import HOUR_FORMAT, first_hour
-
-AN_HOUR = timedelta(hours=1)
-
-SETTLING = timedelta(minutes=15)
-"""An hour is pulled this long after its end: entries reach the log some minutes late (facts/cloudflare.md, 2.6)."""
 
 HOURLY = dg.HourlyPartitionsDefinition(start_date=first_hour(), timezone="UTC", fmt=HOUR_FORMAT)
 

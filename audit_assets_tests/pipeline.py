@@ -21,6 +21,8 @@ from audit_assets_tests.support import JumpingClock
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
+QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
 
 class Pipeline:
     """Runs hours and looks at what they left behind."""
@@ -49,7 +51,7 @@ class Pipeline:
         flags: Mapping[str, Any] | None = None,
     ) -> dg.ExecuteInProcessResult:
         """One run over the hours from `first` to `last`; it may fail. `flags`: the run config of `flagged_actors`."""
-        config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, "ops": {}}
+        config: dict[str, Any] = {**QUIET, "ops": {}}
         if open_tickets:
             config["ops"]["opened_tickets"] = {"config": {"open_tickets": open_tickets}}
         if flags:
@@ -65,6 +67,16 @@ class Pipeline:
         with closing(AxiomResource(self.clock).client()) as client:
             client.ingest(events_from(frame))
             assert client.prove(frame).holds
+
+    def carry_out(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
+        """The run that a sensor asked for, as the daemon would launch it."""
+        return self.defs.resolve_job_def("hourly_audit").execute_in_process(
+            run_config=QUIET,
+            instance=self.instance,
+            raise_on_error=False,
+            partition_key=request.partition_key,
+            tags=dict(request.tags),
+        )
 
     def summary(self, hour: datetime) -> dict[str, Any]:
         """The hour's summary."""

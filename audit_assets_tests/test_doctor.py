@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -11,10 +12,12 @@ from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import events_from
 from audit_assets.cli import app
 from audit_assets.cloudflare.entries import normalize_entries
+from audit_assets.hour_store import HourStore
+from audit_assets.partitions import newest_settled_hour
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.settings import SETTINGS
-from audit_assets_tests.pipeline import environment_of, v2_burst
+from audit_assets_tests.pipeline import DAY, HOUR, environment_of, v2_burst
 
 runner = CliRunner()
 
@@ -49,6 +52,21 @@ def test_without_any_setting_each_is_named_with_what_to_set_it_to() -> None:
 def test_settings_are_read_from_the_env_file(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("CLOUDFLARE_STREAMS=v7\nCLOUDFLARE_API_TOKEN=t\nCLOUDFLARE_ACCOUNT_ID=" + "0" * 32)
     assert "CLOUDFLARE_STREAMS is 'v7'" in told()[1]
+
+
+def test_how_late_entries_came_is_told(connected: Sandbox, tmp_path: Path) -> None:
+    store = HourStore(str(tmp_path / "hours"))
+    hour = newest_settled_hour(connected.stage.clock.now()) - DAY * 3
+    minutes = {15: 1_200, 64: 3, 24 * 60 + 4: 1}
+    pulls = [
+        {"began": (hour + HOUR + timedelta(minutes=after)).isoformat(), "added": added, "no_longer_listed": 0}
+        for after, added in minutes.items()
+    ]
+    store.write("raw_audit_entries", hour, pl.DataFrame({"entry_id": ["a"]}), {"pulls": pulls})
+    assert (
+        "ok of the last 30 days 1 hours are stored: 1,200 entries came with the hour's first pull, 3 with that of 1 h "
+        "after its end, 0 with that of 6 h after its end, 1 with that of 24 h after its end, 0 with that of 72 h"
+    ) in told()[1]
 
 
 @pytest.mark.usefixtures("connected")

@@ -112,6 +112,27 @@ def test_a_process_killed_while_it_writes_leaves_no_hour(tmp_path: Path) -> None
     assert HourStore(str(tmp_path)).read("entries", HOUR) is None
 
 
+def test_the_file_its_folder_and_every_new_folder_reach_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def noted(file: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{file}").readlink().name)
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    store = HourStore(str(tmp_path / "new"))
+    store.write("entries", HOUR, FRAME)
+    *folders, file, folder = synced
+    assert folders == [tmp_path.name, "new", "entries"], "the folders that got a new one, from the top"
+    assert file.endswith(".tmp")
+    assert folder == "2026-11-22"
+    store.write("entries", HOUR, FRAME)
+    assert len(synced) == 7
+
+
 @pytest.mark.parametrize("root", ["no-such-protocol://bucket/hours", "abfs://bucket/hours"])
 def test_a_store_that_nothing_installed_can_open_is_one_sentence(root: str) -> None:
     with pytest.raises(StoreError, match="AUDIT_ASSETS_STORAGE can't be used"):

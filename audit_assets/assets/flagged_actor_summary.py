@@ -25,6 +25,7 @@ from audit_assets.detection.baselines import history_since, is_learning
 from audit_assets.detection.budget import LEARNING_DAYS
 from audit_assets.detection.frames import LEARNING
 from audit_assets.errors import ServiceError, StoreError
+from audit_assets.evidence import last_began
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
 from audit_assets.linear.sentences import describe, describe_together, telling_first
@@ -60,6 +61,7 @@ def flagged_actor_summary(
             ]
             context.add_asset_metadata(
                 {
+                    **_rests_on(store, hour),
                     "flagged": len(summary["flagged"]),
                     "not_rung": len(summary["not_rung"]),
                     "overview": dg.MetadataValue.md(markdown_table(pl.DataFrame(overview))),
@@ -67,6 +69,12 @@ def flagged_actor_summary(
                 },
                 partition_key=key_of(hour),
             )
+
+
+def _rests_on(store: HourStore, hour: datetime) -> dict[str, dg.MetadataValue[Any]]:
+    """When the pull began whose entries are summed up: an hour is pulled again until none can come any more."""
+    began = last_began(store.evidence(ENTRIES, hour) or {})
+    return {"pull_began": dg.MetadataValue.timestamp(began)} if began else {}
 
 
 def _deliver(store: HourStore, hour: datetime, summary: HourSummary, webhook: WebhookResource) -> None:

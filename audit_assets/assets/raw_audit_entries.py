@@ -2,8 +2,8 @@
 
 In: Cloudflare's audit log, both streams. Out: for each hour of the run a Parquet hour of entries with the evidence of
 its pull, and one of what could not be understood. True afterwards: the hour holds every entry that Cloudflare
-returned for it, once, stream by stream and by time; if any stream could not be pulled whole, nothing of the run was
-written. No hour stands in memory as a whole: a large one would take more than everything else together.
+returned for it, now or before, once; if any stream could not be pulled whole, nothing of the run was written. No hour
+stands in memory as a whole: a large one would take more than everything else together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,10 @@ import polars as pl
 
 from audit_assets.assets.previews import markdown_table
 from audit_assets.cloudflare.client import Pull
+from audit_assets.evidence import AN_HOUR, pulls_of, with_pull
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
-from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
+from audit_assets.partitions import hourly_asset, hours_in, key_of
 from audit_assets.resources import CloudflareResource, StorageResource
 
 ENTRIES = "raw_audit_entries"
@@ -35,6 +36,8 @@ QUARANTINED = pl.Schema(
     }
 )
 """What could not be understood, and why. `time` is its own, or that of the entry before it; `raw` is ASCII JSON."""
+
+NOTHING_HELD = pl.DataFrame(schema={"entry_id": pl.String, "stream": pl.String})
 
 PREVIEWED = 10
 
@@ -55,10 +58,14 @@ def raw_audit_entries(
         quarantined = pl.DataFrame([entry for pull in pulls for entry in pull.quarantined], schema=QUARANTINED)
         quarantined_of = _by_hour(quarantined)
         for hour in hours:
-            entries = _grown(store, hour, pl.concat([pull.entries_of(hour) for pull in pulls]))
+            listed = pl.concat([pull.entries_of(hour) for pull in pulls])
+            evidence = _evidence(store, hour, listed, pulls)
+            entries = _grown(store, hour, listed)
             doubtful = _all_doubtful(store, hour, quarantined_of.get(hour, quarantined.clear()))
-            _file(store, hour, entries, doubtful, pulls)
-            context.add_asset_metadata(_shown(entries, doubtful, store, hour), partition_key=key_of(hour))
+            store.write(QUARANTINE, hour, doubtful)  # first: the hour counts as pulled once its entries are there
+            store.write(ENTRIES, hour, entries, evidence)
+            shown = _shown(entries, doubtful, store, hour) | _pulled(hour, evidence)
+            context.add_asset_metadata(shown, partition_key=key_of(hour))
 
 
 def _refuse_hours_to_come(hours: Sequence[datetime], now: datetime) -> None:
@@ -77,6 +84,16 @@ def _by_hour(frame: pl.DataFrame) -> dict[datetime, pl.DataFrame]:
     return {key[0]: rows for key, rows in by_hour.items()}
 
 
+def _evidence(store: HourStore, hour: datetime, listed: pl.LazyFrame, pulls: Sequence[Pull]) -> dict[str, Any]:
+    streams = {
+        pull.evidence.stream: asdict(pull.evidence) | {"started_at": pull.evidence.started_at.isoformat()}
+        for pull in pulls
+    }
+    held = store.read(ENTRIES, hour, ["entry_id", "stream"])
+    ids = listed.select("entry_id").collect()["entry_id"]
+    return with_pull(store.evidence(ENTRIES, hour), streams, NOTHING_HELD if held is None else held, ids)
+
+
 def _grown(store: HourStore, hour: datetime, now: pl.LazyFrame) -> pl.LazyFrame:
     """An hour only grows: what was once pulled stays as it is, since Axiom holds it so, and what is new is added."""
     before = store.read(ENTRIES, hour, ["entry_id"])
@@ -93,19 +110,7 @@ def _all_doubtful(store: HourStore, hour: datetime, now: pl.DataFrame) -> pl.Dat
     return everything.unique(["stream", "reason", "raw"], keep="first", maintain_order=True)
 
 
-def _file(
-    store: HourStore, hour: datetime, entries: pl.LazyFrame, quarantined: pl.DataFrame, pulls: Sequence[Pull]
-) -> None:
-    """The quarantine first: the hour counts as pulled once its entries are there."""
-    evidence = {
-        pull.evidence.stream: asdict(pull.evidence) | {"started_at": pull.evidence.started_at.isoformat()}
-        for pull in pulls
-    }
-    store.write(QUARANTINE, hour, quarantined)
-    store.write(ENTRIES, hour, entries, evidence)
-
-
-def _shown(entries: pl.LazyFrame, quarantined: pl.DataFrame, store: HourStore, hour: datetime) -> Mapping[str, Any]:
+def _shown(entries: pl.LazyFrame, quarantined: pl.DataFrame, store: HourStore, hour: datetime) -> dict[str, Any]:
     preview = entries.select("time", "actor", "action", "resource_type", "resource_id", "stream").sort("time")
     counted = entries.select("stream", "is_change", "actor_key").collect()
     by_stream = counted.group_by("stream").len()
@@ -117,4 +122,27 @@ def _shown(entries: pl.LazyFrame, quarantined: pl.DataFrame, store: HourStore, h
         **{f"stream_{stream}": count for stream, count in by_stream.iter_rows()},
         "preview": dg.MetadataValue.md(markdown_table(preview.head(PREVIEWED).collect())),
         "file": str(store.path(ENTRIES, hour)),
+    }
+
+
+def _pulled(hour: datetime, evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The pulls of the hour: what came late came after the first, between the pull before and the one that has it."""
+    pulls = pulls_of(evidence)
+    table = pl.DataFrame(
+        [
+            {
+                "pull began": f"{pull.began:%Y-%m-%d %H:%M:%S}",
+                "after the hour's end": str(pull.began - hour - AN_HOUR),
+                "entries added": pull.added,
+                "no longer listed": pull.no_longer_listed,
+            }
+            for pull in pulls
+        ]
+    )
+    return {
+        "pull_began": dg.MetadataValue.timestamp(pulls[-1].began),
+        "came_late": sum(pull.added for pull in pulls[1:]),
+        "no_longer_listed": pulls[-1].no_longer_listed,
+        "entry_ids_sha256": evidence["entry_ids_sha256"],
+        "pulls": dg.MetadataValue.md(markdown_table(table)),
     }

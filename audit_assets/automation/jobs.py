@@ -3,10 +3,14 @@
 import dagster as dg
 
 from audit_assets.assets.axiom_ingest import axiom_ingest
+from audit_assets.assets.flagged_actor_summary import flagged_actor_summary
+
+EVERY_HOUR = dg.AssetCheckKey(flagged_actor_summary.key, "every_hour_is_done")
+"""Of all hours, and told by the sensor: a run of one hour leaves it alone."""
 
 hourly_audit = dg.define_asset_job(
     "hourly_audit",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.checks(EVERY_HOUR),
     description="An hour of audit log, from Cloudflare to the tickets.",
 )
 

@@ -1,29 +1,40 @@
 """Which hours to request: a pure planner, without Dagster.
 
 The newest hour always goes first, in a run of its own, since a fresh finding is worth most; then the oldest missing
-hours, a day at a time. What runs is not requested again; what failed rests for a growing while, but is never given up:
-when an outage ends, its hours come in by themselves.
+hours, a day at a time; then hours that are done but due for another pull, because entries may come late. What runs is
+not requested again; what failed rests for a growing while, but is never given up: when an outage ends, its hours come
+in by themselves.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
-AN_HOUR = timedelta(hours=1)
+from audit_assets.evidence import AN_HOUR, REPEATS, SETTLING
+
+GRACE = timedelta(minutes=3)
+"""Waited for beyond any due time: it is judged by Cloudflare's clock, which may be behind ours. Also, the schedule,
+where it is on, is first to ask for the newest hour."""
 
 BACKLOG_RUNS = 4
 """Runs of old hours that may be requested at a time: more would only queue in front of the next newest hour."""
 
 ALARMING_FAILURES = 5
-"""From so many failed runs on, an hour is named to whoever reads the log."""
+"""From so many failed runs on, an hour is named to people."""
+
+PATIENCE = timedelta(hours=3)
+"""An hour that has been due for longer is behind, and people are told so."""
 
 FIRST_REST, LONGEST_REST = timedelta(minutes=5), timedelta(hours=6)
 """How long a failed hour is left alone: doubled with each failure, so that an outage is not met with a storm."""
 
+Reason = Literal["newest", "missing", "settling"]
+
 
 @dataclass(frozen=True)
 class Past:
-    """The runs of an hour that have ended: how many, how many failed, and when the last of those did."""
+    """The runs of an hour that have ended: how many, how many failed since it was last done, and when the last did."""
 
     runs: int = 0
     failures: int = 0
@@ -46,42 +57,69 @@ class Request:
     first: datetime
     last: datetime
     attempt: int
-    newest: bool
+    reason: Reason
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs to ask for, in this order, and the hours that keep failing."""
+    """The runs to ask for, in this order, and what people are told of: each a part of the hours that are due.
+
+    `failing` hours failed often since they were last done; `behind` are hours that have been due for long.
+    """
 
     requests: tuple[Request, ...]
+    missing: tuple[datetime, ...]
+    due: tuple[datetime, ...]
     failing: tuple[datetime, ...]
+    behind: tuple[datetime, ...]
+
+
+def due_since(hour: datetime, began: datetime | None) -> datetime | None:
+    """From when on the hour's next pull is due; None if it was pulled for the last time.
+
+    `began`: when the last pull that the hour rests on began; None for an hour that is not done, or does not know.
+    """
+    ended = hour + AN_HOUR
+    if began is None:
+        return ended + SETTLING + GRACE
+    return next((ended + step + GRACE for step in REPEATS if began < ended + step), None)
 
 
 def plan(
     *,
     now: datetime,
     first: datetime,
-    newest: datetime,
-    done: Collection[datetime],
+    done: Mapping[datetime, datetime | None],
     running: Collection[datetime],
     past: Mapping[datetime, Past],
 ) -> Plan:
-    """What to request, of the hours from `first` to `newest`.
+    """What to request, of the hours from `first` on; both it and `now` are in UTC.
 
-    `done` and `running` are left out; `past` tells of the runs that were asked for before.
+    `done`: the hours that are, with the time at which the pull began that they rest on (None: not known, pull again).
+    `running` hours are left out; `past` tells of the runs that were asked for before.
     """
+    newest = (now - SETTLING - GRACE).replace(minute=0, second=0, microsecond=0) - AN_HOUR
     expected = [first + AN_HOUR * step for step in range((newest - first) // AN_HOUR + 1)]
-    missing = [hour for hour in expected if hour not in done]
-    failing = tuple(hour for hour in missing if past.get(hour, NEVER_RUN).failures >= ALARMING_FAILURES)
-    wanted = [hour for hour in missing if hour not in running and not past.get(hour, NEVER_RUN).rests(now)]
-    requests = []
-    if wanted and wanted[-1] == newest:
-        requests.append(Request(newest, newest, past.get(newest, NEVER_RUN).runs + 1, newest=True))
-        wanted.pop()
-    backlog_runs = any(first <= hour < newest for hour in running)
-    slots = 0 if backlog_runs else BACKLOG_RUNS
-    requests += [_request(stretch, past) for stretch in _stretches(wanted, past)[:slots]]
-    return Plan(tuple(requests), failing)
+    since = {hour: at for hour in expected if (at := due_since(hour, done.get(hour))) and at <= now}
+    missing = [hour for hour in since if hour not in done]
+    due = [hour for hour in since if hour in done]
+
+    def wanted(hours: list[datetime]) -> list[datetime]:
+        return [hour for hour in hours if hour not in running and not past.get(hour, NEVER_RUN).rests(now)]
+
+    requests = [_request([newest], past, "newest") for hour in wanted(missing) if hour == newest]
+    old = [hour for hour in wanted(missing) if hour != newest]
+    backlog = [_request(stretch, past, "missing") for stretch in _stretches(old, past)]
+    backlog += [_request(stretch, past, "settling") for stretch in _stretches(wanted(due), past)]
+    if not any(first <= hour < newest for hour in running):
+        requests += backlog[:BACKLOG_RUNS]
+    return Plan(
+        tuple(requests),
+        tuple(missing),
+        tuple(due),
+        failing=tuple(hour for hour in since if past.get(hour, NEVER_RUN).failures >= ALARMING_FAILURES),
+        behind=tuple(hour for hour, at in since.items() if now - at > PATIENCE),
+    )
 
 
 def _stretches(hours: list[datetime], past: Mapping[datetime, Past]) -> list[list[datetime]]:
@@ -97,6 +135,6 @@ def _stretches(hours: list[datetime], past: Mapping[datetime, Past]) -> list[lis
     return stretches
 
 
-def _request(stretch: list[datetime], past: Mapping[datetime, Past]) -> Request:
+def _request(stretch: list[datetime], past: Mapping[datetime, Past], reason: Reason) -> Request:
     runs = max(past.get(hour, NEVER_RUN).runs for hour in stretch)
-    return Request(stretch[0], stretch[-1], runs + 1, newest=False)
+    return Request(stretch[0], stretch[-1], runs + 1, reason)

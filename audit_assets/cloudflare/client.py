@@ -6,6 +6,7 @@ pull is asked for in one sweep, since 30 days of single hours would use up Cloud
 stops after v2's first page, hence none of it here (facts/cloudflare.md, 1).
 """
 
+import hashlib
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -148,7 +149,8 @@ class CloudflareClient:
     def _read(self, stream: str, reply: Reply) -> Answer:
         self._pace.heed(reply.headers.get("ratelimit", ""))
         if reply.status == 200:
-            return Answer(page_of(reply.body, stream), self._dated(reply.headers), len(reply.body))
+            page, digest = page_of(reply.body, stream), hashlib.sha256(reply.body).digest()
+            return Answer(page, self._dated(reply.headers), len(reply.body), digest)
         if 200 <= reply.status < 300:
             raise TryAgain(f"HTTP {reply.status} in place of a list")
         envelope = envelope_or_none(reply.body)

@@ -4,6 +4,7 @@ Entries are filed by their own time and cut half-open here, whatever Cloudflare'
 very ends, which is not documented (facts/cloudflare.md, 2.3).
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,7 +65,11 @@ class Window:
 
 @dataclass(frozen=True)
 class PullEvidence:
-    """What shows that a pull is whole. `started_at` is by Cloudflare's clock; `body_bytes` are decompressed."""
+    """What shows that a pull is whole. `started_at` is by Cloudflare's clock; `body_bytes` are decompressed.
+
+    `bodies_sha256` is the hash over the hashes of the pages' bodies in their order: two pulls with the same one were
+    answered alike, word by word.
+    """
 
     stream: str
     started_at: datetime
@@ -73,6 +78,7 @@ class PullEvidence:
     kept: int
     quarantined: int
     body_bytes: int
+    bodies_sha256: str
 
 
 @dataclass(frozen=True)
@@ -105,13 +111,15 @@ class Collection:
         self._quarantined: dict[tuple[str, str], Quarantined] = {}
         self._started_at: datetime | None = None
         self._pages = self._received = self._body_bytes = 0
+        self._bodies = hashlib.sha256()
 
-    def add(self, entries: Sequence[Any], *, dated: datetime, body_bytes: int) -> int:
+    def add(self, entries: Sequence[Any], *, dated: datetime, body_bytes: int, body_sha256: bytes) -> int:
         """Take a page in; how many of its members were new. Raises `Incomplete` for one outside of the window."""
         self._started_at = self._started_at or dated
         self._pages += 1
         self._received += len(entries)
         self._body_bytes += body_bytes
+        self._bodies.update(body_sha256)
         frame, quarantined = self._normaliser.normalised(entries)
         if not frame.is_empty():
             oldest, newest = frame.select(pl.col("time").min(), pl.col("time").max().alias("newest")).row(0)
@@ -137,6 +145,7 @@ class Collection:
             sum(hour.height for hour in self._hours.values()),
             len(quarantined),
             self._body_bytes,
+            self._bodies.hexdigest(),
         )
         return Pull(self._hours, quarantined, evidence)
 

@@ -30,11 +30,12 @@ class NotAccepted(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """A page with the server's time and the size of its body."""
+    """A page with the server's time, and the size and hash of its body."""
 
     page: Page
     dated: datetime
     body_bytes: int
+    body_sha256: bytes
 
 
 Ask = Callable[[Question], Answer]
@@ -118,7 +119,9 @@ class _Taking:
 
     def take(self, answer: Answer, *, leads_on: bool) -> None:
         """Take a page in. Raises `Incomplete` if such pages seem to have no end."""
-        new = self._collection.add(answer.page.entries, dated=answer.dated, body_bytes=answer.body_bytes)
+        new = self._collection.add(
+            answer.page.entries, dated=answer.dated, body_bytes=answer.body_bytes, body_sha256=answer.body_sha256
+        )
         self.pages += 1
         self.new += new
         self._barren = 0 if new or self.pages == 1 else self._barren + 1

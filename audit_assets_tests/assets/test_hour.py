@@ -115,7 +115,7 @@ def test_a_backfill_is_pulled_in_one_sweep(pipeline: Pipeline) -> None:
 
 
 def test_an_old_hour_is_judged_but_opens_no_ticket_unless_asked(pipeline: Pipeline) -> None:
-    old = JUDGED - DAY
+    old = JUDGED - DAY * 4
     pipeline.remember(a_quiet_fortnight()[3:])
     pipeline.sandbox.cloudflare.add("v2", v2_burst(old, 45))
     assert pipeline.run(old).success

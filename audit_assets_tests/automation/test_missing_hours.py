@@ -1,16 +1,30 @@
 """Which hours are requested: the planner alone, without Dagster."""
 
+from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit_assets.automation.missing_hours import ALARMING_FAILURES, BACKLOG_RUNS, Past, Plan, plan
+from audit_assets.automation.missing_hours import (
+    ALARMING_FAILURES,
+    BACKLOG_RUNS,
+    GRACE,
+    PATIENCE,
+    Past,
+    Plan,
+    Request,
+    plan,
+)
+from audit_assets.evidence import REPEATS, SETTLING
 
 NEWEST = datetime(2026, 11, 22, 10, tzinfo=UTC)
 NOW = NEWEST + timedelta(minutes=80)
 HOUR = timedelta(hours=1)
+TICK = timedelta(minutes=20)
+LONG_AFTER = timedelta(days=30)
 
 
 def hours_ago(*ago: int) -> list[datetime]:
@@ -23,12 +37,14 @@ def planned(
     running: tuple[datetime, ...] = (),
     failed: dict[datetime, int] | None = None,
     rested: timedelta = timedelta(days=1),
+    began: dict[datetime, datetime | None] | None = None,
+    now: datetime = NOW,
 ) -> Plan:
-    """The plan when all of the last three days but `missing` is done."""
+    """The plan when all of the last three days but `missing` is done, for good where `began` says nothing else."""
     expected = hours_ago(*range(72))
-    done = set(expected) - set(missing)
-    past = {hour: Past(times, times, NOW - rested) for hour, times in (failed or {}).items() if times}
-    return plan(now=NOW, first=expected[-1], newest=NEWEST, done=done, running=set(running), past=past)
+    done: dict[datetime, datetime | None] = {hour: hour + LONG_AFTER for hour in expected if hour not in missing}
+    past = {hour: Past(times, times, now - rested) for hour, times in (failed or {}).items() if times}
+    return plan(now=now, first=expected[-1], done={**done, **(began or {})}, running=set(running), past=past)
 
 
 def spans(made: Plan) -> list[tuple[datetime, datetime]]:
@@ -36,7 +52,7 @@ def spans(made: Plan) -> list[tuple[datetime, datetime]]:
 
 
 def test_nothing_is_requested_when_every_hour_is_done() -> None:
-    assert planned([]) == Plan((), ())
+    assert planned([]) == Plan((), (), (), (), ())
 
 
 def test_the_newest_hour_comes_first_and_then_the_oldest() -> None:
@@ -91,6 +107,50 @@ def test_what_runs_outside_of_the_hours_in_question_holds_nothing_up() -> None:
     assert spans(requested) == [(hours_ago(50)[0], hours_ago(50)[0])]
 
 
+def test_an_hour_is_asked_for_a_little_later_than_it_may_be_pulled() -> None:
+    may = NEWEST + HOUR + SETTLING
+    assert planned(hours_ago(0), now=may + GRACE - timedelta(seconds=1)).requests == ()
+    assert spans(planned(hours_ago(0), now=may + GRACE)) == [(NEWEST, NEWEST)]
+
+
+@pytest.mark.parametrize("step", REPEATS)
+def test_an_hour_is_pulled_again_when_a_step_has_passed_since_its_end(step: timedelta) -> None:
+    (hour,) = hours_ago(0)
+    passed = hour + HOUR + step
+    assert planned([], began={hour: passed - timedelta(seconds=1)}, now=passed + GRACE).due == (hour,)
+    assert planned([], began={hour: passed}, now=passed + GRACE).due == ()
+    assert planned([], began={hour: passed - timedelta(seconds=1)}, now=passed + GRACE - timedelta(seconds=1)).due == ()
+
+
+def test_an_hour_that_was_pulled_late_is_pulled_no_more_often_than_needed() -> None:
+    (hour,) = hours_ago(5)
+    assert planned([], began={hour: NOW - HOUR}).requests == ()
+
+
+def test_an_hour_that_does_not_know_its_last_pull_is_pulled_again() -> None:
+    (hour,) = hours_ago(60)
+    assert planned([], began={hour: None}).requests == (Request(hour, hour, 1, "settling"),)
+
+
+def test_missing_hours_come_before_hours_that_are_due_again_and_those_come_together() -> None:
+    began: dict[datetime, datetime | None] = dict.fromkeys(hours_ago(61, 62))
+    requested = planned(hours_ago(0, 20), began=began).requests
+    assert [(each.first, each.last, each.reason) for each in requested] == [
+        (NEWEST, NEWEST, "newest"),
+        (*hours_ago(20, 20), "missing"),
+        (*hours_ago(62, 61), "settling"),
+    ]
+
+
+def test_hours_that_have_been_due_for_long_are_behind() -> None:
+    (hour,) = hours_ago(20)
+    began: dict[datetime, datetime | None] = {hour: hour + HOUR + timedelta(minutes=20)}
+    assert planned([], began=began).behind == (hour,)
+    late = hour + HOUR + SETTLING + GRACE + PATIENCE
+    assert planned([hour], now=late).behind == ()
+    assert planned([hour], now=late + timedelta(seconds=1)).behind == (hour,)
+
+
 @given(
     st.sets(st.integers(0, 71)),
     st.sets(st.integers(0, 71)),
@@ -109,3 +169,76 @@ def test_every_missing_hour_is_asked_for_in_the_end(
         for request in made.requests:
             waiting -= {hour for hour in waiting if request.first <= hour <= request.last}
     assert not waiting
+
+
+FIRST = datetime(2026, 11, 20, 0, tzinfo=UTC)
+THE_HOURS = [FIRST + HOUR * step for step in range(12)]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the world below: when it started and ends, and how."""
+
+    request: Request
+    starts: datetime
+    ends: datetime
+    succeeds: bool
+
+    def hours(self) -> list[datetime]:
+        return [
+            self.request.first + HOUR * step for step in range((self.request.last - self.request.first) // HOUR + 1)
+        ]
+
+
+@settings(max_examples=25)
+@given(
+    downtimes=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 72)), max_size=3),
+    fates=st.lists(st.tuples(st.integers(1, 6), st.sampled_from([True, True, True, False])), max_size=40),
+    skew=st.timedeltas(-GRACE + timedelta(seconds=1), GRACE),
+)
+def test_whatever_fails_or_is_missed_every_hour_settles_within_five_pulls(
+    downtimes: list[tuple[int, int]], fates: list[tuple[int, bool]], skew: timedelta
+) -> None:
+    """Twelve hours and the nine days after them: ticks are missed, runs take a while one after another, and fail.
+
+    `downtimes`: hours from which and for which nothing ticks; `fates`: how many ticks the next runs take and whether
+    they succeed (the others take one, and do); `skew`: by how much Cloudflare's clock is ahead of ours.
+    """
+    coming = iter(fates)
+    done: dict[datetime, datetime | None] = {}
+    past: dict[datetime, Past] = {}
+    pulls: Counter[datetime] = Counter()
+    queue: list[Run] = []
+    for now in (FIRST + TICK * tick for tick in range(9 * 24 * 3)):
+        if any(FIRST + HOUR * start <= now < FIRST + HOUR * (start + length) for start, length in downtimes):
+            continue
+        while queue and queue[0].ends <= now:
+            run = queue.pop(0)
+            pulls.update(run.hours() if run.succeeds else ())
+            for hour in run.hours():
+                known = past.get(hour, Past())
+                if run.succeeds:
+                    done[hour], past[hour] = run.starts + skew, Past(known.runs + 1)
+                else:
+                    past[hour] = Past(known.runs + 1, known.failures + 1, run.ends)
+        running = {hour for run in queue for hour in run.hours()}
+        made = plan(now=now, first=FIRST, done={**_later_hours(now), **done}, running=running, past=past)
+        for request in made.requests:
+            ticks, succeeds = next(coming, (1, True))
+            starts = max([now, *(run.ends for run in queue)])
+            queue.append(Run(request, starts, starts + TICK * ticks, succeeds))
+        asked = [hour for run in queue for hour in run.hours()]
+        assert len(asked) == len(set(asked)), "what runs is not asked for again"
+        newest_first = [("newest", "missing", "settling").index(request.reason) for request in made.requests]
+        assert newest_first == sorted(newest_first)
+    for hour in THE_HOURS:
+        began = done[hour]
+        assert began is not None
+        assert began >= hour + HOUR + REPEATS[-1], "settled, and pulled for the last time"
+        assert pulls[hour] <= 1 + len(REPEATS)
+
+
+def _later_hours(now: datetime) -> dict[datetime, datetime]:
+    """The hours after those of the test are done for good."""
+    last = THE_HOURS[-1]
+    return {last + HOUR * step: last + HOUR * step + LONG_AFTER for step in range(1, (now - last) // HOUR + 1)}

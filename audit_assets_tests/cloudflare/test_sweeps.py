@@ -28,14 +28,14 @@ class Service:
     def answer(self, question: Question) -> Answer:
         """A page with a cursor that is new each time."""
         self.asked.append(question)
-        return Answer(Page([*self.entries], f"cursor {len(self.asked)}"), HOUR, 0)
+        return Answer(Page([*self.entries], f"cursor {len(self.asked)}"), HOUR, 0, b"")
 
     def capped(self, question: Question) -> Answer:
         """v1 with fewer entries a page than were asked for, and none before `since`."""
         self.asked.append(question)
         size = min(self.capped_at, int(question["per_page"]))
         left = [entry for entry in self.entries if entry["when"] >= question["since"]]
-        return Answer(Page(left[(int(question["page"]) - 1) * size :][:size], None), HOUR, 0)
+        return Answer(Page(left[(int(question["page"]) - 1) * size :][:size], None), HOUR, 0, b"")
 
 
 @pytest.mark.parametrize("count", [0, 3])
@@ -51,7 +51,7 @@ def test_v2_with_ever_new_entries_is_given_up_too(monkeypatch: pytest.MonkeyPatc
     entries = spread("v2", 200)
 
     def answer(question: Question) -> Answer:
-        return Answer(Page([entries.pop()], f"cursor {len(entries)}"), HOUR, 0)
+        return Answer(Page([entries.pop()], f"cursor {len(entries)}"), HOUR, 0, b"")
 
     with pytest.raises(Incomplete, match="it does not end within 50 pages"):
         sweep_v2(answer, collection("v2"), 1000)
@@ -96,5 +96,5 @@ def test_a_question_that_is_not_accepted_at_all_is_told_as_such() -> None:
 
 def test_v1_of_nothing_but_undated_entries_still_ends() -> None:
     some = collection("v1")
-    sweep_v1(lambda _: Answer(Page([{"id": "undated"}], None), HOUR, 0), some, 100)
+    sweep_v1(lambda _: Answer(Page([{"id": "undated"}], None), HOUR, 0, b""), some, 100)
     assert some.pull().evidence.quarantined == 1
