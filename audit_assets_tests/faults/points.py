@@ -1,0 +1,168 @@
+"""Where a run can be killed: named points between any two steps that another process could see.
+
+The points are the process's own seams (opening, syncing and renaming files, sending requests, Dagster noting events),
+so that no line of the project knows of them. A point's name says what has happened and what has not; what happens a
+second time in a run is another point.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import dagster as dg
+import httpx
+from requests.adapters import HTTPAdapter
+
+Reached = Callable[[str], None]
+
+NOTED = {
+    "STEP_START": ("{step} about to start", None),
+    "ASSET_MATERIALIZATION": ("{step} done, not noted as materialised", "{step} noted as materialised, not as ended"),
+    "ASSET_CHECK_EVALUATION": ("{step} judged, its verdict not noted", "{step} judged and noted"),
+    "PIPELINE_SUCCESS": ("everything done, the run not noted as ended", "the run noted as ended"),
+}
+"""Dagster's events that other runs and sensors judge by: the points before and after they are written."""
+
+ORDINALS = ("", " (2nd)", " (3rd)")
+
+
+class Points:
+    """Calls `reached` with the name of each point as it is passed, in the block of `watched`."""
+
+    def __init__(self, reached: Reached, root: Path) -> None:
+        """`root`: of the hour store; files elsewhere are not ours."""
+        self._reached = reached
+        self._root = root.resolve()
+        self._passed: Counter[str] = Counter()
+        self._step = "the run"
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Notice what this process does."""
+        with ExitStack() as stack:
+            for owner, name, made in (
+                (Path, "open", self._open),
+                (os, "fsync", self._fsync),
+                (os, "replace", self._replace),
+                (httpx.Client, "send", self._send),
+                (HTTPAdapter, "send", self._send_to_axiom),
+                (dg.DagsterInstance, "handle_new_event", self._note),
+            ):
+                stack.enter_context(patch.object(owner, name, made(getattr(owner, name))))
+            yield
+
+    def passed(self, name: str) -> None:
+        """Tell of a point. Looking into Axiom is repeated until something shows: only the first look is a point."""
+        times = self._passed[name]
+        self._passed[name] += 1
+        if times == 0 or "query" not in name:
+            self._reached(name + (ORDINALS[times] if times < len(ORDINALS) else f" ({times + 1}th)"))
+
+    def _table_of(self, path: Path) -> str | None:
+        """Root/TABLE/day/file, or root/TABLE/day."""
+        parts = path.resolve().relative_to(self._root).parts if path.resolve().is_relative_to(self._root) else ()
+        return parts[0] if len(parts) > 1 else None
+
+    def _open(self, inner: Callable[..., Any]) -> Callable[..., Any]:
+        def opened(path: Path, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+            file = inner(path, mode, *arguments, **options)
+            table = self._table_of(path) if "w" in mode else None
+            return _TornFile(file, lambda: self.passed(f"{table} half written")) if table else file
+
+        return opened
+
+    def _fsync(self, inner: Callable[..., Any]) -> Callable[..., Any]:
+        def synced(descriptor: int) -> None:
+            path = Path(f"/proc/self/fd/{descriptor}").readlink()
+            table = self._table_of(path)
+            if table and path.is_file():
+                self.passed(f"{table} written, not synced")
+            inner(descriptor)
+            if table and path.is_dir():
+                self.passed(f"{table} renamed, its folder synced")
+
+        return synced
+
+    def _replace(self, inner: Callable[..., Any]) -> Callable[..., Any]:
+        def replaced(source: Path, target: Path, **options: Any) -> None:
+            table = self._table_of(Path(target))
+            if table:
+                self.passed(f"{table} synced, not renamed")
+            inner(source, target, **options)
+            if table:
+                self.passed(f"{table} renamed, its folder not synced")
+
+        return replaced
+
+    def _send(self, inner: Callable[..., Any]) -> Callable[..., Any]:
+        def sent(client: httpx.Client, request: httpx.Request, **options: Any) -> Any:
+            name = _named(request)
+            self.passed(f"{name} about to be sent")
+            response = inner(client, request, **options)
+            self.passed(f"{name} landed, its answer not read")
+            return response
+
+        return sent
+
+    def _send_to_axiom(self, inner: Callable[..., Any]) -> Callable[..., Any]:
+        def sent(adapter: HTTPAdapter, request: Any, *arguments: Any, **options: Any) -> Any:
+            name = "axiom ingest" if "ingest" in request.url else f"axiom query of {self._step}"
+            self.passed(f"{name} about to be sent")
+            response = inner(adapter, request, *arguments, **options)
+            self.passed(f"{name} landed, its answer not read")
+            return response
+
+        return sent
+
+    def _note(self, inner: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(instance: dg.DagsterInstance, event: Any, **options: Any) -> None:
+            kind = event.dagster_event.event_type_value if event.dagster_event else ""
+            if kind == "STEP_START":
+                self._step = event.step_key
+            before, after = NOTED.get(kind, (None, None))
+            if before:
+                self.passed(before.format(step=self._step))
+            inner(instance, event, **options)
+            if after:
+                self.passed(after.format(step=self._step))
+
+        return noted
+
+
+class _TornFile:
+    """A file whose every write stops half-way for a moment."""
+
+    def __init__(self, file: Any, half_way: Callable[[], None]) -> None:
+        self._file = file
+        self._half_way = half_way
+
+    def write(self, content: bytes) -> int:
+        middle = len(content) // 2
+        self._file.write(content[:middle])
+        self._file.flush()
+        self._half_way()
+        self._file.write(content[middle:])
+        return len(content)
+
+    def __enter__(self) -> "_TornFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def _named(request: httpx.Request) -> str:
+    """What a request of ours asks: a page of a stream, or the root field of a GraphQL document."""
+    if request.url.path.endswith("/graphql"):
+        text = request.content.decode()
+        field = re.search(r"\{\\n\s*(\w+)", text)
+        return f"linear {field[1] if field else 'request'}"
+    return f"cloudflare {'v2' if request.url.path.endswith('/logs/audit') else 'v1'} page"
