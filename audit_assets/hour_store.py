@@ -181,7 +181,7 @@ def _replace_durably(path: Path, content: bytes) -> None:
     Without the first fsync a power cut may leave a renamed, empty file; without the second, none
     (facts/reliability.md, 2a).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_durably(path.parent)
     half_written = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         with half_written.open("wb") as file:
@@ -192,10 +192,23 @@ def _replace_durably(path: Path, content: bytes) -> None:
     except OSError:
         half_written.unlink(missing_ok=True)
         raise
+    _sync_folder(path.parent)
+
+
+def _make_durably(folder: Path) -> None:
+    """Make a folder and those above it. The name of a new one is lost in a power cut until the one above is synced."""
+    if folder.is_dir():
+        return
+    _make_durably(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
     if os.name == "nt":  # a folder can't be opened there
         return
-    folder = os.open(path.parent, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)

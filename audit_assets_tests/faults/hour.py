@@ -23,6 +23,8 @@ from audit_assets.transport import Limits
 
 PROOF = "axiom_holds_every_entry"
 
+LONGEST_SENTENCE = 1_000
+
 
 @dataclass
 class Told:
@@ -43,17 +45,25 @@ class Told:
             if event.is_step_failure:
                 data = event.step_failure_data
                 described = data.user_failure_data and data.user_failure_data.description
+                if not described and data.error and data.error.cls_name == "DagsterAssetCheckFailedError":
+                    continue  # the check itself says why
                 told.problems.append(described or f"untold: {data.error and data.error.to_string()}")
         for check in result.get_asset_check_evaluations():
             if check.check_name == PROOF:
                 told.proof = {"passed": check.passed} | {name: each.value for name, each in check.metadata.items()}
-            elif check.blocking and not check.passed:
+            if check.blocking and not check.passed:
                 told.problems.append(f"{check.check_name}: {check.description}")
+        assert told.success or told.problems, "a run that failed says nothing"
         return told
 
     def as_json(self) -> dict[str, Any]:
         """For another process."""
         return asdict(self)
+
+
+def is_a_sentence(problem: str) -> bool:
+    """Whether a person can read what went wrong, and no trace of ours."""
+    return "Traceback" not in problem and not problem.startswith("untold:") and len(problem) < LONGEST_SENTENCE
 
 
 class SteeredClock:

@@ -12,12 +12,18 @@ import json
 import os
 import signal
 import sys
+import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
+
+from audit_assets.instance import instance_home
+from audit_assets.partitions import HOURLY
 from audit_assets_tests.faults import protocols
 from audit_assets_tests.faults.hour import run_here
 from audit_assets_tests.faults.points import Points
@@ -45,7 +51,6 @@ class Order:
 
 def carry_out(order: Order) -> dict[str, Any]:
     """In the child: make the run. Does not return if it is killed."""
-    os.environ.update(order.environment)
     passed: list[str] = []
 
     def reached(point: str) -> None:
@@ -55,7 +60,7 @@ def carry_out(order: Order) -> dict[str, Any]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     points = Points(reached, Path(order.environment["AUDIT_ASSETS_STORAGE"]))
-    with protocols.followed(order.protocol), points.watched():
+    with protocols.followed(order.protocol, order.environment), points.watched():
         told = run_here(order.clock_at, datetime.fromisoformat(order.hour))
     return {"told": told.as_json(), "passed": passed}
 
@@ -87,8 +92,35 @@ def _ended_with(body: Callable[[], None]) -> None:
         os._exit(status)
 
 
+@dg.asset(partitions_def=HOURLY)
+def nothing() -> None:
+    """Computes nothing."""
+
+
+@dg.asset_check(asset=nothing)
+def nothing_is_right() -> dg.AssetCheckResult:
+    """It always is."""
+    return dg.AssetCheckResult(passed=True)
+
+
+def warm_up() -> None:
+    """Let Dagster import what it imports at its first run: half of a child's time else."""
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    with tempfile.TemporaryDirectory() as folder:
+        home = instance_home(Path(folder))
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            job = dg.define_asset_job("nothing_at_all", selection=dg.AssetSelection.all())
+            defs = dg.Definitions(
+                [nothing], asset_checks=[nothing_is_right], jobs=[job], executor=dg.in_process_executor
+            )
+            key = HOURLY.get_first_partition_key()
+            defs.resolve_job_def(job.name).execute_in_process(quiet, instance=instance, partition_key=key)
+
+
 def main() -> None:
     """Serve orders until standard input ends."""
+    warm_up()
+    assert threading.active_count() == 1, "a thread would be lost in the children, with the locks that it holds"
     gc.freeze()  # pages that are never written to again stay shared with the children
     for line in sys.stdin:
         child = os.fork()

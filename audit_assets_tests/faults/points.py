@@ -28,6 +28,17 @@ NOTED = {
 }
 """Dagster's events that other runs and sensors judge by: the points before and after they are written."""
 
+NEW_FOLDER = ("about to get a folder", "got a folder, not synced")
+FILED = (
+    "half written",
+    "written, not synced",
+    "synced, not renamed",
+    "renamed, its folder not synced",
+    "renamed, its folder synced",
+)
+"""What happens to a table's file, in the one order that survives a power cut; to a day's first file, NEW_FOLDER before
+it (facts/reliability.md, 2a)."""
+
 ORDINALS = ("", " (2nd)", " (3rd)")
 
 
@@ -47,6 +58,7 @@ class Points:
         with ExitStack() as stack:
             for owner, name, made in (
                 (Path, "open", self._open),
+                (os, "mkdir", self._mkdir),
                 (os, "fsync", self._fsync),
                 (os, "replace", self._replace),
                 (httpx.Client, "send", self._send),
@@ -68,23 +80,35 @@ class Points:
         parts = path.resolve().relative_to(self._root).parts if path.resolve().is_relative_to(self._root) else ()
         return parts[0] if len(parts) > 1 else None
 
+    def _mkdir(self, inner: Callable[..., Any]) -> Callable[..., Any]:
+        def made(path: Path, *arguments: Any, **options: Any) -> None:
+            table = self._table_of(Path(path))
+            if table and not Path(path).exists():
+                self.passed(f"{table} {NEW_FOLDER[0]}")
+            inner(path, *arguments, **options)
+
+        return made
+
     def _open(self, inner: Callable[..., Any]) -> Callable[..., Any]:
         def opened(path: Path, mode: str = "r", *arguments: Any, **options: Any) -> Any:
             file = inner(path, mode, *arguments, **options)
             table = self._table_of(path) if "w" in mode else None
-            return _TornFile(file, lambda: self.passed(f"{table} half written")) if table else file
+            return _TornFile(file, lambda: self.passed(f"{table} {FILED[0]}")) if table else file
 
         return opened
 
     def _fsync(self, inner: Callable[..., Any]) -> Callable[..., Any]:
         def synced(descriptor: int) -> None:
             path = Path(f"/proc/self/fd/{descriptor}").readlink()
-            table = self._table_of(path)
-            if table and path.is_file():
-                self.passed(f"{table} written, not synced")
+            before, after = (FILED[3], FILED[4]) if path.is_dir() else (FILED[1], None)
+            if path.parent == self._root:
+                before, after = NEW_FOLDER[1], None
+            table = path.name if path.parent == self._root else self._table_of(path)
+            if table:
+                self.passed(f"{table} {before}")
             inner(descriptor)
-            if table and path.is_dir():
-                self.passed(f"{table} renamed, its folder synced")
+            if table and after:
+                self.passed(f"{table} {after}")
 
         return synced
 
@@ -92,10 +116,8 @@ class Points:
         def replaced(source: Path, target: Path, **options: Any) -> None:
             table = self._table_of(Path(target))
             if table:
-                self.passed(f"{table} synced, not renamed")
+                self.passed(f"{table} {FILED[2]}")
             inner(source, target, **options)
-            if table:
-                self.passed(f"{table} renamed, its folder not synced")
 
         return replaced
 

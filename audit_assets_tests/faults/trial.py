@@ -1,19 +1,27 @@
 """One trial: an hour is run in a child, killed at a named point, and simply run again until it is done."""
 
 import json
+import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from audit_assets_tests.faults.hour import Told
+from audit_assets_tests.faults.hour import Told, is_a_sentence
+from audit_assets_tests.faults.kinds import misfortune
 from audit_assets_tests.faults.launcher import Order
-from audit_assets_tests.faults.world import THE_HOUR, World
+from audit_assets_tests.faults.verdict import EndState, Violations, as_words, end_state, violations, violations_midway
+from audit_assets_tests.faults.world import THE_HOUR, Past, World
 
 KILLED = -9
+
+MOST_RUNS = 6
+"""Of an hour in a trial. With a few failing requests most hours need one run; none needs as many as these."""
 
 
 @dataclass
@@ -56,7 +64,74 @@ class Launcher:
 def launcher() -> Iterator[Launcher]:
     """A process that forks children, until the block ends."""
     command = [sys.executable, "-m", "audit_assets_tests.faults.launcher"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
+    alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # it would start threads at import
+    with subprocess.Popen(  # noqa: S603 - our own
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=alone
+    ) as process:
         yield Launcher(process)
         assert process.stdin
         process.stdin.close()
+
+
+@dataclass
+class Outcome:
+    """Of a trial."""
+
+    point: str
+    killed: bool
+    """Whether the point was reached; else misfortune led past it."""
+
+    runs: int
+    found: Violations
+    requests: int
+    """To the three services, in all runs together."""
+
+
+class Trials:
+    """A past, a launcher, and what the hour leaves behind when nothing disturbs it."""
+
+    def __init__(self, past: Past, children: Launcher) -> None:
+        self._past = past
+        self._children = children
+        with past.begin() as world:
+            ran = children.run(world)
+            self.points = ran.passed
+            self.requests = len(world.sandbox.stage.calls)
+            self.clean = end_state(world, ran.told)
+        assert not (wrong := violations(self.clean, self.clean)), as_words(wrong)
+
+    def killed_at(
+        self,
+        point: str,
+        dice: random.Random,
+        *,
+        share: float = 0.0,
+        protocol: str | None = None,
+        patience: int = MOST_RUNS,
+    ) -> Outcome:
+        """Kill a run at a point, with that share of failing requests, and run the hour again until it succeeds."""
+        with self._past.begin() as world:
+            found, killed = Violations(), False
+            runs = 0
+            state = EndState(done=False)
+            while runs < patience and not state.done:
+                runs += 1
+                for fault in misfortune(dice, share):
+                    world.sandbox.faults.add(fault)
+                ran = self._children.run(world, kill_at=None if killed else point, protocol=protocol)
+                killed = killed or ran.killed
+                requests = len(world.sandbox.stage.calls)
+                state = end_state(world, ran.told)
+                found += violations_midway(state)
+                for problem in ran.told.problems if ran.told else ():
+                    found.add("unexplained", not is_a_sentence(problem), f"a failure without a sentence: {problem}")
+            return Outcome(point, killed, runs, found + violations(state, self.clean), requests)
+
+
+@contextmanager
+def trials(folder: Path) -> Iterator[Trials]:
+    """Everything that trials need, in that folder."""
+    past = Past(folder / "past")
+    past.live()
+    with launcher() as children:
+        yield Trials(past, children)

@@ -1,0 +1,105 @@
+"""Fail the N-th: one request of a run, or one step of one of its files, goes wrong; then the hour is simply run again.
+
+As SQLite tests itself: N = 1, 2, 3 and so on until there is none left to fail (facts/reliability.md, 1). In this
+process, on an instance in memory, since nothing is killed.
+"""
+
+import errno
+import os
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import dagster as dg
+
+from audit_assets.axiom.bounds import Bounds
+from audit_assets.sandbox.stage import Call
+from audit_assets.transport import Limits
+from audit_assets_tests.faults import protocols
+from audit_assets_tests.faults.hour import Told, definitions, is_a_sentence, run_hour
+from audit_assets_tests.faults.kinds import Failure
+from audit_assets_tests.faults.points import FILED, NEW_FOLDER, Points
+from audit_assets_tests.faults.verdict import Violations, as_words, end_state, violations, violations_midway
+from audit_assets_tests.faults.world import THE_HOUR, Past, World
+from audit_assets_tests.support import JumpingClock
+
+SHORT = 0.5
+"""Seconds that a try may take: half of what a slow answer takes (kinds.py)."""
+
+LIMITS = Limits(attempt_seconds=SHORT)
+BOUNDS = Bounds(read_seconds=SHORT, answer_seconds=SHORT)
+
+DISK_ERRORS = (errno.ENOSPC, errno.EIO)
+FAILING_STEPS = (*NEW_FOLDER, *FILED[:4])
+"""The points at which the very next step of a file, or the write under way, can fail."""
+
+
+@dataclass
+class Failed:
+    """What came of one failure. `survived`: the run that met it succeeded all the same."""
+
+    what: str
+    hit: bool
+    survived: bool
+    found: Violations
+
+
+class NthFailure:
+    """A past, and what the hour leaves behind when nothing fails."""
+
+    def __init__(self, past: Past) -> None:
+        self._past = past
+        with past.begin() as world:
+            passed: list[str] = []
+            before = len(world.sandbox.stage.calls)
+            told = _run(world, Points(passed.append, world.hours).watched())
+            self.calls: list[Call] = world.sandbox.stage.calls[before:]
+            """Every request of an undisturbed run, in its order."""
+
+            self.file_steps = [point for point in passed if any(step in point for step in FAILING_STEPS)]
+            self.clean = end_state(world, told)
+        assert not (wrong := violations(self.clean, self.clean)), as_words(wrong)
+
+    def request(self, number: int, failure: Failure, *, protocol: str | None = None) -> Failed:
+        """Let the `number`-th request of a run (from 1) fail so."""
+        call = self.calls[number - 1]
+        of_service = sum(earlier.service == call.service for earlier in self.calls[:number])
+        with self._past.begin() as world, protocols.followed(protocol, world.environment()):
+            world.sandbox.faults.add(failure.at(call.service, of_service))
+            told = _run(world)
+            hit = not world.sandbox.faults.pending()
+            return self._judged(world, f"request {number}, {call.service} {call.call}: {failure.name}", told, hit)
+
+    def file_step(self, point: str, error: int, *, protocol: str | None = None) -> Failed:
+        """Let the step that follows a point fail with that errno."""
+        hits: list[str] = []
+
+        def reached(passed: str) -> None:
+            if passed == point:
+                hits.append(passed)
+                raise OSError(error, os.strerror(error))
+
+        with self._past.begin() as world, protocols.followed(protocol, world.environment()):
+            told = _run(world, Points(reached, world.hours).watched())
+            failed = self._judged(world, f"{point}: {errno.errorcode[error]}", told, bool(hits))
+            litter = [path for path in world.hours.rglob(".*") if path.is_file()]
+            failed.found.add("files_torn", len(litter), "temporary files that were left")
+            return failed
+
+    def _judged(self, world: World, what: str, told: Told, hit: bool) -> Failed:
+        """Look at what the failure left; if the run did not survive it, run the hour again first."""
+        found = Violations()
+        state = end_state(world, told)
+        if not told.success:
+            for problem in told.problems:
+                found.add("unexplained", not is_a_sentence(problem), f"a failure without a sentence: {problem}")
+            found += violations_midway(state)
+            state = end_state(world, _run(world))
+        return Failed(what, hit, told.success, found + violations(state, self.clean))
+
+
+def _run(world: World, seam: AbstractContextManager[Any] | None = None) -> Told:
+    defs = definitions(JumpingClock(world.sandbox.stage.clock), limits=LIMITS, bounds=BOUNDS)
+    with patch.dict(os.environ, world.environment()), dg.DagsterInstance.ephemeral() as instance, seam or nullcontext():
+        return run_hour(defs, instance, THE_HOUR)
