@@ -103,6 +103,7 @@ async def answer(stage: Stage, plan: FaultPlan, service: str, call: str, request
             await handle(None)
             return _Reset()
         case "slow_before":
+            await request.body()  # carried out though the caller has left meanwhile
             await asyncio.sleep(options["seconds"])
             return await handle(None)
         case "slow_after":

@@ -17,10 +17,17 @@ from audit_assets.axiom.bounds import Bounds
 from audit_assets.sandbox.stage import Call
 from audit_assets.transport import Limits
 from audit_assets_tests.faults import protocols
-from audit_assets_tests.faults.hour import Told, definitions, is_a_sentence, run_hour
-from audit_assets_tests.faults.kinds import Failure
+from audit_assets_tests.faults.hour import Told, definitions, run_hour
+from audit_assets_tests.faults.kinds import OF_THE_WIRE, Failure, failures_of
 from audit_assets_tests.faults.points import FILED, NEW_FOLDER, Points
-from audit_assets_tests.faults.verdict import Violations, as_words, end_state, violations, violations_midway
+from audit_assets_tests.faults.verdict import (
+    Violations,
+    as_words,
+    end_state,
+    unexplained,
+    violations,
+    violations_midway,
+)
 from audit_assets_tests.faults.world import THE_HOUR, Past, World
 from audit_assets_tests.support import JumpingClock
 
@@ -30,6 +37,7 @@ SHORT = 0.5
 LIMITS = Limits(attempt_seconds=SHORT)
 BOUNDS = Bounds(read_seconds=SHORT, answer_seconds=SHORT)
 
+SERVICES = ("cloudflare", "axiom", "linear")
 DISK_ERRORS = (errno.ENOSPC, errno.EIO)
 FAILING_STEPS = (*NEW_FOLDER, *FILED[:4])
 """The points at which the very next step of a file, or the write under way, can fail."""
@@ -54,22 +62,35 @@ class NthFailure:
             passed: list[str] = []
             before = len(world.sandbox.stage.calls)
             told = _run(world, Points(passed.append, world.hours).watched())
-            self.calls: list[Call] = world.sandbox.stage.calls[before:]
-            """Every request of an undisturbed run, in its order."""
+            self._calls: list[Call] = world.sandbox.stage.calls[before:]
 
             self.file_steps = [point for point in passed if any(step in point for step in FAILING_STEPS)]
             self.clean = end_state(world, told)
         assert not (wrong := violations(self.clean, self.clean)), as_words(wrong)
 
-    def request(self, number: int, failure: Failure, *, protocol: str | None = None) -> Failed:
-        """Let the `number`-th request of a run (from 1) fail so."""
-        call = self.calls[number - 1]
-        of_service = sum(earlier.service == call.service for earlier in self.calls[:number])
+    def has(self, service: str, number: int) -> bool:
+        """Whether an undisturbed run sends that many requests to that service."""
+        return number <= len(self._calls_to(service))
+
+    def ways(self, service: str, number: int) -> tuple[Failure, ...]:
+        """In which ways the `number`-th request of a run to that service (from 1) can fail."""
+        return failures_of(service, self._calls_to(service)[number - 1]) if self.has(service, number) else OF_THE_WIRE
+
+    def _calls_to(self, service: str) -> list[str]:
+        return [call.call for call in self._calls if call.service == service]
+
+    def number_of(self, call: str) -> int:
+        """Which request to its service the first one of that call is."""
+        (service,) = {each.service for each in self._calls if each.call == call}
+        return self._calls_to(service).index(call) + 1
+
+    def request(self, service: str, number: int, failure: Failure, *, protocol: str | None = None) -> Failed:
+        """Let the `number`-th request of a run to that service (from 1) fail so. Not hit: there were not as many."""
         with self._past.begin() as world, protocols.followed(protocol, world.environment()):
-            world.sandbox.faults.add(failure.at(call.service, of_service))
+            world.sandbox.faults.add(failure.at(service, number))
             told = _run(world)
             hit = not world.sandbox.faults.pending()
-            return self._judged(world, f"request {number}, {call.service} {call.call}: {failure.name}", told, hit)
+            return self._judged(world, f"{service} request {number}: {failure.name}", told, hit)
 
     def file_step(self, point: str, error: int, *, protocol: str | None = None) -> Failed:
         """Let the step that follows a point fail with that errno."""
@@ -89,12 +110,9 @@ class NthFailure:
 
     def _judged(self, world: World, what: str, told: Told, hit: bool) -> Failed:
         """Look at what the failure left; if the run did not survive it, run the hour again first."""
-        found = Violations()
         state = end_state(world, told)
+        found = unexplained(told) + violations_midway(state)
         if not told.success:
-            for problem in told.problems:
-                found.add("unexplained", not is_a_sentence(problem), f"a failure without a sentence: {problem}")
-            found += violations_midway(state)
             state = end_state(world, _run(world))
         return Failed(what, hit, told.success, found + violations(state, self.clean))
 

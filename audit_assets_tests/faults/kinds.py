@@ -100,6 +100,9 @@ CALLS = (
 )
 """Every call that an hour makes, as the sandbox names them."""
 
+SHARE = 0.05
+"""Of the requests that fail while runs are killed."""
+
 AHEAD = 60
 """Requests of one call in a run, at most: so far ahead misfortune is planned."""
 

@@ -39,6 +39,32 @@ FILED = (
 """What happens to a table's file, in the one order that survives a power cut; to a day's first file, NEW_FOLDER before
 it (facts/reliability.md, 2a)."""
 
+NAMED = (
+    "cloudflare v2 page landed, its answer not read",
+    "cloudflare v1 page about to be sent",
+    "quarantined_entries renamed, its folder synced",
+    "raw_audit_entries half written",
+    "raw_audit_entries synced, not renamed",
+    "raw_audit_entries renamed, its folder not synced",
+    "raw_audit_entries done, not noted as materialised",
+    "axiom ingest about to be sent",
+    "axiom ingest landed, its answer not read",
+    "axiom_ingest noted as materialised, not as ended",
+    "axiom_ingest_axiom_holds_every_entry judged, its verdict not noted",
+    "organisation_scores half written",
+    "flagged_actors renamed, its folder not synced",
+    "linear issueCreate about to be sent",
+    "linear issueCreate landed, its answer not read",
+    "linear attachmentCreate landed, its answer not read",
+    "linear commentCreate landed, its answer not read",
+    "linear attachmentCreate landed, its answer not read (2nd)",
+    "opened_tickets half written",
+    "flagged_actor_summary synced, not renamed",
+    "everything done, the run not noted as ended",
+)
+"""One of each kind, and those where the toys of the facts lost something: the short form's, and the full form's most
+often tried. A run has many more."""
+
 ORDINALS = ("", " (2nd)", " (3rd)")
 
 

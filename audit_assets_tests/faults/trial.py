@@ -9,13 +9,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from audit_assets_tests.faults.hour import Told, is_a_sentence
+from audit_assets_tests.faults.hour import Told
 from audit_assets_tests.faults.kinds import misfortune
 from audit_assets_tests.faults.launcher import Order
-from audit_assets_tests.faults.verdict import EndState, Violations, as_words, end_state, violations, violations_midway
+from audit_assets_tests.faults.verdict import (
+    EndState,
+    Violations,
+    as_words,
+    end_state,
+    unexplained,
+    violations,
+    violations_midway,
+    violations_of_order,
+)
 from audit_assets_tests.faults.world import THE_HOUR, Past, World
 
 KILLED = -9
@@ -78,13 +86,14 @@ class Outcome:
     """Of a trial."""
 
     point: str
-    killed: bool
+    killed: bool = False
     """Whether the point was reached; else misfortune led past it."""
 
-    runs: int
-    found: Violations
-    requests: int
+    runs: int = 0
+    requests: int = 0
     """To the three services, in all runs together."""
+
+    found: Violations = field(default_factory=Violations)
 
 
 class Trials:
@@ -103,35 +112,33 @@ class Trials:
     def killed_at(
         self,
         point: str,
-        dice: random.Random,
+        seed: str = "",
         *,
         share: float = 0.0,
         protocol: str | None = None,
         patience: int = MOST_RUNS,
     ) -> Outcome:
-        """Kill a run at a point, with that share of failing requests, and run the hour again until it succeeds."""
+        """Kill a run at a point, with that share of failing requests, and run the hour again until it succeeds.
+
+        `seed` decides which requests fail; `patience`: so many runs, then the hour is missing.
+        """
+        dice = random.Random(seed)  # noqa: S311 - no secret depends on it
+        outcome = Outcome(point)
+        state = EndState(done=False)
         with self._past.begin() as world:
-            found, killed = Violations(), False
-            runs = 0
-            state = EndState(done=False)
-            while runs < patience and not state.done:
-                runs += 1
+            while outcome.runs < patience and not state.done:
                 for fault in misfortune(dice, share):
                     world.sandbox.faults.add(fault)
-                ran = self._children.run(world, kill_at=None if killed else point, protocol=protocol)
-                killed = killed or ran.killed
-                requests = len(world.sandbox.stage.calls)
+                ran = self._children.run(world, kill_at=None if outcome.killed else point, protocol=protocol)
+                outcome.runs += 1
+                outcome.killed |= ran.killed
+                outcome.requests = len(world.sandbox.stage.calls)
                 state = end_state(world, ran.told)
-                found += violations_midway(state)
-                for problem in ran.told.problems if ran.told else ():
-                    found.add("unexplained", not is_a_sentence(problem), f"a failure without a sentence: {problem}")
-            return Outcome(point, killed, runs, found + violations(state, self.clean), requests)
+                outcome.found += violations_midway(state) + unexplained(ran.told)
+            outcome.found += violations(state, self.clean)
+        return outcome
 
-
-@contextmanager
-def trials(folder: Path) -> Iterator[Trials]:
-    """Everything that trials need, in that folder."""
-    past = Past(folder / "past")
-    past.live()
-    with launcher() as children:
-        yield Trials(past, children)
+    def order_of(self, protocol: str | None = None) -> Violations:
+        """What a power cut would break of a run, by the order of its steps."""
+        with self._past.begin() as world:
+            return violations_of_order(self._children.run(world, protocol=protocol).passed)

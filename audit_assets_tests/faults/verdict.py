@@ -20,7 +20,7 @@ from audit_assets.assets.flagged_actors import FLAGGED
 from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE
 from audit_assets.errors import StoreError
 from audit_assets.hour_store import HourStore
-from audit_assets_tests.faults.hour import Told
+from audit_assets_tests.faults.hour import Told, is_a_sentence
 from audit_assets_tests.faults.points import FILED, NEW_FOLDER
 from audit_assets_tests.faults.world import THE_HOUR, World
 
@@ -153,6 +153,14 @@ def violations_midway(state: EndState) -> Violations:
     found.add("proofs_wrong", len(missing) if state.flags else 0, "entries judged though Axiom lacks them")
     found.add("entries_twice", _twice(state.entries.values()), "entries twice in the Parquet hour")
     found.add("tickets_twice", _twice(state.tickets.values()), "actors with two tickets")
+    return found
+
+
+def unexplained(told: Told | None) -> Violations:
+    """Failures of a run that do not say in a sentence what is wrong."""
+    found = Violations()
+    for problem in told.problems if told else ():
+        found.add("unexplained", not is_a_sentence(problem), f"a failure without a sentence: {problem}")
     return found
 
 

@@ -1,0 +1,104 @@
+"""The fault suite in full, with a table at its end. Exit 1 if anything was lost, twice, missing or wrong.
+
+    python -m audit_assets_tests.faults [--times 100] [--workers 2] [--seed 0] [--only kills|failures]
+
+Each of the named points is killed at so many times, while 5 % of the requests to every service fail; then each request
+of a run fails in each way, and each step of each of its files. In pytest a short form of it runs.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from itertools import chain
+from multiprocessing import get_context
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from audit_assets_tests.faults.attempts import Attempt, Bench, Result, failures, kills
+from audit_assets_tests.faults.failing import NthFailure
+from audit_assets_tests.faults.trial import Trials, launcher
+from audit_assets_tests.faults.verdict import Violations, as_words
+from audit_assets_tests.faults.world import Past
+
+COLUMNS = ("entries_lost", "entries_twice", "hours_missing", "tickets_twice", "proofs_wrong")
+"""The violations that have a column; the others share one."""
+
+SHOWN = 40
+"""Attempts with something wrong that are told."""
+
+_bench: list[Bench] = []
+"""This process's own, once it is a worker."""
+
+
+def bench_on(past: Path, stack: ExitStack) -> Bench:
+    """What attempts need, until the stack is closed."""
+    children = stack.enter_context(launcher())
+    return Bench(Trials(Past(past), children), NthFailure(Past(past)))
+
+
+def become_worker(past: Path) -> None:
+    """Make this process ready; its launcher ends with it."""
+    _bench.append(bench_on(past, ExitStack()))
+
+
+def attempted(attempt: Attempt) -> Result:
+    """In a worker."""
+    return attempt.carry_out(_bench[0])
+
+
+def table_of(results: Sequence[Result]) -> Table:
+    """A row for each kind of attempt, and their sum."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("test", no_wrap=True)
+    for name in ("trials", "hit", "kills", *COLUMNS, "else_wrong", "seconds"):
+        table.add_column(name.replace("_", " "), justify="right")
+    for row in dict.fromkeys(result.row for result in results):
+        table.add_row(row, *_cells([result for result in results if result.row == row]))
+    table.add_row("all", *_cells(results), style="bold")
+    return table
+
+
+def _cells(results: Sequence[Result]) -> Iterable[str]:
+    found = sum((result.found for result in results), Violations()).counts()
+    numbers = [len(results), sum(result.hit for result in results), sum(result.killed for result in results)]
+    numbers += [found.pop(name) for name in COLUMNS]
+    numbers += [sum(found.values()), round(sum(result.seconds for result in results))]
+    return (f"{number:,}" for number in numbers)
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m audit_assets_tests.faults", description="Hours survive faults.")
+    parser.add_argument("--times", type=int, default=100, help="that each named point is killed at")
+    parser.add_argument("--workers", type=int, default=2, help="processes that try side by side")
+    parser.add_argument("--seed", type=int, default=0, help="of the misfortune while runs are killed")
+    parser.add_argument("--only", choices=["kills", "failures"], help="one of the two halves")
+    asked = parser.parse_args()
+    began, console = time.perf_counter(), Console()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        past = Path(folder) / "past"
+        Past(past).live()
+        bench = bench_on(past, stack)
+        first = () if asked.only == "failures" else kills(bench, asked.times, asked.seed)
+        second = () if asked.only == "kills" else failures(bench)
+        attempts = [*chain(first, second)]
+        with get_context("spawn").Pool(asked.workers, become_worker, (past,)) as pool:
+            done = pool.imap_unordered(attempted, attempts)
+            results = [*track(done, total=len(attempts), console=Console(stderr=True), description="trying")]
+    console.print(table_of(results))
+    spent = time.perf_counter() - began
+    console.print(f"{len(bench.trials.points)} points in a run; {len(results) / spent * 60:.0f} trials a minute")
+    wrong = [result for result in results if result.found]
+    for result in wrong[:SHOWN]:
+        console.print(f"{result.what}: {as_words(result.found)}", markup=False, highlight=False)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
