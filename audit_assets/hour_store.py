@@ -197,7 +197,7 @@ def _replace_durably(path: Path, content: bytes) -> None:
 
 def _make_durably(folder: Path) -> None:
     """Make a folder and those above it. The name of a new one is lost in a power cut until the one above is synced."""
-    if folder.is_dir():
+    if folder.exists():
         return
     _make_durably(folder.parent)
     folder.mkdir(exist_ok=True)

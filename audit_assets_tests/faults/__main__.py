@@ -20,9 +20,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from audit_assets_tests.faults.attempts import Attempt, Bench, Result, failures, kills
-from audit_assets_tests.faults.failing import NthFailure
-from audit_assets_tests.faults.trial import Trials, launcher
+from audit_assets_tests.faults.attempts import Result, attempted, become_worker, bench_on, failures, kills
 from audit_assets_tests.faults.verdict import Violations, as_words
 from audit_assets_tests.faults.world import Past
 
@@ -31,25 +29,6 @@ COLUMNS = ("entries_lost", "entries_twice", "hours_missing", "tickets_twice", "p
 
 SHOWN = 40
 """Attempts with something wrong that are told."""
-
-_bench: list[Bench] = []
-"""This process's own, once it is a worker."""
-
-
-def bench_on(past: Path, stack: ExitStack) -> Bench:
-    """What attempts need, until the stack is closed."""
-    children = stack.enter_context(launcher())
-    return Bench(Trials(Past(past), children), NthFailure(Past(past)))
-
-
-def become_worker(past: Path) -> None:
-    """Make this process ready; its launcher ends with it."""
-    _bench.append(bench_on(past, ExitStack()))
-
-
-def attempted(attempt: Attempt) -> Result:
-    """In a worker."""
-    return attempt.carry_out(_bench[0])
 
 
 def table_of(results: Sequence[Result]) -> Table:

@@ -3,17 +3,21 @@ processes.
 """
 
 import errno
+import logging
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Protocol
 
 from audit_assets_tests.faults.failing import DISK_ERRORS, SERVICES, NthFailure
 from audit_assets_tests.faults.kinds import SHARE
 from audit_assets_tests.faults.points import FILED, NAMED, NEW_FOLDER
-from audit_assets_tests.faults.trial import Trials
+from audit_assets_tests.faults.trial import Trials, launcher
 from audit_assets_tests.faults.verdict import Violations
+from audit_assets_tests.faults.world import Past
 
 ELSEWHERE = 20
 """Points that are not in NAMED are tried once for so many times that those are."""
@@ -111,6 +115,27 @@ def failures(bench: Bench) -> Iterator[FailingRequest | FailingFile]:
     for point in bench.nth.file_steps:
         for error in DISK_ERRORS:
             yield FailingFile(point, error)
+
+
+_bench: list[Bench] = []
+"""This process's own, once it is a worker."""
+
+
+def bench_on(past: Path, stack: ExitStack) -> Bench:
+    """What attempts need, until the stack is closed."""
+    children = stack.enter_context(launcher())
+    return Bench(Trials(Past(past), children), NthFailure(Past(past)))
+
+
+def become_worker(past: Path) -> None:
+    """Make this process ready; its launcher ends with it."""
+    logging.disable(logging.ERROR)  # of the sandbox's server, which hangs up on purpose
+    _bench.append(bench_on(past, ExitStack()))
+
+
+def attempted(attempt: Attempt) -> Result:
+    """In a worker."""
+    return attempt.carry_out(_bench[0])
 
 
 def _row_of(point: str) -> str:

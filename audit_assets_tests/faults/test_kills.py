@@ -5,7 +5,7 @@ import pytest
 from audit_assets_tests.faults.kinds import SHARE
 from audit_assets_tests.faults.points import NAMED
 from audit_assets_tests.faults.trial import Trials
-from audit_assets_tests.faults.verdict import as_words
+from audit_assets_tests.faults.verdict import as_words, violations_of_order
 
 SEEDS = range(5)
 """Misfortune may lead past a point: a request that failed has not landed. Then the next seed is tried."""
@@ -37,5 +37,5 @@ def test_a_killed_hour_costs_at_most_one_more_of_each_request(trials: Trials) ->
 
 
 def test_every_file_is_safe_from_a_power_cut(trials: Trials) -> None:
-    found = trials.order_of()
+    found = violations_of_order(trials.points)
     assert not found, as_words(found)

@@ -138,7 +138,7 @@ class Trials:
             outcome.found += violations(state, self.clean)
         return outcome
 
-    def order_of(self, protocol: str | None = None) -> Violations:
-        """What a power cut would break of a run, by the order of its steps."""
+    def order_of(self, protocol: str) -> Violations:
+        """What a power cut would break of a run that follows a protocol, by the order of its steps."""
         with self._past.begin() as world:
             return violations_of_order(self._children.run(world, protocol=protocol).passed)
