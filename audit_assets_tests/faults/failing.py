@@ -60,10 +60,8 @@ class NthFailure:
         self._past = past
         with past.begin() as world:
             passed: list[str] = []
-            before = len(world.sandbox.stage.calls)
             told = _run(world, Points(passed.append, world.hours).watched())
-            self._calls: list[Call] = world.sandbox.stage.calls[before:]
-
+            self._calls: list[Call] = [*world.sandbox.stage.calls]
             self.file_steps = [point for point in passed if any(step in point for step in FAILING_STEPS)]
             self.clean = end_state(world, told)
         assert not (wrong := violations(self.clean, self.clean)), as_words(wrong)
@@ -113,6 +111,7 @@ class NthFailure:
         state = end_state(world, told)
         found = unexplained(told) + violations_midway(state)
         if not told.success:
+            world.sandbox.faults.clear()
             state = end_state(world, _run(world))
         return Failed(what, hit, told.success, found + violations(state, self.clean))
 

@@ -13,14 +13,11 @@ from audit_assets.sandbox.faults import Fault
 
 JSON_500 = '{"message": "internal error"}'
 HTML = "<!DOCTYPE html><html><body><h1>Service temporarily unavailable</h1></body></html>"
-GRAPHQL_ERROR = (
-    '{"errors": [{"message": "Internal server error", "extensions": {"type": "internal error"}}], "data": null}'
-)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One way to fail. `seconds`: how long it holds the caller, if it does."""
+    """One way to fail. `slow`: it holds the caller for real seconds."""
 
     name: str
     kind: str
@@ -28,7 +25,7 @@ class Failure:
     slow: bool = False
 
     def at(self, service: str, number: int, call: str = "*") -> Fault:
-        """Befall the `number`-th request to that service from now on, or that one of a call."""
+        """The `number`-th request from now on fails so: of all to that service, or of those of one call."""
         return Fault(service, call, self.kind, at=number, options=self.options)
 
 

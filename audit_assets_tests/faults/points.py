@@ -17,6 +17,7 @@ from unittest.mock import patch
 import dagster as dg
 import httpx
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
 
 Reached = Callable[[str], None]
 
@@ -27,6 +28,9 @@ NOTED = {
     "PIPELINE_SUCCESS": ("everything done, the run not noted as ended", "the run noted as ended"),
 }
 """Dagster's events that other runs and sensors judge by: the points before and after they are written."""
+
+SENT = ("about to be sent", "sent, not answered", "landed, its answer not read")
+"""What happens to a request. Whether one that was sent is carried out before the next run begins, is the service's."""
 
 NEW_FOLDER = ("about to get a folder", "got a folder, not synced")
 FILED = (
@@ -47,15 +51,15 @@ NAMED = (
     "raw_audit_entries renamed, its folder not synced",
     "raw_audit_entries done, not noted as materialised",
     "axiom ingest about to be sent",
+    "axiom ingest sent, not answered",
     "axiom ingest landed, its answer not read",
     "axiom_ingest_axiom_holds_every_entry judged, its verdict not noted",
-    "organisation_scores half written",
     "flagged_actors renamed, its folder not synced",
+    "linear issueCreate sent, not answered",
     "linear issueCreate landed, its answer not read",
     "linear attachmentCreate landed, its answer not read",
     "linear commentCreate landed, its answer not read",
     "linear attachmentCreate landed, its answer not read (2nd)",
-    "opened_tickets half written",
     "flagged_actor_summary synced, not renamed",
     "everything done, the run not noted as ended",
 )
@@ -73,7 +77,7 @@ class Points:
         self._reached = reached
         self._root = root.resolve()
         self._passed: Counter[str] = Counter()
-        self._step = "the run"
+        self._step = self._asked = "the run"
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -86,6 +90,7 @@ class Points:
                 (os, "replace", self._replace),
                 (httpx.Client, "send", self._send),
                 (HTTPAdapter, "send", self._send_to_axiom),
+                (HTTPConnection, "getresponse", self._get_response),
                 (dg.DagsterInstance, "handle_new_event", self._note),
             ):
                 stack.enter_context(patch.object(owner, name, made(getattr(owner, name))))
@@ -147,22 +152,34 @@ class Points:
     def _send(self, inner: Callable[..., Any]) -> Callable[..., Any]:
         def sent(client: httpx.Client, request: httpx.Request, **options: Any) -> Any:
             name = _named(request)
-            self.passed(f"{name} about to be sent")
+            self.passed(f"{name} {SENT[0]}")
+            request.extensions = {**request.extensions, "trace": lambda event, _: self._traced(name, event)}
             response = inner(client, request, **options)
-            self.passed(f"{name} landed, its answer not read")
+            self.passed(f"{name} {SENT[2]}")
             return response
 
         return sent
+
+    def _traced(self, name: str, event: str) -> None:
+        if event == "http11.send_request_body.complete":
+            self.passed(f"{name} {SENT[1]}")
 
     def _send_to_axiom(self, inner: Callable[..., Any]) -> Callable[..., Any]:
         def sent(adapter: HTTPAdapter, request: Any, *arguments: Any, **options: Any) -> Any:
-            name = "axiom ingest" if "ingest" in request.url else f"axiom query of {self._step}"
-            self.passed(f"{name} about to be sent")
+            self._asked = "axiom ingest" if "ingest" in request.url else f"axiom query of {self._step}"
+            self.passed(f"{self._asked} {SENT[0]}")
             response = inner(adapter, request, *arguments, **options)
-            self.passed(f"{name} landed, its answer not read")
+            self.passed(f"{self._asked} {SENT[2]}")
             return response
 
         return sent
+
+    def _get_response(self, inner: Callable[..., Any]) -> Callable[..., Any]:
+        def got(connection: HTTPConnection) -> Any:
+            self.passed(f"{self._asked} {SENT[1]}")
+            return inner(connection)
+
+        return got
 
     def _note(self, inner: Callable[..., Any]) -> Callable[..., Any]:
         def noted(instance: dg.DagsterInstance, event: Any, **options: Any) -> None:

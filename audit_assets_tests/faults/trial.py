@@ -127,6 +127,7 @@ class Trials:
         state = EndState(done=False)
         with self._past.begin() as world:
             while outcome.runs < patience and not state.done:
+                world.sandbox.faults.clear()
                 for fault in misfortune(dice, share):
                     world.sandbox.faults.add(fault)
                 ran = self._children.run(world, kill_at=None if outcome.killed else point, protocol=protocol)

@@ -1,7 +1,7 @@
 """What a run is hit in: the sandbox with a past, an hour store and a Dagster home, the same at the start of each trial.
 
 The past is lived once, in `Past`, and copied for each trial. In the hour that is run, an actor who has a ticket since
-the hour before goes on, two others begin, both streams hold something and one entry can't be understood: every kind of
+the hour before goes on, another begins, both streams hold something and one entry can't be understood: every kind of
 request and of file has its turn.
 """
 
@@ -35,6 +35,7 @@ TOUCHES_NEW = "erin@example.com"
 COLLEAGUES = (GOES_ON, BEGINS, "carol@example.com", "dave@example.com", TOUCHES_NEW, "frank@example.com")
 
 DAYS_BEFORE = 15
+
 IN_MEMORY = "/dev/shm"  # noqa: S108 - not a name, a folder for new ones
 SCRATCH = IN_MEMORY if Path(IN_MEMORY).is_dir() else None
 """Where worlds lie. A kill loses nothing of a file system in memory, and a busy disk would rule the time of a trial."""
@@ -62,7 +63,7 @@ class World:
 
 
 class Past:
-    """A folder to begin from. Nothing in it is changed after `lived`."""
+    """A folder to begin from. Nothing in it is changed after `live`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
