@@ -4,6 +4,7 @@ processes.
 
 import errno
 import logging
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -118,7 +119,8 @@ def failures(bench: Bench) -> Iterator[FailingRequest | FailingFile]:
 
 
 _bench: list[Bench] = []
-"""This process's own, once it is a worker."""
+_open = ExitStack()
+"""This process's own, once it is a worker: what it tries with, and what stays open until it ends."""
 
 
 def bench_on(past: Path, stack: ExitStack) -> Bench:
@@ -129,8 +131,9 @@ def bench_on(past: Path, stack: ExitStack) -> Bench:
 
 def become_worker(past: Path) -> None:
     """Make this process ready; its launcher ends with it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Dagster makes SIGTERM the same: a worker must end when it is told
     logging.disable(logging.ERROR)  # of the sandbox's server, which hangs up on purpose
-    _bench.append(bench_on(past, ExitStack()))
+    _bench.append(bench_on(past, _open))
 
 
 def attempted(attempt: Attempt) -> Result:

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -120,6 +121,7 @@ def warm_up() -> None:
 
 def main() -> None:
     """Serve orders until standard input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with its standard input
     warm_up()
     assert threading.active_count() == 1, "a thread would be lost in the children, with the locks that it holds"
     gc.freeze()  # pages that are never written to again stay shared with the children
@@ -128,7 +130,8 @@ def main() -> None:
         if child == 0:
             _child(Order(**json.loads(line)))
         _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        with suppress(BrokenPipeError):  # whoever ordered it is gone, and with it the next line
+            print(os.waitstatus_to_exitcode(status), flush=True)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,11 @@ LONG_ENOUGH = timedelta(seconds=150)
 """After that, whatever Axiom took is visible."""
 
 
+PROVED = ("passed", "expected", "found", "missing")
+SUMMED_UP = ("entries", "flagged", "not_rung")
+"""What a proof and a summary tell of the hour itself, however often it was run."""
+
+
 @dataclass
 class EndState:
     """What an hour left behind."""
@@ -139,7 +144,7 @@ def violations(state: EndState, clean: EndState) -> Violations:
     found.add("notes_wrong", state.issues != clean.issues and state.tickets == clean.tickets, "other tickets")
     found.add("notes_wrong", _differing(state.comments, clean.comments), "comments that differ")
     found.add("notes_wrong", _differing(state.attachments, clean.attachments), "attachments that differ")
-    found.add("proofs_wrong", state.done and not _proves(state), "a proof that says otherwise than Axiom")
+    found.add("proofs_wrong", state.done and not _proves(state, clean), "a proof that says otherwise than Axiom")
     return found
 
 
@@ -177,11 +182,11 @@ def violations_of_order(passed: Sequence[str]) -> Violations:
     return found
 
 
-def _proves(state: EndState) -> bool:
-    entries = len(state.entries)
-    numbers = {name: state.proof.get(name) for name in ("passed", "expected", "found", "missing")}
-    there = sum(entry in state.held for entry, _ in state.entries)
-    return numbers == {"passed": True, "expected": entries, "found": there, "missing": 0}
+def _proves(state: EndState, clean: EndState) -> bool:
+    """Whether the proof holds, is of as many as the clean one, and what it says is so."""
+    numbers, wanted = ({name: each.proof.get(name) for name in PROVED} for each in (state, clean))
+    there = all(entry in state.held for entry, _ in state.entries)
+    return there and numbers == wanted and numbers["passed"] is True and numbers["missing"] == 0
 
 
 def _rows(frame: pl.DataFrame | None, *columns: str) -> Iterable[Any]:
@@ -207,7 +212,8 @@ def _without_outcomes(summary: dict[str, Any]) -> dict[str, Any]:
         actor | {"ticket": {name: value for name, value in actor["ticket"].items() if name not in ("outcome", "url")}}
         for actor in summary.get("flagged", [])
     ]
-    return json.loads(_anywhere(json.dumps(summary | {"flagged": flagged})))
+    told = {name: summary.get(name) for name in SUMMED_UP} | {"flagged": flagged}
+    return json.loads(_anywhere(json.dumps(told)))
 
 
 def _unreadable(world: World) -> Iterable[str]:
