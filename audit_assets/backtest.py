@@ -1,178 +1,257 @@
-"""What would have been flagged in a stream of changes: nothing is pulled, sent or opened.
+"""What would have been flagged in a stream of changes under a team's policy: nothing is pulled, sent or opened.
 
-Two rules can be asked for: `calibrated`, which scores every active hour and keeps to a budget of tickets a day, and
-`plain`, the ratio and the never-touched type. Both run the very functions that the hourly assets run.
+The hours go through the very functions that the hourly assets run, many hours at a time: scored, ranked at a budget,
+and flagged under the policy with its incidents, allowances and severities. A stream says which resource types were
+touched, not by which action: what a policy says of actions, or of deletes alone, raises no severity here.
 """
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import polars as pl
 
+from audit_assets import policy
 from audit_assets.backtest_sources import BacktestError, Stream
+from audit_assets.detection.assessment import assess_stream
 from audit_assets.detection.baselines import baselines
-from audit_assets.detection.budget import LEARNING_DAYS, MEMORY_DAYS
-from audit_assets.detection.frames import ACTIVITY, MEMORY, ORGANISATION_HOURS, ORGANISATION_TYPES
-from audit_assets.detection.plain_rule import NEW_RESOURCE_TYPE, PlainRule, deviations
-from audit_assets.detection.scores import LEARNING, SCORES, ranked, score_activity
+from audit_assets.detection.flags import COLLEAGUES, HOUR_OF_ACTOR, Judged, flags
+from audit_assets.detection.frames import (
+    ACTIVITY,
+    HOUR,
+    MEMORY,
+    ORGANISATION,
+    ORGANISATION_HOURS,
+    ORGANISATION_TYPES,
+    SCORES,
+)
+from audit_assets.detection.incidents import with_incidents
+from audit_assets.detection.plain_rule import NEW_RESOURCE_TYPE
+from audit_assets.detection.policy import Policy
+from audit_assets.detection.ranking import ranked
+from audit_assets.detection.severity import TOUCHES, named, rank
 
 Rule = Literal["calibrated", "plain"]
 
 BUDGETS = (0.25, 0.5, 1.0, 2.0)
 """Tickets a day that are shown beside the one that was asked for."""
 
-BACKTESTED = pl.Schema({**SCORES, "actor_key": pl.String, "budgets": pl.List(pl.Float64)})
-"""SCORES with `actor` being the name, `actor_key` what it is known by, and `budgets` those (BUDGETS and the one asked
-for) at which the hour would have opened a ticket; `flagged`, `reasons` and `severity` are at the one asked for."""
+BACKTESTED = pl.Schema(
+    {
+        **SCORES,
+        "actor_key": pl.String,
+        "budgets": pl.List(pl.Float64),
+        "standing": pl.Enum(["ticket", "organisation", "allowed", "under_budget"]),
+        "allowed_because": pl.String,
+        "shared_types": pl.List(pl.String),
+    }
+)
+"""SCORES with `actor` being the name, `actor_key` what it is known by, and what becomes of the hour at the budget asked
+for. `standing` is the most telling of its deviations' (FLAG; null without any), `allowed_because` the reason if any of
+them is allowed. An hour is `flagged` if it rings and a ticket tells of it: its own, or (`standing` is `organisation`)
+the organisation's, about each of the `shared_types`; `severity` is that ticket's. `budgets`: those of BUDGETS and the
+one asked for at which it would be flagged."""
+
+TICKETS = pl.Schema(
+    {
+        "hour": HOUR,
+        "actor_key": pl.String,
+        "resource_type": pl.String,
+        "changes": pl.Int64,
+        "tickets_a_day": pl.Float64,
+        "members": pl.List(pl.String),
+        "severity": pl.String,
+        "budgets": pl.List(pl.Float64),
+    }
+)
+"""The tickets at any budget, with the budgets at which each opens and its severity at the one asked for (null if it
+opens none). Those of the organisation (ORGANISATION) also have the resource type that they are about, its changes, how
+rare the rarest of their hours is, and whose these are (actor keys)."""
 
 
-def rule_of(name: str) -> Rule:
-    """The rule of that name. Raises `BacktestError` if there is none."""
-    for rule in get_args(Rule):
-        if rule == name:
-            return rule
-    raise BacktestError(f"--rule knows {' and '.join(get_args(Rule))}, not {name!r}.")
+KEYED_SCORES = pl.Schema({"actor_key" if name == "actor" else name: kind for name, kind in SCORES.items()})
 
 
-def budgets_of(tickets_per_day: float) -> list[float]:
-    """The budgets that are shown: BUDGETS and the one asked for, smallest first."""
-    return sorted({*BUDGETS, tickets_per_day})
+@dataclass(frozen=True)
+class Backtest:
+    """`scores` (BACKTESTED), a row per active actor and hour that is asked about, by hour and actor, and `tickets`
+    (TICKETS). With the plain rule there are no probabilities: they are null, and so is what only the calibrated rule
+    knows."""
+
+    scores: pl.DataFrame
+    tickets: pl.DataFrame
 
 
-def scores_of(stream: Stream, *, tickets_per_day: float, rule: Rule = "calibrated") -> pl.DataFrame:
-    """BACKTESTED: a row per active actor and hour that is asked about, by hour and actor.
+def policy_of(rule: str | None, tickets_per_day: float | None) -> Policy:
+    """The policy in force, with the rule and the budget that are asked for in place of its own. Who asks for a budget
+    and no rule asks for the calibrated one, which alone has a budget. Raises `BacktestError` for a rule that is none,
+    and `SettingError`."""
+    if rule is not None and rule not in get_args(Rule):
+        raise BacktestError(f"--rule knows {' and '.join(get_args(Rule))}, not {rule!r}.")
+    in_force = policy.policy("plain" if rule == "plain" else None, tickets_per_day)
+    if in_force.preset == "plain" and (rule == "calibrated" or (rule is None and tickets_per_day is not None)):
+        return policy.policy("balanced", tickets_per_day)
+    return in_force
 
-    With the rule `plain` there are no probabilities: they are null, and so is what only the calibrated rule knows.
-    """
-    if rule == "calibrated":
-        scores = score_activity(stream.activity, budget=tickets_per_day)
-        scores = _opened(scores, budgets_of(tickets_per_day), tickets_per_day)
-    else:
-        scores = _plain(stream.activity, stream.since)
-    return (
-        scores.filter(pl.col("hour") >= stream.since)
-        .rename({"actor": "actor_key"})
-        .join(stream.names, on="actor_key", how="left", maintain_order="left")
-        .with_columns(actor=pl.coalesce("name", "actor_key"))
+
+def rule_of(in_force: Policy) -> Rule:
+    """Which rule rings under a policy."""
+    return "plain" if in_force.preset == "plain" else "calibrated"
+
+
+def budgets_of(in_force: Policy) -> list[float]:
+    """The budgets that are shown, smallest first: BUDGETS and the policy's own. The plain rule knows none."""
+    return [] if rule_of(in_force) == "plain" else sorted({*BUDGETS, in_force.tickets_a_day})
+
+
+def backtest_of(stream: Stream, in_force: Policy) -> Backtest:
+    """What would have become of every active hour of the stream that is asked about."""
+    activity = with_incidents(stream.activity, in_force.incidents, stream.actors)
+    judged, asked = _judged(activity, stream), in_force.tickets_a_day
+    scores_at = _scores_at(activity, judged, stream.since, in_force)
+    found_at = {
+        budget: flags(replace(judged, scores=scores), replace(in_force, tickets_a_day=budget))
+        for budget, scores in scores_at.items()
+    }
+    told_at = {budget: _told(scores_at[budget], found) for budget, found in found_at.items()}
+    flagged_at = [
+        told.filter("flagged").select(*HOUR_OF_ACTOR, budget=pl.lit(budget)) for budget, told in told_at.items()
+    ]
+    shown = pl.col("budget").filter(pl.col("budget").is_in(budgets_of(in_force))).unique().sort()
+    scores = (
+        told_at[asked]
+        .join(pl.concat(flagged_at).group_by(HOUR_OF_ACTOR).agg(budgets=shown), on=HOUR_OF_ACTOR, how="left")
+        .with_columns(pl.col("budgets", "shared_types").fill_null([]))
+        .join(stream.actors.select("actor_key", actor="name"), on="actor_key", how="left")
+        .with_columns(pl.coalesce("actor", "actor_key"))
         .select(BACKTESTED.names())
         .cast(BACKTESTED)
+        .sort("hour", "actor_key")
     )
+    return Backtest(scores, _tickets(found_at, asked, shown))
 
 
 def write_scores(scores: pl.DataFrame, path: Path) -> None:
     """Write BACKTESTED to a Parquet file. Raises `BacktestError` if it can't be written."""
     try:
-        scores.write_parquet(path)
+        scores.cast({"standing": pl.String}).write_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise BacktestError(f"{path} can't be written: {str(error).splitlines()[0]}.") from None
 
 
-def _opened(scores: pl.DataFrame, budgets: Sequence[float], asked: float) -> pl.DataFrame:
-    """SCORES with the budgets at which each hour would have opened a ticket."""
-    flagged = [
-        (scores if budget == asked else ranked(scores, budget=budget))["flagged"].alias(f"{budget}")
-        for budget in budgets
-    ]  # `ranked` keeps the order, by hour and actor
-    opening = pl.concat_list(
-        pl.when(series).then(pl.lit(budget)) for series, budget in zip(flagged, budgets, strict=True)
-    )
-    return scores.with_columns(budgets=opening.list.drop_nulls())
-
-
-def _plain(activity: pl.DataFrame, since: datetime) -> pl.DataFrame:
-    """The hourly rule over the hours from `since` on, a month of them at a time with the history that they may see."""
-    keyed = activity.rename({"actor": "actor_key"}).select(ACTIVITY.names()).cast(ACTIVITY)
-    asked = activity.filter(pl.col("hour") >= since)
+def _judged(activity: pl.DataFrame, stream: Stream) -> Judged:
+    """The hours that are asked about and what was usual before them, a month of them at a time; without scores."""
+    asked = _by_key(activity.filter(pl.col("hour") >= stream.since))
     months = asked["hour"].dt.truncate("1mo").unique().sort()
-    judged = pl.concat([_plain_month(keyed, month, since) for month in months])
-    hours = asked.group_by("hour", "actor").agg(pl.col("actor_type").first(), pl.col("changes").sum())
-    rows = (
-        hours.join(judged, on=["hour", "actor"], how="left")
-        .with_columns(
-            ratio=pl.col("changes") / pl.col("usual"),
-            flagged=pl.col("severity").is_not_null(),
-            new_resource_types=pl.col("new_resource_types").fill_null([]),
-            budgets=pl.lit([], pl.List(pl.Float64)),
-        )
-        .sort("hour", "actor")
+    usual, touched = zip(*(_before(activity, month, stream.since) for month in months), strict=True)
+    return Judged(
+        activity=asked,
+        baselines=pl.concat(usual),
+        touched=pl.concat(touched),
+        scores=KEYED_SCORES.to_frame(),
+        colleagues=COLLEAGUES.to_frame(),
+        touches=pl.concat([TOUCHES.to_frame(), asked.drop("changes")], how="diagonal"),
+        names=stream.actors.select("actor_key", "actor", "actor_type"),
     )
-    return pl.concat([pl.DataFrame(schema=SCORES), rows], how="diagonal_relaxed")
 
 
-def _plain_month(activity: pl.DataFrame, month: datetime, since: datetime) -> pl.DataFrame:
-    """Per judged hour and actor: usual, active_hours, and severity and new_resource_types if it is flagged."""
-    of_month = pl.col("hour").dt.truncate("1mo") == month
-    seen = activity.filter(pl.col("hour") >= month - MEMORY, pl.col("hour").dt.truncate("1mo") <= month)
-    by_hour = seen.group_by("hour").agg(active_actors=pl.col("actor_key").n_unique(), changes=pl.col("changes").sum())
+def _before(activity: pl.DataFrame, month: datetime, since: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """BASELINE and TOUCHED of the hours of a month from `since` on, from the history that they may see."""
+    in_month = pl.col("hour").dt.truncate("1mo")
+    seen = activity.filter(pl.col("hour") >= month - MEMORY, in_month <= month)
+    by_hour = seen.group_by("hour").agg(active_actors=pl.col("actor").n_unique(), changes=pl.col("changes").sum())
     by_type = seen.group_by("hour", "resource_type").agg(pl.col("changes").sum())
-    judged = seen.filter(of_month, pl.col("hour") >= since)
-    usual, touched = baselines(
-        seen,
+    judged = _by_key(seen.filter(in_month == month, pl.col("hour") >= since))
+    return baselines(
+        _by_key(seen.filter(~pl.col("confirmed"))),
         by_hour.select(ORGANISATION_HOURS.names()).cast(ORGANISATION_HOURS),
         by_type.cast(ORGANISATION_TYPES),
-        judged=judged.select("hour", "actor_key").unique(),
+        judged=judged.select(HOUR_OF_ACTOR).unique(),
         hours=judged["hour"].unique().sort().to_list(),
     )
-    reasons = deviations(judged, usual, touched, PlainRule())
-    by_actor = reasons.group_by("hour", "actor_key").agg(
-        pl.col("severity").first(),
-        new_resource_types=pl.col("resource_type").filter(pl.col("kind") == NEW_RESOURCE_TYPE).sort(),
-    )
-    known = usual.drop_nulls("actor_key").select("hour", "actor_key", "usual", "active_hours")
-    return known.join(by_actor, on=["hour", "actor_key"], how="left").rename({"actor_key": "actor"})
 
 
-def summary_of(scores: pl.DataFrame, stream: Stream, *, tickets_per_day: float, rule: Rule) -> dict[str, Any]:
-    """What `audit-assets backtest --json` prints: the span, the tickets a day asked for and realised, the tickets.
+def _by_key(activity: pl.DataFrame) -> pl.DataFrame:
+    return activity.rename({"actor": "actor_key"}).select(ACTIVITY.names()).cast(ACTIVITY)
 
-    Tickets a day are counted once the threshold is learned (60 days into the known history: `counted_from`). With the
-    calibrated rule `budgets` says what each budget would have realised, `trade_off` also how many tickets that is in
-    the whole span, and `tickets_at_other_budgets` lists those that the budget asked for leaves out. `learning`: so
-    many active hours were judged by which default (LEARNING).
-    """
-    first, last = scores.select(pl.col("hour").min(), pl.col("hour").max().alias("last")).row(0)
-    known_since = stream.activity["hour"].min()
-    counted_from = _counted_from(stream, known_since if isinstance(known_since, datetime) else first)
-    days = max((stream.until - counted_from) / timedelta(days=1), 1.0)
 
-    def row(asked: float, opened: pl.Expr) -> dict[str, float]:
-        tickets = scores.filter(opened)
-        counted = tickets.filter(pl.col("hour") >= counted_from).height
-        return {"asked": asked, "realised": round(counted / days, 3), "tickets": tickets.height}
-
-    budgets = budgets_of(tickets_per_day) if rule == "calibrated" else []
-    trade_off = [row(budget, pl.col("budgets").list.contains(budget)) for budget in budgets]
-    learning = {name: scores["learning"].list.contains(name).sum() for name in LEARNING}
+def _scores_at(
+    activity: pl.DataFrame, judged: Judged, since: datetime, in_force: Policy
+) -> Mapping[float, pl.DataFrame]:
+    """The scores of the hours from `since` on (SCORES, by actor key), as they rank at each budget."""
+    if rule_of(in_force) == "plain":
+        return {in_force.tickets_a_day: _unscored(activity, judged, since)}
+    assessed = assess_stream(activity)
     return {
-        "rule": rule,
-        "from": stream.since.isoformat(),
-        "to": stream.until.isoformat(),
-        "first_hour": first.isoformat(),
-        "last_hour": last.isoformat(),
-        "counted_from": counted_from.isoformat(),
-        "actors": scores["actor_key"].n_unique(),
-        "active_hours": scores.height,
-        "learning": {name: hours for name, hours in learning.items() if hours},
-        "tickets_per_day": {"asked": tickets_per_day, "realised": row(tickets_per_day, pl.col("flagged"))["realised"]},
-        "budgets": {f"{each['asked']:g}": each["realised"] for each in trade_off},
-        "trade_off": trade_off,
-        "tickets": _tickets(scores.filter("flagged")),
-        "tickets_at_other_budgets": _tickets(scores.filter(pl.col("budgets").list.len() > 0, ~pl.col("flagged"))),
+        budget: ranked(assessed, budget=budget).filter(pl.col("hour") >= since).rename({"actor": "actor_key"})
+        for budget in budgets_of(in_force)
     }
 
 
-def _counted_from(stream: Stream, known_since: datetime) -> datetime:
-    learned = known_since + timedelta(days=MEMORY_DAYS)
-    if learned <= stream.since or learned + timedelta(days=LEARNING_DAYS) > stream.until:
-        return stream.since
-    return learned
+def _unscored(activity: pl.DataFrame, judged: Judged, since: datetime) -> pl.DataFrame:
+    """In place of scores what the plain rule knows: it rings wherever it finds something."""
+    rows = (
+        activity.filter(pl.col("hour") >= since)
+        .group_by("hour", actor_key="actor")
+        .agg(pl.col("actor_type").min(), pl.col("confirmed").any(), pl.col("changes").sum())
+        .join(judged.baselines.select(*HOUR_OF_ACTOR, "usual", "active_hours"), on=HOUR_OF_ACTOR, how="left")
+        .with_columns(ratio=pl.col("changes") / pl.col("usual"), flagged=pl.lit(value=True))
+    )
+    return pl.concat([KEYED_SCORES.to_frame(), rows], how="diagonal")
 
 
-def _tickets(opened: pl.DataFrame) -> list[dict[str, Any]]:
-    columns = [*("hour", "actor", "actor_key", "severity", "changes", "usual", "ratio", "new_resource_types")]
-    span = [*("horizon", "horizon_changes", "horizon_usual", "reasons")]
-    chances = [*("p_volume", "p_novelty", "p_many_new", "tickets_a_day", "budgets")]
-    in_text = pl.col("hour").dt.to_string("iso:strict")
-    return opened.select(*columns, *span, *chances).with_columns(in_text).to_dicts()
+def _told(scores: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Scores at a budget, with what becomes of each hour by its FLAG rows."""
+    of_organisation = pl.col("kind") == ORGANISATION
+    ticket = pl.col("standing") == "ticket"
+    own = (
+        found.filter(~of_organisation)
+        .group_by(HOUR_OF_ACTOR)
+        .agg(
+            pl.col("standing").cast(BACKTESTED["standing"]).min(),
+            pl.col("allowed_because").drop_nulls().first(),
+            gravity=rank(pl.col("severity").filter(ticket)).max(),
+            news=pl.col("resource_type").filter(pl.col("kind") == NEW_RESOURCE_TYPE).sort(),
+        )
+    )
+    shared = (
+        found.filter(of_organisation)
+        .explode("members")
+        .group_by("hour", actor_key="members")
+        .agg(shared_types=pl.col("resource_type").sort(), shared_gravity=rank(pl.col("severity")).max())
+    )
+    rings = pl.col("flagged") & pl.col("standing").is_in(["ticket", "organisation"])
+    gravity = pl.when(ticket).then("gravity").otherwise("shared_gravity")
+    return (
+        scores.join(own, on=HOUR_OF_ACTOR, how="left")
+        .join(shared, on=HOUR_OF_ACTOR, how="left")
+        .with_columns(
+            flagged=rings.fill_null(value=False),
+            new_resource_types=pl.coalesce("new_resource_types", "news", pl.lit([], pl.List(pl.String))),
+        )
+        .with_columns(severity=pl.when("flagged").then(named(gravity)))
+    )
+
+
+def _tickets(found_at: Mapping[float, pl.DataFrame], asked: float, budgets: pl.Expr) -> pl.DataFrame:
+    """TICKETS of the FLAG rows at each budget."""
+    of_organisation = pl.col("kind") == ORGANISATION
+    at_asked_first = sorted(found_at.items(), key=lambda each: each[0] != asked)
+    rung = pl.concat(
+        found.filter(pl.col("standing") == "ticket").with_columns(budget=pl.lit(budget))
+        for budget, found in at_asked_first
+    )
+    return (
+        rung.with_columns(pl.when(of_organisation).then(pl.col("resource_type", "changes", "tickets_a_day", "members")))
+        .group_by(*HOUR_OF_ACTOR, "resource_type")
+        .agg(
+            pl.col("changes", "tickets_a_day", "members").first(),
+            pl.col("severity").filter(pl.col("budget") == asked).first(),
+            budgets=budgets,
+        )
+        .select(TICKETS.names())
+        .cast(TICKETS)
+        .sort("hour", "actor_key", "resource_type")
+    )

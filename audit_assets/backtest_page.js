@@ -102,7 +102,9 @@ function sentences(at) {
   const hour = new Date((points.first + points.hour[at]) * AN_HOUR).toISOString();
   const usual = points.usual[at] === null ? "what is usual is not known yet" : `usual is ${points.usual[at]}`;
   const said = [points.actors[points.actor[at]], `${hour.slice(0, 10)} ${hour.slice(11, 16)} UTC`];
-  if (points.level[at]) said.push(`Ticket: ${LEVELS[points.level[at]]}`);
+  const ticket = points.shared[at] ? "Ticket of the organisation" : "Ticket";
+  if (points.level[at]) said.push(`${ticket}: ${LEVELS[points.level[at]]}`);
+  if (points.allowed[at] !== null) said.push(`Allowed: ${points.reasons[points.allowed[at]]}`);
   if (points.direction < 0) said.push(`As rare as ${rarity(points.value[at])}`);
   said.push(`${points.changes[at].toLocaleString("en")} changes, ${usual}`);
   if (points.span[at]) said.push(points.span[at]);

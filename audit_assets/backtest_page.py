@@ -19,9 +19,18 @@ from typing import Any
 
 import polars as pl
 
-from audit_assets.backtest_points import ACTOR_LENGTH, LEVELS, TYPE_LENGTH, TYPES_NAMED, points_of, rarest, shown
+from audit_assets.backtest_points import (
+    ACTOR_LENGTH,
+    LEVELS,
+    NAMED,
+    REASON_LENGTH,
+    TYPE_LENGTH,
+    points_of,
+    rarest,
+    shown,
+)
 from audit_assets.backtest_sources import BacktestError
-from audit_assets.detection.scores import LEARNING
+from audit_assets.detection.frames import LEARNING
 
 LISTED = 2_000
 """Tickets at most, the rarest."""
@@ -152,8 +161,9 @@ def _legend(summary: Mapping[str, Any]) -> str:
 
 
 def _list(summary: Mapping[str, Any]) -> str:
-    """The tickets at any budget, by day, hour and actor."""
-    tickets = [*summary["tickets"], *summary["tickets_at_other_budgets"]]
+    """The tickets at any budget and what was allowed, by day, hour and actor."""
+    allowed = [hour for hour in summary["allowed"] if not hour["budgets"]]
+    tickets = [*summary["tickets"], *summary["tickets_at_other_budgets"], *allowed]
     if not tickets:
         return "<h2>Tickets by day</h2><p>No budget would have opened a ticket.</p>"
     ordered = sorted(rarest(tickets, LISTED), key=lambda ticket: (ticket["hour"], ticket["actor_key"]), reverse=True)
@@ -163,8 +173,12 @@ def _list(summary: Mapping[str, Any]) -> str:
     last = "<th>at a budget of</th>" if budgets else ""
     rows = "".join(_day(day, list(of_day), asked, budgets) for day, of_day in days)
     left_out = f" The {LISTED:,} rarest of {len(tickets):,} are listed." if len(tickets) > LISTED else ""
+    spared = len(summary["allowed"])
+    not_rung = (
+        f" {_many(spared, 'hour')} would have rung and {'is' if spared == 1 else 'are'} allowed." if spared else ""
+    )
     return (
-        f'<h2>Tickets by day</h2><p class="soft">{order}; hours in UTC.{left_out}</p>'
+        f'<h2>Tickets by day</h2><p class="soft">{order}; hours in UTC.{not_rung}{left_out}</p>'
         '<table class="list"><thead>'
         f"<tr><th>hour</th><th>severity</th><th>actor</th><th>what</th>{last}</tr></thead><tbody>{rows}</tbody></table>"
     )
@@ -177,11 +191,12 @@ def _day(day: str, tickets: Sequence[Mapping[str, Any]], asked: float, budgets: 
 
 def _ticket(ticket: Mapping[str, Any], asked: float, budgets: bool) -> str:
     level = ticket["severity"] or "none"
+    mark = ticket["severity"] or ("allowed" if ticket["allowed_because"] else "no ticket")
     at = " ".join(f"<b>{each:g}</b>" if each == asked else f"{each:g}" for each in ticket["budgets"] or ())
     row = "" if ticket["severity"] else ' class="soft"'
     return (
         f'<tr{row}><td class="when">{escape(ticket["hour"][11:16])}</td>'
-        f'<td class="level"><span class="mark {level}">{level if ticket["severity"] else "no ticket"}</span></td>'
+        f'<td class="level"><span class="mark {level}">{mark}</span></td>'
         f'<td class="who"><bdi>{escape(shown(ticket["actor"], ACTOR_LENGTH))}</bdi></td>'
         f'<td class="what">{"; ".join(_deeds(ticket))}</td>'
         + (f'<td class="at">{at}</td>' if budgets else "")
@@ -191,15 +206,25 @@ def _ticket(ticket: Mapping[str, Any], asked: float, budgets: bool) -> str:
 
 def _deeds(ticket: Mapping[str, Any]) -> Iterable[str]:
     """What was unusual, as markup."""
+    if ticket["members"]:
+        matter, who = _some([ticket["resource_type"]], TYPE_LENGTH), _some(ticket["members"], ACTOR_LENGTH)
+        yield f"{_many(ticket['changes'], 'change')} to {matter} by {_many(len(ticket['members']), 'actor')}: {who}"
+        return
     usual = "" if ticket["usual"] is None else f", usual is {ticket['usual']:,.1f}"
     yield f"{_many(ticket['changes'], 'change')}{usual}"
     if ticket["horizon"] not in (None, "1h") and "volume" in ticket["reasons"]:
         hours = escape(ticket["horizon"].split("h")[0])
         yield f"{ticket['horizon_changes']:,} in {hours} h, usual is {ticket['horizon_usual']:,.1f}"
-    if new := ticket["new_resource_types"] or ():
-        named = ", ".join(f"<bdi>{escape(shown(name, TYPE_LENGTH))}</bdi>" for name in new[:TYPES_NAMED])
-        more = f" and {len(new) - TYPES_NAMED:,} more" if len(new) > TYPES_NAMED else ""
-        yield f"new: {named}{more}"
+    if new := ticket["new_resource_types"]:
+        yield f"new: {_some(new, TYPE_LENGTH)}"
+    if why := ticket["allowed_because"]:
+        yield f"allowed: <bdi>{escape(shown(why, REASON_LENGTH))}</bdi>"
+
+
+def _some(names: Sequence[str], longest: int) -> str:
+    """The first names, as markup, and how many more there are."""
+    named = ", ".join(f"<bdi>{escape(shown(name, longest))}</bdi>" for name in names[:NAMED])
+    return f"{named} and {len(names) - NAMED:,} more" if len(names) > NAMED else named
 
 
 def _notes(summary: Mapping[str, Any]) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 
 import polars as pl
 
-from audit_assets.detection.plain_rule import PlainRule
 from audit_assets.linear.markdown import visible
 
 DRAWN = 10_000
@@ -18,7 +17,9 @@ DRAWN = 10_000
 
 ACTOR_LENGTH = 120
 TYPE_LENGTH = 60
-TYPES_NAMED = 5
+REASON_LENGTH = 120
+NAMED = 5
+"""So many names of a list."""
 
 LEVELS = ("none", "low", "medium", "high", "urgent")
 
@@ -45,7 +46,7 @@ RATIOS = {1.0: "the usual", **{10.0**power: f"{10**power:,} times" for power in 
 def points_of(scores: pl.DataFrame, summary: Mapping[str, Any]) -> dict[str, Any]:
     """What the chart draws of BACKTESTED rows and their summary: columns of the most unusual hours, and its axes.
 
-    Hours count from `first` (hours since 1970), `actor`, `types` and `level` point into lists of names.
+    Hours count from `first` (hours since 1970), `actor`, `types`, `allowed` and `level` point into lists of names.
     """
     calibrated = bool(summary["trade_off"])
     value = (
@@ -67,14 +68,15 @@ def points_of(scores: pl.DataFrame, summary: Mapping[str, Any]) -> dict[str, Any
             for row in summary["trade_off"]
         ]
         if calibrated
-        else [[PlainRule().ratio, "rule", True]]
+        else [[summary["plain_rule"]["ratio"], "rule", True]]
     )
     seen = [*drawn["value"], *(line[0] for line in lines)]
     direction = -1 if calibrated else 1
     low, high = sorted((min(seen) / 1.3, max(seen) * 1.3), key=lambda edge: direction * edge)
     actors = drawn.select("actor_key", "actor").unique("actor_key").sort("actor_key")
     types = drawn["new_resource_types"].explode().drop_nulls().unique().sort()
-    named = pl.col("new_resource_types").list.head(TYPES_NAMED).list.eval(_index(pl.element(), types))
+    reasons = drawn["allowed_because"].drop_nulls().unique().sort()
+    named = pl.col("new_resource_types").list.head(NAMED).list.eval(_index(pl.element(), types))
     columns = drawn.select(
         "value",
         "changes",
@@ -83,8 +85,10 @@ def points_of(scores: pl.DataFrame, summary: Mapping[str, Any]) -> dict[str, Any
         usual=pl.col("usual").round_sig_figs(3),
         level=_index(pl.col("level"), pl.Series(LEVELS)),
         span=_span(),
+        shared=pl.col("standing") == "organisation",
+        allowed=_index(pl.col("allowed_because"), reasons),
         types=named.fill_null([]),
-        more=(pl.col("new_resource_types").list.len().fill_null(0).cast(pl.Int64) - TYPES_NAMED).clip(lower_bound=0),
+        more=(pl.col("new_resource_types").list.len().fill_null(0).cast(pl.Int64) - NAMED).clip(lower_bound=0),
     )
     return {
         "about": "Active hours over time, by how unusual they are. The tickets are listed below.",
@@ -100,12 +104,14 @@ def points_of(scores: pl.DataFrame, summary: Mapping[str, Any]) -> dict[str, Any
         "ticks": list((RARITIES if calibrated else RATIOS).items()),
         "actors": [shown(name, ACTOR_LENGTH) for name in actors["actor"]],
         "names": [shown(name, TYPE_LENGTH) for name in types],
+        "reasons": [shown(reason, REASON_LENGTH) for reason in reasons],
         **columns.to_dict(as_series=False),
     }
 
 
 def _index(of: pl.Expr, known: pl.Series) -> pl.Expr:
-    return of.replace_strict(known, pl.Series(range(len(known)), dtype=pl.Int64), return_dtype=pl.Int64)
+    places = pl.Series(range(len(known)), dtype=pl.Int64)
+    return of.replace_strict(known, places, default=None, return_dtype=pl.Int64)
 
 
 def _span() -> pl.Expr:

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
-from audit_assets.detection import budget, scores
-from audit_assets.detection.coding import activity_of
-from audit_assets.detection.frames import MEMORY
-from audit_assets.detection.scores import ACTOR_ACTIVITY
+from audit_assets.detection import assessment, budget
+from audit_assets.detection.coding import activity_of, typed
+from audit_assets.detection.frames import ACTOR_ACTIVITY, MEMORY
 from audit_assets.errors import AuditAssetsError
 from audit_assets.resources import AxiomResource
 
@@ -23,7 +22,7 @@ EVENT_COLUMNS = ("time", "actor", "actor_type", "resource_type")
 
 AN_HOUR = timedelta(hours=1)
 
-REACH = max(scores.HISTORY + MEMORY, budget.HISTORY)
+REACH = max(assessment.HISTORY + MEMORY, budget.HISTORY)
 """So long before the first hour is read: an actor's history, each day of it with a prior from the 90 days before."""
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,8 +30,8 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 KEY_SHOWN = 8
 """So many hex digits of its key tell an actor from another of the same name."""
 
-NAMES = pl.Schema({"actor_key": pl.String, "name": pl.String})
-"""What people call each actor; no two alike."""
+ACTORS = pl.Schema({"actor_key": pl.String, "actor": pl.String, "actor_type": pl.String, "name": pl.String})
+"""Who each actor is: what it is called (`actor`, as the policy names it), and a `name` that no two share."""
 
 
 class BacktestError(AuditAssetsError):
@@ -41,11 +40,11 @@ class BacktestError(AuditAssetsError):
 
 @dataclass(frozen=True)
 class Stream:
-    """Everybody's changes (`activity`, ACTOR_ACTIVITY, `actor` being the key), who is who (`names`, NAMES), and the
+    """Everybody's changes (`activity`, ACTOR_ACTIVITY, `actor` being the key), who is who (`actors`, ACTORS), and the
     hours [since, until) that are asked about; what lies before is their history."""
 
     activity: pl.DataFrame
-    names: pl.DataFrame
+    actors: pl.DataFrame
     since: datetime
     until: datetime
 
@@ -59,11 +58,12 @@ READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
 
 
 def of_file(path: Path) -> Stream:
-    """The events of a file, an actor's name being its key. Raises `BacktestError`."""
-    activity = activity_of(read_events(path))
+    """The events of a file: each counts as a change, an actor's name is its key. Raises `BacktestError`."""
+    activity = activity_of(read_events(path)).select(ACTOR_ACTIVITY.names())
     hours = activity["hour"].sort()
-    names = activity.select("actor").unique().select(actor_key="actor", name="actor")
-    return Stream(activity, names.cast(NAMES), hours[0], hours[-1] + AN_HOUR)
+    actors = activity.group_by("actor").agg(pl.col("actor_type").min())
+    actors = actors.select("actor", "actor_type", actor_key="actor", name="actor").select(ACTORS.names())
+    return Stream(activity, actors.cast(ACTORS), hours[0], hours[-1] + AN_HOUR)
 
 
 def read_events(path: Path) -> pl.DataFrame:
@@ -141,13 +141,7 @@ def of_axiom(axiom: AxiomResource, since: datetime, until: datetime) -> Stream:
     with closing(axiom.client()) as client:
         changes = client.organisation_activity(since - REACH, until)
         actors = client.actors(since - REACH, until)
-    activity = (
-        changes.join(actors.select("actor_key", "actor_type"), on="actor_key", how="left")
-        .with_columns(pl.col("actor_type").fill_null("unknown"))
-        .rename({"actor_key": "actor"})
-        .select(ACTOR_ACTIVITY.names())
-        .cast(ACTOR_ACTIVITY)
-    )
+    activity = typed(changes, actors)
     hours = activity["hour"].sort()
     if hours.is_empty() or hours[-1] < since:
         raise BacktestError(
@@ -158,7 +152,8 @@ def of_axiom(axiom: AxiomResource, since: datetime, until: datetime) -> Stream:
 
 
 def _told_apart(actors: pl.DataFrame) -> pl.DataFrame:
-    """NAMES: actors of one name get the beginning of their keys beside it."""
-    key, name = pl.col("actor_key"), pl.coalesce("actor", "actor_key")
-    marked = pl.format("{} ({})", name, key.str.head(KEY_SHOWN))
-    return actors.select(key, name=pl.when(name.is_duplicated()).then(marked).otherwise(name)).cast(NAMES)
+    """ACTORS: those of one name get the beginning of their keys beside it."""
+    name = pl.coalesce("actor", "actor_key")
+    marked = pl.format("{} ({})", name, pl.col("actor_key").str.head(KEY_SHOWN))
+    apart = actors.with_columns(name=pl.when(name.is_duplicated()).then(marked).otherwise(name))
+    return apart.select(ACTORS.names()).cast(ACTORS)

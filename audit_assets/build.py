@@ -16,7 +16,13 @@ from audit_assets.automation.jobs import JOBS
 from audit_assets.automation.schedules import SCHEDULES
 from audit_assets.automation.sensors import SENSORS
 from audit_assets.checks import CHECKS
-from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
+from audit_assets.resources import (
+    AxiomResource,
+    CloudflareResource,
+    LinearResource,
+    StorageResource,
+    WebhookResource,
+)
 
 ASSETS = [
     raw_audit_entries,
@@ -47,6 +53,7 @@ def build_defs(
             "axiom": AxiomResource(),
             "linear": LinearResource(),
             "storage": StorageResource(),
+            "webhook": WebhookResource(),
             **(resources or {}),
         },
         executor=executor or dg.in_process_executor,

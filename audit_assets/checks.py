@@ -13,6 +13,7 @@ import polars as pl
 
 from audit_assets.assets.actor_baselines import HOURS_IN_WINDOW, actor_baselines
 from audit_assets.assets.axiom_ingest import axiom_ingest
+from audit_assets.assets.flagged_actor_summary import DELIVERIES, flagged_actor_summary
 from audit_assets.assets.opened_tickets import TICKETS, opened_tickets
 from audit_assets.assets.previews import markdown_table
 from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE, raw_audit_entries
@@ -169,6 +170,18 @@ def every_flagged_actor_has_a_ticket(
         return _result(problems, dg.AssetCheckSeverity.WARN)
 
 
+@dg.asset_check(asset=flagged_actor_summary)
+def summary_was_delivered(
+    context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
+) -> dg.AssetCheckResult:
+    """The team's webhook, if it has one, took the hour's summary. It is sent again when the hour is run again."""
+    with told_as_failures():
+        store = storage.open()
+        told = {hour: store.read_json(DELIVERIES, hour) or {} for hour in hours_in(context)}
+        problems = {hour: f"was not delivered: {each['problem']}" for hour, each in told.items() if each.get("problem")}
+        return _result(problems, dg.AssetCheckSeverity.WARN)
+
+
 CHECKS = [
     hour_is_complete,
     nothing_quarantined,
@@ -176,6 +189,7 @@ CHECKS = [
     axiom_holds_every_entry,
     baseline_coverage,
     every_flagged_actor_has_a_ticket,
+    summary_was_delivered,
 ]
 
 

@@ -169,6 +169,35 @@ def doctor() -> None:
 
 
 @app.command()
+def summary(
+    period: Annotated[
+        str, typer.Argument(help="An hour, a day or a month (UTC): 2026-11-22-09:00, 2026-11-22, 2026-11.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the object alone.")] = False,
+    as_schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of these objects.")] = False,
+) -> None:
+    """Who was flagged in an hour, a day or a month, and what became of it. Reads the hours that are stored.
+
+    Example: audit-assets summary 2026-11
+    """
+    from audit_assets.summaries import schema
+
+    if as_schema:
+        print(json.dumps(schema(), indent=1))
+        return
+    load_dotenv(Path(".env"))
+    from audit_assets.stored_summaries import of_period
+
+    found = of_period(period, datetime.now(UTC))
+    if as_json:
+        print(json.dumps(found, indent=1))
+    elif "flagged" in found:
+        terminal.print_hour(output, found)
+    else:
+        terminal.print_period(output, found)
+
+
+@app.command()
 def backtest(
     events: Annotated[
         Path | None, typer.Argument(help="Parquet, NDJSON or CSV: time, actor, actor_type, resource_type.")
@@ -177,27 +206,37 @@ def backtest(
         str | None, typer.Option("--from", help="In place of EVENTS: what Axiom holds from this day or hour (UTC) on.")
     ] = None,
     until: Annotated[str | None, typer.Option("--to", help="And up to this day or hour.")] = None,
-    tickets_per_day: Annotated[float, typer.Option(min=0.01, help="Tickets a day that people can read.")] = 1.0,
+    tickets_per_day: Annotated[
+        float | None, typer.Option(min=0.01, help="Tickets a day that people can read; without it, as the policy says.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the score of every active hour to this Parquet file.")] = None,
     chart: Annotated[Path | None, typer.Option(help="Write a page with a chart of the scores to this file.")] = None,
-    rule: Annotated[str, typer.Option(help="calibrated, or plain: ratio and never-touched types.")] = "calibrated",
+    rule: Annotated[
+        str | None,
+        typer.Option(help="calibrated, or plain: ratio and never-touched types; without it, as the policy says."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary object alone.")] = False,
 ) -> None:
     """What would have been flagged, over a file of events or what Axiom holds. Nothing is pulled, sent or opened.
 
+    The policy in force is applied: preset and budget, allowances, confirmed incidents, severities. Of a file every
+    event counts as a change; deletes and actions are not known here and raise no severity.
+
     Example: audit-assets backtest --from 2026-10-01 --to 2026-11-01 --tickets-per-day 0.5 --chart october.html
     """
-    from audit_assets.backtest import rule_of, scores_of, summary_of, write_scores
+    from audit_assets.backtest import backtest_of, policy_of, write_scores
     from audit_assets.backtest_page import write_page
+    from audit_assets.backtest_summary import summary_of
 
-    chosen = rule_of(rule)
+    load_dotenv(Path(".env"))
+    in_force = policy_of(rule, tickets_per_day)
     stream = _stream(events, since, until)
-    scores = scores_of(stream, tickets_per_day=tickets_per_day, rule=chosen)
-    summary = summary_of(scores, stream, tickets_per_day=tickets_per_day, rule=chosen)
+    tested = backtest_of(stream, in_force)
+    summary = summary_of(tested, stream, in_force)
     if out is not None:
-        write_scores(scores, out)
+        write_scores(tested.scores, out)
     if chart is not None:
-        write_page(scores, summary, chart)
+        write_page(tested.scores, summary, chart)
     if as_json:
         print(json.dumps(summary, indent=1))
     else:
@@ -213,7 +252,6 @@ def _stream(events: Path | None, since: str | None, until: str | None) -> "Strea
         return of_file(events)
     if events is None and since is not None and until is not None:
         span = span_of(since, until)
-        load_dotenv(Path(".env"))
         with terminal.step(progress, "Reading what Axiom holds", Counter):
             return of_axiom(AxiomResource(), *span)
     raise BacktestError("Name either a file of EVENTS, or both --from and --to for what Axiom holds.")

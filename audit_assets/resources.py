@@ -1,12 +1,13 @@
-"""What the assets are given: the three clients and the hour store, built from the settings when they are asked for.
+"""What the assets are given: the clients and the hour store, built from the settings when they are asked for.
 
 They are plain objects, not configurable resources: Dagster prints, stores and shows the fields of those, and a
 token must never be one (facts/reliability.md, 0.9).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from audit_assets.axiom.bounds import Bounds
@@ -20,6 +21,7 @@ from audit_assets.linear.client import LinearClient
 from audit_assets.policy import counted
 from audit_assets.settings import cloudflare_account, cloudflare_streams, setting
 from audit_assets.transport import Limits
+from audit_assets.webhook import post
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,21 @@ class LinearResource:
             clock=self.clock,
             limits=self.limits,
         )
+
+
+@dataclass(frozen=True)
+class WebhookResource:
+    """Where summaries are sent, if anywhere."""
+
+    clock: Clock = field(default_factory=SystemClock)
+
+    def is_set(self) -> bool:
+        """Whether somebody wants summaries."""
+        return bool(setting("AUDIT_ASSETS_WEBHOOK_URL"))
+
+    def post(self, summary: Mapping[str, Any]) -> None:
+        """Send a summary. Raises `Refused` or `Unavailable`."""
+        post(summary, setting("AUDIT_ASSETS_WEBHOOK_URL"), clock=self.clock)
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,9 @@ SETTINGS = {
         ),
         Setting("AUDIT_ASSETS_VOLUME_MINIMUM", "plain rule: and from this many changes", "10"),
         Setting("AUDIT_ASSETS_TICKET_MAX_AGE_HOURS", "hours that ended longer ago open no tickets by themselves", "24"),
+        Setting(
+            "AUDIT_ASSETS_WEBHOOK_URL", "address that gets each recent hour's summary as JSON, by POST", "", secret=True
+        ),
     )
 }
 

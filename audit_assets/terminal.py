@@ -16,7 +16,9 @@ from rich.text import Text
 
 from audit_assets.backtest_points import rarest
 from audit_assets.doctor import Finding
+from audit_assets.linear.figures import counted
 from audit_assets.linear.markdown import visible
+from audit_assets.summaries import HourSummary, PeriodSummary
 
 COLOURS = {"urgent": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 SHOWN_TICKETS = 20
@@ -25,6 +27,13 @@ STANDINGS = {
     "under_budget": "under the budget",
     "allowed": "allowed",
     "organisation": "told for the organisation",
+}
+WITHOUT_TICKET = {
+    "too_old": "the hour had ended too long ago",
+    "learning": "less than a week of history",
+    "never": "the run was told to open none",
+    "failed": "Linear could not be reached or refused",
+    "unreadable": "the ticket was thrown away or can't be seen",
 }
 VERDICTS = {"ok": "[green]ok[/]", "advice": "[yellow]advice[/]", "problem": "[bold red]problem[/]"}
 
@@ -69,11 +78,7 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     entries, proof, flagged = summary["entries"], summary["proof"], summary["flagged"]
     hours = summary["hours"]
     console.rule(f"{len(flagged)} flagged, {hours[0]} to {hours[-1]} UTC", align="left")
-    for actor in flagged:
-        console.print(_heading(actor))
-        for why in actor["in_words"]:
-            console.print(Padding(Text(why), (0, 0, 0, 9)))
-        console.print(Padding(Text(_ticket(actor["ticket"]), "cyan"), (0, 0, 1, 9)))
+    _print_flagged(console, flagged)
     if summary["not_rung"]:
         _print_not_rung(console, summary["not_rung"])
     console.rule("entries", align="left")
@@ -89,6 +94,51 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
         console.print(Text(f"note: {warning}", "yellow"))
 
 
+def print_hour(console: Console, summary: HourSummary) -> None:
+    """The summary of one hour."""
+    told = {"hour": summary["hour"]}
+    console.rule(f"{len(summary['flagged'])} flagged, {summary['hour']} UTC", align="left")
+    _print_flagged(console, [{**told, **actor} for actor in summary["flagged"]])
+    if summary["not_rung"]:
+        _print_not_rung(console, [{**told, **actor} for actor in summary["not_rung"]])
+    _print_counts(console, summary["entries"])
+
+
+def print_period(console: Console, summary: PeriodSummary) -> None:
+    """The summary of a day or a month: its tickets, the gravest first, and what else was seen."""
+    console.rule(f"{counted(len(summary['tickets']), 'ticket')}, {summary['period']} (UTC)", align="left")
+    for ticket in summary["tickets"]:
+        hours = ticket["hours"]
+        span = hours[0] if len(hours) == 1 else f"{len(hours)} hours from {hours[0]} to {hours[-1]}"
+        severity = Text(f"{ticket['severity']:<9}", COLOURS[ticket["severity"]])
+        console.print(severity.append(visible(ticket["actor"]), "bold default").append(f"  {span}", "default"))
+        for why in ticket["in_words"]:
+            console.print(Padding(Text(why), (0, 0, 0, 9)))
+        console.print(Padding(Text(f"{ticket['identifier']}: {ticket['url']}", "cyan"), (0, 0, 1, 9)))
+    outcomes = {outcome: count for outcome, count in summary["outcomes"].items() if outcome in WITHOUT_TICKET}
+    for outcome, count in outcomes.items():
+        console.print(Text(f"{count:,} flagged without a ticket: {WITHOUT_TICKET[outcome]}", "yellow"))
+    for standing, count in summary["not_rung"].items():
+        console.print(Text(f"{counted(count, 'deviation')} did not ring: {STANDINGS[standing]}", "dim"))
+    _print_counts(console, summary["entries"])
+    console.print(f"{summary['hours']:,} hours are summed up; {len(summary['missing']):,} have no summary")
+
+
+def _print_counts(console: Console, entries: Mapping[str, Any]) -> None:
+    console.print(
+        f"{entries['pulled']:,} entries, {entries['changes']:,} of them changes; "
+        f"{entries['quarantined']:,} could not be understood"
+    )
+
+
+def _print_flagged(console: Console, flagged: Sequence[Mapping[str, Any]]) -> None:
+    for actor in flagged:
+        console.print(_heading(actor))
+        for why in actor["in_words"]:
+            console.print(Padding(Text(why), (0, 0, 0, 9)))
+        console.print(Padding(Text(_ticket(actor["ticket"]), "cyan"), (0, 0, 1, 9)))
+
+
 def _print_not_rung(console: Console, actors: Sequence[Mapping[str, Any]]) -> None:
     """What is unusual and opens no ticket, a line each: nothing disappears."""
     told = [(actor, deviation) for actor in actors for deviation in actor["deviations"]]
@@ -97,7 +147,7 @@ def _print_not_rung(console: Console, actors: Sequence[Mapping[str, Any]]) -> No
         why = STANDINGS[deviation["standing"]] + (
             f": {because}" if (because := deviation.get("allowed_because")) else ""
         )
-        line = f"{actor['hour']}  {actor['actor']}: {deviation['in_words']} ({why})"
+        line = f"{actor['hour']}  {visible(actor['actor'])}: {deviation['in_words']} ({why})"
         console.print(Text(line, "dim"), no_wrap=True, overflow="ellipsis")
     if (more := len(told) - SHOWN_NOT_RUNG) > 0:
         console.print(Text(f"and {more:,} more, in the hours' summaries", "dim"))
@@ -106,7 +156,7 @@ def _print_not_rung(console: Console, actors: Sequence[Mapping[str, Any]]) -> No
 
 def _heading(actor: Mapping[str, Any]) -> Text:
     severity = Text(f"{actor['severity']:<9}", COLOURS[actor["severity"]])
-    return severity.append(f"{actor['hour']}  ", "default").append(actor["actor"], "bold default")
+    return severity.append(f"{actor['hour']}  ", "default").append(visible(actor["actor"]), "bold default")
 
 
 def _ticket(ticket: Mapping[str, Any]) -> str:
@@ -131,6 +181,19 @@ def print_backtest(console: Console, summary: Mapping[str, Any]) -> None:
     console.print(_ticket_table(shown, [row["asked"] for row in summary["trade_off"]]))
     if len(tickets) + len(others) > SHOWN_TICKETS:
         console.print(f"The rarest {SHOWN_TICKETS} are shown; --json prints all, --chart draws them.")
+    if summary["allowed"]:
+        _print_allowed(console, summary["allowed"])
+
+
+def _print_allowed(console: Console, hours: Sequence[Mapping[str, Any]]) -> None:
+    """What the budget has a ticket for and the policy allows, a line each."""
+    console.rule(f"{len(hours):,} would have rung, and {'is' if len(hours) == 1 else 'are'} allowed", align="left")
+    for hour in rarest(hours, SHOWN_NOT_RUNG):
+        changes = f"{hour['changes']:,} change{'s' * (hour['changes'] != 1)}"
+        line = f"{hour['hour'][:13]}  {hour['actor']}: {changes} (allowed: {hour['allowed_because']})"
+        console.print(Text(visible(line), "dim"), no_wrap=True, overflow="ellipsis")
+    if (more := len(hours) - SHOWN_NOT_RUNG) > 0:
+        console.print(Text(f"and {more:,} more; --json prints all", "dim"))
 
 
 def _trade_off(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -155,7 +218,9 @@ def _ticket_table(tickets: Sequence[Mapping[str, Any]], budgets: Sequence[float]
         severity = Text(ticket["severity"] or "", COLOURS.get(ticket["severity"], ""))
         usual = "" if ticket["usual"] is None else f"{ticket['usual']:.1f}"
         marks = ["●" if budget in ticket["budgets"] else "" for budget in budgets]
-        new = Text(visible(", ".join(ticket["new_resource_types"] or [])[:60]))
+        new = Text(visible(", ".join(ticket["new_resource_types"])[:60]))
+        if ticket["members"]:
+            new = Text(f"{visible(ticket['resource_type'][:40])}, by {len(ticket['members'])} actors")
         actor = Text(visible(ticket["actor"][:40]))
         table.add_row(ticket["hour"][:13], severity, actor, f"{ticket['changes']:,}", usual, *marks, new)
     return table

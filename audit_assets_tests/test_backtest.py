@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from audit_assets.backtest import scores_of, summary_of
+from audit_assets.backtest import backtest_of, policy_of
 from audit_assets.backtest_sources import BacktestError, of_file, read_events
+from audit_assets.backtest_summary import summary_of
 from audit_assets.cli import app
 from audit_assets_tests.detection.test_plain_rule import judge
 
@@ -160,7 +161,8 @@ def test_the_budget_is_kept_once_the_threshold_is_learned(events: Path) -> None:
 
 def test_the_plain_rule_is_the_one_of_the_hourly_assets(events: Path) -> None:
     stream = of_file(events)
-    scores = scores_of(stream, tickets_per_day=1, rule="plain")
+    plain = policy_of("plain", 1)
+    scores = backtest_of(stream, plain).scores
     history = (
         quiet_months()
         .group_by("actor", pl.col("time").dt.truncate("1h"), "resource_type")
@@ -171,7 +173,7 @@ def test_the_plain_rule_is_the_one_of_the_hourly_assets(events: Path) -> None:
     flagged = judge(history.rows(), *hours).select("hour", "actor_key").unique()
     assert set(scores.filter("flagged").select("hour", "actor").rows()) == set(flagged.rows())
     assert (BURST, "person-3") in set(flagged.rows())
-    summary: dict[str, Any] = summary_of(scores, stream, tickets_per_day=1, rule="plain")
+    summary: dict[str, Any] = summary_of(backtest_of(stream, plain), stream, plain)
     assert (summary["budgets"], summary["trade_off"], summary["tickets_at_other_budgets"]) == ({}, [], [])
 
 

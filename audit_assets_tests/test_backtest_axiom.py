@@ -121,6 +121,18 @@ def test_two_actors_of_one_name_stay_two(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.usefixtures("connected")
+def test_the_policy_names_an_actor_as_it_is_called_though_another_is_called_so_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "policy.toml").write_text('[[allow]]\nactor = "Sam"\nuntil = 2099-01-01\nreason = "SEC-9"')
+    monkeypatch.setenv("AUDIT_ASSETS_POLICY", str(tmp_path / "policy.toml"))
+    monkeypatch.setenv("AUDIT_ASSETS_VOLUME_RATIO", "2")
+    told = summary(*SPAN, "--rule", "plain")
+    assert [each["actor"] for each in told["allowed"]] == [f"Sam ({key[:8]})" for key in NAMESAKES]
+    assert not {ticket["actor_key"] for ticket in told["tickets"]} & set(NAMESAKES)
+
+
 def test_only_questions_are_put_to_axiom_and_to_nobody_else(connected: Sandbox) -> None:
     assert CliRunner().invoke(app, ["backtest", *SPAN]).exit_code == 0
     assert set(connected.stage.count()) == {("axiom", "query")}

@@ -19,9 +19,9 @@ from audit_assets.assets.organisation_history import as_scored, day_of, days_of,
 from audit_assets.assets.previews import markdown_table
 from audit_assets.assets.raw_audit_entries import ENTRIES
 from audit_assets.counted import COLUMNS, counts
+from audit_assets.detection.assessment import HISTORY, assess_hours
 from audit_assets.detection.baselines import baselines
 from audit_assets.detection.frames import MEMORY, WINDOW
-from audit_assets.detection.scores import HISTORY, assess_hours
 from audit_assets.errors import Incomplete
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore

@@ -1,10 +1,11 @@
 """The output of the hour: which actors were flagged, why, and with which ticket.
 
-In: everything that the hour's other assets wrote. Out: one JSON object per hour, in the hour store and in the
-asset's metadata. True afterwards: every flagged actor is in it, whether or not a ticket was opened, and so is every
-deviation that did not ring, with the reason.
+In: everything that the hour's other assets wrote. Out: one JSON object per hour (summaries.py has its fields), in the
+hour store, in the asset's metadata, and at the team's webhook if it has one. True afterwards: every flagged actor is in
+it, whether or not a ticket was opened, and so is every deviation that did not ring, with the reason.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,28 +23,36 @@ from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE
 from audit_assets.counted import COLUMNS, counts
 from audit_assets.detection.baselines import history_since, is_learning
 from audit_assets.detection.budget import LEARNING_DAYS
-from audit_assets.detection.scores import LEARNING
-from audit_assets.errors import StoreError
+from audit_assets.detection.frames import LEARNING
+from audit_assets.errors import ServiceError, StoreError
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
 from audit_assets.linear.sentences import describe, describe_together, telling_first
-from audit_assets.partitions import hourly_asset, hours_in, key_of
-from audit_assets.resources import StorageResource
+from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
+from audit_assets.resources import StorageResource, WebhookResource
+from audit_assets.settings import ticket_max_age
+from audit_assets.summaries import SUMMARY_VERSION, Actor, DeviationShown, FlaggedActor, HourSummary, digest
 
 SUMMARY = "flagged_actor_summary"
 
-SUMMARY_VERSION = 1
-"""Raised when a field of the summary changes its meaning or goes away."""
+DELIVERIES = "delivered_summaries"
+"""Per hour what the webhook got last: the summary's `digest`, and the `problem` if it did not get it."""
 
 
 @hourly_asset(deps=[opened_tickets], kinds={"json"})
-def flagged_actor_summary(context: dg.AssetExecutionContext, storage: dg.ResourceParam[StorageResource]) -> None:
+def flagged_actor_summary(
+    context: dg.AssetExecutionContext,
+    storage: dg.ResourceParam[StorageResource],
+    webhook: dg.ResourceParam[WebhookResource],
+) -> None:
     """The hour in one object: entries, flagged actors, their deviations in numbers and words, their tickets."""
     with told_as_failures():
         store = storage.open()
         for hour in hours_in(context):
             summary = summary_of(store, hour)
             store.write_json(SUMMARY, hour, summary)
+            if webhook.is_set() and storage.now() - (hour + AN_HOUR) <= ticket_max_age():
+                _deliver(store, hour, summary, webhook)
             overview = [
                 {"severity": actor["severity"], "actor": actor["actor"], "why": why}
                 for actor in summary["flagged"]
@@ -60,8 +69,21 @@ def flagged_actor_summary(context: dg.AssetExecutionContext, storage: dg.Resourc
             )
 
 
-def summary_of(store: HourStore, hour: datetime) -> dict[str, Any]:
-    """The summary of an hour whose other assets are materialised; all values are JSON, times are ISO 8601 in UTC.
+def _deliver(store: HourStore, hour: datetime, summary: HourSummary, webhook: WebhookResource) -> None:
+    """Send what is new. A receiver that can't take it is told by a check: an hour does not fail for it."""
+    told, before = digest(summary), store.read_json(DELIVERIES, hour) or {}
+    if before.get("digest") == told and not before.get("problem"):
+        return
+    problem = None
+    try:
+        webhook.post(summary)
+    except ServiceError as error:
+        problem = str(error)
+    store.write_json(DELIVERIES, hour, {"digest": told, "problem": problem})
+
+
+def summary_of(store: HourStore, hour: datetime) -> HourSummary:
+    """The summary of an hour whose other assets are materialised.
 
     `flagged` are the actors whose deviations ring; `not_rung` those whose do not, with their `standing`: `under_budget`
     (unusual, but not among the rarest that the budget has tickets for), `allowed` (by the policy, `allowed_because`) or
@@ -106,12 +128,19 @@ def _still_learning(store: HourStore, hour: datetime) -> dict[str, str]:
     return {piece: words for piece, words in LEARNING.items() if piece in everywhere}
 
 
-def _flagged(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], ticket: Mapping[str, Any]) -> dict[str, Any]:
-    shown = {key: ticket[key] for key in ("outcome", "identifier", "url", "closed")}
-    return _actor(rows, names) | {"ticket": shown}
+def _flagged(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], ticket: Mapping[str, Any]) -> FlaggedActor:
+    return {
+        **_actor(rows, names),
+        "ticket": {
+            "outcome": ticket["outcome"],
+            "identifier": ticket["identifier"],
+            "url": ticket["url"],
+            "closed": ticket["closed"],
+        },
+    }
 
 
-def _actor(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> dict[str, Any]:
+def _actor(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Actor:
     first = rows[0]
     learning = bool(first["learning"])
     deviations = telling_first([deviation_of(row, names) for row in rows])
@@ -133,37 +162,14 @@ def _actor(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> dict[
     }
 
 
-def _deviation(row: Mapping[str, Any], names: Mapping[str, str], learning: bool) -> dict[str, Any]:
-    numbers = {key: row[key] for key in NUMBERS if row[key] is not None}
+def _deviation(row: Mapping[str, Any], names: Mapping[str, str], learning: bool) -> DeviationShown:
+    numbers: Any = {key: row[key] for key in NUMBERS if row[key] not in (None, math.inf)}
     if "last_touched" in numbers:
         numbers["last_touched"] = _iso(numbers["last_touched"])
     return numbers | {"in_words": describe(deviation_of(row, names), learning=learning)}
 
 
-NUMBERS = (
-    "kind",
-    "resource_type",
-    "changes",
-    "usual",
-    "ratio",
-    "most",
-    "active_hours",
-    "judged_against",
-    "first_ever",
-    "last_touched",
-    "new_to_organisation",
-    "standing",
-    "allowed_because",
-    "horizon",
-    "p",
-    "once_in_years",
-    "colleagues",
-    "organisation_actors",
-    "new_types",
-    "touched_types",
-    "members",
-)
-"""The fields of a deviation in the summary, in this order; those that do not apply are left out."""
+NUMBERS = [name for name in DeviationShown.__annotations__ if name != "in_words"]
 
 
 def _iso(time: Any) -> str | None:

@@ -19,9 +19,9 @@ from audit_assets.assets.raw_audit_entries import ENTRIES
 from audit_assets.counted import COLUMNS, counts
 from audit_assets.detection.flags import FLAGGED as FLAGGED_BY_NAME
 from audit_assets.detection.flags import Judged, flags
-from audit_assets.detection.frames import ORGANISATION, WINDOW
+from audit_assets.detection.frames import ORGANISATION, SCORES, WINDOW
 from audit_assets.detection.policy import Policy
-from audit_assets.detection.scores import SCORES, ranked
+from audit_assets.detection.ranking import ranked
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
 from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of

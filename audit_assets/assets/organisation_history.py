@@ -19,9 +19,11 @@ from audit_assets import policy
 from audit_assets.assets.axiom_ingest import axiom_ingest
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.detection import budget
-from audit_assets.detection.frames import MEMORY
+from audit_assets.detection.assessment import HISTORY, Organisation, organisation
+from audit_assets.detection.coding import typed
+from audit_assets.detection.frames import MEMORY, SCORES
 from audit_assets.detection.incidents import with_incidents
-from audit_assets.detection.scores import ACTOR_ACTIVITY, HISTORY, SCORES, Organisation, organisation, score_activity
+from audit_assets.detection.scores import score_activity
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
 from audit_assets.partitions import hour_of, hourly_asset, hours_in, key_of
@@ -98,13 +100,7 @@ def activity_between(client: AxiomClient, start: datetime, end: datetime) -> pl.
 def as_scored(activity: pl.DataFrame, actors: pl.DataFrame) -> pl.DataFrame:
     """Activity (ACTIVITY) as the scores take it: with each actor's type, and whether an hour belongs to a confirmed
     incident. `actors` has a row for each actor_key, with actor (its name) and actor_type."""
-    typed = (
-        activity.join(actors.select("actor_key", "actor_type"), on="actor_key", how="left")
-        .with_columns(pl.col("actor_type").fill_null("unknown"))
-        .rename({"actor_key": "actor"})
-        .select(ACTOR_ACTIVITY.names())
-    )
-    return with_incidents(typed, policy.tables().confirmed_incident, actors)
+    return with_incidents(typed(activity, actors), policy.tables().confirmed_incident, actors)
 
 
 def _write(store: HourStore, day: datetime, client: AxiomClient, known: dict[str, Any]) -> None:

@@ -104,12 +104,21 @@ def _organisation(organisation_hours: pl.DataFrame, hours: pl.DataFrame) -> pl.D
 
 
 def _touched(history: pl.DataFrame, judged: pl.DataFrame, *by: str) -> pl.DataFrame:
-    past = history.lazy().select(*by, "resource_type", past=pl.col("hour").cast(HOUR)).unique()
-    pairs = judged.lazy().join(past, on=list(by)) if by else judged.lazy().join(past, how="cross")
+    past = history.lazy().select(*by, "resource_type", past=pl.col("hour").cast(HOUR)).unique().sort("past")
+    known = past.select(*by, "resource_type").unique()
+    pairs = judged.lazy().join(known, on=list(by)) if by else judged.lazy().join(known, how="cross")
     touched = (
-        pairs.filter(AN_HOUR_BEFORE, WITHIN_MEMORY)
-        .group_by("hour", *by, "resource_type")
-        .agg(last_touched=pl.col("past").max())
+        pairs.sort("hour")
+        .join_asof(
+            past,
+            left_on="hour",
+            right_on="past",
+            by=[*by, "resource_type"],
+            allow_exact_matches=False,
+            check_sortedness=False,
+        )
+        .filter(WITHIN_MEMORY)
+        .rename({"past": "last_touched"})
     )
     if not by:
         touched = touched.with_columns(actor_key=pl.lit(None, pl.String))

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from audit_assets.detection.frames import HOUR
+from audit_assets.detection.frames import ACTOR_ACTIVITY, HOUR
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -99,6 +99,18 @@ def activity_of(events: pl.DataFrame) -> pl.DataFrame:
         .group_by("actor", "hour", "resource_type")
         .agg(pl.col("actor_type").min(), changes=pl.len().cast(pl.Int64))
         .collect()
+    )
+
+
+def typed(activity: pl.DataFrame, actors: pl.DataFrame) -> pl.DataFrame:
+    """Activity (ACTIVITY) as the scores take it: ACTOR_ACTIVITY, `actor` being the key. `actors` has a row for each
+    actor_key, with its actor_type."""
+    return (
+        activity.join(actors.select("actor_key", "actor_type"), on="actor_key", how="left")
+        .with_columns(pl.col("actor_type").fill_null("unknown"))
+        .rename({"actor_key": "actor"})
+        .select(ACTOR_ACTIVITY.names())
+        .cast(ACTOR_ACTIVITY)
     )
 
 

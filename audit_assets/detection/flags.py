@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from audit_assets.detection.allowances import allowed
+from audit_assets.detection.assessment import FIRST_DAYS
 from audit_assets.detection.frames import FLAG, ORGANISATION
 from audit_assets.detection.organisation_days import UNUSUAL, shared_matters
 from audit_assets.detection.plain_rule import NEW_RESOURCE_TYPE, VOLUME, deviations
 from audit_assets.detection.policy import Policy
-from audit_assets.detection.scores import FIRST_DAYS
 from audit_assets.detection.severity import named, raised, rank
 
 HOUR_OF_ACTOR = ("hour", "actor_key")
@@ -21,14 +21,17 @@ HOURS_OF_HORIZON = {"1h": 1, "6h": 6, "24h": 24, "24h, lagged": 24}
 
 MONTHS_A_YEAR = 365.25 / 30
 
+COLLEAGUES = pl.Schema({"actor_key": pl.String, "resource_type": pl.String})
+
 
 @dataclass(frozen=True)
 class Judged:
-    """Some hours of one UTC day, and what they are judged by.
+    """Some hours, and what they are judged by.
 
     `activity` (ACTIVITY) of the hours, `baselines` (BASELINE) and `touched` (TOUCHED) before them; `scores` (SCORES,
     with actor_key in place of actor) after `ranked`; `colleagues`, a row for each actor_key and resource_type of the
-    organisation's last 90 days; `touches` (TOUCHES) and `names` (actor_key, actor, actor_type) from the entries.
+    organisation's last 90 days, which decide nothing and are told in tickets (COLLEAGUES; none in a backtest);
+    `touches` (TOUCHES) and `names` (actor_key, actor, actor_type) from the entries.
     """
 
     activity: pl.DataFrame

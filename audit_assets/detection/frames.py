@@ -95,3 +95,59 @@ ORGANISATION: `members` (actor keys) did the same."""
 
 ORGANISATION = "organisation"
 """Stands in place of an actor key where many actors did the same."""
+
+ACTOR_ACTIVITY = pl.Schema(
+    {
+        "actor": pl.String,
+        "actor_type": pl.String,
+        "hour": HOUR,
+        "resource_type": pl.String,
+        "changes": pl.Int64,
+    }
+)
+"""Tidy rows, as ACTIVITY with the actor's type. A further column `confirmed` (Boolean; without it, or null: no) marks
+the hours of confirmed incidents: they are scored, but what follows is judged as if they had not been."""
+
+SCORES = pl.Schema(
+    {
+        "actor": pl.String,
+        "actor_type": pl.String,
+        "hour": HOUR,
+        "confirmed": pl.Boolean,
+        "changes": pl.Int64,
+        "usual": pl.Float64,
+        "ratio": pl.Float64,
+        "active_hours": pl.Int64,
+        "horizon": pl.String,
+        "horizon_changes": pl.Int64,
+        "horizon_usual": pl.Float64,
+        "p_volume": pl.Float64,
+        "new_resource_types": pl.List(pl.String),
+        "new_to_organisation": pl.List(pl.String),
+        "touched_types": pl.Int64,
+        "p_novelty": pl.Float64,
+        "p_many_new": pl.Float64,
+        "p": pl.Float64,
+        "p_limit": pl.Float64,
+        "tickets_a_day": pl.Float64,
+        "flagged": pl.Boolean,
+        "reasons": pl.List(pl.String),
+        "severity": pl.String,
+        "learning": pl.List(pl.String),
+    }
+)
+"""A row per active actor and hour. `confirmed`: the hour belongs to a confirmed incident, as the activity says.
+`usual` and `ratio` are of the hour alone, `horizon` names the span of hours that decided `p_volume`, with its changes.
+`active_hours` are those of the 30 days before. `p_volume`, `p_novelty` and `p_many_new` are after damping an actor's
+first days; `p` joins them with their shares of the budget, repeats left out (a mere repeat has 1). `tickets_a_day`: how
+often a day the organisation has an hour as extreme as this. An hour is `flagged` if p is at most `p_limit`, which keeps
+to the budget; `reasons` are the streams that do so by themselves. `learning` names what was judged by defaults for want
+of history (LEARNING)."""
+
+LEARNING = {
+    "actor": "fewer than 6 active hours of the actor in 30 days: drawn towards usual",
+    "prior": "fewer than 200 active hours of the organisation in 90 days: documented defaults",
+    "types": "less than 90 days of history: more resource types look new than are",
+    "budget": "less than 14 days of scores: probabilities are taken at their word",
+}
+"""What `learning` says, in words."""

@@ -13,6 +13,9 @@ from audit_assets.detection.plain_rule import PlainRule
 Preset = Literal["plain", "balanced", "quiet"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 
+Kind = Literal["create", "update", "delete"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
 TICKETS_A_DAY = {"balanced": 1.0, "quiet": 0.25}
 """The budget of a preset: `balanced` is the default of facts/detection.md, 2.4. `plain` knows none."""
 
@@ -62,17 +65,16 @@ class Sensitive:
 
     because: str
     touching: tuple[str, ...] = ("*",)
-    kinds: tuple[Literal["create", "update", "delete"], ...] = ("create", "update", "delete")
+    kinds: tuple[Kind, ...] = KINDS
     raises: int = 1
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     def matches(self, resource_type: str, action: str, kind: str) -> bool:
-        """Whether such a change is meant."""
+        """Whether such a change is meant. Of one whose kind is not known (empty) only who asks for no kind means it."""
         names = (resource_type.lower(), action.lower())
-        return kind in self.kinds and any(
-            fnmatchcase(name, pattern.lower()) for name in names for pattern in self.touching
-        )
+        asked = kind in self.kinds if kind else set(self.kinds) == set(KINDS)
+        return asked and any(fnmatchcase(name, pattern.lower()) for name in names for pattern in self.touching)
 
 
 @dataclass(frozen=True)

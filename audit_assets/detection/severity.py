@@ -21,7 +21,8 @@ TOUCHES = pl.Schema(
         "kind": pl.String,
     }
 )
-"""What was changed by whom: a row per actor, hour, resource type, action and kind of change, in any order."""
+"""What was changed by whom: a row per actor, hour, resource type, action and kind of change, in any order. Action and
+kind are null where they are not known."""
 
 RAISED = pl.Schema({"hour": HOUR, "actor_key": pl.String, "raises": pl.Int64, "severity_because": pl.List(pl.String)})
 """By how many steps the severity of an actor's hour is raised, and what for, in the order of the table."""

@@ -10,10 +10,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from audit_assets.assets.organisation_history import PRIORS, SCORES_BEFORE, TOUCHED_BY
-from audit_assets.axiom.events import events_from
-from audit_assets.cloudflare.entries import normalize_entries
+from audit_assets.backtest import BACKTESTED, backtest_of, policy_of
+from audit_assets.backtest_sources import of_axiom
+from audit_assets.backtest_summary import summary_of
 from audit_assets.detection.scores import score
-from audit_assets.resources import AxiomResource, CloudflareResource
+from audit_assets.resources import AxiomResource
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, failure_of, v2_burst, v2_entry
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -33,16 +34,8 @@ def three_weeks(*actors: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def lived(pipeline: Pipeline) -> Pipeline:
     """Three weeks of a small organisation are in Axiom."""
-    ingest(pipeline, three_weeks(*COLLEAGUES))
+    pipeline.remember(three_weeks(*COLLEAGUES))
     return pipeline
-
-
-def ingest(pipeline: Pipeline, entries: list[dict[str, Any]]) -> None:
-    """Straight into Axiom: hundreds of hours through the assets would take half a minute a test."""
-    frame, _ = normalize_entries(entries, "v2", CloudflareResource().account_id())
-    with closing(AxiomResource(pipeline.clock).client()) as client:
-        client.ingest(events_from(frame))
-        assert client.prove(frame).holds
 
 
 def events_in(pipeline: Pipeline) -> pl.DataFrame:
@@ -157,7 +150,7 @@ class TestAPolicyFile:
         self, lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         attack = JUDGED - DAY * 2
-        ingest(lived, v2_burst(attack + timedelta(minutes=30), 400, actor="bob@example.com"))
+        lived.remember(v2_burst(attack + timedelta(minutes=30), 400, actor="bob@example.com"))
         told = judged(lived, v2_burst(JUDGED, 60, actor="bob@example.com"), flags={"preset": "plain"})
         assert told["flagged"] == [], "its own attack has made 60 changes usual"
         incident = '[[confirmed_incident]]\nactor = "bob@example.com"\nstart = {}\nend = {}'
@@ -189,6 +182,62 @@ class TestAPolicyFile:
         self.write(monkeypatch, tmp_path, "[[allow]]\nactor = 5")
         lived.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
         assert "policy.toml: allow.1" in failure_of(lived.run(JUDGED))
+
+
+@pytest.mark.parametrize("preset", ["balanced", "quiet", "plain"])
+def test_a_backtest_over_axiom_says_the_same_of_the_hour_under_the_same_policy(
+    lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, preset: str
+) -> None:
+    """An actor that is allowed, one whose last burst was an attack, a migration, a grave touch, a newcomer."""
+    alice, bob, carol, dave, erin, frank = COLLEAGUES
+    attack = JUDGED - DAY * 2
+    policy = f"""
+        [[allow]]
+        actor = "{bob}"
+        until = 2026-11-30
+        reason = "the move, SEC-9"
+        [[confirmed_incident]]
+        actor = "{frank}"
+        start = {attack.isoformat()}
+        end = {(attack + HOUR).isoformat()}
+        [[sensitive]]
+        because = "API tokens"
+        touching = ["*token*"]
+        raises = 2
+    """
+    (tmp_path / "policy.toml").write_text(policy)
+    monkeypatch.setenv("AUDIT_ASSETS_POLICY", str(tmp_path / "policy.toml"))
+    monkeypatch.setenv("AUDIT_ASSETS_PRESET", preset)
+    monkeypatch.setenv("AUDIT_ASSETS_VOLUME_RATIO", "5")
+    lived.remember(v2_burst(attack + timedelta(minutes=30), 400, actor=frank))
+    moved = [v2_burst(JUDGED, 60, actor=actor, resource_type="new_registrar") for actor in (alice, carol, dave)]
+    token = v2_entry(JUDGED, actor=erin, resource_type="api_token", action="update")
+    burst = [v2_burst(JUDGED, 80, actor=actor) for actor in (bob, frank)]
+    judged(lived, *moved, [token], *burst, v2_burst(JUDGED, 4, actor="newcomer@example.com"))
+
+    stream = of_axiom(AxiomResource(lived.clock), JUDGED, JUDGED + HOUR)
+    tested = backtest_of(stream, policy_of(None, None))
+    hour = lived.store.require("flagged_actors", JUDGED)
+    of_actors = hour.filter(pl.col("actor_key") != "organisation")
+    ticket = pl.col("standing") == "ticket"
+    expected = of_actors.group_by("actor").agg(
+        pl.col("standing").cast(BACKTESTED["standing"]).min(),
+        pl.col("severity").filter(ticket).first(),
+        pl.col("allowed_because").drop_nulls().first(),
+    )
+    told = tested.scores.drop_nulls("standing").with_columns(severity=pl.when(ticket).then("severity"))
+    assert sorted(told.select(expected.columns).rows()) == sorted(expected.rows())
+    standings = dict(told.select("actor", "standing").iter_rows())
+    assert (standings[bob], standings[frank]) == ("allowed", "ticket")
+    of_all = "ticket" if preset == "plain" else "organisation"
+    assert {standings[actor] for actor in (alice, carol, dave)} == {of_all}
+    assert standings[erin] == ("under_budget" if preset == "quiet" else "ticket")
+    columns = ["resource_type", "changes", "members", "severity"]
+    shared = hour.filter(pl.col("actor_key") == "organisation").select(columns)
+    assert tested.tickets.filter(pl.col("actor_key") == "organisation").select(columns).rows() == shared.rows()
+    ours = summary_of(tested, stream, policy_of(None, None))
+    assert len(ours["tickets"]) == len(lived.tickets())
+    assert [each["actor"] for each in ours["allowed"]] == [bob]
 
 
 def test_what_many_do_at_once_is_one_ticket_for_the_organisation(lived: Pipeline) -> None:

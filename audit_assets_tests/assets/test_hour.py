@@ -22,15 +22,8 @@ def a_quiet_fortnight(actor: str = "alice@example.com", resource_type: str = "dn
     return [entry for day in days for entry in v2_burst(day, 3, actor=actor, resource_type=resource_type)]
 
 
-def with_history(pipeline: Pipeline, *histories: list[dict[str, Any]]) -> None:
-    """Let the sandbox have a past, pulled and ingested."""
-    for history in histories:
-        pipeline.sandbox.cloudflare.add("v2", history)
-    assert pipeline.run(JUDGED - DAY * 15, JUDGED - HOUR, job="history").success
-
-
 def test_a_burst_becomes_a_ticket_with_its_numbers(pipeline: Pipeline) -> None:
-    with_history(pipeline, a_quiet_fortnight())
+    pipeline.remember(a_quiet_fortnight())
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED + timedelta(minutes=5), 45, action="delete"))
     result = pipeline.run(JUDGED)
     assert result.success
@@ -46,7 +39,7 @@ def test_a_burst_becomes_a_ticket_with_its_numbers(pipeline: Pipeline) -> None:
 
 
 def test_a_resource_type_never_touched_becomes_a_ticket(pipeline: Pipeline) -> None:
-    with_history(pipeline, a_quiet_fortnight(), a_quiet_fortnight("bob@example.com", "api_tokens"))
+    pipeline.remember([*a_quiet_fortnight(), *a_quiet_fortnight("bob@example.com", "api_tokens")])
     pipeline.sandbox.cloudflare.add("v2", [v2_entry(JUDGED, resource_type="api_tokens")])
     assert pipeline.run(JUDGED, flags={"preset": "plain"}).success
     (flagged,) = pipeline.summary(JUDGED)["flagged"]
@@ -60,7 +53,7 @@ def test_a_resource_type_never_touched_becomes_a_ticket(pipeline: Pipeline) -> N
 
 
 def test_a_quiet_hour_opens_nothing_and_says_so(pipeline: Pipeline) -> None:
-    with_history(pipeline, a_quiet_fortnight())
+    pipeline.remember(a_quiet_fortnight())
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 4))
     assert pipeline.run(JUDGED).success
     summary = pipeline.summary(JUDGED)
@@ -76,7 +69,7 @@ def test_an_hour_without_any_entry_is_an_hour_like_any_other(pipeline: Pipeline)
 
 
 def test_running_an_hour_again_changes_nothing(pipeline: Pipeline) -> None:
-    with_history(pipeline, a_quiet_fortnight())
+    pipeline.remember(a_quiet_fortnight())
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45))
     assert pipeline.run(JUDGED).success
     before, tickets = pipeline.summary(JUDGED), pipeline.tickets()
@@ -91,7 +84,7 @@ def test_running_an_hour_again_changes_nothing(pipeline: Pipeline) -> None:
 
 
 def test_both_streams_count_as_one_actor(pipeline: Pipeline) -> None:
-    with_history(pipeline, a_quiet_fortnight())
+    pipeline.remember(a_quiet_fortnight())
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 20))
     pipeline.sandbox.cloudflare.add("v1", [v1_entry(JUDGED + timedelta(seconds=n), number=n) for n in range(20)])
     assert pipeline.run(JUDGED).success
@@ -123,7 +116,7 @@ def test_a_backfill_is_pulled_in_one_sweep(pipeline: Pipeline) -> None:
 
 def test_an_old_hour_is_judged_but_opens_no_ticket_unless_asked(pipeline: Pipeline) -> None:
     old = JUDGED - DAY
-    with_history(pipeline, a_quiet_fortnight()[3:])
+    pipeline.remember(a_quiet_fortnight()[3:])
     pipeline.sandbox.cloudflare.add("v2", v2_burst(old, 45))
     assert pipeline.run(old).success
     (flagged,) = pipeline.summary(old)["flagged"]
@@ -136,7 +129,7 @@ def test_an_old_hour_is_judged_but_opens_no_ticket_unless_asked(pipeline: Pipeli
 
 
 def test_never_means_never(pipeline: Pipeline) -> None:
-    with_history(pipeline, a_quiet_fortnight())
+    pipeline.remember(a_quiet_fortnight())
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45))
     assert pipeline.run(JUDGED, open_tickets="never").success
     assert pipeline.summary(JUDGED)["flagged"][0]["ticket"]["outcome"] == "never"
@@ -144,7 +137,7 @@ def test_never_means_never(pipeline: Pipeline) -> None:
 
 
 def test_an_organisation_known_for_two_days_is_still_being_learned(pipeline: Pipeline) -> None:
-    with_history(pipeline, a_quiet_fortnight()[:6])
+    pipeline.remember(a_quiet_fortnight()[:6])
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45))
     assert pipeline.run(JUDGED).success
     summary = pipeline.summary(JUDGED)
@@ -166,7 +159,7 @@ def test_entries_that_axiom_does_not_show_stop_the_hour_before_it_is_judged(pipe
 
 
 def test_one_ticket_that_fails_costs_no_other_actor_his(pipeline: Pipeline) -> None:
-    with_history(pipeline, a_quiet_fortnight(), a_quiet_fortnight("bob@example.com"))
+    pipeline.remember([*a_quiet_fortnight(), *a_quiet_fortnight("bob@example.com")])
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45) + v2_burst(JUDGED, 46, actor="bob@example.com"))
     pipeline.sandbox.faults.add(Fault("linear", "issueCreate", "status", times=50, options={"status": 500}))
     told = failure_of(pipeline.run(JUDGED))
@@ -228,7 +221,7 @@ def test_an_axiom_that_counts_otherwise_than_the_hour_is_not_believed(pipeline: 
 
 
 def test_a_ticket_that_was_thrown_away_is_told(pipeline: Pipeline) -> None:
-    with_history(pipeline, a_quiet_fortnight())
+    pipeline.remember(a_quiet_fortnight())
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45))
     assert pipeline.run(JUDGED).success
     pipeline.sandbox.linear.trash(pipeline.tickets()[0]["identifier"])
@@ -241,7 +234,7 @@ def test_a_ticket_that_was_thrown_away_is_told(pipeline: Pipeline) -> None:
 
 
 def test_a_ticket_that_failed_in_time_is_opened_however_late_the_hour_is_run_again(pipeline: Pipeline) -> None:
-    with_history(pipeline, a_quiet_fortnight())
+    pipeline.remember(a_quiet_fortnight())
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45))
     pipeline.sandbox.faults.add(Fault("linear", "issueCreate", "status", times=50, options={"status": 500}))
     assert not pipeline.run(JUDGED).success

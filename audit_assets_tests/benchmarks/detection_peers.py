@@ -19,7 +19,7 @@ import polars as pl
 from audit_assets.detection.coding import activity_of
 from audit_assets.detection.frames import WINDOW
 from audit_assets.detection.plain_rule import PlainRule
-from audit_assets.detection.scores import repeats
+from audit_assets.detection.ranking import repeats
 
 Peer = Callable[[pl.DataFrame], pl.Series]
 """From the frame of `active_hours` to a number for each of its rows."""

@@ -4,12 +4,14 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from audit_assets.detection.assessment import assess_hours, organisation
 from audit_assets.detection.baselines import baselines
 from audit_assets.detection.coding import activity_of
 from audit_assets.detection.flags import Judged, flags
-from audit_assets.detection.frames import ACTIVITY, MEMORY, ORGANISATION_HOURS, ORGANISATION_TYPES
+from audit_assets.detection.frames import ACTIVITY, ACTOR_ACTIVITY, MEMORY, ORGANISATION_HOURS, ORGANISATION_TYPES
 from audit_assets.detection.policy import Policy
-from audit_assets.detection.scores import ACTOR_ACTIVITY, assess_hours, organisation, ranked, score_activity
+from audit_assets.detection.ranking import ranked
+from audit_assets.detection.scores import score_activity
 from audit_assets.detection.severity import TOUCHES
 
 HOUR = timedelta(hours=1)

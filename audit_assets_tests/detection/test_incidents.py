@@ -6,9 +6,10 @@ import polars as pl
 import pytest
 
 from audit_assets.detection.coding import activity_of
+from audit_assets.detection.frames import ACTOR_ACTIVITY
 from audit_assets.detection.incidents import with_incidents
 from audit_assets.detection.policy import ConfirmedIncident
-from audit_assets.detection.scores import ACTOR_ACTIVITY, score_activity
+from audit_assets.detection.scores import score_activity
 from audit_assets_tests.detection.streams import at, burst, quiet, stream
 
 TEN = datetime(2026, 11, 22, 10, tzinfo=UTC)

@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from audit_assets.detection import budget
+from audit_assets.detection.assessment import assess_hours, organisation
 from audit_assets.detection.coding import activity_of
-from audit_assets.detection.scores import SCORES, assess_hours, organisation, ranked, score, score_activity
+from audit_assets.detection.frames import SCORES
+from audit_assets.detection.ranking import ranked
+from audit_assets.detection.scores import score, score_activity
 from audit_assets_tests.detection.streams import EVENTS, at, burst, daily, quiet, stream
 
 REASONS = ["p_volume", "p_novelty", "p_many_new"]

@@ -33,6 +33,12 @@ def test_what_matches_adds_up_and_counts_once_however_often_it_was_touched() -> 
     assert found.sort("actor_key").rows() == [(HOUR, "a", 3, ["deletes", "API tokens"]), (HOUR, "b", 2, ["API tokens"])]
 
 
+def test_of_a_change_of_unknown_kind_its_type_counts_and_no_kind_is_guessed() -> None:
+    unknown = pl.DataFrame([(HOUR, "a", "api_token", None, None)], schema=TOUCHES, orient="row")
+    assert raised(unknown, TABLE).rows() == [(HOUR, "a", 2, ["API tokens"])]
+    assert raised(unknown, [Sensitive("new tokens", ("*token*",), kinds=("create", "update"))]).is_empty()
+
+
 def test_nothing_is_raised_by_an_empty_table_or_no_touches() -> None:
     assert raised(touches(("a", "api_token", "delete", "delete")), ()).is_empty()
     assert raised(touches(), TABLE).is_empty()

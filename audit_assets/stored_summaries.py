@@ -1,0 +1,26 @@
+"""The summaries of stored hours, one or a period's together, as `audit-assets summary` shows them."""
+
+from datetime import datetime
+
+from audit_assets.assets.flagged_actor_summary import SUMMARY
+from audit_assets.partitions import AN_HOUR, key_of
+from audit_assets.resources import StorageResource
+from audit_assets.settings import first_hour
+from audit_assets.summaries import EXAMPLES, HourSummary, PeriodSummary, SummaryError, hours_of, period_summary
+
+
+def of_period(period: str, now: datetime) -> HourSummary | PeriodSummary:
+    """The summary of an hour, or what the hours of a day or a month come to. Raises `SummaryError` if there is none,
+    and `StoreError` if the store can't be read."""
+    hours = hours_of(period)
+    store = StorageResource().open()
+    found = {hour: store.read_json(SUMMARY, hour) for hour in hours}
+    summaries = [summary for summary in found.values() if summary]
+    if not summaries:
+        raise SummaryError(
+            f"No hour of {period} has a summary in {store.root}: name another, such as {EXAMPLES}, or materialise it."
+        )
+    if len(hours) == 1:
+        return summaries[0]
+    missing = [hour for hour, summary in found.items() if not summary and first_hour() <= hour <= now - AN_HOUR]
+    return period_summary(period, summaries, map(key_of, missing))
