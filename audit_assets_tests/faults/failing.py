@@ -31,8 +31,8 @@ from audit_assets_tests.faults.verdict import (
 from audit_assets_tests.faults.world import THE_HOUR, Past, World
 from audit_assets_tests.support import JumpingClock
 
-SHORT = 0.5
-"""Seconds that a try may take: half of what a slow answer takes (kinds.py)."""
+SHORT = 1.5
+"""Seconds that a try may take: less than a slow answer takes (kinds.py), more than a busy machine needs."""
 
 LIMITS = Limits(attempt_seconds=SHORT)
 BOUNDS = Bounds(read_seconds=SHORT, answer_seconds=SHORT)
