@@ -192,22 +192,23 @@ def _replace_durably(path: Path, content: bytes) -> None:
     except OSError:
         half_written.unlink(missing_ok=True)
         raise
-    _sync(path.parent)
+    _sync_folder(path.parent)
 
 
 def _make_durably(folder: Path) -> None:
+    """Make a folder and those above it. The name of a new one is lost in a power cut until the one above is synced."""
     if folder.exists():
         return
     _make_durably(folder.parent)
     folder.mkdir(exist_ok=True)
-    _sync(folder.parent)
+    _sync_folder(folder.parent)
 
 
-def _sync(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     if os.name == "nt":  # a folder can't be opened there
         return
-    opened = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(opened)
+        os.fsync(descriptor)
     finally:
-        os.close(opened)
+        os.close(descriptor)

@@ -101,9 +101,9 @@ def test_a_folder_that_may_not_be_written_is_one_sentence(tmp_path: Path) -> Non
 
 def test_a_process_killed_while_it_writes_leaves_no_hour(tmp_path: Path) -> None:
     killed_in_fsync = (
-        "import os, sys, datetime, polars as pl\n"
+        "import os, stat, sys, datetime, polars as pl\n"
         "from audit_assets.hour_store import HourStore\n"
-        "os.fsync = lambda file: os._exit(9)\n"
+        "os.fsync = lambda file: os._exit(9) if stat.S_ISREG(os.fstat(file).st_mode) else None\n"
         "hour = datetime.datetime(2026, 11, 22, 10, tzinfo=datetime.UTC)\n"
         "HourStore(sys.argv[1]).write('entries', hour, pl.DataFrame({'a': [1]}))\n"
     )
@@ -112,25 +112,25 @@ def test_a_process_killed_while_it_writes_leaves_no_hour(tmp_path: Path) -> None
     assert HourStore(str(tmp_path)).read("entries", HOUR) is None
 
 
-def test_the_file_its_folder_and_every_new_folder_reach_the_disk(
+def test_a_new_folder_is_synced_into_the_one_above_before_anything_lies_in_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []
-    fsync = os.fsync
+    inner = os.fsync
 
-    def noted(file: int) -> None:
-        synced.append(Path(f"/proc/self/fd/{file}").readlink().name)
-        fsync(file)
+    def noted(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        inner(descriptor)
 
     monkeypatch.setattr(os, "fsync", noted)
-    store = HourStore(str(tmp_path / "new"))
+    store = HourStore(str(tmp_path / "hours"))
     store.write("entries", HOUR, FRAME)
-    *folders, file, folder = synced
-    assert folders == [tmp_path.name, "new", "entries"], "the folders that got a new one, from the top"
+    *above, file, folder = synced
+    assert (above, folder) == ([tmp_path.name, "hours", "entries"], "2026-11-22")
     assert file.endswith(".tmp")
-    assert folder == "2026-11-22"
+    synced.clear()
     store.write("entries", HOUR, FRAME)
-    assert len(synced) == 7
+    assert len(synced) == 2
 
 
 @pytest.mark.parametrize("root", ["no-such-protocol://bucket/hours", "abfs://bucket/hours"])

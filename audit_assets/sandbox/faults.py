@@ -5,6 +5,8 @@ The faults of the wire, which any call can suffer, are carried out here; those t
 """
 
 import asyncio
+import socket
+import struct
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,10 +17,13 @@ from starlette.responses import Response
 
 from audit_assets.sandbox.stage import Stage
 
-WIRE_FAULTS = frozenset({"status", "drop_before", "drop_after", "slow_before", "slow_after", "torn", "drip"})
+WIRE_FAULTS = frozenset(
+    {"status", "drop_before", "drop_after", "reset_before", "reset_after", "slow_before", "slow_after", "torn", "drip"}
+)
 """status: answer with `status`, `body`, `headers` instead · drop_before, drop_after: close the socket without an
-answer, before or after the call was carried out · slow_before, slow_after: `seconds` late, before or after it was
-carried out · torn: half of the body, then close · drip: a byte each `seconds`"""
+answer, before or after the call was carried out · reset_before, reset_after: the same with a TCP reset · slow_before,
+slow_after: `seconds` late, before or after it was carried out · torn: half of the body, then close ·
+drip: a byte each `seconds`"""
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,13 @@ async def answer(stage: Stage, plan: FaultPlan, service: str, call: str, request
         case "drop_after":
             await handle(None)
             return _Dropped()
+        case "reset_before":
+            return _Reset()
+        case "reset_after":
+            await handle(None)
+            return _Reset()
         case "slow_before":
+            await request.body()  # carried out though the caller has left meanwhile
             await asyncio.sleep(options["seconds"])
             return await handle(None)
         case "slow_after":
@@ -110,6 +121,15 @@ class _Dropped(Response):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         scope["sandbox.transport"].abort()
+
+
+class _Reset(_Dropped):
+    """No answer, and the peer hears it as an error: a socket that lingers for no time is closed with a reset."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        connection = scope["sandbox.transport"].get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await super().__call__(scope, receive, send)
 
 
 class _Torn(Response):

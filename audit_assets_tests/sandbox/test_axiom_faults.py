@@ -1,5 +1,6 @@
 """Each fault of the sandbox's Axiom, as its clients meet it (facts/axiom.md, 6)."""
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -58,6 +59,18 @@ def test_a_batch_whose_answer_was_lost_is_stored(axiom: AxiomCalls) -> None:
         axiom.ingest(EVENTS)
 
     axiom.pass_time(seconds=10)
+    assert axiom.rows("| count") == [(4,)]
+
+
+def test_a_batch_is_stored_though_its_sender_did_not_wait(axiom: AxiomCalls) -> None:
+    axiom.sandbox.axiom.behaviour.row_delay = axiom.sandbox.axiom.behaviour.field_delay = timedelta(0)
+    misbehave(axiom, "ingest", "slow_before", seconds=0.2)
+    axiom.http.timeout = 0.1
+    with pytest.raises(httpx.ReadTimeout):
+        axiom.ingest(EVENTS)
+
+    axiom.http.timeout = 10
+    misbehave(axiom, "query", "slow_before", seconds=0.4)
     assert axiom.rows("| count") == [(4,)]
 
 

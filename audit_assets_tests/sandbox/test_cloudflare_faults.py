@@ -150,6 +150,10 @@ def test_faults_of_the_wire_happen_here_too(four: CloudflareService, caller: Cal
     faults.add(fault("drop_before"))
     with pytest.raises(httpx.RemoteProtocolError):
         caller.v2()
+    for kind in ("reset_before", "reset_after"):
+        faults.add(fault(kind))
+        with pytest.raises(httpx.ReadError, match="reset"):
+            caller.v2()
     faults.add(fault("torn"))
     with pytest.raises(httpx.RemoteProtocolError):
         caller.v2()

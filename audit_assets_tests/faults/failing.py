@@ -1,0 +1,122 @@
+"""Fail the N-th: one request of a run, or one step of one of its files, goes wrong; then the hour is simply run again.
+
+As SQLite tests itself: N = 1, 2, 3 and so on until there is none left to fail (facts/reliability.md, 1). In this
+process, on an instance in memory, since nothing is killed.
+"""
+
+import errno
+import os
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import dagster as dg
+
+from audit_assets.axiom.bounds import Bounds
+from audit_assets.sandbox.stage import Call
+from audit_assets.transport import Limits
+from audit_assets_tests.faults import protocols
+from audit_assets_tests.faults.hour import Told, definitions, run_hour
+from audit_assets_tests.faults.kinds import OF_THE_WIRE, Failure, failures_of
+from audit_assets_tests.faults.points import FILED, NEW_FOLDER, Points
+from audit_assets_tests.faults.verdict import (
+    Violations,
+    as_words,
+    end_state,
+    unexplained,
+    violations,
+    violations_midway,
+)
+from audit_assets_tests.faults.world import THE_HOUR, Past, World
+from audit_assets_tests.support import JumpingClock
+
+SHORT = 1.5
+"""Seconds that a try may take: less than a slow answer takes (kinds.py), more than a busy machine needs."""
+
+LIMITS = Limits(attempt_seconds=SHORT)
+BOUNDS = Bounds(read_seconds=SHORT, answer_seconds=SHORT)
+
+SERVICES = ("cloudflare", "axiom", "linear")
+DISK_ERRORS = (errno.ENOSPC, errno.EIO)
+FAILING_STEPS = (*NEW_FOLDER, *FILED[:4])
+"""The points at which the very next step of a file, or the write under way, can fail."""
+
+
+@dataclass
+class Failed:
+    """What came of one failure. `survived`: the run that met it succeeded all the same."""
+
+    what: str
+    hit: bool
+    survived: bool
+    found: Violations
+
+
+class NthFailure:
+    """A past, and what the hour leaves behind when nothing fails."""
+
+    def __init__(self, past: Past) -> None:
+        self._past = past
+        with past.begin() as world:
+            passed: list[str] = []
+            told = _run(world, Points(passed.append, world.hours).watched())
+            self._calls: list[Call] = [*world.sandbox.stage.calls]
+            self.file_steps = [point for point in passed if any(step in point for step in FAILING_STEPS)]
+            self.clean = end_state(world, told)
+        assert not (wrong := violations(self.clean, self.clean)), as_words(wrong)
+
+    def has(self, service: str, number: int) -> bool:
+        """Whether an undisturbed run sends that many requests to that service."""
+        return number <= len(self._calls_to(service))
+
+    def ways(self, service: str, number: int) -> tuple[Failure, ...]:
+        """In which ways the `number`-th request of a run to that service (from 1) can fail."""
+        return failures_of(service, self._calls_to(service)[number - 1]) if self.has(service, number) else OF_THE_WIRE
+
+    def _calls_to(self, service: str) -> list[str]:
+        return [call.call for call in self._calls if call.service == service]
+
+    def number_of(self, call: str) -> int:
+        """Which request to its service the first one of that call is."""
+        (service,) = {each.service for each in self._calls if each.call == call}
+        return self._calls_to(service).index(call) + 1
+
+    def request(self, service: str, number: int, failure: Failure, *, protocol: str | None = None) -> Failed:
+        """Let the `number`-th request of a run to that service (from 1) fail so. Not hit: there were not as many."""
+        with self._past.begin() as world, protocols.followed(protocol, world.environment()):
+            world.sandbox.faults.add(failure.at(service, number))
+            told = _run(world)
+            hit = not world.sandbox.faults.pending()
+            return self._judged(world, f"{service} request {number}: {failure.name}", told, hit)
+
+    def file_step(self, point: str, error: int, *, protocol: str | None = None) -> Failed:
+        """Let the step that follows a point fail with that errno."""
+        hits: list[str] = []
+
+        def reached(passed: str) -> None:
+            if passed == point:
+                hits.append(passed)
+                raise OSError(error, os.strerror(error))
+
+        with self._past.begin() as world, protocols.followed(protocol, world.environment()):
+            told = _run(world, Points(reached, world.hours).watched())
+            failed = self._judged(world, f"{point}: {errno.errorcode[error]}", told, bool(hits))
+            litter = [path for path in world.hours.rglob(".*") if path.is_file()]
+            failed.found.add("files_torn", len(litter), "temporary files that were left")
+            return failed
+
+    def _judged(self, world: World, what: str, told: Told, hit: bool) -> Failed:
+        """Look at what the failure left; if the run did not survive it, run the hour again first."""
+        state = end_state(world, told)
+        found = unexplained(told) + violations_midway(state)
+        if not told.success:
+            world.sandbox.faults.clear()
+            state = end_state(world, _run(world))
+        return Failed(what, hit, told.success, found + violations(state, self.clean))
+
+
+def _run(world: World, seam: AbstractContextManager[Any] | None = None) -> Told:
+    defs = definitions(JumpingClock(world.sandbox.stage.clock), limits=LIMITS, bounds=BOUNDS)
+    with patch.dict(os.environ, world.environment()), dg.DagsterInstance.ephemeral() as instance, seam or nullcontext():
+        return run_hour(defs, instance, THE_HOUR)

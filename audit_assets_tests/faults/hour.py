@@ -1,0 +1,132 @@
+"""One run of the real job over an hour, and what it told; in whatever process it is called.
+
+The definitions are the project's own, with a clock whose waits pass at once, here and in the sandbox.
+"""
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from http.client import HTTPConnection
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import dagster as dg
+
+from audit_assets.axiom.bounds import Bounds
+from audit_assets.build import build_defs
+from audit_assets.clock import Clock
+from audit_assets.partitions import key_of, range_tags
+from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
+from audit_assets.transport import Limits
+
+PROOF = "axiom_holds_every_entry"
+
+LONGEST_SENTENCE = 1_000
+
+
+@dataclass
+class Told:
+    """What a run says of itself."""
+
+    success: bool
+    problems: list[str] = field(default_factory=list)
+    """Of steps that failed: what is said to a person, or `untold:` and the trace if nothing is."""
+
+    proof: dict[str, Any] = field(default_factory=dict)
+    """Of the check that Axiom holds every entry: `passed`, and its numbers."""
+
+    @classmethod
+    def of(cls, result: dg.ExecuteInProcessResult) -> Self:
+        """Read a run that has ended."""
+        told = cls(result.success)
+        for event in result.all_events:
+            if event.is_step_failure:
+                data = event.step_failure_data
+                described = data.user_failure_data and data.user_failure_data.description
+                if not described and data.error and data.error.cls_name == "DagsterAssetCheckFailedError":
+                    continue  # the check itself says why
+                told.problems.append(described or f"untold: {data.error and data.error.to_string()}")
+        for check in result.get_asset_check_evaluations():
+            if check.check_name == PROOF:
+                told.proof = {"passed": check.passed} | {name: each.value for name, each in check.metadata.items()}
+            if check.blocking and not check.passed:
+                told.problems.append(f"{check.check_name}: {check.description}")
+        assert told.success or told.problems, "a run that failed says nothing"
+        return told
+
+    def as_json(self) -> dict[str, Any]:
+        """For another process."""
+        return asdict(self)
+
+
+def is_a_sentence(problem: str) -> bool:
+    """Whether a person can read what went wrong, and no trace of ours."""
+    return "Traceback" not in problem and not problem.startswith("untold:") and len(problem) < LONGEST_SENTENCE
+
+
+class SteeredClock:
+    """The clock of the sandbox in another process; waiting moves it ahead."""
+
+    def __init__(self, address: str) -> None:
+        self._address = urlsplit(address).netloc
+        self._ahead = 0.0
+        told = self._ask("GET")
+        self._start = told - timedelta(seconds=time.monotonic())
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._ahead
+
+    def sleep(self, seconds: float) -> None:
+        self._ask("POST", json.dumps({"advance_seconds": seconds}))
+        self._ahead += seconds
+
+    def _ask(self, method: str, body: str | None = None) -> datetime:
+        connection = HTTPConnection(self._address, timeout=30)
+        try:
+            connection.request(method, "/sandbox/clock", body)
+            return datetime.fromisoformat(json.loads(connection.getresponse().read())["now"])
+        finally:
+            connection.close()
+
+
+def definitions(clock: Clock, *, limits: Limits | None = None, bounds: Bounds | None = None) -> dg.Definitions:
+    """The project's own, on that clock."""
+    return build_defs(
+        resources={
+            "cloudflare": CloudflareResource(clock, limits),
+            "axiom": AxiomResource(clock, bounds),
+            "linear": LinearResource(clock, limits),
+            "storage": StorageResource(clock),
+        }
+    )
+
+
+def run_hour(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    first: datetime,
+    last: datetime | None = None,
+    *,
+    job: str = "hourly_audit",
+) -> Told:
+    """Run an hour, or all from `first` to `last`; the settings are those of the environment."""
+    partition: dict[str, Any] = {"tags": range_tags(first, last)} if last else {"partition_key": key_of(first)}
+    return Told.of(
+        defs.resolve_job_def(job).execute_in_process(
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            instance=instance,
+            raise_on_error=False,
+            **partition,
+        )
+    )
+
+
+def run_here(clock_at: str, first: datetime, last: datetime | None = None, *, job: str = "hourly_audit") -> Told:
+    """The same on the persistent instance of DAGSTER_HOME, on the clock of the sandbox at that address."""
+    with dg.DagsterInstance.from_config(os.environ["DAGSTER_HOME"]) as instance:
+        return run_hour(definitions(SteeredClock(clock_at)), instance, first, last, job=job)

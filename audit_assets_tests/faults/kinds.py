@@ -1,0 +1,118 @@
+"""The ways in which a request can fail: of the wire, of any service, and those that only one service knows.
+
+What each service was seen to do is in the facts; the sandbox carries it out (audit_assets/sandbox/faults.py). A lie
+that no client could see through, such as rows left out of an answer without a word, is not among them.
+"""
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from audit_assets.sandbox.faults import Fault
+
+JSON_500 = '{"message": "internal error"}'
+HTML = "<!DOCTYPE html><html><body><h1>Service temporarily unavailable</h1></body></html>"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One way to fail. `slow`: it holds the caller for real seconds."""
+
+    name: str
+    kind: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    slow: bool = False
+
+    def at(self, service: str, number: int, call: str = "*") -> Fault:
+        """The `number`-th request from now on fails so: of all to that service, or of those of one call."""
+        return Fault(service, call, self.kind, at=number, options=self.options)
+
+
+OF_THE_WIRE = (
+    Failure("dropped before", "drop_before"),
+    Failure("dropped after it was applied", "drop_after"),
+    Failure(
+        "429", "status", {"status": 429, "body": '{"message": "rate limit exceeded"}', "headers": {"retry-after": "30"}}
+    ),
+    Failure("500", "status", {"status": 500, "body": JSON_500}),
+    Failure("503 with HTML", "status", {"status": 503, "body": HTML, "headers": {"content-type": "text/html"}}),
+    Failure("time-out before", "slow_before", {"seconds": 2.0}, slow=True),
+    Failure("time-out after it was applied", "slow_after", {"seconds": 2.0}, slow=True),
+    Failure("reset before", "reset_before"),
+    Failure("reset after it was applied", "reset_after"),
+    Failure("torn body", "torn"),
+)
+
+OWN: Mapping[tuple[str, str], tuple[Failure, ...]] = {
+    ("cloudflare", "*"): (
+        Failure("200 with success:false", "not_success"),
+        Failure("200 with HTML", "html"),
+        Failure("200 with half a body", "cut_json"),
+        Failure("a wrong count", "wrong_count"),
+        Failure("no result", "result_null"),
+    ),
+    ("axiom", "ingest"): (
+        Failure("200 with failed>0", "rejected_events", {"events": 3}),
+        Failure("200 with all failed", "rejected_events", {"events": 10_000}),
+        Failure("504, and it surfaces late", "late_surfacing", {"seconds": 60, "status": 504}),
+        Failure("no answer, and it surfaces late", "late_surfacing", {"seconds": 60, "silent": True}),
+        Failure(
+            "no answer, and it surfaces when nobody looks any more", "late_surfacing", {"seconds": 100, "silent": True}
+        ),
+        Failure("a bare receipt", "bare_receipt"),
+    ),
+    ("axiom", "query"): (
+        Failure("a partial result", "partial"),
+        Failure("an estimate", "estimate"),
+        Failure("a priority that nobody knows", "unknown_priority"),
+    ),
+    ("linear", "*"): (
+        Failure("GraphQL error in a 200", "internal_error", {"status": 200}),
+        Failure("GraphQL error in a 400", "internal_error", {"status": 400}),
+        Failure("lock timeout", "lock_timeout"),
+        Failure("rate limit in a 400", "rate_limited", {"seconds": 30}),
+        Failure("a conflict in the store of descriptions", "description_conflict"),
+    ),
+    ("linear", "issueCreate"): (
+        Failure("success:false", "success_false"),
+        Failure("applied, but without its entity", "no_entity"),
+    ),
+    ("linear", "commentCreate"): (Failure("success:false", "success_false"),),
+    ("linear", "attachmentCreate"): (Failure("success:false", "success_false"),),
+    ("linear", "issues"): (Failure("other nodes than asked for", "wrong_nodes"),),
+}
+"""By service and call; `*` is any."""
+
+CALLS = (
+    ("cloudflare", "v2"),
+    ("cloudflare", "v1"),
+    ("axiom", "query"),
+    ("axiom", "ingest"),
+    ("linear", "viewer"),
+    ("linear", "issueCreate"),
+    ("linear", "issues"),
+    ("linear", "commentCreate"),
+    ("linear", "attachmentCreate"),
+)
+"""Every call that an hour makes, as the sandbox names them."""
+
+SHARE = 0.05
+"""Of the requests that fail while runs are killed."""
+
+AHEAD = 60
+"""Requests of one call in a run, at most: so far ahead misfortune is planned."""
+
+
+def failures_of(service: str, call: str) -> tuple[Failure, ...]:
+    """All ways in which that call of a service can fail."""
+    return (*OF_THE_WIRE, *OWN.get((service, "*"), ()), *OWN.get((service, call), ()))
+
+
+def misfortune(dice: random.Random, share: float) -> Iterator[Fault]:
+    """Faults for one run: that share of every call's requests fails, in any way that does not hold the caller."""
+    for service, call in CALLS:
+        kinds = [failure for failure in failures_of(service, call) if not failure.slow]
+        for number in range(1, AHEAD):
+            if dice.random() < share:
+                yield dice.choice(kinds).at(service, number, call)

@@ -1,0 +1,173 @@
+"""Protocols that are wrong on purpose: the suite must catch each of them, else it proves nothing of the right one.
+
+Each replaces one function of the project in this process, for as long as its block lasts. What they stand for, and
+what a toy of each lost, is in the facts (facts/reliability.md, 5).
+"""
+
+import os
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import polars as pl
+
+from audit_assets import hour_store
+from audit_assets.axiom import queries
+from audit_assets.axiom.accounts import INGESTED_HOURS_SCHEMA, IngestReceipt
+from audit_assets.axiom.client import AxiomClient
+from audit_assets.errors import ServiceError, StoreError
+from audit_assets.hour_store import HourStore
+from audit_assets.linear import tickets
+from audit_assets.linear.client import LinearClient
+from audit_assets_tests.faults.world import THE_HOUR
+
+
+def in_place() -> AbstractContextManager[Any]:
+    """A file is written under the name that readers look for."""
+
+    def write(path: Path, content: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+    return patch.object(hour_store, "_replace_durably", write)
+
+
+def renamed_without_fsync() -> AbstractContextManager[Any]:
+    """A power cut may leave a name with nothing behind it. No kill shows that: only the order of the steps does."""
+
+    def write(path: Path, content: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half_written = path.with_name(f".{path.name}.tmp")
+        with half_written.open("wb") as file:
+            file.write(content)
+        half_written.replace(path)
+
+    return patch.object(hour_store, "_replace_durably", write)
+
+
+def disk_errors_swallowed() -> AbstractContextManager[Any]:
+    """A full disk is nobody's business."""
+    inner = HourStore.write_json
+
+    def write(store: HourStore, *arguments: Any) -> None:
+        try:
+            inner(store, *arguments)
+        except StoreError:
+            return
+
+    return patch.object(HourStore, "write_json", write)
+
+
+def unchanged_by_the_file() -> AbstractContextManager[Any]:
+    """Where the hour's file exists already, its entries are taken to be in Axiom already."""
+    stored = _file_of_the_hour().exists()
+    return patch.object(AxiomClient, "ingest", _nothing_to_send) if stored else nullcontext()
+
+
+def marked_before_sending() -> AbstractContextManager[Any]:
+    """An hour is written down as ingested, and then it is sent."""
+    inner, mark = AxiomClient.ingest, Path(os.environ["AUDIT_ASSETS_STORAGE"]).with_name("ingested")
+
+    def ingest(client: AxiomClient, events: pl.DataFrame) -> IngestReceipt:
+        if mark.exists():
+            return _nothing_to_send(client, events)
+        mark.touch()
+        return inner(client, events)
+
+    return patch.object(AxiomClient, "ingest", ingest)
+
+
+@contextmanager
+def sent_blindly_and_counted_by_rows() -> Iterator[None]:
+    """Nobody looks what Axiom holds before sending, and every row counts."""
+    fill = queries.fill
+
+    def by_rows(*arguments: Any, **values: Any) -> str:
+        return re.sub(r"\| distinct entry_id.*\n", "", fill(*arguments, **values))
+
+    def nothing_held(*_: Any) -> pl.Series:
+        return pl.Series("entry_id", [], pl.String)
+
+    with patch.object(queries, "fill", by_rows), patch.object(AxiomClient, "entry_ids", nothing_held):
+        yield
+
+
+def random_ticket_id() -> AbstractContextManager[Any]:
+    """A ticket has another id each time."""
+    return patch.object(tickets, "ticket_id", lambda *_: uuid.uuid4())
+
+
+def random_comment_id() -> AbstractContextManager[Any]:
+    """A comment has another id each time."""
+    return patch.object(tickets, "comment_id", lambda *_: uuid.uuid4())
+
+
+@contextmanager
+def hour_linked_before_it_is_told() -> Iterator[None]:
+    """The attachment, which says that all of the hour is on the ticket, comes before the comment."""
+    comment, link = LinearClient._comment, LinearClient._link_hour
+    later: list[Any] = []
+
+    def link_then_comment(client: LinearClient, *arguments: Any) -> None:
+        link(client, *arguments)
+        while later:
+            comment(client, *later.pop())
+
+    with (
+        patch.object(LinearClient, "_comment", lambda _, *arguments: later.append(arguments)),
+        patch.object(LinearClient, "_link_hour", link_then_comment),
+    ):
+        yield
+
+
+def errors_of_comments_swallowed() -> AbstractContextManager[Any]:
+    """What went wrong with a comment is no reason to stop."""
+    inner = LinearClient._comment
+
+    def comment(client: LinearClient, *arguments: Any) -> None:
+        try:
+            inner(client, *arguments)
+        except ServiceError:
+            return
+
+    return patch.object(LinearClient, "_comment", comment)
+
+
+PROTOCOLS: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
+    protocol.__name__.replace("_", " "): protocol
+    for protocol in (
+        in_place,
+        renamed_without_fsync,
+        disk_errors_swallowed,
+        unchanged_by_the_file,
+        marked_before_sending,
+        sent_blindly_and_counted_by_rows,
+        random_ticket_id,
+        random_comment_id,
+        hour_linked_before_it_is_told,
+        errors_of_comments_swallowed,
+    )
+}
+"""By name in words."""
+
+
+@contextmanager
+def followed(name: str | None, environment: Mapping[str, str]) -> Iterator[None]:
+    """Follow that protocol in this process, in that environment; None: the project's own."""
+    with patch.dict(os.environ, environment), PROTOCOLS[name]() if name else nullcontext():
+        yield
+
+
+def _nothing_to_send(_: AxiomClient, events: pl.DataFrame) -> IngestReceipt:
+    return IngestReceipt(len(events), len(events), 0, 0, 0, pl.DataFrame(schema=INGESTED_HOURS_SCHEMA))
+
+
+def _file_of_the_hour() -> Path:
+    return Path(str(HourStore(os.environ["AUDIT_ASSETS_STORAGE"]).path("raw_audit_entries", THE_HOUR)))

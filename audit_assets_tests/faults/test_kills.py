@@ -1,0 +1,41 @@
+"""An hour that was killed is simply run again, and nobody can tell. In full: `python -m audit_assets_tests.faults`."""
+
+import pytest
+
+from audit_assets_tests.faults.kinds import SHARE
+from audit_assets_tests.faults.points import NAMED
+from audit_assets_tests.faults.trial import Trials
+from audit_assets_tests.faults.verdict import as_words, violations_of_order
+
+SEEDS = range(5)
+"""Misfortune may lead past a point: a request that failed has not landed. Then the next seed is tried."""
+
+
+def test_a_run_has_points_between_any_two_steps_that_others_can_see(trials: Trials) -> None:
+    assert len(NAMED) >= 18
+    assert set(NAMED) <= set(trials.points)
+    assert len(trials.points) == len(set(trials.points))
+    seen = {(service, step) for service in ("cloudflare", "axiom", "linear") for step in ("about to be", "landed")}
+    for service, step in seen:
+        assert any(point.startswith(service) and step in point for point in trials.points)
+
+
+@pytest.mark.parametrize("point", NAMED)
+def test_an_hour_that_was_killed_is_run_again_and_nothing_is_lost_or_twice(trials: Trials, point: str) -> None:
+    for seed in SEEDS:
+        outcome = trials.killed_at(point, f"{point} {seed}", share=SHARE)
+        assert not outcome.found, as_words(outcome.found)
+        if outcome.killed:
+            return
+    pytest.fail("the point was never reached")
+
+
+def test_a_killed_hour_costs_at_most_one_more_of_each_request(trials: Trials) -> None:
+    outcome = trials.killed_at(NAMED[-1])
+    assert outcome.killed
+    assert outcome.requests <= 2 * trials.requests
+
+
+def test_every_file_is_safe_from_a_power_cut(trials: Trials) -> None:
+    found = violations_of_order(trials.points)
+    assert not found, as_words(found)

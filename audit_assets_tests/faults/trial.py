@@ -1,0 +1,145 @@
+"""One trial: an hour is run in a child, killed at a named point, and simply run again until it is done."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from audit_assets_tests.faults.hour import Told
+from audit_assets_tests.faults.kinds import misfortune
+from audit_assets_tests.faults.launcher import Order
+from audit_assets_tests.faults.verdict import (
+    EndState,
+    Violations,
+    as_words,
+    end_state,
+    unexplained,
+    violations,
+    violations_midway,
+    violations_of_order,
+)
+from audit_assets_tests.faults.world import THE_HOUR, Past, World
+
+KILLED = -9
+
+MOST_RUNS = 6
+"""Of an hour in a trial. With a few failing requests most hours need one run; none needs as many as these."""
+
+
+@dataclass
+class Ran:
+    """What a child did. `told` is None if it was killed."""
+
+    killed: bool
+    told: Told | None = None
+    passed: list[str] = field(default_factory=list)
+
+
+class Launcher:
+    """Children on demand. Use one at a time."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def run(
+        self, world: World, *, hour: datetime = THE_HOUR, kill_at: str | None = None, protocol: str | None = None
+    ) -> Ran:
+        """Run an hour in a child. Raises if the child ended in a way that nobody asked for."""
+        report = world.folder / "report.json"
+        report.unlink(missing_ok=True)
+        order = Order(world.sandbox.url, hour.isoformat(), world.environment(), str(report), kill_at, protocol)
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(order.as_line() + "\n")
+        self._process.stdin.flush()
+        status = int(self._process.stdout.readline() or "1")
+        told: dict[str, Any] = json.loads(report.read_text()) if report.exists() else {}
+        if status == KILLED and told == {"killed_at": kill_at}:
+            return Ran(killed=True)
+        if status != 0:
+            log = report.with_name("report.json.log")
+            raise AssertionError(f"a child ended with {status}:\n{log.read_text() if log.exists() else ''}")
+        return Ran(killed=False, told=Told(**told["told"]), passed=told["passed"])
+
+
+@contextmanager
+def launcher() -> Iterator[Launcher]:
+    """A process that forks children, until the block ends."""
+    command = [sys.executable, "-m", "audit_assets_tests.faults.launcher"]
+    alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # it would start threads at import
+    with subprocess.Popen(  # noqa: S603 - our own
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=alone
+    ) as process:
+        yield Launcher(process)
+        assert process.stdin
+        process.stdin.close()
+
+
+@dataclass
+class Outcome:
+    """Of a trial."""
+
+    point: str
+    killed: bool = False
+    """Whether the point was reached; else misfortune led past it."""
+
+    runs: int = 0
+    requests: int = 0
+    """To the three services, in all runs together."""
+
+    found: Violations = field(default_factory=Violations)
+
+
+class Trials:
+    """A past, a launcher, and what the hour leaves behind when nothing disturbs it."""
+
+    def __init__(self, past: Past, children: Launcher) -> None:
+        self._past = past
+        self._children = children
+        with past.begin() as world:
+            ran = children.run(world)
+            self.points = ran.passed
+            self.requests = len(world.sandbox.stage.calls)
+            self.clean = end_state(world, ran.told)
+        assert not (wrong := violations(self.clean, self.clean)), as_words(wrong)
+
+    def killed_at(
+        self,
+        point: str,
+        seed: str = "",
+        *,
+        share: float = 0.0,
+        protocol: str | None = None,
+        patience: int = MOST_RUNS,
+    ) -> Outcome:
+        """Kill a run at a point, with that share of failing requests, and run the hour again until it succeeds.
+
+        `seed` decides which requests fail; `patience`: so many runs, then the hour is missing.
+        """
+        dice = random.Random(seed)  # noqa: S311 - no secret depends on it
+        outcome = Outcome(point)
+        state = EndState(done=False)
+        with self._past.begin() as world:
+            while outcome.runs < patience and not state.done:
+                world.sandbox.faults.clear()
+                for fault in misfortune(dice, share):
+                    world.sandbox.faults.add(fault)
+                ran = self._children.run(world, kill_at=None if outcome.killed else point, protocol=protocol)
+                outcome.runs += 1
+                outcome.killed |= ran.killed
+                outcome.requests = len(world.sandbox.stage.calls)
+                state = end_state(world, ran.told)
+                outcome.found += violations_midway(state) + unexplained(ran.told)
+            outcome.found += violations(state, self.clean)
+        return outcome
+
+    def order_of(self, protocol: str) -> Violations:
+        """What a power cut would break of a run that follows a protocol, by the order of its steps."""
+        with self._past.begin() as world:
+            return violations_of_order(self._children.run(world, protocol=protocol).passed)

@@ -1,0 +1,247 @@
+"""What others can see after an hour, and what is wrong with it beside a clean twin's.
+
+Read from the Parquet hour, from what Axiom holds and from the issues in Linear; of what the run says of itself only
+its proof is believed, and that is compared. Ports and times differ from world to world and are left out.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from audit_assets.assets.flagged_actor_summary import SUMMARY
+from audit_assets.assets.flagged_actors import FLAGGED
+from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE
+from audit_assets.errors import StoreError
+from audit_assets.hour_store import HourStore
+from audit_assets.sandbox.axiom.service import DATASET
+from audit_assets_tests.faults.hour import Told, is_a_sentence
+from audit_assets_tests.faults.points import FILED, NEW_FOLDER
+from audit_assets_tests.faults.world import THE_HOUR, World
+
+LONG_ENOUGH = timedelta(seconds=150)
+"""After that, whatever Axiom took is visible."""
+
+
+PROVED = ("passed", "expected", "found", "missing")
+SUMMED_UP = ("entries", "flagged", "not_rung")
+"""What a proof and a summary tell of the hour itself, however often it was run."""
+
+
+@dataclass
+class EndState:
+    """What an hour left behind."""
+
+    done: bool
+    """Whether the last run succeeded."""
+
+    entries: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Of the Parquet hour: entry_id and raw text, how often."""
+
+    quarantined: Counter[str] = field(default_factory=Counter)
+    held: dict[str, int] = field(default_factory=dict)
+    """The entry_ids in Axiom, with the number of physical copies."""
+
+    flags: str = ""
+    summary: dict[str, Any] = field(default_factory=dict)
+    tickets: Counter[str] = field(default_factory=Counter)
+    """Whom or what issues are about, by their titles."""
+
+    issues: dict[str, Any] = field(default_factory=dict)
+    comments: Counter[tuple[str, str]] = field(default_factory=Counter)
+    attachments: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Of which issue, and what they say."""
+
+    proof: dict[str, Any] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
+    """Files under a name that readers look for, which are none."""
+
+
+@dataclass
+class Violations:
+    """What is wrong, counted. All zero is right; `told` says it in words."""
+
+    entries_lost: int = 0
+    entries_twice: int = 0
+    hours_missing: int = 0
+    flags_wrong: int = 0
+    tickets_lost: int = 0
+    tickets_twice: int = 0
+    notes_wrong: int = 0
+    """Comments, attachments and texts of tickets that lack, are twice, or say something else."""
+
+    proofs_wrong: int = 0
+    files_torn: int = 0
+    unexplained: int = 0
+    """Failures that do not say in a sentence what is wrong."""
+
+    order_wrong: int = 0
+    """Files that a power cut could tear, though no kill does."""
+
+    told: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return any(self.counts().values())
+
+    def counts(self) -> dict[str, int]:
+        """The numbers by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.type is int}
+
+    def add(self, kind: str, number: int, what: str) -> None:
+        """So many violations of that kind, if any."""
+        if number:
+            setattr(self, kind, getattr(self, kind) + number)
+            self.told.append(f"{what}: {number}")
+
+    def __add__(self, other: "Violations") -> "Violations":
+        sums = {name: count + other.counts()[name] for name, count in self.counts().items()}
+        return Violations(**sums, told=self.told + other.told)
+
+
+def end_state(world: World, told: Told | None, hour: datetime = THE_HOUR) -> EndState:
+    """Look at everything. `told`: of the last run, None if it was killed."""
+    state = EndState(done=bool(told and told.success), proof=told.proof if told else {})
+    store = HourStore(str(world.hours))
+    state.unreadable = [*_unreadable(world)]
+    if not state.unreadable:
+        entries, doubtful, flags = (store.read(table, hour) for table in (ENTRIES, QUARANTINE, FLAGGED))
+        state.entries = Counter(_rows(entries, "entry_id", "raw"))
+        state.quarantined = Counter(json.dumps(row) for row in _rows(doubtful, "stream", "reason", "raw"))
+        state.flags = "" if flags is None else _anywhere(flags.write_json())
+        state.summary = _without_outcomes(store.read_json(SUMMARY, hour) or {})
+    state.held = _held(world)
+    for issue in world.sandbox.linear.store.all("Issue"):
+        state.tickets[issue["title"].split(":")[0]] += 1
+        state.issues[issue["id"]] = {name: _anywhere(str(issue[name])) for name in ("title", "description", "priority")}
+    for comment in world.sandbox.linear.store.all("Comment"):
+        state.comments[(comment["issueId"], _anywhere(comment["body"]))] += 1
+    for attachment in world.sandbox.linear.store.all("Attachment"):
+        state.attachments[(attachment["issueId"], _anywhere(attachment["url"]))] += 1
+    return state
+
+
+def violations(state: EndState, clean: EndState) -> Violations:
+    """What is wrong when the hour is done, beside a run that nothing disturbed."""
+    found = Violations()
+    found.add("hours_missing", not state.done, "the hour is not done")
+    found.add("files_torn", len(state.unreadable), "files that readers take for whole")
+    ids, wanted = {entry for entry, _ in state.entries}, {entry for entry, _ in clean.entries}
+    found.add("entries_lost", len(wanted - ids), "entries that are not in the Parquet hour")
+    found.add("entries_lost", len(clean.held.keys() - state.held.keys()), "entries that are not in Axiom")
+    found.add("entries_lost", len(clean.quarantined - state.quarantined), "entries that are not in quarantine")
+    found.add("entries_twice", (state.entries - clean.entries).total(), "entries too many in the Parquet hour")
+    found.add("entries_twice", len(state.held.keys() - clean.held.keys()), "entries too many in Axiom")
+    found.add("entries_twice", len(state.quarantined - clean.quarantined), "entries too many in quarantine")
+    found.add("flags_wrong", state.flags != clean.flags, "other flags")
+    found.add("flags_wrong", state.summary != clean.summary, "another summary")
+    found.add("tickets_lost", (clean.tickets - state.tickets).total(), "flagged actors without a ticket")
+    found.add("tickets_twice", (state.tickets - clean.tickets).total(), "tickets too many")
+    found.add("notes_wrong", state.issues != clean.issues and state.tickets == clean.tickets, "other tickets")
+    found.add("notes_wrong", _differing(state.comments, clean.comments), "comments that differ")
+    found.add("notes_wrong", _differing(state.attachments, clean.attachments), "attachments that differ")
+    found.add("proofs_wrong", state.done and not _proves(state, clean), "a proof that says otherwise than Axiom")
+    return found
+
+
+def violations_midway(state: EndState) -> Violations:
+    """What may not even be so in between, when a run was killed or has failed."""
+    found = Violations()
+    found.add("files_torn", len(state.unreadable), "files that readers take for whole")
+    missing = {entry for entry, _ in state.entries} - state.held.keys()
+    found.add("proofs_wrong", len(missing) if state.flags else 0, "entries judged though Axiom lacks them")
+    found.add("entries_twice", _twice(state.entries.values()), "entries twice in the Parquet hour")
+    found.add("tickets_twice", _twice(state.tickets.values()), "actors with two tickets")
+    return found
+
+
+def unexplained(told: Told | None) -> Violations:
+    """Failures of a run that do not say in a sentence what is wrong."""
+    found = Violations()
+    for problem in told.problems if told else ():
+        found.add("unexplained", not is_a_sentence(problem), f"a failure without a sentence: {problem}")
+    return found
+
+
+def violations_of_order(passed: Sequence[str]) -> Violations:
+    """What a power cut would break, which no kill can show: a file must be written, synced, renamed and its folder
+    synced, in that order, and a new folder's own name be synced before."""
+    found = Violations()
+    names = [re.sub(r" \(\d+\w\w\)$", "", point) for point in passed]
+    tables = {name.removesuffix(f" {step}") for step in (*NEW_FOLDER, *FILED) for name in names if name.endswith(step)}
+    cycle = rf"(({'-'.join(NEW_FOLDER)}-)?{'-'.join(FILED)}-)+"
+    for table in sorted(tables):
+        steps = [name.removeprefix(f"{table} ") for name in names if name.startswith(f"{table} ")]
+        order = "".join(f"{step}-" for step in steps if step in (*NEW_FOLDER, *FILED))
+        found.add("order_wrong", not re.fullmatch(cycle, order), f"{table} is not safe from a power cut: {order}")
+    found.add("order_wrong", len(tables) == 0, "no file was seen being written")
+    return found
+
+
+def _proves(state: EndState, clean: EndState) -> bool:
+    """Whether the proof holds, is of as many as the clean one, and what it says is so."""
+    numbers, wanted = ({name: each.proof.get(name) for name in PROVED} for each in (state, clean))
+    there = all(entry in state.held for entry, _ in state.entries)
+    return there and numbers == wanted and numbers["passed"] is True and numbers["missing"] == 0
+
+
+def _rows(frame: pl.DataFrame | None, *columns: str) -> Iterable[Any]:
+    return () if frame is None else frame.select(columns).iter_rows()
+
+
+def _twice(counts: Iterable[int]) -> int:
+    return sum(count - 1 for count in counts)
+
+
+def _differing(one: Counter[Any], other: Counter[Any]) -> int:
+    return (one - other).total() + (other - one).total()
+
+
+def _anywhere(text: str) -> str:
+    """Without the port, which each world has for itself."""
+    return re.sub(r"127\.0\.0\.1:\d+", "sandbox", text)
+
+
+def _without_outcomes(summary: dict[str, Any]) -> dict[str, Any]:
+    """Whether a run opened a ticket or found it there is all that a run again may tell otherwise."""
+    flagged = [
+        actor | {"ticket": {name: value for name, value in actor["ticket"].items() if name not in ("outcome", "url")}}
+        for actor in summary.get("flagged", [])
+    ]
+    told = {name: summary.get(name) for name in SUMMED_UP} | {"flagged": flagged}
+    return json.loads(_anywhere(json.dumps(told)))
+
+
+def _unreadable(world: World) -> Iterable[str]:
+    """Hidden names are no reader's; a file under any other must be whole."""
+    store = HourStore(str(world.hours))
+    for path in sorted(world.hours.rglob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            named = re.fullmatch(r"(\d\d)\.(parquet|json)", path.name)
+            hour = datetime.fromisoformat(f"{path.parent.name}T{named[1]}:00:00+00:00") if named else None
+            try:
+                if hour is None:
+                    raise ValueError("a name of its own")
+                reader = store.read if path.suffix == ".parquet" else store.read_json
+                reader(path.parent.parent.name, hour)
+            except (StoreError, ValueError):
+                yield str(path.relative_to(world.hours))
+
+
+def _held(world: World) -> dict[str, int]:
+    """What Axiom has taken, visible yet or not: looking must not let time pass."""
+    axiom = world.sandbox.axiom.store
+    with axiom.reading(DATASET, world.sandbox.stage.clock.now() + LONG_ENOUGH) as view:
+        start = THE_HOUR.replace(tzinfo=None)
+        rows = view.source(start, start + timedelta(hours=1))
+        held = f"SELECT entry_id, count(*) FROM ({rows}) WHERE entry_id IS NOT NULL GROUP BY entry_id"  # noqa: S608
+        return dict(view.cursor.execute(held).fetchall())
+
+
+def as_words(found: Violations) -> str:
+    """For a person."""
+    return "; ".join(found.told) or "nothing wrong"

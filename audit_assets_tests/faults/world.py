@@ -1,0 +1,117 @@
+"""What a run is hit in: the sandbox with a past, an hour store and a Dagster home, the same at the start of each trial.
+
+The past is lived once, in `Past`, and copied for each trial. In the hour that is run, an actor who has a ticket since
+the hour before goes on, another begins, both streams hold something and one entry can't be understood: every kind of
+request and of file has its turn.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from audit_assets.axiom.events import events_from
+from audit_assets.cloudflare.entries import normalize_entries
+from audit_assets.instance import instance_home
+from audit_assets.resources import AxiomResource, CloudflareResource
+from audit_assets.sandbox.clock import SandboxClock
+from audit_assets.sandbox.server import Sandbox, running
+from audit_assets_tests.faults.hour import run_here
+from audit_assets_tests.pipeline import DAY, HOUR, environment_of, v1_entry, v2_burst, v2_entry
+from audit_assets_tests.support import JumpingClock
+
+THE_HOUR = datetime(2026, 11, 22, tzinfo=UTC)
+"""The hour that is run: the first of its day, so that the organisation's history is made in it as well."""
+
+GOES_ON = "alice@example.com"
+BEGINS = "bob@example.com"
+TOUCHES_NEW = "erin@example.com"
+COLLEAGUES = (GOES_ON, BEGINS, "carol@example.com", "dave@example.com", TOUCHES_NEW, "frank@example.com")
+
+DAYS_BEFORE = 15
+
+IN_MEMORY = "/dev/shm"  # noqa: S108 - not a name, a folder for new ones
+SCRATCH = IN_MEMORY if Path(IN_MEMORY).is_dir() else None
+"""Where worlds lie. A kill loses nothing of a file system in memory, and a busy disk would rule the time of a trial."""
+
+ROW_DELAY = timedelta(seconds=4)
+"""Of Axiom: not at once, so that what was sent is not yet seen; short, since each look takes real time."""
+
+
+@dataclass(frozen=True)
+class World:
+    """One trial's own: the running services, and where the store and Dagster's home lie."""
+
+    sandbox: Sandbox
+    folder: Path
+
+    @property
+    def hours(self) -> Path:
+        """The root of the hour store."""
+        return self.folder / "hours"
+
+    def environment(self) -> dict[str, str]:
+        """The settings of a process that runs hours here."""
+        home = str(instance_home(self.folder))
+        return {**environment_of(self.sandbox, self.hours), "DAGSTER_HOME": home}
+
+
+class Past:
+    """A folder to begin from. Nothing in it is changed after `live`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextmanager
+    def begin(self, *, at: datetime = THE_HOUR + HOUR * 1.5) -> Iterator[World]:
+        """A world of its own, as the past left it, at that time."""
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-", dir=SCRATCH)))
+            if self._folder.exists():
+                shutil.copytree(self._folder, folder, dirs_exist_ok=True)
+            yield stack.enter_context(_serving(folder, at))
+
+    def live(self) -> None:
+        """A fortnight straight into Axiom, and the hour before THE_HOUR as the job runs it."""
+        with self.begin(at=THE_HOUR + HOUR / 3) as world, patch.dict(os.environ, world.environment()):
+            clock = JumpingClock(world.sandbox.stage.clock)
+            entries, _ = normalize_entries([*_quiet_days()], "v2", CloudflareResource().account_id())
+            with closing(AxiomResource(clock).client()) as client:
+                client.ingest(events_from(entries))
+                assert client.prove(entries).holds
+            assert run_here(world.sandbox.url, THE_HOUR - HOUR).success
+            shutil.copytree(world.folder, self._folder)
+
+
+@contextmanager
+def _serving(folder: Path, at: datetime) -> Iterator[World]:
+    sandbox = Sandbox(folder / "sandbox", clock=SandboxClock(at))
+    sandbox.axiom.behaviour.row_delay = sandbox.axiom.behaviour.field_delay = ROW_DELAY
+    sandbox.cloudflare.add("v2", [*_quiet_days(), *_before(), *_the_hour()])
+    sandbox.cloudflare.add("v1", [v1_entry(THE_HOUR + timedelta(minutes=n), number=n) for n in range(5)])
+    sandbox.cloudflare.add_text("v2", '{"id": 5, "action": "no time"}', THE_HOUR + timedelta(minutes=50))
+    with running(sandbox):
+        yield World(sandbox, folder)
+
+
+def _quiet_days() -> Iterator[Mapping[str, Any]]:
+    for day in range(1, DAYS_BEFORE):
+        for place, actor in enumerate(COLLEAGUES):
+            yield from v2_burst(THE_HOUR - DAY * day + timedelta(minutes=place), 3 + day % 3, actor=actor)
+
+
+def _before() -> list[dict[str, Any]]:
+    return v2_burst(THE_HOUR - HOUR, 60, actor=GOES_ON)
+
+
+def _the_hour() -> list[dict[str, Any]]:
+    burst = v2_burst(THE_HOUR + timedelta(minutes=5), 90, actor=GOES_ON, action="delete")
+    begins = v2_burst(THE_HOUR + timedelta(minutes=10), 70, actor=BEGINS)
+    new = [v2_entry(THE_HOUR, actor=TOUCHES_NEW, resource_type="api_tokens", action="delete")]
+    return [*burst, *begins, *new, *v2_burst(THE_HOUR, 4, actor="dave@example.com")]
