@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from audit_assets.assets.raw_audit_entries import ENTRIES
 from audit_assets.axiom.bounds import Bounds
 from audit_assets.axiom.fitness import ENOUGH_RETENTION_DAYS, doubts
 from audit_assets.detection.frames import WINDOW
 from audit_assets.errors import AuditAssetsError, SettingError
-from audit_assets.evidence import AN_HOUR, REPEATS, lateness, pulls_of
+from audit_assets.evidence import AN_HOUR, ENTRIES, REPEATS, lateness, pulls_of
 from audit_assets.hour_store import HourStore
-from audit_assets.partitions import newest_settled_hour
 from audit_assets.policy import policy
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
 from audit_assets.settings import SETTINGS, first_hour, is_set, ticket_max_age
@@ -103,7 +101,7 @@ def _storage(now: datetime) -> Iterator[Finding]:
     store: HourStore = StorageResource().open()
     store.check()
     yield Finding("Storage", "ok", f"hours are kept in {store.root}")
-    newest = newest_settled_hour(now)
+    newest = now.replace(minute=0, second=0, microsecond=0) - AN_HOUR
     late: Counter[timedelta] = Counter()
     known = 0
     for hour in (newest - AN_HOUR * back for back in range(WINDOW // AN_HOUR)):

@@ -16,6 +16,9 @@ import polars as pl
 
 AN_HOUR = timedelta(hours=1)
 
+ENTRIES = "raw_audit_entries"
+"""The table whose hours carry this evidence."""
+
 SETTLING = timedelta(minutes=15)
 """An hour is first pulled so long after its end: entries reach the log some minutes late (facts/cloudflare.md, 2.6)."""
 

@@ -17,13 +17,12 @@ import polars as pl
 
 from audit_assets.assets.previews import markdown_table
 from audit_assets.cloudflare.client import Pull
-from audit_assets.evidence import AN_HOUR, pulls_of, with_pull
+from audit_assets.evidence import AN_HOUR, ENTRIES, pulls_of, with_pull
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
 from audit_assets.partitions import hourly_asset, hours_in, key_of
 from audit_assets.resources import CloudflareResource, StorageResource
 
-ENTRIES = "raw_audit_entries"
 QUARANTINE = "quarantined_entries"
 
 QUARANTINED = pl.Schema(
