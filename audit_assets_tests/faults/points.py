@@ -53,7 +53,7 @@ NAMED = (
     "axiom ingest about to be sent",
     "axiom ingest sent, not answered",
     "axiom ingest landed, its answer not read",
-    "axiom_ingest_axiom_holds_every_entry judged, its verdict not noted",
+    "proof_in_axiom judged, its verdict not noted",
     "flagged_actors renamed, its folder not synced",
     "linear issueCreate sent, not answered",
     "linear issueCreate landed, its answer not read",
