@@ -10,6 +10,7 @@ from audit_assets.linear.tickets import (
     COMMENT_LENGTH,
     comment_for,
     link_for,
+    relation_id,
     ticket_for,
     ticket_id,
 )
@@ -186,6 +187,9 @@ def test_a_ticket_is_the_same_actor_s_whatever_the_hour_and_whatever_was_found()
 def test_ids_never_change_and_have_the_shape_of_v4() -> None:
     assert str(ticket_id(ACCOUNT, ALICE)) == "0a6554f7-5e38-4213-a0e8-38d27c13158c"
     assert str(comment_for(finding()).id) == "4bc93afd-1c8a-4c27-898b-93dddaeca607"
+    generations = [ticket_id(ACCOUNT, ALICE, generation) for generation in range(30)]
+    assert len(set(generations)) == 30
+    assert {one.version for one in (*generations, relation_id(generations[1]), link_for(finding()).id)} == {4}
 
 
 @settings(deadline=None)
@@ -200,6 +204,7 @@ def test_two_actors_never_share_an_id(account: str, actor: str, other_account: s
 def test_an_hour_is_the_same_hour_in_any_time_zone() -> None:
     kolkata = HOUR.astimezone(timezone(timedelta(hours=5, minutes=30)))
     assert comment_for(finding(hour=kolkata)).id == comment_for(finding()).id
+    assert link_for(finding(hour=kolkata)).id == link_for(finding()).id
     assert ticket_for(finding(hour=kolkata)).title == ticket_for(finding()).title
     assert comment_for(finding(hour=HOUR + timedelta(hours=1))).id != comment_for(finding()).id
 
@@ -229,4 +234,8 @@ def test_the_link_marks_the_hour() -> None:
     hour = link_for(finding(deviations=(burst(), new_type(resource_type="{x__since}`<b>"))))
     assert hour.title == "Axiom: 2026-11-22 10:00 UTC"
     assert hour.subtitle == "214 changes in an hour, usually 3; 1 more reason"
-    assert hour.metadata == {"hour": "2026-11-22T10:00:00+00:00", "severity": "high"}
+    assert hour.metadata == {
+        "hour": "2026-11-22T10:00:00+00:00",
+        "severity": "high",
+        "kinds": "new_resource_type volume",
+    }
