@@ -109,8 +109,10 @@ def _opening(roll_up: RollUp) -> str:
 
 
 def _words(roll_up: RollUp) -> str:
-    where = f"All of them, with numbers and links, stand in {roll_up.summary}."
-    return f"{where} What the gravest changed can be opened among this ticket's links. Account {code(roll_up.account_id, 64)}"
+    return (
+        f"All of them, with numbers and links, stand in {roll_up.summary}. What the gravest changed is among this "
+        f"ticket's links. Account {code(roll_up.account_id, 64)}."
+    )
 
 
 def _how_many(roll_up: RollUp) -> str:
