@@ -4,7 +4,7 @@ The list goes on in comments, up to a bound; all of it stands in the hour's summ
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -24,14 +24,14 @@ from audit_assets.linear.tickets import (
 )
 from audit_assets.linear.wording import in_short, opening_of
 
-COMMENTS = 10
-"""As many comments at most: a few hundred actors more, who can still be read, and no flood of its own."""
+COMMENTS = 20
+"""As many comments at most: names of some 2,500 actors more, and no flood of its own (judgement)."""
 
 ACTOR_LENGTH = 60
 REASON_LENGTH = 90
 
-ROOM_FOR_WORDS = 1_000
-"""Characters of a text that are not the list."""
+ROOM_FOR_WORDS, ROOM_IN_A_COMMENT = 1_000, 300
+"""Characters of a description and of a comment that are not the list."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class RollUp:
 
 def roll_up_ticket(roll_up: RollUp) -> Ticket:
     """The ticket, with the first part of the list."""
-    shown = _fitting(roll_up.findings, DESCRIPTION_LENGTH - ROOM_FOR_WORDS)
+    shown = _described(roll_up)
     parts = [_opening(roll_up), _words(roll_up), "## The actors, the gravest first", fence(shown)]
     return Ticket(
         id=roll_up.id,
@@ -71,11 +71,11 @@ def roll_up_ticket(roll_up: RollUp) -> Ticket:
 
 
 def comments_for(roll_up: RollUp, *, described: bool) -> list[HourComment]:
-    """The list's other parts; or all of them, if the ticket's description holds another list."""
-    told = len(_fitting(roll_up.findings, DESCRIPTION_LENGTH - ROOM_FOR_WORDS)) if described else 0
+    """The list's other parts, without the reasons; or all of it, if the ticket's description holds another list."""
+    told = len(_described(roll_up)) if described else 0
     comments: list[HourComment] = []
     while told < len(roll_up.findings) and len(comments) < COMMENTS:
-        shown = _fitting(roll_up.findings[told:], COMMENT_LENGTH - ROOM_FOR_WORDS)
+        shown = _fitting(map(_name, roll_up.findings[told:]), COMMENT_LENGTH - ROOM_IN_A_COMMENT)
         told += len(shown)
         opening = f"{opening_of(roll_up.hour)} also:" if comments or described else _opening(roll_up)
         last = len(comments) == COMMENTS - 1
@@ -124,18 +124,25 @@ def _left(roll_up: RollUp, told: int, where: str) -> list[str]:
     return [f"and {left:,} more. {where}"] if left else []
 
 
-def _fitting(findings: Sequence[Finding], most: int) -> list[str]:
+def _described(roll_up: RollUp) -> list[str]:
+    return _fitting(map(_line, roll_up.findings), DESCRIPTION_LENGTH - ROOM_FOR_WORDS)
+
+
+def _fitting(lines: Iterable[str], most: int) -> list[str]:
     """As many lines as fit, one at least."""
-    lines, length = [], 0
-    for line in _lines(findings):
+    fitting: list[str] = []
+    length = 0
+    for line in lines:
         length += len(line) + 1
-        if lines and length > most:
+        if fitting and length > most:
             break
-        lines.append(line)
-    return lines
+        fitting.append(line)
+    return fitting
 
 
-def _lines(findings: Sequence[Finding]) -> Iterator[str]:
-    for finding in findings:
-        actor = one_line(finding.actor, ACTOR_LENGTH)
-        yield f"{finding.severity:<6}  {actor} · {one_line(in_short(finding), REASON_LENGTH)}"
+def _line(finding: Finding) -> str:
+    return f"{_name(finding)} · {one_line(in_short(finding), REASON_LENGTH)}"
+
+
+def _name(finding: Finding) -> str:
+    return f"{finding.severity:<6}  {one_line(finding.actor, ACTOR_LENGTH)}"
