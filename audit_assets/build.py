@@ -21,6 +21,7 @@ from audit_assets.resources import (
     CloudflareResource,
     LinearResource,
     StorageResource,
+    TriageResource,
     WebhookResource,
 )
 
@@ -53,6 +54,7 @@ def build_defs(
             "axiom": AxiomResource(),
             "linear": LinearResource(),
             "storage": StorageResource(),
+            "triage": TriageResource(),
             "webhook": WebhookResource(),
             **(resources or {}),
         },
