@@ -205,7 +205,7 @@ def test_nobody_there_is_told() -> None:
     ],
 )
 def test_a_setting_that_can_not_be_right_is_named(changed: dict[str, Any], sentence: str) -> None:
-    known = {"name": NAME, "api_key": KEY, "url": "https://models.example.com/v1", "prompt": "Answer."}
+    known: dict[str, Any] = {"name": NAME, "api_key": KEY, "url": "https://models.example.com/v1", "prompt": "Answer."}
     with pytest.raises((SettingError, Refused)) as raised:
         Model(**(known | changed))
     assert sentence in str(raised.value)
