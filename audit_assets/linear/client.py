@@ -5,6 +5,7 @@ attachment is written last: as long as it lacks, a repetition completes what is 
 repetition changes nothing (facts/linear.md, 4). What is decided is in life.py, what is said in tickets.py.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -34,8 +35,16 @@ from audit_assets.transport import Limits
 
 Outcome = Literal["opened", "joined", "reopened", "seen", "dismissed", "rolled_up", "unreadable"]
 
+Noted = Callable[[Finding], Finding]
+"""Gives a finding its note, if there is one to be had."""
+
 GENERATIONS_ASKED = 10
 """Of an actor's tickets so many are asked for at once; an actor with more of them costs one request more."""
+
+
+def as_it_is(finding: Finding) -> Finding:
+    """No note."""
+    return finding
 
 
 @dataclass(frozen=True)
@@ -112,17 +121,18 @@ class LinearClient:
             label=place.label["name"] if place.label else None,
         )
 
-    def open_ticket(self, finding: Finding) -> OpenedTicket:
+    def open_ticket(self, finding: Finding, noted: Noted = as_it_is) -> OpenedTicket:
         """Put a finding on its actor's ticket, opening one if need be. Safe to repeat at any time.
 
-        Raises `Refused`, `Unavailable` or `Incomplete`.
+        `noted` gives the finding with a note; it is called only when the finding is about to be told. Raises
+        `Refused`, `Unavailable` or `Incomplete`.
         """
         known = self._tickets_of(finding)
         if done := next((ticket for ticket in known if ticket.attached), None):
             return _opened(done, "seen")
         told = next((ticket for ticket in known if ticket.commented or _opened_for(ticket, finding)), None)
         try:
-            return self._complete(finding, told, known) if told else self._tell(finding, known)
+            return self._complete(finding, told, known) if told else self._tell(finding, known, noted)
         except Rejected as rejection:
             if known and is_missing(rejection, "Issue"):
                 return _opened(told or known[-1], "unreadable")
@@ -166,20 +176,20 @@ class LinearClient:
                 break
         return known
 
-    def _tell(self, finding: Finding, known: list[KnownTicket]) -> OpenedTicket:
+    def _tell(self, finding: Finding, known: list[KnownTicket], noted: Noted) -> OpenedTicket:
         """An hour of which no ticket tells yet."""
         if not known:
-            return self._open(finding, 0, known)
+            return self._open(finding, 0, known, noted)
         last, now = known[-1], self._wire.clock.now()
         stage = stage_of(last, now)
         if is_quiet(known, hour=finding.hour, kinds=kinds_of(finding), quiet=self._quiet, now=now):
             return _opened(last, "dismissed")
         if stage in ("open", "just done"):
-            return self._join(finding, last, reopens=stage == "just done")
-        return self._open(finding, last.generation + 1, known)
+            return self._join(finding, last, noted, reopens=stage == "just done")
+        return self._open(finding, last.generation + 1, known, noted)
 
-    def _open(self, finding: Finding, generation: int, known: list[KnownTicket]) -> OpenedTicket:
-        ticket = ticket_for(finding, generation)
+    def _open(self, finding: Finding, generation: int, known: list[KnownTicket], noted: Noted) -> OpenedTicket:
+        ticket = ticket_for(noted(finding), generation)
         created = self._issues.create(ticket, self._place)
         if created:
             refused = self._relate(created.id, known)
@@ -187,7 +197,7 @@ class LinearClient:
             return _opened(created, "opened", refused=refused)
         # By this very request, whose answer was lost, or by another process
         if any(each.id == ticket.id for each in self._tickets_of(finding)):
-            return self.open_ticket(finding)
+            return self.open_ticket(finding, noted)
         return OpenedTicket(str(ticket.id), None, None, "unreadable")
 
     def _complete(self, finding: Finding, told: KnownTicket, known: list[KnownTicket]) -> OpenedTicket:
@@ -200,8 +210,9 @@ class LinearClient:
         self._issues.attach(told.id, link_for(finding))
         return _opened(told, "opened" if opened_for_it else "joined", refused=refused)
 
-    def _join(self, finding: Finding, ticket: KnownTicket, *, reopens: bool) -> OpenedTicket:
+    def _join(self, finding: Finding, ticket: KnownTicket, noted: Noted, *, reopens: bool) -> OpenedTicket:
         """The comment comes after the change: where it is found, a closed ticket was closed by a person since."""
+        comment = comment_for(noted(finding))
         changes: dict[str, Any] = {}
         wanted: list[str] = []
         if reopens and self._place.state:
@@ -211,7 +222,7 @@ class LinearClient:
             changes["priority"] = PRIORITY[finding.severity]
             wanted.append("raise the priority of")
         refused = self._change(ticket, changes, " and ".join(wanted)) if changes else None
-        self._issues.comment(ticket.id, comment_for(finding))
+        self._issues.comment(ticket.id, comment)
         self._issues.attach(ticket.id, link_for(finding))
         if "stateId" in changes and not refused:
             return _opened(ticket, "reopened", closed=False)

@@ -7,13 +7,14 @@ Lengths stay far below what Linear may take, which is not documented (facts/line
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from uuid import UUID
 
 from audit_assets.linear.figures import NAMED, counted, hour_name
 from audit_assets.linear.findings import ENTRIES_SHOWN, Deviation, EntryLine, Finding
 from audit_assets.linear.markdown import address, code, collapsible, fence, link, one_line
+from audit_assets.linear.notes import note_section
 from audit_assets.linear.sentences import NAME_LENGTH, describe, describe_together, in_a_ticket, telling_first
 from audit_assets.linear.wording import (
     caution,
@@ -150,13 +151,16 @@ def _id_of_hour(what: str, finding: Finding) -> UUID:
 
 
 def _text(finding: Finding, most: int) -> str:
-    """The same parts for a description and a comment: as many entries, then as many deviations, as fit."""
+    """The same parts for a description and a comment: as many entries, then as many deviations, as fit. A model's note
+    may cost entries, but no deviation: before one of these is left out, the note is."""
     entries = finding.entries[:ENTRIES_SHOWN]
-    lengths = [(DEVIATIONS_SHOWN[0], shown) for shown in range(len(entries), 0, -1)]
-    lengths += [(shown, 0) for shown in DEVIATIONS_SHOWN]
+    whole = [(DEVIATIONS_SHOWN[0], shown) for shown in range(len(entries), -1, -1)]
+    fewer = [(told, 0) for told in DEVIATIONS_SHOWN[1:]]
+    lengths = [(finding, *each) for each in whole] if finding.note else []
+    lengths += [(replace(finding, note=None), *each) for each in [*whole, *fewer]]
     room = int(most * LINK_SHARE)
     deviations = telling_first(finding.deviations)
-    texts = (_parts(finding, deviations[:told], entries[:shown], room) for told, shown in lengths)
+    texts = (_parts(found, deviations[:told], entries[:shown], room) for found, told, shown in lengths)
     return next((text for text in texts if len(text) <= most), opening(finding)[:most])
 
 
@@ -167,7 +171,10 @@ def _parts(finding: Finding, told: tuple[Deviation, ...], shown: tuple[EntryLine
         parts += ["## Why this is unusual", _reasons(finding, told), table]
     if shown:
         parts += _members(finding)
-    parts += [*_entries(finding, shown), "## Where to look", *_where(finding, room)]
+    parts += _entries(finding, shown)
+    if finding.note:
+        parts.append(note_section(finding.note))
+    parts += ["## Where to look", *_where(finding, room)]
     return "\n\n".join(parts)
 
 

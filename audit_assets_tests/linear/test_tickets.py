@@ -1,11 +1,13 @@
 """A ticket explains itself to a person on a phone, and has the same id however often it is made."""
 
+from dataclasses import replace
 from datetime import timedelta, timezone
 from uuid import UUID
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audit_assets.linear.findings import TriageNote
 from audit_assets.linear.tickets import (
     COMMENT_LENGTH,
     comment_for,
@@ -239,3 +241,23 @@ def test_the_link_marks_the_hour() -> None:
         "severity": "high",
         "kinds": "new_resource_type volume",
     }
+
+
+LONG_NOTE = TriageNote("m", "x" * 400, ("y" * 160,) * 3, ("z" * 160,) * 4)
+
+
+def test_a_note_may_cost_entries_but_no_deviation() -> None:
+    long = tuple(entry(number, zone="z" * 80) for number in range(20))
+    told = finding(entries=long, entries_total=20, note=LONG_NOTE)
+    plain, noted = comment_for(replace(told, note=None)).body, comment_for(told).body
+    assert "Triage note" in noted
+    assert len(noted) <= COMMENT_LENGTH
+    assert plain.count("delete dns_records") > noted.count("delete dns_records")
+    assert plain.count("| ") == noted.count("| ")
+
+
+def test_where_no_room_is_left_the_note_is() -> None:
+    many = tuple(new_type(resource_type=f"type-{number}-{'x' * 60}") for number in range(12))
+    told = finding(deviations=many, note=LONG_NOTE, axiom_url="https://app.axiom.co/q?" + "%7B" * 800)
+    assert "Triage note" not in comment_for(told).body
+    assert comment_for(told) == comment_for(replace(told, note=None))
