@@ -140,7 +140,7 @@ class TriageResource:
         except ImportError:
             raise SettingError(
                 f"AUDIT_ASSETS_TRIAGE_MODEL names {name!r}, but the package for it is missing: "
-                "pip install 'audit-assets[triage]'"
+                "pip install 'audit-assets[triage]'."
             ) from None
         return Model(
             name=name,

@@ -133,7 +133,7 @@ def test_a_missing_package_is_one_sentence_that_names_the_command(monkeypatch: p
     assert notes.note_for(finding()) is None
     assert notes.troubles == [
         "AUDIT_ASSETS_TRIAGE_MODEL names 'small-model-1', but the package for it is missing: "
-        "pip install 'audit-assets[triage]'"
+        "pip install 'audit-assets[triage]'."
     ]
 
 
