@@ -22,6 +22,7 @@ from audit_assets.resources import (
     CloudflareResource,
     LinearResource,
     StorageResource,
+    TriageResource,
     WebhookResource,
 )
 
@@ -54,6 +55,7 @@ def build_defs(
             "axiom": AxiomResource(),
             "linear": LinearResource(),
             "storage": StorageResource(),
+            "triage": TriageResource(),
             "webhook": WebhookResource(),
             **(resources or {}),
         },

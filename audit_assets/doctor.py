@@ -14,8 +14,8 @@ from audit_assets.errors import AuditAssetsError, SettingError
 from audit_assets.evidence import AN_HOUR, ENTRIES, REPEATS, lateness, pulls_of
 from audit_assets.hour_store import HourStore
 from audit_assets.policy import policy
-from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
-from audit_assets.settings import SETTINGS, first_hour, is_set, ticket_max_age
+from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource, TriageResource
+from audit_assets.settings import SETTINGS, first_hour, is_set, setting, ticket_max_age
 from audit_assets.transport import Limits
 
 Verdict = Literal["ok", "advice", "problem"]
@@ -42,6 +42,7 @@ def examine(now: datetime) -> list[Finding]:
         "Linear": _linear,
         "Storage": _storage,
         "Policy": _policy,
+        "Triage": _triage,
         "Settings": _tuning,
     }
     findings: list[Finding] = []
@@ -124,6 +125,15 @@ def _policy(now: datetime) -> Iterator[Finding]:
     if over:
         ended = f"{len(over)} of {len(in_force.allowances)} allowances have ended, the first: {over[0].reason}"
         yield Finding("Policy", "advice", ended, "Take them out of the policy file, or give them a later day.")
+
+
+def _triage(_: datetime) -> Iterator[Finding]:
+    model = TriageResource().model()
+    if model is None:
+        return
+    model.close()
+    told = f"the model {setting('AUDIT_ASSETS_TRIAGE_MODEL')} writes a note on each new ticket; it was not asked now"
+    yield Finding("Triage", "ok", told)
 
 
 def _tuning(_: datetime) -> Iterator[Finding]:

@@ -16,11 +16,14 @@ from audit_assets.axiom.links import APP_URL, query_link
 from audit_assets.axiom.queries import activity_text
 from audit_assets.clock import Clock, SystemClock
 from audit_assets.cloudflare.client import CloudflareClient
+from audit_assets.errors import SettingError
 from audit_assets.hour_store import HourStore
 from audit_assets.linear.client import LinearClient
 from audit_assets.policy import counted
 from audit_assets.settings import cloudflare_account, cloudflare_streams, setting
 from audit_assets.transport import Limits
+from audit_assets.triage.hour_notes import HourNotes, NoteModel
+from audit_assets.triage.prompts import prompt_of
 from audit_assets.webhook import post
 
 
@@ -119,6 +122,37 @@ class WebhookResource:
     def post(self, summary: Mapping[str, Any]) -> None:
         """Send a summary. Raises `Refused` or `Unavailable`."""
         post(summary, setting("AUDIT_ASSETS_WEBHOOK_URL"), clock=self.clock)
+
+
+@dataclass(frozen=True)
+class TriageResource:
+    """The language model that writes notes on tickets, if a team has named one."""
+
+    clock: Clock = field(default_factory=SystemClock)
+
+    def model(self) -> NoteModel | None:
+        """The model, or None. Raises `SettingError` or `Refused` for one that can't be used as it is set."""
+        name = setting("AUDIT_ASSETS_TRIAGE_MODEL")
+        if not name:
+            return None
+        try:
+            from audit_assets.triage.model import Model  # noqa: PLC0415 - what needs an extra
+        except ImportError:
+            raise SettingError(
+                f"AUDIT_ASSETS_TRIAGE_MODEL names {name!r}, but the package for it is missing: "
+                "pip install 'audit-assets[triage]'."
+            ) from None
+        return Model(
+            name=name,
+            api_key=setting("AUDIT_ASSETS_TRIAGE_API_KEY"),
+            url=setting("AUDIT_ASSETS_TRIAGE_URL"),
+            prompt=prompt_of(setting("AUDIT_ASSETS_TRIAGE_PROMPT")),
+            clock=self.clock,
+        )
+
+    def hour_notes(self) -> HourNotes:
+        """What writes the notes of one hour."""
+        return HourNotes(self.model, clock=self.clock)
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,10 @@ SETTINGS = {
         Setting(
             "AUDIT_ASSETS_WEBHOOK_URL", "address that gets each recent hour's summary as JSON, by POST", "", secret=True
         ),
+        Setting("AUDIT_ASSETS_TRIAGE_MODEL", "language model that writes a note on each new ticket", ""),
+        Setting("AUDIT_ASSETS_TRIAGE_URL", "OpenAI-compatible API of that model", "https://api.openai.com/v1"),
+        Setting("AUDIT_ASSETS_TRIAGE_API_KEY", "API key for that model, if it asks for one", "", secret=True),
+        Setting("AUDIT_ASSETS_TRIAGE_PROMPT", "file with a team's own prompt for that model", ""),
     )
 }
 

@@ -92,7 +92,7 @@ class Transport:
         self._deadline = Deadline(self.clock)
         try:
             self._http = httpx.Client(
-                base_url=_checked(service, base_url),
+                base_url=checked_address(service, base_url),
                 headers={**headers, "Accept-Encoding": "gzip"},
                 timeout=httpx.Timeout(30.0, connect=10.0),
                 transport=BoundedTransport(self._deadline),
@@ -227,8 +227,8 @@ class _TooSlow(TryAgain):
     """The time of one try is used up."""
 
 
-def _checked(service: str, address: str) -> httpx.URL:
-    """The address, if a token may be sent to it: over TLS, or within this machine."""
+def checked_address(service: str, address: str) -> httpx.URL:
+    """The address, if a token may be sent to it: over TLS, or within this machine. Raises `Refused`."""
     try:
         url = httpx.URL(address)
     except httpx.InvalidURL:

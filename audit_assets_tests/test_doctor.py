@@ -163,3 +163,14 @@ def test_the_policy_is_told_and_what_has_ended_in_it(
     code, text = told()
     assert code == 1
     assert "problem AUDIT_ASSETS_PRESET is 'loud': set it to plain, balanced or quiet." in text
+
+
+def test_a_named_model_is_told_without_asking_it(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Triage" not in told()[1]
+    monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_MODEL", "small-model-1")
+    monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_URL", "http://127.0.0.1:1/v1")
+    assert "Triage ok the model small-model-1 writes a note on each new ticket; it was not asked now" in told()[1]
+    monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_PROMPT", "nowhere.md")
+    code, text = told()
+    assert code == 1
+    assert "Triage problem AUDIT_ASSETS_TRIAGE_PROMPT names 'nowhere.md': no text can be read there." in text

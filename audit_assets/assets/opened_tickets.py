@@ -28,8 +28,9 @@ from audit_assets.failures import told_as_failures
 from audit_assets.linear.client import LinearClient
 from audit_assets.linear.tickets import Deviation, EntryLine, Finding
 from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
-from audit_assets.resources import CloudflareResource, LinearResource, StorageResource
+from audit_assets.resources import CloudflareResource, LinearResource, StorageResource, TriageResource
 from audit_assets.settings import ticket_max_age
+from audit_assets.triage.hour_notes import HourNotes
 
 TICKETS = "opened_tickets"
 
@@ -75,6 +76,7 @@ def opened_tickets(
     cloudflare: dg.ResourceParam[CloudflareResource],
     linear: dg.ResourceParam[LinearResource],
     storage: dg.ResourceParam[StorageResource],
+    triage: dg.ResourceParam[TriageResource],
 ) -> None:
     """One Linear ticket per flagged actor. Safe to run again: a ticket's id follows from account and actor."""
     with told_as_failures():
@@ -90,8 +92,10 @@ def opened_tickets(
                 columns = [*dict.fromkeys([*BEHIND, "actor_key", "actor", *COLUMNS])]
                 entries = store.require(ENTRIES, hour, columns).filter(counts(policy.counted()))
                 findings = findings_of(cloudflare.account_id(), flagged, entries)
-                with closing(linear.client()) as client:
-                    opened = pl.DataFrame([_open(client, finding) for finding in findings], schema=OPENED_TICKETS)
+                with closing(linear.client()) as client, closing(triage.hour_notes()) as notes:
+                    rows = [_open(client, finding, notes) for finding in findings]
+                opened = pl.DataFrame(rows, schema=OPENED_TICKETS)
+                _tell_of(notes, context, hour)
             store.write(TICKETS, hour, opened)
             context.add_asset_metadata(_shown(opened), partition_key=key_of(hour))
             problems += opened["problem"].drop_nulls().to_list()
@@ -196,11 +200,20 @@ SAID_AS_IT_STANDS = (
 """The columns of FLAGGED_ACTORS that a deviation takes by the same name."""
 
 
-def _open(client: LinearClient, finding: Finding) -> dict[str, Any]:
+def _tell_of(notes: HourNotes, context: dg.AssetExecutionContext, hour: datetime) -> None:
+    """How many notes a model wrote, and why others are missing: once an hour, and in no ticket's way."""
+    if notes.written:
+        context.add_asset_metadata({"triage_notes": notes.written}, partition_key=key_of(hour))
+    if notes.troubles:
+        context.log.warning(" ".join(notes.troubles))
+        context.add_asset_metadata({"triage_troubles": " ".join(notes.troubles)}, partition_key=key_of(hour))
+
+
+def _open(client: LinearClient, finding: Finding, notes: HourNotes) -> dict[str, Any]:
     """Open one ticket. A failure is kept as a row: one actor's trouble must not cost another its ticket."""
     row: dict[str, Any] = {"hour": finding.hour, "actor_key": finding.actor_key}
     try:
-        ticket = client.open_ticket(finding)
+        ticket = client.open_ticket(finding, notes.noted)
     except ServiceError as error:
         return row | {"outcome": "failed", "problem": str(error)}
     return row | {

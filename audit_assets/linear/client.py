@@ -1,43 +1,62 @@
-"""Speaks to Linear: opens an actor's ticket, or adds an hour to the one that it has.
+"""Speaks to Linear: puts a finding on its actor's ticket, and opens, reopens or leaves that ticket alone.
 
-Every request may be sent twice without harm: ids of issues and comments are computed, and Linear keeps one
-attachment per issue and address. So a lost answer is repeated with the same id, and a conflict says that it had been
-carried out (facts/linear.md, 1 and 4). Documents are static files; all values travel as variables.
+Nothing is remembered here. What happened before is read from Linear by ids that can be computed, and the hour's
+attachment is written last: as long as it lacks, a repetition completes what is missing, and once it is there, a
+repetition changes nothing (facts/linear.md, 4). What is decided is in life.py, what is said in tickets.py.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from importlib.resources import files
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from itertools import count
+from typing import Any, Literal
 from uuid import UUID
 
 from audit_assets.clock import Clock
-from audit_assets.errors import Incomplete, Refused, SettingError
-from audit_assets.linear.replies import Rejected, data_of, is_conflict, is_missing
-from audit_assets.linear.tickets import Finding, Ticket, comment_for, link_for, ticket_for
+from audit_assets.linear.issues import Issues, NewTicket
+from audit_assets.linear.life import QUIET, KnownTicket, is_quiet, raised, stage_of
+from audit_assets.linear.place import Place, find_place
+from audit_assets.linear.replies import Forbidden, Rejected, is_missing
+from audit_assets.linear.roll_ups import RollUp, comments_for, is_described, mark_for, roll_up_ticket
+from audit_assets.linear.tickets import (
+    PRIORITY,
+    Finding,
+    comment_for,
+    kinds_of,
+    link_for,
+    relation_id,
+    ticket_for,
+    ticket_id,
+)
+from audit_assets.linear.wire import Wire, printable
 from audit_assets.linear.wording import opening_of
-from audit_assets.transport import Limits, Reply, Transport, TryAgain
+from audit_assets.transport import Limits
 
-T = TypeVar("T")
+Outcome = Literal["opened", "joined", "reopened", "seen", "dismissed", "rolled_up", "unreadable"]
 
-Outcome = Literal["opened", "joined", "seen", "unreadable"]
+Noted = Callable[[Finding], Finding]
+"""Gives a finding its note, if there is one to be had."""
 
-LIMITS = Limits(attempts=8, attempt_seconds=60.0, total_seconds=4000.0, body_bytes=4 * 1024 * 1024)
-"""The limits that Linear counts are filled again within an hour: a run outlasts one."""
+GENERATIONS_ASKED = 10
+"""Of an actor's tickets so many are asked for at once; an actor with more of them costs one request more."""
 
-CLOSED_STATES = frozenset({"completed", "canceled", "duplicate"})
-STATES_FOR_NEW = ("unstarted", "backlog")
+
+def as_it_is(finding: Finding) -> Finding:
+    """No note."""
+    return finding
 
 
 @dataclass(frozen=True)
 class OpenedTicket:
     """Where a finding went.
 
-    `outcome`: "opened" a ticket · "joined" the actor's ticket as one more hour · "seen": the hour was on the ticket
-    already, nothing was written · "unreadable": the id is taken, but by an issue that was thrown away, is archived
-    or can't be seen with this key, so nothing could be written and a person has to look (facts/linear.md, 4).
-    `identifier` and `url` are None if Linear does not show the issue. `closed`: the ticket's state is a closed one.
+    `outcome`: "opened" a ticket · "joined" the actor's ticket as one more hour · "reopened" the one that was completed
+    lately · "seen": the hour was on a ticket already, nothing was written · "dismissed": people have dismissed the
+    like of this actor, nothing was written · "rolled_up": it stands in the hour's one ticket for many · "unreadable":
+    the id is taken, but by an issue that is archived or can't be seen with this key, so nothing could be written and a
+    person has to look (facts/linear.md, 4). `identifier` and `url` are None if Linear does not show the issue.
+    `closed`: the ticket's state is a closed one. `refused`: what Linear did not let us do besides, in one sentence.
     """
 
     id: str
@@ -45,6 +64,7 @@ class OpenedTicket:
     url: str | None
     outcome: Outcome
     closed: bool = False
+    refused: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,16 +78,6 @@ class LinearFacts:
     label: str | None
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where new tickets go."""
-
-    who: str
-    team: dict[str, Any]
-    state: dict[str, Any] | None
-    label: dict[str, Any] | None
-
-
 class LinearClient:
     """A connection to one team's tickets. Closes with `close()` or as a context manager."""
 
@@ -77,22 +87,18 @@ class LinearClient:
         api_key: str,
         team_key: str,
         label: str | None = None,
+        quiet: timedelta = QUIET,
         url: str = "https://api.linear.app/graphql",
         clock: Clock | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """Nothing is sent yet. Raises `SettingError` for a setting that can't be right."""
-        self._team_key = _printable("LINEAR_TEAM_KEY", team_key)
-        self._label = _printable("LINEAR_LABEL", label) if label else None
-        self._url = _printable("LINEAR_API_URL", url)
-        credential = _credential(api_key)
-        self._transport = Transport(
-            service="Linear",
-            base_url=self._url,
-            headers={"Authorization": credential, "Content-Type": "application/json"},
-            clock=clock,
-            limits=limits or LIMITS,
-        )
+        """Nothing is sent yet. `quiet`: for how long a person's verdict silences an actor. Raises `SettingError` for a
+        setting that can't be right."""
+        self._team_key = printable("LINEAR_TEAM_KEY", team_key)
+        self._label = printable("LINEAR_LABEL", label) if label else None
+        self._quiet = quiet
+        self._wire = Wire(api_key=api_key, url=url, clock=clock, limits=limits)
+        self._issues = Issues(self._wire)
 
     def __enter__(self) -> "LinearClient":
         return self
@@ -102,7 +108,7 @@ class LinearClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._transport.close()
+        self._wire.close()
 
     def check(self) -> LinearFacts:
         """What the settings lead to, by reading alone. Raises `Refused` or `Unavailable` in one sentence."""
@@ -115,189 +121,153 @@ class LinearClient:
             label=place.label["name"] if place.label else None,
         )
 
-    def open_ticket(self, finding: Finding) -> OpenedTicket:
-        """Put a finding on its actor's ticket, opening one if there is none. Safe to repeat at any time.
+    def open_ticket(self, finding: Finding, noted: Noted = as_it_is) -> OpenedTicket:
+        """Put a finding on its actor's ticket, opening one if need be. Safe to repeat at any time.
 
-        The hour's attachment is written last: as long as it lacks, a repetition completes what is missing. Raises
+        `noted` gives the finding with a note; it is called only when the finding is about to be told. Raises
         `Refused`, `Unavailable` or `Incomplete`.
         """
-        ticket = ticket_for(finding)
-        issue = self._create(ticket)
-        if issue:
-            self._link_hour(finding, ticket.id)
-            return _opened(ticket, issue, "opened")
-        issue = self._issue(ticket.id, link_for(finding).url)
-        if issue is None or issue["trashed"]:
-            return _opened(ticket, issue, "unreadable")
-        if issue["attachments"]["nodes"]:
-            return _opened(ticket, issue, "seen")
-        was_opened_for_it = (issue["description"] or "").startswith(opening_of(finding.hour))
+        known = self._tickets_of(finding)
+        if done := next((ticket for ticket in known if ticket.attached), None):
+            return _opened(done, "seen")
+        told = next((ticket for ticket in known if ticket.commented or _opened_for(ticket, finding)), None)
         try:
-            if not was_opened_for_it:
-                self._comment(finding, ticket.id)
-            self._link_hour(finding, ticket.id)
+            return self._complete(finding, told, known) if told else self._tell(finding, known, noted)
+        except Rejected as rejection:
+            if known and is_missing(rejection, "Issue"):
+                return _opened(told or known[-1], "unreadable")
+            raise
+
+    def open_roll_up(self, roll_up: RollUp) -> OpenedTicket:
+        """Put many findings of an hour on the one ticket of that hour. Safe to repeat at any time.
+
+        Other findings of the same hour than those that stand there are added as comments. Raises as `open_ticket`.
+        """
+        ticket, mark = roll_up_ticket(roll_up), mark_for(roll_up)
+        known = self._issues.find({ticket.id: 0}, mark, ticket.id)
+        created = None if known else self._issues.create(ticket, self._place)
+        if not known and not created:
+            known = self._issues.find({ticket.id: 0}, mark, ticket.id)
+        if not (found := created or next(iter(known), None)):
+            return OpenedTicket(str(ticket.id), None, None, "unreadable")
+        if known and roll_up.list_id in known[0].lists:
+            return _opened(known[0], "rolled_up")
+        described = not known or (not known[0].lists and is_described(roll_up, known[0].description))
+        try:
+            for comment in comments_for(roll_up, described=described):
+                self._issues.comment(ticket.id, comment)
+            self._issues.attach(ticket.id, mark)
         except Rejected as rejection:
             if is_missing(rejection, "Issue"):
-                return _opened(ticket, issue, "unreadable")
+                return _opened(found, "unreadable")
             raise
-        return _opened(ticket, issue, "opened" if was_opened_for_it else "joined")
+        return _opened(found, "rolled_up")
 
-    def _create(self, ticket: Ticket) -> dict[str, Any] | None:
-        """The new issue, or None if the id is taken."""
-        values = {
-            "id": str(ticket.id),
-            "teamId": self._place.team["id"],
-            "title": ticket.title,
-            "description": ticket.description,
-            "priority": ticket.priority,
-        }
-        if self._place.state:
-            values["stateId"] = self._place.state["id"]
-        if self._place.label:
-            values["labelIds"] = [self._place.label["id"]]
+    def _tickets_of(self, finding: Finding) -> list[KnownTicket]:
+        """All generations of the actor's ticket that exist, the oldest first."""
+        link, comment = link_for(finding), comment_for(finding).id
+        known: list[KnownTicket] = []
+        for first in count(0, GENERATIONS_ASKED):
+            asked = range(first, first + GENERATIONS_ASKED)
+            ids = {ticket_id(finding.account_id, finding.actor_key, each): each for each in asked}
+            found = self._issues.find(ids, link, comment)
+            known += found
+            if not found or found[-1].generation != asked[-1]:
+                break
+        return known
+
+    def _tell(self, finding: Finding, known: list[KnownTicket], noted: Noted) -> OpenedTicket:
+        """An hour of which no ticket tells yet."""
+        if not known:
+            return self._open(finding, 0, known, noted)
+        last, now = known[-1], self._wire.clock.now()
+        stage = stage_of(last, now)
+        if is_quiet(known, hour=finding.hour, kinds=kinds_of(finding), quiet=self._quiet, now=now):
+            return _opened(last, "dismissed")
+        if stage in ("open", "just done"):
+            return self._join(finding, last, noted, reopens=stage == "just done")
+        return self._open(finding, last.generation + 1, known, noted)
+
+    def _open(self, finding: Finding, generation: int, known: list[KnownTicket], noted: Noted) -> OpenedTicket:
+        ticket = ticket_for(noted(finding), generation)
+        created = self._issues.create(ticket, self._place)
+        if created:
+            refused = self._relate(created.id, known)
+            self._issues.attach(created.id, link_for(finding))
+            return _opened(created, "opened", refused=refused)
+        # By this very request, whose answer was lost, or by another process
+        if any(each.id == ticket.id for each in self._tickets_of(finding)):
+            return self.open_ticket(finding, noted)
+        return OpenedTicket(str(ticket.id), None, None, "unreadable")
+
+    def _complete(self, finding: Finding, told: KnownTicket, known: list[KnownTicket]) -> OpenedTicket:
+        """An hour that a ticket tells of, but whose attachment lacks: what people did since is left as it is."""
+        if told.trashed:
+            return _opened(told, "dismissed")
+        opened_for_it = _opened_for(told, finding)
+        before = [each for each in known if each.generation < told.generation]
+        refused = self._relate(told.id, before) if opened_for_it else None
+        self._issues.attach(told.id, link_for(finding))
+        return _opened(told, "opened" if opened_for_it else "joined", refused=refused)
+
+    def _join(self, finding: Finding, ticket: KnownTicket, noted: Noted, *, reopens: bool) -> OpenedTicket:
+        """The comment comes after the change: where it is found, a closed ticket was closed by a person since."""
+        comment = comment_for(noted(finding))
+        changes: dict[str, Any] = {}
+        wanted: list[str] = []
+        if reopens and self._place.state:
+            changes["stateId"] = self._place.state["id"]
+            wanted.append("reopen")
+        if raised(ticket, PRIORITY[finding.severity]):
+            changes["priority"] = PRIORITY[finding.severity]
+            wanted.append("raise the priority of")
+        refused = self._change(ticket, changes, " and ".join(wanted)) if changes else None
+        self._issues.comment(ticket.id, comment)
+        self._issues.attach(ticket.id, link_for(finding))
+        if "stateId" in changes and not refused:
+            return _opened(ticket, "reopened", closed=False)
+        return _opened(ticket, "joined", refused=refused)
+
+    def _change(self, ticket: KnownTicket, changes: dict[str, Any], wanted: str) -> str | None:
+        """Change a ticket if Linear lets us; else the sentence that says what it did not."""
         try:
-            issue = self._ask("issue_create", {"input": values}, lambda data: _done(data["issueCreate"])["issue"])
+            self._issues.change(ticket.id, changes)
+        except Forbidden:
+            return _needs_write(f"{wanted} {ticket.identifier}")
         except Rejected as rejection:
-            if is_conflict(rejection, "Issue", ticket.id):
-                return None
-            raise
-        issue = issue or self._issue(ticket.id, "")
-        if issue is None:
-            raise Incomplete("Linear says that it opened a ticket but does not show it. Run the hour again.")
-        return _same_id(issue, ticket.id)
-
-    def _issue(self, ticket: UUID, hour_url: str) -> dict[str, Any] | None:
-        """The issue with that id, also an archived one, with its attachments that have that url."""
-
-        def take(data: dict[str, Any]) -> dict[str, Any] | None:
-            issues = [_same_id(node, ticket) for node in data["issues"]["nodes"]]
-            if any(link["url"] != hour_url for issue in issues for link in issue["attachments"]["nodes"]):
-                raise Incomplete("Linear answered with attachments that were not asked for. Run the hour again.")
-            return issues[0] if issues else None
-
-        return self._ask("issue", {"id": str(ticket), "url": hour_url}, take)
-
-    def _comment(self, finding: Finding, ticket: UUID) -> None:
-        comment = comment_for(finding)
-        values = {
-            "id": str(comment.id),
-            "issueId": str(ticket),
-            "body": comment.body,
-            "doNotSubscribeToIssue": True,
-        }
-        try:
-            self._ask("comment_create", {"input": values}, lambda data: _done(data["commentCreate"]))
-        except Rejected as rejection:
-            if not is_conflict(rejection, "Comment", comment.id):
+            if is_missing(rejection, "Issue"):
                 raise
+            return f"Linear would not {wanted} {ticket.identifier}, so do it by hand. {rejection}"
+        return None
 
-    def _link_hour(self, finding: Finding, ticket: UUID) -> None:
-        hour = link_for(finding)
-        values = {
-            "issueId": str(ticket),
-            "title": hour.title,
-            "subtitle": hour.subtitle,
-            "url": hour.url,
-            "metadata": hour.metadata,
-        }
-        self._ask("attachment_create", {"input": values}, lambda data: _done(data["attachmentCreate"]))
+    def _relate(self, ticket: UUID, before: list[KnownTicket]) -> str | None:
+        """Name the last of the earlier tickets as related; that it is archived may be in the way, and is no harm."""
+        if not before:
+            return None
+        try:
+            self._issues.relate(ticket, before[-1].id, relation_id(ticket))
+        except Forbidden:
+            return _needs_write(f"relate a ticket to {before[-1].identifier}")
+        except Rejected:
+            return None
+        return None
 
     @cached_property
-    def _place(self) -> _Place:
-        def take(data: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
-            return data["viewer"]["name"], data["teams"]["nodes"]
-
-        who, teams = self._ask("team", {"key": self._team_key}, take)
-        if any(team["key"] != self._team_key for team in teams):
-            raise Incomplete("Linear answered with teams that were not asked for. Run the hour again.")
-        if not teams:
-            raise Refused(
-                f"Linear shows no team with the key '{self._team_key}' to this API key: set LINEAR_TEAM_KEY to the "
-                "letters before the number of the team's tickets, such as SEC in SEC-12."
-            )
-        return _Place(who=who, team=teams[0], state=_state_for_new(teams[0]), label=self._find_label(teams[0]["id"]))
-
-    def _find_label(self, team_id: str) -> dict[str, Any] | None:
-        """The team's own label of that name, else the workspace's, which belongs to no team."""
-        if self._label is None:
-            return None
-        labels = self._ask("label", {"name": self._label}, lambda data: data["issueLabels"]["nodes"])
-        if any(label["name"] != self._label for label in labels):
-            raise Incomplete("Linear answered with labels that were not asked for. Run the hour again.")
-        usable = [label for label in labels if not label["isGroup"]]
-        own = [label for label in usable if label["team"] and label["team"]["id"] == team_id]
-        found = own + [label for label in usable if label["team"] is None]
-        if not found:
-            raise Refused(
-                f"Linear has no label '{self._label}' for the team '{self._team_key}': create it there, or set "
-                "LINEAR_LABEL to one that exists, or leave it empty."
-            )
-        return found[0]
-
-    def _ask(self, document: str, variables: dict[str, Any], take: Callable[[dict[str, Any]], T]) -> T:
-        """Send a document; `take` picks from its data, or raises."""
-
-        def read(reply: Reply) -> T:
-            # An error text that repeats the key would end in logs and in Dagster's database
-            masked = replace(reply, body=self._transport.masked(reply.body))
-            data = data_of(masked, self._transport.clock.now())
-            try:
-                return take(data)
-            except (KeyError, TypeError):
-                raise TryAgain("an answer of another shape than its schema") from None
-
-        query = {"query": text_of(document), "variables": variables}
-        return self._transport.exchange("POST", self._url, read=read, json=query)
+    def _place(self) -> Place:
+        return find_place(self._wire, self._team_key, self._label)
 
 
-@cache
-def text_of(document: str) -> str:
-    """The text of queries/<document>.graphql, as it is sent."""
-    return files("audit_assets.linear").joinpath("queries", f"{document}.graphql").read_text(encoding="utf-8")
+def _needs_write(what: str) -> str:
+    return f"Linear does not let the owner of LINEAR_API_KEY {what}: give the key the permission Write."
 
 
-def _credential(api_key: str) -> str:
-    """The Authorization header: a personal key stands bare, an OAuth token behind "Bearer" (facts/linear.md, 2)."""
-    key = _printable("LINEAR_API_KEY", api_key)
-    scheme, _, rest = key.partition(" ")
-    bare = rest.strip() if scheme.lower() == "bearer" else key
-    if not bare or not bare.isascii() or " " in bare:
-        raise SettingError("LINEAR_API_KEY holds characters that no key has: copy it again.")
-    return f"Bearer {bare}" if bare != key and not bare.startswith("lin_api_") else bare
+def _opened_for(ticket: KnownTicket, finding: Finding) -> bool:
+    return ticket.description.startswith(opening_of(finding.hour))
 
 
-def _printable(name: str, value: str) -> str:
-    stripped = value.strip()
-    if not stripped:
-        raise SettingError(f"{name} is empty: set it.")
-    if not stripped.isprintable():
-        raise SettingError(f"{name} holds characters that can't be seen: copy it again.")
-    return stripped
-
-
-def _state_for_new(team: dict[str, Any]) -> dict[str, Any] | None:
-    """The state that a ticket gets. It is always said: else triage would depend on who asks (facts/linear.md, 4)."""
-    if team["defaultIssueState"]:
-        return team["defaultIssueState"]
-    states = sorted(team["states"]["nodes"], key=lambda state: state["position"])
-    return next((state for kind in STATES_FOR_NEW for state in states if state["type"] == kind), None)
-
-
-def _done(payload: dict[str, Any]) -> dict[str, Any]:
-    if payload["success"] is not True:
-        raise TryAgain("it says that it did not succeed")
-    return payload
-
-
-def _same_id(node: dict[str, Any], asked: UUID) -> dict[str, Any]:
-    """Linear has once answered a filter with other nodes (facts/linear.md, 4): nothing is believed by position."""
-    if node["id"] != str(asked):
-        raise Incomplete("Linear answered with another issue than the one that was asked for. Run the hour again.")
-    return node
-
-
-def _opened(ticket: Ticket, issue: dict[str, Any] | None, outcome: Outcome) -> OpenedTicket:
-    if issue is None:
-        return OpenedTicket(str(ticket.id), None, None, outcome)
-    closed = issue.get("state", {}).get("type") in CLOSED_STATES
-    return OpenedTicket(str(ticket.id), issue["identifier"], issue["url"], outcome, closed)
+def _opened(
+    ticket: KnownTicket | NewTicket, outcome: Outcome, *, closed: bool | None = None, refused: str | None = None
+) -> OpenedTicket:
+    if closed is None:
+        closed = isinstance(ticket, KnownTicket) and ticket.closed
+    return OpenedTicket(str(ticket.id), ticket.identifier, ticket.url, outcome, closed, refused)

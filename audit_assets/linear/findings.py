@@ -62,10 +62,21 @@ class EntryLine:
 
 
 @dataclass(frozen=True)
+class TriageNote:
+    """What a language model says of a finding: an `assessment`, what speaks for `harmless`, what to `check`. Text to be
+    trusted no more than an entry's values, as they may have dictated it."""
+
+    model: str
+    assessment: str
+    harmless: tuple[str, ...]
+    check: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Finding:
     """A flagged actor in one hour; `entries` are the first of `entries_total`. `severity_because`: what was touched
     that raised the severity, in a team's own words; `learning`: the actor, or the organisation, is hardly known yet.
-    Where many did the same, the actor is `the organisation`, of the type `organisation`."""
+    Where many did the same, the actor is `the organisation`, of the type `organisation`. `note`, if any: a model's."""
 
     account_id: str
     actor_key: str
@@ -79,3 +90,4 @@ class Finding:
     axiom_url: str
     severity_because: tuple[str, ...] = ()
     learning: bool = False
+    note: TriageNote | None = None

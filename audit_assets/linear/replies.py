@@ -31,8 +31,8 @@ KEY_REFUSED = (
     "LINEAR_API_KEY was refused by Linear: set it to a personal API key that is still valid, bare, without 'Bearer'."
 )
 KEY_FORBIDDEN = (
-    "Linear does not allow this to the owner of LINEAR_API_KEY: the key needs Read, Create issues and "
-    "Create comments, in the team of LINEAR_TEAM_KEY."
+    "Linear does not allow this to the owner of LINEAR_API_KEY: the key needs Read, Create issues, Create comments and "
+    "Write, in the team of LINEAR_TEAM_KEY."
 )
 
 
@@ -54,8 +54,15 @@ class Rejected(Refused):
         self.errors = errors
 
 
+class Forbidden(Refused):
+    """The key may not do that: it lacks a permission, or the workspace's plan does."""
+
+    def __init__(self) -> None:
+        super().__init__(KEY_FORBIDDEN)
+
+
 def data_of(reply: Reply, now: datetime) -> dict[str, Any]:
-    """The `data` of a reply. Raises `TryAgain`, `Rejected` or another `Refused`."""
+    """The `data` of a reply. Raises `TryAgain`, `Rejected`, `Forbidden` or another `Refused`."""
     if reply.status == 401:
         raise Refused(KEY_REFUSED)
     body = _json(reply)
@@ -63,7 +70,7 @@ def data_of(reply: Reply, now: datetime) -> dict[str, Any]:
     if errors:
         raise _failure(errors, reply, now)
     if reply.status == 403:
-        raise Refused(KEY_FORBIDDEN)
+        raise Forbidden
     data = body.get("data") if isinstance(body, dict) else None
     if not isinstance(data, dict) or reply.status != 200:
         raise TryAgain(f"HTTP {reply.status} with neither data nor errors")
@@ -110,7 +117,7 @@ def _failure(errors: tuple[GraphQLError, ...], reply: Reply, now: datetime) -> E
     if kinds & REFUSED_KEY or "bearer token" in said.lower():
         return Refused(KEY_REFUSED)
     if kinds & FORBIDDEN or reply.status == 403:
-        return Refused(KEY_FORBIDDEN)
+        return Forbidden()
     told = "; ".join(one_line(f"{error.message} ({error.presentable or error.code})") for error in errors[:3])
     return Rejected(f"Linear rejected what was asked of it: {told}", errors)
 
@@ -143,7 +150,7 @@ def _json(reply: Reply) -> Any:
     except (ValueError, RecursionError):
         pass
     if reply.status == 403:
-        raise Refused(KEY_FORBIDDEN)
+        raise Forbidden
     if reply.status in (200, 400):
         raise TryAgain(f"HTTP {reply.status} with a body that is not JSON")
     raise Refused(f"Linear answered HTTP {reply.status} without JSON: is LINEAR_API_URL the address of its API?")

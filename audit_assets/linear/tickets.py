@@ -1,19 +1,20 @@
 """What a ticket is: its identity, and what it says to a person who reads it on a phone.
 
-One ticket per actor: its id is computed, so that a second attempt, or a second process, finds the first one's
-ticket. Later hours of the same actor become comments, whose ids are computed too. Lengths stay far below what Linear
-may take, which is not documented (facts/linear.md, 2).
+A ticket is an actor's, in generations: its id is computed, so that a second attempt, or a second process, finds the
+first one's. Later hours of the same actor become comments; each hour has one attachment, whose ids are computed too.
+Lengths stay far below what Linear may take, which is not documented (facts/linear.md, 2).
 """
 
 import hashlib
 import json
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC
 from uuid import UUID
 
 from audit_assets.linear.figures import NAMED, counted, hour_name
 from audit_assets.linear.findings import ENTRIES_SHOWN, Deviation, EntryLine, Finding
 from audit_assets.linear.markdown import address, code, collapsible, fence, link, one_line
+from audit_assets.linear.notes import note_section
 from audit_assets.linear.sentences import NAME_LENGTH, describe, describe_together, in_a_ticket, telling_first
 from audit_assets.linear.wording import (
     caution,
@@ -83,28 +84,30 @@ class HourComment:
 
 @dataclass(frozen=True)
 class HourLink:
-    """The attachment that marks an hour as being on a ticket, and opens its query."""
+    """The attachment that marks an hour as being on a ticket, and opens its query. Linear keeps strings and numbers in
+    `metadata` (facts/linear.md, 1)."""
 
+    id: UUID
     title: str
     subtitle: str
     url: str
     metadata: dict[str, str | int]
 
 
-def ticket_id(account_id: str, actor_key: str) -> UUID:
+def ticket_id(account_id: str, actor_key: str, generation: int = 0) -> UUID:
     """The id of an actor's ticket. v4-shaped, since Linear asks for v4 (facts/linear.md, 1)."""
-    return _computed("ticket", account_id, actor_key)
+    return computed_id("ticket", account_id, actor_key, *([str(generation)] if generation else []))
 
 
-def comment_id(ticket: UUID, hour: datetime) -> UUID:
-    """The id of the comment about an hour on a ticket."""
-    return _computed("hour", str(ticket), hour.astimezone(UTC).isoformat())
+def relation_id(ticket: UUID) -> UUID:
+    """The id of a ticket's relation to the generation before it."""
+    return computed_id("generation before", str(ticket))
 
 
-def ticket_for(finding: Finding) -> Ticket:
-    """The ticket that a finding opens if its actor has none."""
+def ticket_for(finding: Finding, generation: int = 0) -> Ticket:
+    """The ticket that a finding opens."""
     return Ticket(
-        id=ticket_id(finding.account_id, finding.actor_key),
+        id=ticket_id(finding.account_id, finding.actor_key, generation),
         title=title_of(finding)[:TITLE_LENGTH],
         description=_text(finding, DESCRIPTION_LENGTH),
         priority=PRIORITY[finding.severity],
@@ -112,33 +115,52 @@ def ticket_for(finding: Finding) -> Ticket:
 
 
 def comment_for(finding: Finding) -> HourComment:
-    """What a finding adds to the ticket that its actor has already."""
-    ticket = ticket_id(finding.account_id, finding.actor_key)
-    return HourComment(comment_id(ticket, finding.hour), _text(finding, COMMENT_LENGTH))
+    """What a finding adds to a ticket that its actor has already: once, whichever generation it is."""
+    return HourComment(_id_of_hour("hour", finding), _text(finding, COMMENT_LENGTH))
 
 
 def link_for(finding: Finding) -> HourLink:
-    """The attachment of a finding's hour. Its url is its identity on the ticket."""
+    """The attachment of a finding's hour: one, whichever generation it is on. `kinds` are what the ticket tells of."""
     return HourLink(
+        id=_id_of_hour("hour on a ticket", finding),
         title=f"Axiom: {hour_name(finding.hour)}",
         subtitle=in_short(finding),
         url=address(finding.axiom_url),
-        metadata={"hour": finding.hour.astimezone(UTC).isoformat(), "severity": finding.severity},
+        metadata={
+            "hour": finding.hour.astimezone(UTC).isoformat(),
+            "severity": finding.severity,
+            "kinds": " ".join(sorted(kinds_of(finding))),
+        },
     )
 
 
-def _computed(*key: str) -> UUID:
+def kinds_of(finding: Finding) -> frozenset[str]:
+    """The kinds of deviation that it is about."""
+    return frozenset(deviation.kind for deviation in finding.deviations)
+
+
+def computed_id(*key: str) -> UUID:
+    """The same id for the same words, for ever."""
     return UUID(bytes=hashlib.sha256(json.dumps(["audit-assets", *key]).encode()).digest()[:16], version=4)
 
 
+def _id_of_hour(what: str, finding: Finding) -> UUID:
+    """Of the actor's hour: the actor stands in it by its first ticket."""
+    actor = ticket_id(finding.account_id, finding.actor_key)
+    return computed_id(what, str(actor), finding.hour.astimezone(UTC).isoformat())
+
+
 def _text(finding: Finding, most: int) -> str:
-    """The same parts for a description and a comment: as many entries, then as many deviations, as fit."""
+    """The same parts for a description and a comment: as many entries, then as many deviations, as fit. A model's note
+    may cost entries, but no deviation: before one of these is left out, the note is."""
     entries = finding.entries[:ENTRIES_SHOWN]
-    lengths = [(DEVIATIONS_SHOWN[0], shown) for shown in range(len(entries), 0, -1)]
-    lengths += [(shown, 0) for shown in DEVIATIONS_SHOWN]
+    whole = [(DEVIATIONS_SHOWN[0], shown) for shown in range(len(entries), -1, -1)]
+    fewer = [(told, 0) for told in DEVIATIONS_SHOWN[1:]]
+    lengths = [(finding, *each) for each in whole] if finding.note else []
+    lengths += [(replace(finding, note=None), *each) for each in [*whole, *fewer]]
     room = int(most * LINK_SHARE)
     deviations = telling_first(finding.deviations)
-    texts = (_parts(finding, deviations[:told], entries[:shown], room) for told, shown in lengths)
+    texts = (_parts(found, deviations[:told], entries[:shown], room) for found, told, shown in lengths)
     return next((text for text in texts if len(text) <= most), opening(finding)[:most])
 
 
@@ -149,7 +171,10 @@ def _parts(finding: Finding, told: tuple[Deviation, ...], shown: tuple[EntryLine
         parts += ["## Why this is unusual", _reasons(finding, told), table]
     if shown:
         parts += _members(finding)
-    parts += [*_entries(finding, shown), "## Where to look", *_where(finding, room)]
+    parts += _entries(finding, shown)
+    if finding.note:
+        parts.append(note_section(finding.note))
+    parts += ["## Where to look", *_where(finding, room)]
     return "\n\n".join(parts)
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from audit_assets.linear.roll_ups import RollUp
 from audit_assets.linear.tickets import Deviation, EntryLine, Finding
 
 HOUR = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -98,6 +99,22 @@ def finding(**changes: Any) -> Finding:
         "axiom_url": axiom_url(changes.get("hour", HOUR)),
     }
     return Finding(**(known | changes))
+
+
+def flood(count: int, *, hour: datetime = HOUR, first: int = 0) -> RollUp:
+    """So many actors in one hour, the first of them the gravest."""
+    findings = tuple(
+        finding(
+            actor_key=f"{number:032x}",
+            actor=f"actor-{number}@example.com",
+            hour=hour,
+            severity="medium" if number == first else "low",
+            entries=(),
+            entries_total=0,
+        )
+        for number in range(first, first + count)
+    )
+    return RollUp(ACCOUNT, hour, findings, axiom_url(hour), min(count, 20), "the summary of the hour")
 
 
 def axiom_url(hour: datetime) -> str:

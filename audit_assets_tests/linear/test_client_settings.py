@@ -67,7 +67,7 @@ def test_a_bad_key_is_one_clear_sentence(sandbox: Sandbox, connect: Connect) -> 
     with pytest.raises(Refused) as caught:
         connect(api_key="lin_api_canary").open_ticket(FIRST)
     assert str(caught.value) == KEY_REFUSED
-    assert sandbox.stage.count()["linear", "viewer"] == 1
+    assert sandbox.stage.count() == {("linear", "issues"): 1}
 
 
 def test_a_missing_permission_is_one_clear_sentence(sandbox: Sandbox, client: LinearClient) -> None:
@@ -136,6 +136,6 @@ def test_the_key_is_in_no_error_and_no_repr(
     plan(sandbox, "*", kind, times=1_000, **options)
     with pytest.raises(AuditAssetsError) as caught:
         client.open_ticket(finding(deviations=(burst(),)))
-    told = "".join(map(repr, (client, client._transport, client._transport._http.headers, caught.value)))
+    told = "".join(map(repr, (client, client._wire, client._wire._transport._http.headers, caught.value)))
     assert "lin_api_sandbox" not in told + str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None

@@ -17,10 +17,11 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 
 from audit_assets.linear import client as linear
-from audit_assets.linear.client import LinearClient, text_of
+from audit_assets.linear.client import LinearClient
+from audit_assets.linear.wire import text_of
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.transport import Transport
-from audit_assets_tests.linear.findings import HOUR, finding, new_type
+from audit_assets_tests.linear.findings import HOUR, finding, flood, new_type
 
 QUERIES = Path(linear.__file__).parent / "queries"
 DOCUMENTS = sorted(path.stem for path in QUERIES.glob("*.graphql"))
@@ -50,7 +51,7 @@ def metadata(value: Any) -> Any:
 
 @pytest.fixture
 def sent(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """The variables of each document, as a client sends them when it opens, joins and looks up everything."""
+    """The variables of each document, as a client sends them in the whole life of a ticket, and in a flood."""
     seen: Sent = {document: [] for document in DOCUMENTS}
     by_text = {text_of(document): document for document in DOCUMENTS}
     exchange = Transport.exchange
@@ -69,7 +70,10 @@ def sent(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sent:
         url=known["LINEAR_API_URL"],
     ) as client:
         client.open_ticket(finding())
-        client.open_ticket(finding(hour=HOUR.replace(hour=11), deviations=(new_type(),)))
+        client.open_ticket(finding(hour=HOUR.replace(hour=11), severity="urgent"))
+        sandbox.linear.cancel("SEC-1")
+        client.open_ticket(finding(hour=HOUR.replace(hour=12), deviations=(new_type(),)))
+        client.open_roll_up(flood(500))
     return seen
 
 
@@ -94,6 +98,7 @@ def test_only_documents_that_are_in_the_folder_are_sent_and_all_of_them(sent: Se
 
 
 def test_every_id_that_is_made_here_has_the_shape_of_v4(sent: Sent) -> None:
-    ids = [variables["input"]["id"] for name in ("issue_create", "comment_create") for variables in sent[name]]
-    assert len(ids) == 3
+    creations = ("issue_create", "comment_create", "attachment_create", "issue_relation_create")
+    ids = [variables["input"]["id"] for name in creations for variables in sent[name]]
+    assert len(ids) == len(set(ids)) > 8
     assert all(one[14] == "4" and one[19] in "89ab" for one in ids)

@@ -21,6 +21,7 @@ from audit_assets.linear.tickets import (
 )
 from audit_assets_tests.linear.findings import ACCOUNT, ALICE, HOUR, finding
 from audit_assets_tests.linear.test_markdown import all_tokens, hostile
+from audit_assets_tests.linear.test_notes import notes
 
 hostile_or_nothing = st.none() | hostile
 counts = st.integers(0, 10**12)
@@ -69,6 +70,7 @@ findings = st.builds(
     axiom_url=st.integers(0, 20_000).map(lambda length: "https://app.axiom.co/q?" + "%7B" * (length // 3)),
     severity_because=st.lists(hostile, max_size=5).map(tuple),
     learning=st.booleans(),
+    note=st.none() | notes,
 )
 
 OURS = frozenset(

@@ -1,15 +1,18 @@
 """A ticket explains itself to a person on a phone, and has the same id however often it is made."""
 
+from dataclasses import replace
 from datetime import timedelta, timezone
 from uuid import UUID
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audit_assets.linear.findings import TriageNote
 from audit_assets.linear.tickets import (
     COMMENT_LENGTH,
     comment_for,
     link_for,
+    relation_id,
     ticket_for,
     ticket_id,
 )
@@ -186,6 +189,9 @@ def test_a_ticket_is_the_same_actor_s_whatever_the_hour_and_whatever_was_found()
 def test_ids_never_change_and_have_the_shape_of_v4() -> None:
     assert str(ticket_id(ACCOUNT, ALICE)) == "0a6554f7-5e38-4213-a0e8-38d27c13158c"
     assert str(comment_for(finding()).id) == "4bc93afd-1c8a-4c27-898b-93dddaeca607"
+    generations = [ticket_id(ACCOUNT, ALICE, generation) for generation in range(30)]
+    assert len(set(generations)) == 30
+    assert {one.version for one in (*generations, relation_id(generations[1]), link_for(finding()).id)} == {4}
 
 
 @settings(deadline=None)
@@ -200,6 +206,7 @@ def test_two_actors_never_share_an_id(account: str, actor: str, other_account: s
 def test_an_hour_is_the_same_hour_in_any_time_zone() -> None:
     kolkata = HOUR.astimezone(timezone(timedelta(hours=5, minutes=30)))
     assert comment_for(finding(hour=kolkata)).id == comment_for(finding()).id
+    assert link_for(finding(hour=kolkata)).id == link_for(finding()).id
     assert ticket_for(finding(hour=kolkata)).title == ticket_for(finding()).title
     assert comment_for(finding(hour=HOUR + timedelta(hours=1))).id != comment_for(finding()).id
 
@@ -229,4 +236,28 @@ def test_the_link_marks_the_hour() -> None:
     hour = link_for(finding(deviations=(burst(), new_type(resource_type="{x__since}`<b>"))))
     assert hour.title == "Axiom: 2026-11-22 10:00 UTC"
     assert hour.subtitle == "214 changes in an hour, usually 3; 1 more reason"
-    assert hour.metadata == {"hour": "2026-11-22T10:00:00+00:00", "severity": "high"}
+    assert hour.metadata == {
+        "hour": "2026-11-22T10:00:00+00:00",
+        "severity": "high",
+        "kinds": "new_resource_type volume",
+    }
+
+
+LONG_NOTE = TriageNote("m", "x" * 400, ("y" * 160,) * 3, ("z" * 160,) * 4)
+
+
+def test_a_note_may_cost_entries_but_no_deviation() -> None:
+    long = tuple(entry(number, zone="z" * 80) for number in range(20))
+    told = finding(entries=long, entries_total=20, note=LONG_NOTE)
+    plain, noted = comment_for(replace(told, note=None)).body, comment_for(told).body
+    assert "Triage note" in noted
+    assert len(noted) <= COMMENT_LENGTH
+    assert plain.count("delete dns_records") > noted.count("delete dns_records")
+    assert plain.count("| ") == noted.count("| ")
+
+
+def test_where_no_room_is_left_the_note_is() -> None:
+    many = tuple(new_type(resource_type=f"type-{number}-{'x' * 60}") for number in range(12))
+    told = finding(deviations=many, note=LONG_NOTE, axiom_url="https://app.axiom.co/q?" + "%7B" * 800)
+    assert "Triage note" not in comment_for(told).body
+    assert comment_for(told) == comment_for(replace(told, note=None))

@@ -18,6 +18,7 @@ LATER = finding(hour=HOUR + timedelta(hours=3), deviations=(new_type(),))
 BOB = finding(actor_key="b0b" + "0" * 29, actor="bob@example.com")
 
 WRITES = ("issueCreate", "commentCreate", "attachmentCreate")
+CHANGES = ("issueUpdate", "issueRelationCreate")
 
 
 def plan(sandbox: Sandbox, call: str, kind: str, *, at: int = 1, times: int = 1, **options: Any) -> None:
@@ -39,7 +40,18 @@ def links(sandbox: Sandbox) -> list[str]:
 def written(sandbox: Sandbox) -> dict[str, int]:
     """How often each write was asked for."""
     calls = sandbox.stage.count()
-    return {call: calls["linear", call] for call in WRITES if calls["linear", call]}
+    return {call: calls["linear", call] for call in (*WRITES, *CHANGES) if calls["linear", call]}
+
+
+def standing(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """What stands in the workspace, without the times."""
+    kept = ("id", "identifier", "title", "description", "priority", "state", "trashed", "related")
+    return [
+        {name: issue[name] for name in kept}
+        | {"comments": [(each["id"], each["body"]) for each in issue["comments"]]}
+        | {"attachments": [(each["id"], each["url"], each["metadata"]) for each in issue["attachments"]]}
+        for issue in sandbox.linear.issues()
+    ]
 
 
 def open_all(client: LinearClient, *findings: Finding) -> list[str]:

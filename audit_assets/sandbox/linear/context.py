@@ -27,9 +27,14 @@ class Behaviour:
     longest_title: int = 255
     key_is_member: bool = True
     """Whether an issue without stateId starts in the team's default state; a non-member's goes to triage."""
+    key_may_write: bool = True
+    """Whether the key has the permission Write, which changing an issue needs; that relating two needs it too is a
+    guess."""
+    duplicate_sets: str = ""
+    """Which time moving to a state of type `duplicate` sets, such as canceledAt: not known."""
     archived_issues_are_writable: bool = False
-    """Whether an archived or trashed issue takes comments and attachments: attachmentLinkURL was seen to answer
-    `Entity not found: Issue` there, the others were never asked."""
+    """Whether an archived or trashed issue takes comments, attachments and relations: attachmentLinkURL was seen to
+    answer `Entity not found: Issue` there, the others were never asked."""
     unreadable_by_id: frozenset[str] = frozenset()
     """Of "archived" and "trashed": which of them `issue(id)` does not find."""
     _turns: Counter[str] = field(default_factory=Counter)

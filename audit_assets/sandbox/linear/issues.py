@@ -25,13 +25,15 @@ def page_path(issue: Entity) -> str:
     return f"{TICKETS_PATH}/{issue['identifier']}"
 
 
-def in_state(now: str, state: Entity, issue: Entity | None = None) -> Entity:
-    """What changes with the state. Which time `duplicate` sets is not known: none (facts/linear.md, 1)."""
+def in_state(now: str, state: Entity, issue: Entity | None = None, *, duplicate_sets: str = "") -> Entity:
+    """What changes with the state. Which time `duplicate` sets is not known (facts/linear.md, 1): the named one."""
     kind = state["type"]
     already_started = issue["startedAt"] if issue else None
-    return {
-        "stateId": state["id"],
+    times = {
         "startedAt": (already_started or now) if kind in ("started", "completed") else already_started,
         "completedAt": now if kind == "completed" else None,
         "canceledAt": now if kind == "canceled" else None,
     }
+    if kind == "duplicate" and duplicate_sets:
+        times[duplicate_sets] = now
+    return {"stateId": state["id"], **times}

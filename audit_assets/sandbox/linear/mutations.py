@@ -63,12 +63,13 @@ def _issue_create(context: Context, input: Entity) -> Entity:
         "creatorId": VIEWER,
         "trashed": None,
         **_times(context, input),
-        **in_state(store.now(), state),
+        **in_state(store.now(), state, duplicate_sets=context.behaviour.duplicate_sets),
     }
     return _add(context, "Issue", fields, parent=team["id"], alias=fields["identifier"])
 
 
 def _issue_update(context: Context, id: str, input: Entity) -> Entity:
+    _needs_write(context)
     issue = the_issue(context, id)
     changes: Entity = {}
     if "title" in input:
@@ -78,7 +79,7 @@ def _issue_update(context: Context, id: str, input: Entity) -> Entity:
     if "priority" in input:
         changes["priority"] = _priority(context, input["priority"])
     if input.get("stateId"):
-        changes |= in_state(context.store.now(), _state_of(context, issue["teamId"], input["stateId"]), issue)
+        changes |= _moved(context, input["stateId"], issue)
     labels = issue["labelIds"] if input.get("labelIds") is None else input["labelIds"]
     labels = [*labels, *(input.get("addedLabelIds") or [])]
     labels = [label for label in labels if label not in (input.get("removedLabelIds") or [])]
@@ -86,6 +87,11 @@ def _issue_update(context: Context, id: str, input: Entity) -> Entity:
     if "trashed" in input:
         changes |= _trashed(context, input["trashed"])
     return context.store.change("Issue", issue["id"], changes)
+
+
+def _moved(context: Context, state_id: str, issue: Entity) -> Entity:
+    state = _state_of(context, issue["teamId"], state_id)
+    return in_state(context.store.now(), state, issue, duplicate_sets=context.behaviour.duplicate_sets)
 
 
 def _issue_archive(context: Context, id: str, trash: bool | None = None) -> Entity:
@@ -151,6 +157,22 @@ def _attachment_create(context: Context, input: Entity) -> Entity:
         return context.store.change("Attachment", existing["id"], fields)
     own = {"id": own_id, "url": url, "issueId": issue["id"], "creatorId": VIEWER}
     return _add(context, "Attachment", fields | own, parent=issue["id"], alias=url)
+
+
+def _issue_relation_create(context: Context, input: Entity) -> Entity:
+    _needs_write(context)
+    fields = {
+        "id": checked_id(context, input.get("id")),
+        "type": input["type"],
+        "issueId": _writable_issue(context, input["issueId"])["id"],
+        "relatedIssueId": _writable_issue(context, input["relatedIssueId"])["id"],
+    }
+    return _add(context, "IssueRelation", fields, parent=fields["issueId"])
+
+
+def _needs_write(context: Context) -> None:
+    if not context.behaviour.key_may_write:
+        raise forbidden("You do not have permission to do this.")
 
 
 def _add(context: Context, kind: Kind, fields: Entity, *, parent: str, alias: str | None = None) -> Entity:
@@ -220,4 +242,5 @@ _MUTATIONS: dict[str, tuple[str, Write]] = {
     "commentCreate": ("comment", _comment_create),
     "commentUpdate": ("comment", _comment_update),
     "attachmentCreate": ("attachment", _attachment_create),
+    "issueRelationCreate": ("issueRelation", _issue_relation_create),
 }

@@ -1,5 +1,6 @@
 """What people do in Linear, for tests that need a ticket read, closed, archived or edited by hand."""
 
+from audit_assets.sandbox.linear.context import Behaviour
 from audit_assets.sandbox.linear.issues import PRIORITIES, find_issue, in_state, page_path
 from audit_assets.sandbox.linear.store import Entity, LinearStore
 
@@ -7,14 +8,16 @@ from audit_assets.sandbox.linear.store import Entity, LinearStore
 class People:
     """Hands on the workspace, past the API and its limits."""
 
-    def __init__(self, store: LinearStore) -> None:
+    def __init__(self, store: LinearStore, behaviour: Behaviour) -> None:
         self.store = store
+        self.behaviour = behaviour
 
     def issues(self) -> list[Entity]:
         """Every issue, oldest first, archived ones too: its fields, and beside them
 
         `state` and `stateType`, `labels` (names), `team` (key), `priorityLabel`, `path` (of its page here), and
-        `comments` (with `user`, a name) and `attachments`, oldest first, with their own fields.
+        `comments` (with `user`, a name) and `attachments`, oldest first, with their own fields; `related`, the
+        identifiers of the issues that it was said to be related to.
         """
         with self.store.lock:
             return [self._whole(issue) for issue in self.store.all("Issue")]
@@ -47,8 +50,14 @@ class People:
             issue = self._find(identifier)
             for state in self.store.all("WorkflowState", issue["teamId"]):
                 if state["name"] == state_name:
-                    return self._change(identifier, in_state(self.store.now(), state, issue))
+                    sets = self.behaviour.duplicate_sets
+                    return self._change(identifier, in_state(self.store.now(), state, issue, duplicate_sets=sets))
         raise KeyError(f"no state {state_name}")
+
+    def close_as_stale(self, identifier: str) -> None:
+        """As Linear does by itself with what nobody touched for months, in a team that wants it."""
+        self.move(identifier, "Canceled")
+        self._change(identifier, {"autoClosedAt": self.store.now()})
 
     def label(self, identifier: str, label_name: str) -> None:
         """Put one of its team's labels on it. Raises KeyError."""
@@ -63,6 +72,10 @@ class People:
     def edit_description(self, identifier: str, text: str) -> None:
         """Write another description over it."""
         self._change(identifier, {"description": text})
+
+    def set_priority(self, identifier: str, priority: int) -> None:
+        """Give it a priority, 0 (none) to 4 (low)."""
+        self._change(identifier, {"priority": priority})
 
     def _change(self, identifier: str, changes: Entity, *, touch: bool = True) -> None:
         with self.store.transaction():
@@ -85,6 +98,10 @@ class People:
             "path": page_path(issue),
             "comments": [self._with_user(comment) for comment in self.store.all("Comment", issue["id"])],
             "attachments": self.store.all("Attachment", issue["id"]),
+            "related": [
+                self.store.get("Issue", relation["relatedIssueId"])["identifier"]
+                for relation in self.store.all("IssueRelation", issue["id"])
+            ],
         }
 
     def _with_user(self, comment: Entity) -> Entity:

@@ -100,6 +100,10 @@ def _labels_of(store: LinearStore, issue: Entity) -> list[Entity]:
     return [store.get("IssueLabel", label) for label in issue["labelIds"]]
 
 
+def _relations(store: LinearStore, end: str, issue: Entity) -> list[Entity]:
+    return [one for one in store.all("IssueRelation") if one[end] == issue["id"]]
+
+
 _RESOLVERS: dict[str, dict[str, Resolver]] = {
     "Query": {
         "viewer": lambda _, info: info.context.store.get("User", VIEWER),
@@ -126,8 +130,10 @@ _RESOLVERS: dict[str, dict[str, Resolver]] = {
         "attachments": _many(lambda store, issue: store.all("Attachment", issue["id"])),
         "comments": _many(lambda store, issue: store.all("Comment", issue["id"])),
         "creator": _related("User", "creatorId"),
+        "inverseRelations": _many(lambda store, issue: _relations(store, "relatedIssueId", issue)),
         "labels": _many(_labels_of),
         "priorityLabel": lambda issue, _: PRIORITIES[issue["priority"]],
+        "relations": _many(lambda store, issue: _relations(store, "issueId", issue)),
         "state": _related("WorkflowState", "stateId"),
         "team": _related("Team", "teamId"),
         "url": lambda issue, info: issue_url(info.context, issue),
@@ -137,6 +143,10 @@ _RESOLVERS: dict[str, dict[str, Resolver]] = {
         "parent": _related("Comment", "parentId"),
         "url": _comment_url,
         "user": _related("User", "userId"),
+    },
+    "IssueRelation": {
+        "issue": _related("Issue", "issueId"),
+        "relatedIssue": _related("Issue", "relatedIssueId"),
     },
     "Attachment": {"creator": _related("User", "creatorId"), "issue": _related("Issue", "issueId")},
 }

@@ -51,8 +51,7 @@ class LinearService(People):
     """One workspace with the teams Security (SEC) and Engineering (ENG). `behaviour` may be changed at any time."""
 
     def __init__(self, stage: Stage, plan: FaultPlan) -> None:
-        super().__init__(LinearStore(stage.data_dir / "linear.sqlite", stage.clock))
-        self.behaviour = Behaviour()
+        super().__init__(LinearStore(stage.data_dir / "linear.sqlite", stage.clock), Behaviour())
         self._stage = stage
         self._plan = plan
         self._meter = Meter(self.behaviour, stage.clock)

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from audit_assets.sandbox.clock import SandboxClock
 
-Kind = Literal["User", "Team", "WorkflowState", "IssueLabel", "Issue", "Comment", "Attachment"]
+Kind = Literal["User", "Team", "WorkflowState", "IssueLabel", "Issue", "Comment", "Attachment", "IssueRelation"]
 Entity = dict[str, Any]
 """The fields of one entity, named as in the schema; times are ISO texts, relations are ids."""
 

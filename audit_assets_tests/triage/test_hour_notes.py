@@ -1,0 +1,149 @@
+"""The notes of an hour take a bounded time and are in no ticket's way."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from audit_assets.errors import AuditAssetsError, Incomplete, Refused, Unavailable
+from audit_assets.linear.findings import TriageNote
+from audit_assets.resources import TriageResource
+from audit_assets.triage.hour_notes import HourNotes
+from audit_assets_tests.linear.findings import finding
+from audit_assets_tests.support import JumpingClock
+from audit_assets_tests.triage.model_server import ModelServer, answer, error
+
+ANYTHING = TriageNote("m", "a", (), ())
+
+
+@dataclass
+class SlowModel:
+    """A model that takes its time, or fails; notes for how long it was asked at most."""
+
+    clock: JumpingClock
+    takes: float = 0.0
+    fails: AuditAssetsError | None = None
+    allowed: list[float] = field(default_factory=list)
+
+    def note_on(self, case: str, *, seconds: float) -> TriageNote:
+        assert "alice" in case
+        self.allowed.append(round(seconds))
+        self.clock.sleep(min(self.takes, seconds))
+        if self.fails:
+            raise self.fails
+        return ANYTHING
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def hour_of(model: SlowModel) -> HourNotes:
+    return HourNotes(lambda: model, clock=model.clock)
+
+
+def test_a_ticket_has_20_seconds_and_an_hour_60() -> None:
+    model = SlowModel(JumpingClock(), takes=25.0, fails=Unavailable("no answer"))
+    notes = hour_of(model)
+    for _ in range(20):
+        assert notes.note_for(finding()) is None
+    assert model.allowed == [20, 20, 20]
+    assert notes.troubles == [
+        "no answer",
+        "The triage model used up its time for this hour: the other tickets went without a note.",
+    ]
+
+
+def test_what_is_left_of_the_hour_is_all_that_a_ticket_gets() -> None:
+    model = SlowModel(JumpingClock(), takes=15.0)
+    notes = hour_of(model)
+    assert [notes.note_for(finding()) for _ in range(6)] == [ANYTHING] * 4 + [None] * 2
+    assert model.allowed == [20, 20, 20, 15]
+    assert notes.written == 4
+
+
+def test_what_can_not_get_better_ends_the_notes_of_the_hour() -> None:
+    model = SlowModel(JumpingClock(), fails=Refused("wrong key"))
+    notes = hour_of(model)
+    assert [notes.note_for(finding()) for _ in range(5)] == [None] * 5
+    assert (len(model.allowed), notes.troubles) == (1, ["wrong key"])
+
+
+def test_a_trouble_that_comes_again_is_told_once_and_the_next_ticket_may_have_a_note() -> None:
+    model = SlowModel(JumpingClock(), fails=Incomplete("nonsense"))
+    notes = hour_of(model)
+    for _ in range(3):
+        notes.note_for(finding())
+    model.fails = None
+    assert notes.note_for(finding()) == ANYTHING
+    assert (notes.troubles, notes.written) == (["nonsense"], 1)
+
+
+def test_no_model_no_note_and_nothing_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AUDIT_ASSETS_TRIAGE_MODEL", raising=False)
+    notes = TriageResource().hour_notes()
+    assert notes.noted(finding()) == finding()
+    assert (notes.written, notes.troubles) == (0, [])
+    notes.close()
+
+
+@pytest.mark.usefixtures("triage_settings")
+def test_a_named_model_is_asked_with_the_prompt_of_the_package(server: ModelServer) -> None:
+    notes = TriageResource().hour_notes()
+    note = notes.noted(finding()).note
+    notes.close()
+    assert note
+    assert note.assessment == "A script may have removed DNS records in bulk."
+    assert server.asked[0]["messages"][0]["content"].startswith("You help a security analyst")
+
+
+@pytest.mark.usefixtures("triage_settings")
+def test_a_team_may_put_its_own_prompt_in_the_place_of_ours(
+    server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "prompt.md"
+    own.write_text("Réponds en français.", "utf-8")
+    monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_PROMPT", str(own))
+    notes = TriageResource().hour_notes()
+    notes.note_for(finding())
+    notes.close()
+    assert server.asked[0]["messages"][0]["content"] == "Réponds en français."
+
+
+@pytest.mark.usefixtures("triage_settings")
+@pytest.mark.parametrize("held", [None, b"", b" \n", b"\xff\xfe", b"x" * 20_001])
+def test_a_prompt_that_is_none_is_one_sentence_and_asks_nobody(
+    server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: bytes | None
+) -> None:
+    own = tmp_path / "prompt.md"
+    if held is not None:
+        own.write_bytes(held)
+    monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_PROMPT", str(own))
+    notes = TriageResource().hour_notes()
+    assert [notes.note_for(finding()) for _ in range(2)] == [None, None]
+    (told,) = notes.troubles
+    assert told.startswith(f"AUDIT_ASSETS_TRIAGE_PROMPT names '{own}': ")
+    assert server.asked == []
+
+
+@pytest.mark.usefixtures("triage_settings")
+def test_a_missing_package_is_one_sentence_that_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "audit_assets.triage.model", None)
+    notes = TriageResource().hour_notes()
+    assert notes.note_for(finding()) is None
+    assert notes.troubles == [
+        "AUDIT_ASSETS_TRIAGE_MODEL names 'small-model-1', but the package for it is missing: "
+        "pip install 'audit-assets[triage]'."
+    ]
+
+
+@pytest.mark.usefixtures("triage_settings")
+def test_one_bad_answer_costs_one_note(server: ModelServer) -> None:
+    replies = iter([error(500), answer()])
+    server.behaviour = lambda _: next(replies)
+    notes = TriageResource().hour_notes()
+    told = [notes.note_for(finding()) for _ in range(2)]
+    notes.close()
+    assert told[0] is None
+    assert told[1]
+    assert notes.troubles == ["The triage model's endpoint answered HTTP 500."]
