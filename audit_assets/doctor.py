@@ -12,7 +12,7 @@ from audit_assets.errors import AuditAssetsError, SettingError
 from audit_assets.hour_store import HourStore
 from audit_assets.policy import policy
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
-from audit_assets.settings import SETTINGS, first_hour, is_set, ticket_max_age
+from audit_assets.settings import SETTINGS, first_hour, is_set, quiet_time, ticket_max_age, tickets_per_hour
 from audit_assets.transport import Limits
 
 Verdict = Literal["ok", "advice", "problem"]
@@ -125,3 +125,8 @@ def _policy(now: datetime) -> Iterator[Finding]:
 def _tuning(_: datetime) -> Iterator[Finding]:
     age = ticket_max_age() / timedelta(hours=1)
     yield Finding("Settings", "ok", f"hours from {first_hour():%Y-%m-%d-%H:%M} on; tickets for {age:g} h")
+    quiet = quiet_time() / timedelta(days=1)
+    said = (
+        f"{tickets_per_hour()} tickets an hour at most, then one for all others; quiet for {quiet:g} days if dismissed"
+    )
+    yield Finding("Settings", "ok", said)

@@ -19,7 +19,7 @@ from audit_assets.cloudflare.client import CloudflareClient
 from audit_assets.hour_store import HourStore
 from audit_assets.linear.client import LinearClient
 from audit_assets.policy import counted
-from audit_assets.settings import cloudflare_account, cloudflare_streams, setting
+from audit_assets.settings import cloudflare_account, cloudflare_streams, quiet_time, setting
 from audit_assets.transport import Limits
 from audit_assets.webhook import post
 
@@ -100,6 +100,7 @@ class LinearResource:
             api_key=setting("LINEAR_API_KEY"),
             team_key=setting("LINEAR_TEAM_KEY"),
             label=setting("LINEAR_LABEL") or None,
+            quiet=quiet_time(),
             url=setting("LINEAR_API_URL"),
             clock=self.clock,
             limits=self.limits,
