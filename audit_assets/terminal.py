@@ -40,7 +40,7 @@ WITHOUT_TICKET = {
     "learning": "less than a week of history",
     "never": "the run was told to open none",
     "failed": "Linear could not be reached or refused",
-    "unreadable": "the ticket was thrown away or can't be seen",
+    "unreadable": "the ticket is archived or can't be seen",
 }
 VERDICTS = {"ok": "[green]ok[/]", "advice": "[yellow]advice[/]", "problem": "[bold red]problem[/]"}
 
@@ -169,7 +169,7 @@ def _heading(actor: Mapping[str, Any]) -> Text:
 def _ticket(ticket: Mapping[str, Any]) -> str:
     if not ticket["identifier"]:
         return f"no ticket: {ticket['outcome']}"
-    closed = ", which had been closed" if ticket["closed"] else ""
+    closed = ", which is closed" if ticket["closed"] and ticket["outcome"] != "dismissed" else ""
     said = OUTCOMES.get(ticket["outcome"], ticket["outcome"])
     return f"{ticket['identifier']} {said}{closed}: {ticket['url']}"
 
