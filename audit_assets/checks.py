@@ -232,18 +232,20 @@ def baseline_coverage(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckRe
 def every_flagged_actor_has_a_ticket(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
-    """Nobody is flagged without a ticket that people can read: none was thrown away, none is wanting for its age."""
+    """Nobody is flagged without a ticket that people can read, or that they dismissed: none is out of reach, none is
+    wanting for its age, and Linear refused none what it needed."""
     with told_as_failures():
         store = storage.open()
-        wanting = {
-            hour: store.require(TICKETS, hour).filter(pl.col("outcome").is_in(WANTING)) for hour in hours_in(context)
-        }
-        problems = {
-            hour: f"{frame.height} without: {', '.join(frame['outcome'].unique().sort())}"
-            for hour, frame in wanting.items()
-            if frame.height
-        }
+        wants = {hour: wanting(store.require(TICKETS, hour)) for hour in hours_in(context)}
+        problems = {hour: want for hour, want in wants.items() if want}
         return _result(problems, dg.AssetCheckSeverity.WARN)
+
+
+def wanting(tickets: pl.DataFrame) -> str | None:
+    """What the tickets of an hour (OPENED_TICKETS) leave to be desired; None if nothing."""
+    without = tickets.filter(pl.col("outcome").is_in(WANTING))
+    told = [f"{without.height} without: {', '.join(without['outcome'].unique().sort())}"] if without.height else []
+    return "; ".join([*told, *tickets["refused"].drop_nulls().unique(maintain_order=True)]) or None
 
 
 @dg.asset_check(asset=flagged_actor_summary)

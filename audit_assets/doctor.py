@@ -15,7 +15,7 @@ from audit_assets.evidence import AN_HOUR, ENTRIES, REPEATS, lateness, pulls_of
 from audit_assets.hour_store import HourStore
 from audit_assets.policy import policy
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource, TriageResource
-from audit_assets.settings import SETTINGS, first_hour, is_set, setting, ticket_max_age
+from audit_assets.settings import SETTINGS, first_hour, is_set, quiet_time, setting, ticket_max_age, tickets_per_hour
 from audit_assets.transport import Limits
 
 Verdict = Literal["ok", "advice", "problem"]
@@ -139,3 +139,8 @@ def _triage(_: datetime) -> Iterator[Finding]:
 def _tuning(_: datetime) -> Iterator[Finding]:
     age = ticket_max_age() / timedelta(hours=1)
     yield Finding("Settings", "ok", f"hours from {first_hour():%Y-%m-%d-%H:%M} on; tickets for {age:g} h")
+    quiet = quiet_time() / timedelta(days=1)
+    said = (
+        f"{tickets_per_hour()} tickets an hour at most, then one for all others; quiet for {quiet:g} days if dismissed"
+    )
+    yield Finding("Settings", "ok", said)

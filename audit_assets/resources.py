@@ -20,7 +20,7 @@ from audit_assets.errors import SettingError
 from audit_assets.hour_store import HourStore
 from audit_assets.linear.client import LinearClient
 from audit_assets.policy import counted
-from audit_assets.settings import cloudflare_account, cloudflare_streams, setting
+from audit_assets.settings import cloudflare_account, cloudflare_streams, quiet_time, setting
 from audit_assets.transport import Limits
 from audit_assets.triage.hour_notes import HourNotes, NoteModel
 from audit_assets.triage.prompts import prompt_of
@@ -103,6 +103,7 @@ class LinearResource:
             api_key=setting("LINEAR_API_KEY"),
             team_key=setting("LINEAR_TEAM_KEY"),
             label=setting("LINEAR_LABEL") or None,
+            quiet=quiet_time(),
             url=setting("LINEAR_API_URL"),
             clock=self.clock,
             limits=self.limits,

@@ -40,7 +40,7 @@ SETTINGS = {
         Setting("AXIOM_ORG_ID", "id of the organisation, as in app.axiom.co/ID/query"),
         Setting("AXIOM_DATASET", "dataset that holds the audit entries", "cloudflare-audit"),
         Setting("AXIOM_URL", "address of Axiom's API, or of the dataset's edge", "https://api.axiom.co"),
-        Setting("LINEAR_API_KEY", "personal API key that may read and create issues and comments", secret=True),
+        Setting("LINEAR_API_KEY", "personal API key that may read, create and change issues and comments", secret=True),
         Setting("LINEAR_TEAM_KEY", "key of the team that gets the tickets, such as SEC"),
         Setting("LINEAR_LABEL", "name of a label to put on every ticket; it must exist", ""),
         Setting("LINEAR_API_URL", "address of Linear's API", "https://api.linear.app/graphql"),
@@ -60,6 +60,8 @@ SETTINGS = {
         ),
         Setting("AUDIT_ASSETS_VOLUME_MINIMUM", "plain rule: and from this many changes", "10"),
         Setting("AUDIT_ASSETS_TICKET_MAX_AGE_HOURS", "hours that ended longer ago open no tickets by themselves", "80"),
+        Setting("AUDIT_ASSETS_TICKETS_PER_HOUR", "tickets of single actors an hour; the others share one", "20"),
+        Setting("AUDIT_ASSETS_QUIET_DAYS", "days that an actor stays quiet after its ticket was dismissed", "30"),
         Setting(
             "AUDIT_ASSETS_WEBHOOK_URL", "address that gets each recent hour's summary as JSON, by POST", "", secret=True
         ),
@@ -129,3 +131,16 @@ def cloudflare_streams() -> tuple[str, ...]:
 def ticket_max_age() -> timedelta:
     """How long ago an hour may have ended to open tickets by itself."""
     return timedelta(hours=number("AUDIT_ASSETS_TICKET_MAX_AGE_HOURS"))
+
+
+def tickets_per_hour() -> int:
+    """How many actors of an hour get a ticket of their own."""
+    most = number("AUDIT_ASSETS_TICKETS_PER_HOUR")
+    if not most.is_integer():
+        raise SettingError(f"AUDIT_ASSETS_TICKETS_PER_HOUR is {most:g}: set it to a whole number above 0.")
+    return int(most)
+
+
+def quiet_time() -> timedelta:
+    """How long an actor stays quiet after people dismissed its ticket."""
+    return timedelta(days=number("AUDIT_ASSETS_QUIET_DAYS"))

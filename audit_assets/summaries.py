@@ -43,10 +43,10 @@ class Entries(TypedDict):
 class TicketShown(TypedDict):
     """What became of a flagged actor in Linear."""
 
-    outcome: Annotated[str, Field(description="opened, joined, seen …, or why there is no ticket: too_old, learning …")]
+    outcome: Annotated[str, Field(description="opened, joined, seen …, or why there is no ticket: dismissed …")]
     identifier: str | None
     url: str | None
-    closed: Annotated[bool | None, Field(description="the ticket had been closed before")]
+    closed: Annotated[bool | None, Field(description="the ticket is closed")]
 
 
 class DeviationShown(TypedDict):
@@ -107,6 +107,7 @@ class HourSummary(TypedDict):
     learning: Annotated[bool, Field(description="less than a week of history is known")]
     still_learning: Annotated[dict[str, str], Field(description="what is judged by defaults for all actors, in words")]
     flagged: list[FlaggedActor]
+    dismissed: Annotated[int, Field(description="flagged actors of whom people have dismissed the like: no ticket")]
     not_rung: Annotated[list[Actor], Field(description="unusual, but without a ticket: see each deviation's standing")]
 
 

@@ -28,12 +28,19 @@ STANDINGS = {
     "allowed": "allowed",
     "organisation": "told for the organisation",
 }
+OUTCOMES = {
+    "joined": "joined this actor's ticket",
+    "reopened": "was reopened",
+    "seen": "was on the ticket already",
+    "dismissed": "was dismissed by people, so nothing was opened",
+    "rolled_up": "tells of all that were too many for a ticket each",
+}
 WITHOUT_TICKET = {
     "too_old": "the hour had ended too long ago",
     "learning": "less than a week of history",
     "never": "the run was told to open none",
     "failed": "Linear could not be reached or refused",
-    "unreadable": "the ticket was thrown away or can't be seen",
+    "unreadable": "the ticket is archived or can't be seen",
 }
 VERDICTS = {"ok": "[green]ok[/]", "advice": "[yellow]advice[/]", "problem": "[bold red]problem[/]"}
 
@@ -162,9 +169,9 @@ def _heading(actor: Mapping[str, Any]) -> Text:
 def _ticket(ticket: Mapping[str, Any]) -> str:
     if not ticket["identifier"]:
         return f"no ticket: {ticket['outcome']}"
-    closed = ", which had been closed" if ticket["closed"] else ""
-    said = {"opened": "opened", "joined": "joined this actor's ticket", "seen": "was on the ticket already"}
-    return f"{ticket['identifier']} {said.get(ticket['outcome'], ticket['outcome'])}{closed}: {ticket['url']}"
+    closed = ", which is closed" if ticket["closed"] and ticket["outcome"] != "dismissed" else ""
+    said = OUTCOMES.get(ticket["outcome"], ticket["outcome"])
+    return f"{ticket['identifier']} {said}{closed}: {ticket['url']}"
 
 
 def print_backtest(console: Console, summary: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """A setting that is missing or wrong is one sentence that names it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -63,3 +63,17 @@ def test_a_number_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, value
     monkeypatch.setenv("AUDIT_ASSETS_VOLUME_RATIO", value)
     with pytest.raises(SettingError, match=r"AUDIT_ASSETS_VOLUME_RATIO is .* set it to a number above 0"):
         settings.number("AUDIT_ASSETS_VOLUME_RATIO")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "2.5", "many"])
+def test_tickets_an_hour_are_a_whole_number_above_0(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    assert settings.tickets_per_hour() == 20
+    monkeypatch.setenv("AUDIT_ASSETS_TICKETS_PER_HOUR", value)
+    with pytest.raises(SettingError, match=r"^AUDIT_ASSETS_TICKETS_PER_HOUR is .* set it to a (whole )?number above 0"):
+        settings.tickets_per_hour()
+
+
+def test_how_long_a_dismissed_actor_is_quiet_is_said_in_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.quiet_time() == timedelta(days=30)
+    monkeypatch.setenv("AUDIT_ASSETS_QUIET_DAYS", "0.5")
+    assert settings.quiet_time() == timedelta(hours=12)

@@ -54,6 +54,7 @@ def summary_of(hour: datetime, *actors: dict[str, Any], not_rung: int = 0) -> An
         "learning": False,
         "still_learning": {},
         "flagged": [*actors],
+        "dismissed": 0,
         "not_rung": [quiet] if not_rung else [],
     }
 

@@ -18,7 +18,7 @@ from audit_assets.assets.actor_baselines import ASSESSED, BASELINES
 from audit_assets.assets.flagged_actors import FLAGGED
 from audit_assets.assets.opened_tickets import TICKETS, deviation_of, opened_tickets
 from audit_assets.assets.organisation_history import SCORES_BEFORE, day_of
-from audit_assets.assets.previews import markdown_table
+from audit_assets.assets.previews import ROWS_SHOWN, markdown_table
 from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE
 from audit_assets.counted import COLUMNS, counts
 from audit_assets.detection.baselines import history_since, is_learning
@@ -63,9 +63,10 @@ def flagged_actor_summary(
                 {
                     **_rests_on(store, hour),
                     "flagged": len(summary["flagged"]),
+                    "dismissed": summary["dismissed"],
                     "not_rung": len(summary["not_rung"]),
                     "overview": dg.MetadataValue.md(markdown_table(pl.DataFrame(overview))),
-                    "summary": dg.MetadataValue.json(summary),
+                    "summary": dg.MetadataValue.json(_shown(summary)),
                 },
                 partition_key=key_of(hour),
             )
@@ -93,10 +94,11 @@ def _deliver(store: HourStore, hour: datetime, summary: HourSummary, webhook: We
 def summary_of(store: HourStore, hour: datetime) -> HourSummary:
     """The summary of an hour whose other assets are materialised.
 
-    `flagged` are the actors whose deviations ring; `not_rung` those whose do not, with their `standing`: `under_budget`
-    (unusual, but not among the rarest that the budget has tickets for), `allowed` (by the policy, `allowed_because`) or
-    `organisation` (told once for all). `learning` says that less than a week of history is known, `still_learning` what
-    else is judged by defaults for want of history. Raises `StoreError` if a part of the hour is missing.
+    `flagged` are the actors whose deviations ring, `dismissed` so many of them for people to have said so; `not_rung`
+    those whose do not, with their `standing`: `under_budget` (unusual, but not among the rarest that the budget has
+    tickets for), `allowed` (by the policy, `allowed_because`) or `organisation` (told once for all). `learning` says
+    that less than a week of history is known, `still_learning` what else is judged by defaults for
+    want of history. Raises `StoreError` if a part of the hour is missing.
     """
     entries = store.require(ENTRIES, hour, ["actor_key", "actor", "time", *COLUMNS])
     names = dict(entries.sort("time").select("actor_key", "actor").iter_rows())
@@ -121,9 +123,15 @@ def summary_of(store: HourStore, hour: datetime) -> HourSummary:
         "history_since": _iso(history_since(baselines)),
         "learning": is_learning(baselines, hour),
         "still_learning": _still_learning(store, hour),
+        "dismissed": sum(ticket["outcome"] == "dismissed" for ticket in tickets.values()),
         "flagged": [_flagged(rows.to_dicts(), names, tickets[rows["actor_key"][0]]) for rows in flagged],
         "not_rung": [_actor(rows.to_dicts(), names) for rows in not_rung],
     }
+
+
+def _shown(summary: HourSummary) -> dict[str, Any]:
+    """Of a flood, as many actors as Dagster's database and pages can take; the hour store holds all."""
+    return {**summary, "flagged": summary["flagged"][:ROWS_SHOWN], "not_rung": summary["not_rung"][:ROWS_SHOWN]}
 
 
 def _still_learning(store: HourStore, hour: datetime) -> dict[str, str]:

@@ -1,12 +1,12 @@
-"""Flagged actors → Linear: one ticket for each.
+"""Flagged actors → Linear: one ticket for each, as many as people can read; one for all the others.
 
 In: the hour's deviations that ring, and the Parquet hour behind them. Out: per flagged actor the ticket, and whether it
-was opened, joined or already told. True afterwards: every flagged actor of an hour that opens tickets has exactly one,
-however often the hour is run. A backfill opens none: the hour must have ended within the last day, and a week of
-history must be known, unless the run config says otherwise.
+was opened, joined or already told. True afterwards: every flagged actor of an hour that opens tickets is on exactly
+one, however often the hour is run, or was dismissed by people. A backfill opens none: the hour must have ended within
+the last day, and a week of history must be known, unless the run config says otherwise.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from enum import Enum
@@ -21,15 +21,18 @@ from audit_assets.assets.flagged_actors import FLAGGED, flagged_actors
 from audit_assets.assets.raw_audit_entries import ENTRIES
 from audit_assets.counted import COLUMNS, counts
 from audit_assets.detection.baselines import is_learning
-from audit_assets.detection.frames import ORGANISATION
+from audit_assets.detection.frames import ORGANISATION, WINDOW
+from audit_assets.detection.places import places
 from audit_assets.detection.plain_rule import VOLUME
 from audit_assets.errors import ServiceError
 from audit_assets.failures import told_as_failures
-from audit_assets.linear.client import LinearClient
+from audit_assets.hour_store import HourStore
+from audit_assets.linear.client import OpenedTicket
+from audit_assets.linear.roll_ups import RollUp
 from audit_assets.linear.tickets import Deviation, EntryLine, Finding
 from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
-from audit_assets.resources import CloudflareResource, LinearResource, StorageResource, TriageResource
-from audit_assets.settings import ticket_max_age
+from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource, TriageResource
+from audit_assets.settings import ticket_max_age, tickets_per_hour
 from audit_assets.triage.hour_notes import HourNotes
 
 TICKETS = "opened_tickets"
@@ -44,12 +47,17 @@ OPENED_TICKETS = pl.Schema(
         "url": pl.String,
         "closed": pl.Boolean,
         "problem": pl.String,
+        "refused": pl.String,
     }
 )
-"""`outcome` is what Linear's client says, or `too_old`, `learning`, `never` where no ticket was wanted, or `failed`
-with its `problem`. `closed`: the actor's ticket had been closed before."""
+"""`outcome`: `opened`, `joined`, `reopened`, `seen`, `dismissed`, `rolled_up` or `unreadable`, as OpenedTicket explains
+them; `too_old`, `learning`, `never` where no ticket was wanted; `failed` with its `problem`. `closed`: the actor's
+ticket is closed. `refused`: what Linear did not let us do to a ticket that tells of the hour all the same."""
 
 SHOWN_ENTRIES = 20
+
+LINKED = 20
+"""Of the actors who share a ticket, so many are in its query: with all of them no browser would open it."""
 
 BEHIND = ("time", "action", "resource_type", "resource_id", "ip_address", "interface", "zone_name", "action_result")
 """The columns of an entry that a ticket shows."""
@@ -74,11 +82,13 @@ def opened_tickets(
     context: dg.AssetExecutionContext,
     config: OpenedTicketsConfig,
     cloudflare: dg.ResourceParam[CloudflareResource],
+    axiom: dg.ResourceParam[AxiomResource],
     linear: dg.ResourceParam[LinearResource],
     storage: dg.ResourceParam[StorageResource],
     triage: dg.ResourceParam[TriageResource],
 ) -> None:
-    """One Linear ticket per flagged actor. Safe to run again: a ticket's id follows from account and actor."""
+    """One Linear ticket per flagged actor, and one for all beyond AUDIT_ASSETS_TICKETS_PER_HOUR. Safe to run again: a
+    ticket's id follows from account and actor, or from account and hour."""
     with told_as_failures():
         store = storage.open()
         problems: list[str] = []
@@ -89,18 +99,52 @@ def opened_tickets(
             if flagged.is_empty() or (reason and not _still_owed(reason, before)):
                 opened = _not_opened(flagged, reason, before)
             else:
-                columns = [*dict.fromkeys([*BEHIND, "actor_key", "actor", *COLUMNS])]
-                entries = store.require(ENTRIES, hour, columns).filter(counts(policy.counted()))
-                findings = findings_of(cloudflare.account_id(), flagged, entries)
-                with closing(linear.client()) as client, closing(triage.hour_notes()) as notes:
-                    rows = [_open(client, finding, notes) for finding in findings]
-                opened = pl.DataFrame(rows, schema=OPENED_TICKETS)
+                with closing(triage.hour_notes()) as notes:
+                    opened = _opened(cloudflare.account_id(), flagged, store, axiom, linear, notes)
                 _tell_of(notes, context, hour)
             store.write(TICKETS, hour, opened)
             context.add_asset_metadata(_shown(opened), partition_key=key_of(hour))
+            for refused in opened["refused"].drop_nulls().unique(maintain_order=True):
+                context.log.warning(refused)
             problems += opened["problem"].drop_nulls().to_list()
         if problems:
-            raise dg.Failure(f"{len(problems)} tickets could not be opened. First: {problems[0]}")
+            raise dg.Failure(f"{len(problems):,} flagged actors got no ticket. First: {problems[0]}")
+
+
+def _opened(
+    account_id: str,
+    flagged: pl.DataFrame,
+    store: HourStore,
+    axiom: AxiomResource,
+    linear: LinearResource,
+    notes: HourNotes,
+) -> pl.DataFrame:
+    """Open the tickets of an hour: an OPENED_TICKETS frame, the gravest first. `flagged` as in `findings_of`."""
+    chosen = places(flagged, tickets_per_hour())
+    of_actors = flagged.join(chosen, on="actor_key", how="right", maintain_order="right")
+    columns = [*dict.fromkeys([*BEHIND, "actor_key", "actor", *COLUMNS])]
+    entries = store.require(ENTRIES, flagged["hour"][0], columns).filter(counts(policy.counted()))
+    alone = findings_of(account_id, of_actors.filter("single"), entries)
+    others = findings_of(account_id, of_actors.filter(~pl.col("single")), entries.clear())
+    with closing(linear.client()) as client:
+        rows = [_row(finding, lambda each=finding: client.open_ticket(each, notes.noted)) for finding in alone]
+        if others:
+            told = _row(others[0], lambda: client.open_roll_up(_roll_up(others, axiom)))
+            rows += [told | {"actor_key": finding.actor_key} for finding in others]
+    return pl.DataFrame(rows, schema=OPENED_TICKETS)
+
+
+def _roll_up(findings: Sequence[Finding], axiom: AxiomResource) -> RollUp:
+    hour = findings[0].hour
+    linked = [finding.actor_key for finding in findings if finding.actor_key != ORGANISATION][:LINKED]
+    return RollUp(
+        account_id=findings[0].account_id,
+        hour=hour,
+        findings=tuple(findings),
+        axiom_url=axiom.activity_link(linked, hour - WINDOW, hour + AN_HOUR),
+        linked=len(linked),
+        summary=f"the hour's summary (`audit-assets summary {key_of(hour)} --json`)",
+    )
 
 
 def _still_owed(reason: str, before: pl.DataFrame | None) -> bool:
@@ -115,7 +159,7 @@ def _not_opened(flagged: pl.DataFrame, reason: str | None, before: pl.DataFrame 
     if before is None:
         return rows
     known = before.drop_nulls("identifier").join(actors, on="actor_key", how="semi")
-    return pl.concat([known, rows.join(known, on="actor_key", how="anti")])
+    return pl.concat([known, rows.join(known, on="actor_key", how="anti")], how="diagonal")
 
 
 def withheld(wanted: OpenTickets, hour: datetime, now: datetime, baselines: pl.DataFrame) -> str | None:
@@ -209,23 +253,27 @@ def _tell_of(notes: HourNotes, context: dg.AssetExecutionContext, hour: datetime
         context.add_asset_metadata({"triage_troubles": " ".join(notes.troubles)}, partition_key=key_of(hour))
 
 
-def _open(client: LinearClient, finding: Finding, notes: HourNotes) -> dict[str, Any]:
+def _row(finding: Finding, open_it: Callable[[], OpenedTicket]) -> dict[str, Any]:
     """Open one ticket. A failure is kept as a row: one actor's trouble must not cost another its ticket."""
     row: dict[str, Any] = {"hour": finding.hour, "actor_key": finding.actor_key}
     try:
-        ticket = client.open_ticket(finding, notes.noted)
+        ticket = open_it()
     except ServiceError as error:
         return row | {"outcome": "failed", "problem": str(error)}
     return row | {
         "outcome": ticket.outcome,
-        "ticket_id": str(ticket.id),
+        "ticket_id": ticket.id,
         "identifier": ticket.identifier,
         "url": ticket.url,
         "closed": ticket.closed,
+        "refused": ticket.refused,
     }
 
 
 def _shown(tickets: pl.DataFrame) -> Mapping[str, Any]:
     outcomes = {outcome: count for outcome, count in tickets.group_by("outcome").len().iter_rows() if outcome}
-    links = [f"[{row['identifier']}]({row['url']})" for row in tickets.drop_nulls("url").to_dicts()]
-    return {"tickets": len(links), **outcomes, "links": dg.MetadataValue.md(" · ".join(links) or "none")}
+    each = tickets.drop_nulls("url").unique("ticket_id", maintain_order=True)
+    links = [f"[{identifier}]({url})" for identifier, url in each.select("identifier", "url").iter_rows()]
+    refused = tickets["refused"].drop_nulls().unique(maintain_order=True).to_list()
+    told = {"refused": " ".join(refused)} if refused else {}
+    return {"tickets": len(links), **outcomes, **told, "links": dg.MetadataValue.md(" · ".join(links) or "none")}

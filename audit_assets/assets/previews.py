@@ -7,14 +7,18 @@ import polars as pl
 
 LONGEST_CELL = 80
 
+ROWS_SHOWN = 200
+"""Of a flood: Dagster keeps what is shown in its database."""
+
 
 def markdown_table(frame: pl.DataFrame) -> str:
     """A frame as a Markdown table whose cells hold nothing but text."""
     if frame.is_empty():
         return "none"
     header = f"| {' | '.join(frame.columns)} |\n|{'---|' * frame.width}"
-    cells = [[_cell(value) for value in row] for row in frame.iter_rows()]
-    return "\n".join([header, *(f"| {' | '.join(row)} |" for row in cells)])
+    cells = [[_cell(value) for value in row] for row in frame.head(ROWS_SHOWN).iter_rows()]
+    more = [f"\nand {frame.height - ROWS_SHOWN:,} more"] if frame.height > ROWS_SHOWN else []
+    return "\n".join([header, *(f"| {' | '.join(row)} |" for row in cells), *more])
 
 
 def _cell(value: Any) -> str:

@@ -24,7 +24,6 @@ class Wire:
         """Nothing is sent yet. Raises `SettingError` for a setting that can't be right."""
         self._url = printable("LINEAR_API_URL", url)
         credential = _credential(api_key)
-        self._secret = credential.removeprefix("Bearer ").encode()
         self._transport = Transport(
             service="Linear",
             base_url=self._url,
@@ -43,7 +42,7 @@ class Wire:
 
         def read(reply: Reply) -> T:
             # An error text that repeats the key would end in logs and in Dagster's database
-            masked = replace(reply, body=reply.body.replace(self._secret, b"***"))
+            masked = replace(reply, body=self._transport.masked(reply.body))
             data = data_of(masked, self.clock.now())
             try:
                 return take(data)

@@ -292,3 +292,38 @@ def test_the_sandbox_s_clock_dates_everything(sandbox: Sandbox, caller: Caller) 
     sandbox.stage.clock.advance(timedelta(days=400))
     before = timestamp(sandbox.stage.clock.now())
     assert before <= caller.open()["createdAt"] <= timestamp(sandbox.stage.clock.now())
+
+
+RELATE = """mutation ($input: IssueRelationCreateInput!) { issueRelationCreate(input: $input) {
+  success issueRelation { id type issue { identifier } relatedIssue { identifier } } } }"""
+RELATED = """query ($id: String!) { issue(id: $id) { relations { nodes { relatedIssue { identifier } } }
+  inverseRelations { nodes { issue { identifier } } } } }"""
+
+
+def test_two_issues_are_related_once(sandbox: Sandbox, caller: Caller) -> None:
+    old, new = caller.open("old"), caller.open("new")
+    given = {"id": OWN_ID, "issueId": new["id"], "relatedIssueId": old["id"], "type": "related"}
+    made = caller.data(RELATE, input=given)["issueRelation"]
+    assert (made["issue"]["identifier"], made["relatedIssue"]["identifier"]) == ("SEC-2", "SEC-1")
+    assert caller.error(RELATE, input=given)["message"] == "conflict on insert of IssueRelation"
+    assert caller.data(RELATED, id="SEC-2")["relations"]["nodes"] == [{"relatedIssue": {"identifier": "SEC-1"}}]
+    assert caller.data(RELATED, id="SEC-1")["inverseRelations"]["nodes"] == [{"issue": {"identifier": "SEC-2"}}]
+    assert sandbox.linear.issue("SEC-2")["related"] == ["SEC-1"]
+
+
+def test_a_key_without_write_changes_and_relates_nothing_but_creates(sandbox: Sandbox, caller: Caller) -> None:
+    sandbox.linear.behaviour.key_may_write = False
+    issue, other = caller.open(), caller.open()
+    given = {"issueId": issue["id"], "relatedIssueId": other["id"], "type": "related"}
+    errors = [caller.error(UPDATE, id="SEC-1", input={"priority": 1}), caller.error(RELATE, input=given)]
+    assert {error["extensions"]["code"] for error in errors} == {"FORBIDDEN"}
+    assert caller.data(COMMENT, input={"issueId": "SEC-1", "body": "still"})["success"]
+
+
+@pytest.mark.parametrize("sets", ["", "canceledAt", "completedAt"])
+def test_which_time_a_duplicate_sets_can_be_chosen(sandbox: Sandbox, caller: Caller, sets: str) -> None:
+    sandbox.linear.behaviour.duplicate_sets = sets
+    caller.open()
+    sandbox.linear.move("SEC-1", "Duplicate")
+    issue = sandbox.linear.issue("SEC-1")
+    assert {name for name in ("canceledAt", "completedAt") if issue[name]} == ({sets} if sets else set())
