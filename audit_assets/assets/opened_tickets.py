@@ -6,7 +6,7 @@ however often the hour is run. A backfill opens none: the hour must have ended w
 history must be known, unless the run config says otherwise.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime
 from enum import Enum
@@ -17,16 +17,15 @@ import polars as pl
 
 from audit_assets import policy
 from audit_assets.assets.actor_baselines import BASELINES
+from audit_assets.assets.findings import BEHIND, findings_of
 from audit_assets.assets.flagged_actors import FLAGGED, flagged_actors
 from audit_assets.assets.raw_audit_entries import ENTRIES
 from audit_assets.counted import COLUMNS, counts
 from audit_assets.detection.baselines import is_learning
-from audit_assets.detection.frames import ORGANISATION
-from audit_assets.detection.plain_rule import VOLUME
 from audit_assets.errors import ServiceError
 from audit_assets.failures import told_as_failures
 from audit_assets.linear.client import LinearClient
-from audit_assets.linear.tickets import Deviation, EntryLine, Finding
+from audit_assets.linear.findings import Finding
 from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
 from audit_assets.resources import CloudflareResource, LinearResource, StorageResource
 from audit_assets.settings import ticket_max_age
@@ -47,11 +46,6 @@ OPENED_TICKETS = pl.Schema(
 )
 """`outcome` is what Linear's client says, or `too_old`, `learning`, `never` where no ticket was wanted, or `failed`
 with its `problem`. `closed`: the actor's ticket had been closed before."""
-
-SHOWN_ENTRIES = 20
-
-BEHIND = ("time", "action", "resource_type", "resource_id", "ip_address", "interface", "zone_name", "action_result")
-"""The columns of an entry that a ticket shows."""
 
 
 class OpenTickets(Enum):
@@ -126,74 +120,6 @@ def withheld(wanted: OpenTickets, hour: datetime, now: datetime, baselines: pl.D
     if now - (hour + AN_HOUR) > ticket_max_age():
         return "too_old"
     return "learning" if is_learning(baselines, hour) else None
-
-
-def findings_of(account_id: str, flagged: pl.DataFrame, entries: pl.DataFrame) -> list[Finding]:
-    """What a ticket is written from: one finding per flagged actor, in the order of `flagged`.
-
-    `flagged` has the columns of FLAGGED_ACTORS, `entries` those of ENTRY_SCHEMA (at least BEHIND, actor_key and actor)
-    and only what counts as a change; both of one hour.
-    """
-    names = dict(entries.sort("time").select("actor_key", "actor").iter_rows())
-    by_actor = flagged.partition_by("actor_key", maintain_order=True)
-    return [_finding(account_id, rows.to_dicts(), entries, names) for rows in by_actor]
-
-
-def _finding(
-    account_id: str, rows: Sequence[Mapping[str, Any]], entries: pl.DataFrame, names: Mapping[str, str]
-) -> Finding:
-    first = rows[0]
-    actors = {member for row in rows for member in row["members"] or [row["actor_key"]]}
-    behind = entries.filter(pl.col("actor_key").is_in(actors)).sort("time")
-    if all(row["kind"] != VOLUME for row in rows):
-        behind = behind.filter(pl.col("resource_type").is_in([row["resource_type"] for row in rows]))
-    who = pl.col("actor") if first["kind"] == ORGANISATION else pl.lit(None, pl.String).alias("actor")
-    shown = behind.select(*BEHIND, who).rename({"zone_name": "zone", "action_result": "result"})
-    return Finding(
-        account_id=account_id,
-        actor_key=first["actor_key"],
-        actor=first["actor"],
-        actor_type=first["actor_type"],
-        hour=first["hour"],
-        severity=first["severity"],
-        deviations=tuple(deviation_of(row, names) for row in rows),
-        entries=tuple(EntryLine(**line) for line in shown.head(SHOWN_ENTRIES).to_dicts()),
-        entries_total=behind.height,
-        axiom_url=first["axiom_url"],
-        severity_because=tuple(first["severity_because"] or ()),
-        learning=bool(first["learning"]),
-    )
-
-
-def deviation_of(row: Mapping[str, Any], names: Mapping[str, str] | None = None) -> Deviation:
-    """One row of a FLAGGED_ACTORS frame, as a ticket takes it. `names`: what members are called, by actor key."""
-    called = names or {}
-    return Deviation(
-        **{name: row[name] for name in SAID_AS_IT_STANDS},
-        active_hours=row["active_hours"] or 0,
-        judged_against=row["judged_against"] or "organisation",
-        horizon_hours=row["horizon_hours"] or 1,
-        members=tuple(called.get(member) or member for member in row["members"] or ()),
-    )
-
-
-SAID_AS_IT_STANDS = (
-    "kind",
-    "resource_type",
-    "changes",
-    "usual",
-    "ratio",
-    "most",
-    "first_ever",
-    "last_touched",
-    "new_to_organisation",
-    "once_in_years",
-    "colleagues",
-    "organisation_actors",
-    "new_types",
-    "touched_types",
-)
-"""The columns of FLAGGED_ACTORS that a deviation takes by the same name."""
 
 
 def _open(client: LinearClient, finding: Finding) -> dict[str, Any]:
