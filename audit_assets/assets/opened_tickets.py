@@ -17,8 +17,9 @@ import polars as pl
 
 from audit_assets import policy
 from audit_assets.assets.actor_baselines import BASELINES
-from audit_assets.assets.findings import BEHIND, findings_of
+from audit_assets.assets.findings import BEHIND, findings_of, links_of, members_of
 from audit_assets.assets.flagged_actors import FLAGGED, flagged_actors
+from audit_assets.assets.origins import seen_before
 from audit_assets.assets.raw_audit_entries import ENTRIES
 from audit_assets.counted import COLUMNS, counts
 from audit_assets.detection.baselines import is_learning
@@ -27,7 +28,7 @@ from audit_assets.failures import told_as_failures
 from audit_assets.linear.client import LinearClient
 from audit_assets.linear.findings import Finding
 from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
-from audit_assets.resources import CloudflareResource, LinearResource, StorageResource
+from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
 from audit_assets.settings import ticket_max_age
 
 TICKETS = "opened_tickets"
@@ -66,6 +67,7 @@ class OpenedTicketsConfig(dg.Config):
 def opened_tickets(
     context: dg.AssetExecutionContext,
     config: OpenedTicketsConfig,
+    axiom: dg.ResourceParam[AxiomResource],
     cloudflare: dg.ResourceParam[CloudflareResource],
     linear: dg.ResourceParam[LinearResource],
     storage: dg.ResourceParam[StorageResource],
@@ -81,9 +83,16 @@ def opened_tickets(
             if flagged.is_empty() or (reason and not _still_owed(reason, before)):
                 opened = _not_opened(flagged, reason, before)
             else:
-                columns = [*dict.fromkeys([*BEHIND, "actor_key", "actor", *COLUMNS])]
+                columns = [*dict.fromkeys([*BEHIND, *COLUMNS])]
                 entries = store.require(ENTRIES, hour, columns).filter(counts(policy.counted()))
-                findings = findings_of(cloudflare.account_id(), flagged, entries)
+                members = members_of(flagged)
+                findings = findings_of(
+                    cloudflare.account_id(),
+                    flagged,
+                    entries,
+                    seen=seen_before(axiom, {key for keys in members.values() for key in keys}, hour),
+                    links=links_of(axiom, members, hour, context.run.run_id),
+                )
                 with closing(linear.client()) as client:
                     opened = pl.DataFrame([_open(client, finding) for finding in findings], schema=OPENED_TICKETS)
             store.write(TICKETS, hour, opened)

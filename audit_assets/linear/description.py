@@ -1,47 +1,85 @@
-"""What a ticket says to a person who reads it on a phone: its description, and a comment about one more hour."""
+"""What a ticket says to a person who reads it on a phone: its description, and a comment about one more hour.
+
+What happened, why it is unusual, what was done, from where, what to check next, and links, in this order. The first
+lines of each stand open, the rest is folded away (facts/linear.md, 3). What does not fit is left out from the end of
+the least important: entries first, what happened last.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from audit_assets.linear.figures import NAMED, counted
 from audit_assets.linear.findings import ENTRIES_SHOWN, Deviation, EntryLine, Finding
 from audit_assets.linear.markdown import address, code, collapsible, fence, link, one_line
+from audit_assets.linear.next_checks import next_checks
+from audit_assets.linear.origins import origin_lines, other_origins
 from audit_assets.linear.sentences import NAME_LENGTH, describe_together, in_a_ticket, telling_first
-from audit_assets.linear.wording import caution, deviation_table, entry_line, opening, severity_line
-
-DEVIATIONS_SHOWN = (8, 4, 2, 1)
-"""As many as these stand in the table, the first number that fits; the others are counted."""
+from audit_assets.linear.wording import caution, deed_line, deviation_table, entry_line, opening, severity_line
 
 REASONS_TOLD = 4
-"""Up to so many are told in sentences too: more are not read on a phone."""
+"""Up to so many are told in sentences: more are not read on a phone. The table has more of them."""
 
-ENTRIES_OPEN = 5
+ENTRIES_OPEN = 2
 """Up to this many entries stand open; more are folded away."""
 
 MEMBERS_SHOWN = 20
 """Of many who did the same, so many are listed; the others are counted."""
 
 LINK_SHARE = 0.6
-"""A link may take this share of a text; a longer one is only among the ticket's links."""
+"""Links may take this share of a text; what is longer is only among the ticket's links."""
+
+
+@dataclass(frozen=True)
+class _Detail:
+    """How much is told: so many deviations, deeds, origins of each kind, and entries at either end; `folded`: whether
+    what is folded away is told at all."""
+
+    deviations: int = 8
+    deeds: int = 5
+    origins: int = 3
+    entries: int = ENTRIES_SHOWN
+    folded: bool = True
+
+
+_DETAILS = (
+    *(_Detail(entries=entries) for entries in range(ENTRIES_SHOWN, 0, -1)),
+    _Detail(entries=0),
+    _Detail(entries=0, folded=False),
+    _Detail(deviations=4, deeds=3, origins=2, entries=0, folded=False),
+    _Detail(deviations=2, deeds=2, origins=1, entries=0, folded=False),
+    _Detail(deviations=1, deeds=1, origins=0, entries=0, folded=False),
+)
+"""From all to little: the first that fits is taken."""
 
 
 def text_of(finding: Finding, most: int) -> str:
-    """The text of at most so many characters: as many entries, then as many deviations, as fit."""
-    entries = finding.entries[:ENTRIES_SHOWN]
-    lengths = [(DEVIATIONS_SHOWN[0], shown) for shown in range(len(entries), 0, -1)]
-    lengths += [(shown, 0) for shown in DEVIATIONS_SHOWN]
-    room = int(most * LINK_SHARE)
-    deviations = telling_first(finding.deviations)
-    texts = (_parts(finding, deviations[:told], entries[:shown], room) for told, shown in lengths)
+    """The text of at most so many characters, as detailed as fits."""
+    texts = (_text(finding, detail, int(most * LINK_SHARE)) for detail in _DETAILS)
     return next((text for text in texts if len(text) <= most), opening(finding)[:most])
 
 
-def _parts(finding: Finding, told: tuple[Deviation, ...], shown: tuple[EntryLine, ...], room: int) -> str:
-    parts = [opening(finding), severity_line(finding)]
-    if told:
-        table = deviation_table(told, learning=finding.learning)
-        parts += ["## Why this is unusual", _reasons(finding, told), table]
-    if shown:
-        parts += _members(finding)
-    parts += [*_entries(finding, shown), "## Where to look", *_where(finding, room)]
+def _text(finding: Finding, detail: _Detail, room: int) -> str:
+    parts = [
+        opening(finding),
+        severity_line(finding),
+        *_why(finding, detail),
+        *_done(finding, detail),
+        *_from_where(finding, detail),
+        *_next(finding),
+        *_links(finding, room),
+    ]
     return "\n\n".join(parts)
+
+
+def _why(finding: Finding, detail: _Detail) -> Iterator[str]:
+    told = telling_first(finding.deviations)[: detail.deviations]
+    if not told:
+        return
+    yield "## Why this is unusual"
+    yield _reasons(finding, told)
+    if detail.folded:
+        yield collapsible("In numbers", deviation_table(told, learning=finding.learning))
+        yield from _members(finding)
 
 
 def _reasons(finding: Finding, told: tuple[Deviation, ...]) -> str:
@@ -53,34 +91,89 @@ def _reasons(finding: Finding, told: tuple[Deviation, ...]) -> str:
     return "\n".join(f"- {line}" for line in lines if line)
 
 
-def _members(finding: Finding) -> list[str]:
-    """Who did the same, folded away."""
+def _members(finding: Finding) -> Iterator[str]:
+    """Who did the same."""
     members = [*dict.fromkeys(member for each in finding.deviations for member in each.members)]
     if len(members) <= NAMED:
-        return []
+        return
     left = len(members) - MEMBERS_SHOWN
     lines = fence(one_line(member, NAME_LENGTH) for member in members[:MEMBERS_SHOWN])
     more = f"\n\nand {left:,} more" if left > 0 else ""
-    return [collapsible(f"The {counted(len(members), 'actor')}", lines + more)]
+    yield collapsible(f"The {counted(len(members), 'actor')}", lines + more)
 
 
-def _entries(finding: Finding, shown: tuple[EntryLine, ...]) -> list[str]:
-    """The entries behind a finding: a heading, the lines, and how many are not shown."""
-    total = max(finding.entries_total, len(finding.entries))
+def _done(finding: Finding, detail: _Detail) -> Iterator[str]:
+    """What was done, by action and resource type, then the first and the last entries."""
+    total = max(finding.entries_total, len(finding.entries) + len(finding.last_entries))
     if not total:
-        return []
+        return
     longer = any(each.horizon_hours > 1 for each in finding.deviations)
-    heading, left = "## The entries of this hour" if longer else "## The entries behind it", total - len(shown)
-    if not shown:
-        return [heading, f"{total:,}, to be read in Axiom."]
-    more = [f"and {left:,} more"] if left else []
-    lines = "\n\n".join([fence(entry_line(each) for each in shown), *more])
-    return [heading, lines if len(shown) <= ENTRIES_OPEN else collapsible(f"{len(shown)} of {total:,} (UTC)", lines)]
+    yield "## What was done in this hour" if longer else "## What was done"
+    yield "\n".join(f"- {line}" for line in _deeds(finding, total, detail.deeds))
+    if detail.entries:
+        yield _entries(finding, total, detail.entries)
 
 
-def _where(finding: Finding, room: int) -> tuple[str, str]:
-    """The live link, and whom to look for."""
-    url = address(finding.axiom_url)
-    live = link("Open this query in Axiom", url) if 0 < len(url) <= room else "The query is among this ticket's links."
+def _deeds(finding: Finding, total: int, shown: int) -> Iterator[str]:
+    deeds = finding.deeds[:shown]
+    yield from map(deed_line, deeds)
+    if left := len(finding.deeds) - len(deeds):
+        rest = sum(deed.changes for deed in finding.deeds[shown:])
+        yield f"and {left:,} more kinds of change, {counted(rest, 'change')} together"
+    if not finding.deeds:
+        yield counted(total, "change")
+    if finding.other_changes:
+        yield f"and {counted(finding.other_changes, 'other change')}, of resource types that are nothing new"
+
+
+def _entries(finding: Finding, total: int, shown: int) -> str:
+    """The first and the last entries; with more than a few of them folded away."""
+    first, last = finding.entries[:shown], finding.last_entries[-shown:]
+    left = total - len(first) - len(last)
+    gap = [f"… {left:,} more …"] if left else []
+    lines = fence([*_lines(first), *gap, *_lines(last)])
+    if len(first) + len(last) + left <= ENTRIES_OPEN:
+        return lines
+    title = f"The {len(first)} first and {len(last)} last of {total:,} entries" if last else f"The {total:,} entries"
+    return collapsible(title, lines)
+
+
+def _lines(entries: tuple[EntryLine, ...]) -> Iterator[str]:
+    return map(entry_line, entries)
+
+
+def _from_where(finding: Finding, detail: _Detail) -> Iterator[str]:
+    if not (lines := origin_lines(finding, detail.origins)):
+        return
+    yield "## From where"
+    yield lines
+    if detail.folded:
+        yield from other_origins(finding, detail.origins)
+
+
+def _next(finding: Finding) -> Iterator[str]:
+    if checks := next_checks(finding):
+        yield "## What to check next"
+        yield "\n".join(f"- {check}" for check in checks)
+
+
+def _links(finding: Finding, room: int) -> Iterator[str]:
+    """The live links, as many as there is room for, and whom to look for."""
+    query = "The query is among this ticket's links."
+    live: list[str] = []
+    for label, url in (
+        ("Open this query in Axiom", address(finding.axiom_url)),
+        ("The raw entries in Axiom", address(finding.entries_url)),
+        ("The Dagster run", address(finding.run_url)),
+    ):
+        if 0 < len(url) <= room:
+            live.append(link(label, url))
+            room -= len(url)
+        elif url == address(finding.axiom_url):
+            live.append(query)
+    if finding.run_id and not finding.run_url:
+        live.append(f"Dagster run {code(finding.run_id, 64)}")
+    yield "## Links"
+    yield "\n".join(f"- {each}" for each in live)
     known = f"Actor type {code(finding.actor_type, 40)} · actor key"
-    return live, f"{known} {code(finding.actor_key, 64)} · account {code(finding.account_id, 64)}"
+    yield f"{known} {code(finding.actor_key, 64)} · account {code(finding.account_id, 64)}"
