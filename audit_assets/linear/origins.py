@@ -18,9 +18,10 @@ _PLURALS = {"address": "addresses"}
 
 
 def origin_lines(finding: Finding, shown: int) -> str:
-    """Bullets, up to `shown` of each kind; what was never used before is first. Empty if nothing is known of it."""
+    """A sentence and bullets, up to `shown` of each kind, never used ones first. Empty if no entry says from where."""
     told = [line for kind in get_args(OriginKind) for line in _of_kind(finding, _origins(finding, kind), shown)]
-    return "\n".join(f"- {line}" for line in [*told, _about_all(finding)]) if told else ""
+    bullets = "\n".join(f"- {line}" for line in told)
+    return f"{_about_all(finding)}\n\n{bullets}" if told else ""
 
 
 def other_origins(finding: Finding, shown: int) -> list[str]:
@@ -31,7 +32,7 @@ def other_origins(finding: Finding, shown: int) -> list[str]:
     lines = [f"{each.kind} {_plain(each)}: {_used(finding, each)}" for each in others[:ORIGINS_LISTED]]
     left = len(others) - ORIGINS_LISTED
     more = f"\n\nand {left:,} more" if left > 0 else ""
-    return [collapsible(f"{len(others):,} more addresses, agents, …", fence(lines) + more)]
+    return [collapsible(f"{len(others):,} more, with user agents and others", fence(lines) + more)]
 
 
 def _origins(finding: Finding, kind: OriginKind) -> Sequence[Origin]:
@@ -67,10 +68,11 @@ def _used(finding: Finding, origin: Origin) -> str:
 def _about_all(finding: Finding) -> str:
     """What all of these lines are to be read with."""
     if finding.active_days is None:
-        return "whether any of it was used before is not known: Axiom did not tell when this was written"
+        return "Whether any of it was used before is not known: Axiom did not tell when this was written."
+    who = "these actors" if any(each.kind == "organisation" for each in finding.deviations) else "this actor"
     if not finding.active_days:
-        return f"nothing was seen of this actor in the {USUAL_DAYS} days before"
-    return f"this actor was active on {finding.active_days:,} of the last {USUAL_DAYS} days"
+        return f"Nothing was seen of {who} in the {USUAL_DAYS} days before."
+    return f"{who.capitalize()} acted on {finding.active_days:,} of the last {USUAL_DAYS} days."
 
 
 def _plain(origin: Origin) -> str:
