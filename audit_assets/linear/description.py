@@ -103,43 +103,46 @@ def _members(finding: Finding) -> Iterator[str]:
 
 
 def _done(finding: Finding, detail: _Detail) -> Iterator[str]:
-    """What was done, by action and resource type, then the first and the last entries."""
+    """What was done, by action and resource type, then the first and the last entries. A few entries say it alone."""
     total = max(finding.entries_total, len(finding.entries) + len(finding.last_entries))
     if not total:
         return
     longer = any(each.horizon_hours > 1 for each in finding.deviations)
     yield "## What was done in this hour" if longer else "## What was done"
-    yield "\n".join(f"- {line}" for line in _deeds(finding, total, detail.deeds))
-    if detail.entries:
+    few = total <= ENTRIES_OPEN and len(finding.entries) == total <= detail.entries
+    done = [] if few else [*_deeds(finding, total, detail.deeds)]
+    if finding.other_changes:
+        done.append(f"and {counted(finding.other_changes, 'other change')}, not unusual by themselves")
+    if few:
+        yield fence(map(entry_line, finding.entries))
+    if done:
+        yield "\n".join(f"- {line}" for line in done)
+    if detail.entries and not few:
         yield _entries(finding, total, detail.entries)
 
 
 def _deeds(finding: Finding, total: int, shown: int) -> Iterator[str]:
-    deeds = finding.deeds[:shown]
-    yield from map(deed_line, deeds)
-    if left := len(finding.deeds) - len(deeds):
-        rest = sum(deed.changes for deed in finding.deeds[shown:])
-        yield f"and {left:,} more kinds of change, {counted(rest, 'change')} together"
     if not finding.deeds:
         yield counted(total, "change")
-    if finding.other_changes:
-        yield f"and {counted(finding.other_changes, 'other change')}, of resource types that are nothing new"
+    yield from map(deed_line, finding.deeds[:shown])
+    if others := finding.deeds[shown:]:
+        changes = counted(sum(deed.changes for deed in others), "change")
+        yield f"and {counted(len(others), 'more kind')} of change, {changes} together"
 
 
 def _entries(finding: Finding, total: int, shown: int) -> str:
-    """The first and the last entries; with more than a few of them folded away."""
+    """The first and the last entries, folded away."""
     first, last = finding.entries[:shown], finding.last_entries[-shown:]
     left = total - len(first) - len(last)
     gap = [f"… {left:,} more …"] if left else []
-    lines = fence([*_lines(first), *gap, *_lines(last)])
-    if len(first) + len(last) + left <= ENTRIES_OPEN:
-        return lines
-    title = f"The {len(first)} first and {len(last)} last of {total:,} entries" if last else f"The {total:,} entries"
-    return collapsible(title, lines)
+    lines = fence([*map(entry_line, first), *gap, *map(entry_line, last)])
+    told = " and ".join(f"the {which}" for which in (_ends("first", first), _ends("last", last)) if which)
+    which = f"{told[0].upper()}{told[1:]} of {total:,}" if left else f"All {total:,}"
+    return collapsible(f"{which} entries (UTC)", lines)
 
 
-def _lines(entries: tuple[EntryLine, ...]) -> Iterator[str]:
-    return map(entry_line, entries)
+def _ends(which: str, entries: tuple[EntryLine, ...]) -> str:
+    return f"{which} {len(entries):,}" if entries[1:] else which if entries else ""
 
 
 def _from_where(finding: Finding, detail: _Detail) -> Iterator[str]:
@@ -162,7 +165,7 @@ def _links(finding: Finding, room: int) -> Iterator[str]:
     query = "The query is among this ticket's links."
     live: list[str] = []
     for label, url in (
-        ("Open this query in Axiom", address(finding.axiom_url)),
+        ("This query in Axiom", address(finding.axiom_url)),
         ("The raw entries in Axiom", address(finding.entries_url)),
         ("The Dagster run", address(finding.run_url)),
     ):

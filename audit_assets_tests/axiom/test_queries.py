@@ -139,11 +139,12 @@ def test_a_query_file_is_whole_bounded_in_time_and_limited(file: Path) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_what_counts_drops_duplicates_by_entry_id_first(file: Path) -> None:
+    if file.stem == "dataset_facts" or "count()" not in file.read_text():  # no count of theirs decides anything
+        return
     stages = [line.split()[1] for line in file.read_text().splitlines() if line.startswith("| ")]
     grouping = next(line for line in file.read_text().splitlines() if re.match(r"\| (distinct|summarize)", line))
-    if file.stem not in ("dataset_facts", "actors"):  # no count of theirs decides anything
-        assert "entry_id" in grouping
-        assert set(stages[: stages.index(grouping.split()[1])]) <= {"where", "extend"}
+    assert "entry_id" in grouping
+    assert set(stages[: stages.index(grouping.split()[1])]) <= {"where", "extend"}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
