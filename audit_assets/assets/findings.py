@@ -11,15 +11,19 @@ from audit_assets.assets.origins import OF_ENTRIES, days_before, origins_of
 from audit_assets.detection.frames import ORGANISATION
 from audit_assets.detection.plain_rule import VOLUME
 from audit_assets.detection.volume import DAY_AGAINST_LAST_MONTH
-from audit_assets.linear.findings import ENTRIES_SHOWN, Deed, Deviation, EntryLine, Finding
+from audit_assets.linear.findings import ENTRIES_SHOWN, Deed, Deviation, EntryLine, Finding, Origin
 from audit_assets.partitions import AN_HOUR
 from audit_assets.resources import AxiomResource
 from audit_assets.settings import dagster_url
 
-SHOWN = ("time", "action", "resource_type", "resource_id", "ip_address", "interface", "zone_name", "action_result")
-"""The columns of an entry that a ticket shows."""
+SHOWN = {
+    **{name: name for name in ("time", "action", "resource_type", "resource_id", "ip_address", "interface")},
+    "zone": "zone_name",
+    "result": "action_result",
+}
+"""What a ticket shows of an entry, by the names of EntryLine, and the columns of an entry."""
 
-BEHIND = tuple(dict.fromkeys([*SHOWN, "change_kind", *OF_ENTRIES, "token_name", "actor_key", "actor"]))
+BEHIND = tuple(dict.fromkeys([*SHOWN.values(), "change_kind", *OF_ENTRIES, "token_name", "actor_key", "actor"]))
 """The columns of an entry that a finding is made from."""
 
 
@@ -33,18 +37,19 @@ class Links:
     run_url: str = ""
 
 
-def members_of(flagged: pl.DataFrame) -> dict[str, list[str]]:
-    """Per flagged actor the keys of those who acted: itself, or those who had a part in the organisation's finding."""
+def members_of(flagged: pl.DataFrame) -> pl.DataFrame:
+    """Who acted, for each flagged actor (`finding`): itself, or all (`actor_key`) that had a part in the organisation's
+    finding."""
     acted = pl.when(pl.col("members").list.len() > 0).then("members").otherwise(pl.concat_list("actor_key"))
-    by_actor = flagged.group_by("actor_key", maintain_order=True).agg(acted.explode().unique().sort().alias("acted"))
-    return dict(by_actor.iter_rows())
+    return flagged.select(finding="actor_key", actor_key=acted).explode("actor_key").unique(maintain_order=True)
 
 
-def links_of(axiom: AxiomResource, members: Mapping[str, Sequence[str]], hour: datetime, run_id: str) -> Links:
-    """The links of an hour's tickets. `members` as `members_of` gives them."""
+def links_of(axiom: AxiomResource, flagged: pl.DataFrame, hour: datetime, run_id: str) -> Links:
+    """The links of an hour's tickets."""
+    members = members_of(flagged).group_by("finding").agg("actor_key")
     dagster = dagster_url()
     return Links(
-        entries={key: axiom.entries_link(acted, hour, hour + AN_HOUR) for key, acted in members.items()},
+        entries={key: axiom.entries_link(acted, hour, hour + AN_HOUR) for key, acted in members.iter_rows()},
         run_id=run_id,
         run_url=f"{dagster}/runs/{run_id}" if dagster else "",
     )
@@ -64,29 +69,24 @@ def findings_of(
     as a change; both of one hour. `seen`: from where the flagged actors acted before (`AxiomClient.origins`); None if
     that is not known.
     """
+    if flagged.is_empty():
+        return []
     in_order = entries.sort("time")
     names = dict(in_order.select("actor_key", "actor").iter_rows())
-    members = members_of(flagged)
-    findings = []
-    for rows in flagged.partition_by("actor_key", maintain_order=True):
-        acted = members[rows["actor_key"][0]]
-        theirs = in_order.filter(pl.col("actor_key").is_in(acted))
-        before = None if seen is None else seen.filter(pl.col("actor_key").is_in(acted))
-        findings.append(_finding(account_id, rows.to_dicts(), theirs, before, names, links or Links()))
-    return findings
+    told = _told(flagged, in_order, seen)
+    by_actor = flagged.partition_by("actor_key", maintain_order=True)
+    return [_finding(account_id, rows.to_dicts(), told, names, links or Links()) for rows in by_actor]
 
 
 def _finding(
     account_id: str,
     rows: Sequence[Mapping[str, Any]],
-    theirs: pl.DataFrame,
-    seen: pl.DataFrame | None,
+    told: Mapping[str, Mapping[str, Any]],
     names: Mapping[str, str],
     links: Links,
 ) -> Finding:
     first = rows[0]
-    behind = _behind(rows, theirs)
-    lines = _lines(behind, named=first["kind"] == ORGANISATION)
+    behind = told[first["actor_key"]]
     return Finding(
         account_id=account_id,
         actor_key=first["actor_key"],
@@ -95,13 +95,13 @@ def _finding(
         hour=first["hour"],
         severity=first["severity"],
         deviations=tuple(deviation_of(row, names) for row in rows),
-        entries=lines[:ENTRIES_SHOWN],
-        last_entries=lines[ENTRIES_SHOWN:],
-        entries_total=behind.height,
-        deeds=tuple(Deed(**deed) for deed in _deeds(behind).iter_rows(named=True)),
-        other_changes=theirs.height - behind.height,
-        origins=tuple(origins_of(behind, seen, first["hour"])),
-        active_days=None if seen is None else days_before(seen, first["hour"]),
+        entries=tuple(EntryLine(**line) for line in behind["entries"] or ()),
+        last_entries=tuple(EntryLine(**line) for line in behind["last_entries"] or ()),
+        entries_total=behind["total"],
+        other_changes=behind["others"],
+        deeds=tuple(Deed(**deed) for deed in behind["deeds"] or ()),
+        origins=tuple(Origin(**origin) for origin in behind["origins"] or ()),
+        active_days=behind["active_days"],
         axiom_url=first["axiom_url"],
         entries_url=links.entries.get(first["actor_key"], ""),
         run_id=links.run_id,
@@ -111,31 +111,57 @@ def _finding(
     )
 
 
-def _behind(rows: Sequence[Mapping[str, Any]], theirs: pl.DataFrame) -> pl.DataFrame:
-    """What a finding is about: everything of a burst, else what touched the resource types that deviate."""
-    if any(row["kind"] == VOLUME for row in rows):
-        return theirs
-    return theirs.filter(pl.col("resource_type").is_in([row["resource_type"] for row in rows]))
+def _told(flagged: pl.DataFrame, entries: pl.DataFrame, seen: pl.DataFrame | None) -> dict[str, dict[str, Any]]:
+    """Per flagged actor what its ticket tells of the hour's entries, which are in the order of their times."""
+    members = members_of(flagged)
+    theirs = entries.join(members, on="actor_key", maintain_order="left")
+    behind = _behind(flagged, theirs)
+    hour = flagged["hour"][0]
+    before = None if seen is None else seen.join(members, on="actor_key")
+    told = flagged.select(finding="actor_key").unique()
+    for part in (
+        theirs.group_by("finding").agg(others=pl.len()),
+        _ends(behind),
+        _deeds(behind),
+        origins_of(behind, before, hour),
+        days_before(told, before, hour),
+    ):
+        told = told.join(part, on="finding", how="left")
+    counted = told.with_columns(pl.col("others", "total").fill_null(0).cast(pl.Int64))
+    rows = counted.with_columns(pl.col("others") - pl.col("total")).iter_rows(named=True)
+    return {row.pop("finding"): row for row in rows}
 
 
-def _lines(behind: pl.DataFrame, *, named: bool) -> tuple[EntryLine, ...]:
-    """The first entries and the last ones, none of them twice. `named`: each says whose it is."""
-    last = behind.slice(ENTRIES_SHOWN).tail(ENTRIES_SHOWN)
-    who = pl.col("actor") if named else pl.lit(None, pl.String).alias("actor")
-    shown = pl.concat([behind.head(ENTRIES_SHOWN), last]).select(*SHOWN, who)
-    renamed = shown.rename({"zone_name": "zone", "action_result": "result"})
-    return tuple(EntryLine(**line) for line in renamed.iter_rows(named=True))
+def _behind(flagged: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
+    """The entries that a finding is about: all of a burst's, else those of the resource types that deviate."""
+    bursts = flagged.filter(pl.col("kind") == VOLUME).select(finding="actor_key")
+    deviating = flagged.select("resource_type", finding="actor_key").unique()
+    of_burst = theirs.join(bursts.unique(), on="finding", how="semi", maintain_order="left")
+    others = theirs.join(bursts, on="finding", how="anti", maintain_order="left")
+    of_types = others.join(deviating, on=["finding", "resource_type"], how="semi", maintain_order="left")
+    return pl.concat([of_burst, of_types])
+
+
+def _ends(behind: pl.DataFrame) -> pl.DataFrame:
+    """Per finding the first entries and the last ones, none of them twice, and the total."""
+    who = pl.when(pl.col("finding") == ORGANISATION).then("actor").alias("actor")
+    line = pl.struct(who, *(pl.col(column).alias(name) for name, column in SHOWN.items()))
+    return behind.group_by("finding", maintain_order=True).agg(
+        entries=line.head(ENTRIES_SHOWN), last_entries=line.slice(ENTRIES_SHOWN).tail(ENTRIES_SHOWN), total=pl.len()
+    )
 
 
 def _deeds(behind: pl.DataFrame) -> pl.DataFrame:
-    """The entries by action and resource type, what was done most first: a column per field of Deed."""
-    by_deed = behind.group_by("action", "resource_type").agg(
-        changes=pl.len(),
+    """Per finding the entries by action and resource type, what was done most first."""
+    by_deed = behind.group_by("finding", "action", "resource_type").agg(
+        changes=pl.len().cast(pl.Int64),
         oldest=pl.col("time").min(),
         newest=pl.col("time").max(),
         deletes=(pl.col("change_kind") == "delete").any(),
     )
-    return by_deed.sort(-pl.col("changes").cast(pl.Int64), "oldest", "resource_type", "action")
+    in_order = by_deed.sort(-pl.col("changes"), "oldest", "resource_type", "action")
+    deed = pl.struct(pl.exclude("finding"))
+    return in_order.group_by("finding", maintain_order=True).agg(deeds=deed)
 
 
 def deviation_of(row: Mapping[str, Any], names: Mapping[str, str] | None = None) -> Deviation:

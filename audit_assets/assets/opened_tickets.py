@@ -85,13 +85,12 @@ def opened_tickets(
             else:
                 columns = [*dict.fromkeys([*BEHIND, *COLUMNS])]
                 entries = store.require(ENTRIES, hour, columns).filter(counts(policy.counted()))
-                members = members_of(flagged)
                 findings = findings_of(
                     cloudflare.account_id(),
                     flagged,
                     entries,
-                    seen=seen_before(axiom, {key for keys in members.values() for key in keys}, hour),
-                    links=links_of(axiom, members, hour, context.run.run_id),
+                    seen=seen_before(axiom, members_of(flagged)["actor_key"].unique(), hour),
+                    links=links_of(axiom, flagged, hour, context.run.run_id),
                 )
                 with closing(linear.client()) as client:
                     opened = pl.DataFrame([_open(client, finding) for finding in findings], schema=OPENED_TICKETS)

@@ -4,7 +4,7 @@ One question to Axiom serves all flagged actors of an hour. Without an answer th
 so: it is no reason to keep a finding back.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import get_args
@@ -15,7 +15,7 @@ import polars as pl
 from audit_assets.axiom.events import LONGEST_TEXT
 from audit_assets.detection.frames import WINDOW
 from audit_assets.errors import ServiceError
-from audit_assets.linear.findings import Origin, OriginKind
+from audit_assets.linear.findings import OriginKind
 from audit_assets.resources import AxiomResource
 
 OF_ENTRIES = ("ip_address", "user_agent", "interface", "token_id")
@@ -47,26 +47,30 @@ def seen_before(axiom: AxiomResource, actors: Iterable[str], hour: datetime) -> 
         return None
 
 
-def origins_of(behind: pl.DataFrame, seen: pl.DataFrame | None, hour: datetime) -> Iterator[Origin]:
-    """The origins of these entries, what was never used before first, then by the number of changes.
+def origins_of(behind: pl.DataFrame, before: pl.DataFrame | None, hour: datetime) -> pl.DataFrame:
+    """Per `finding` its `origins`, a list of what Origin takes: what was never used before first, then by changes.
 
-    `behind`: at least OF_ENTRIES and token_name. `seen`: the rows of `seen_before` of the same actors; None if unknown.
+    `behind`: the entries of an hour, with a column `finding`, at least OF_ENTRIES, and token_name. `before`: the rows
+    of `seen_before`, with that column; None if they are not known.
     """
     used = _comparable(behind, OF_ENTRIES)
-    before = None if seen is None else _comparable(seen, OF_AXIOM)
-    for kind, column, column_before in zip(get_args(OriginKind), OF_ENTRIES, OF_AXIOM, strict=True):
-        label = pl.col("token_name") if column == "token_id" else pl.lit(None, pl.String)
-        found = used.group_by(value=column).agg(changes=pl.len(), label=label.drop_nulls().last())
-        known = _NOTHING_SEEN if before is None else _days(before, column_before, hour)
-        told = found.join(known, on="value", how="left").with_columns(pl.col("days").fill_null(0))
-        order = [pl.col("first_used").is_not_null(), -pl.col("changes").cast(pl.Int64), pl.col("value")]
-        for row in told.sort(order).iter_rows(named=True):
-            yield Origin(kind=kind, **row)
+    seen = None if before is None else _comparable(before, OF_AXIOM)
+    kinds = zip(get_args(OriginKind), OF_ENTRIES, OF_AXIOM, strict=True)
+    told = pl.concat([_of_kind(kind, used, column, seen, before_it, hour) for kind, column, before_it in kinds])
+    in_order = told.sort(pl.col("first_used").is_not_null(), -pl.col("changes"), "value")
+    return in_order.group_by("finding", maintain_order=True).agg(origins=pl.struct(pl.exclude("finding")))
 
 
-def days_before(seen: pl.DataFrame, hour: datetime) -> int:
-    """On how many of the 30 days before the day of the hour these actors did anything."""
-    return seen.filter(pl.col("day") < start_of_day(hour))["day"].n_unique()
+def days_before(findings: pl.DataFrame, before: pl.DataFrame | None, hour: datetime) -> pl.DataFrame:
+    """Per `finding` the `active_days`: on how many of the 30 days before the day of the hour its actors did anything;
+    null if that is not known."""
+    if before is None:
+        return findings.select("finding", active_days=pl.lit(None, pl.Int64))
+    by_finding = before.filter(pl.col("day") < start_of_day(hour)).group_by("finding")
+    days = by_finding.agg(active_days=pl.col("day").n_unique().cast(pl.Int64))
+    return (
+        findings.select("finding").join(days, on="finding", how="left").with_columns(pl.col("active_days").fill_null(0))
+    )
 
 
 def start_of_day(hour: datetime) -> datetime:
@@ -74,12 +78,25 @@ def start_of_day(hour: datetime) -> datetime:
     return hour.replace(hour=0)
 
 
-_NOTHING_SEEN = pl.DataFrame(schema={"value": pl.String, "days": pl.Int64, "first_used": pl.Datetime("us", "UTC")})
+def _of_kind(
+    kind: str, used: pl.DataFrame, column: str, seen: pl.DataFrame | None, column_before: str, hour: datetime
+) -> pl.DataFrame:
+    label = pl.col("token_name").drop_nulls().last() if column == "token_id" else pl.lit(None, pl.String)
+    found = used.group_by("finding", value=column).agg(changes=pl.len().cast(pl.Int64), label=label)
+    known = _NOTHING_SEEN if seen is None else _days(seen, column_before, hour)
+    told = found.join(known, on=["finding", "value"], how="left")
+    return told.with_columns(pl.col("days").fill_null(0), kind=pl.lit(kind))
 
 
-def _days(before: pl.DataFrame, column: str, hour: datetime) -> pl.DataFrame:
+_NOTHING_SEEN = pl.DataFrame(
+    schema={"finding": pl.String, "value": pl.String, "days": pl.Int64, "first_used": pl.Datetime("us", "UTC")}
+)
+
+
+def _days(seen: pl.DataFrame, column: str, hour: datetime) -> pl.DataFrame:
+    """On how many days before that of the hour each value was used, and when first."""
     earlier_days = pl.col("day").filter(pl.col("day") < start_of_day(hour))
-    by_value = before.drop_nulls(column).group_by(value=column)
+    by_value = seen.drop_nulls(column).group_by("finding", value=column)
     return by_value.agg(days=earlier_days.n_unique().cast(pl.Int64), first_used=pl.col("oldest").min())
 
 
