@@ -117,7 +117,7 @@ def _done(finding: Finding, detail: _Detail) -> Iterator[str]:
         yield fence(map(entry_line, finding.entries))
     if done:
         yield "\n".join(f"- {line}" for line in done)
-    if detail.entries and not few:
+    if detail.entries and finding.entries and not few:
         yield _entries(finding, total, detail.entries)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import get_args
 
-from audit_assets.linear.figures import counted, day_name, minute_name
+from audit_assets.linear.figures import counted, day_name, listed, minute_name
 from audit_assets.linear.findings import Finding, Origin, OriginKind
 from audit_assets.linear.markdown import code, collapsible, fence, one_line
 from audit_assets.linear.sentences import USUAL_DAYS
@@ -32,7 +32,8 @@ def other_origins(finding: Finding, shown: int) -> list[str]:
     lines = [f"{each.kind} {_plain(each)}: {_used(finding, each)}" for each in others[:ORIGINS_LISTED]]
     left = len(others) - ORIGINS_LISTED
     more = f"\n\nand {left:,} more" if left > 0 else ""
-    return [collapsible(f"{len(others):,} more, with user agents and others", fence(lines) + more)]
+    kinds = dict.fromkeys(_plural(each.kind) for each in others)
+    return [collapsible(f"{len(others):,} more {listed([*kinds])}", fence(lines) + more)]
 
 
 def _origins(finding: Finding, kind: OriginKind) -> Sequence[Origin]:
@@ -47,7 +48,7 @@ def _of_kind(finding: Finding, origins: Sequence[Origin], shown: int) -> Iterato
         what = f"{named}{code(each.value, VALUE_LENGTH)}" if each.value else "not recorded"
         yield f"{_capital(each.kind)} {what}: {_used(finding, each)}"
     if left := origins[shown:]:
-        kind = counted(len(left), left[0].kind) if len(left) == 1 else f"{len(left):,} {_plural(left[0].kind)}"
+        kind = f"1 {left[0].kind}" if len(left) == 1 else f"{len(left):,} {_plural(left[0].kind)}"
         new = sum(each.first_used is None for each in left if each.value)
         never = f", {new:,} of them first seen in this hour" if new and finding.active_days is not None else ""
         yield f"and {kind} more{never}"

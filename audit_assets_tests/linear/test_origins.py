@@ -69,9 +69,14 @@ def test_of_many_addresses_some_stand_open_and_some_are_folded_away() -> None:
     many = tuple(origin(value=f"203.0.113.{number}", changes=1, days=0, first_used=None) for number in range(30))
     found = finding(origins=(*many, origin()), active_days=14)
     assert "\n- and 28 addresses more, 27 of them first seen in this hour" in origin_lines(found, 3)
+    agents = tuple(origin(kind="user agent", value=f"curl/{number}") for number in range(4))
+    assert other_origins(finding(origins=(*many[:4], *agents), active_days=14), 3)[0].startswith(
+        "+++ 2 more addresses and user agents\n\n```text\naddress 203.0.113.3: 1 change, first seen in this hour\n"
+        "user agent curl/3: 3 changes, used on 12 of the last 30 days\n```\n\n+++"
+    )
     (folded,) = other_origins(found, 3)
     assert folded.startswith(
-        "+++ 28 more, with user agents and others\n\n```text\naddress 203.0.113.3: 1 change, first seen in this hour\n"
+        "+++ 28 more addresses\n\n```text\naddress 203.0.113.3: 1 change, first seen in this hour\n"
     )
     assert folded.endswith("address 203.0.113.22: 1 change, first seen in this hour\n```\n\nand 8 more\n\n+++")
 

@@ -244,6 +244,11 @@ def test_what_else_the_actor_did_in_the_hour_is_counted() -> None:
     assert "10:40:07\n- and 7 other changes, not unusual by themselves\n\n+++ All 3 entries" in described
 
 
+def test_entries_of_which_none_is_at_hand_are_counted() -> None:
+    described = ticket_for(finding(entries=(), entries_total=500)).description
+    assert "## What was done\n\n- 500 changes\n\n## What to check next\n" in described
+
+
 def test_no_entries_are_no_section() -> None:
     assert "What was done" not in ticket_for(finding(entries=(), entries_total=0)).description
 
