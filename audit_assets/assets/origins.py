@@ -68,9 +68,7 @@ def days_before(findings: pl.DataFrame, before: pl.DataFrame | None, hour: datet
         return findings.select("finding", active_days=pl.lit(None, pl.Int64))
     by_finding = before.filter(pl.col("day") < start_of_day(hour)).group_by("finding")
     days = by_finding.agg(active_days=pl.col("day").n_unique().cast(pl.Int64))
-    return (
-        findings.select("finding").join(days, on="finding", how="left").with_columns(pl.col("active_days").fill_null(0))
-    )
+    return findings.select("finding").join(days, on="finding", how="left").fill_null(0)
 
 
 def start_of_day(hour: datetime) -> datetime:

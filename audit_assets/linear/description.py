@@ -28,6 +28,8 @@ MEMBERS_SHOWN = 20
 LINK_SHARE = 0.6
 """Links may take this share of a text; what is longer is only among the ticket's links."""
 
+QUERY_LABEL = "This query in Axiom"
+
 
 @dataclass(frozen=True)
 class _Detail:
@@ -162,21 +164,19 @@ def _next(finding: Finding) -> Iterator[str]:
 
 def _links(finding: Finding, room: int) -> Iterator[str]:
     """The live links, as many as there is room for, and whom to look for."""
-    query = "The query is among this ticket's links."
-    live: list[str] = []
+    fitting: dict[str, str] = {}
     for label, url in (
-        ("This query in Axiom", address(finding.axiom_url)),
+        (QUERY_LABEL, address(finding.axiom_url)),
         ("The raw entries in Axiom", address(finding.entries_url)),
         ("The Dagster run", address(finding.run_url)),
     ):
         if 0 < len(url) <= room:
-            live.append(link(label, url))
+            fitting[label] = link(label, url)
             room -= len(url)
-        elif url == address(finding.axiom_url):
-            live.append(query)
+    lines = [fitting.pop(QUERY_LABEL, "The query is among this ticket's links."), *fitting.values()]
     if finding.run_id and not finding.run_url:
-        live.append(f"Dagster run {code(finding.run_id, 64)}")
+        lines.append(f"Dagster run {code(finding.run_id, 64)}")
     yield "## Links"
-    yield "\n".join(f"- {each}" for each in live)
+    yield "\n".join(f"- {each}" for each in lines)
     known = f"Actor type {code(finding.actor_type, 40)} · actor key"
     yield f"{known} {code(finding.actor_key, 64)} · account {code(finding.account_id, 64)}"

@@ -65,8 +65,8 @@ _APPLIES: Mapping[str, Callable[[Finding], bool]] = {
     "the organisation at once": lambda finding: any(each.kind == "organisation" for each in finding.deviations),
     "new address": _is_from_new_address,
     "an API token": lambda finding: finding.actor_type == "token",
-    "a person": lambda finding: finding.actor_type == "user",
-    "Cloudflare itself": lambda finding: finding.actor_type in ("system", "cloudflare_admin"),
+    "a person": lambda finding: finding.actor_type in ("user", "admin"),
+    "Cloudflare itself": lambda finding: finding.actor_type in ("system", "cloudflare", "cloudflare_admin"),
     "deletes": lambda finding: any(deed.deletes for deed in finding.deeds),
     "many new resource types": lambda finding: any(is_one_of_many(each) for each in finding.deviations),
     "new resource type": lambda finding: any(

@@ -117,5 +117,11 @@ def test_what_was_used_before_is_known_by_actor_and_by_day() -> None:
     assert only(findings_of("acc0", flagged(BURST), both)).active_days is None
 
 
+def test_findings_can_be_made_without_any_entries() -> None:
+    together, burst = findings_of("acc0", flagged(TOGETHER, BURST), HOURS_ENTRIES.clear())
+    assert (together.entries_total, together.other_changes, burst.deeds, burst.origins) == (0, 0, (), ())
+    assert len(together.deviations[0].members) == 3
+
+
 def test_nobody_flagged_is_no_finding() -> None:
     assert findings_of("acc0", flagged(), HOURS_ENTRIES, seen=seen()) == []

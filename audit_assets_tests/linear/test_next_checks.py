@@ -17,7 +17,9 @@ NEW_ADDRESS = origin(value="203.0.113.7", days=0, first_used=None)
     [
         ({}, ["a person", "burst"]),
         ({"actor_type": "token"}, ["an API token", "burst"]),
+        ({"actor_type": "admin"}, ["a person", "burst"]),
         ({"actor_type": "system"}, ["Cloudflare itself", "burst"]),
+        ({"actor_type": "cloudflare"}, ["Cloudflare itself", "burst"]),
         ({"actor_type": "account", "deviations": (new_type(),)}, ["new resource type"]),
         ({"deviations": (MANY,)}, ["a person", "many new resource types"]),
         ({"deviations": (burst(horizon_hours=6),)}, ["a person", "spread over hours"]),
