@@ -158,6 +158,11 @@ def test_a_query_uses_only_what_axiom_documents(file: Path) -> None:
     assert {name for names in used for name in names if name} - {"datetime", "dynamic"} <= documented
 
 
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_field_that_may_be_missing_is_one_that_we_send(file: Path) -> None:
+    assert set(re.findall(r"column_ifexists\('(\w+)'", file.read_text())) <= set(EVENT_SCHEMA)
+
+
 def test_an_independent_parser_finds_every_query_valid() -> None:
     """Microsoft's parser and binder, narrowed to what Axiom documents (facts/apl.md, 3)."""
     checker, modules, node = SHARED / "tools/kusto_check.js", os.environ.get("KUSTO_MODULES"), shutil.which("node")
