@@ -96,6 +96,7 @@ def dev(
         if wanted:
             environment |= _serve(stack, wanted, home)
         environment.setdefault("DAGSTER_HOME", str(instance_home(home)))
+        environment.setdefault("AUDIT_ASSETS_DAGSTER_URL", f"http://127.0.0.1:{port}")
         environment.setdefault("PYTHONWARNINGS", "ignore:Function `dev_command` is superseded")
         if "://" not in (storage := environment.get("AUDIT_ASSETS_STORAGE") or ".audit_assets/hours"):
             environment["AUDIT_ASSETS_STORAGE"] = str(Path(storage).absolute())

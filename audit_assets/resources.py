@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from audit_assets.axiom.bounds import Bounds
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.links import APP_URL, query_link
-from audit_assets.axiom.queries import activity_text
+from audit_assets.axiom.queries import activity_text, entries_text
 from audit_assets.clock import Clock, SystemClock
 from audit_assets.cloudflare.client import CloudflareClient
 from audit_assets.errors import SettingError
@@ -78,7 +78,13 @@ class AxiomResource:
 
     def activity_link(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
         """The address that opens, in Axiom, the very query that was asked about these actors."""
-        apl = activity_text(self.dataset(), actor_keys, start, end, counted())
+        return self._link(activity_text(self.dataset(), actor_keys, start, end, counted()), start, end)
+
+    def entries_link(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
+        """The address that opens, in Axiom, all that is held of these actors in [start, end)."""
+        return self._link(entries_text(self.dataset(), actor_keys, start, end), start, end)
+
+    def _link(self, apl: str, start: datetime, end: datetime) -> str:
         return query_link(apl, start, end, setting("AXIOM_ORG_ID"), _app_url(setting("AXIOM_URL")))
 
 

@@ -62,6 +62,7 @@ SETTINGS = {
         Setting("AUDIT_ASSETS_TICKET_MAX_AGE_HOURS", "hours that ended longer ago open no tickets by themselves", "80"),
         Setting("AUDIT_ASSETS_TICKETS_PER_HOUR", "tickets of single actors an hour; the others share one", "20"),
         Setting("AUDIT_ASSETS_QUIET_DAYS", "days that an actor stays quiet after its ticket was dismissed", "30"),
+        Setting("AUDIT_ASSETS_DAGSTER_URL", "address of your Dagster UI, for a link to the run in every ticket", ""),
         Setting(
             "AUDIT_ASSETS_WEBHOOK_URL", "address that gets each recent hour's summary as JSON, by POST", "", secret=True
         ),
@@ -126,6 +127,16 @@ def cloudflare_streams() -> tuple[str, ...]:
     if not set(streams) <= {"v1", "v2"}:
         raise SettingError(f"CLOUDFLARE_STREAMS is {value!r}: set it to v2, v1 or v2,v1.")
     return streams
+
+
+def dagster_url() -> str | None:
+    """The address of Dagster's UI, without a slash at its end; None if it is not known."""
+    value = setting("AUDIT_ASSETS_DAGSTER_URL").rstrip("/")
+    if value and not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", value):
+        raise SettingError(
+            f"AUDIT_ASSETS_DAGSTER_URL is {value!r}: set it to an address such as https://dagster.example.com."
+        )
+    return value or None
 
 
 def ticket_max_age() -> timedelta:

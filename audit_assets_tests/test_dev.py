@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from audit_assets import cli
 from audit_assets.cli import run_to_its_end
 
 
@@ -31,6 +33,18 @@ def test_it_runs_where_no_env_file_can_override_what_it_is_given(tmp_path: Path)
             assert run_to_its_end([sys.executable, "-c", look], environment, tmp_path / "home") == 0
         finally:
             signal.signal(signal.SIGTERM, before)
+
+
+def test_the_tickets_of_its_runs_lead_to_its_own_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[dict[str, str]] = []
+    monkeypatch.setattr(cli, "run_to_its_end", lambda _command, environment, _home: given.append(environment) or 0)
+    monkeypatch.delenv("AUDIT_ASSETS_DAGSTER_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(cli.app, ["dev", "--port", "3456"]).exit_code == 0
+    monkeypatch.setenv("AUDIT_ASSETS_DAGSTER_URL", "https://dagster.example.com")
+    assert CliRunner().invoke(cli.app, ["dev"]).exit_code == 0
+    told = [environment["AUDIT_ASSETS_DAGSTER_URL"] for environment in given]
+    assert told == ["http://127.0.0.1:3456", "https://dagster.example.com"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX")

@@ -58,6 +58,19 @@ def test_an_unknown_stream_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         settings.cloudflare_streams()
 
 
+@pytest.mark.parametrize("value", ["dagster.example.com", "javascript://x", "https://", "https://a b", "https://a?q=1"])
+def test_an_address_of_dagster_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_DAGSTER_URL", value)
+    with pytest.raises(SettingError, match=r"AUDIT_ASSETS_DAGSTER_URL is .* set it to an address such as https"):
+        settings.dagster_url()
+
+
+def test_the_address_of_dagster_may_be_unknown_and_may_end_with_a_slash(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.dagster_url() is None
+    monkeypatch.setenv("AUDIT_ASSETS_DAGSTER_URL", "https://dagster.example.com/audit/")
+    assert settings.dagster_url() == "https://dagster.example.com/audit"
+
+
 @pytest.mark.parametrize("value", ["ten", "0", "-1", "nan", "inf", "1e12"])
 def test_a_number_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("AUDIT_ASSETS_VOLUME_RATIO", value)

@@ -15,8 +15,9 @@ import polars as pl
 
 from audit_assets import policy
 from audit_assets.assets.actor_baselines import ASSESSED, BASELINES
+from audit_assets.assets.findings import deviation_of
 from audit_assets.assets.flagged_actors import FLAGGED
-from audit_assets.assets.opened_tickets import TICKETS, deviation_of, opened_tickets
+from audit_assets.assets.opened_tickets import TICKETS, opened_tickets
 from audit_assets.assets.organisation_history import SCORES_BEFORE, day_of
 from audit_assets.assets.previews import ROWS_SHOWN, markdown_table
 from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE

@@ -2,8 +2,8 @@
 
 In: the hour's deviations that ring, and the Parquet hour behind them. Out: per flagged actor the ticket, and whether it
 was opened, joined or already told. True afterwards: every flagged actor of an hour that opens tickets is on exactly
-one, however often the hour is run, or was dismissed by people. A backfill opens none: the hour must have ended within
-the last day, and a week of history must be known, unless the run config says otherwise.
+one, however often the hour is run, or was dismissed by people. A backfill opens none: the hour must have ended not long
+ago (AUDIT_ASSETS_TICKET_MAX_AGE_HOURS), and a week of history must be known, unless the run config says otherwise.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,19 +17,20 @@ import polars as pl
 
 from audit_assets import policy
 from audit_assets.assets.actor_baselines import BASELINES
+from audit_assets.assets.findings import BEHIND, findings_of, links_of, members_of
 from audit_assets.assets.flagged_actors import FLAGGED, flagged_actors
+from audit_assets.assets.origins import seen_before
 from audit_assets.assets.raw_audit_entries import ENTRIES
 from audit_assets.counted import COLUMNS, counts
 from audit_assets.detection.baselines import is_learning
 from audit_assets.detection.frames import ORGANISATION, WINDOW
 from audit_assets.detection.places import places
-from audit_assets.detection.plain_rule import VOLUME
 from audit_assets.errors import ServiceError
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
 from audit_assets.linear.client import OpenedTicket
+from audit_assets.linear.findings import Finding
 from audit_assets.linear.roll_ups import RollUp
-from audit_assets.linear.tickets import Deviation, EntryLine, Finding
 from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource, TriageResource
 from audit_assets.settings import ticket_max_age, tickets_per_hour
@@ -54,17 +55,12 @@ OPENED_TICKETS = pl.Schema(
 them; `too_old`, `learning`, `never` where no ticket was wanted; `failed` with its `problem`. `closed`: the actor's
 ticket is closed. `refused`: what Linear did not let us do to a ticket that tells of the hour all the same."""
 
-SHOWN_ENTRIES = 20
-
 LINKED = 20
 """Of the actors who share a ticket, so many are in its query: with all of them no browser would open it."""
 
-BEHIND = ("time", "action", "resource_type", "resource_id", "ip_address", "interface", "zone_name", "action_result")
-"""The columns of an entry that a ticket shows."""
-
 
 class OpenTickets(Enum):
-    """Whether the run opens tickets. `auto`: for hours that ended within the last day, once a week is known."""
+    """Whether the run opens tickets. `auto`: for hours that ended not long ago, once a week is known."""
 
     auto = "auto"
     always = "always"
@@ -81,8 +77,8 @@ class OpenedTicketsConfig(dg.Config):
 def opened_tickets(
     context: dg.AssetExecutionContext,
     config: OpenedTicketsConfig,
-    cloudflare: dg.ResourceParam[CloudflareResource],
     axiom: dg.ResourceParam[AxiomResource],
+    cloudflare: dg.ResourceParam[CloudflareResource],
     linear: dg.ResourceParam[LinearResource],
     storage: dg.ResourceParam[StorageResource],
     triage: dg.ResourceParam[TriageResource],
@@ -100,7 +96,7 @@ def opened_tickets(
                 opened = _not_opened(flagged, reason, before)
             else:
                 with closing(triage.hour_notes()) as notes:
-                    opened = _opened(cloudflare.account_id(), flagged, store, axiom, linear, notes)
+                    opened = _opened(context, cloudflare.account_id(), flagged, store, axiom, linear, notes)
                 _tell_of(notes, context, hour)
             store.write(TICKETS, hour, opened)
             context.add_asset_metadata(_shown(opened), partition_key=key_of(hour))
@@ -112,6 +108,7 @@ def opened_tickets(
 
 
 def _opened(
+    context: dg.AssetExecutionContext,
     account_id: str,
     flagged: pl.DataFrame,
     store: HourStore,
@@ -122,9 +119,15 @@ def _opened(
     """Open the tickets of an hour: an OPENED_TICKETS frame, the gravest first. `flagged` as in `findings_of`."""
     chosen = places(flagged, tickets_per_hour())
     of_actors = flagged.join(chosen, on="actor_key", how="right", maintain_order="right")
-    columns = [*dict.fromkeys([*BEHIND, "actor_key", "actor", *COLUMNS])]
-    entries = store.require(ENTRIES, flagged["hour"][0], columns).filter(counts(policy.counted()))
-    alone = findings_of(account_id, of_actors.filter("single"), entries)
+    hour, singles = flagged["hour"][0], of_actors.filter("single")
+    entries = store.require(ENTRIES, hour, [*dict.fromkeys([*BEHIND, *COLUMNS])]).filter(counts(policy.counted()))
+    alone = findings_of(
+        account_id,
+        singles,
+        entries,
+        seen=seen_before(axiom, members_of(singles)["actor_key"].unique(), hour),
+        links=links_of(axiom, singles, hour, context.run.run_id),
+    )
     others = findings_of(account_id, of_actors.filter(~pl.col("single")), entries.clear())
     with closing(linear.client()) as client:
         rows = [_row(finding, lambda each=finding: client.open_ticket(each, notes.noted)) for finding in alone]
@@ -174,74 +177,6 @@ def withheld(wanted: OpenTickets, hour: datetime, now: datetime, baselines: pl.D
     if now - (hour + AN_HOUR) > ticket_max_age():
         return "too_old"
     return "learning" if is_learning(baselines, hour) else None
-
-
-def findings_of(account_id: str, flagged: pl.DataFrame, entries: pl.DataFrame) -> list[Finding]:
-    """What a ticket is written from: one finding per flagged actor, in the order of `flagged`.
-
-    `flagged` has the columns of FLAGGED_ACTORS, `entries` those of ENTRY_SCHEMA (at least BEHIND, actor_key and actor)
-    and only what counts as a change; both of one hour.
-    """
-    names = dict(entries.sort("time").select("actor_key", "actor").iter_rows())
-    by_actor = flagged.partition_by("actor_key", maintain_order=True)
-    return [_finding(account_id, rows.to_dicts(), entries, names) for rows in by_actor]
-
-
-def _finding(
-    account_id: str, rows: Sequence[Mapping[str, Any]], entries: pl.DataFrame, names: Mapping[str, str]
-) -> Finding:
-    first = rows[0]
-    actors = {member for row in rows for member in row["members"] or [row["actor_key"]]}
-    behind = entries.filter(pl.col("actor_key").is_in(actors)).sort("time")
-    if all(row["kind"] != VOLUME for row in rows):
-        behind = behind.filter(pl.col("resource_type").is_in([row["resource_type"] for row in rows]))
-    who = pl.col("actor") if first["kind"] == ORGANISATION else pl.lit(None, pl.String).alias("actor")
-    shown = behind.select(*BEHIND, who).rename({"zone_name": "zone", "action_result": "result"})
-    return Finding(
-        account_id=account_id,
-        actor_key=first["actor_key"],
-        actor=first["actor"],
-        actor_type=first["actor_type"],
-        hour=first["hour"],
-        severity=first["severity"],
-        deviations=tuple(deviation_of(row, names) for row in rows),
-        entries=tuple(EntryLine(**line) for line in shown.head(SHOWN_ENTRIES).to_dicts()),
-        entries_total=behind.height,
-        axiom_url=first["axiom_url"],
-        severity_because=tuple(first["severity_because"] or ()),
-        learning=bool(first["learning"]),
-    )
-
-
-def deviation_of(row: Mapping[str, Any], names: Mapping[str, str] | None = None) -> Deviation:
-    """One row of a FLAGGED_ACTORS frame, as a ticket takes it. `names`: what members are called, by actor key."""
-    called = names or {}
-    return Deviation(
-        **{name: row[name] for name in SAID_AS_IT_STANDS},
-        active_hours=row["active_hours"] or 0,
-        judged_against=row["judged_against"] or "organisation",
-        horizon_hours=row["horizon_hours"] or 1,
-        members=tuple(called.get(member) or member for member in row["members"] or ()),
-    )
-
-
-SAID_AS_IT_STANDS = (
-    "kind",
-    "resource_type",
-    "changes",
-    "usual",
-    "ratio",
-    "most",
-    "first_ever",
-    "last_touched",
-    "new_to_organisation",
-    "once_in_years",
-    "colleagues",
-    "organisation_actors",
-    "new_types",
-    "touched_types",
-)
-"""The columns of FLAGGED_ACTORS that a deviation takes by the same name."""
 
 
 def _tell_of(notes: HourNotes, context: dg.AssetExecutionContext, hour: datetime) -> None:

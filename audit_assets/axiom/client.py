@@ -25,7 +25,6 @@ from audit_assets.axiom.events import EVENT_SCHEMA, TIME
 from audit_assets.axiom.pieces import Piece
 from audit_assets.axiom.questions import (
     ACTIVITY,
-    ACTIVITY_SCHEMA,
     ACTORS,
     FACTS,
     HELD,
@@ -34,6 +33,7 @@ from audit_assets.axiom.questions import (
     ORGANISATION_ACTIVITY,
     ORGANISATION_HOURS,
     ORGANISATION_TYPES,
+    ORIGINS,
     Asker,
     Question,
     UnknownField,
@@ -144,14 +144,17 @@ class AxiomClient:
 
         Each entry counts once, however often it was ingested. `start` and `end` are full hours.
         """
-        keys = sorted(set(actor_keys))
-        chunks = (tuple(keys[at : at + ACTORS_AT_ONCE]) for at in range(0, len(keys), ACTORS_AT_ONCE))
-        frames = [self._ask_visible(ACTIVITY, Piece(start, end, actors=chunk)) for chunk in chunks]
-        return pl.concat([pl.DataFrame(schema=ACTIVITY_SCHEMA), *frames]).sort("actor_key", "hour", "resource_type")
+        return self._of_actors(ACTIVITY, actor_keys, start, end).sort("actor_key", "hour", "resource_type")
 
     def activity_text(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
         """The query of `activity` as it is sent, for a link that shows a person the same rows."""
         return queries.activity_text(self.dataset, actor_keys, start, end, self._counted)
+
+    def origins(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
+        """From where these actors acted in [start, end), changes or not: ORIGINS_SCHEMA, a row per actor, UTC day and
+        combination of address, user agent (`agent`), interface (`via`) and token id, with its `oldest` use that day.
+        What an entry does not say is null or empty."""
+        return self._of_actors(ORIGINS, actor_keys, start, end)
 
     def organisation_activity(self, start: datetime, end: datetime) -> pl.DataFrame:
         """As `activity`, of everybody. Much for a large organisation: asked once a day."""
@@ -200,6 +203,13 @@ class AxiomClient:
             return self._asker.ask(HELD, Piece(start, end))
         except UnknownField:
             return pl.DataFrame(schema=HELD_SCHEMA)
+
+    def _of_actors(self, question: Question, actor_keys: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
+        """The answer about these actors, as many at once as a query may name."""
+        keys = sorted(set(actor_keys))
+        chunks = (tuple(keys[at : at + ACTORS_AT_ONCE]) for at in range(0, len(keys), ACTORS_AT_ONCE))
+        frames = [self._ask_visible(question, Piece(start, end, actors=chunk)) for chunk in chunks]
+        return pl.concat([pl.DataFrame(schema=question.schema), *frames])
 
     def _ask_visible(self, question: Question, piece: Piece) -> pl.DataFrame:
         """The answer, waiting while entries are visible and their fields are not yet."""

@@ -86,6 +86,11 @@ def activity_text(dataset: str, actor_keys: Sequence[str], start: datetime, end:
     return fill("activity", dataset, **values, **changes_counted(counted))
 
 
+def entries_text(dataset: str, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
+    """All entries of these actors in [start, end), for a link that shows them to a person."""
+    return fill("entries", dataset, window_start=start, window_end=end, actors=sorted(actor_keys))
+
+
 @cache
 def _text(name: str) -> str:
     return (files("audit_assets.axiom") / "queries" / f"{name}.apl").read_text(encoding="utf-8")

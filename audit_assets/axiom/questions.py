@@ -28,6 +28,11 @@ ORGANISATION_TYPES_SCHEMA = {"hour": UTC_TIME, "resource_type": pl.String, "chan
 HELD_SCHEMA = {"entry_id": pl.String, "hour": UTC_TIME, "copies": pl.Int64}
 ACTORS_SCHEMA = {"actor_key": pl.String, "actor": pl.String, "actor_type": pl.String, "newest": UTC_TIME}
 INCOMPLETE_SCHEMA = {"events": pl.Int64}
+ORIGINS_SCHEMA = {
+    **dict.fromkeys(("actor_key", "address", "agent", "via", "token"), pl.String),
+    "day": UTC_TIME,
+    "oldest": UTC_TIME,
+}
 FACTS_SCHEMA = {"rows": pl.Int64, "oldest": UTC_TIME, "newest": UTC_TIME}
 
 OUT_OF_MEMORY = 432
@@ -51,6 +56,7 @@ ACTIVITY = Question("activity", ACTIVITY_SCHEMA, by_actors_then_time, of_changes
 ORGANISATION_ACTIVITY = Question("organisation_activity", ACTIVITY_SCHEMA, by_time, of_changes=True)
 ORGANISATION_HOURS = Question("organisation_hours", ORGANISATION_HOURS_SCHEMA, by_time, of_changes=True)
 ORGANISATION_TYPES = Question("organisation_types", ORGANISATION_TYPES_SCHEMA, by_time, of_changes=True)
+ORIGINS = Question("origins", ORIGINS_SCHEMA, by_actors_then_time)
 ACTORS = Question("actors", ACTORS_SCHEMA, by_time)
 HELD = Question("entries_held", HELD_SCHEMA, by_time_then_prefix)
 INCOMPLETE = Question("incomplete_events", INCOMPLETE_SCHEMA, by_time)

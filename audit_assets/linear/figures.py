@@ -74,6 +74,11 @@ def day_name(time: datetime) -> str:
     return f"{_utc(time):%Y-%m-%d}"
 
 
+def minute_name(time: datetime) -> str:
+    """`10:00 UTC`."""
+    return f"{_utc(time):%H:%M} UTC"
+
+
 def second_name(time: datetime) -> str:
     """`10:00:59`."""
     return f"{_utc(time):%H:%M:%S}"

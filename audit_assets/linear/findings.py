@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-ENTRIES_SHOWN = 20
-"""A ticket shows this many of the entries behind a finding; the others are counted."""
+ENTRIES_SHOWN = 10
+"""A ticket shows so many of the first entries behind a finding, and so many of the last; the others are counted."""
 
+OriginKind = Literal["address", "user agent", "interface", "API token"]
 Severity = Literal["urgent", "high", "medium", "low"]
 
 
@@ -23,7 +24,8 @@ class Deviation:
     else `last_touched` then. `once_in_years`: how rarely the like comes for this actor, if its active hours go on as in
     the last 30 days; None where that is not known. Of a new resource type, `colleagues` (without the actor) of the
     `organisation_actors` touched it in the 90 days before the day, and `new_types` of the `touched_types` of the hour
-    are new to the actor. Kind `organisation`: `members`, by their names, did the same unusual thing.
+    are new to the actor. `slow_growth`: the 24 hours exceed what was usual a month ago, not what is usual now.
+    Kind `organisation`: `members`, by their names, did the same unusual thing.
     """
 
     kind: Literal["volume", "new_resource_type", "organisation"]
@@ -44,6 +46,7 @@ class Deviation:
     new_types: int | None = None
     touched_types: int | None = None
     members: tuple[str, ...] = ()
+    slow_growth: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,46 @@ class TriageNote:
 
 
 @dataclass(frozen=True)
+class Deed:
+    """What was done so many times in the hour: an action on a resource type, with its first and last time."""
+
+    action: str | None
+    resource_type: str | None
+    changes: int
+    oldest: datetime
+    newest: datetime
+    deletes: bool = False
+
+
+@dataclass(frozen=True)
+class Origin:
+    """From where so many of the hour's changes came; `value` is None where the entries do not say.
+
+    `days`: on how many of the 30 UTC days before the day of the hour the actor used it too, whatever it did;
+    `first_used`: when first in that time or earlier in the day, None if never. `label`: a token's name.
+    """
+
+    kind: OriginKind
+    value: str | None
+    changes: int
+    days: int = 0
+    first_used: datetime | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
 class Finding:
-    """A flagged actor in one hour; `entries` are the first of `entries_total`. `severity_because`: what was touched
-    that raised the severity, in a team's own words; `learning`: the actor, or the organisation, is hardly known yet.
-    Where many did the same, the actor is `the organisation`, of the type `organisation`. `note`, if any: a model's."""
+    """A flagged actor in one hour.
+
+    `entries` are the first, `last_entries` the last of `entries_total`; `deeds` and `origins` are of all of these,
+    `other_changes` the actor's other changes of the hour. `active_days`: on how many of the 30 UTC days before the day
+    of the hour the actor did anything; None if it could not be found out what it had used before. `severity_because`:
+    what was touched that raised the severity, in a team's own words; `learning`: the actor, or the organisation, is
+    hardly known yet.
+    Where many did the same, the actor is `the organisation`, of the type `organisation`. `axiom_url` opens the query,
+    `entries_url` the raw entries; `run_id` is Dagster's, and `run_url` opens it if it is known where Dagster's UI is.
+    `note`, if any, is a model's.
+    """
 
     account_id: str
     actor_key: str
@@ -91,3 +130,11 @@ class Finding:
     severity_because: tuple[str, ...] = ()
     learning: bool = False
     note: TriageNote | None = None
+    last_entries: tuple[EntryLine, ...] = ()
+    deeds: tuple[Deed, ...] = ()
+    other_changes: int = 0
+    origins: tuple[Origin, ...] = ()
+    active_days: int | None = None
+    entries_url: str = ""
+    run_id: str = ""
+    run_url: str = ""

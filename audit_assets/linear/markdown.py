@@ -35,6 +35,7 @@ _HTTP = re.compile(r"http(?=s?://)", re.IGNORECASE)
 _DOMAIN_DOT = re.compile(rf"(?<=[^\W_]){_DOT}(?=[^\W\d_][\w-]*(?!\.?[\w@-]))")
 """The last dot of what looks like a host name, also behind an @."""
 
+_FOLD = re.compile(r"^(?=\+\+\+)")
 _LONE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _LONE_AT = re.compile(r"(?<![^\W_])@|@(?![^\W_])")
 _URL_SAFE = "-._~:/?#@!$&*+,;=%"
@@ -84,8 +85,11 @@ def code(text: str | None, limit: int = VALUE_LENGTH) -> str:
 
 
 def fence(lines: Iterable[str]) -> str:
-    """Lines (each already `one_line`) as a fenced block of plain text."""
-    inside = "\n".join(_without_ends(line) for line in lines)
+    """Lines (each already `one_line`) as a fenced block of plain text.
+
+    None begins like a fold: whether Linear would end one inside a fence is not known (facts/linear.md, 3).
+    """
+    inside = "\n".join(_FOLD.sub("·", _without_ends(line)) for line in lines)
     return f"```text\n{inside}\n```"
 
 

@@ -1,4 +1,4 @@
-"""What a ticket is: its identity, and what it says to a person who reads it on a phone.
+"""What a ticket is: its identity. What it says is in description.py.
 
 A ticket is an actor's, in generations: its id is computed, so that a second attempt, or a second process, finds the
 first one's. Later hours of the same actor become comments; each hour has one attachment, whose ids are computed too.
@@ -7,24 +7,16 @@ Lengths stay far below what Linear may take, which is not documented (facts/line
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC
 from uuid import UUID
 
-from audit_assets.linear.figures import NAMED, counted, hour_name
-from audit_assets.linear.findings import ENTRIES_SHOWN, Deviation, EntryLine, Finding
-from audit_assets.linear.markdown import address, code, collapsible, fence, link, one_line
-from audit_assets.linear.notes import note_section
-from audit_assets.linear.sentences import NAME_LENGTH, describe, describe_together, in_a_ticket, telling_first
-from audit_assets.linear.wording import (
-    caution,
-    deviation_table,
-    entry_line,
-    in_short,
-    opening,
-    severity_line,
-    title_of,
-)
+from audit_assets.linear.description import text_of
+from audit_assets.linear.figures import hour_name
+from audit_assets.linear.findings import Deviation, EntryLine, Finding
+from audit_assets.linear.markdown import address
+from audit_assets.linear.sentences import describe, describe_together
+from audit_assets.linear.wording import in_short, title_of
 
 __all__ = [
     "Deviation",
@@ -47,21 +39,6 @@ PRIORITY = {"urgent": 1, "high": 2, "medium": 3, "low": 4}
 TITLE_LENGTH = 200
 DESCRIPTION_LENGTH = 20_000
 COMMENT_LENGTH = 5_000
-
-DEVIATIONS_SHOWN = (8, 4, 2, 1)
-"""As many as these stand in the table, the first number that fits; the others are counted."""
-
-REASONS_TOLD = 4
-"""Up to so many are told in sentences too: more are not read on a phone."""
-
-ENTRIES_OPEN = 5
-"""Up to this many entries stand open; more are folded away."""
-
-MEMBERS_SHOWN = 20
-"""Of many who did the same, so many are listed; the others are counted."""
-
-LINK_SHARE = 0.6
-"""A link may take this share of a text; a longer one is only among the ticket's links."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +86,14 @@ def ticket_for(finding: Finding, generation: int = 0) -> Ticket:
     return Ticket(
         id=ticket_id(finding.account_id, finding.actor_key, generation),
         title=title_of(finding)[:TITLE_LENGTH],
-        description=_text(finding, DESCRIPTION_LENGTH),
+        description=text_of(finding, DESCRIPTION_LENGTH),
         priority=PRIORITY[finding.severity],
     )
 
 
 def comment_for(finding: Finding) -> HourComment:
     """What a finding adds to a ticket that its actor has already: once, whichever generation it is."""
-    return HourComment(_id_of_hour("hour", finding), _text(finding, COMMENT_LENGTH))
+    return HourComment(_id_of_hour("hour", finding), text_of(finding, COMMENT_LENGTH))
 
 
 def link_for(finding: Finding) -> HourLink:
@@ -148,73 +125,3 @@ def _id_of_hour(what: str, finding: Finding) -> UUID:
     """Of the actor's hour: the actor stands in it by its first ticket."""
     actor = ticket_id(finding.account_id, finding.actor_key)
     return computed_id(what, str(actor), finding.hour.astimezone(UTC).isoformat())
-
-
-def _text(finding: Finding, most: int) -> str:
-    """The same parts for a description and a comment: as many entries, then as many deviations, as fit. A model's note
-    may cost entries, but no deviation: before one of these is left out, the note is."""
-    entries = finding.entries[:ENTRIES_SHOWN]
-    whole = [(DEVIATIONS_SHOWN[0], shown) for shown in range(len(entries), -1, -1)]
-    fewer = [(told, 0) for told in DEVIATIONS_SHOWN[1:]]
-    lengths = [(finding, *each) for each in whole] if finding.note else []
-    lengths += [(replace(finding, note=None), *each) for each in [*whole, *fewer]]
-    room = int(most * LINK_SHARE)
-    deviations = telling_first(finding.deviations)
-    texts = (_parts(found, deviations[:told], entries[:shown], room) for found, told, shown in lengths)
-    return next((text for text in texts if len(text) <= most), opening(finding)[:most])
-
-
-def _parts(finding: Finding, told: tuple[Deviation, ...], shown: tuple[EntryLine, ...], room: int) -> str:
-    parts = [opening(finding), severity_line(finding)]
-    if told:
-        table = deviation_table(told, learning=finding.learning)
-        parts += ["## Why this is unusual", _reasons(finding, told), table]
-    if shown:
-        parts += _members(finding)
-    parts += _entries(finding, shown)
-    if finding.note:
-        parts.append(note_section(finding.note))
-    parts += ["## Where to look", *_where(finding, room)]
-    return "\n\n".join(parts)
-
-
-def _reasons(finding: Finding, told: tuple[Deviation, ...]) -> str:
-    reasons = [in_a_ticket(each, finding.hour, learning=finding.learning) for each in told[:REASONS_TOLD]]
-    untold = len(finding.deviations) - len(reasons)
-    more = f"and {untold:,} more like these" if untold else None
-    together = describe_together(finding.deviations, learning=finding.learning)
-    lines = [together, *reasons, more, caution(finding)]
-    return "\n".join(f"- {line}" for line in lines if line)
-
-
-def _members(finding: Finding) -> list[str]:
-    """Who did the same, folded away."""
-    members = [*dict.fromkeys(member for each in finding.deviations for member in each.members)]
-    if len(members) <= NAMED:
-        return []
-    left = len(members) - MEMBERS_SHOWN
-    lines = fence(one_line(member, NAME_LENGTH) for member in members[:MEMBERS_SHOWN])
-    more = f"\n\nand {left:,} more" if left > 0 else ""
-    return [collapsible(f"The {counted(len(members), 'actor')}", lines + more)]
-
-
-def _entries(finding: Finding, shown: tuple[EntryLine, ...]) -> list[str]:
-    """The entries behind a finding: a heading, the lines, and how many are not shown."""
-    total = max(finding.entries_total, len(finding.entries))
-    if not total:
-        return []
-    longer = any(each.horizon_hours > 1 for each in finding.deviations)
-    heading, left = "## The entries of this hour" if longer else "## The entries behind it", total - len(shown)
-    if not shown:
-        return [heading, f"{total:,}, to be read in Axiom."]
-    more = [f"and {left:,} more"] if left else []
-    lines = "\n\n".join([fence(entry_line(each) for each in shown), *more])
-    return [heading, lines if len(shown) <= ENTRIES_OPEN else collapsible(f"{len(shown)} of {total:,} (UTC)", lines)]
-
-
-def _where(finding: Finding, room: int) -> tuple[str, str]:
-    """The live link, and whom to look for."""
-    url = address(finding.axiom_url)
-    live = link("Open this query in Axiom", url) if 0 < len(url) <= room else "The query is among this ticket's links."
-    known = f"Actor type {code(finding.actor_type, 40)} · actor key"
-    return live, f"{known} {code(finding.actor_key, 64)} · account {code(finding.account_id, 64)}"

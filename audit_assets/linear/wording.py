@@ -15,7 +15,7 @@ from audit_assets.linear.figures import (
     number,
     second_name,
 )
-from audit_assets.linear.findings import Deviation, EntryLine, Finding
+from audit_assets.linear.findings import Deed, Deviation, EntryLine, Finding
 from audit_assets.linear.markdown import code, one_line, table, words
 from audit_assets.linear.sentences import (
     NAME_LENGTH,
@@ -96,6 +96,14 @@ def deviation_table(deviations: Sequence[Deviation], *, learning: bool) -> str:
     """The deviations as a table of four narrow columns. `learning` as in a Finding."""
     rows = [_row(each, learning) for each in deviations]
     return table(("What", "Changes", "Usual", "Judged against"), rows)
+
+
+def deed_line(deed: Deed) -> str:
+    """What was done how often: `337 times delete dns_record, 02:06:02 to 02:36:58`."""
+    what = " ".join(one_line(each, 60) for each in (deed.action, deed.resource_type) if each)
+    times = dict.fromkeys([second_name(deed.oldest), second_name(deed.newest)])
+    often = "once" if deed.changes == 1 else f"{deed.changes:,} times"
+    return f"{often} {code(what, 120)}, {' to '.join(times)}"
 
 
 def entry_line(entry: EntryLine) -> str:

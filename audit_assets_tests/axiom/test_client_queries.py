@@ -14,7 +14,12 @@ from audit_assets.axiom.accounts import DatasetLimits
 from audit_assets.axiom.batches import json_lines
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import events_from
-from audit_assets.axiom.questions import ACTIVITY_SCHEMA, ORGANISATION_HOURS_SCHEMA, ORGANISATION_TYPES_SCHEMA
+from audit_assets.axiom.questions import (
+    ACTIVITY_SCHEMA,
+    ORGANISATION_HOURS_SCHEMA,
+    ORGANISATION_TYPES_SCHEMA,
+    ORIGINS_SCHEMA,
+)
 from audit_assets.errors import Incomplete, Refused, Unavailable
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox, running
@@ -79,6 +84,41 @@ def test_an_actor_has_the_name_and_type_of_its_newest_entry(lived: AxiomClient) 
         (BORIS, "anne@example.com", "user"),
     ]
     assert lived.actors(AT - 30 * DAY, AT + 2 * HOUR)["actor"].to_list() == ["anne@example.com"] * 2
+
+
+def test_origins_are_told_by_day_with_their_oldest_use_whatever_was_done(lived: AxiomClient, sandbox: Sandbox) -> None:
+    put_in(
+        lived,
+        entries(1, at=AT - DAY, actor_key=ANNE, ip_address="203.0.113.7", user_agent="curl/8", is_change=False),
+        entries(1, at=AT + 5 * HOUR, token_id="7f" * 16, interface="api_token"),
+    )
+    put_in(lived, entries(3))
+    sandbox.stage.clock.advance(HOUR)
+    dashboard = ("192.0.2.7", "Mozilla/5.0", "dash", None)
+    midnight = AT.replace(hour=0)
+    origins = lived.origins([ANNE], AT - 30 * DAY, AT + DAY).sort("oldest")
+    assert origins.schema == pl.Schema(ORIGINS_SCHEMA)
+    assert origins.rows() == [
+        (ANNE, "203.0.113.7", "curl/8", "dash", None, midnight - DAY, AT - DAY),
+        (ANNE, *dashboard, midnight, AT),
+        (ANNE, "192.0.2.7", "Mozilla/5.0", "api_token", "7f" * 16, midnight, AT + 5 * HOUR),
+    ]
+
+
+def test_origins_are_told_though_no_entry_ever_had_a_token_or_a_user_agent(
+    axiom: AxiomClient, sandbox: Sandbox, clock: JumpingClock
+) -> None:
+    put_in(axiom, entries(3, user_agent=None, ip_address=None, interface=None))
+    clock.waits.clear()
+    ((actor, *whence, _day, oldest),) = axiom.origins([ANNE], AT - DAY, AT + HOUR).rows()
+    assert (actor, whence, oldest) == (ANNE, ["", "", "", ""], AT)
+    assert clock.waits == []
+
+
+def test_origins_that_do_not_fit_are_asked_by_actor_and_by_time(lived: AxiomClient, sandbox: Sandbox) -> None:
+    misbehave(sandbox, "partial", times=2)
+    assert lived.origins([ANNE, BORIS], AT - 30 * DAY, AT + HOUR).height == 3
+    assert asked(sandbox) > 3
 
 
 def test_no_actors_ask_nothing(lived: AxiomClient, sandbox: Sandbox) -> None:

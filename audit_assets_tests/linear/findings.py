@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from audit_assets.linear.findings import Deed, Deviation, EntryLine, Finding, Origin
 from audit_assets.linear.roll_ups import RollUp
-from audit_assets.linear.tickets import Deviation, EntryLine, Finding
 
 HOUR = datetime(2026, 11, 22, 10, tzinfo=UTC)
 ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353"
@@ -82,6 +82,31 @@ def entry(number: int = 0, **changes: Any) -> EntryLine:
         "result": "success",
     }
     return EntryLine(**(known | changes))
+
+
+def deed(**changes: Any) -> Deed:
+    """Deletes of records, by and by."""
+    known: dict[str, Any] = {
+        "action": "delete",
+        "resource_type": "dns_records",
+        "changes": 214,
+        "oldest": HOUR + timedelta(minutes=2),
+        "newest": HOUR + timedelta(minutes=40, seconds=7),
+        "deletes": True,
+    }
+    return Deed(**(known | changes))
+
+
+def origin(**changes: Any) -> Origin:
+    """An address that is used every other day."""
+    known: dict[str, Any] = {
+        "kind": "address",
+        "value": "198.51.100.2",
+        "changes": 3,
+        "days": 12,
+        "first_used": HOUR - timedelta(days=29),
+    }
+    return Origin(**(known | changes))
 
 
 def finding(**changes: Any) -> Finding:

@@ -1,19 +1,18 @@
 """Whatever an attacker, or a team's own file, has written: a ticket keeps its structure and its length."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audit_assets.linear.findings import Deed, Deviation, EntryLine, Finding, Origin
 from audit_assets.linear.markdown import address
 from audit_assets.linear.tickets import (
     COMMENT_LENGTH,
     DESCRIPTION_LENGTH,
     TITLE_LENGTH,
-    Deviation,
-    EntryLine,
-    Finding,
     comment_for,
     describe,
     link_for,
@@ -56,21 +55,57 @@ entries = st.builds(
         hostile_or_nothing,
     ),
 )
+deeds = st.builds(
+    Deed,
+    action=hostile_or_nothing,
+    resource_type=hostile_or_nothing,
+    changes=counts,
+    oldest=times,
+    newest=times,
+    deletes=st.booleans(),
+)
+origins = st.builds(
+    Origin,
+    kind=st.sampled_from(["address", "user agent", "interface", "API token"]),
+    value=hostile_or_nothing,
+    changes=counts,
+    days=st.integers(0, 30),
+    first_used=st.none() | times,
+    label=hostile_or_nothing,
+)
+long_urls = st.just("") | st.integers(0, 20_000).map(lambda length: "https://app.axiom.co/q?" + "%7B" * (length // 3))
 findings = st.builds(
     Finding,
     account_id=st.just(ACCOUNT),
     actor_key=st.just(ALICE),
     actor=hostile,
-    actor_type=hostile,
+    actor_type=hostile | st.sampled_from(["token", "user", "system"]),
     hour=times,
     severity=st.sampled_from(["urgent", "high", "medium", "low"]),
     deviations=st.lists(deviations, max_size=12).map(tuple),
     entries=st.lists(entries, max_size=8).map(lambda some: tuple(some * 3)),
     entries_total=counts,
-    axiom_url=st.integers(0, 20_000).map(lambda length: "https://app.axiom.co/q?" + "%7B" * (length // 3)),
+    last_entries=st.lists(entries, max_size=10).map(tuple),
+    deeds=st.lists(deeds, max_size=8).map(lambda some: tuple(some * 2)),
+    other_changes=counts,
+    origins=st.lists(origins, max_size=10).map(lambda some: tuple(some * 3)),
+    active_days=st.none() | st.integers(0, 30),
+    axiom_url=long_urls,
+    entries_url=long_urls,
+    run_id=st.just("") | st.uuids().map(str),
+    run_url=st.sampled_from(["", "https://dagster.example.com/runs/x"]),
     severity_because=st.lists(hostile, max_size=5).map(tuple),
     learning=st.booleans(),
     note=st.none() | notes,
+)
+
+HEADINGS = (
+    "Why this is unusual",
+    "What was done",
+    "What was done in this hour",
+    "From where",
+    "What to check next",
+    "Links",
 )
 
 OURS = frozenset(
@@ -108,9 +143,18 @@ def test_whatever_was_found_a_ticket_is_well_formed_and_fits(found: Finding) -> 
         found_tokens = all_tokens(text)
         assert {token.type for token in found_tokens if not token.type.endswith("_close")} <= OURS
         links = [token.attrs["href"] for token in found_tokens if token.type == "link_open"]
-        assert links in ([], [address(found.axiom_url)])
+        ours = [address(url) for url in (found.axiom_url, found.entries_url, found.run_url) if url]
+        assert set(links) <= set(ours)
+        assert len(links) <= len(ours)
         assert {len(row) for row in table_rows(text)} <= {4}
-        assert "://" not in text.replace(address(found.axiom_url), "")
+        for url in sorted(ours, key=len, reverse=True):
+            text = text.replace(f"({url})", "")  # noqa: PLW2901 - what is left of it
+        assert "://" not in text
+        assert "linear.app" not in text.lower()
+        headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+        assert headings == [heading for heading in HEADINGS if heading in headings], "in this order, each once"
+        folds = re.findall(r"^\+\+\+(.*)$", text, re.MULTILINE)
+        assert [bool(title) for title in folds] == [True, False] * (len(folds) // 2), "opened and closed in turn"
     for deviation in found.deviations:
         assert describe(deviation, learning=found.learning).isprintable()
 

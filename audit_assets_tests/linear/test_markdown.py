@@ -197,7 +197,7 @@ def test_a_long_value_is_cut_before_any_work_is_done_on_it() -> None:
 
 def test_a_section_holds_its_fence() -> None:
     section = collapsible("20 of 214", fence(["+++", "a"]))
-    assert re.fullmatch(r"\+\+\+ 20 of 214\n\n```text\n\+\+\+\na\n```\n\n\+\+\+", section)
+    assert re.fullmatch(r"\+\+\+ 20 of 214\n\n```text\n·\+\+\+\na\n```\n\n\+\+\+", section)
 
 
 def test_an_address_keeps_what_it_had_encoded() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_assets.linear.findings import TriageNote
+from audit_assets.linear.next_checks import NEXT_CHECKS
 from audit_assets.linear.tickets import (
     COMMENT_LENGTH,
     comment_for,
@@ -16,7 +17,19 @@ from audit_assets.linear.tickets import (
     ticket_for,
     ticket_id,
 )
-from audit_assets_tests.linear.findings import ACCOUNT, ALICE, HOUR, TWELVE, burst, entry, finding, new_type, together
+from audit_assets_tests.linear.findings import (
+    ACCOUNT,
+    ALICE,
+    HOUR,
+    TWELVE,
+    burst,
+    deed,
+    entry,
+    finding,
+    new_type,
+    origin,
+    together,
+)
 
 
 def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
@@ -25,7 +38,18 @@ def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
             severity="urgent",
             deviations=(burst(), new_type(new_to_organisation=True)),
             entries=(entry(11), entry(12, zone=None, interface=None, result="failure")),
+            last_entries=(entry(3_000),),
             entries_total=214,
+            deeds=(
+                deed(changes=210),
+                deed(action="create", resource_type="api_tokens", changes=1, newest=HOUR, oldest=HOUR, deletes=False),
+                *(deed(resource_type=f"type {number}", changes=1) for number in range(5)),
+            ),
+            origins=(origin(value="203.0.113.7", changes=211, days=0, first_used=None), origin()),
+            active_days=14,
+            entries_url="https://app.axiom.co/acme/query?initForm=%7B%22apl%22",
+            run_id="b2a1",
+            run_url="https://dagster.example.com/runs/b2a1",
         )
     )
     assert ticket.title == ("alice@example·com: 214 changes in an hour, usually 3; 1 more reason (10:00 UTC, 22 Nov)")
@@ -42,25 +66,55 @@ def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
         " at most 9 in any of them; 69 times the usual\n"
         "- first change to `api_tokens` on record (4 changes); nobody here touched it in 30 days\n"
         "\n"
+        "+++ In numbers\n"
+        "\n"
         "| What | Changes | Usual | Judged against |\n"
         "| --- | --- | --- | --- |\n"
         "| this hour | 214 | 3.1 (69 times) | its own 12 active hours |\n"
         "| `api_tokens` | 4 | none on record | its own 12 active hours |\n"
         "\n"
-        "## The entries behind it\n"
+        "+++\n"
+        "\n"
+        "## What was done\n"
+        "\n"
+        "- 210 times `delete dns_records`, 10:02:00 to 10:40:07\n"
+        "- once `create api_tokens`, 10:00:00\n"
+        "- once `delete type 0`, 10:02:00 to 10:40:07\n"
+        "- once `delete type 1`, 10:02:00 to 10:40:07\n"
+        "- once `delete type 2`, 10:02:00 to 10:40:07\n"
+        "- and 2 more kinds of change, 2 changes together\n"
+        "\n"
+        "+++ The first 2 and the last of 214 entries (UTC)\n"
         "\n"
         "```text\n"
         "10:00:11  delete dns_records · 0000000000000000000000000000000b · example[.]com · 203.0.113.7 · dash"
         " · success\n"
         "10:00:12  delete dns_records · 0000000000000000000000000000000c · 203.0.113.7 · failure\n"
+        "… 211 more …\n"
+        "10:50:00  delete dns_records · 00000000000000000000000000000bb8 · example[.]com · 203.0.113.7 · dash"
+        " · success\n"
         "```\n"
         "\n"
-        "and 212 more\n"
+        "+++\n"
         "\n"
-        "## Where to look\n"
+        "## From where\n"
         "\n"
-        "[Open this query in Axiom](https://app.axiom.co/acme/query"
+        "This actor acted on 14 of the last 30 days.\n"
+        "\n"
+        "- Address `203.0.113.7`: 211 changes, first seen in this hour\n"
+        "- Address `198.51.100.2`: 3 changes, used on 12 of the last 30 days\n"
+        "\n"
+        "## What to check next\n"
+        "\n"
+        + "".join(f"- {line}\n" for kind in ("new address", "a person", "deletes") for line in NEXT_CHECKS[kind])
+        + f"- {NEXT_CHECKS['new resource type'][0]}\n"
+        "\n"
+        "## Links\n"
+        "\n"
+        "- [This query in Axiom](https://app.axiom.co/acme/query"
         "?initForm=%7B%22startTime%22%3A%222026-11-22T10%3A00%22%7D)\n"
+        "- [The raw entries in Axiom](https://app.axiom.co/acme/query?initForm=%7B%22apl%22)\n"
+        "- [The Dagster run](https://dagster.example.com/runs/b2a1)\n"
         "\n"
         "Actor type `user` · actor key `a11ce000000000000000000000000000`"
         " · account `023e105f4ecef8ad9ca31a8372d0c353`"
@@ -91,9 +145,13 @@ def test_the_organisation_s_ticket_says_who_did_the_same() -> None:
         "- 12 actors changed `dns_record` far more than usual, or for the first time, in the same hour:"
         " `anne@example[.]com`, `boris@example[.]com`, `carla@example[.]com` and 9 more\n"
         "\n"
+        "+++ In numbers\n"
+        "\n"
         "| What | Changes | Usual | Judged against |\n"
         "| --- | --- | --- | --- |\n"
         "| `dns_record`, 12 actors | 1,440 | far less, or none | each actor itself |\n"
+        "\n"
+        "+++\n"
         "\n"
         "+++ The 12 actors\n"
         "\n"
@@ -106,7 +164,11 @@ def test_the_organisation_s_ticket_says_who_did_the_same() -> None:
         "\n"
         "+++\n"
         "\n"
-        "## The entries behind it\n"
+        "## What was done\n"
+        "\n"
+        "- 1,440 changes\n"
+        "\n"
+        "+++ The first of 1,440 entries (UTC)\n"
         "\n"
         "```text\n"
         "10:00:11  delete dns_records · anne@example[.]com · 0000000000000000000000000000000b · "
@@ -143,9 +205,13 @@ def test_of_many_new_resource_types_the_rarest_here_are_told_in_sentences_and_al
         "- first change to `members` on record (4 changes); 2 of 41 actors made one in 90 days\n"
         "- and 3 more like these\n"
         "\n"
+        "+++ In numbers\n"
+        "\n"
         "| What | Changes | Usual | Judged against |\n"
     ) in described
-    assert "| `dns_records` | 4 | none on record; 22 others | 41 actors here |\n\n## The" in described
+    assert (
+        "| `dns_records` | 4 | none on record; 22 others | 41 actors here |\n\n+++\n\n## What was done\n" in described
+    )
 
 
 def test_a_ticket_of_an_actor_who_is_hardly_known_says_so_once() -> None:
@@ -159,20 +225,48 @@ def test_a_ticket_of_an_actor_who_is_hardly_known_says_so_once() -> None:
 
 def test_the_entries_of_a_burst_of_many_hours_are_said_to_be_those_of_the_hour() -> None:
     described = ticket_for(finding(deviations=(burst(horizon_hours=24),))).description
-    assert "\n## The entries of this hour\n" in described
+    assert "\n## What was done in this hour\n" in described
 
 
 def test_many_entries_are_folded_away_and_the_rest_is_counted() -> None:
-    described = ticket_for(
-        finding(entries=tuple(entry(number) for number in range(25)), entries_total=1_214)
-    ).description
+    first, last = (tuple(entry(number) for number in range(start, start + 10)) for start in (0, 3_000))
+    described = ticket_for(finding(entries=first, last_entries=last, entries_total=1_214)).description
     assert described.count("delete dns_records") == 20
-    assert "+++ 20 of 1,214 (UTC)\n\n```text\n10:00:00" in described
-    assert "\n```\n\nand 1,194 more\n\n+++\n\n## Where to look" in described
+    assert "+++ The first 10 and the last 10 of 1,214 entries (UTC)\n\n```text\n10:00:00" in described
+    assert "\n… 1,194 more …\n10:50:00" in described
+
+
+def test_a_few_entries_stand_open_and_are_not_told_twice() -> None:
+    described = ticket_for(finding(entries=(entry(),), entries_total=1, deeds=(deed(changes=1),))).description
+    assert "## What was done\n\n```text\n10:00:00  delete dns_records · " in described
+    assert "once" not in described
+
+
+def test_what_else_the_actor_did_in_the_hour_is_counted() -> None:
+    described = ticket_for(finding(deviations=(new_type(),), deeds=(deed(),), other_changes=7)).description
+    assert "10:40:07\n- and 7 other changes, not unusual by themselves\n\n+++ All 3 entries" in described
+
+
+def test_entries_of_which_none_is_at_hand_are_counted() -> None:
+    described = ticket_for(finding(entries=(), entries_total=500)).description
+    assert "## What was done\n\n- 500 changes\n\n## What to check next\n" in described
 
 
 def test_no_entries_are_no_section() -> None:
-    assert "entries" not in ticket_for(finding(entries=(), entries_total=0)).description
+    assert "What was done" not in ticket_for(finding(entries=(), entries_total=0)).description
+
+
+def test_a_run_is_named_where_it_is_not_known_how_to_open_it() -> None:
+    described = ticket_for(finding(run_id="b2a1")).description
+    assert "\n- Dagster run `b2a1`\n" in described
+    assert "\n- Dagster run" not in ticket_for(finding()).description
+
+
+def test_the_identity_of_a_ticket_and_of_an_hour_does_not_depend_on_the_run() -> None:
+    one, other = finding(run_id="b2a1", run_url="https://dagster.example.com/runs/b2a1"), finding(run_id="c3")
+    assert link_for(one) == link_for(other)
+    assert (ticket_for(one).id, ticket_for(one).title) == (ticket_for(other).id, ticket_for(other).title)
+    assert comment_for(one).id == comment_for(other).id
 
 
 def test_priority_follows_severity() -> None:
@@ -222,11 +316,15 @@ def test_a_comment_says_the_same_as_a_ticket_in_less_room() -> None:
     assert len(body) <= COMMENT_LENGTH
     assert body.startswith("In the hour 2026-11-22 10:00 UTC, ")
     assert "more like these" in body
-    assert "## The entries behind it\n\n500, to be read in Axiom." in body
-    assert "[Open this query in Axiom](" in body
+    assert "## What was done\n\n- 500 changes\n" in body
+    assert "[This query in Axiom](" in body
 
 
 def test_a_link_that_is_too_long_to_stand_in_the_text_is_said_to_be_elsewhere() -> None:
+    with_entries = finding(
+        axiom_url="https://app.axiom.co/" + "x" * 11_000, entries_url="https://app.axiom.co/" + "y" * 2_000
+    )
+    assert "The raw entries in Axiom" not in ticket_for(with_entries).description
     long = finding(axiom_url="https://app.axiom.co/" + "x" * 15_000)
     assert "The query is among this ticket's links." in ticket_for(long).description
     assert link_for(long).url == long.axiom_url

@@ -83,6 +83,8 @@ def resolved(node: Any, columns: Columns, now: datetime) -> Any:
             return ir.Between(resolved(node.value, columns, now), low, high)
         case ir.InList(subquery=None):
             return _in_list(node, columns, now)
+        case ir.FunctionCall(name="column_ifexists"):
+            return _field_or_fallback(node, columns, now)
         case ir.FunctionCall(name="now" | "ago"):
             return _clock(node, columns, now)
         case ir.FunctionCall():
@@ -209,6 +211,15 @@ def _datetime(text: str) -> ir.Literal:
 
 def _moment(time: datetime) -> ir.Literal:
     return ir.Literal(time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "datetime")
+
+
+def _field_or_fallback(node: ir.FunctionCall, columns: Columns, now: datetime) -> ir.Expr:
+    """`column_ifexists('field', fallback)`: the field, if one of that name is visible."""
+    match node.args:
+        case (ir.Literal(kind="string") as name, fallback):
+            return ir.ColumnRef(str(name.value)) if name.value in columns else resolved(fallback, columns, now)
+        case _:
+            raise refused("column_ifexists of anything but a name and a fallback")
 
 
 def _clock(node: ir.FunctionCall, columns: Columns, now: datetime) -> ir.Expr:

@@ -29,7 +29,19 @@ STAGES: Mapping[str, str] = {
 """The tabular operators that the sandbox runs, and what duckdb-kql calls them."""
 
 AGGREGATES = ("arg_max", "arg_min", "avg", "count", "countif", "make_list", "make_set", "max", "min", "sum", "sumif")
-SCALARS = ("bin", "hourofday", "iff", "isempty", "isnotempty", "isnotnull", "isnull", "not", "startofday", "tolower")
+SCALARS = (
+    "bin",
+    "column_ifexists",
+    "hourofday",
+    "iff",
+    "isempty",
+    "isnotempty",
+    "isnotnull",
+    "isnull",
+    "not",
+    "startofday",
+    "tolower",
+)
 CALLED = frozenset({*AGGREGATES, *SCALARS, "ago", "now", "dynamic"})
 """What may stand before a parenthesis as a function. Small on purpose: each has a test with a known answer."""
 
