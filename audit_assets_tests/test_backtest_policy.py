@@ -5,11 +5,14 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import polars as pl
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+from audit_assets import cli
 from audit_assets.cli import app
 from audit_assets.detection.severity import SEVERITIES
 from audit_assets.errors import SettingError
@@ -67,7 +70,8 @@ def backtest(events: Path, *options: str) -> tuple[dict[str, Any], pl.DataFrame]
 
 
 def printed(events: Path, *options: str) -> str:
-    done = CliRunner().invoke(app, ["backtest", str(events), *options], env={"COLUMNS": "140"})
+    with patch.object(cli, "output", Console(highlight=False, width=140)):  # a console reads COLUMNS when it is made
+        done = CliRunner().invoke(app, ["backtest", str(events), *options])
     assert done.exit_code == 0, done.exception
     return " ".join(done.stdout.split())
 

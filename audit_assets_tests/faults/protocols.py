@@ -22,7 +22,7 @@ from audit_assets.axiom.client import AxiomClient
 from audit_assets.errors import ServiceError, StoreError
 from audit_assets.hour_store import HourStore
 from audit_assets.linear import tickets
-from audit_assets.linear.client import LinearClient
+from audit_assets.linear.issues import Issues
 from audit_assets_tests.faults.world import THE_HOUR
 
 
@@ -106,38 +106,39 @@ def random_ticket_id() -> AbstractContextManager[Any]:
 
 def random_comment_id() -> AbstractContextManager[Any]:
     """A comment has another id each time."""
-    return patch.object(tickets, "comment_id", lambda *_: uuid.uuid4())
+    inner = tickets._id_of_hour
+    return patch.object(tickets, "_id_of_hour", lambda what, of: uuid.uuid4() if what == "hour" else inner(what, of))
 
 
 @contextmanager
 def hour_linked_before_it_is_told() -> Iterator[None]:
     """The attachment, which says that all of the hour is on the ticket, comes before the comment."""
-    comment, link = LinearClient._comment, LinearClient._link_hour
+    comment, attach = Issues.comment, Issues.attach
     later: list[Any] = []
 
-    def link_then_comment(client: LinearClient, *arguments: Any) -> None:
-        link(client, *arguments)
+    def attach_then_comment(issues: Issues, *arguments: Any) -> None:
+        attach(issues, *arguments)
         while later:
-            comment(client, *later.pop())
+            comment(issues, *later.pop())
 
     with (
-        patch.object(LinearClient, "_comment", lambda _, *arguments: later.append(arguments)),
-        patch.object(LinearClient, "_link_hour", link_then_comment),
+        patch.object(Issues, "comment", lambda _, *arguments: later.append(arguments)),
+        patch.object(Issues, "attach", attach_then_comment),
     ):
         yield
 
 
 def errors_of_comments_swallowed() -> AbstractContextManager[Any]:
     """What went wrong with a comment is no reason to stop."""
-    inner = LinearClient._comment
+    inner = Issues.comment
 
-    def comment(client: LinearClient, *arguments: Any) -> None:
+    def comment(issues: Issues, *arguments: Any) -> None:
         try:
-            inner(client, *arguments)
+            inner(issues, *arguments)
         except ServiceError:
             return
 
-    return patch.object(LinearClient, "_comment", comment)
+    return patch.object(Issues, "comment", comment)
 
 
 PROTOCOLS: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {

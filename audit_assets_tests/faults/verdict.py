@@ -202,8 +202,8 @@ def _differing(one: Counter[Any], other: Counter[Any]) -> int:
 
 
 def _anywhere(text: str) -> str:
-    """Without the port, which each world has for itself."""
-    return re.sub(r"127\.0\.0\.1:\d+", "sandbox", text)
+    """Without the port, which each world has for itself, and without Dagster's name of the run."""
+    return re.sub(r"Dagster run `[0-9a-f-]{36}`", "a run", re.sub(r"127\.0\.0\.1:\d+", "sandbox", text))
 
 
 def _without_outcomes(summary: dict[str, Any]) -> dict[str, Any]:
