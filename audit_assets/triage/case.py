@@ -32,7 +32,10 @@ def case_of(finding: Finding) -> str:
         "little_history_is_known": finding.learning,
         "deviations": [asdict(each) for each in deviations[:DEVIATIONS_TOLD]],
         "deviations_total": len(deviations),
+        "done": [asdict(each) for each in finding.deeds],
+        "from_where": [asdict(each) for each in finding.origins],
         "entries": [asdict(each) for each in finding.entries[:ENTRIES_SHOWN]],
+        "last_entries": [asdict(each) for each in finding.last_entries[:ENTRIES_SHOWN]],
         "entries_total": finding.entries_total,
     }
     return json.dumps(_quoted(case), ensure_ascii=False, allow_nan=False)

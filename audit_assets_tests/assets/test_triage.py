@@ -60,7 +60,7 @@ def test_a_new_ticket_has_the_note_and_a_replay_asks_nobody_and_changes_nothing(
     (ticket,) = before = pipeline.tickets()
     assert MARK in ticket["description"]
     assert "- To check: `Ask Alice whether she ran a clean-up.`" in ticket["description"]
-    assert ticket["description"].index("## Triage note") < ticket["description"].index("## Where to look")
+    assert ticket["description"].index("## Triage note") < ticket["description"].index("## Links")
     assert materialized(pipeline)["triage_notes"] == 1
     assert pipeline.run(JUDGED).success
     assert (len(model.asked), pipeline.tickets()) == (1, before)
@@ -146,7 +146,8 @@ def test_a_model_that_says_what_the_entries_tell_it_to_puts_nothing_live_on_a_ti
     assert "evil[.]example" in ticket["description"].split("## Triage note")[1]
     found = all_tokens(ticket["description"])
     links = [token.attrs["href"] for token in found if token.type == "link_open"]
-    assert links == [pipeline.summary(JUDGED)["flagged"][0]["axiom_url"]]
+    assert links[0] == pipeline.summary(JUDGED)["flagged"][0]["axiom_url"]
+    assert all(str(link).startswith(f"{pipeline.sandbox.url}/") for link in links)
     assert not {"image", "html_inline", "html_block"} & {token.type for token in found}
     system, user = model.asked[0]["messages"]
     assert "evil" in user["content"]

@@ -17,7 +17,7 @@ BY_A_KILL = {
     "sent blindly and counted by rows": ("axiom ingest landed, its answer not read", "flags_wrong"),
     "random ticket id": ("linear issueCreate landed, its answer not read", "tickets_twice"),
     "random comment id": ("linear commentCreate landed, its answer not read", "notes_wrong"),
-    "hour linked before it is told": ("linear attachmentCreate landed, its answer not read (2nd)", "notes_wrong"),
+    "hour linked before it is told": ("linear attachmentCreate landed, its answer not read", "notes_wrong"),
 }
 """Where a run that follows it is killed, and what comes of it."""
 

@@ -105,6 +105,7 @@ HEADINGS = (
     "What was done in this hour",
     "From where",
     "What to check next",
+    "Triage note",
     "Links",
 )
 

@@ -345,8 +345,8 @@ LONG_NOTE = TriageNote("m", "x" * 400, ("y" * 160,) * 3, ("z" * 160,) * 4)
 
 
 def test_a_note_may_cost_entries_but_no_deviation() -> None:
-    long = tuple(entry(number, zone="z" * 80) for number in range(20))
-    told = finding(entries=long, entries_total=20, note=LONG_NOTE)
+    long = tuple(entry(number, zone="z" * 80, resource_id="r" * 80) for number in range(20))
+    told = finding(entries=long[:10], last_entries=long[10:], entries_total=20, note=LONG_NOTE)
     plain, noted = comment_for(replace(told, note=None)).body, comment_for(told).body
     assert "Triage note" in noted
     assert len(noted) <= COMMENT_LENGTH

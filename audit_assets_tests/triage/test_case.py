@@ -20,7 +20,10 @@ KEYS = {
     "little_history_is_known",
     "deviations",
     "deviations_total",
+    "done",
+    "from_where",
     "entries",
+    "last_entries",
     "entries_total",
 }
 
@@ -60,7 +63,7 @@ def test_the_data_can_not_end_its_string() -> None:
 
 def test_of_many_so_many_are_told() -> None:
     many = finding(entries=tuple(entry(number) for number in range(500)), entries_total=500)
-    assert len(json.loads(case_of(many))["entries"]) == 20
+    assert len(json.loads(case_of(many))["entries"]) == 10
     crowd = finding(deviations=(together(*(f"actor-{number}" for number in range(500))),) * 30)
     told = json.loads(case_of(crowd))
     assert (len(told["deviations"]), told["deviations_total"], len(told["deviations"][0]["members"])) == (8, 30, 20)
