@@ -1,0 +1,104 @@
+"""A small company over weeks: six colleagues at their work, entries that come late, and some who must be flagged."""
+
+import random
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from audit_assets.axiom.events import events_from
+from audit_assets.cloudflare.entries import normalize_entries
+from audit_assets.resources import AxiomResource, CloudflareResource
+from audit_assets.sandbox.clock import SandboxClock
+from audit_assets.sandbox.server import Sandbox, running
+from audit_assets_tests.faults.daemon import Daemon, at_work
+from audit_assets_tests.faults.world import ROW_DELAY
+from audit_assets_tests.pipeline import DAY, HOUR, v1_entry, v2_burst, v2_entry
+
+FIRST = datetime(2026, 6, 1, tzinfo=UTC)
+"""The first hour that exists. Far enough back that no clock of a machine is before it."""
+
+COLLEAGUES = tuple(f"{name}@example.com" for name in ("alice", "bob", "carol", "dave", "erin", "frank"))
+DAYS_BEFORE = 15
+
+LONGEST_DELAY = timedelta(hours=70)
+LATE = 0.15
+"""Of the entries so many come late: most of them by an hour or two, some by days."""
+
+A_DEED_EACH = 9
+"""Hours between two deeds that must be flagged."""
+
+
+@dataclass
+class Life:
+    """Entries, and by how much each is late, by its id."""
+
+    v2: list[dict[str, Any]] = field(default_factory=list)
+    v1: list[dict[str, Any]] = field(default_factory=list)
+    delays: dict[str, timedelta] = field(default_factory=dict)
+    deeds: list[tuple[datetime, str]] = field(default_factory=list)
+    """In which hour who did what must be flagged."""
+
+    def __len__(self) -> int:
+        return len(self.v2) + len(self.v1)
+
+    def show(self, sandbox: Sandbox) -> None:
+        """Let it happen in the sandbox's Cloudflare."""
+        for stream, entries in (("v2", self.v2), ("v1", self.v1)):
+            sandbox.cloudflare.logs[stream].add(entries, delay=lambda each: self.delays.get(each["id"], timedelta(0)))
+
+
+def life(hours: int, seed: int, first: datetime = FIRST) -> Life:
+    """So many hours from `first` on."""
+    dice, lived = random.Random(seed), Life()
+    for number in range(hours):
+        hour = first + HOUR * number
+        lived.v2 += _ordinary(hour, dice)
+        lived.v1 += [v1_entry(hour + HOUR / 2, actor=dice.choice(COLLEAGUES))] if number % 4 == 0 else []
+        if number % A_DEED_EACH == A_DEED_EACH // 2:
+            actor = dice.choice(COLLEAGUES)
+            lived.v2 += _deed(hour, number, actor)
+            lived.deeds.append((hour, actor))
+    for entry in (*lived.v2, *lived.v1):
+        if dice.random() < LATE:
+            lived.delays[entry["id"]] = min(timedelta(hours=dice.expovariate(1 / 4)) + HOUR / 4, LONGEST_DELAY)
+    return lived
+
+
+def _ordinary(hour: datetime, dice: random.Random) -> Iterator[dict[str, Any]]:
+    for place, actor in enumerate(COLLEAGUES):
+        if dice.random() < 0.2:
+            yield from v2_burst(hour + timedelta(minutes=9 * place), dice.randrange(1, 4), actor=actor)
+
+
+def _deed(hour: datetime, number: int, actor: str) -> list[dict[str, Any]]:
+    start = hour + timedelta(minutes=5)
+    if number % 2:
+        return v2_burst(start, 90, actor=actor, action="delete", resource_type="zones")
+    return [v2_entry(start, actor=actor, resource_type=f"api_tokens_{number}", action="delete")]
+
+
+def _days_before(first: datetime) -> list[dict[str, Any]]:
+    return [
+        entry
+        for day in range(1, DAYS_BEFORE)
+        for place, actor in enumerate(COLLEAGUES)
+        for entry in v2_burst(first - DAY * day + timedelta(hours=9, minutes=place), 3 + day % 3, actor=actor)
+    ]
+
+
+@contextmanager
+def company(folder: Path, *lives: Life, first: datetime = FIRST) -> Iterator[Daemon]:
+    """Its services, with a fortnight of the past in Axiom, and the machine that runs the pipeline; at the first hour."""
+    sandbox = Sandbox(folder / "sandbox", clock=SandboxClock(first + timedelta(minutes=1)))
+    sandbox.axiom.behaviour.row_delay = sandbox.axiom.behaviour.field_delay = ROW_DELAY
+    for lived in lives:
+        lived.show(sandbox)
+    with running(sandbox), at_work(sandbox, folder / "hours", first) as daemon:
+        past, _ = normalize_entries(_days_before(first), "v2", CloudflareResource().account_id())
+        with closing(AxiomResource(daemon.clock).client()) as client:
+            client.ingest(events_from(past))
+            assert client.prove(past).holds
+        yield daemon

@@ -1,0 +1,237 @@
+"""Dagster's daemon, at the sandbox's time and in this process: the project's own sensor is evaluated and the runs that
+it requests are made, one after another, by their priority.
+
+A run can be killed: from a random point on nothing that it does is seen by anybody, as after SIGKILL, and the daemon's
+run monitoring finds it dead at the next tick. Dagster notes all times by the sandbox's clock.
+"""
+
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import dagster as dg
+from dagster._core.test_utils import get_freezable_log_manager
+
+from audit_assets.axiom.bounds import Bounds
+from audit_assets.automation.missing_hours import FIRST_REST
+from audit_assets.partitions import AN_HOUR, hour_of
+from audit_assets.resources import StorageResource
+from audit_assets.sandbox.clock import SandboxClock
+from audit_assets.sandbox.server import Sandbox
+from audit_assets.transport import Limits
+from audit_assets_tests.faults.hour import Told, definitions
+from audit_assets_tests.faults.kinds import misfortune
+from audit_assets_tests.faults.points import Points
+from audit_assets_tests.pipeline import environment_of
+
+JOB, SENSOR = "hourly_audit", "missing_hours"
+RUN_KEY, SENSOR_NAME = "dagster/run_key", "dagster/sensor_name"
+PRIORITY = "dagster/priority"
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+POINTS_IN_A_RUN = 100
+"""About as many as a run passes: it is killed at any of them."""
+
+LIMITS = Limits(attempt_seconds=5.0)
+BOUNDS = Bounds(read_seconds=5.0, answer_seconds=5.0)
+
+
+class OurClock:
+    """The clock of the machine that runs the pipeline: the sandbox's, or `skew` ahead of it. Waits pass at once."""
+
+    def __init__(self, sandbox: SandboxClock) -> None:
+        self.skew = timedelta(0)
+        self._sandbox = sandbox
+        self._waited = 0.0
+
+    def now(self) -> datetime:
+        return self._sandbox.now() + self.skew
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._waited
+
+    def sleep(self, seconds: float) -> None:
+        self._waited += seconds
+        self._sandbox.advance(timedelta(seconds=seconds))
+
+
+@dataclass(frozen=True)
+class Misfortune:
+    """What befalls runs: that share of the requests fails, and that share of the runs is killed."""
+
+    dice: random.Random
+    faults: float
+    kills: float
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A run that was requested, and what came of it. `told` is None if it was killed."""
+
+    request: dg.RunRequest
+    hours: frozenset[datetime]
+    told: Told | None
+
+    @property
+    def success(self) -> bool:
+        return self.told is not None and self.told.success
+
+
+class Killed(BaseException):
+    """Nobody catches it."""
+
+
+class Daemon:
+    """The machine that runs the pipeline. Use within `at_work`."""
+
+    def __init__(self, sandbox: Sandbox, hours: Path) -> None:
+        self.sandbox = sandbox
+        self.clock = OurClock(sandbox.stage.clock)
+        self.hours = hours
+        self.defs = definitions(self.clock, limits=LIMITS, bounds=BOUNDS)
+        self.instance = dg.DagsterInstance.ephemeral()
+        self.counts: Counter[str] = Counter()
+        """Of runs, of those that were killed or failed, and of requests to the three services."""
+
+    def forget(self) -> None:
+        """Somebody deletes Dagster's home."""
+        self.close()
+        self.instance = dg.DagsterInstance.ephemeral()
+
+    def close(self) -> None:
+        """Leave nothing open."""
+        with self.instance:
+            pass
+
+    def tick(self, misfortune: Misfortune | None = None, *, kill_at: int | None = None) -> list[Ran]:
+        """Evaluate the sensor, and make the runs that it requests. `kill_at`: the point where the first is killed."""
+        self._find_dead_runs()
+        requests = sorted(self.requests(), key=lambda request: -int(request.tags.get(PRIORITY, "0")))
+        points = [kill_at, *(None for _ in requests)]
+        return [self.run(each, misfortune, kill_at=at) for each, at in zip(requests, points, strict=False)]
+
+    def requests(self) -> list[dg.RunRequest]:
+        """What the sensor requests, without those whose key has had a run."""
+        context = dg.build_sensor_context(
+            instance=self.instance,
+            repository_def=self.defs.get_repository_def(),
+            sensor_name=SENSOR,
+            resources={"storage": StorageResource(self.clock)},
+        )
+        with context:
+            evaluated = self.defs.resolve_sensor_def(SENSOR).evaluate_tick(context)
+        for event in evaluated.asset_events:
+            self.instance.report_runless_asset_event(event)
+        return [each for each in evaluated.run_requests or [] if not self._had(each)]
+
+    def run(self, request: dg.RunRequest, misfortune: Misfortune | None = None, *, kill_at: int | None = None) -> Ran:
+        """Make a run; `kill_at` a point, if it has as many."""
+        if misfortune:
+            kill_at = self._befall(misfortune)
+        try:
+            with nullcontext() if kill_at is None else self._killed_at(kill_at):
+                told = self._run(request)
+        except Killed:
+            told = None
+        self.sandbox.faults.clear()
+        self.counts["runs"] += 1
+        self.counts["killed"] += told is None
+        self.counts["failed"] += told is not None and not told.success
+        self.counts["requests"] += len(self.sandbox.stage.calls)
+        self.sandbox.stage.calls.clear()
+        first = request.partition_key or request.tags["dagster/asset_partition_range_start"]
+        last = request.partition_key or request.tags["dagster/asset_partition_range_end"]
+        span = (hour_of(last) - hour_of(first)) // AN_HOUR + 1
+        return Ran(request, frozenset(hour_of(first) + AN_HOUR * step for step in range(span)), told)
+
+    def settle(self, until: datetime, misfortune: Misfortune | None = None) -> list[Ran]:
+        """Tick as long as something is to do and time is left; what failed rests for a while in between."""
+        clock, pause = self.sandbox.stage.clock, FIRST_REST
+        ran: list[Ran] = []
+        owed: set[datetime] = set()
+        while True:
+            now = self.tick(misfortune)
+            for each in now:
+                owed = owed - each.hours if each.success else owed | each.hours
+            ran += now
+            if not now and (not owed or clock.now() + pause > until):
+                return ran
+            if not now:
+                clock.advance(pause)
+                pause *= 2
+
+    def _befall(self, misfortunes: Misfortune) -> int | None:
+        """Plan the faults of one run; the point where it is killed, if it is."""
+        dice = misfortunes.dice
+        for fault in misfortune(dice, misfortunes.faults):
+            self.sandbox.faults.add(fault)
+        return dice.randrange(POINTS_IN_A_RUN) if dice.random() < misfortunes.kills else None
+
+    def _run(self, request: dg.RunRequest) -> Told:
+        return Told.of(
+            self.defs.resolve_job_def(request.job_name or JOB).execute_in_process(
+                run_config=request.run_config or QUIET,
+                instance=self.instance,
+                raise_on_error=False,
+                partition_key=request.partition_key,
+                tags={**request.tags, **({RUN_KEY: request.run_key, SENSOR_NAME: SENSOR} if request.run_key else {})},
+            )
+        )
+
+    @contextmanager
+    def _killed_at(self, number: int) -> Iterator[None]:
+        """Within: die at the point of that number."""
+        passed = 0
+
+        def reached(_: str) -> None:
+            nonlocal passed
+            passed += 1
+            if passed > number:
+                raise Killed
+
+        note = dg.DagsterInstance.handle_new_event
+
+        def noted(instance: dg.DagsterInstance, *arguments: Any, **options: Any) -> None:
+            if passed <= number:
+                note(instance, *arguments, **options)
+
+        with patch.object(dg.DagsterInstance, "handle_new_event", noted), Points(reached, self.hours).watched():
+            yield
+
+    def _find_dead_runs(self) -> None:
+        """As run monitoring does: nothing of ours runs while the daemon ticks."""
+        for run in self.instance.get_runs(
+            dg.RunsFilter(
+                statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
+            )
+        ):
+            self.instance.report_run_failed(run, "the process is gone")
+
+    def _had(self, request: dg.RunRequest) -> bool:
+        tags = {RUN_KEY: request.run_key or "", SENSOR_NAME: SENSOR}
+        return bool(self.instance.get_runs(dg.RunsFilter(tags=tags), limit=1))
+
+
+@contextmanager
+def at_work(sandbox: Sandbox, hours: Path, first: datetime) -> Iterator[Daemon]:
+    """A daemon whose settings and whose Dagster's time are the sandbox's. `first`: the first hour that exists."""
+    clock = sandbox.stage.clock
+    settings = {**environment_of(sandbox, hours), "AUDIT_ASSETS_FIRST_HOUR": f"{first:%Y-%m-%d-%H:%M}"}
+    with ExitStack() as stack:
+        stack.enter_context(patch.dict(os.environ, settings))
+        daemon = Daemon(sandbox, hours)
+        stack.callback(daemon.close)
+        stack.enter_context(patch("dagster._time._mockable_get_current_datetime", daemon.clock.now))
+        stack.enter_context(
+            patch("dagster._time._mockable_get_current_timestamp", lambda: daemon.clock.now().timestamp())
+        )
+        stack.enter_context(patch("dagster._core.log_manager.DagsterLogManager", get_freezable_log_manager()))
+        yield daemon

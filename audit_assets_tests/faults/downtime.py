@@ -1,0 +1,106 @@
+"""The machine is down for an hour, a day or a month, while entries go on and many come late; then it is back.
+
+Planners that are wrong on purpose, as shipped collectors are (facts/reliability.md, 0.8), must be caught by the same
+scenario.
+"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from audit_assets.assets.flagged_actor_summary import SUMMARY
+from audit_assets.assets.flagged_actors import FLAGGED
+from audit_assets.assets.raw_audit_entries import ENTRIES
+from audit_assets.automation import ledger
+from audit_assets.automation.missing_hours import Plan
+from audit_assets.evidence import REPEATS, last_began
+from audit_assets.hour_store import HourStore
+from audit_assets_tests.faults.company import FIRST, Life, company, life
+from audit_assets_tests.faults.daemon import Daemon
+from audit_assets_tests.faults.holdings import holdings, twice
+from audit_assets_tests.faults.verdict import Violations
+from audit_assets_tests.pipeline import HOUR
+
+DOWNTIMES = {"1 hour": HOUR, "1 day": HOUR * 24, "30 days": HOUR * 24 * 30}
+
+HOURS_BEFORE = 5
+"""That the machine has worked before it goes down; it is back at the same minute."""
+
+DUE = timedelta(minutes=20)
+
+LOOKED_BACK = HOUR * 6
+
+
+def look_back_from_now(**known: Any) -> Plan:
+    """Only the last hours are looked at, whatever came before."""
+    return _right(**{**known, "first": max(known["first"], known["now"] - LOOKED_BACK)})
+
+
+def high_water_mark(**known: Any) -> Plan:
+    """Only hours after the newest that is done are looked at."""
+    return _right(**{**known, "first": max([known["first"], *(hour + HOUR for hour in known["done"])])})
+
+
+_right = ledger.plan
+WRONG: Mapping[str, Callable[..., Plan]] = {
+    "look-back from now": look_back_from_now,
+    "high-water mark": high_water_mark,
+}
+
+
+@dataclass(frozen=True)
+class Back:
+    """What the machine did when it was back. `first_run`: the hours of its first run after the downtime."""
+
+    newest: datetime
+    first_run: frozenset[datetime]
+    found: Violations
+    requests: int
+    runs: int
+
+
+def downtime(length: timedelta, *, seed: int = 0, planner: str | None = None) -> Back:
+    """Go down after a few hours, be back after `length`, and stay until the last pull of the last hour: a wrong
+    planner only until it has nothing more to do."""
+    hours = HOURS_BEFORE + length // HOUR
+    lived = life(hours, seed)
+    seam = patch.object(ledger, "plan", WRONG[planner]) if planner else nullcontext()
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder, company(Path(folder), lived) as daemon, seam:
+        clock = daemon.sandbox.stage.clock
+        clock.advance(FIRST + HOUR * HOURS_BEFORE + DUE - clock.now())
+        daemon.settle(clock.now())
+        clock.advance(FIRST + HOUR * hours + DUE - clock.now())
+        newest = FIRST + HOUR * (hours - 1)
+        back = daemon.settle(clock.now())
+        for step in () if planner else (REPEATS[1], REPEATS[-1]):
+            clock.advance(newest + HOUR + step + DUE - clock.now())
+            daemon.settle(clock.now())
+        first_run = back[0].hours if back and back[0].success else frozenset()
+        found = wrong(daemon, lived, [FIRST + HOUR * number for number in range(hours)])
+        found.add("hours_missing", first_run != {newest}, "the newest hour was not judged first")
+        return Back(newest, first_run, found, daemon.counts["requests"], daemon.counts["runs"])
+
+
+def wrong(daemon: Daemon, lived: Life, hours: list[datetime]) -> Violations:
+    """What is wrong when all is over, for that life."""
+    found, left, store = Violations(), holdings(daemon, hours), HourStore(str(daemon.hours))
+    undone = [hour for hour in hours if store.read_json(SUMMARY, hour) is None]
+    found.add("hours_missing", len(undone), "hours that were never judged")
+    began = {hour: last_began(store.evidence(ENTRIES, hour) or {}) for hour in hours}
+    unsettled = [hour for hour, at in began.items() if at is None or at < hour + HOUR + REPEATS[-1]]
+    found.add("hours_missing", len(unsettled), "hours that were not pulled for the last time")
+    found.add("entries_lost", len(lived) - len(left.all_entries()), "entries that are not in a Parquet hour")
+    found.add("entries_lost", len(left.all_entries() - Counter(left.held.keys())), "entries that are not in Axiom")
+    found.add("entries_twice", twice(left.all_entries().values()), "entries twice in Parquet hours")
+    for hour, actor in lived.deeds:
+        flags = store.read(FLAGGED, hour, ["actor"])
+        found.add("flags_wrong", flags is None or actor not in flags["actor"], f"{actor} is not flagged at {hour}")
+    found.add("tickets_twice", twice(left.tickets.values()), "tickets too many")
+    found.add("notes_wrong", twice([*left.told.values(), *left.comments.values()]), "an hour is told twice on a ticket")
+    return found

@@ -1,0 +1,19 @@
+"""A few lives of the stateful model, the same ones each time. In full: `python -m audit_assets_tests.faults`."""
+
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from audit_assets_tests.faults.model import Hours
+
+FEW = settings(
+    max_examples=3,
+    stateful_step_count=8,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[*HealthCheck],
+)
+
+
+def test_whatever_happens_in_whatever_order_nothing_is_lost_or_twice() -> None:
+    run_state_machine_as_test(Hours, settings=FEW)
