@@ -47,12 +47,15 @@ class Life:
     def show(self, sandbox: Sandbox) -> None:
         """Let it happen in the sandbox's Cloudflare."""
         for stream, entries in (("v2", self.v2), ("v1", self.v1)):
-            sandbox.cloudflare.logs[stream].add(entries, delay=lambda each: self.delays.get(each["id"], timedelta(0)))
+            sandbox.cloudflare.logs[stream].add(entries, delay=self._delay)
+
+    def _delay(self, entry: Any) -> timedelta:
+        return self.delays.get(entry["id"], timedelta(0))
 
 
 def life(hours: int, seed: int, first: datetime = FIRST) -> Life:
     """So many hours from `first` on."""
-    dice, lived = random.Random(seed), Life()
+    dice, lived = random.Random(seed), Life()  # noqa: S311 - no secret depends on it
     for number in range(hours):
         hour = first + HOUR * number
         lived.v2 += _ordinary(hour, dice)
@@ -91,7 +94,7 @@ def _days_before(first: datetime) -> list[dict[str, Any]]:
 
 @contextmanager
 def company(folder: Path, *lives: Life, first: datetime = FIRST) -> Iterator[Daemon]:
-    """Its services, with a fortnight of the past in Axiom, and the machine that runs the pipeline; at the first hour."""
+    """Its services, a fortnight of the past in Axiom, and the machine that runs the pipeline; at the first hour."""
     sandbox = Sandbox(folder / "sandbox", clock=SandboxClock(first + timedelta(minutes=1)))
     sandbox.axiom.behaviour.row_delay = sandbox.axiom.behaviour.field_delay = ROW_DELAY
     for lived in lives:

@@ -6,7 +6,6 @@ run monitoring finds it dead at the next tick. Dagster notes all times by the sa
 """
 
 import os
-import random
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,15 +19,14 @@ from unittest.mock import patch
 import dagster as dg
 from dagster._core.test_utils import get_freezable_log_manager
 
-from audit_assets.axiom.bounds import Bounds
 from audit_assets.automation.missing_hours import FIRST_REST
+from audit_assets.axiom.bounds import Bounds
 from audit_assets.partitions import AN_HOUR, hour_of
 from audit_assets.resources import StorageResource
 from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.transport import Limits
 from audit_assets_tests.faults.hour import Told, definitions
-from audit_assets_tests.faults.kinds import misfortune
 from audit_assets_tests.faults.points import Points
 from audit_assets_tests.pipeline import environment_of
 
@@ -61,15 +59,6 @@ class OurClock:
     def sleep(self, seconds: float) -> None:
         self._waited += seconds
         self._sandbox.advance(timedelta(seconds=seconds))
-
-
-@dataclass(frozen=True)
-class Misfortune:
-    """What befalls runs: that share of the requests fails, and that share of the runs is killed."""
-
-    dice: random.Random
-    faults: float
-    kills: float
 
 
 @dataclass(frozen=True)
@@ -111,12 +100,12 @@ class Daemon:
         with self.instance:
             pass
 
-    def tick(self, misfortune: Misfortune | None = None, *, kill_at: int | None = None) -> list[Ran]:
+    def tick(self, *, kill_at: int | None = None) -> list[Ran]:
         """Evaluate the sensor, and make the runs that it requests. `kill_at`: the point where the first is killed."""
         self._find_dead_runs()
         requests = sorted(self.requests(), key=lambda request: -int(request.tags.get(PRIORITY, "0")))
         points = [kill_at, *(None for _ in requests)]
-        return [self.run(each, misfortune, kill_at=at) for each, at in zip(requests, points, strict=False)]
+        return [self.run(each, kill_at=at) for each, at in zip(requests, points, strict=False)]
 
     def requests(self) -> list[dg.RunRequest]:
         """What the sensor requests, without those whose key has had a run."""
@@ -132,10 +121,8 @@ class Daemon:
             self.instance.report_runless_asset_event(event)
         return [each for each in evaluated.run_requests or [] if not self._had(each)]
 
-    def run(self, request: dg.RunRequest, misfortune: Misfortune | None = None, *, kill_at: int | None = None) -> Ran:
+    def run(self, request: dg.RunRequest, *, kill_at: int | None = None) -> Ran:
         """Make a run; `kill_at` a point, if it has as many."""
-        if misfortune:
-            kill_at = self._befall(misfortune)
         try:
             with nullcontext() if kill_at is None else self._killed_at(kill_at):
                 told = self._run(request)
@@ -152,13 +139,13 @@ class Daemon:
         span = (hour_of(last) - hour_of(first)) // AN_HOUR + 1
         return Ran(request, frozenset(hour_of(first) + AN_HOUR * step for step in range(span)), told)
 
-    def settle(self, until: datetime, misfortune: Misfortune | None = None) -> list[Ran]:
+    def settle(self, until: datetime) -> list[Ran]:
         """Tick as long as something is to do and time is left; what failed rests for a while in between."""
         clock, pause = self.sandbox.stage.clock, FIRST_REST
         ran: list[Ran] = []
         owed: set[datetime] = set()
         while True:
-            now = self.tick(misfortune)
+            now = self.tick()
             for each in now:
                 owed = owed - each.hours if each.success else owed | each.hours
             ran += now
@@ -167,13 +154,6 @@ class Daemon:
             if not now:
                 clock.advance(pause)
                 pause *= 2
-
-    def _befall(self, misfortunes: Misfortune) -> int | None:
-        """Plan the faults of one run; the point where it is killed, if it is."""
-        dice = misfortunes.dice
-        for fault in misfortune(dice, misfortunes.faults):
-            self.sandbox.faults.add(fault)
-        return dice.randrange(POINTS_IN_A_RUN) if dice.random() < misfortunes.kills else None
 
     def _run(self, request: dg.RunRequest) -> Told:
         return Told.of(
@@ -223,7 +203,6 @@ class Daemon:
 @contextmanager
 def at_work(sandbox: Sandbox, hours: Path, first: datetime) -> Iterator[Daemon]:
     """A daemon whose settings and whose Dagster's time are the sandbox's. `first`: the first hour that exists."""
-    clock = sandbox.stage.clock
     settings = {**environment_of(sandbox, hours), "AUDIT_ASSETS_FIRST_HOUR": f"{first:%Y-%m-%d-%H:%M}"}
     with ExitStack() as stack:
         stack.enter_context(patch.dict(os.environ, settings))

@@ -1,10 +1,14 @@
 """The machine is down for an hour, a day or a month, while entries go on and many come late; then it is back.
 
+    python -m audit_assets_tests.faults.downtime
+
 Planners that are wrong on purpose, as shipped collectors are (facts/reliability.md, 0.8), must be caught by the same
 scenario.
 """
 
+import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -24,7 +28,7 @@ from audit_assets.hour_store import HourStore
 from audit_assets_tests.faults.company import FIRST, Life, company, life
 from audit_assets_tests.faults.daemon import Daemon
 from audit_assets_tests.faults.holdings import holdings, twice
-from audit_assets_tests.faults.verdict import Violations
+from audit_assets_tests.faults.verdict import Violations, as_words
 from audit_assets_tests.pipeline import HOUR
 
 DOWNTIMES = {"1 hour": HOUR, "1 day": HOUR * 24, "30 days": HOUR * 24 * 30}
@@ -104,3 +108,19 @@ def wrong(daemon: Daemon, lived: Life, hours: list[datetime]) -> Violations:
     found.add("tickets_twice", twice(left.tickets.values()), "tickets too many")
     found.add("notes_wrong", twice([*left.told.values(), *left.comments.values()]), "an hour is told twice on a ticket")
     return found
+
+
+def main() -> int:
+    """Each downtime, a line each; exit 1 if anything was missed."""
+    missed = False
+    for name, length in DOWNTIMES.items():
+        began = time.perf_counter()
+        back = downtime(length)
+        missed |= bool(back.found)
+        told = as_words(back.found) if back.found else "every hour settled, the newest judged first"
+        print(f"down for {name}: {told}; {back.runs} runs, {time.perf_counter() - began:.0f} s", flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

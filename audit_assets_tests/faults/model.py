@@ -1,11 +1,15 @@
 """Anything may happen in any order: a stateful model of hours, late entries, re-runs and tickets.
 
+    python -m audit_assets_tests.faults.model [--runs 500]
+
 What must hold at any time is looked at after every step; what is promised for the end, once the machine has been left
 in peace until the last hour's last pull. About tickets it says only what holds however long they live: an actor never
 has two that are open, and an hour never stands on tickets twice.
 """
 
+import argparse
 import tempfile
+import time
 from collections import Counter
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -14,8 +18,16 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from audit_assets.assets.flagged_actor_summary import SUMMARY
 from audit_assets.assets.opened_tickets import TICKETS
@@ -26,7 +38,7 @@ from audit_assets.partitions import key_of, newest_settled_hour
 from audit_assets_tests.faults.company import COLLEAGUES, FIRST, company
 from audit_assets_tests.faults.daemon import POINTS_IN_A_RUN, Daemon
 from audit_assets_tests.faults.holdings import Holdings, holdings, twice
-from audit_assets_tests.faults.kinds import CALLS, failures_of
+from audit_assets_tests.faults.kinds import failures_of
 from audit_assets_tests.pipeline import HOUR, v2_burst
 
 DUE = timedelta(minutes=20)
@@ -192,3 +204,26 @@ class Hours(RuleBasedStateMachine):
 
     def _look(self) -> Holdings:
         return holdings(self.daemon, self._hours(), in_axiom=False)
+
+
+def main() -> None:
+    """So many lives; the first that breaks a promise ends it, with the steps that lead there."""
+    parser = argparse.ArgumentParser(
+        prog="python -m audit_assets_tests.faults.model", description="Any order of events."
+    )
+    parser.add_argument("--runs", type=int, default=500)
+    asked = parser.parse_args()
+    began = time.perf_counter()
+    many = settings(
+        max_examples=asked.runs,
+        stateful_step_count=12,
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+    )
+    run_state_machine_as_test(Hours, settings=many)
+    print(f"{asked.runs:,} lives without a counter-example, {time.perf_counter() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
