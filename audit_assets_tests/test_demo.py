@@ -103,7 +103,9 @@ def test_a_file_of_real_entries_takes_the_place_of_the_organisation(tmp_path: Pa
 def test_the_published_samples_run(tmp_path: Path, name: str) -> None:
     if not (SAMPLES / name).exists():
         pytest.skip("the samples are not here")
-    summary = summary_of(demo(tmp_path, "--json", "--history-days", "1", "--entries", str(SAMPLES / name)))
+    summary = summary_of(
+        demo(tmp_path, "--json", "--history-days", "1", "--judge-hours", "1", "--entries", str(SAMPLES / name))
+    )
     assert summary["entries"]["pulled"] == summary["proof"]["found"] > 0
 
 

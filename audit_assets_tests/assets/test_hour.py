@@ -110,7 +110,7 @@ def test_only_the_streams_that_were_asked_for_are_pulled(pipeline: Pipeline, mon
 
 def test_a_backfill_is_pulled_in_one_sweep(pipeline: Pipeline) -> None:
     pipeline.sandbox.cloudflare.add("v2", a_quiet_fortnight())
-    assert pipeline.run(JUDGED - DAY * 15, JUDGED - HOUR, job="history").success
+    assert pipeline.run(JUDGED - DAY * 3, JUDGED - HOUR, job="history").success
     calls = pipeline.sandbox.stage.count()
     assert (calls["cloudflare", "v2"], calls["cloudflare", "v1"]) == (1, 1)
 

@@ -1,4 +1,4 @@
-"""A machine that was down misses nothing. In full, with 30 days: `python -m audit_assets_tests.faults.downtime`."""
+"""A machine that was down misses nothing. In full, with a day and 30 days: `python -m audit_assets_tests.faults.downtime`."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from audit_assets_tests.faults.verdict import as_words
 
 
 def test_after_downtime_the_newest_hour_is_judged_first_and_every_hour_settles() -> None:
-    back = downtime(DOWNTIMES["1 day"])
+    back = downtime(DOWNTIMES["1 hour"])
     assert back.first_run == {back.newest}
     assert not back.found, as_words(back.found)
 
