@@ -1,4 +1,4 @@
-"""A machine that was down misses nothing. In full, with a day and 30 days: `python -m audit_assets_tests.faults.downtime`."""
+"""A machine that was down misses nothing. Longer downtimes: `python -m audit_assets_tests.faults.downtime`."""
 
 import pytest
 
