@@ -36,6 +36,12 @@ QUARANTINED = pl.Schema(
 )
 """What could not be understood, and why. `time` is its own, or that of the entry before it; `raw` is ASCII JSON."""
 
+SAME_TEXT = ["stream", "reason", "raw"]
+"""What makes two quarantined members one: most of them have no id that could be trusted."""
+
+REACH_BACK = AN_HOUR * 24
+"""So far before its place in the log may one without a time have been filed: as long as a run of hours is."""
+
 NOTHING_HELD = pl.DataFrame(schema={"entry_id": pl.String, "stream": pl.String})
 
 PREVIEWED = 10
@@ -54,13 +60,12 @@ def raw_audit_entries(
         _refuse_hours_to_come(hours, storage.now())
         with closing(cloudflare.client()) as client:
             pulls = [client.pull(stream, hours[0], hours[-1] + AN_HOUR) for stream in cloudflare.streams()]
-        quarantined = pl.DataFrame([entry for pull in pulls for entry in pull.quarantined], schema=QUARANTINED)
-        quarantined_of = _by_hour(quarantined)
+        quarantined_of = _by_hour(_filed_once(store, hours, pulls))
         for hour in hours:
             listed = pl.concat([pull.entries_of(hour) for pull in pulls])
             evidence = _evidence(store, hour, listed, pulls)
             entries = _grown(store, hour, listed)
-            doubtful = _all_doubtful(store, hour, quarantined_of.get(hour, quarantined.clear()))
+            doubtful = _all_doubtful(store, hour, quarantined_of.get(hour, QUARANTINED.to_frame()))
             store.write(QUARANTINE, hour, doubtful)  # first: the hour counts as pulled once its entries are there
             store.write(ENTRIES, hour, entries, evidence)
             shown = _shown(entries, doubtful, store, hour) | _pulled(hour, evidence)
@@ -102,11 +107,29 @@ def _grown(store: HourStore, hour: datetime, now: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat([stored, now.join(before.lazy(), on="entry_id", how="anti")])
 
 
+def _filed_once(store: HourStore, hours: Sequence[datetime], pulls: Sequence[Pull]) -> pl.DataFrame:
+    """What the pulls put into quarantine, without what lies in that of another hour already.
+
+    One without a time stands behind the entry before it, and which that is depends on what a pull asked for: it stays
+    where it was filed first.
+    """
+    came = pl.DataFrame(
+        [entry for pull in pulls for entry in pull.quarantined], schema={**QUARANTINED, "dated": pl.Boolean}
+    )
+    dated, undated = came.filter("dated").drop("dated"), came.filter(~pl.col("dated")).drop("dated")
+    if undated.is_empty():
+        return dated
+    around = range(-(REACH_BACK // AN_HOUR), len(hours) + 1)
+    filed = [store.read(QUARANTINE, hours[0] + AN_HOUR * step, SAME_TEXT) for step in around]
+    known = pl.concat([undated.select(SAME_TEXT).clear(), *(frame for frame in filed if frame is not None)])
+    return pl.concat([dated, undated.join(known, on=SAME_TEXT, how="anti", maintain_order="left")])
+
+
 def _all_doubtful(store: HourStore, hour: datetime, now: pl.DataFrame) -> pl.DataFrame:
     """The quarantine only grows as well: it is the one place where these entries are kept."""
     before = store.read(QUARANTINE, hour)
     everything = now if before is None else pl.concat([before, now])
-    return everything.unique(["stream", "reason", "raw"], keep="first", maintain_order=True)
+    return everything.unique(SAME_TEXT, keep="first", maintain_order=True)
 
 
 def _shown(entries: pl.LazyFrame, quarantined: pl.DataFrame, store: HourStore, hour: datetime) -> dict[str, Any]:

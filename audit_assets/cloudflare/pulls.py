@@ -83,7 +83,7 @@ class PullEvidence:
 
 @dataclass(frozen=True)
 class Pull:
-    """Every entry of a stream in a window, and the quarantined, each with a time."""
+    """Every entry of a stream in a window, and the quarantined, each with a time, its own (`dated`) or a likely one."""
 
     hours: Mapping[datetime, PackedHour]
     quarantined: list[dict[str, Any]]
@@ -156,9 +156,14 @@ class Collection:
             self._hours[begins].add(entries)
 
     def _records(self) -> list[dict[str, Any]]:
-        """The quarantined of the window. One without a time of its own happened after the entry before it."""
+        """The quarantined of the window, and whether each is `dated`: one without a time of its own happened after the
+        entry before it."""
         dated = [
             (each, each.time or self.window.clipped(each.after or self.window.start))
             for each in self._quarantined.values()
         ]
-        return [{**each.record(), "time": time} for each, time in dated if self.window.start <= time < self.window.end]
+        return [
+            {**each.record(), "time": time, "dated": each.time is not None}
+            for each, time in dated
+            if self.window.start <= time < self.window.end
+        ]

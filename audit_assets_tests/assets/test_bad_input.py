@@ -136,3 +136,14 @@ def test_what_was_quarantined_stays_though_it_is_no_longer_listed(pipeline: Pipe
     pipeline.sandbox.cloudflare.logs["v2"] = AuditLog("v2")
     assert pipeline.run(JUDGED).success
     assert pipeline.summary(JUDGED)["entries"]["quarantined"] == 1
+
+
+def test_an_entry_without_a_time_is_quarantined_once_whatever_is_pulled_beside_it(pipeline: Pipeline) -> None:
+    pipeline.sandbox.cloudflare.add("v2", [v2_entry(JUDGED - HOUR * 2)])
+    for minute in (10, 58):  # the second is listed with the next hour too
+        pipeline.sandbox.cloudflare.add_text("v2", f'{{"id": {minute}}}', JUDGED - HOUR + timedelta(minutes=minute))
+    for first, last in ((JUDGED, None), (JUDGED - HOUR * 2, JUDGED), (JUDGED - HOUR, None), (JUDGED, None)):
+        assert pipeline.run(first, last, job="history").success
+    hours = [JUDGED - HOUR * back for back in range(3)]
+    filed = [text for hour in hours for text in pipeline.store.require("quarantined_entries", hour)["raw"]]
+    assert sorted(filed) == ['{"id": 10}', '{"id": 58}']
