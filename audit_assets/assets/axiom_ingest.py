@@ -21,6 +21,9 @@ from audit_assets.hour_store import ROWS_AT_ONCE, HourStore
 from audit_assets.partitions import hourly_asset, hours_in, key_of
 from audit_assets.resources import AxiomResource, CloudflareResource, StorageResource
 
+ROW_COUNT = "dagster/partition_row_count"
+"""Dagster's own name for it, which its pages plot."""
+
 
 @hourly_asset(deps=[raw_audit_entries], kinds={"axiom"})
 def axiom_ingest(
@@ -43,7 +46,7 @@ def axiom_ingest(
                 for hour in hours:
                     context.add_asset_metadata(
                         {
-                            "dagster/partition_row_count": entries[hour] + quarantined[hour],
+                            ROW_COUNT: entries[hour] + quarantined[hour],
                             "quarantined": quarantined[hour],
                             "dataset": axiom.dataset(),
                         },

@@ -2,21 +2,22 @@
 
 In: the dataset in Axiom. Out, once for each UTC day: the priors of each class of actor, who touched which resource
 type, and the scores of the last weeks, from which the budget's threshold follows. True afterwards: nothing in it lies
-in the day itself. It is made anew when hours before the day have been ingested since, or the policy changed.
+in the day itself. It is made anew when hours before the day have been ingested since, or brought late entries, or the
+policy changed.
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from audit_assets import policy
-from audit_assets.assets.axiom_ingest import axiom_ingest
+from audit_assets.assets.axiom_ingest import ROW_COUNT, axiom_ingest
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.detection import budget
 from audit_assets.detection.assessment import HISTORY, Organisation, organisation
@@ -24,6 +25,7 @@ from audit_assets.detection.coding import typed
 from audit_assets.detection.frames import MEMORY, SCORES
 from audit_assets.detection.incidents import with_incidents
 from audit_assets.detection.scores import score_activity
+from audit_assets.evidence import REPEATS
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
 from audit_assets.partitions import hour_of, hourly_asset, hours_in, key_of
@@ -36,6 +38,9 @@ SCORES_BEFORE = "organisation_scores"
 
 METHOD = "1"
 """Raised when the scores are made in another way: what was written before is made anew."""
+
+STILL_GROWS = REPEATS[-1] + timedelta(days=1)
+"""So far before a day an hour may still bring late entries: the day is judged anew until its own last pull."""
 
 REACH = HISTORY + MEMORY
 """So far back an hour's scores look: 121 days of the actors, each with a prior from the 90 days before."""
@@ -54,7 +59,9 @@ def organisation_history(
         ingested = {hour_of(key) for key in context.instance.get_materialized_partitions(axiom_ingest.key)}
         for day in days_of(hours):
             before = sorted(hour for hour in ingested if day - REACH <= hour < day)
-            known = {"made_from": _fingerprint(before), "hours_present": len(before)}
+            grows = [hour for hour in before if hour >= day - STILL_GROWS]
+            made_from = _fingerprint(before, _held(context.instance, grows))
+            known = {"made_from": made_from, "hours_present": len(before)}
             if (store.evidence(SCORES_BEFORE, day) or {}).get("made_from") != known["made_from"]:
                 with closing(axiom.client()) as client:
                     _write(store, day, client, known)
@@ -113,9 +120,25 @@ def _write(store: HourStore, day: datetime, client: AxiomClient, known: dict[str
     store.write(SCORES_BEFORE, day, scores.select(SCORES.names()), known)
 
 
-def _fingerprint(hours: Sequence[datetime]) -> str:
-    """Of the hours that Axiom holds, of what decides how they count, and of what is written about them."""
+def _held(instance: dg.DagsterInstance, hours: Sequence[datetime]) -> dict[str, Any]:
+    """How much of each of these hours Axiom holds, by partition key. An hour only grows: as many are the same ones."""
+    keys = {key_of(hour) for hour in hours}
+    if not keys:
+        return {}
+    newest = instance.get_latest_storage_id_by_partition(
+        axiom_ingest.key, dg.DagsterEventType.ASSET_MATERIALIZATION, keys
+    )
+    wanted = dg.AssetRecordsFilter(axiom_ingest.key, storage_ids=[*newest.values()])
+    made = [each.asset_materialization for each in instance.fetch_materializations(wanted, limit=len(keys)).records]
+    return {
+        each.partition or "": each.metadata[ROW_COUNT].value for each in made if each and ROW_COUNT in each.metadata
+    }
+
+
+def _fingerprint(hours: Sequence[datetime], held: Mapping[str, Any]) -> str:
+    """Of the hours that Axiom holds and how much of those that may grow, of what decides how they count, and of what is
+    written about them."""
     tables = policy.tables()
     counted = [repr(tables.counted), repr(tables.confirmed_incident)]
-    said = json.dumps([[key_of(hour) for hour in hours], counted, METHOD, [*SCORES]])
+    said = json.dumps([[key_of(hour) for hour in hours], sorted(held.items()), counted, METHOD, [*SCORES]])
     return hashlib.sha256(said.encode()).hexdigest()

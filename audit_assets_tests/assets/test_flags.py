@@ -127,6 +127,17 @@ def test_hours_that_came_in_since_are_in_the_organisation_of_the_next_run(pipeli
     assert pipeline.store.require(SCORES_BEFORE, day)["actor"].n_unique() == len(COLLEAGUES)
 
 
+def test_late_entries_of_the_day_before_are_in_the_organisation_of_the_next_run(pipeline: Pipeline) -> None:
+    yesterday = JUDGED - DAY
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(yesterday, 3, actor="alice@example.com"))
+    assert pipeline.run(yesterday, job="history").success
+    judged(pipeline, v2_burst(JUDGED, 3, actor="alice@example.com"))
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(yesterday, 3, actor="bob@example.com"))
+    assert pipeline.run(yesterday, job="history").success
+    assert pipeline.run(JUDGED).success
+    assert pipeline.store.require(SCORES_BEFORE, JUDGED.replace(hour=0))["actor"].n_unique() == 2
+
+
 class TestAPolicyFile:
     """A team's own tables."""
 

@@ -8,7 +8,7 @@ run monitoring finds it dead at the next tick. Dagster notes all times by the sa
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -89,6 +89,8 @@ class Daemon:
         self.instance = dg.DagsterInstance.ephemeral()
         self.counts: Counter[str] = Counter()
         """Of runs, of those that were killed or failed, and of requests to the three services."""
+        self.fate: Callable[[dg.RunRequest], int | None] | None = None
+        """Asked before each run what befalls it: may plan faults, and tells the point where it is killed."""
 
     def forget(self) -> None:
         """Somebody deletes Dagster's home."""
@@ -123,11 +125,15 @@ class Daemon:
 
     def run(self, request: dg.RunRequest, *, kill_at: int | None = None) -> Ran:
         """Make a run; `kill_at` a point, if it has as many."""
+        if self.fate and kill_at is None:
+            kill_at = self.fate(request)
+        died: list[int] = []
         try:
-            with nullcontext() if kill_at is None else self._killed_at(kill_at):
+            with nullcontext() if kill_at is None else self._killed_at(kill_at, died):
                 told = self._run(request)
         except Killed:
             told = None
+        told = None if died else told  # Dagster takes what kills a step for a failure of the step
         self.sandbox.faults.clear()
         self.counts["runs"] += 1
         self.counts["killed"] += told is None
@@ -167,14 +173,15 @@ class Daemon:
         )
 
     @contextmanager
-    def _killed_at(self, number: int) -> Iterator[None]:
-        """Within: die at the point of that number."""
+    def _killed_at(self, number: int, died: list[int]) -> Iterator[None]:
+        """Within: die at the point of that number, and note it in `died`."""
         passed = 0
 
         def reached(_: str) -> None:
             nonlocal passed
             passed += 1
             if passed > number:
+                died.append(number)
                 raise Killed
 
         note = dg.DagsterInstance.handle_new_event
