@@ -7,7 +7,9 @@ with fsspec's package for it installed), where one put is atomic by itself. Noth
 import io
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,9 @@ EVIDENCE_KEY = "audit_assets.evidence"
 
 ROWS_AT_ONCE = 20_000
 """Of a group in the Parquet file: whoever writes or reads a large hour by parts holds a few of them at a time."""
+
+STALE_SECONDS = 3600
+"""No write takes so long."""
 
 
 class HourStore:
@@ -182,6 +187,7 @@ def _replace_durably(path: Path, content: bytes) -> None:
     (facts/reliability.md, 2a).
     """
     _make_durably(path.parent)
+    _sweep(path)
     half_written = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         with half_written.open("wb") as file:
@@ -193,6 +199,14 @@ def _replace_durably(path: Path, content: bytes) -> None:
         half_written.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def _sweep(path: Path) -> None:
+    """Take away what processes that were killed have left half written. A young one may still be somebody's."""
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        with suppress(OSError):  # no harm but its size; what is in the way of writing is told by the writing
+            if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                left.unlink()
 
 
 def _make_durably(folder: Path) -> None:

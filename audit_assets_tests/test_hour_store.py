@@ -146,3 +146,16 @@ def test_a_damaged_file_is_told_however_it_is_asked(tmp_path: Path) -> None:
     for ask in (store.evidence, store.read, lambda table, hour: store.counts(table, [hour])):
         with pytest.raises(StoreError, match="remove it, then run the hour again"):
             ask("entries", HOUR)
+
+
+def test_what_a_killed_process_left_half_written_is_taken_away_once_nobody_can_be_at_it(tmp_path: Path) -> None:
+    store = HourStore(str(tmp_path))
+    store.write("entries", HOUR, FRAME)
+    day = store.path("entries", HOUR).parent
+    old, young, others = (Path(day / name) for name in (".10.parquet.a.tmp", ".10.parquet.b.tmp", ".11.parquet.a.tmp"))
+    for left in (old, young, others):
+        left.write_bytes(b"half of")
+    for left in (old, others):
+        os.utime(left, (0, 0))
+    store.write("entries", HOUR, FRAME)
+    assert {path.name for path in day.iterdir()} == {"10.parquet", young.name, others.name}

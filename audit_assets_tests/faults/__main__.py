@@ -1,15 +1,16 @@
 """The fault suite in full, with a table at its end. Exit 1 if anything was lost, twice, missing or wrong.
 
-    python -m audit_assets_tests.faults [--times 100] [--workers 2] [--seed 0] [--only kills|failures]
+    python -m audit_assets_tests.faults [--times 100] [--workers 2] [--seed 0] [--only PART]
 
 Each of the named points is killed at so many times, while 5 % of the requests to every service fail; then each request
-of a run fails in each way, and each step of each of its files. In pytest a short form of it runs. When it is
-interrupted, the table tells of what was tried until then.
+of a run fails in each way, and each step of each of its files; then the other parts, each a command or a test of its
+own. In pytest a short form of it runs. When kills and failures are interrupted, the table tells of what was tried.
 """
 
 import argparse
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -34,6 +35,16 @@ COLUMNS = ("entries_lost", "entries_twice", "hours_missing", "tickets_twice", "p
 
 WIDTH = 150
 """Of the table where there is no terminal."""
+
+DISTURBED = ("kills", "failures")
+OTHERS = {
+    **{part: [f"audit_assets_tests.faults.{part}"] for part in ("soak", "downtime", "hostile", "model")},
+    **{
+        part: ["pytest", "-n0", f"audit_assets_tests/faults/test_{part}.py"]
+        for part in ("canaries", "bombs", "wrong_protocols")
+    },
+}
+"""The other parts, with their commands."""
 
 SHOWN = 40
 """Attempts with something wrong that are told."""
@@ -83,16 +94,9 @@ def _cells(results: Sequence[Result]) -> Iterable[str]:
     return (f"{number:,}" for number in numbers)
 
 
-def main() -> int:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m audit_assets_tests.faults", description="Hours survive faults.")
-    parser.add_argument("--times", type=int, default=100, help="that each named point is killed at")
-    parser.add_argument("--workers", type=int, default=2, help="processes that try side by side")
-    parser.add_argument("--seed", type=int, default=0, help="of the misfortune while runs are killed")
-    parser.add_argument("--only", choices=["kills", "failures"], help="one of the two halves")
-    asked = parser.parse_args()
+def disturbed(asked: argparse.Namespace, console: Console) -> bool:
+    """Kills and failures, as far as they are asked for, and their table; whether anything was wrong."""
     began = time.perf_counter()
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         past = Path(folder) / "past"
         Past(past).live()
@@ -108,6 +112,24 @@ def main() -> int:
     wrong = [result for result in results if result.found]
     for result in wrong[:SHOWN]:
         console.print(f"{result.what}: {as_words(result.found)}", markup=False, highlight=False)
+    return bool(wrong)
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m audit_assets_tests.faults", description="Hours survive faults.")
+    parser.add_argument("--times", type=int, default=100, help="that each named point is killed at")
+    parser.add_argument("--workers", type=int, default=2, help="processes that try side by side")
+    parser.add_argument("--seed", type=int, default=0, help="of the misfortune while runs are killed")
+    parser.add_argument("--only", choices=[*DISTURBED, *OTHERS], help="one part alone")
+    asked = parser.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    wrong = disturbed(asked, console) if asked.only in (None, *DISTURBED) else False
+    for part, command in OTHERS.items():
+        if asked.only in (None, part):
+            console.rule(part, align="left", style="dim")
+            sys.stdout.flush()
+            wrong |= subprocess.run([sys.executable, "-m", *command], check=False).returncode != 0  # noqa: S603 - our own
     return 1 if wrong else 0
 
 

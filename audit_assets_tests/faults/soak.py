@@ -8,6 +8,7 @@ Parquet hours, ids in Axiom, what was flagged, and tickets with the hours that t
 """
 
 import argparse
+import logging
 import random
 import sys
 import tempfile
@@ -70,6 +71,7 @@ class Soaked:
 
 def lived(hours: int, seed: int, *, unlucky: bool) -> Lived:
     """Live so many hours, and then until the last pull of the last one."""
+    logging.disable(logging.ERROR)  # of the sandbox's server, which hangs up on purpose
     began, happened = time.perf_counter(), life(hours, seed)
     steps = random.Random(seed)  # noqa: S311 - no secret depends on it
     with tempfile.TemporaryDirectory(prefix="faults-") as folder, company(Path(folder), happened) as daemon:
