@@ -30,7 +30,7 @@ from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
 from audit_assets.linear.client import OpenedTicket
 from audit_assets.linear.findings import Finding
-from audit_assets.linear.roll_ups import RollUp
+from audit_assets.linear.floods import Flood, flood_ticket
 from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource, TriageResource
 from audit_assets.settings import ticket_max_age, tickets_per_hour
@@ -132,15 +132,15 @@ def _opened(
     with closing(linear.client()) as client:
         rows = [_row(finding, lambda each=finding: client.open_ticket(each, notes.noted)) for finding in alone]
         if others:
-            told = _row(others[0], lambda: client.open_roll_up(_roll_up(others, axiom)))
+            told = _row(others[0], lambda: client.open_roll_up(flood_ticket(_flood(others, axiom))))
             rows += [told | {"actor_key": finding.actor_key} for finding in others]
     return pl.DataFrame(rows, schema=OPENED_TICKETS)
 
 
-def _roll_up(findings: Sequence[Finding], axiom: AxiomResource) -> RollUp:
+def _flood(findings: Sequence[Finding], axiom: AxiomResource) -> Flood:
     hour = findings[0].hour
     linked = [finding.actor_key for finding in findings if finding.actor_key != ORGANISATION][:LINKED]
-    return RollUp(
+    return Flood(
         account_id=findings[0].account_id,
         hour=hour,
         findings=tuple(findings),

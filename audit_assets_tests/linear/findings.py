@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from audit_assets.linear.findings import Deed, Deviation, EntryLine, Finding, Origin
+from audit_assets.linear.floods import Flood, flood_ticket
 from audit_assets.linear.roll_ups import RollUp
 
 HOUR = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -127,7 +128,12 @@ def finding(**changes: Any) -> Finding:
 
 
 def flood(count: int, *, hour: datetime = HOUR, first: int = 0) -> RollUp:
-    """So many actors in one hour, the first of them the gravest."""
+    """The ticket of so many actors in one hour, the first of them the gravest."""
+    return flood_ticket(flood_of(count, hour=hour, first=first))
+
+
+def flood_of(count: int, *, hour: datetime = HOUR, first: int = 0) -> Flood:
+    """The actors themselves."""
     findings = tuple(
         finding(
             actor_key=f"{number:032x}",
@@ -139,7 +145,7 @@ def flood(count: int, *, hour: datetime = HOUR, first: int = 0) -> RollUp:
         )
         for number in range(first, first + count)
     )
-    return RollUp(ACCOUNT, hour, findings, axiom_url(hour), min(count, 20), "the summary of the hour")
+    return Flood(ACCOUNT, hour, findings, axiom_url(hour), min(count, 20), "the summary of the hour")
 
 
 def axiom_url(hour: datetime) -> str:
