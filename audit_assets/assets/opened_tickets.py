@@ -17,8 +17,10 @@ import polars as pl
 
 from audit_assets import policy
 from audit_assets.assets.actor_baselines import BASELINES
+from audit_assets.assets.digests import tell_digest
 from audit_assets.assets.findings import BEHIND, findings_of, links_of, members_of
 from audit_assets.assets.flagged_actors import FLAGGED, flagged_actors
+from audit_assets.assets.organisation_history import day_of, days_of
 from audit_assets.assets.origins import seen_before
 from audit_assets.assets.raw_audit_entries import ENTRIES
 from audit_assets.counted import COLUMNS, counts
@@ -34,6 +36,7 @@ from audit_assets.linear.floods import Flood, flood_ticket
 from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource, TriageResource
 from audit_assets.settings import ticket_max_age, tickets_per_hour
+from audit_assets.summaries import Digest
 from audit_assets.triage.hour_notes import HourNotes
 
 TICKETS = "opened_tickets"
@@ -88,9 +91,13 @@ def opened_tickets(
     with told_as_failures():
         store = storage.open()
         problems: list[str] = []
+
+        def gate(hour: datetime, baselines: pl.DataFrame) -> str | None:
+            return withheld(config.open_tickets, hour, storage.now(), baselines)
+
         for hour in hours_in(context):
             flagged = store.require(FLAGGED, hour).filter(pl.col("standing") == "ticket")
-            reason = withheld(config.open_tickets, hour, storage.now(), store.require(BASELINES, hour))
+            reason = gate(hour, store.require(BASELINES, hour))
             before = store.read(TICKETS, hour)
             if flagged.is_empty() or (reason and not _still_owed(reason, before)):
                 opened = _not_opened(flagged, reason, before)
@@ -103,6 +110,11 @@ def opened_tickets(
             for refused in opened["refused"].drop_nulls().unique(maintain_order=True):
                 context.log.warning(refused)
             problems += opened["problem"].drop_nulls().to_list()
+        for day in days_of(hours_in(context)):
+            digest = tell_digest(store, day, cloudflare.account_id(), gate, axiom, linear)
+            if digest:
+                last = max(hour for hour in hours_in(context) if day_of(hour) == day)
+                context.add_asset_metadata(_shown_digest(digest), partition_key=key_of(last))
         if problems:
             raise dg.Failure(f"{len(problems):,} flagged actors got no ticket. First: {problems[0]}")
 
@@ -212,3 +224,9 @@ def _shown(tickets: pl.DataFrame) -> Mapping[str, Any]:
     refused = tickets["refused"].drop_nulls().unique(maintain_order=True).to_list()
     told = {"refused": " ".join(refused)} if refused else {}
     return {"tickets": len(links), **outcomes, **told, "links": dg.MetadataValue.md(" · ".join(links) or "none")}
+
+
+def _shown_digest(digest: Digest) -> Mapping[str, Any]:
+    ticket = f"[{digest['identifier']}]({digest['url']})" if digest["identifier"] else "none"
+    said = f"{digest['day']}: {ticket} ({digest['outcome']})"
+    return {"digest": dg.MetadataValue.md(said), "digest_findings": digest["findings"]}
