@@ -35,7 +35,7 @@ DIGESTS = "digests"
 A_DAY = timedelta(days=1)
 
 LISTED = 200
-"""Of an hour's findings so many are rendered, the rarest: more than a description holds."""
+"""Of an hour's findings so many are rendered, the rarest: about what a description holds."""
 
 LINKED = 20
 """Of the actors so many are in the query that is linked: with all of them no browser would open it."""
@@ -56,6 +56,7 @@ def tell_digest(
     if that can't be kept.
     """
     before: Mapping[str, Any] = store.read_json(DIGESTS, day) or {}
+    told: dict[str, Any] | None
     try:
         told = _told(store, day, account_id, withheld, axiom, linear, before.get("outcome"))
     except AuditAssetsError as error:
@@ -86,9 +87,9 @@ def _told(
 ) -> dict[str, Any] | None:
     if (flags := _flags_of(store, day)) is None:
         return None
-    found = _day(account_id, day, flags, axiom)
-    if not found.hours:
+    if not (flags["standing"] == "under_budget").any():
         return {"outcome": "nothing", "findings": 0, "actors": 0} if outcome_before else None
+    found = _day(account_id, day, flags, axiom)
     counts = {"findings": found.total, "actors": len(found.hours_of)}
     last = _hours_of(day)[-1]
     reason = withheld(last, store.require(BASELINES, last))

@@ -91,13 +91,9 @@ def opened_tickets(
     with told_as_failures():
         store = storage.open()
         problems: list[str] = []
-
-        def gate(hour: datetime, baselines: pl.DataFrame) -> str | None:
-            return withheld(config.open_tickets, hour, storage.now(), baselines)
-
         for hour in hours_in(context):
             flagged = store.require(FLAGGED, hour).filter(pl.col("standing") == "ticket")
-            reason = gate(hour, store.require(BASELINES, hour))
+            reason = withheld(config.open_tickets, hour, storage.now(), store.require(BASELINES, hour))
             before = store.read(TICKETS, hour)
             if flagged.is_empty() or (reason and not _still_owed(reason, before)):
                 opened = _not_opened(flagged, reason, before)
@@ -111,7 +107,14 @@ def opened_tickets(
                 context.log.warning(refused)
             problems += opened["problem"].drop_nulls().to_list()
         for day in days_of(hours_in(context)):
-            digest = tell_digest(store, day, cloudflare.account_id(), gate, axiom, linear)
+            digest = tell_digest(
+                store,
+                day,
+                cloudflare.account_id(),
+                lambda hour, known: withheld(config.open_tickets, hour, storage.now(), known),
+                axiom,
+                linear,
+            )
             if digest:
                 last = max(hour for hour in hours_in(context) if day_of(hour) == day)
                 context.add_asset_metadata(_shown_digest(digest), partition_key=key_of(last))

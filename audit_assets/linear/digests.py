@@ -145,15 +145,13 @@ def _how_many(day: DayUnderBudget) -> str:
 
 
 def _sentence(finding: Finding, day: DayUnderBudget) -> str:
-    rate = _rate(finding)
-    often = f". There are {rate} like it here" if rate else ""
-    return f"{code(finding.actor, ACTOR_LENGTH)} at {_at(finding)}: {in_short(finding)}{_more(finding, day)}{often}"
+    said = f"{in_short(finding)}{_rate(finding)}{_more(finding, day)}"
+    return f"{code(finding.actor, ACTOR_LENGTH)} at {_at(finding)}: {said}"
 
 
 def _line(finding: Finding) -> str:
-    rate = _rate(finding)
-    reason = one_line(in_short(finding), REASON_LENGTH) + (f" ({rate})" if rate else "")
-    return f"{_at(finding)}  {one_line(finding.actor, ACTOR_LENGTH)} · {reason}"
+    reason = one_line(in_short(finding), REASON_LENGTH)
+    return f"{_at(finding)}  {one_line(finding.actor, ACTOR_LENGTH)} · {reason}{_rate(finding)}"
 
 
 def _more(finding: Finding, day: DayUnderBudget) -> str:
@@ -164,7 +162,7 @@ def _more(finding: Finding, day: DayUnderBudget) -> str:
 def _rate(finding: Finding) -> str:
     """How often the organisation has an hour as unusual, if that is known."""
     rate = finding.tickets_a_day
-    return "" if rate is None or not isfinite(rate) else f"{number(rate)} a day"
+    return "" if rate is None or not isfinite(rate) else f" ({number(rate)} a day)"
 
 
 def _at(finding: Finding) -> str:
@@ -185,6 +183,7 @@ def _left_out(day: DayUnderBudget) -> list[str]:
 
 def _words(day: DayUnderBudget, where: str) -> str:
     return (
-        f"Nothing of this waits for an answer: look through it and close it. {where} What the rarest did is among this "
-        f"ticket's links. Account {code(day.account_id, 64)}."
+        "In brackets: how often a day there is an hour as unusual in the organisation. Nothing of this waits for an "
+        f"answer: look through it, then close it. {where} What the rarest did is among this ticket's links. Account "
+        f"{code(day.account_id, 64)}."
     )
