@@ -107,13 +107,13 @@ def _hours_of(day: datetime) -> list[datetime]:
 
 
 def _flags_of(store: HourStore, day: datetime) -> pl.DataFrame | None:
-    """What did not ring on a day, or None if an hour of it lacks: mostly that is the last one."""
+    """What did not ring on a day, or None if one of its hours lacks: mostly that is the last one."""
     frames: list[pl.DataFrame] = []
     for hour in reversed(_hours_of(day)):
         if (flags := store.read(FLAGGED, hour, FLAGGED_BY_NAME.names())) is None:
             return None
         frames.append(flags.filter(pl.col("standing") != "ticket"))
-    return pl.concat(reversed(frames))
+    return pl.concat(reversed(frames)) if frames else None
 
 
 def _day(account_id: str, day: datetime, flags: pl.DataFrame, axiom: AxiomResource) -> DayUnderBudget:
