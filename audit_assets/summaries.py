@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Annotated, Any, NotRequired
 
 from pydantic import Field, TypeAdapter
@@ -122,6 +123,31 @@ class TicketOfPeriod(TypedDict):
     in_words: Annotated[list[str], Field(description="of its gravest hour")]
 
 
+class Digest(TypedDict):
+    """What became of the ticket for a day's findings under the budget."""
+
+    day: str
+    outcome: Annotated[
+        str, Field(description="told, failed …, or why there is no ticket: too_old, learning, nothing …")
+    ]
+    identifier: str | None
+    url: str | None
+    findings: Annotated[int, Field(description="each is an hour of an actor")]
+    actors: int
+    problem: Annotated[str | None, Field(description="why it failed")]
+
+
+class UnderBudget(TypedDict):
+    """An unusual hour of an actor that is not among the rarest that the budget has tickets for."""
+
+    hour: str
+    actor: str
+    actor_key: str
+    tickets_a_day: Annotated[float | None, Field(description="how often a day the organisation has such an hour")]
+    in_words: list[str]
+    axiom_url: str
+
+
 class PeriodSummary(TypedDict):
     """The hours of a day or a month together."""
 
@@ -133,6 +159,8 @@ class PeriodSummary(TypedDict):
     tickets: list[TicketOfPeriod]
     outcomes: Annotated[dict[str, int], Field(description="of flagged actors, hour by hour")]
     not_rung: Annotated[dict[str, int], Field(description="deviations without a ticket, by their standing")]
+    under_budget: Annotated[list[UnderBudget], Field(description="the rarest first")]
+    digests: Annotated[list[Digest], Field(description="of the days that are whole and have findings under the budget")]
 
 
 def schema() -> dict[str, Any]:
@@ -173,10 +201,13 @@ def _a_month(start: datetime) -> timedelta:
     return (start + timedelta(days=32)).replace(day=1) - start
 
 
-def period_summary(period: str, summaries: Sequence[HourSummary], missing: Iterable[str]) -> PeriodSummary:
-    """What the hours of a period come to, the gravest tickets first. `missing`: its hours that have no summary."""
+def period_summary(
+    period: str, summaries: Sequence[HourSummary], missing: Iterable[str], digests: Iterable[Digest] = ()
+) -> PeriodSummary:
+    """What the hours of a period come to, the gravest tickets first. `missing`: its hours that have no summary;
+    `digests`: those of its days."""
     flagged = [(summary["hour"], actor) for summary in summaries for actor in summary["flagged"]]
-    not_rung = (actor for summary in summaries for actor in summary["not_rung"])
+    not_rung = [(summary["hour"], actor) for summary in summaries for actor in summary["not_rung"]]
     return {
         "version": SUMMARY_VERSION,
         "period": period,
@@ -188,7 +219,9 @@ def period_summary(period: str, summaries: Sequence[HourSummary], missing: Itera
         },
         "tickets": _tickets(flagged),
         "outcomes": dict(Counter(actor["ticket"]["outcome"] for _, actor in flagged)),
-        "not_rung": dict(Counter(deviation["standing"] for actor in not_rung for deviation in actor["deviations"])),
+        "not_rung": dict(Counter(deviation["standing"] for _, actor in not_rung for deviation in actor["deviations"])),
+        "under_budget": _under_budget(not_rung),
+        "digests": [*digests],
     }
 
 
@@ -202,6 +235,22 @@ def _tickets(flagged: Sequence[tuple[str, FlaggedActor]]) -> list[TicketOfPeriod
             by_ticket.setdefault(identifier, []).append((hour, actor))
     tickets = [_ticket(identifier, hours) for identifier, hours in by_ticket.items()]
     return sorted(tickets, key=lambda ticket: (GRAVEST_FIRST.index(ticket["severity"]), ticket["hours"]))
+
+
+def _under_budget(not_rung: Sequence[tuple[str, Actor]]) -> list[UnderBudget]:
+    found: list[UnderBudget] = [
+        {
+            "hour": hour,
+            "actor": actor["actor"],
+            "actor_key": actor["actor_key"],
+            "tickets_a_day": actor["tickets_a_day"],
+            "in_words": words,
+            "axiom_url": actor["axiom_url"],
+        }
+        for hour, actor in not_rung
+        if (words := [each["in_words"] for each in actor["deviations"] if each["standing"] == "under_budget"])
+    ]
+    return sorted(found, key=lambda each: (inf if (rate := each["tickets_a_day"]) is None else rate, each["hour"]))
 
 
 def _ticket(identifier: str, hours: Sequence[tuple[str, FlaggedActor]]) -> TicketOfPeriod:

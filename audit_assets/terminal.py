@@ -18,7 +18,7 @@ from audit_assets.backtest_points import rarest
 from audit_assets.doctor import Finding
 from audit_assets.linear.figures import counted
 from audit_assets.linear.markdown import visible
-from audit_assets.summaries import HourSummary, PeriodSummary
+from audit_assets.summaries import Digest, HourSummary, PeriodSummary, UnderBudget
 
 COLOURS = {"urgent": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 SHOWN_TICKETS = 20
@@ -127,8 +127,29 @@ def print_period(console: Console, summary: PeriodSummary) -> None:
         console.print(Text(f"{count:,} flagged without a ticket: {WITHOUT_TICKET[outcome]}", "yellow"))
     for standing, count in summary["not_rung"].items():
         console.print(Text(f"{counted(count, 'deviation')} did not ring: {STANDINGS[standing]}", "dim"))
+    _print_under_budget(console, summary["under_budget"])
+    print_digests(console, summary["digests"])
     _print_counts(console, summary["entries"])
     console.print(f"{summary['hours']:,} hours are summed up; {len(summary['missing']):,} have no summary")
+
+
+def print_digests(console: Console, digests: Sequence[Digest]) -> None:
+    """Where the days' findings under the budget stand, or why not."""
+    for digest in digests:
+        what = f"the digest of {counted(digest['findings'], 'unusual hour')} under the budget"
+        if digest["identifier"]:
+            console.print(Text(f"{digest['identifier']} is {what}: {digest['url']}", "cyan"))
+        elif why := WITHOUT_TICKET.get(digest["outcome"]):
+            console.print(Text(f"{what} of {digest['day']} was not opened: {why}", "yellow"))
+
+
+def _print_under_budget(console: Console, hours: Sequence[UnderBudget]) -> None:
+    """The rarest of them, a line each."""
+    for hour in hours[:SHOWN_TICKETS]:
+        line = f"{hour['hour']}  {visible(hour['actor'])}: {'; '.join(hour['in_words'])}"
+        console.print(Text(line, "dim"), no_wrap=True, overflow="ellipsis")
+    if (more := len(hours) - SHOWN_TICKETS) > 0:
+        console.print(Text(f"and {more:,} more under the budget; --json prints all", "dim"))
 
 
 def _print_counts(console: Console, entries: Mapping[str, Any]) -> None:

@@ -108,6 +108,7 @@ def _finding(
         run_url=links.run_url,
         severity_because=tuple(first["severity_because"] or ()),
         learning=bool(first["learning"]),
+        tickets_a_day=first["tickets_a_day"],
     )
 
 

@@ -2,7 +2,8 @@
 
 In: everything that the hour's other assets wrote. Out: one JSON object per hour (summaries.py has its fields), in the
 hour store, in the asset's metadata, and at the team's webhook if it has one. True afterwards: every flagged actor is in
-it, whether or not a ticket was opened, and so is every deviation that did not ring, with the reason.
+it, whether or not a ticket was opened, and so is every deviation that did not ring, with the reason; and the digest of
+the hour's day did not fail.
 """
 
 import math
@@ -15,10 +16,11 @@ import polars as pl
 
 from audit_assets import policy
 from audit_assets.assets.actor_baselines import ASSESSED, BASELINES
+from audit_assets.assets.digests import DIGESTS
 from audit_assets.assets.findings import deviation_of
 from audit_assets.assets.flagged_actors import FLAGGED
 from audit_assets.assets.opened_tickets import TICKETS, opened_tickets
-from audit_assets.assets.organisation_history import SCORES_BEFORE, day_of
+from audit_assets.assets.organisation_history import SCORES_BEFORE, day_of, days_of
 from audit_assets.assets.previews import ROWS_SHOWN, markdown_table
 from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE
 from audit_assets.counted import COLUMNS, counts
@@ -71,6 +73,10 @@ def flagged_actor_summary(
                 },
                 partition_key=key_of(hour),
             )
+        digests = [store.read_json(DIGESTS, day) or {} for day in days_of(hours_in(context))]
+        if failed := [digest for digest in digests if digest.get("problem")]:
+            told = "; ".join(f"{digest['day']}: {digest['problem']}" for digest in failed)
+            raise dg.Failure(f"The digest of findings under the budget failed, of {told}")
 
 
 def _rests_on(store: HourStore, hour: datetime) -> dict[str, dg.MetadataValue[Any]]:

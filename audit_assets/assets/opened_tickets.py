@@ -17,8 +17,10 @@ import polars as pl
 
 from audit_assets import policy
 from audit_assets.assets.actor_baselines import BASELINES
+from audit_assets.assets.digests import tell_digest
 from audit_assets.assets.findings import BEHIND, findings_of, links_of, members_of
 from audit_assets.assets.flagged_actors import FLAGGED, flagged_actors
+from audit_assets.assets.organisation_history import day_of, days_of
 from audit_assets.assets.origins import seen_before
 from audit_assets.assets.raw_audit_entries import ENTRIES
 from audit_assets.counted import COLUMNS, counts
@@ -30,10 +32,11 @@ from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
 from audit_assets.linear.client import OpenedTicket
 from audit_assets.linear.findings import Finding
-from audit_assets.linear.roll_ups import RollUp
+from audit_assets.linear.floods import Flood, flood_ticket
 from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource, TriageResource
 from audit_assets.settings import ticket_max_age, tickets_per_hour
+from audit_assets.summaries import Digest
 from audit_assets.triage.hour_notes import HourNotes
 
 TICKETS = "opened_tickets"
@@ -103,6 +106,18 @@ def opened_tickets(
             for refused in opened["refused"].drop_nulls().unique(maintain_order=True):
                 context.log.warning(refused)
             problems += opened["problem"].drop_nulls().to_list()
+        for day in days_of(hours_in(context)):
+            digest = tell_digest(
+                store,
+                day,
+                cloudflare.account_id(),
+                lambda hour, known: withheld(config.open_tickets, hour, storage.now(), known),
+                axiom,
+                linear,
+            )
+            if digest:
+                last = max(hour for hour in hours_in(context) if day_of(hour) == day)
+                context.add_asset_metadata(_shown_digest(digest), partition_key=key_of(last))
         if problems:
             raise dg.Failure(f"{len(problems):,} flagged actors got no ticket. First: {problems[0]}")
 
@@ -132,15 +147,15 @@ def _opened(
     with closing(linear.client()) as client:
         rows = [_row(finding, lambda each=finding: client.open_ticket(each, notes.noted)) for finding in alone]
         if others:
-            told = _row(others[0], lambda: client.open_roll_up(_roll_up(others, axiom)))
+            told = _row(others[0], lambda: client.open_roll_up(flood_ticket(_flood(others, axiom))))
             rows += [told | {"actor_key": finding.actor_key} for finding in others]
     return pl.DataFrame(rows, schema=OPENED_TICKETS)
 
 
-def _roll_up(findings: Sequence[Finding], axiom: AxiomResource) -> RollUp:
+def _flood(findings: Sequence[Finding], axiom: AxiomResource) -> Flood:
     hour = findings[0].hour
     linked = [finding.actor_key for finding in findings if finding.actor_key != ORGANISATION][:LINKED]
-    return RollUp(
+    return Flood(
         account_id=findings[0].account_id,
         hour=hour,
         findings=tuple(findings),
@@ -212,3 +227,9 @@ def _shown(tickets: pl.DataFrame) -> Mapping[str, Any]:
     refused = tickets["refused"].drop_nulls().unique(maintain_order=True).to_list()
     told = {"refused": " ".join(refused)} if refused else {}
     return {"tickets": len(links), **outcomes, **told, "links": dg.MetadataValue.md(" · ".join(links) or "none")}
+
+
+def _shown_digest(digest: Digest) -> Mapping[str, Any]:
+    ticket = f"[{digest['identifier']}]({digest['url']})" if digest["identifier"] else "none"
+    said = f"{digest['day']}: {ticket} ({digest['outcome']})"
+    return {"digest": dg.MetadataValue.md(said), "digest_findings": digest["findings"]}

@@ -18,7 +18,7 @@ from audit_assets.linear.issues import Issues, NewTicket
 from audit_assets.linear.life import QUIET, KnownTicket, is_quiet, raised, stage_of
 from audit_assets.linear.place import Place, find_place
 from audit_assets.linear.replies import Forbidden, Rejected, is_missing
-from audit_assets.linear.roll_ups import RollUp, comments_for, is_described, mark_for, roll_up_ticket
+from audit_assets.linear.roll_ups import RollUp
 from audit_assets.linear.tickets import (
     PRIORITY,
     Finding,
@@ -139,22 +139,25 @@ class LinearClient:
             raise
 
     def open_roll_up(self, roll_up: RollUp) -> OpenedTicket:
-        """Put many findings of an hour on the one ticket of that hour. Safe to repeat at any time.
+        """Put many findings on the one ticket that they share. Safe to repeat at any time.
 
-        Other findings of the same hour than those that stand there are added as comments. Raises as `open_ticket`.
+        Parts with other findings than stand there are added as comments. Raises as `open_ticket`.
         """
-        ticket, mark = roll_up_ticket(roll_up), mark_for(roll_up)
+        ticket, mark = roll_up.ticket, roll_up.mark
         known = self._issues.find({ticket.id: 0}, mark, ticket.id)
         created = None if known else self._issues.create(ticket, self._place)
         if not known and not created:
             known = self._issues.find({ticket.id: 0}, mark, ticket.id)
         if not (found := created or next(iter(known), None)):
             return OpenedTicket(str(ticket.id), None, None, "unreadable")
-        if known and roll_up.list_id in known[0].lists:
-            return _opened(known[0], "rolled_up")
-        described = not known or (not known[0].lists and is_described(roll_up, known[0].description))
+        told = known[0].lists if known else frozenset[str]()
+        if not (untold := roll_up.untold(told)):
+            return _opened(found, "rolled_up")
+        if known and known[0].trashed:
+            return _opened(found, "unreadable")
+        described = not known or (not told and known[0].description.startswith(roll_up.opening))
         try:
-            for comment in comments_for(roll_up, described=described):
+            for comment in roll_up.comments_for(untold, described=described):
                 self._issues.comment(ticket.id, comment)
             self._issues.attach(ticket.id, mark)
         except Rejected as rejection:

@@ -114,7 +114,7 @@ class Finding:
     hardly known yet.
     Where many did the same, the actor is `the organisation`, of the type `organisation`. `axiom_url` opens the query,
     `entries_url` the raw entries; `run_id` is Dagster's, and `run_url` opens it if it is known where Dagster's UI is.
-    `note`, if any, is a model's.
+    `note`, if any, is a model's. `tickets_a_day`: how often a day the organisation has an hour as unusual.
     """
 
     account_id: str
@@ -138,3 +138,4 @@ class Finding:
     entries_url: str = ""
     run_id: str = ""
     run_url: str = ""
+    tickets_a_day: float | None = None

@@ -150,7 +150,7 @@ def _known(node: dict[str, Any], generations: Mapping[UUID, int], link: HourLink
         attached=bool(hours),
         commented=bool(comments),
         kinds=frozenset(kind for mark in marks for kind in str(mark.get("kinds", "")).split()),
-        lists=frozenset(str(mark["list"]) for mark in marks if "list" in mark),
+        lists=frozenset(word for mark in marks for word in str(mark.get("list", "")).split()),
     )
 
 

@@ -37,7 +37,7 @@ class KnownTicket:
     """A ticket as Linear shows it, asked about one hour.
 
     `state`: the type of its state. `attached`: the hour's attachment is on it, which is written last. `commented`: the
-    hour's comment is. `kinds`: the kinds of deviation, and `lists` the lists of actors, that it told of.
+    hour's comment is. `kinds`: the kinds of deviation, and `lists` the words for parts of a roll-up, that it told of.
     """
 
     id: UUID

@@ -106,6 +106,7 @@ def wrong(daemon: Daemon, lived: Life, hours: list[datetime]) -> Violations:
         flags = store.read(FLAGGED, hour, ["actor"])
         found.add("flags_wrong", flags is None or actor not in flags["actor"], f"{actor} is not flagged at {hour}")
     found.add("tickets_twice", twice(left.tickets.values()), "tickets too many")
+    found.add("tickets_lost", len(left.untold()), f"findings under the budget that no digest tells of: {left.untold()}")
     found.add("notes_wrong", twice([*left.told.values(), *left.comments.values()]), "an hour is told twice on a ticket")
     return found
 

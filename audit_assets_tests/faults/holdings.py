@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import httpx
+import polars as pl
 
+from audit_assets.assets.digests import DIGESTS
 from audit_assets.assets.flagged_actor_summary import SUMMARY
 from audit_assets.assets.flagged_actors import FLAGGED
 from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE
@@ -21,10 +23,16 @@ from audit_assets_tests.pipeline import HOUR
 HELD = """['{dataset}'] | where isnotempty(entry_id) | summarize copies = count() by entry_id | limit 50000"""
 MOST_HELD = 50_000
 
+LAST_OF_A_DAY = 23
+WITHHELD = frozenset({"too_old", "learning"})
+
 OPEN_STATES = frozenset({"triage", "backlog", "unstarted", "started"})
 
 DOT = "·"
 """Stands for one in titles, so that nobody's address becomes a link."""
+
+DIGEST = "Digest of "
+"""How the title of a day's digest begins."""
 
 Told = tuple[str, str]
 """Whom a ticket is about, and an hour that stands on it."""
@@ -47,8 +55,28 @@ class Holdings:
 
     open_tickets: Counter[str] = field(default_factory=Counter)
     tickets: Counter[str] = field(default_factory=Counter)
+    """Of an actor, or of a day: then it is a digest."""
+
+    held_back: dict[str, set[str]] = field(default_factory=dict)
+    """Of days that are whole, as digests call them: who has findings under the budget."""
+
+    digests: dict[str, str] = field(default_factory=dict)
+    """By day: all that its digest says, with its comments."""
+
+    withheld: set[str] = field(default_factory=set)
+    """Days whose digest was not to be opened, by then."""
+
     told: Counter[Told] = field(default_factory=Counter)
     comments: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def untold(self) -> list[str]:
+        """Who stands in no digest, though he should."""
+        due = [(day, who) for day, actors in self.held_back.items() for who in actors if day not in self.withheld]
+        return [f"{who}, {day}" for day, who in due if who not in self.digests.get(day, "")]
+
+    def digests_twice(self) -> int:
+        """How many digests are too many."""
+        return twice(count for about, count in self.tickets.items() if about.startswith(DIGEST))
 
     def all_entries(self) -> Counter[str]:
         """Of all hours together."""
@@ -68,10 +96,24 @@ def holdings(daemon: Daemon, hours: Sequence[datetime], *, in_axiom: bool = True
             found.flags[hour] = _anywhere(flags.write_json())
         for actor in (store.read_json(SUMMARY, hour) or {}).get("flagged", []):
             found.ringing.add((actor["actor"], hour.isoformat()))
+    _look_for_what_did_not_ring(store, hours, found)
     if in_axiom:
         found.held = _held(daemon.sandbox, hours)
     _look_into_linear(daemon.sandbox, found)
     return found
+
+
+def _look_for_what_did_not_ring(store: HourStore, hours: Sequence[datetime], found: Holdings) -> None:
+    """On the days that are whole: that have their last hour, and flags of every one of these hours."""
+    for last in (hour for hour in hours if hour.hour == LAST_OF_A_DAY):
+        hours_of_day = [hour for hour in hours if hour.date() == last.date()]
+        flags = [known for hour in hours_of_day if (known := store.read(FLAGGED, hour)) is not None]
+        day = f"{DIGEST}{last.day} {last:%b}"
+        if len(flags) == len(hours_of_day):
+            under = pl.concat(flags).filter(pl.col("standing") == "under_budget")
+            found.held_back[day] = set(under["actor"])
+        outcome = (store.read_json(DIGESTS, last.replace(hour=0)) or {}).get("outcome")
+        found.withheld |= {day} if outcome in WITHHELD else set()
 
 
 def _look_into_linear(sandbox: Sandbox, found: Holdings) -> None:
@@ -81,10 +123,15 @@ def _look_into_linear(sandbox: Sandbox, found: Holdings) -> None:
     for issue in store.all("Issue"):
         about[issue["id"]] = actor = issue["title"].split(":")[0].replace(DOT, ".")
         found.tickets[actor] += 1
+        if actor.startswith(DIGEST):
+            found.digests[actor] = issue["description"].replace("[.]", ".")
         found.open_tickets[actor] += kinds[issue["stateId"]] in OPEN_STATES
     for attachment in store.all("Attachment"):
-        found.told[about[attachment["issueId"]], attachment["metadata"]["hour"]] += 1
+        if hour := attachment["metadata"].get("hour"):
+            found.told[about[attachment["issueId"]], hour] += 1
     for comment in store.all("Comment"):
+        if (day := about[comment["issueId"]]) in found.digests:
+            found.digests[day] += comment["body"].replace("[.]", ".")
         found.comments[comment["issueId"], _anywhere(comment["body"])] += 1
 
 

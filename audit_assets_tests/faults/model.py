@@ -4,7 +4,7 @@
 
 What must hold at any time is looked at after every step; what is promised for the end, once the machine has been left
 in peace until the last hour's last pull. About tickets it says only what holds however long they live: an actor never
-has two that are open, and an hour never stands on tickets twice.
+has two that are open, an hour never stands on tickets twice, and a day never has two digests.
 """
 
 import argparse
@@ -168,6 +168,7 @@ class Hours(RuleBasedStateMachine):
             assert not twice(doubtful.values()), "something is in quarantine twice"
         assert not twice(now.all_entries().values()), "an entry is in Parquet hours twice"
         assert not twice(now.open_tickets.values()), f"two open tickets of one actor: {now.open_tickets}"
+        assert not now.digests_twice(), f"two digests of one day: {now.tickets}"
         assert not twice(now.told.values()), f"an hour stands on tickets twice: {now.told}"
         assert not twice(now.comments.values()), "a comment was written twice"
         self.seen = now
@@ -200,6 +201,7 @@ class Hours(RuleBasedStateMachine):
         for actor, hour in self.seen.ringing - set(self.seen.told):
             outcomes = store.require(TICKETS, datetime.fromisoformat(hour)).filter(pl.col("outcome") == "failed")
             assert outcomes.is_empty(), f"{actor} was flagged in {hour}, and nobody tried to tell it again"
+        assert not self.seen.untold(), f"findings under the budget that no digest tells of: {self.seen.untold()}"
 
     def _hours(self) -> list[datetime]:
         newest = newest_settled_hour(self.clock.now())

@@ -60,6 +60,8 @@ NAMED = (
     "linear attachmentCreate landed, its answer not read",
     "linear commentCreate landed, its answer not read",
     "linear attachmentCreate landed, its answer not read (2nd)",
+    "linear issueCreate landed, its answer not read (2nd)",
+    "digests synced, not renamed",
     "flagged_actor_summary synced, not renamed",
     "everything done, the run not noted as ended",
 )

@@ -1,8 +1,8 @@
 """What a run is hit in: the sandbox with a past, an hour store and a Dagster home, the same at the start of each trial.
 
 The past is lived once, in `Past`, and copied for each trial. In the hour that is run, an actor who has a ticket since
-the hour before goes on, another begins, both streams hold something and one entry can't be understood: every kind of
-request and of file has its turn.
+the evening before goes on, another begins, a third has a finding under the budget, both streams hold something and one
+entry can't be understood: every kind of request and of file has its turn.
 """
 
 import os
@@ -26,8 +26,12 @@ from audit_assets_tests.faults.hour import run_here
 from audit_assets_tests.pipeline import DAY, HOUR, environment_of, v1_entry, v2_burst, v2_entry
 from audit_assets_tests.support import JumpingClock
 
-THE_HOUR = datetime(2026, 11, 22, tzinfo=UTC)
-"""The hour that is run: the first of its day, so that the organisation's history is made in it as well."""
+THE_HOUR = datetime(2026, 11, 22, 23, tzinfo=UTC)
+"""The hour that is run: the last of its day and, as the settings have it, the first that exists. So the organisation's
+history is made in it, and the day's digest is opened."""
+
+THE_EVENING_BEFORE = THE_HOUR - DAY - HOUR
+"""An hour of another day, at which nobody else does anything."""
 
 GOES_ON = "alice@example.com"
 BEGINS = "bob@example.com"
@@ -59,7 +63,8 @@ class World:
     def environment(self) -> dict[str, str]:
         """The settings of a process that runs hours here."""
         home = str(instance_home(self.folder))
-        return {**environment_of(self.sandbox, self.hours), "DAGSTER_HOME": home}
+        first = {"AUDIT_ASSETS_FIRST_HOUR": f"{THE_HOUR:%Y-%m-%d-%H:%M}"}
+        return {**environment_of(self.sandbox, self.hours), **first, "DAGSTER_HOME": home}
 
 
 class Past:
@@ -78,14 +83,14 @@ class Past:
             yield stack.enter_context(_serving(folder, at))
 
     def live(self) -> None:
-        """A fortnight straight into Axiom, and the hour before THE_HOUR as the job runs it."""
-        with self.begin(at=THE_HOUR + HOUR / 3) as world, patch.dict(os.environ, world.environment()):
+        """A fortnight straight into Axiom, and THE_EVENING_BEFORE as the job runs it."""
+        with self.begin(at=THE_EVENING_BEFORE + HOUR * 4 / 3) as world, patch.dict(os.environ, world.environment()):
             clock = JumpingClock(world.sandbox.stage.clock)
             entries, _ = normalize_entries([*_quiet_days()], "v2", CloudflareResource().account_id())
             with closing(AxiomResource(clock).client()) as client:
                 client.ingest(events_from(entries))
                 assert client.prove(entries).holds
-            assert run_here(world.sandbox.url, THE_HOUR - HOUR).success
+            assert run_here(world.sandbox.url, THE_EVENING_BEFORE).success
             shutil.copytree(world.folder, self._folder)
 
 
@@ -107,7 +112,7 @@ def _quiet_days() -> Iterator[Mapping[str, Any]]:
 
 
 def _before() -> list[dict[str, Any]]:
-    return v2_burst(THE_HOUR - HOUR, 60, actor=GOES_ON)
+    return v2_burst(THE_EVENING_BEFORE, 60, actor=GOES_ON)
 
 
 def _the_hour() -> list[dict[str, Any]]:

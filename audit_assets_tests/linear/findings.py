@@ -1,10 +1,15 @@
 """Findings to put on tickets."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from audit_assets.linear.digests import DayUnderBudget, HourUnderBudget, digest_ticket
 from audit_assets.linear.findings import Deed, Deviation, EntryLine, Finding, Origin
-from audit_assets.linear.roll_ups import RollUp
+from audit_assets.linear.floods import Flood, flood_ticket
+from audit_assets.linear.roll_ups import RollUp, word_for
 
 HOUR = datetime(2026, 11, 22, 10, tzinfo=UTC)
 ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353"
@@ -127,7 +132,12 @@ def finding(**changes: Any) -> Finding:
 
 
 def flood(count: int, *, hour: datetime = HOUR, first: int = 0) -> RollUp:
-    """So many actors in one hour, the first of them the gravest."""
+    """The ticket of so many actors in one hour, the first of them the gravest."""
+    return flood_ticket(flood_of(count, hour=hour, first=first))
+
+
+def flood_of(count: int, *, hour: datetime = HOUR, first: int = 0) -> Flood:
+    """The actors themselves."""
     findings = tuple(
         finding(
             actor_key=f"{number:032x}",
@@ -139,7 +149,39 @@ def flood(count: int, *, hour: datetime = HOUR, first: int = 0) -> RollUp:
         )
         for number in range(first, first + count)
     )
-    return RollUp(ACCOUNT, hour, findings, axiom_url(hour), min(count, 20), "the summary of the hour")
+    return Flood(ACCOUNT, hour, findings, axiom_url(hour), min(count, 20), "the summary of the hour")
+
+
+def digest(actors_of: Mapping[int, Sequence[Finding]], **changes: Any) -> RollUp:
+    """The digest of HOUR's day: by hour of the day, the findings in it."""
+    midnight = HOUR.replace(hour=0)
+    hours = tuple(
+        HourUnderBudget(
+            hour=midnight + timedelta(hours=at),
+            findings=tuple(replace(each, hour=midnight + timedelta(hours=at), severity="low") for each in findings),
+            total=len(findings),
+            word=word_for([str(at), *(each.actor_key for each in findings)], 12),
+        )
+        for at, findings in actors_of.items()
+    )
+    known: dict[str, Any] = {
+        "account_id": ACCOUNT,
+        "day": midnight,
+        "hours": hours,
+        "hours_of": Counter(each.actor_key for hour in hours for each in hour.findings),
+        "allowed": 0,
+        "of_organisation": 0,
+        "axiom_url": axiom_url(midnight),
+        "linked": 3,
+        "summary": "`audit-assets summary 2026-11-22`",
+    }
+    return digest_ticket(DayUnderBudget(**(known | changes)))
+
+
+def unusual(number: int, **changes: Any) -> Finding:
+    """An actor's hour under the budget: the higher the number, the less rare."""
+    who = {"actor_key": f"{number:032x}", "actor": f"actor-{number}@example.com"}
+    return finding(**who, entries=(), entries_total=0, tickets_a_day=1.5 + number, **changes)
 
 
 def axiom_url(hour: datetime) -> str:

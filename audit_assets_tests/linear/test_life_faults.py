@@ -11,7 +11,7 @@ from audit_assets.errors import Unavailable
 from audit_assets.linear.client import LinearClient
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.transport import Limits
-from audit_assets_tests.linear.findings import HOUR, finding, flood, new_type
+from audit_assets_tests.linear.findings import HOUR, digest, finding, flood, new_type, unusual
 from audit_assets_tests.linear.workspace import CHANGES, FIRST, WRITES, Connect, open_all, plan, standing, written
 from audit_assets_tests.sandbox.linear_calls import door, sandbox
 
@@ -43,7 +43,14 @@ def flooding(_: Sandbox, __: LinearClient) -> Step:
     return lambda each: each.open_roll_up(FLOOD)
 
 
-SCENES = (reopening, following, flooding)
+def adding(_: Sandbox, client: LinearClient) -> Step:
+    """A day's digest, after another hour of the day came to hold more."""
+    client.open_roll_up(digest({3: [unusual(1)], 9: [unusual(2)]}))
+    now = digest({3: [unusual(1), unusual(7)], 9: [unusual(2)], 11: [unusual(8)]})
+    return lambda each: each.open_roll_up(now)
+
+
+SCENES = (reopening, following, flooding, adding)
 
 
 @pytest.fixture(scope="module")

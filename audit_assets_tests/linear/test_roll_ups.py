@@ -5,17 +5,23 @@ from dataclasses import replace
 import pytest
 
 from audit_assets.linear.client import LinearClient
-from audit_assets.linear.roll_ups import COMMENTS, comments_for, mark_for, roll_up_ticket
-from audit_assets.linear.tickets import COMMENT_LENGTH, DESCRIPTION_LENGTH, TITLE_LENGTH
+from audit_assets.linear.floods import COMMENTS, flood_ticket
+from audit_assets.linear.roll_ups import RollUp
+from audit_assets.linear.tickets import COMMENT_LENGTH, DESCRIPTION_LENGTH, TITLE_LENGTH, HourComment
 from audit_assets.sandbox.server import Sandbox
-from audit_assets_tests.linear.findings import HOUR, flood
+from audit_assets_tests.linear.findings import HOUR, flood, flood_of
 from audit_assets_tests.linear.workspace import only_issue, plan, standing, written
 
 MANY = 9_981
 
 
+def said_of(roll_up: RollUp, *, described: bool) -> list[HourComment]:
+    """The comments about all of it."""
+    return roll_up.comments_for(roll_up.parts, described=described)
+
+
 def test_the_ticket_says_how_many_and_names_the_gravest_first() -> None:
-    ticket = roll_up_ticket(flood(MANY))
+    ticket = flood(MANY).ticket
     assert ticket.title == "9,981 more actors deviated, too many for a ticket each (10:00 UTC, 22 Nov)"
     assert ticket.priority == 3
     assert len(ticket.title) <= TITLE_LENGTH
@@ -33,8 +39,8 @@ def test_the_ticket_says_how_many_and_names_the_gravest_first() -> None:
 @pytest.mark.parametrize("described", [True, False])
 def test_every_actor_is_listed_once_up_to_the_bound(count: int, *, described: bool) -> None:
     roll_up = flood(count)
-    comments = [comment.body for comment in comments_for(roll_up, described=described)]
-    texts = [roll_up_ticket(roll_up).description] * described + comments
+    comments = [comment.body for comment in said_of(roll_up, described=described)]
+    texts = [roll_up.ticket.description] * described + comments
     named = [line.split()[1] for text in texts for line in text.splitlines() if line.startswith(("low ", "medium "))]
     assert named == [f"actor-{number}@example[.]com" for number in range(len(named))]
     assert len(named) == count or (len(comments) == COMMENTS and len(named) > 2_000)
@@ -46,11 +52,11 @@ def test_every_actor_is_listed_once_up_to_the_bound(count: int, *, described: bo
 
 
 def test_hostile_names_stay_in_their_line() -> None:
-    roll_up = flood(3)
+    roll_up = flood_of(3)
     bad = replace(roll_up.findings[1], actor="eve\n```\n# Look https://linear.app/acme/profiles/bob \u202e" + "x" * 500)
-    hostile = replace(roll_up, findings=(roll_up.findings[0], bad, roll_up.findings[2]))
-    (comment,) = comments_for(hostile, described=False)
-    for text in (roll_up_ticket(hostile).description, comment.body):
+    hostile = flood_ticket(replace(roll_up, findings=(roll_up.findings[0], bad, roll_up.findings[2])))
+    (comment,) = said_of(hostile, described=False)
+    for text in (hostile.ticket.description, comment.body):
         assert text.count("```") == 2
         assert "linear.app" not in text
         assert "\u202e" not in text
@@ -61,7 +67,7 @@ def test_a_flood_is_one_ticket_however_often_it_is_told(sandbox: Sandbox, client
     opened = [client.open_roll_up(flood(600)) for _ in range(3)]
     assert {(each.outcome, each.identifier, each.closed) for each in opened} == {("rolled_up", "SEC-1", False)}
     issue = only_issue(sandbox)
-    assert len(issue["comments"]) == len(comments_for(flood(600), described=True))
+    assert len(issue["comments"]) == len(said_of(flood(600), described=True))
     (mark,) = issue["attachments"]
     assert (mark["title"], mark["subtitle"]) == ("Axiom: 2026-11-22 10:00 UTC", "The 20 gravest actors of 600")
     assert written(sandbox) == {
@@ -84,7 +90,7 @@ def test_a_list_that_changed_is_told_too(sandbox: Sandbox, client: LinearClient,
     for _ in range(2):
         assert client.open_roll_up(flood(count, first=1)).identifier == "SEC-1"
     comments = only_issue(sandbox)["comments"][before:]
-    assert len(comments) == len(comments_for(flood(count, first=1), described=False))
+    assert len(comments) == len(said_of(flood(count, first=1), described=False))
     assert any(f"actor-{count}@example[.]com" in comment["body"] for comment in comments)
     stands = standing(sandbox)
     client.open_roll_up(flood(count, first=1))
@@ -110,6 +116,6 @@ def test_one_that_is_out_of_reach_is_told(sandbox: Sandbox, client: LinearClient
 
 
 def test_the_mark_is_the_list_s_whatever_its_order() -> None:
-    roll_up = flood(30)
-    assert mark_for(replace(roll_up, findings=roll_up.findings[::-1])).id == mark_for(roll_up).id
-    assert mark_for(flood(31)).id != mark_for(roll_up).id
+    listed = flood_of(30)
+    assert flood_ticket(replace(listed, findings=listed.findings[::-1])).mark.id == flood_ticket(listed).mark.id
+    assert flood(31).mark.id != flood(30).mark.id
