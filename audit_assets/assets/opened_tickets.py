@@ -15,17 +15,16 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from audit_assets import settings
 from audit_assets.assets.actor_baselines import BASELINES
 from audit_assets.assets.flagged_actors import FLAGGED, flagged_actors
-from audit_assets.assets.ticket_writing import OPENED_TICKETS, write_tickets
+from audit_assets.assets.rehearsals import DRY_RUN, RENDERED, in_markdown, rehearse
+from audit_assets.assets.ticket_writing import OPENED_TICKETS, TICKETS, with_earlier, write_tickets
 from audit_assets.detection.baselines import is_learning
 from audit_assets.failures import told_as_failures
 from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource, TriageResource
-from audit_assets.settings import ticket_max_age
 from audit_assets.triage.hour_notes import HourNotes
-
-TICKETS = "opened_tickets"
 
 
 class OpenTickets(Enum):
@@ -37,9 +36,11 @@ class OpenTickets(Enum):
 
 
 class OpenedTicketsConfig(dg.Config):
-    """The run config of `opened_tickets`."""
+    """The run config of `opened_tickets`. `dry_run`: render the tickets and open none; without it,
+    LINEAR_DRY_RUN decides."""
 
     open_tickets: OpenTickets = OpenTickets.auto
+    dry_run: bool | None = None
 
 
 @hourly_asset(deps=[flagged_actors], kinds={"linear"}, pool="linear_tickets")
@@ -57,31 +58,44 @@ def opened_tickets(
     with told_as_failures():
         store = storage.open()
         problems: list[str] = []
+        dry_run = settings.dry_run() if config.dry_run is None else config.dry_run
         for hour in hours_in(context):
             flagged = store.require(FLAGGED, hour).filter(pl.col("standing") == "ticket")
             reason = withheld(config.open_tickets, hour, storage.now(), store.require(BASELINES, hour))
             before = store.read(TICKETS, hour)
-            if flagged.is_empty() or (reason and not _still_owed(reason, before)):
-                opened = _not_opened(flagged, reason, before)
-            else:
-                with closing(triage.hour_notes()) as notes, closing(linear.client()) as client:
-                    opened = write_tickets(
-                        cloudflare.account_id(),
-                        flagged,
-                        store=store,
-                        axiom=axiom,
-                        client=client,
-                        noted=notes.noted,
-                        run_id=context.run.run_id,
+            if reason and _still_owed(reason, before):
+                reason = None
+            with closing(triage.hour_notes()) as notes:
+                given: dict[str, Any] = {
+                    "store": store,
+                    "axiom": axiom,
+                    "noted": notes.noted,
+                    "run_id": context.run.run_id,
+                }
+                if dry_run:
+                    rehearsed = rehearse(
+                        cloudflare.account_id(), hour, flagged, withheld=reason, linear=linear, **given
                     )
+                    opened = _rehearsed(rehearsed.rows, before)
+                    problems += rehearsed.problems
+                    store.write_json(RENDERED, hour, rehearsed.as_json())
+                    context.add_asset_metadata(
+                        {"rendered": dg.MetadataValue.md(in_markdown(rehearsed))}, partition_key=key_of(hour)
+                    )
+                elif reason or flagged.is_empty():
+                    opened = _not_opened(flagged, reason, before)
+                else:
+                    with closing(linear.client()) as client:
+                        opened = write_tickets(cloudflare.account_id(), flagged, client=client, **given)
+                    problems += opened["problem"].drop_nulls().to_list()
                 _tell_of(notes, context, hour)
-            store.write(TICKETS, hour, opened)
+            store.write(TICKETS, hour, opened, {DRY_RUN: True} if dry_run else None)
             context.add_asset_metadata(_shown(opened), partition_key=key_of(hour))
             for refused in opened["refused"].drop_nulls().unique(maintain_order=True):
                 context.log.warning(refused)
-            problems += opened["problem"].drop_nulls().to_list()
         if problems:
-            raise dg.Failure(f"{len(problems):,} flagged actors got no ticket. First: {problems[0]}")
+            what = "could not be rehearsed" if dry_run else "got no ticket"
+            raise dg.Failure(f"{len(problems):,} flagged actors {what}. First: {problems[0]}")
 
 
 def _still_owed(reason: str, before: pl.DataFrame | None) -> bool:
@@ -93,10 +107,15 @@ def _not_opened(flagged: pl.DataFrame, reason: str | None, before: pl.DataFrame 
     """A row per flagged actor with the reason, or with the ticket that an earlier run of the hour opened."""
     actors = flagged.select("hour", "actor_key", outcome=pl.lit(reason)).unique(maintain_order=True)
     rows = pl.concat([pl.DataFrame(schema=OPENED_TICKETS), actors], how="diagonal_relaxed")
+    return rows if before is None else with_earlier(rows, before.drop_nulls("identifier"))
+
+
+def _rehearsed(rows: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+    """The rows of a dry run, which takes nothing back: what a real run opened, and what it still owes, stays."""
     if before is None:
         return rows
-    known = before.drop_nulls("identifier").join(actors, on="actor_key", how="semi")
-    return pl.concat([known, rows.join(known, on="actor_key", how="anti")], how="diagonal")
+    done = pl.col("identifier").is_not_null() | pl.col("outcome").is_in(["failed", "unreadable"])
+    return with_earlier(rows, before.filter(done))
 
 
 def withheld(wanted: OpenTickets, hour: datetime, now: datetime, baselines: pl.DataFrame) -> str | None:
@@ -108,7 +127,7 @@ def withheld(wanted: OpenTickets, hour: datetime, now: datetime, baselines: pl.D
         return "never"
     if wanted is OpenTickets.always:
         return None
-    if now - (hour + AN_HOUR) > ticket_max_age():
+    if now - (hour + AN_HOUR) > settings.ticket_max_age():
         return "too_old"
     return "learning" if is_learning(baselines, hour) else None
 

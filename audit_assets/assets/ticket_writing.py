@@ -21,6 +21,8 @@ from audit_assets.partitions import AN_HOUR, key_of
 from audit_assets.resources import AxiomResource
 from audit_assets.settings import tickets_per_hour
 
+TICKETS = "opened_tickets"
+
 OPENED_TICKETS = pl.Schema(
     {
         "hour": pl.Datetime("us", "UTC"),
@@ -32,11 +34,13 @@ OPENED_TICKETS = pl.Schema(
         "closed": pl.Boolean,
         "problem": pl.String,
         "refused": pl.String,
+        "would": pl.String,
     }
 )
 """`outcome`: `opened`, `joined`, `reopened`, `seen`, `dismissed`, `rolled_up` or `unreadable`, as OpenedTicket explains
 them; `too_old`, `learning`, `never` where no ticket was wanted; `failed` with its `problem`. `closed`: the actor's
-ticket is closed. `refused`: what Linear did not let us do to a ticket that tells of the hour all the same."""
+ticket is closed. `refused`: what Linear did not let us do to a ticket that tells of the hour all the same. After a dry
+run it is `dry_run` with what `would` have become of the actor, unless an earlier run did it already."""
 
 LINKED = 20
 """Of the actors who share a ticket, so many are in its query: with all of them no browser would open it."""
@@ -71,6 +75,14 @@ def write_tickets(
         told = _row(others[0], lambda: client.open_roll_up(_roll_up(others, axiom)))
         rows += [told | {"actor_key": finding.actor_key} for finding in others]
     return pl.DataFrame(rows, schema=OPENED_TICKETS)
+
+
+def with_earlier(rows: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
+    """OPENED_TICKETS rows, of which those of an earlier run take the places of these actors' rows."""
+    known = earlier.join(rows, on="actor_key", how="semi")
+    return pl.concat([known, rows.join(known, on="actor_key", how="anti")], how="diagonal").select(
+        OPENED_TICKETS.names()
+    )
 
 
 def _roll_up(findings: Sequence[Finding], axiom: AxiomResource) -> RollUp:
