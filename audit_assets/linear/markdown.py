@@ -36,7 +36,7 @@ _DOMAIN_DOT = re.compile(rf"(?<=[^\W_]){_DOT}(?=[^\W\d_][\w-]*(?!\.?[\w@-]))")
 """The last dot of what looks like a host name, also behind an @."""
 
 _FOLD = re.compile(r"^(?=\+\+\+)")
-_COLLAPSIBLE = re.compile(r"^\+\+\+ (.+)\n\n(.*?)\n\n\+\+\+$", re.MULTILINE | re.DOTALL)
+_COLLAPSIBLE = re.compile(r"^\+\+\+ ([^\n]+)\n\n(.*?)\n\n\+\+\+$", re.MULTILINE | re.DOTALL)
 _LONE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _LONE_AT = re.compile(r"(?<![^\W_])@|@(?![^\W_])")
 _URL_SAFE = "-._~:/?#@!$&*+,;=%"
