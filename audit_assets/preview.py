@@ -1,7 +1,7 @@
 """The tickets of a stored hour as they would be, without Dagster: what `audit-assets preview` shows.
 
 It does what a dry run of `opened_tickets` does, on what the hour store holds. Where Linear's settings are there, Linear
-is read; nothing is stored and nothing is opened.
+is read; nothing is stored and nothing is opened. A person waits: what is not there now is told soon.
 """
 
 from contextlib import closing
@@ -13,9 +13,11 @@ from audit_assets.assets.actor_baselines import BASELINES
 from audit_assets.assets.flagged_actors import FLAGGED
 from audit_assets.assets.opened_tickets import OpenTickets, withheld
 from audit_assets.assets.rehearsals import RehearsedHour, rehearse
+from audit_assets.axiom.bounds import Bounds
 from audit_assets.errors import AuditAssetsError
 from audit_assets.partitions import hour_of, key_of
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource, TriageResource
+from audit_assets.transport import Limits
 
 
 class PreviewError(AuditAssetsError):
@@ -40,8 +42,8 @@ def preview_of(name: str) -> RehearsedHour:
             flagged.filter(pl.col("standing") == "ticket"),
             withheld=withheld(OpenTickets.auto, hour, storage.now(), store.require(BASELINES, hour)),
             store=store,
-            axiom=AxiomResource(),
-            linear=LinearResource(),
+            axiom=AxiomResource(bounds=Bounds(tries=1, read_seconds=30, visibility_seconds=0)),
+            linear=LinearResource(limits=Limits(attempts=2, attempt_seconds=30, total_seconds=90)),
             noted=notes.noted,
         )
     if problems := rehearsed.problems:
