@@ -15,7 +15,7 @@ from markdown_it.rules_core import StateCore
 
 from audit_assets.assets.rehearsals import RehearsedHour
 from audit_assets.linear.figures import counted
-from audit_assets.linear.markdown import folds
+from audit_assets.linear.markdown import folds, visible
 from audit_assets.linear.rehearsal import PRIORITY_NAMES, RenderedTicket
 from audit_assets.pages import page, write
 
@@ -58,7 +58,7 @@ def _contents(tickets: Sequence[RenderedTicket]) -> str:
     """What is on the page, where there is more than one ticket."""
     items = "".join(
         f'<li class="mark {_level(ticket)}"><a href="#ticket-{number}"><bdi>{escape(ticket.title)}</bdi></a>'
-        f'<span class="soft">{escape(ticket.would)}</span></li>'
+        f'<span class="soft">{_shown(ticket.would)}</span></li>'
         for number, ticket in enumerate(tickets, 1)
     )
     return f'<nav><ol class="contents">{items}</ol></nav>' if len(tickets) > 1 else ""
@@ -73,7 +73,7 @@ def _ticket(ticket: RenderedTicket, number: int) -> str:
 
 
 def _would(ticket: RenderedTicket) -> str:
-    said = escape(f"{ticket.would[0].upper()}{ticket.would[1:]}")
+    said = _shown(f"{ticket.would[0].upper()}{ticket.would[1:]}")
     if ticket.url and ticket.url.startswith(LIVE[:2]):
         said = f'<a href="{escape(ticket.url)}" rel="noopener noreferrer nofollow">{said}</a>'
     return said if ticket.told else f"{said}. This is what a new ticket would say:"
@@ -94,7 +94,7 @@ def _facts(ticket: RenderedTicket) -> Iterator[str]:
     level = f'<span class="mark {_level(ticket)}">{PRIORITY_NAMES[ticket.priority]}{raised}</span>'
     yield f"<div><dt>Priority</dt><dd>{level}</dd></div>"
     for name, value in ticket.fields.items():
-        yield f"<div><dt>{escape(name.capitalize())}</dt><dd><bdi>{escape(value)}</bdi></dd></div>"
+        yield f"<div><dt>{escape(name.capitalize())}</dt><dd><bdi>{_shown(value)}</bdi></dd></div>"
     if ticket.links:
         links = "".join(f"<li>{_link(link)}</li>" for link in ticket.links)
         yield f"<div><dt>Links</dt><dd><ul>{links}</ul></dd></div>"
@@ -105,6 +105,11 @@ def _link(link: Mapping[str, str]) -> str:
     if link["url"].startswith(LIVE[:2]):
         title = f'<a href="{escape(link["url"])}" rel="noopener noreferrer nofollow">{title}</a>'
     return f"{title}<br>{said}"
+
+
+def _shown(text: str) -> str:
+    """A text with names that people gave to things in Linear, as markup."""
+    return escape(visible(text))
 
 
 def _level(ticket: RenderedTicket) -> str:

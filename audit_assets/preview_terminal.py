@@ -1,7 +1,7 @@
 """Tickets that would be opened, as text in a terminal of 80 columns: what Linear folds away stands open here, at a bar.
 
-What can't be seen never reaches the terminal: a value of an entry has it written out (linear/markdown.py), and
-whatever else does not print, of a name in Linear say, becomes a dot.
+What can't be seen never reaches the terminal: it is written out (linear/markdown.py), in a value of an entry as in a
+name that people gave to something in Linear.
 """
 
 import textwrap
@@ -17,7 +17,7 @@ from rich.theme import Theme
 
 from audit_assets.assets.rehearsals import RehearsedHour
 from audit_assets.linear.figures import counted
-from audit_assets.linear.markdown import folds
+from audit_assets.linear.markdown import address, folds, visible
 from audit_assets.linear.rehearsal import PRIORITY_NAMES, RenderedTicket
 from audit_assets.terminal import COLOURS
 
@@ -42,11 +42,11 @@ def print_tickets(console: Console, hour: RehearsedHour) -> None:
 
 
 def _ticket(ticket: RenderedTicket) -> Iterator[RenderableType]:
-    yield Text(_printable(ticket.title), "bold")
+    yield Text(visible(ticket.title), "bold")
     name = PRIORITY_NAMES[ticket.priority]
     stands = Text().append(f"{name}{' (raised)' if ticket.raises else ''}", COLOURS[name.lower()])
     for said in (ticket.would, *(f"{name} {value}" for name, value in ticket.fields.items())):
-        stands.append(" · ", "dim").append(_printable(said))
+        stands.append(" · ", "dim").append(visible(said))
     yield stands
     if not ticket.told:
         yield Text("This is what a new ticket would say:", "dim")
@@ -71,11 +71,12 @@ def _text(text: str) -> Iterator[RenderableType]:
 
 
 def _link(link: Mapping[str, str]) -> Text:
-    shown = Text("↗ ", "dim").append(_printable(link["title"]), Style(color="cyan", link=_printable(link["url"])))
-    return shown.append(f"  {_printable(link['subtitle'])}", "dim")
+    shown = Text("↗ ", "dim").append(visible(link["title"]), Style(color="cyan", link=address(link["url"])))
+    return shown.append(f"  {visible(link['subtitle'])}", "dim")
 
 
 def _printable(text: str) -> str:
+    """A ticket's text, whose values are visible already: nothing else may reach a terminal either."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "·" for letter in text)
 
 
