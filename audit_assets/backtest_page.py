@@ -1,18 +1,14 @@
 """A backtest as one HTML page that stands alone: scores over time, what each budget would open, the tickets.
 
-It asks nothing of anywhere and works from a file. Names may have been written by an attacker: they stand in the page
-as escaped text or in a block of JSON that is no script, and the page's own policy lets a browser run and fetch
-nothing but its one script and its one sheet. The chart is our own, since plotly and bokeh bring 5 and 1.3 MB to each
-page, 64 MB and eight packages to each installation, and plotly takes a name with tags in it for markup.
+Names may have been written by an attacker: they stand in the page as escaped text or in a block of JSON that is no
+script. The chart is our own, since plotly and bokeh bring 5 and 1.3 MB to each page, 64 MB and eight packages to each
+installation, and plotly takes a name with tags in it for markup.
 """
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from html import escape
-from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -29,25 +25,20 @@ from audit_assets.backtest_points import (
     rarest,
     shown,
 )
-from audit_assets.backtest_sources import BacktestError
 from audit_assets.detection.frames import LEARNING
+from audit_assets.pages import page, write
 
 LISTED = 2_000
 """Tickets at most, the rarest."""
 
 
 def write_page(scores: pl.DataFrame, summary: Mapping[str, Any], path: Path) -> None:
-    """Write the page about BACKTESTED rows and their summary. Raises `BacktestError` if it can't be written."""
-    try:
-        path.write_text(page_of(scores, summary), encoding="utf-8")
-    except OSError as error:
-        raise BacktestError(f"{path} can't be written: {error.strerror}.") from None
+    """Write the page about BACKTESTED rows and their summary. Raises `PageError` if it can't be written."""
+    write(page_of(scores, summary), path)
 
 
 def page_of(scores: pl.DataFrame, summary: Mapping[str, Any]) -> str:
     """The page's HTML."""
-    style, script = (_asset(f"backtest_page.{ending}") for ending in ("css", "js"))
-    policy = f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; base-uri 'none'"
     tickets = summary["tickets"]
     title = f"{_many(len(tickets), 'ticket')} in {_days(summary)}"
     body = "".join(
@@ -59,20 +50,7 @@ def page_of(scores: pl.DataFrame, summary: Mapping[str, Any]) -> str:
             _notes(summary),
         )
     )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}"><title>Backtest: {title}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{style}</style></head><body><main>{body}</main><script>{script}</script></body></html>\n"
-    )
-
-
-def _asset(name: str) -> str:
-    return (files("audit_assets") / name).read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    return page(f"Backtest: {title}", body, sheet="backtest_page.css", script="backtest_page.js")
 
 
 def _days(summary: Mapping[str, Any]) -> str:

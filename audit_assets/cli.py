@@ -199,6 +199,32 @@ def summary(
 
 
 @app.command()
+def preview(
+    hour: Annotated[str, typer.Argument(help="An hour (UTC) that was judged: 2026-11-22-09:00.")],
+    html: Annotated[Path | None, typer.Option(help="Write a page with the tickets to this file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the object alone.")] = False,
+) -> None:
+    """The tickets of an hour as they would be opened now. Opens nothing, and needs no key of Linear.
+
+    With Linear's settings it reads which tickets are there, and says what would join which.
+
+    Example: audit-assets preview 2026-11-22-09:00 --html tickets.html
+    """
+    load_dotenv(Path(".env"))
+    from audit_assets.preview import preview_of
+    from audit_assets.preview_page import write_page
+    from audit_assets.preview_terminal import print_tickets
+
+    rehearsed = preview_of(hour)
+    if html is not None:
+        write_page(rehearsed, html)
+    if as_json:
+        print(json.dumps(rehearsed.as_json(), indent=1))
+    else:
+        print_tickets(output, rehearsed)
+
+
+@app.command()
 def backtest(
     events: Annotated[
         Path | None, typer.Argument(help="Parquet, NDJSON or CSV: time, actor, actor_type, resource_type.")

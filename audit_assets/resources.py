@@ -19,8 +19,9 @@ from audit_assets.cloudflare.client import CloudflareClient
 from audit_assets.errors import SettingError
 from audit_assets.hour_store import HourStore
 from audit_assets.linear.client import LinearClient
+from audit_assets.linear.rehearsal import NOT_SET, Rehearsal, RehearsingClient, Unread
 from audit_assets.policy import counted
-from audit_assets.settings import cloudflare_account, cloudflare_streams, quiet_time, setting
+from audit_assets.settings import cloudflare_account, cloudflare_streams, is_set, quiet_time, setting
 from audit_assets.transport import Limits
 from audit_assets.triage.hour_notes import HourNotes, NoteModel
 from audit_assets.triage.prompts import prompt_of
@@ -105,15 +106,29 @@ class LinearResource:
 
     def client(self) -> LinearClient:
         """A client. Raises `SettingError` if a setting is missing."""
-        return LinearClient(
-            api_key=setting("LINEAR_API_KEY"),
-            team_key=setting("LINEAR_TEAM_KEY"),
-            label=setting("LINEAR_LABEL") or None,
-            quiet=quiet_time(),
-            url=setting("LINEAR_API_URL"),
-            clock=self.clock,
-            limits=self.limits,
-        )
+        return LinearClient(**self._settings(setting("LINEAR_API_KEY"), setting("LINEAR_TEAM_KEY")))
+
+    def rehearsal(self) -> RehearsingClient:
+        """A client that writes nothing; where the key or the team is missing, it reads nothing either."""
+        if self.unset():
+            team_key = setting("LINEAR_TEAM_KEY") if is_set("LINEAR_TEAM_KEY") else NOT_SET
+            return RehearsingClient(Unread, **self._settings(NOT_SET, team_key))
+        return RehearsingClient(Rehearsal, **self._settings(setting("LINEAR_API_KEY"), setting("LINEAR_TEAM_KEY")))
+
+    def unset(self) -> list[str]:
+        """The settings that are missing to read a team's tickets."""
+        return [name for name in ("LINEAR_API_KEY", "LINEAR_TEAM_KEY") if not is_set(name)]
+
+    def _settings(self, api_key: str, team_key: str) -> dict[str, Any]:
+        return {
+            "api_key": api_key,
+            "team_key": team_key,
+            "label": setting("LINEAR_LABEL") or None,
+            "quiet": quiet_time(),
+            "url": setting("LINEAR_API_URL"),
+            "clock": self.clock,
+            "limits": self.limits,
+        }
 
 
 @dataclass(frozen=True)

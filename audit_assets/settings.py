@@ -43,6 +43,7 @@ SETTINGS = {
         Setting("LINEAR_API_KEY", "personal API key that may read, create and change issues and comments", secret=True),
         Setting("LINEAR_TEAM_KEY", "key of the team that gets the tickets, such as SEC"),
         Setting("LINEAR_LABEL", "name of a label to put on every ticket; it must exist", ""),
+        Setting("LINEAR_DRY_RUN", "1 to render the tickets of every run and open none", ""),
         Setting("LINEAR_API_URL", "address of Linear's API", "https://api.linear.app/graphql"),
         Setting(
             "AUDIT_ASSETS_FIRST_HOUR", "first hour (UTC) that exists, such as 2026-11-01-00:00", "2026-03-10-00:00"
@@ -150,6 +151,16 @@ def tickets_per_hour() -> int:
     if not most.is_integer():
         raise SettingError(f"AUDIT_ASSETS_TICKETS_PER_HOUR is {most:g}: set it to a whole number above 0.")
     return int(most)
+
+
+def dry_run() -> bool:
+    """Whether tickets are rendered and none is opened. What is neither yes nor no might be meant as either."""
+    value = setting("LINEAR_DRY_RUN")
+    if value.lower() in ("1", "true", "yes", "on"):
+        return True
+    if value.lower() in ("", "0", "false", "no", "off"):
+        return False
+    raise SettingError(f"LINEAR_DRY_RUN is {value!r}: set it to 1 to open no tickets, or to 0.")
 
 
 def quiet_time() -> timedelta:

@@ -48,6 +48,7 @@ class TicketShown(TypedDict):
     identifier: str | None
     url: str | None
     closed: Annotated[bool | None, Field(description="the ticket is closed")]
+    would: NotRequired[Annotated[str, Field(description="outcome dry_run: what a run would do")]]
 
 
 class DeviationShown(TypedDict):
@@ -103,6 +104,7 @@ class HourSummary(TypedDict):
 
     version: int
     hour: Annotated[str, Field(description="its start, such as 2026-11-22-09:00 (UTC)")]
+    dry_run: NotRequired[Annotated[bool, Field(description="true after a dry run: it opened nothing")]]
     entries: Entries
     history_since: str | None
     learning: Annotated[bool, Field(description="less than a week of history is known")]

@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 
 from audit_assets.backtest import TICKETS, Backtest, backtest_of, policy_of
 from audit_assets.backtest_page import page_of, write_page
-from audit_assets.backtest_sources import BacktestError, Stream, of_file
+from audit_assets.backtest_sources import Stream, of_file
 from audit_assets.backtest_summary import summary_of
 from audit_assets.cli import app
 from audit_assets.detection.frames import ORGANISATION
+from audit_assets.pages import PageError
 from audit_assets_tests.sandbox.test_query_page import hostile
 from audit_assets_tests.sandbox.test_ticket_pages import CHROMIUM, in_chromium
 from audit_assets_tests.test_backtest import BURST, quiet_months
@@ -161,7 +162,7 @@ def test_a_single_event_has_a_page(tmp_path: Path, rule: str) -> None:
 
 
 def test_a_page_that_can_not_be_written_is_one_sentence(tested: Backtest, stream: Stream, tmp_path: Path) -> None:
-    with pytest.raises(BacktestError, match=r"nowhere/page.html can't be written: No such file or directory\."):
+    with pytest.raises(PageError, match=r"nowhere/page.html can't be written: No such file or directory\."):
         write_page(tested.scores, summary(tested, stream), tmp_path / "nowhere" / "page.html")
 
 

@@ -23,7 +23,7 @@ from audit_assets.detection.frames import WINDOW
 from audit_assets.errors import AuditAssetsError
 from audit_assets.hour_store import HourStore
 from audit_assets.linear.digests import DayUnderBudget, HourUnderBudget, digest_ticket, rarest_first, rarest_of_each
-from audit_assets.linear.roll_ups import word_for
+from audit_assets.linear.roll_ups import RollUp, word_for
 from audit_assets.partitions import AN_HOUR
 from audit_assets.resources import AxiomResource, LinearResource
 from audit_assets.settings import first_hour
@@ -74,6 +74,14 @@ def tell_digest(
     }
     store.write_json(DIGESTS, day, digest)
     return digest
+
+
+def digest_of(store: HourStore, day: datetime, account_id: str, axiom: AxiomResource) -> RollUp | None:
+    """A day's digest as it would be told. None if the day lacks an hour or has nothing to tell."""
+    flags = _flags_of(store, day)
+    if flags is None or not (flags["standing"] == "under_budget").any():
+        return None
+    return digest_ticket(_day(account_id, day, flags, axiom))
 
 
 def _told(

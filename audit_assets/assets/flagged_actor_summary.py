@@ -23,6 +23,7 @@ from audit_assets.assets.opened_tickets import TICKETS, opened_tickets
 from audit_assets.assets.organisation_history import SCORES_BEFORE, day_of, days_of
 from audit_assets.assets.previews import ROWS_SHOWN, markdown_table
 from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE
+from audit_assets.assets.rehearsals import is_dry_run
 from audit_assets.counted import COLUMNS, counts
 from audit_assets.detection.baselines import history_since, is_learning
 from audit_assets.detection.budget import LEARNING_DAYS
@@ -35,7 +36,15 @@ from audit_assets.linear.sentences import describe, describe_together, telling_f
 from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
 from audit_assets.resources import StorageResource, WebhookResource
 from audit_assets.settings import ticket_max_age
-from audit_assets.summaries import SUMMARY_VERSION, Actor, DeviationShown, FlaggedActor, HourSummary, digest
+from audit_assets.summaries import (
+    SUMMARY_VERSION,
+    Actor,
+    DeviationShown,
+    FlaggedActor,
+    HourSummary,
+    TicketShown,
+    digest,
+)
 
 SUMMARY = "flagged_actor_summary"
 
@@ -55,7 +64,8 @@ def flagged_actor_summary(
         for hour in hours_in(context):
             summary = summary_of(store, hour)
             store.write_json(SUMMARY, hour, summary)
-            if webhook.is_set() and storage.now() - (hour + AN_HOUR) <= ticket_max_age():
+            told = webhook.is_set() and "dry_run" not in summary
+            if told and storage.now() - (hour + AN_HOUR) <= ticket_max_age():
                 _deliver(store, hour, summary, webhook)
             overview = [
                 {"severity": actor["severity"], "actor": actor["actor"], "why": why}
@@ -117,7 +127,7 @@ def summary_of(store: HourStore, hour: datetime) -> HourSummary:
     not_rung = told.filter(~rings).partition_by("actor_key", maintain_order=True)
     if any(rows["actor_key"][0] not in tickets for rows in flagged):
         raise StoreError(f"{TICKETS} of {key_of(hour)} is older than {FLAGGED}: materialise it for this hour.")
-    return {
+    summary: HourSummary = {
         "version": SUMMARY_VERSION,
         "hour": key_of(hour),
         "entries": {
@@ -134,6 +144,9 @@ def summary_of(store: HourStore, hour: datetime) -> HourSummary:
         "flagged": [_flagged(rows.to_dicts(), names, tickets[rows["actor_key"][0]]) for rows in flagged],
         "not_rung": [_actor(rows.to_dicts(), names) for rows in not_rung],
     }
+    if is_dry_run(store, hour):
+        summary["dry_run"] = True
+    return summary
 
 
 def _shown(summary: HourSummary) -> dict[str, Any]:
@@ -152,15 +165,15 @@ def _still_learning(store: HourStore, hour: datetime) -> dict[str, str]:
 
 
 def _flagged(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], ticket: Mapping[str, Any]) -> FlaggedActor:
-    return {
-        **_actor(rows, names),
-        "ticket": {
-            "outcome": ticket["outcome"],
-            "identifier": ticket["identifier"],
-            "url": ticket["url"],
-            "closed": ticket["closed"],
-        },
+    shown: TicketShown = {
+        "outcome": ticket["outcome"],
+        "identifier": ticket["identifier"],
+        "url": ticket["url"],
+        "closed": ticket["closed"],
     }
+    if would := ticket.get("would"):
+        shown["would"] = would
+    return {**_actor(rows, names), "ticket": shown}
 
 
 def _actor(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Actor:

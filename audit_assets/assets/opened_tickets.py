@@ -3,10 +3,11 @@
 In: the hour's deviations that ring, and the Parquet hour behind them. Out: per flagged actor the ticket, and whether it
 was opened, joined or already told. True afterwards: every flagged actor of an hour that opens tickets is on exactly
 one, however often the hour is run, or was dismissed by people. A backfill opens none: the hour must have ended not long
-ago (AUDIT_ASSETS_TICKET_MAX_AGE_HOURS), and a week of history must be known, unless the run config says otherwise.
+ago (AUDIT_ASSETS_TICKET_MAX_AGE_HOURS), and a week of history must be known, unless the run config says otherwise. A
+dry run opens none either, renders all of them, and changes nothing for the runs that follow.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime
 from enum import Enum
@@ -15,51 +16,19 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from audit_assets import policy
+from audit_assets import settings
 from audit_assets.assets.actor_baselines import BASELINES
-from audit_assets.assets.digests import tell_digest
-from audit_assets.assets.findings import BEHIND, findings_of, links_of, members_of
+from audit_assets.assets.digests import digest_of, tell_digest
 from audit_assets.assets.flagged_actors import FLAGGED, flagged_actors
 from audit_assets.assets.organisation_history import day_of, days_of
-from audit_assets.assets.origins import seen_before
-from audit_assets.assets.raw_audit_entries import ENTRIES
-from audit_assets.counted import COLUMNS, counts
+from audit_assets.assets.rehearsals import DRY_RUN, RENDERED, in_markdown, rehearse
+from audit_assets.assets.ticket_writing import OPENED_TICKETS, TICKETS, with_earlier, write_tickets
 from audit_assets.detection.baselines import is_learning
-from audit_assets.detection.frames import ORGANISATION, WINDOW
-from audit_assets.detection.places import places
-from audit_assets.errors import ServiceError
 from audit_assets.failures import told_as_failures
-from audit_assets.hour_store import HourStore
-from audit_assets.linear.client import OpenedTicket
-from audit_assets.linear.findings import Finding
-from audit_assets.linear.floods import Flood, flood_ticket
 from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource, TriageResource
-from audit_assets.settings import ticket_max_age, tickets_per_hour
 from audit_assets.summaries import Digest
 from audit_assets.triage.hour_notes import HourNotes
-
-TICKETS = "opened_tickets"
-
-OPENED_TICKETS = pl.Schema(
-    {
-        "hour": pl.Datetime("us", "UTC"),
-        "actor_key": pl.String,
-        "outcome": pl.String,
-        "ticket_id": pl.String,
-        "identifier": pl.String,
-        "url": pl.String,
-        "closed": pl.Boolean,
-        "problem": pl.String,
-        "refused": pl.String,
-    }
-)
-"""`outcome`: `opened`, `joined`, `reopened`, `seen`, `dismissed`, `rolled_up` or `unreadable`, as OpenedTicket explains
-them; `too_old`, `learning`, `never` where no ticket was wanted; `failed` with its `problem`. `closed`: the actor's
-ticket is closed. `refused`: what Linear did not let us do to a ticket that tells of the hour all the same."""
-
-LINKED = 20
-"""Of the actors who share a ticket, so many are in its query: with all of them no browser would open it."""
 
 
 class OpenTickets(Enum):
@@ -71,9 +40,11 @@ class OpenTickets(Enum):
 
 
 class OpenedTicketsConfig(dg.Config):
-    """The run config of `opened_tickets`."""
+    """The run config of `opened_tickets`. `dry_run`: render the tickets and open none; without it,
+    LINEAR_DRY_RUN decides."""
 
     open_tickets: OpenTickets = OpenTickets.auto
+    dry_run: bool | None = None
 
 
 @hourly_asset(deps=[flagged_actors], kinds={"linear"}, pool="linear_tickets")
@@ -91,22 +62,43 @@ def opened_tickets(
     with told_as_failures():
         store = storage.open()
         problems: list[str] = []
+        dry_run = settings.dry_run() if config.dry_run is None else config.dry_run
+        last_of = {day_of(hour): hour for hour in hours_in(context)}
         for hour in hours_in(context):
             flagged = store.require(FLAGGED, hour).filter(pl.col("standing") == "ticket")
             reason = withheld(config.open_tickets, hour, storage.now(), store.require(BASELINES, hour))
             before = store.read(TICKETS, hour)
-            if flagged.is_empty() or (reason and not _still_owed(reason, before)):
-                opened = _not_opened(flagged, reason, before)
-            else:
-                with closing(triage.hour_notes()) as notes:
-                    opened = _opened(context, cloudflare.account_id(), flagged, store, axiom, linear, notes)
+            if reason and _still_owed(reason, before):
+                reason = None
+            with closing(triage.hour_notes()) as notes:
+                given: dict[str, Any] = {
+                    "store": store,
+                    "axiom": axiom,
+                    "noted": notes.noted,
+                    "run_id": context.run.run_id,
+                }
+                if dry_run:
+                    account, of_last = cloudflare.account_id(), hour == last_of[day_of(hour)]
+                    digest = digest_of(store, day_of(hour), account, axiom) if of_last else None
+                    rehearsed = rehearse(account, hour, flagged, digest=digest, withheld=reason, linear=linear, **given)
+                    opened = _rehearsed(rehearsed.rows, before)
+                    problems += rehearsed.problems
+                    store.write_json(RENDERED, hour, rehearsed.as_json())
+                    context.add_asset_metadata(
+                        {"rendered": dg.MetadataValue.md(in_markdown(rehearsed))}, partition_key=key_of(hour)
+                    )
+                elif reason or flagged.is_empty():
+                    opened = _not_opened(flagged, reason, before)
+                else:
+                    with closing(linear.client()) as client:
+                        opened = write_tickets(cloudflare.account_id(), flagged, client=client, **given)
+                    problems += opened["problem"].drop_nulls().to_list()
                 _tell_of(notes, context, hour)
-            store.write(TICKETS, hour, opened)
+            store.write(TICKETS, hour, opened, {DRY_RUN: True} if dry_run else None)
             context.add_asset_metadata(_shown(opened), partition_key=key_of(hour))
             for refused in opened["refused"].drop_nulls().unique(maintain_order=True):
                 context.log.warning(refused)
-            problems += opened["problem"].drop_nulls().to_list()
-        for day in days_of(hours_in(context)):
+        for day in () if dry_run else days_of(hours_in(context)):
             digest = tell_digest(
                 store,
                 day,
@@ -116,53 +108,10 @@ def opened_tickets(
                 linear,
             )
             if digest:
-                last = max(hour for hour in hours_in(context) if day_of(hour) == day)
-                context.add_asset_metadata(_shown_digest(digest), partition_key=key_of(last))
+                context.add_asset_metadata(_shown_digest(digest), partition_key=key_of(last_of[day]))
         if problems:
-            raise dg.Failure(f"{len(problems):,} flagged actors got no ticket. First: {problems[0]}")
-
-
-def _opened(
-    context: dg.AssetExecutionContext,
-    account_id: str,
-    flagged: pl.DataFrame,
-    store: HourStore,
-    axiom: AxiomResource,
-    linear: LinearResource,
-    notes: HourNotes,
-) -> pl.DataFrame:
-    """Open the tickets of an hour: an OPENED_TICKETS frame, the gravest first. `flagged` as in `findings_of`."""
-    chosen = places(flagged, tickets_per_hour())
-    of_actors = flagged.join(chosen, on="actor_key", how="right", maintain_order="right")
-    hour, singles = flagged["hour"][0], of_actors.filter("single")
-    entries = store.require(ENTRIES, hour, [*dict.fromkeys([*BEHIND, *COLUMNS])]).filter(counts(policy.counted()))
-    alone = findings_of(
-        account_id,
-        singles,
-        entries,
-        seen=seen_before(axiom, members_of(singles)["actor_key"].unique(), hour),
-        links=links_of(axiom, singles, hour, context.run.run_id),
-    )
-    others = findings_of(account_id, of_actors.filter(~pl.col("single")), entries.clear())
-    with closing(linear.client()) as client:
-        rows = [_row(finding, lambda each=finding: client.open_ticket(each, notes.noted)) for finding in alone]
-        if others:
-            told = _row(others[0], lambda: client.open_roll_up(flood_ticket(_flood(others, axiom))))
-            rows += [told | {"actor_key": finding.actor_key} for finding in others]
-    return pl.DataFrame(rows, schema=OPENED_TICKETS)
-
-
-def _flood(findings: Sequence[Finding], axiom: AxiomResource) -> Flood:
-    hour = findings[0].hour
-    linked = [finding.actor_key for finding in findings if finding.actor_key != ORGANISATION][:LINKED]
-    return Flood(
-        account_id=findings[0].account_id,
-        hour=hour,
-        findings=tuple(findings),
-        axiom_url=axiom.activity_link(linked, hour - WINDOW, hour + AN_HOUR),
-        linked=len(linked),
-        summary=f"the hour's summary (`audit-assets summary {key_of(hour)} --json`)",
-    )
+            what = "could not be rehearsed" if dry_run else "got no ticket"
+            raise dg.Failure(f"{len(problems):,} flagged actors {what}. First: {problems[0]}")
 
 
 def _still_owed(reason: str, before: pl.DataFrame | None) -> bool:
@@ -174,10 +123,15 @@ def _not_opened(flagged: pl.DataFrame, reason: str | None, before: pl.DataFrame 
     """A row per flagged actor with the reason, or with the ticket that an earlier run of the hour opened."""
     actors = flagged.select("hour", "actor_key", outcome=pl.lit(reason)).unique(maintain_order=True)
     rows = pl.concat([pl.DataFrame(schema=OPENED_TICKETS), actors], how="diagonal_relaxed")
+    return rows if before is None else with_earlier(rows, before.drop_nulls("identifier"))
+
+
+def _rehearsed(rows: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+    """The rows of a dry run, which takes nothing back: what a real run opened, and what it still owes, stays."""
     if before is None:
         return rows
-    known = before.drop_nulls("identifier").join(actors, on="actor_key", how="semi")
-    return pl.concat([known, rows.join(known, on="actor_key", how="anti")], how="diagonal")
+    done = pl.col("identifier").is_not_null() | pl.col("outcome").is_in(["failed", "unreadable"])
+    return with_earlier(rows, before.filter(done))
 
 
 def withheld(wanted: OpenTickets, hour: datetime, now: datetime, baselines: pl.DataFrame) -> str | None:
@@ -189,7 +143,7 @@ def withheld(wanted: OpenTickets, hour: datetime, now: datetime, baselines: pl.D
         return "never"
     if wanted is OpenTickets.always:
         return None
-    if now - (hour + AN_HOUR) > ticket_max_age():
+    if now - (hour + AN_HOUR) > settings.ticket_max_age():
         return "too_old"
     return "learning" if is_learning(baselines, hour) else None
 
@@ -201,23 +155,6 @@ def _tell_of(notes: HourNotes, context: dg.AssetExecutionContext, hour: datetime
     if notes.troubles:
         context.log.warning(" ".join(notes.troubles))
         context.add_asset_metadata({"triage_troubles": " ".join(notes.troubles)}, partition_key=key_of(hour))
-
-
-def _row(finding: Finding, open_it: Callable[[], OpenedTicket]) -> dict[str, Any]:
-    """Open one ticket. A failure is kept as a row: one actor's trouble must not cost another its ticket."""
-    row: dict[str, Any] = {"hour": finding.hour, "actor_key": finding.actor_key}
-    try:
-        ticket = open_it()
-    except ServiceError as error:
-        return row | {"outcome": "failed", "problem": str(error)}
-    return row | {
-        "outcome": ticket.outcome,
-        "ticket_id": ticket.id,
-        "identifier": ticket.identifier,
-        "url": ticket.url,
-        "closed": ticket.closed,
-        "refused": ticket.refused,
-    }
 
 
 def _shown(tickets: pl.DataFrame) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ import polars as pl
 
 from audit_assets.axiom.events import LONGEST_TEXT
 from audit_assets.detection.frames import WINDOW
-from audit_assets.errors import ServiceError
+from audit_assets.errors import AuditAssetsError
 from audit_assets.linear.findings import OriginKind
 from audit_assets.resources import AxiomResource
 
@@ -42,7 +42,7 @@ def seen_before(axiom: AxiomResource, actors: Iterable[str], hour: datetime) -> 
     try:
         with closing(axiom.client()) as client:
             return client.origins([*actors], start_of_day(hour) - WINDOW, hour)
-    except ServiceError as error:
+    except AuditAssetsError as error:
         dg.get_dagster_logger().warning("The tickets do not say whether an address was used before: %s", error)
         return None
 

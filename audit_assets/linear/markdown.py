@@ -7,7 +7,7 @@ parsers know: what could end a span, a cell or a fence is replaced (facts/linear
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
 VALUE_LENGTH = 300
@@ -36,6 +36,7 @@ _DOMAIN_DOT = re.compile(rf"(?<=[^\W_]){_DOT}(?=[^\W\d_][\w-]*(?!\.?[\w@-]))")
 """The last dot of what looks like a host name, also behind an @."""
 
 _FOLD = re.compile(r"^(?=\+\+\+)")
+_COLLAPSIBLE = re.compile(r"^\+\+\+ ([^\n]+)\n\n(.*?)\n\n\+\+\+$", re.MULTILINE | re.DOTALL)
 _LONE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _LONE_AT = re.compile(r"(?<![^\W_])@|@(?![^\W_])")
 _URL_SAFE = "-._~:/?#@!$&*+,;=%"
@@ -115,6 +116,18 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def collapsible(title: str, inside: str) -> str:
     """A section that is shown closed (facts/linear.md, 3)."""
     return f"+++ {title}\n\n{inside}\n\n+++"
+
+
+def folds(text: str) -> Iterator[tuple[str | None, str]]:
+    """The parts of a text in their order: title and inside of each `collapsible`, and what is between, without a title.
+
+    A value can't look like one: it never stands at the beginning of a line. What is between may be empty.
+    """
+    between, *parts = _COLLAPSIBLE.split(text)
+    yield None, between.strip()
+    for title, inside, after in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        yield title, inside
+        yield None, after.strip()
 
 
 def link(label: str, url: str) -> str:

@@ -102,3 +102,10 @@ def test_every_id_that_is_made_here_has_the_shape_of_v4(sent: Sent) -> None:
     ids = [variables["input"]["id"] for name in creations for variables in sent[name]]
     assert len(ids) == len(set(ids)) > 8
     assert all(one[14] == "4" and one[19] in "89ab" for one in ids)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_document_begins_with_what_it_is_so_that_a_rehearsal_can_tell(document: str) -> None:
+    (operation,) = parse(text_of(document)).definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    assert text_of(document).split(maxsplit=1)[0] == operation.operation.value
