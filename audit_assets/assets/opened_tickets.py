@@ -36,7 +36,7 @@ from audit_assets.linear.floods import Flood, flood_ticket
 from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource, TriageResource
 from audit_assets.settings import ticket_max_age, tickets_per_hour
-from audit_assets.summaries import Digest
+from audit_assets.summaries import DigestShown
 from audit_assets.triage.hour_notes import HourNotes
 
 TICKETS = "opened_tickets"
@@ -229,7 +229,7 @@ def _shown(tickets: pl.DataFrame) -> Mapping[str, Any]:
     return {"tickets": len(links), **outcomes, **told, "links": dg.MetadataValue.md(" · ".join(links) or "none")}
 
 
-def _shown_digest(digest: Digest) -> Mapping[str, Any]:
+def _shown_digest(digest: DigestShown) -> Mapping[str, Any]:
     ticket = f"[{digest['identifier']}]({digest['url']})" if digest["identifier"] else "none"
     said = f"{digest['day']}: {ticket} ({digest['outcome']})"
     return {"digest": dg.MetadataValue.md(said), "digest_findings": digest["findings"]}
