@@ -158,7 +158,9 @@ def _summary(
     instance: dg.DagsterInstance,
 ) -> dict[str, Any]:
     from audit_assets.assets.axiom_ingest import axiom_ingest
+    from audit_assets.assets.digests import DIGESTS
     from audit_assets.assets.flagged_actor_summary import SUMMARY
+    from audit_assets.assets.organisation_history import days_of
     from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE
     from audit_assets.partitions import hour_of
     from audit_assets.resources import StorageResource
@@ -179,6 +181,7 @@ def _summary(
         },
         "flagged": _actors(summaries, "flagged"),
         "not_rung": _actors(summaries, "not_rung"),
+        "digests": [digest for day in days_of(judged) if (digest := store.read_json(DIGESTS, day))],
         "proof": _proof(results),
         "warnings": [*_warnings(results), *_unlearned(summaries)],
     }

@@ -125,7 +125,7 @@ class TicketOfPeriod(TypedDict):
     in_words: Annotated[list[str], Field(description="of its gravest hour")]
 
 
-class Digest(TypedDict):
+class DigestShown(TypedDict):
     """What became of the ticket for a day's findings under the budget."""
 
     day: str
@@ -162,7 +162,9 @@ class PeriodSummary(TypedDict):
     outcomes: Annotated[dict[str, int], Field(description="of flagged actors, hour by hour")]
     not_rung: Annotated[dict[str, int], Field(description="deviations without a ticket, by their standing")]
     under_budget: Annotated[list[UnderBudget], Field(description="the rarest first")]
-    digests: Annotated[list[Digest], Field(description="of the days that are whole and have findings under the budget")]
+    digests: Annotated[
+        list[DigestShown], Field(description="of the days that are whole and have findings under the budget")
+    ]
 
 
 def schema() -> dict[str, Any]:
@@ -204,7 +206,7 @@ def _a_month(start: datetime) -> timedelta:
 
 
 def period_summary(
-    period: str, summaries: Sequence[HourSummary], missing: Iterable[str], digests: Iterable[Digest] = ()
+    period: str, summaries: Sequence[HourSummary], missing: Iterable[str], digests: Iterable[DigestShown] = ()
 ) -> PeriodSummary:
     """What the hours of a period come to, the gravest tickets first. `missing`: its hours that have no summary;
     `digests`: those of its days."""

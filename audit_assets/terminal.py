@@ -18,7 +18,7 @@ from audit_assets.backtest_points import rarest
 from audit_assets.doctor import Finding
 from audit_assets.linear.figures import counted
 from audit_assets.linear.markdown import visible
-from audit_assets.summaries import Digest, HourSummary, PeriodSummary, UnderBudget
+from audit_assets.summaries import DigestShown, HourSummary, PeriodSummary, UnderBudget
 
 COLOURS = {"urgent": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 SHOWN_TICKETS = 20
@@ -88,6 +88,7 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     _print_flagged(console, flagged)
     if summary["not_rung"]:
         _print_not_rung(console, summary["not_rung"])
+    _print_digests(console, summary["digests"])
     console.rule("entries", align="left")
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("pulled", f"{entries['pulled']:,} in {summary['history_hours'] + len(hours):,} h")
@@ -128,12 +129,12 @@ def print_period(console: Console, summary: PeriodSummary) -> None:
     for standing, count in summary["not_rung"].items():
         console.print(Text(f"{counted(count, 'deviation')} did not ring: {STANDINGS[standing]}", "dim"))
     _print_under_budget(console, summary["under_budget"])
-    print_digests(console, summary["digests"])
+    _print_digests(console, summary["digests"])
     _print_counts(console, summary["entries"])
     console.print(f"{summary['hours']:,} hours are summed up; {len(summary['missing']):,} have no summary")
 
 
-def print_digests(console: Console, digests: Sequence[Digest]) -> None:
+def _print_digests(console: Console, digests: Sequence[DigestShown]) -> None:
     """Where the days' findings under the budget stand, or why not."""
     for digest in digests:
         what = f"the digest of {counted(digest['findings'], 'unusual hour')} under the budget"

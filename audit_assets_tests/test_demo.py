@@ -67,6 +67,7 @@ def test_the_incidents_are_found(folder: Path, summary: dict[str, Any]) -> None:
 def test_the_summary_holds_what_was_promised(summary: dict[str, Any]) -> None:
     assert len(summary["hours"]) == 6
     assert summary["history_hours"] == 6 * 24 - 6
+    assert summary["digests"] == [], "six hours are no whole day"
     entries, proof = summary["entries"], summary["proof"]
     assert entries["pulled"] == entries["ingested"] == proof["expected"] == proof["found"] > 1000
     assert proof["holds"]

@@ -27,7 +27,7 @@ from audit_assets.linear.roll_ups import RollUp, word_for
 from audit_assets.partitions import AN_HOUR
 from audit_assets.resources import AxiomResource, LinearResource
 from audit_assets.settings import first_hour
-from audit_assets.summaries import Digest
+from audit_assets.summaries import DigestShown
 
 DIGESTS = "digests"
 """Per day, filed under its first hour: what became of its digest."""
@@ -49,7 +49,7 @@ Withheld = Callable[[datetime, pl.DataFrame], str | None]
 
 def tell_digest(
     store: HourStore, day: datetime, account_id: str, withheld: Withheld, axiom: AxiomResource, linear: LinearResource
-) -> Digest | None:
+) -> DigestShown | None:
     """Open a day's digest, or add to it what is new. None if the day lacks an hour or has nothing to tell.
 
     Whether it opens is decided as for the tickets of the day's last hour. A failure is an outcome; raises `StoreError`
@@ -63,7 +63,7 @@ def tell_digest(
         told = {"outcome": "failed", "problem": str(error)}
     if told is None:
         return None
-    digest: Digest = {
+    digest: DigestShown = {
         "day": f"{day:%Y-%m-%d}",
         "outcome": told["outcome"],
         "identifier": told.get("identifier", before.get("identifier")),

@@ -27,7 +27,7 @@ from audit_assets.detection.baselines import is_learning
 from audit_assets.failures import told_as_failures
 from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource, TriageResource
-from audit_assets.summaries import Digest
+from audit_assets.summaries import DigestShown
 from audit_assets.triage.hour_notes import HourNotes
 
 
@@ -166,7 +166,7 @@ def _shown(tickets: pl.DataFrame) -> Mapping[str, Any]:
     return {"tickets": len(links), **outcomes, **told, "links": dg.MetadataValue.md(" · ".join(links) or "none")}
 
 
-def _shown_digest(digest: Digest) -> Mapping[str, Any]:
+def _shown_digest(digest: DigestShown) -> Mapping[str, Any]:
     ticket = f"[{digest['identifier']}]({digest['url']})" if digest["identifier"] else "none"
     said = f"{digest['day']}: {ticket} ({digest['outcome']})"
     return {"digest": dg.MetadataValue.md(said), "digest_findings": digest["findings"]}

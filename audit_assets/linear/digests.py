@@ -21,6 +21,8 @@ from audit_assets.linear.wording import in_short, opening_of
 TOLD_IN_SENTENCES = 5
 """So many actors stand open: the others are folded away, as nobody reads them on a phone."""
 
+IN_BRACKETS = "In brackets: how often a day the organisation has an hour as unusual."
+
 COMMENTS = 1
 """Of an hour that was run again."""
 
@@ -125,7 +127,11 @@ def _description(day: DayUnderBudget, where: str) -> str:
     """As much as fits: those who are told in sentences do."""
     actors = [*rarest_of_each(day.hours)]
     told, others = actors[:TOLD_IN_SENTENCES], actors[TOLD_IN_SENTENCES:]
-    before = [_opening(day), "## The rarest first", "\n".join(f"- {_sentence(each, day)}" for each in told)]
+    before = [
+        f"{_opening(day)} {IN_BRACKETS}",
+        "## The rarest first",
+        "\n".join(f"- {_sentence(each, day)}" for each in told),
+    ]
     after = [*_left_out(day), _words(day, where)]
     if not others:
         return "\n\n".join([*before, *after])
@@ -183,7 +189,6 @@ def _left_out(day: DayUnderBudget) -> list[str]:
 
 def _words(day: DayUnderBudget, where: str) -> str:
     return (
-        "In brackets: how often a day there is an hour as unusual in the organisation. Nothing of this waits for an "
-        f"answer: look through it, then close it. {where} What the rarest did is among this ticket's links. Account "
-        f"{code(day.account_id, 64)}."
+        f"Nothing of this waits for an answer: look through it, then close it. {where} What the rarest did is among "
+        f"this ticket's links. Account {code(day.account_id, 64)}."
     )

@@ -27,7 +27,8 @@ def test_the_ticket_names_the_rarest_first_each_actor_once() -> None:
     assert ticket.priority == 4
     opening, heading, named, left_out, words = ticket.description.split("\n\n")
     assert opening == (
-        "On 2026-11-22 (UTC) there were 5 unusual hours of 4 actors, none rare enough for a ticket of its own."
+        "On 2026-11-22 (UTC) there were 5 unusual hours of 4 actors, none rare enough for a ticket of its own. "
+        "In brackets: how often a day the organisation has an hour as unusual."
     )
     assert heading == "## The rarest first"
     assert named.splitlines() == [
