@@ -3,7 +3,8 @@
 In: the hour's deviations that ring, and the Parquet hour behind them. Out: per flagged actor the ticket, and whether it
 was opened, joined or already told. True afterwards: every flagged actor of an hour that opens tickets is on exactly
 one, however often the hour is run, or was dismissed by people. A backfill opens none: the hour must have ended not long
-ago (AUDIT_ASSETS_TICKET_MAX_AGE_HOURS), and a week of history must be known, unless the run config says otherwise.
+ago (AUDIT_ASSETS_TICKET_MAX_AGE_HOURS), and a week of history must be known, unless the run config says otherwise. A
+dry run opens none either, renders all of them, and changes nothing for the runs that follow.
 """
 
 from collections.abc import Mapping
