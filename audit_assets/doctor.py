@@ -15,7 +15,16 @@ from audit_assets.evidence import AN_HOUR, ENTRIES, REPEATS, lateness, pulls_of
 from audit_assets.hour_store import HourStore
 from audit_assets.policy import policy
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource, TriageResource
-from audit_assets.settings import SETTINGS, first_hour, is_set, quiet_time, setting, ticket_max_age, tickets_per_hour
+from audit_assets.settings import (
+    SETTINGS,
+    dry_run,
+    first_hour,
+    is_set,
+    quiet_time,
+    setting,
+    ticket_max_age,
+    tickets_per_hour,
+)
 from audit_assets.transport import Limits
 
 Verdict = Literal["ok", "advice", "problem"]
@@ -137,6 +146,9 @@ def _triage(_: datetime) -> Iterator[Finding]:
 
 
 def _tuning(_: datetime) -> Iterator[Finding]:
+    if dry_run():
+        rendered = "LINEAR_DRY_RUN is set: every run renders its tickets and opens none"
+        yield Finding("Settings", "advice", rendered, "Take it out once the tickets look right.")
     age = ticket_max_age() / timedelta(hours=1)
     yield Finding("Settings", "ok", f"hours from {first_hour():%Y-%m-%d-%H:%M} on; tickets for {age:g} h")
     quiet = quiet_time() / timedelta(days=1)

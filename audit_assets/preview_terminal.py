@@ -54,7 +54,7 @@ def _ticket(ticket: RenderedTicket) -> Iterator[RenderableType]:
     if ticket.description is not None:
         yield from _text(ticket.description)
     for comment in ticket.comments:
-        yield Text("Comment\n", "bold cyan")
+        yield Text("Comment\n", "bold")
         yield from _text(comment)
     for link in ticket.links:
         yield _link(link)

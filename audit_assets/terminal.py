@@ -41,6 +41,7 @@ WITHOUT_TICKET = {
     "never": "the run was told to open none",
     "failed": "Linear could not be reached or refused",
     "unreadable": "the ticket is archived or can't be seen",
+    "dry_run": "a dry run",
 }
 VERDICTS = {"ok": "[green]ok[/]", "advice": "[yellow]advice[/]", "problem": "[bold red]problem[/]"}
 
@@ -189,6 +190,8 @@ def _heading(actor: Mapping[str, Any]) -> Text:
 
 
 def _ticket(ticket: Mapping[str, Any]) -> str:
+    if would := ticket.get("would"):
+        return f"dry run: {visible(would)}"
     if not ticket["identifier"]:
         return f"no ticket: {ticket['outcome']}"
     closed = ", which is closed" if ticket["closed"] and ticket["outcome"] != "dismissed" else ""

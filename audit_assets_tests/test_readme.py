@@ -35,7 +35,7 @@ def test_every_command_is_in_the_readme_and_the_other_way_round() -> None:
     assert set(re.findall(r"`audit-assets ([a-z]+)[ `]", README)) == commands
 
 
-@pytest.mark.parametrize("command", ["demo", "dev", "doctor", "backtest", "summary"])
+@pytest.mark.parametrize("command", ["demo", "dev", "doctor", "backtest", "summary", "preview"])
 def test_every_option_of_a_command_is_in_the_readme(command: str) -> None:
     shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"})
     assert shown.exit_code == 0

@@ -90,3 +90,17 @@ def test_how_long_a_dismissed_actor_is_quiet_is_said_in_days(monkeypatch: pytest
     assert settings.quiet_time() == timedelta(days=30)
     monkeypatch.setenv("AUDIT_ASSETS_QUIET_DAYS", "0.5")
     assert settings.quiet_time() == timedelta(hours=12)
+
+
+@pytest.mark.parametrize(
+    ("value", "dry"), [("", False), ("0", False), ("off", False), ("1", True), ("True", True), (" on ", True)]
+)
+def test_a_dry_run_is_yes_or_no(monkeypatch: pytest.MonkeyPatch, value: str, dry: bool) -> None:
+    monkeypatch.setenv("LINEAR_DRY_RUN", value)
+    assert settings.dry_run() is dry
+
+
+def test_what_might_be_a_dry_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINEAR_DRY_RUN", "ja")
+    with pytest.raises(SettingError, match="LINEAR_DRY_RUN is 'ja': set it to 1 to open no tickets, or to 0"):
+        settings.dry_run()

@@ -61,9 +61,9 @@ def without_run(text: str) -> str:
     return re.sub(r"\n- Dagster run `[^`]*`", "", text)
 
 
-def preview(*arguments: str) -> str:
+def preview(*arguments: str, command: str = "preview") -> str:
     """What `audit-assets preview` prints."""
-    told = CliRunner().invoke(app, ["preview", *arguments], env={"COLUMNS": "80"})
+    told = CliRunner().invoke(app, [command, *arguments], env={"COLUMNS": "80"})
     if told.exception and not isinstance(told.exception, SystemExit):
         raise told.exception
     assert told.exit_code == 0
@@ -78,6 +78,7 @@ def test_a_dry_run_opens_nothing_and_the_run_after_it_opens_what_was_rendered(
     summary = judged.summary(JUDGED)
     assert summary["dry_run"]
     assert summary["flagged"][0]["ticket"]["would"] == "would open a ticket"
+    assert "dry run: would open a ticket" in preview(key_of(JUDGED), command="summary")
     assert judged.store.read_json(DELIVERIES, JUDGED) is None, "a dry run is told nowhere"
     (rendered,) = judged.store.read_json(RENDERED, JUDGED)["tickets"]
     assert_a_preview_shows_it(rendered, tmp_path / "page.html")
