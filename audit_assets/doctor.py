@@ -99,6 +99,8 @@ def _linear(_: datetime) -> Iterator[Finding]:
     yield Finding("Linear", "ok", f"tickets go to team {facts.team} ({facts.team_key}), opened by {facts.who}")
     for problem in facts.problems:
         yield Finding("Linear", "problem", problem)
+    for doubt in facts.doubts:
+        yield Finding("Linear", "advice", doubt)
     rows = len(tables().ticket_fields)
     if rows and not facts.problems:
         yield Finding("Linear", "ok", f"of {counted(rows, 'row')} of ticket_fields all names are known to Linear")

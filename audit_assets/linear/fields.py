@@ -14,7 +14,7 @@ from audit_assets.linear.tickets import PRIORITY
 
 T = TypeVar("T")
 
-Priority = Severity | Literal[1, 2, 3, 4]
+Priority = Literal["urgent", "high", "medium", "low", 1, 2, 3, 4]
 """By name, or as Linear counts: 1 is urgent, 4 low (facts/linear.md, 1)."""
 
 
@@ -76,6 +76,13 @@ class TicketFields:
             and (self.actors is None or _any_like(matter.actor, self.actors))
         )
 
+    def meets(self, other: "TicketFields") -> bool:
+        """Whether both may apply to one ticket, as far as severities and whole names of actors tell."""
+        severities = self.severities is None or other.severities is None or set(self.severities) & set(other.severities)
+        actors = self.actors is None or other.actors is None or set(self.actors) & set(other.actors)
+        patterns = any("*" in pattern for pattern in (*(self.actors or ()), *(other.actors or ())))
+        return bool(severities) and bool(actors or patterns)
+
 
 def matter_of(finding: Finding) -> Matter:
     """What the ticket of a finding is about."""
@@ -106,11 +113,21 @@ def fields_for(matter: Matter, table: Sequence[TicketFields]) -> Fields:
     )
 
 
+def in_teams_of_others(table: Sequence[TicketFields]) -> list[tuple[int, int]]:
+    """Which rows may give their fields to a ticket that goes to the team of another row: the places of both."""
+    return [
+        (here, there)
+        for here, row in enumerate(table)
+        for there, other in enumerate(table)
+        if other.team not in (None, row.team) and (row.team is None or there < here) and row.meets(other)
+    ]
+
+
 def _first(named: Iterable[T | None]) -> T | None:
     return next((each for each in named if each is not None), None)
 
 
 def _any_like(names: Iterable[str], patterns: Iterable[str]) -> bool:
-    """A name may hold what a pattern would mean something else by: itself, it is always like."""
-    asked = [pattern.lower() for pattern in patterns]
-    return any(name == pattern or fnmatchcase(name, pattern) for name in map(str.lower, names) for pattern in asked)
+    """Of what a pattern may hold only `*` means anything: names of actors have brackets and question marks."""
+    asked = [pattern.lower().replace("[", "[[]").replace("?", "[?]") for pattern in patterns]
+    return any(fnmatchcase(name.lower(), pattern) for name in names for pattern in asked)

@@ -20,7 +20,7 @@ from audit_assets.linear.wire import Wire
 @dataclass(frozen=True)
 class LinearFacts:
     """What the settings lead to; `state` and `label` are names, or None. `problems`: what LINEAR_LABEL and the table
-    name and Linear lacks, a sentence each."""
+    name and Linear lacks, a sentence each; `doubts`: what of it some tickets will lack, if rows meet."""
 
     who: str
     team_key: str
@@ -28,6 +28,7 @@ class LinearFacts:
     state: str | None
     label: str | None
     problems: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 class Openings:
@@ -50,6 +51,7 @@ class Openings:
             state=place.state["name"] if place.state else None,
             label=next((label["name"] for label in place.labels), None),
             problems=(*place.problems, *self._places.problems(self._table)),
+            doubts=tuple(self._places.doubts(self._table)),
         )
 
     def priority(self, matter: Matter) -> int:

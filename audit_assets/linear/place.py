@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from audit_assets.errors import Refused
-from audit_assets.linear.fields import Fields, TicketFields
+from audit_assets.linear.fields import Fields, TicketFields, in_teams_of_others
 from audit_assets.linear.named import TABLE, Node, assignee_named, labels_named, not_asked, project_named
 from audit_assets.linear.wire import Wire
 
@@ -77,13 +77,25 @@ class Places:
 
     def problems(self, table: Sequence[TicketFields]) -> list[str]:
         """What the table names and the workspace lacks, row by row; what every ticket lacks is not repeated."""
-        default = self.default.problems
         return [
             f"{TABLE} {number}: {problem}"
             for number, row in enumerate(table, start=1)
-            for problem in self.of(Fields(0, row.team, row.project, row.labels, row.assignee)).problems
-            if problem not in default
+            for problem in self._of_row(row, row.team).problems
+            if problem not in self.default.problems
         ]
+
+    def doubts(self, table: Sequence[TicketFields]) -> list[str]:
+        """What rows name that is right in their own team, and not in one that another row may choose for the ticket."""
+        wrong = {problem for row in table for problem in self._of_row(row, row.team).problems}
+        return [
+            f"{TABLE} {here + 1}, if {there + 1} decides on the team: {problem}"
+            for here, there in in_teams_of_others(table)
+            for problem in self._of_row(table[here], table[there].team).problems
+            if problem not in wrong
+        ]
+
+    def _of_row(self, row: TicketFields, team: str | None) -> Place:
+        return self.of(Fields(0, team, row.project, row.labels, row.assignee))
 
     def state_in(self, team_id: str) -> Node | None:
         """The state of an open ticket in that team. Raises `Refused` if Linear does not show it."""

@@ -34,9 +34,6 @@ class Behaviour:
     """Whether a user who is no member of the issue's team can't be assigned: not known."""
     assignee_must_be_active: bool = True
     """Whether a suspended user can't be assigned: not known."""
-    names_the_field: bool = False
-    """Whether an id in an input that leads nowhere is answered by the field's name ("Entity not found in
-    validateAccess: labelIds"), as third parties saw it, or by the entity's."""
     duplicate_sets: str = ""
     """Which time moving to a state of type `duplicate` sets, such as canceledAt: not known."""
     archived_issues_are_writable: bool = False

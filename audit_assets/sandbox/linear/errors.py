@@ -75,12 +75,6 @@ def not_found(kind: str, status: int) -> LinearError:
     return LinearError(f"Entity not found: {kind}", "INPUT_ERROR", "invalid input", status, shown)
 
 
-def not_accessible(field: str, status: int) -> LinearError:
-    """An id in an input that leads nowhere, in the other words that were seen for it."""
-    shown = f"{field} contained an entry that could not be found."
-    return LinearError(f"Entity not found in validateAccess: {field}", "INPUT_ERROR", "invalid input", status, shown)
-
-
 def not_exclusive(label: str, other: str, status: int) -> LinearError:
     """Two labels of one group."""
     shown = f"The label '{label}' is in the same group as '{other}'. Only one label in a group can be applied."

@@ -1,9 +1,9 @@
 """What an issue may have set on it: labels, a project, an assignee and a state that fit its team."""
 
 from audit_assets.sandbox.linear.context import Context
-from audit_assets.sandbox.linear.errors import LinearError, invalid_input, mismatch, not_accessible, not_exclusive
+from audit_assets.sandbox.linear.errors import LinearError, invalid_input, mismatch, not_exclusive
 from audit_assets.sandbox.linear.queries import the_entity
-from audit_assets.sandbox.linear.store import Entity, Kind
+from audit_assets.sandbox.linear.store import Entity
 from audit_assets.sandbox.linear.values import checked_uuid
 
 
@@ -12,7 +12,7 @@ def checked_labels(context: Context, team: str, labels: list[str]) -> list[str]:
     status = context.behaviour.invalid_input_status
     of_group: dict[str, str] = {}
     for label_id in dict.fromkeys(label.lower() for label in labels):
-        label = _named(context, "labelIds", "IssueLabel", checked_uuid(context, "each value in labelIds", label_id))
+        label = the_entity(context, "IssueLabel", checked_uuid(context, "each value in labelIds", label_id))
         if label["teamId"] not in (None, team):
             why = f"The label '{label['name']}' is not associated with the same team as the issue."
             raise mismatch(f"LabelIds for incorrect team - {why}", status())
@@ -30,7 +30,7 @@ def checked_project(context: Context, team: str, project_id: str | None) -> str 
     """The id of a project of that team."""
     if project_id is None:
         return None
-    project = _named(context, "projectId", "Project", checked_uuid(context, "projectId", project_id))
+    project = the_entity(context, "Project", checked_uuid(context, "projectId", project_id))
     if team not in project["teamIds"]:
         raise _discrepancy(context)
     return project["id"]
@@ -40,7 +40,7 @@ def checked_assignee(context: Context, team: str, user_id: str | None) -> str | 
     """The id of a user who can be assigned an issue of that team."""
     if user_id is None:
         return None
-    user = _named(context, "assigneeId", "User", checked_uuid(context, "assigneeId", user_id))
+    user = the_entity(context, "User", checked_uuid(context, "assigneeId", user_id))
     behaviour = context.behaviour
     is_no_member = behaviour.assignee_must_be_member and team not in user["teamIds"]
     is_suspended = behaviour.assignee_must_be_active and not user["active"]
@@ -51,16 +51,10 @@ def checked_assignee(context: Context, team: str, user_id: str | None) -> str | 
 
 def state_of(context: Context, team: str, state_id: str) -> Entity:
     """A state of that team."""
-    state = _named(context, "stateId", "WorkflowState", checked_uuid(context, "stateId", state_id))
+    state = the_entity(context, "WorkflowState", checked_uuid(context, "stateId", state_id))
     if state["teamId"] != team:
         raise _discrepancy(context)
     return state
-
-
-def _named(context: Context, field: str, kind: Kind, entity_id: str) -> Entity:
-    if context.behaviour.names_the_field and context.store.find(kind, entity_id) is None:
-        raise not_accessible(field, context.behaviour.missing_status())
-    return the_entity(context, kind, entity_id)
 
 
 def _discrepancy(context: Context) -> LinearError:
