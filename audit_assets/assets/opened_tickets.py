@@ -53,7 +53,8 @@ OPENED_TICKETS = pl.Schema(
 )
 """`outcome`: `opened`, `joined`, `reopened`, `seen`, `dismissed`, `rolled_up` or `unreadable`, as OpenedTicket explains
 them; `too_old`, `learning`, `never` where no ticket was wanted; `failed` with its `problem`. `closed`: the actor's
-ticket is closed. `refused`: what Linear did not let us do to a ticket that tells of the hour all the same."""
+ticket is closed. `refused`: what Linear did not let us do to a ticket that tells of the hour all the same, or what it
+lacks of the fields that it should have."""
 
 LINKED = 20
 """Of the actors who share a ticket, so many are in its query: with all of them no browser would open it."""

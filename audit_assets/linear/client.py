@@ -55,7 +55,8 @@ class OpenedTicket:
     like of this actor, nothing was written · "rolled_up": it stands in the hour's one ticket for many · "unreadable":
     the id is taken, but by an issue that is archived or can't be seen with this key, so nothing could be written and a
     person has to look (facts/linear.md, 4). `identifier` and `url` are None if Linear does not show the issue.
-    `closed`: the ticket's state is a closed one. `refused`: what Linear did not let us do besides, in one sentence.
+    `closed`: the ticket's state is a closed one. `refused`: what Linear did not let us do besides, and what the ticket
+    lacks of its fields, a sentence each.
     """
 
     id: str

@@ -17,6 +17,9 @@ T = TypeVar("T")
 Priority = Literal["urgent", "high", "medium", "low", 1, 2, 3, 4]
 """By name, or as Linear counts: 1 is urgent, 4 low (facts/linear.md, 1)."""
 
+VERDICTS = frozenset({"confirmed-incident", "false-positive"})
+"""Labels by which people say what became of a ticket."""
+
 
 @dataclass(frozen=True)
 class Matter:
@@ -65,6 +68,8 @@ class TicketFields:
         for text in texts:
             if text is not None and (not text or text != text.strip() or not text.isprintable()):
                 raise ValueError(f"{text!r} is no name: give one that can be seen, with no space around it")
+        if verdict := VERDICTS & set(self.labels):
+            raise ValueError(f"the label {min(verdict)!r} is a verdict, which people give when they have looked")
         if not (self.team or self.project or self.labels or self.assignee or self.priority):
             raise ValueError("name a team, a project, labels, an assignee or a priority")
 
@@ -79,9 +84,8 @@ class TicketFields:
     def meets(self, other: "TicketFields") -> bool:
         """Whether both may apply to one ticket, as far as severities and whole names of actors tell."""
         severities = self.severities is None or other.severities is None or set(self.severities) & set(other.severities)
-        actors = self.actors is None or other.actors is None or set(self.actors) & set(other.actors)
-        patterns = any("*" in pattern for pattern in (*(self.actors or ()), *(other.actors or ())))
-        return bool(severities) and bool(actors or patterns)
+        names, others = ({name.lower() for name in row.actors or ("*",)} for row in (self, other))
+        return bool(severities) and (not names.isdisjoint(others) or any("*" in name for name in names | others))
 
 
 def matter_of(finding: Finding) -> Matter:

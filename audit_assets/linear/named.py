@@ -22,8 +22,9 @@ def labels_named(
 ) -> tuple[list[Node], list[str]]:
     """The labels of these names that a ticket can have together, and what is wrong with the others.
 
-    Of two of one name it is the team's own, else the workspace's, which belongs to no team; of a group it is the first,
-    as Linear takes no second. `setting`: the name that stands in LINEAR_LABEL.
+    Of two of one name it is the team's own, else the workspace's, which belongs to no team. Of a group it is the first:
+    third parties report that Linear takes no second ("labelIds not exclusive child labels"). `setting`: the name that
+    stands in LINEAR_LABEL.
     """
     if any(label["name"] not in names or _id_of(label["team"]) not in (None, team["id"]) for label in nodes):
         raise not_asked("labels")
@@ -47,7 +48,8 @@ def labels_named(
 
 
 def project_named(nodes: list[Node], name: str, team: Node) -> Node:
-    """The project of that name. Linear puts a ticket into none that is not its team's (facts/linear.md, 1)."""
+    """The team's project of that name: third parties report that Linear puts a ticket into no other ("Discrepancy
+    between issue team and state, cycle or project")."""
     if any(project["name"] != name for project in nodes):
         raise not_asked("projects")
     kept = [project for project in nodes if not project["trashed"]]
