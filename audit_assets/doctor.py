@@ -13,7 +13,8 @@ from audit_assets.detection.frames import WINDOW
 from audit_assets.errors import AuditAssetsError, SettingError
 from audit_assets.evidence import AN_HOUR, ENTRIES, REPEATS, lateness, pulls_of
 from audit_assets.hour_store import HourStore
-from audit_assets.policy import policy
+from audit_assets.linear.figures import counted
+from audit_assets.policy import policy, tables
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource, TriageResource
 from audit_assets.settings import (
     SETTINGS,
@@ -105,6 +106,13 @@ def _linear(_: datetime) -> Iterator[Finding]:
     with closing(LinearResource(limits=IMPATIENT).client()) as client:
         facts = client.check()
     yield Finding("Linear", "ok", f"tickets go to team {facts.team} ({facts.team_key}), opened by {facts.who}")
+    for problem in facts.problems:
+        yield Finding("Linear", "problem", problem)
+    for doubt in facts.doubts:
+        yield Finding("Linear", "advice", doubt)
+    rows = len(tables().ticket_fields)
+    if rows and not facts.problems:
+        yield Finding("Linear", "ok", f"of {counted(rows, 'row')} of ticket_fields all names are known to Linear")
 
 
 def _storage(now: datetime) -> Iterator[Finding]:

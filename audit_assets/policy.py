@@ -25,6 +25,7 @@ from audit_assets.detection.policy import (
     Sensitive,
 )
 from audit_assets.errors import SettingError
+from audit_assets.linear.fields import TicketFields
 from audit_assets.settings import number, setting
 
 
@@ -36,6 +37,7 @@ class Tables:
     confirmed_incident: tuple[ConfirmedIncident, ...] = ()
     counted: Counted = field(default_factory=Counted)
     sensitive: tuple[Sensitive, ...] = ()
+    ticket_fields: tuple[TicketFields, ...] = ()
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 

@@ -20,7 +20,7 @@ from audit_assets.errors import SettingError
 from audit_assets.hour_store import HourStore
 from audit_assets.linear.client import LinearClient
 from audit_assets.linear.rehearsal import NOT_SET, Rehearsal, RehearsingClient, Unread
-from audit_assets.policy import counted
+from audit_assets.policy import counted, tables
 from audit_assets.settings import cloudflare_account, cloudflare_streams, is_set, quiet_time, setting
 from audit_assets.transport import Limits
 from audit_assets.triage.hour_notes import HourNotes, NoteModel
@@ -99,7 +99,7 @@ def _app_url(api_url: str) -> str:
 
 @dataclass(frozen=True)
 class LinearResource:
-    """One team in Linear."""
+    """One workspace in Linear, and the team that gets the tickets unless the policy has another."""
 
     clock: Clock = field(default_factory=SystemClock)
     limits: Limits | None = None
@@ -124,6 +124,7 @@ class LinearResource:
             "api_key": api_key,
             "team_key": team_key,
             "label": setting("LINEAR_LABEL") or None,
+            "fields": tables().ticket_fields,
             "quiet": quiet_time(),
             "url": setting("LINEAR_API_URL"),
             "clock": self.clock,

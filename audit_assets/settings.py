@@ -54,7 +54,9 @@ SETTINGS = {
         Setting("AUDIT_ASSETS_PRESET", "what rings: balanced, quiet or plain", "balanced"),
         Setting("AUDIT_ASSETS_TICKETS_PER_DAY", "tickets a day that people can read, in place of the preset's", ""),
         Setting(
-            "AUDIT_ASSETS_POLICY", "file with a team's own tables: allowances, incidents, what counts, severity", ""
+            "AUDIT_ASSETS_POLICY",
+            "file with a team's own tables: allowances, incidents, what counts, severity, fields of tickets",
+            "",
         ),
         Setting(
             "AUDIT_ASSETS_VOLUME_RATIO", "plain rule: an hour deviates from this many times the usual changes", "10"

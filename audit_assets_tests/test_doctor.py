@@ -165,6 +165,55 @@ def test_the_policy_is_told_and_what_has_ended_in_it(
     assert "problem AUDIT_ASSETS_PRESET is 'loud': set it to plain, balanced or quiet." in text
 
 
+def test_every_row_of_ticket_fields_is_checked_against_the_workspace(
+    connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = tmp_path / "ours.toml"
+    monkeypatch.setenv("AUDIT_ASSETS_POLICY", "ours.toml")
+    ours.write_text(
+        """
+        [[ticket_fields]]
+        touching = ["*firewall*"]
+        team = "ENG"
+        project = "Edge hardening"
+        labels = ["bug", "Edge"]
+        assignee = "ben@sandbox.invalid"
+        [[ticket_fields]]
+        severities = ["urgent"]
+        project = "Incident response"
+        assignee = "Anne Archer"
+        """
+    )
+    code, text = told()
+    assert code == 0
+    assert "ok of 2 rows of ticket_fields all names are known to Linear" in text
+    assert (
+        "advice [[ticket_fields]] 2, if 1 decides on the team: The project 'Incident response' is not of the team 'ENG'"
+    ) in text
+    assert text.count("advice [[ticket_fields]]") == 1
+    ours.write_text(
+        """
+        [[ticket_fields]]
+        team = "NOPE"
+        [[ticket_fields]]
+        labels = ["bug", "Improvement"]
+        project = "Moon shot"
+        assignee = "zoe"
+        """
+    )
+    code, text = told()
+    assert code == 1
+    assert text.count(" problem [[ticket_fields]] ") == 4
+    for sentence in (
+        "1: Linear shows no team with the key 'NOPE' to this API key: correct `team` in [[ticket_fields]], or let",
+        "2: Linear has no label 'bug' for the team 'SEC'",
+        "2: Linear shows no project 'Moon shot' to this API key: create it, or correct `project`",
+        "2: Linear shows no user 'zoe' to this API key: invite them, or correct `assignee`",
+    ):
+        assert f"problem [[ticket_fields]] {sentence}" in text
+    assert "names are known" not in text
+
+
 def test_a_named_model_is_told_without_asking_it(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Triage" not in told()[1]
     monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_MODEL", "small-model-1")

@@ -1,6 +1,7 @@
 """The policy: presets and budgets from settings, tables from a file, one sentence for each mistake."""
 
 from datetime import date
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from audit_assets import policy
 from audit_assets.counted import Counted
 from audit_assets.detection.policy import Allowance
 from audit_assets.errors import SettingError
+from audit_assets.linear.fields import TicketFields
 
 
 @pytest.fixture
@@ -58,6 +60,22 @@ def test_a_file_replaces_the_tables_that_it_holds(own_file: Path) -> None:
     assert policy.policy().sensitive == ()
 
 
+def test_the_fields_of_tickets_are_a_table(own_file: Path) -> None:
+    assert policy.tables().ticket_fields == ()
+    example = (files("audit_assets") / "policy.toml").read_text(encoding="utf-8").partition("# [[ticket_fields]]")
+    own_file.write_text("\n".join(line.removeprefix("# ") for line in "".join(example[1:]).splitlines()))
+    assert policy.tables().ticket_fields == (
+        TicketFields(
+            touching=("*firewall*", "*waf*"),
+            actors=("terraform@example.com",),
+            team="NET",
+            project="Edge hardening",
+            labels=("firewall", "automation"),
+        ),
+        TicketFields(severities=("urgent", "high"), assignee="anne@example.com", priority="urgent"),
+    )
+
+
 @pytest.mark.parametrize(
     ("kind", "resource_type", "action", "because"),
     [
@@ -94,6 +112,19 @@ def test_what_weighs_more_by_default(kind: str, resource_type: str, action: str,
         ),
         ("[counted]\nwithout_actions = ['x\"']", "counted: without_actions holds"),
         ('[[sensitive]]\nbecause = "x"\nkinds = ["destroy"]', "sensitive.1.kinds.1: Input should be"),
+        ('[[ticket_fields]]\nteam = "A"\n[[ticket_fields]]\nteem = "B"', "ticket_fields.2.teem: Unexpected"),
+        ('[[ticket_fields]]\nseverities = ["grave"]\nteam = "A"', "ticket_fields.1.severities.1: Input should be"),
+        ('[[ticket_fields]]\nactors = []\nteam = "A"', "ticket_fields.1: actors is empty, so no ticket would match"),
+        ('[[ticket_fields]]\ntouching = "zone"\nteam = "A"', "ticket_fields.1.touching: Input should be"),
+        ('[[ticket_fields]]\nactors = ["a"]', "ticket_fields.1: name a team, a project, labels, an assignee or a"),
+        ('[[ticket_fields]]\nteam = ""', "ticket_fields.1: '' is no name"),
+        ('[[ticket_fields]]\nlabels = ["edge "]', "ticket_fields.1: 'edge ' is no name"),
+        (
+            '[[ticket_fields]]\nlabels = ["a", "false-positive"]',
+            "ticket_fields.1: the label 'false-positive' is a verdict",
+        ),
+        ('[[ticket_fields]]\nassignee = "a\\u202eb"', "ticket_fields.1: 'a\\u202eb' is no name"),
+        ("[[ticket_fields]]\npriority = 0", "ticket_fields.1.priority: Input should be 'urgent', 'high', 'medium',"),
     ],
 )
 def test_a_mistake_in_the_file_is_told_by_its_place(own_file: Path, text: str, told: str) -> None:

@@ -94,7 +94,7 @@ def test_a_page_shows_a_ticket_about_as_linear_would() -> None:
         '<li class="mark high"><a href="#ticket-1"><bdi>alice@example·com: 214 changes',
         '<span class="soft">would open one ticket for 2 findings</span>',
         '<p class="would">Would open a ticket</p>',
-        "<div><dt>Team</dt><dd><bdi>SEC</bdi></dd></div><div><dt>Label</dt><dd><bdi>audit</bdi></dd></div>",
+        "<div><dt>Team</dt><dd><bdi>SEC</bdi></dd></div><div><dt>Labels</dt><dd><bdi>audit</bdi></dd></div>",
         "<h3>Why this is unusual</h3>",
         "<details><summary>In numbers</summary>",
         "<table>",
@@ -130,7 +130,7 @@ def test_a_terminal_shows_a_ticket_in_80_columns() -> None:
     assert max(map(len, shown.splitlines())) <= 80
     for part in (
         "1 ticket of 2026-11-22-10:00 UTC. Dry run: nothing was opened.\nA run would open nothing.\n",
-        "High · would open a ticket · team SEC · label audit\n",
+        "High · would open a ticket · team SEC · labels audit\n",
         "▾ In numbers\n│ ",
         "▾ All 8 entries (UTC)\n│ 10:00:00  delete dns_records · 00000000",
         "↗ Axiom: 2026-11-22 10:00 UTC",

@@ -5,22 +5,22 @@ attachment is written last: as long as it lacks, a repetition completes what is 
 repetition changes nothing (facts/linear.md, 4). What is decided is in life.py, what is said in tickets.py.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cached_property
 from itertools import count
 from typing import Any, Literal
 from uuid import UUID
 
 from audit_assets.clock import Clock
+from audit_assets.linear.fields import TicketFields, matter_of, matter_of_many
 from audit_assets.linear.issues import Issues, NewTicket
 from audit_assets.linear.life import QUIET, KnownTicket, is_quiet, raised, stage_of
-from audit_assets.linear.place import Place, find_place
+from audit_assets.linear.opening import LinearFacts, Openings, both
+from audit_assets.linear.place import Places
 from audit_assets.linear.replies import Forbidden, Rejected, is_missing
 from audit_assets.linear.roll_ups import RollUp
 from audit_assets.linear.tickets import (
-    PRIORITY,
     Finding,
     comment_for,
     kinds_of,
@@ -56,7 +56,8 @@ class OpenedTicket:
     like of this actor, nothing was written · "rolled_up": it stands in the hour's one ticket for many · "unreadable":
     the id is taken, but by an issue that is archived or can't be seen with this key, so nothing could be written and a
     person has to look (facts/linear.md, 4). `identifier` and `url` are None if Linear does not show the issue.
-    `closed`: the ticket's state is a closed one. `refused`: what Linear did not let us do besides, in one sentence.
+    `closed`: the ticket's state is a closed one. `refused`: what Linear did not let us do besides, and what the ticket
+    lacks of its fields, a sentence each.
     """
 
     id: str
@@ -67,19 +68,8 @@ class OpenedTicket:
     refused: str | None = None
 
 
-@dataclass(frozen=True)
-class LinearFacts:
-    """What the settings lead to; `state` and `label` are names, or None."""
-
-    who: str
-    team_key: str
-    team: str
-    state: str | None
-    label: str | None
-
-
 class LinearClient:
-    """A connection to one team's tickets. Closes with `close()` or as a context manager."""
+    """A connection to a workspace's tickets. Closes with `close()` or as a context manager."""
 
     def __init__(
         self,
@@ -87,18 +77,20 @@ class LinearClient:
         api_key: str,
         team_key: str,
         label: str | None = None,
+        fields: Sequence[TicketFields] = (),
         quiet: timedelta = QUIET,
         url: str = "https://api.linear.app/graphql",
         clock: Clock | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """Nothing is sent yet. `quiet`: for how long a person's verdict silences an actor. Raises `SettingError` for a
-        setting that can't be right."""
-        self._team_key = printable("LINEAR_TEAM_KEY", team_key)
-        self._label = printable("LINEAR_LABEL", label) if label else None
+        """Nothing is sent yet. Team and label are every ticket's, unless the table `fields` has others. `quiet`: for
+        how long a person's verdict silences an actor. Raises `SettingError` for a setting that can't be right."""
         self._quiet = quiet
         self._wire = Wire(api_key=api_key, url=url, clock=clock, limits=limits)
-        self._issues = Issues(self._wire)
+        self._issues, places = self._workspace(
+            printable("LINEAR_TEAM_KEY", team_key), printable("LINEAR_LABEL", label) if label else None
+        )
+        self._openings = Openings(self._issues, places, fields)
 
     def __enter__(self) -> "LinearClient":
         return self
@@ -112,14 +104,7 @@ class LinearClient:
 
     def check(self) -> LinearFacts:
         """What the settings lead to, by reading alone. Raises `Refused` or `Unavailable` in one sentence."""
-        place = self._place
-        return LinearFacts(
-            who=place.who,
-            team_key=place.team["key"],
-            team=place.team["name"],
-            state=place.state["name"] if place.state else None,
-            label=place.label["name"] if place.label else None,
-        )
+        return self._openings.facts()
 
     def open_ticket(self, finding: Finding, noted: Noted = as_it_is) -> OpenedTicket:
         """Put a finding on its actor's ticket, opening one if need be. Safe to repeat at any time.
@@ -145,7 +130,7 @@ class LinearClient:
         """
         ticket, mark = roll_up.ticket, roll_up.mark
         known = self._issues.find({ticket.id: 0}, mark, ticket.id)
-        created = None if known else self._issues.create(ticket, self._place)
+        created, refused = (None, None) if known else self._openings.create(ticket, matter_of_many(ticket))
         if not known and not created:
             known = self._issues.find({ticket.id: 0}, mark, ticket.id)
         if not (found := created or next(iter(known), None)):
@@ -164,7 +149,10 @@ class LinearClient:
             if is_missing(rejection, "Issue"):
                 return _opened(found, "unreadable")
             raise
-        return _opened(found, "rolled_up")
+        return _opened(found, "rolled_up", refused=refused)
+
+    def _workspace(self, team_key: str, label: str | None) -> tuple[Issues, Places]:
+        return Issues(self._wire), Places(self._wire, team_key, label)
 
     def _tickets_of(self, finding: Finding) -> list[KnownTicket]:
         """All generations of the actor's ticket that exist, the oldest first."""
@@ -193,14 +181,15 @@ class LinearClient:
 
     def _open(self, finding: Finding, generation: int, known: list[KnownTicket], noted: Noted) -> OpenedTicket:
         ticket = ticket_for(noted(finding), generation)
-        created = self._issues.create(ticket, self._place)
+        created, lacks = self._openings.create(ticket, matter_of(finding))
         if created:
-            refused = self._relate(created.id, known)
+            unrelated = self._relate(created.id, known)
             self._issues.attach(created.id, link_for(finding))
-            return _opened(created, "opened", refused=refused)
+            return _opened(created, "opened", refused=both(lacks, unrelated))
         # By this very request, whose answer was lost, or by another process
         if any(each.id == ticket.id for each in self._tickets_of(finding)):
-            return self.open_ticket(finding, noted)
+            opened = self.open_ticket(finding, noted)
+            return replace(opened, refused=both(lacks, opened.refused)) if opened.outcome == "opened" else opened
         return OpenedTicket(str(ticket.id), None, None, "unreadable")
 
     def _complete(self, finding: Finding, told: KnownTicket, known: list[KnownTicket]) -> OpenedTicket:
@@ -218,18 +207,20 @@ class LinearClient:
         comment = comment_for(noted(finding))
         changes: dict[str, Any] = {}
         wanted: list[str] = []
-        if reopens and self._place.state:
-            changes["stateId"] = self._place.state["id"]
+        state, stateless = self._openings.state_again(ticket) if reopens else (None, None)
+        if state:
+            changes["stateId"] = state
             wanted.append("reopen")
-        if raised(ticket, PRIORITY[finding.severity]):
-            changes["priority"] = PRIORITY[finding.severity]
+        priority = self._openings.priority(matter_of(finding))
+        if raised(ticket, priority):
+            changes["priority"] = priority
             wanted.append("raise the priority of")
         refused = self._change(ticket, changes, " and ".join(wanted)) if changes else None
         self._issues.comment(ticket.id, comment)
         self._issues.attach(ticket.id, link_for(finding))
         if "stateId" in changes and not refused:
             return _opened(ticket, "reopened", closed=False)
-        return _opened(ticket, "joined", refused=refused)
+        return _opened(ticket, "joined", refused=both(stateless, refused))
 
     def _change(self, ticket: KnownTicket, changes: dict[str, Any], wanted: str) -> str | None:
         """Change a ticket if Linear lets us; else the sentence that says what it did not."""
@@ -254,10 +245,6 @@ class LinearClient:
         except Rejected:
             return None
         return None
-
-    @cached_property
-    def _place(self) -> Place:
-        return find_place(self._wire, self._team_key, self._label)
 
 
 def _needs_write(what: str) -> str:

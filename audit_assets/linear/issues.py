@@ -54,7 +54,7 @@ class Issues:
 
     def create(self, ticket: Ticket, place: Place) -> NewTicket | None:
         """The new ticket, or None if its id is taken."""
-        values = {
+        values: dict[str, Any] = {
             "id": str(ticket.id),
             "teamId": place.team["id"],
             "title": ticket.title,
@@ -63,8 +63,12 @@ class Issues:
         }
         if place.state:
             values["stateId"] = place.state["id"]
-        if place.label:
-            values["labelIds"] = [place.label["id"]]
+        if place.labels:
+            values["labelIds"] = [label["id"] for label in place.labels]
+        if place.project:
+            values["projectId"] = place.project["id"]
+        if place.assignee:
+            values["assigneeId"] = place.assignee["id"]
 
         try:
             return self._wire.ask("issue_create", {"input": values}, lambda data: _new(data, ticket.id))
@@ -141,6 +145,7 @@ def _known(node: dict[str, Any], generations: Mapping[UUID, int], link: HourLink
         description=node["description"] or "",
         priority=int(node["priority"]),
         state=node["state"]["type"],
+        team=node["team"]["id"],
         trashed=bool(node["trashed"]),
         archived_at=_time(node["archivedAt"]),
         auto_closed_at=_time(node["autoClosedAt"]),

@@ -36,8 +36,9 @@ Stage = Literal["open", "just done", "over", "dismissed"]
 class KnownTicket:
     """A ticket as Linear shows it, asked about one hour.
 
-    `state`: the type of its state. `attached`: the hour's attachment is on it, which is written last. `commented`: the
-    hour's comment is. `kinds`: the kinds of deviation, and `lists` the words for parts of a roll-up, that it told of.
+    `state`: the type of its state; `team`: the id of the team that it is in now, which may not be the one where it was
+    opened. `attached`: the hour's attachment is on it, which is written last. `commented`: the hour's comment is.
+    `kinds`: the kinds of deviation, and `lists` the words for parts of a roll-up, that it told of.
     """
 
     id: UUID
@@ -47,6 +48,7 @@ class KnownTicket:
     description: str
     priority: int
     state: str
+    team: str
     trashed: bool
     archived_at: datetime | None
     auto_closed_at: datetime | None

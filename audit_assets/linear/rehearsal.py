@@ -5,18 +5,18 @@ queries alone, so that a write which it does not know of stops the run. Where th
 either, and every finding is a new ticket.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from audit_assets.linear.client import LinearClient, Noted, OpenedTicket, Outcome, as_it_is
+from audit_assets.linear.fields import Fields
 from audit_assets.linear.figures import counted
 from audit_assets.linear.findings import Finding
 from audit_assets.linear.issues import Issues, NewTicket
 from audit_assets.linear.life import KnownTicket
-from audit_assets.linear.place import Place
+from audit_assets.linear.place import Place, Places
 from audit_assets.linear.roll_ups import RollUp
 from audit_assets.linear.tickets import HourComment, HourLink, Ticket, ticket_for
 from audit_assets.linear.wire import Wire
@@ -84,7 +84,10 @@ class Rehearsal(Issues):
     def create(self, ticket: Ticket, place: Place) -> NewTicket:
         """As if its id were free: that it is taken shows only in writing."""
         named = {"team": place.team["key"]} if place.team["key"] != NOT_SET else {}
-        named |= {name: one["name"] for name, one in (("state", place.state), ("label", place.label)) if one}
+        several = (("state", place.state), ("project", place.project), ("assignee", place.assignee))
+        named |= {name: one["name"] for name, one in several if one}
+        if place.labels:
+            named["labels"] = ", ".join(label["name"] for label in place.labels)
         self._written.ticket, self._written.fields = ticket, named
         return NewTicket(ticket.id, "", "")
 
@@ -110,14 +113,33 @@ class Unread(Rehearsal):
         return []
 
 
+class Unasked(Places):
+    """Places as settings and table name them; whether they are there can't be known."""
+
+    def tried(self, fields: Fields) -> Iterator[Place]:
+        labels = dict.fromkeys(name for name in (self._label, *fields.labels) if name)
+        yield Place(
+            team={"key": fields.team or self._team_key},
+            state=None,
+            labels=tuple({"name": name} for name in labels),
+            project={"name": fields.project} if fields.project else None,
+            assignee={"name": fields.assignee} if fields.assignee else None,
+        )
+
+
 class RehearsingClient(LinearClient):
     """Does what LinearClient does, but for writing; `rendered` is what it would have written, in that order."""
 
     def __init__(self, rehearsal: type[Rehearsal], **settings: Any) -> None:
         """`settings` are LinearClient's."""
+        self._kind = rehearsal
         super().__init__(**settings)
-        self._issues = self._rehearsal = rehearsal(self._wire)
         self.rendered: list[RenderedTicket] = []
+
+    def _workspace(self, team_key: str, label: str | None) -> tuple[Issues, Places]:
+        self._rehearsal = self._kind(self._wire)
+        places = Unasked if self._kind is Unread else Places
+        return self._rehearsal, places(self._wire, team_key, label)
 
     def open_ticket(self, finding: Finding, noted: Noted = as_it_is) -> OpenedTicket:
         """Render what would be said of a finding."""
@@ -153,13 +175,6 @@ class RehearsingClient(LinearClient):
             )
         )
         return opened
-
-    @cached_property
-    def _place(self) -> Place:
-        if isinstance(self._rehearsal, Unread):
-            label = {"name": self._label} if self._label else None
-            return Place(who="", team={"key": self._team_key}, state=None, label=label)
-        return super()._place
 
 
 def _would(outcome: Outcome, identifier: str | None, written: _Written, findings: int) -> str:

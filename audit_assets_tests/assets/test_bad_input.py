@@ -78,7 +78,6 @@ def test_hostile_entries_are_quarantined_and_every_other_is_safe(pipeline: Pipel
         ("LINEAR_API_KEY", "", "opened_tickets", "LINEAR_API_KEY is not set: set it to the"),
         ("LINEAR_API_KEY", "lin_api_canary", "opened_tickets", "LINEAR_API_KEY"),
         ("LINEAR_TEAM_KEY", "NOPE", "opened_tickets", "NOPE"),
-        ("LINEAR_LABEL", "no-such-label", "opened_tickets", "no-such-label"),
         ("LINEAR_API_URL", "http://127.0.0.1:9", "opened_tickets", "Linear"),
         ("AUDIT_ASSETS_STORAGE", "/proc/no-such-folder", "raw_audit_entries", "can't be written"),
         ("AUDIT_ASSETS_VOLUME_RATIO", "ten", "flagged_actors", "AUDIT_ASSETS_VOLUME_RATIO is 'ten'"),

@@ -37,13 +37,16 @@ def test_a_label_of_the_workspace_will_do(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("label", ["nonesuch", "bug"])
-def test_a_missing_label_is_one_clear_sentence(connect: Connect, label: str) -> None:
-    with pytest.raises(Refused) as caught:
-        connect(label=label).open_ticket(FIRST)
-    assert str(caught.value) == (
-        f"Linear has no label '{label}' for the team 'SEC': create it there, or set LINEAR_LABEL to one that exists, "
-        "or leave it empty."
+def test_a_missing_label_is_one_clear_sentence_and_costs_no_ticket(
+    sandbox: Sandbox, connect: Connect, label: str
+) -> None:
+    sentence = (
+        f"Linear has no label '{label}' for the team 'SEC' (a group of labels is none, nor is a retired one): create "
+        "it there, or set LINEAR_LABEL to one that exists, or leave it empty; until then tickets open without it."
     )
+    assert connect(label=label).check().problems == (sentence,)
+    assert connect(label=label).open_ticket(FIRST).refused == sentence
+    assert only_issue(sandbox)["labels"] == []
 
 
 def test_a_missing_team_is_one_clear_sentence(sandbox: Sandbox, connect: Connect) -> None:

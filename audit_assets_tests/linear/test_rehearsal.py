@@ -123,7 +123,7 @@ def assert_it_was_so(rendered: RenderedTicket, before: list[dict[str, Any]], iss
     if was is None:
         assert (rendered.title, rendered.description) == (issue["title"], issue["description"])
         assert (rendered.identifier, rendered.priority) == (None, issue["priority"])
-        assert rendered.fields == {"team": "SEC", "state": issue["state"], "label": issue["labels"][0]}
+        assert rendered.fields == {"team": "SEC", "state": issue["state"], "labels": issue["labels"][0]}
     else:
         assert rendered.identifier == issue["identifier"]
         assert bool(rendered.description) == (not comments), "what is not said is shown all the same"
@@ -152,5 +152,5 @@ def test_without_a_key_nothing_is_asked_and_all_is_new(sandbox: Sandbox, connect
         "would open a ticket",
         "would open one ticket for 3 findings",
     ]
-    assert [ticket.fields for ticket in client.rendered] == [LABEL, LABEL]
+    assert [ticket.fields for ticket in client.rendered] == [{"labels": LABEL["label"]}] * 2
     assert sandbox.stage.count() == calls

@@ -30,6 +30,10 @@ class Behaviour:
     key_may_write: bool = True
     """Whether the key has the permission Write, which changing an issue needs; that relating two needs it too is a
     guess."""
+    assignee_must_be_member: bool = True
+    """Whether a user who is no member of the issue's team can't be assigned: not known."""
+    assignee_must_be_active: bool = True
+    """Whether a suspended user can't be assigned: not known."""
     duplicate_sets: str = ""
     """Which time moving to a state of type `duplicate` sets, such as canceledAt: not known."""
     archived_issues_are_writable: bool = False

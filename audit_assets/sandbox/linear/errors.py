@@ -75,6 +75,12 @@ def not_found(kind: str, status: int) -> LinearError:
     return LinearError(f"Entity not found: {kind}", "INPUT_ERROR", "invalid input", status, shown)
 
 
+def not_exclusive(label: str, other: str, status: int) -> LinearError:
+    """Two labels of one group."""
+    shown = f"The label '{label}' is in the same group as '{other}'. Only one label in a group can be applied."
+    return LinearError("labelIds not exclusive child labels", "INPUT_ERROR", "invalid input", status, shown)
+
+
 def conflict(kind: str, entity_id: str, status: int) -> LinearError:
     """An id that is taken."""
     shown = f"Entity {kind} with id {entity_id} already exists."

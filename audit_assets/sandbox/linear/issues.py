@@ -20,6 +20,12 @@ def find_issue(store: LinearStore, reference: str) -> Entity | None:
     return store.find("Issue", reference.lower())
 
 
+def next_number(store: LinearStore, team: Entity) -> int:
+    """The number of the team's next issue. One that was moved away keeps its old one as a name, so no other gets it."""
+    had = (name for issue in store.all("Issue") for name in (issue["identifier"], *issue["previousIdentifiers"]))
+    return 1 + sum(name.startswith(f"{team['key']}-") for name in had)
+
+
 def page_path(issue: Entity) -> str:
     """The path of the issue's page."""
     return f"{TICKETS_PATH}/{issue['identifier']}"

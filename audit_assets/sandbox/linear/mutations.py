@@ -11,8 +11,9 @@ from typing import Any
 from graphql import GraphQLResolveInfo, GraphQLSchema
 
 from audit_assets.sandbox.linear.context import Context
-from audit_assets.sandbox.linear.errors import conflict, forbidden, invalid_input, mismatch, not_found
-from audit_assets.sandbox.linear.issues import PRIORITIES, in_state
+from audit_assets.sandbox.linear.errors import conflict, forbidden, invalid_input, not_found
+from audit_assets.sandbox.linear.fields import checked_assignee, checked_labels, checked_project, state_of
+from audit_assets.sandbox.linear.issues import PRIORITIES, in_state, next_number
 from audit_assets.sandbox.linear.queries import the_entity, the_issue
 from audit_assets.sandbox.linear.store import Entity, IdTaken, Kind, timestamp
 from audit_assets.sandbox.linear.values import checked_id, checked_past, checked_text, checked_uuid, without_bad_text
@@ -49,8 +50,8 @@ def _issue_create(context: Context, input: Entity) -> Entity:
     store = context.store
     team = the_entity(context, "Team", checked_uuid(context, "teamId", input["teamId"]))
     start = "defaultIssueStateId" if context.behaviour.key_is_member else "triageIssueStateId"
-    state = _state_of(context, team["id"], input.get("stateId") or team[start])
-    number = len(store.all("Issue", team["id"])) + 1
+    state = state_of(context, team["id"], input.get("stateId") or team[start])
+    number = next_number(store, team)
     fields = {
         "id": checked_id(context, input.get("id")),
         "number": number,
@@ -58,7 +59,10 @@ def _issue_create(context: Context, input: Entity) -> Entity:
         "title": _title(context, input.get("title")),
         "description": input.get("description"),
         "priority": _priority(context, input.get("priority")),
-        "labelIds": _labels(context, team["id"], input.get("labelIds") or []),
+        "labelIds": checked_labels(context, team["id"], input.get("labelIds") or []),
+        "assigneeId": checked_assignee(context, team["id"], input.get("assigneeId")),
+        "projectId": checked_project(context, team["id"], input.get("projectId")),
+        "previousIdentifiers": [],
         "teamId": team["id"],
         "creatorId": VIEWER,
         "trashed": None,
@@ -83,14 +87,14 @@ def _issue_update(context: Context, id: str, input: Entity) -> Entity:
     labels = issue["labelIds"] if input.get("labelIds") is None else input["labelIds"]
     labels = [*labels, *(input.get("addedLabelIds") or [])]
     labels = [label for label in labels if label not in (input.get("removedLabelIds") or [])]
-    changes["labelIds"] = _labels(context, issue["teamId"], labels)
+    changes["labelIds"] = checked_labels(context, issue["teamId"], labels)
     if "trashed" in input:
         changes |= _trashed(context, input["trashed"])
     return context.store.change("Issue", issue["id"], changes)
 
 
 def _moved(context: Context, state_id: str, issue: Entity) -> Entity:
-    state = _state_of(context, issue["teamId"], state_id)
+    state = state_of(context, issue["teamId"], state_id)
     return in_state(context.store.now(), state, issue, duplicate_sets=context.behaviour.duplicate_sets)
 
 
@@ -198,25 +202,6 @@ def _priority(context: Context, priority: int | None) -> int:
         shown = f"priority must not be greater than {len(PRIORITIES) - 1} nor less than 0."
         raise invalid_input(shown, context.behaviour.invalid_input_status())
     return priority or 0
-
-
-def _labels(context: Context, team: str, labels: list[str]) -> list[str]:
-    """Their ids, each once. A label is the workspace's or that team's."""
-    status = context.behaviour.invalid_input_status
-    for label_id in labels:
-        label = the_entity(context, "IssueLabel", checked_uuid(context, "each value in labelIds", label_id))
-        if label["teamId"] not in (None, team):
-            why = f"The label '{label['name']}' is not associated with the same team as the issue."
-            raise mismatch(f"LabelIds for incorrect team - {why}", status())
-    return list(dict.fromkeys(label.lower() for label in labels))
-
-
-def _state_of(context: Context, team: str, state_id: str) -> Entity:
-    state = the_entity(context, "WorkflowState", checked_uuid(context, "stateId", state_id))
-    if state["teamId"] != team:
-        message = "Discrepancy between issue team and state, cycle or project."
-        raise mismatch(message, context.behaviour.invalid_input_status())
-    return state
 
 
 def _trashed(context: Context, trashed: bool | None) -> Entity:

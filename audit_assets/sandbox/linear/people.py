@@ -1,8 +1,9 @@
 """What people do in Linear, for tests that need a ticket read, closed, archived or edited by hand."""
 
 from audit_assets.sandbox.linear.context import Behaviour
-from audit_assets.sandbox.linear.issues import PRIORITIES, find_issue, in_state, page_path
+from audit_assets.sandbox.linear.issues import PRIORITIES, find_issue, in_state, next_number, page_path
 from audit_assets.sandbox.linear.store import Entity, LinearStore
+from audit_assets.sandbox.linear.workspace import VIEWER
 
 
 class People:
@@ -15,9 +16,9 @@ class People:
     def issues(self) -> list[Entity]:
         """Every issue, oldest first, archived ones too: its fields, and beside them
 
-        `state` and `stateType`, `labels` (names), `team` (key), `priorityLabel`, `path` (of its page here), and
-        `comments` (with `user`, a name) and `attachments`, oldest first, with their own fields; `related`, the
-        identifiers of the issues that it was said to be related to.
+        `state` and `stateType`, `labels` (names), `team` (key), `project` and `assignee` (names or None),
+        `priorityLabel`, `path` (of its page here), and `comments` (with `user`, a name) and `attachments`, oldest
+        first, with their own fields; `related`, the identifiers of the issues that it was said to be related to.
         """
         with self.store.lock:
             return [self._whole(issue) for issue in self.store.all("Issue")]
@@ -53,6 +54,53 @@ class People:
                     sets = self.behaviour.duplicate_sets
                     return self._change(identifier, in_state(self.store.now(), state, issue, duplicate_sets=sets))
         raise KeyError(f"no state {state_name}")
+
+    def move_to_team(self, identifier: str, team_key: str) -> None:
+        """Give it to another team: a new number there, the state of the same name; what that team does not have, its
+        labels and its project, is taken off (reported by third parties). Raises KeyError."""
+        with self.store.transaction():
+            issue = self._find(identifier)
+            team = self.store.named("Team", team_key)
+            if team is None:
+                raise KeyError(f"no team {team_key}")
+            number = next_number(self.store, team)
+            name = self.store.get("WorkflowState", issue["stateId"])["name"]
+            (state,) = (each for each in self.store.all("WorkflowState", team["id"]) if each["name"] == name)
+            labels = [label for label in issue["labelIds"] if not self.store.get("IssueLabel", label)["teamId"]]
+            project = self.store.get("Project", issue["projectId"]) if issue["projectId"] else None
+            changes = {
+                "number": number,
+                "identifier": f"{team_key}-{number}",
+                "previousIdentifiers": [issue["identifier"], *issue["previousIdentifiers"]],
+                "teamId": team["id"],
+                "stateId": state["id"],
+                "labelIds": labels,
+                "projectId": project["id"] if project and team["id"] in project["teamIds"] else None,
+            }
+            self.store.move("Issue", issue["id"], changes, parent=team["id"], alias=changes["identifier"])
+
+    def suspend(self, user_name: str) -> None:
+        """Suspend a user. Raises StopIteration."""
+        user = next(user for user in self.store.all("User") if user["name"] == user_name)
+        with self.store.transaction():
+            self.store.change("User", user["id"], {"active": False})
+
+    def retire_label(self, label_name: str, team_key: str | None = None) -> None:
+        """Retire a label of a team, or of the workspace: it can be seen, but put on no other issue. Raises
+        StopIteration."""
+        team = self.store.named("Team", team_key) if team_key else None
+        own = {"name": label_name, "teamId": team["id"] if team else None}
+        label = next(each for each in self.store.all("IssueLabel") if own.items() <= each.items())
+        with self.store.transaction():
+            self.store.change("IssueLabel", label["id"], {"retiredById": VIEWER})
+
+    def retire_team(self, team_key: str) -> None:
+        """Retire a team. Raises KeyError."""
+        team = self.store.named("Team", team_key)
+        if team is None:
+            raise KeyError(f"no team {team_key}")
+        with self.store.transaction():
+            self.store.change("Team", team["id"], {"retiredAt": self.store.now()})
 
     def close_as_stale(self, identifier: str) -> None:
         """As Linear does by itself with what nobody touched for months, in a team that wants it."""
@@ -93,6 +141,8 @@ class People:
             "state": state["name"],
             "stateType": state["type"],
             "team": self.store.get("Team", issue["teamId"])["key"],
+            "project": self.store.get("Project", issue["projectId"])["name"] if issue["projectId"] else None,
+            "assignee": self.store.get("User", issue["assigneeId"])["name"] if issue["assigneeId"] else None,
             "labels": [self.store.get("IssueLabel", label)["name"] for label in issue["labelIds"]],
             "priorityLabel": PRIORITIES[issue["priority"]],
             "path": page_path(issue),

@@ -70,6 +70,13 @@ def _many(entities: Callable[[LinearStore, Any], list[Entity]]) -> Resolver:
     return resolve
 
 
+def _users(_: Any, info: GraphQLResolveInfo, **arguments: Any) -> dict[str, Any]:
+    shown = arguments.pop("includeDisabled", False)
+    return _many(lambda store, _: [user for user in store.all("User") if shown or user["active"]])(
+        None, info, **arguments
+    )
+
+
 def _attachments_for_url(_: Any, info: GraphQLResolveInfo, url: str, **arguments: Any) -> dict[str, Any]:
     context: Context = info.context
     wanted = not context.misbehaves("wrong_nodes")
@@ -100,6 +107,10 @@ def _labels_of(store: LinearStore, issue: Entity) -> list[Entity]:
     return [store.get("IssueLabel", label) for label in issue["labelIds"]]
 
 
+def _teams_of(store: LinearStore, entity: Entity) -> list[Entity]:
+    return [store.get("Team", team) for team in entity["teamIds"]]
+
+
 def _relations(store: LinearStore, end: str, issue: Entity) -> list[Entity]:
     return [one for one in store.all("IssueRelation") if one[end] == issue["id"]]
 
@@ -109,6 +120,8 @@ _RESOLVERS: dict[str, dict[str, Resolver]] = {
         "viewer": lambda _, info: info.context.store.get("User", VIEWER),
         "team": _one("Team"),
         "teams": _many(lambda store, _: store.all("Team")),
+        "users": _users,
+        "projects": _many(lambda store, _: store.all("Project")),
         "workflowStates": _many(lambda store, _: store.all("WorkflowState")),
         "issueLabels": _many(lambda store, _: store.all("IssueLabel")),
         "issue": _issue,
@@ -125,14 +138,22 @@ _RESOLVERS: dict[str, dict[str, Resolver]] = {
         "states": _many(lambda store, team: store.all("WorkflowState", team["id"])),
     },
     "WorkflowState": {"team": _related("Team", "teamId")},
-    "IssueLabel": {"team": _related("Team", "teamId")},
+    "IssueLabel": {
+        "parent": _related("IssueLabel", "parentId"),
+        "retiredBy": _related("User", "retiredById"),
+        "team": _related("Team", "teamId"),
+    },
+    "Project": {"teams": _many(_teams_of)},
+    "User": {"teams": _many(_teams_of)},
     "Issue": {
+        "assignee": _related("User", "assigneeId"),
         "attachments": _many(lambda store, issue: store.all("Attachment", issue["id"])),
         "comments": _many(lambda store, issue: store.all("Comment", issue["id"])),
         "creator": _related("User", "creatorId"),
         "inverseRelations": _many(lambda store, issue: _relations(store, "relatedIssueId", issue)),
         "labels": _many(_labels_of),
         "priorityLabel": lambda issue, _: PRIORITIES[issue["priority"]],
+        "project": _related("Project", "projectId"),
         "relations": _many(lambda store, issue: _relations(store, "issueId", issue)),
         "state": _related("WorkflowState", "stateId"),
         "team": _related("Team", "teamId"),

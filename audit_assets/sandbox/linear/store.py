@@ -17,7 +17,9 @@ from typing import Any, Literal
 
 from audit_assets.sandbox.clock import SandboxClock
 
-Kind = Literal["User", "Team", "WorkflowState", "IssueLabel", "Issue", "Comment", "Attachment", "IssueRelation"]
+Kind = Literal[
+    "User", "Team", "Project", "WorkflowState", "IssueLabel", "Issue", "Comment", "Attachment", "IssueRelation"
+]
 Entity = dict[str, Any]
 """The fields of one entity, named as in the schema; times are ISO texts, relations are ids."""
 
@@ -100,6 +102,14 @@ class LinearStore:
             "UPDATE entity SET body = ? WHERE kind = ? AND id = ?", (json.dumps(entity), kind, entity_id)
         )
         self._count_a_change()
+        return entity
+
+    def move(self, kind: Kind, entity_id: str, changes: Entity, *, parent: str, alias: str) -> Entity:
+        """As `change`, and give it another parent and alias."""
+        entity = self.change(kind, entity_id, changes)
+        self._database.execute(
+            "UPDATE entity SET parent = ?, alias = ? WHERE kind = ? AND id = ?", (parent, alias, kind, entity_id)
+        )
         return entity
 
     def find(self, kind: Kind, entity_id: str) -> Entity | None:

@@ -61,7 +61,12 @@ def list_page(issues: list[Issue]) -> str:
 def ticket_page(issue: Issue) -> str:
     """The HTML of one ticket."""
     labels = "".join(f'<span class="label">{escape(label)}</span>' for label in issue["labels"])
-    facts = [_priority(issue), _state(issue), labels, f"<span>opened {_time(issue['createdAt'])}</span>"]
+    named = [
+        f"<span>{what} <bdi>{escape(issue[what])}</bdi></span>"
+        for what in ("team", "project", "assignee")
+        if issue[what]
+    ]
+    facts = [_priority(issue), _state(issue), labels, *named, f"<span>opened {_time(issue['createdAt'])}</span>"]
     if issue["updatedAt"] != issue["createdAt"]:
         facts.append(f"<span>changed {_time(issue['updatedAt'])}</span>")
     description = rendered(issue["description"] or "") or "<p>No description.</p>"

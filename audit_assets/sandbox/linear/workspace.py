@@ -1,4 +1,4 @@
-"""What the sandbox's Linear workspace has from the start: one user, two teams, their states and labels."""
+"""What the sandbox's Linear workspace has from the start: users, two teams, their states, labels and projects."""
 
 import hashlib
 import uuid
@@ -32,6 +32,15 @@ TEAMS = {
 WORKSPACE_LABELS = ("Improvement",)
 """Labels of no team."""
 
+LABEL_GROUPS = {"Area": ("Edge", "Identity")}
+"""Groups of labels of no team: of each an issue has one label at most."""
+
+PROJECTS = {"Incident response": ("SEC",), "Edge hardening": ("ENG",), "Zero trust": ("SEC", "ENG")}
+"""Name → keys of its teams."""
+
+USERS = {"Anne Archer": ("SEC", "ENG"), "Ben Okafor": ("ENG",), "Clara Voss": ("SEC",)}
+"""Name → keys of the teams that they are members of; anne@sandbox.invalid and so on."""
+
 VIEWER = seeded_id("user", "bot")
 """Who the API key belongs to: a user of its own, as the facts advise, and not an admin."""
 
@@ -42,8 +51,12 @@ def furnish(store: LinearStore) -> None:
     with store.transaction():
         if not store.empty():
             return
-        person = {"name": "Audit bot", "displayName": "audit-bot", "email": "audit-bot@sandbox.invalid"}
-        store.add("User", {"id": VIEWER, "active": True, "admin": False, "app": False, "isMe": True, **person})
+        _user(store, VIEWER, "Audit bot", "audit-bot", tuple(TEAMS), is_me=True)
+        for name, teams in USERS.items():
+            _user(store, seeded_id("user", name), name, name.split()[0].lower(), teams)
+        for name, teams in PROJECTS.items():
+            own = {"id": seeded_id("project", name), "name": name, "trashed": None}
+            store.add("Project", own | {"teamIds": [seeded_id("team", key) for key in teams]})
         for key, (name, labels) in TEAMS.items():
             team = seeded_id("team", key)
             states = {state: seeded_id("state", key, state) for state, _ in STATES}
@@ -59,3 +72,19 @@ def furnish(store: LinearStore) -> None:
         for label in WORKSPACE_LABELS:
             fields = {"id": seeded_id("label", "", label), "name": label, "teamId": None, "color": colour}
             store.add("IssueLabel", fields | {"isGroup": False})
+        for group, labels in LABEL_GROUPS.items():
+            parent = seeded_id("label", "", group)
+            fields = {"id": parent, "name": group, "teamId": None, "color": colour, "isGroup": True}
+            store.add("IssueLabel", fields)
+            for label in labels:
+                own = {"id": seeded_id("label", "", label), "name": label, "isGroup": False, "parentId": parent}
+                store.add("IssueLabel", fields | own)
+
+
+def _user(
+    store: LinearStore, own_id: str, name: str, short_name: str, teams: tuple[str, ...], *, is_me: bool = False
+) -> None:
+    person = {"name": name, "displayName": short_name, "email": f"{short_name}@sandbox.invalid"}
+    standing = {"active": True, "admin": False, "app": False, "isMe": is_me, "isAssignable": True}
+    teams_of = {"teamIds": [seeded_id("team", key) for key in teams]}
+    store.add("User", {"id": own_id, **person, **standing, **teams_of})
