@@ -5,7 +5,7 @@ attachment is written last: as long as it lacks, a repetition completes what is 
 repetition changes nothing (facts/linear.md, 4). What is decided is in life.py, what is said in tickets.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -29,6 +29,7 @@ from audit_assets.linear.tickets import (
     ticket_for,
     ticket_id,
 )
+from audit_assets.linear.verdicts import TicketVerdict, find_verdict_labels, find_verdicts
 from audit_assets.linear.wire import Wire, printable
 from audit_assets.linear.wording import opening_of
 from audit_assets.transport import Limits
@@ -120,6 +121,14 @@ class LinearClient:
             state=place.state["name"] if place.state else None,
             label=place.label["name"] if place.label else None,
         )
+
+    def ticket_verdicts(self, tickets: Iterable[UUID]) -> dict[UUID, TicketVerdict]:
+        """What people said of these tickets, as far as Linear shows them. Raises as `open_ticket`."""
+        return find_verdicts(self._wire, tickets)
+
+    def verdict_labels(self) -> frozenset[str]:
+        """Which of the labels of VERDICT_LABELS the team's tickets can get. Raises as `open_ticket`."""
+        return find_verdict_labels(self._wire, self._place.team)
 
     def open_ticket(self, finding: Finding, noted: Noted = as_it_is) -> OpenedTicket:
         """Put a finding on its actor's ticket, opening one if need be. Safe to repeat at any time.
