@@ -122,6 +122,18 @@ class TicketOfPeriod(TypedDict):
     in_words: Annotated[list[str], Field(description="of its gravest hour")]
 
 
+class Precision(TypedDict):
+    """What became of the tickets that were opened for the hours of a month."""
+
+    opened: int
+    confirmed: Annotated[int, Field(description="completed, with the label confirmed-incident")]
+    dismissed: Annotated[int, Field(description="canceled, duplicate, in the trash or labelled false-positive")]
+    completed: Annotated[int, Field(description="closed without a verdict, by people or by Linear, or with both")]
+    still_open: int
+    unreadable: Annotated[int, Field(description="never shown by Linear since")]
+    precision: Annotated[float | None, Field(description="confirmed / (confirmed + dismissed)")]
+
+
 class PeriodSummary(TypedDict):
     """The hours of a day or a month together."""
 
@@ -133,6 +145,7 @@ class PeriodSummary(TypedDict):
     tickets: list[TicketOfPeriod]
     outcomes: Annotated[dict[str, int], Field(description="of flagged actors, hour by hour")]
     not_rung: Annotated[dict[str, int], Field(description="deviations without a ticket, by their standing")]
+    precision: NotRequired[Annotated[Precision, Field(description="of a month, once verdicts were looked for")]]
 
 
 def schema() -> dict[str, Any]:

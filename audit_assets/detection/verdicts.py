@@ -33,6 +33,8 @@ the 90 days of MEMORY, and what a person said once should not hold for ever (jud
 
 HOUR_OF_ACTOR = ["actor", "hour"]
 
+APPLIED = ("confirmed_hours", "dismissed_hours", "hours_of_dismissed_types")
+
 
 def with_verdicts(activity: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
     """The activity (ACTOR_ACTIVITY with `confirmed`, `actor` being the key) with the verdicts (VERDICTS) on it.
@@ -78,10 +80,11 @@ def _known(activity: pl.DataFrame, types: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def applied(marked: pl.DataFrame) -> dict[str, int]:
-    """How many active hours of the marked activity count for nothing, and how many people dismissed the volume of."""
-    hours = marked.lazy().group_by(HOUR_OF_ACTOR).agg(pl.col("confirmed", "dismissed").any())
-    counted = hours.select(pl.col("confirmed", "dismissed").sum()).collect()
-    return {"confirmed_hours": counted["confirmed"][0], "dismissed_hours": counted["dismissed"][0]}
+    """How many active hours of the marked activity count for nothing, of how many the volume was dismissed, and in how
+    many a dismissed resource type was touched again: the names are those of APPLIED."""
+    marks = ("confirmed", "dismissed", "type_dismissed")
+    hours = marked.lazy().group_by(HOUR_OF_ACTOR).agg(pl.col(marks).any())
+    return dict(zip(APPLIED, hours.select(pl.col(marks).sum()).collect().row(0), strict=True))
 
 
 def without_verdicts() -> pl.DataFrame:

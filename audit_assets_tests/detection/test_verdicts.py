@@ -9,14 +9,14 @@ from polars.testing import assert_frame_equal
 from audit_assets.detection.coding import activity_of
 from audit_assets.detection.frames import ACTOR_ACTIVITY
 from audit_assets.detection.incidents import with_incidents
-from audit_assets.detection.policy import ConfirmedIncident, Policy
+from audit_assets.detection.policy import ConfirmedIncident, Policy, Preset
 from audit_assets.detection.scores import score, score_activity
 from audit_assets.detection.verdicts import VERDICTS, applied, with_verdicts, without_verdicts
 from audit_assets_tests.detection.judging import flagged
 from audit_assets_tests.detection.streams import at, burst, daily, quiet, stream
 
 BOB = "bob"
-PRESETS = ["balanced", "plain"]
+PRESETS: list[Preset] = ["balanced", "plain"]
 FIRST, AGAIN = at(40, 15), at(43, 15)
 AN_HOUR = timedelta(hours=1)
 
@@ -30,7 +30,7 @@ def said(verdict: str, *deviations: tuple[datetime, str, str | None]) -> pl.Data
 
 
 def rings(
-    events: pl.DataFrame, hour: datetime, preset: str, verdicts: pl.DataFrame | None = None
+    events: pl.DataFrame, hour: datetime, preset: Preset, verdicts: pl.DataFrame | None = None
 ) -> set[tuple[str, str | None]]:
     """The kinds and resource types of Bob's that open a ticket in the hour."""
     found = flagged(events, hour, Policy(preset=preset), verdicts=verdicts)
@@ -52,19 +52,19 @@ class TestADismissedBurst:
 
     @pytest.mark.parametrize("preset", PRESETS)
     @pytest.mark.parametrize("changes", [80, 150])
-    def test_the_like_rings_before_the_verdict_and_not_after_it(self, preset: str, changes: int) -> None:
+    def test_the_like_rings_before_the_verdict_and_not_after_it(self, preset: Preset, changes: int) -> None:
         events = stream([*ORGANISATION, burst(BOB, FIRST, 80, "dns"), burst(BOB, AGAIN, changes, "dns")])
         assert rings(events, AGAIN, preset) == VOLUME
         found = flagged(events, AGAIN, Policy(preset=preset), verdicts=self.dismissed).filter(actor_key=BOB)
         assert found.is_empty(), "it is usual: it is not even listed"
 
     @pytest.mark.parametrize("preset", PRESETS)
-    def test_a_graver_one_still_rings(self, preset: str) -> None:
+    def test_a_graver_one_still_rings(self, preset: Preset) -> None:
         events = stream([*ORGANISATION, burst(BOB, FIRST, 80, "dns"), burst(BOB, AGAIN, 800, "dns")])
         assert rings(events, AGAIN, preset, self.dismissed) == VOLUME
 
     @pytest.mark.parametrize("preset", PRESETS)
-    def test_it_is_usual_for_90_days(self, preset: str) -> None:
+    def test_it_is_usual_for_90_days(self, preset: Preset) -> None:
         for days, expected in ((89, set()), (91, VOLUME)):
             again = FIRST + timedelta(days=days)
             events = stream([*ORGANISATION, burst(BOB, FIRST, 80, "dns"), burst(BOB, again, 80, "dns")])
@@ -103,7 +103,7 @@ class TestADismissedResourceType:
     dismissed = said("dismissed", (FIRST, "new_resource_type", "registrar"))
 
     @pytest.mark.parametrize(("preset", "days"), [("plain", 40), ("plain", 95), ("balanced", 95)])
-    def test_it_rings_before_the_verdict_and_not_after_it(self, preset: str, days: int) -> None:
+    def test_it_rings_before_the_verdict_and_not_after_it(self, preset: Preset, days: int) -> None:
         again = FIRST + timedelta(days=days)
         events = stream([*ORGANISATION, burst(BOB, FIRST, 2, "registrar"), burst(BOB, again, 2, "registrar")])
         assert ("new_resource_type", "registrar") in rings(events, again, preset)
@@ -111,7 +111,7 @@ class TestADismissedResourceType:
         assert found.filter(actor_key=BOB).is_empty()
 
     @pytest.mark.parametrize("preset", PRESETS)
-    def test_it_is_known_to_this_actor_alone_and_no_other_type_is(self, preset: str) -> None:
+    def test_it_is_known_to_this_actor_alone_and_no_other_type_is(self, preset: Preset) -> None:
         again = FIRST + timedelta(days=95)
         events = stream([*ORGANISATION, burst(BOB, FIRST, 2, "registrar"), burst(BOB, again, 2, "members")])
         assert ("new_resource_type", "members") in rings(events, again, preset, self.dismissed)
@@ -120,7 +120,7 @@ class TestADismissedResourceType:
         assert ("new_resource_type", "registrar") in rings(events, again, preset, others)
 
     @pytest.mark.parametrize("preset", PRESETS)
-    def test_many_changes_to_it_are_a_burst_all_the_same(self, preset: str) -> None:
+    def test_many_changes_to_it_are_a_burst_all_the_same(self, preset: Preset) -> None:
         events = stream([*ORGANISATION, burst(BOB, FIRST, 2, "registrar"), burst(BOB, AGAIN, 200, "registrar")])
         assert rings(events, AGAIN, preset, self.dismissed) == VOLUME
 
@@ -171,4 +171,4 @@ def test_a_confirmed_ticket_is_the_same_as_an_incident_of_the_policy() -> None:
     by_ticket = with_verdicts(with_incidents(activity, [], NOBODY), said("confirmed", (FIRST, "volume", None)))
     by_policy = with_incidents(activity, [ConfirmedIncident(BOB, FIRST, FIRST + AN_HOUR)], NOBODY)
     assert_frame_equal(score_activity(by_ticket), score_activity(by_policy))
-    assert applied(by_ticket) == {"confirmed_hours": 1, "dismissed_hours": 0}
+    assert applied(by_ticket) == {"confirmed_hours": 1, "dismissed_hours": 0, "hours_of_dismissed_types": 0}

@@ -61,10 +61,10 @@ class People:
 
     def create_label(self, name: str, team_key: str | None = None) -> None:
         """Create a label of a team's, or of the whole workspace."""
-        team = self.store.named("Team", team_key) if team_key else None
-        fields = {"name": name, "teamId": team and team["id"], "color": "#5e6ad2", "isGroup": False}
+        team = next((each["id"] for each in self.store.all("Team") if each["key"] == team_key), None)
+        fields = {"name": name, "teamId": team, "color": "#5e6ad2", "isGroup": False}
         with self.store.transaction():
-            self.store.add("IssueLabel", fields, parent=team and team["id"])
+            self.store.add("IssueLabel", fields, parent=team)
 
     def rename_label(self, old: str, new: str) -> None:
         """Give all labels of that name another."""
