@@ -15,6 +15,7 @@ from uuid import UUID
 
 import dagster as dg
 import polars as pl
+from dagster import DagsterEventType
 
 from audit_assets.assets.flagged_actors import FLAGGED
 from audit_assets.assets.opened_tickets import TICKETS, opened_tickets
@@ -41,12 +42,18 @@ stays."""
 
 
 @dataclass(frozen=True)
+class Unread:
+    """Hours whose tickets were not looked at yet; `until`: the newest event of Dagster's that tells of one."""
+
+    hours: tuple[datetime, ...]
+    until: int
+
+
+@dataclass(frozen=True)
 class Look:
-    """What a look at the tickets found: TICKET_VERDICTS, and up to which event of Dagster's the hours were read.
-    `changed`: it is not what lies in the store."""
+    """What a look at the tickets found: TICKET_VERDICTS. `changed`: it is not what lies in the store."""
 
     table: pl.DataFrame
-    read_until: int
     changed: bool
 
     @property
@@ -64,11 +71,12 @@ def ticket_verdicts(
     """What people confirmed or dismissed in Linear, and the precision of each month's tickets."""
     with told_as_failures():
         store = storage.open()
-        found = look(context.instance, store, linear, storage.now())
+        unread = unread_hours(context.instance, store)
+        found = look(store, linear, storage.now(), unread)
         months = precision_of(found.table)
         # The table comes last: with it nothing is left to do, and the sensor asks for no other run
         store.write_json(PRECISION, None, months)
-        store.write(TABLE, None, found.table, {"read_until": found.read_until})
+        store.write(TABLE, None, found.table, {"read_until": unread.until})
         context.add_asset_metadata(_shown(found.table, months))
         for identifier in _named(found.table, "contradictory"):
             context.log.warning(
@@ -77,34 +85,36 @@ def ticket_verdicts(
             )
 
 
-def look(
-    instance: dg.DagsterInstance, store: HourStore, linear: LinearResource, now: datetime, read_until: int = 0
-) -> Look:
-    """Read the hours that opened tickets since, and what Linear shows of all tickets. Writes nothing.
-
-    `read_until`: the hours up to this event of Dagster's brought nothing that the table lacks. Raises
-    `AuditAssetsError`: what could not be read is never taken for no verdict.
-    """
-    known = said_in(store)
+def unread_hours(instance: dg.DagsterInstance, store: HourStore, read_until: int = 0) -> Unread:
+    """The hours that put something on tickets since, as Dagster knows it. `read_until`: those up to this event brought
+    nothing that the table lacks. Raises `StoreError`."""
     since = max(read_until, (store.evidence(TABLE, None) or {}).get("read_until", 0))
-    hours = instance.get_latest_storage_id_by_partition(opened_tickets.key, dg.DagsterEventType.ASSET_MATERIALIZATION)
-    newest = max(hours.values(), default=0)
+    events = instance.get_latest_storage_id_by_partition(opened_tickets.key, DagsterEventType.ASSET_MATERIALIZATION)
+    newest = max(events.values(), default=0)
     if newest < since:  # another database than then: its events count from 1 again
         since = 0
-    told = [_told(store, hour_of(key)) for key, event in sorted(hours.items()) if event > since]
-    found = pl.concat([ON_TICKET.to_frame(), *told])
-    mentioned = pl.concat([known.select("ticket_id", "hour"), found.select("ticket_id", "hour")])
+    return Unread(tuple(sorted(hour_of(key) for key, event in events.items() if event > since)), newest)
+
+
+def look(store: HourStore, linear: LinearResource, now: datetime, unread: Unread) -> Look:
+    """What is said of all tickets, those of the unread hours too. Writes nothing.
+
+    Raises `AuditAssetsError`: what could not be read is never taken for no verdict.
+    """
+    known = said_in(store)
+    found = pl.concat([ON_TICKET.to_frame(), *(_told(store, hour) for hour in unread.hours)])
+    mentioned = pl.concat([frame.select("ticket_id", "hour") for frame in (known, found)])
     recent = mentioned.filter(pl.col("hour") >= now - STILL_ASKED)
     with closing(linear.client()) as client:
         said = client.ticket_verdicts(UUID(each) for each in recent["ticket_id"].unique())
     table = as_said(known, found, said, now)
-    return Look(table, newest, digest_of(table) != digest_of(known))
+    return Look(table, changed=digest_of(table) != digest_of(known))
 
 
 def _told(store: HourStore, hour: datetime) -> pl.DataFrame:
+    """What stands on tickets of an hour: nothing, if it was taken out of the store."""
     tickets = store.read(TICKETS, hour)
-    flagged = store.read(FLAGGED, hour)
-    if tickets is None or flagged is None:  # an hour that was taken out of the store
+    if tickets is None or tickets.is_empty() or (flagged := store.read(FLAGGED, hour)) is None:
         return ON_TICKET.to_frame()
     return on_tickets(tickets, flagged)
 

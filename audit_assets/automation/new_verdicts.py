@@ -10,6 +10,13 @@ from datetime import datetime, timedelta
 
 TRIED_AGAIN = timedelta(hours=1)
 
+MOST_HOURS = 200
+"""Of more hours at once, as after a first backfill, nothing is read here: Dagster gives a sensor a minute, and a run as
+long as it takes."""
+
+MANY_HOURS = "many hours"
+"""In place of a digest."""
+
 VERSION = 1
 
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import dagster as dg
 
-from audit_assets.assets.ticket_verdicts import look
-from audit_assets.automation.alarm import news
+from audit_assets.assets.ticket_verdicts import look, unread_hours
+from audit_assets.automation import alarm
 from audit_assets.automation.jobs import hourly_audit, verdicts
 from audit_assets.automation.ledger import IN_PROGRESS, REQUESTED_BY, plan_of
 from audit_assets.automation.missing_hours import Request
-from audit_assets.automation.new_verdicts import Cursor, plan
+from audit_assets.automation.new_verdicts import MANY_HOURS, MOST_HOURS, Cursor, plan
 from audit_assets.errors import AuditAssetsError
 from audit_assets.partitions import key_of, range_tags
 from audit_assets.resources import LinearResource, StorageResource
@@ -34,7 +34,7 @@ AT_ONCE = Limits(attempts=1, attempt_seconds=20, total_seconds=40)
 def missing_hours(context: dg.SensorEvaluationContext, storage: dg.ResourceParam[StorageResource]) -> dg.SensorResult:
     """See the description; the planning is in `missing_hours.plan`."""
     found = plan_of(context.instance, storage.now())
-    told = news(context.instance, found)
+    told = alarm.news(context.instance, found)
     if not found.requests:
         return dg.SensorResult(skip_reason="Every hour is done, running, or rests after a failure.", asset_events=told)
     return dg.SensorResult(run_requests=[_run_request(request) for request in found.requests], asset_events=told)
@@ -72,12 +72,15 @@ def new_verdicts(
     if context.instance.get_runs(dg.RunsFilter(job_name=verdicts.name, statuses=IN_PROGRESS), limit=1):
         return dg.SkipReason("A run that takes the verdicts in is under way.")
     try:
-        found = look(
-            context.instance, storage.open(), replace(linear, limits=AT_ONCE), now, read_until=before.read_until
-        )
+        store = storage.open()
+        unread = unread_hours(context.instance, store, before.read_until)
+        news = MANY_HOURS
+        if len(unread.hours) <= MOST_HOURS:
+            found = look(store, replace(linear, limits=AT_ONCE), now, unread)
+            news = found.digest if found.changed else None
     except AuditAssetsError as error:
         return dg.SkipReason(f"The tickets could not be read, so what was said before stands. {error}")
-    after, run_key = plan(found.digest if found.changed else None, found.read_until, before, now)
+    after, run_key = plan(news, unread.until, before, now)
     if run_key is None:
         return dg.SensorResult(skip_reason="Nothing was said in Linear that is not known.", cursor=after.text)
     return dg.SensorResult(run_requests=[dg.RunRequest(run_key=run_key)], cursor=after.text)

@@ -34,9 +34,15 @@ def ring(pipeline: Pipeline, hour: datetime, **changes: int) -> dict[str, list[d
     return {name: flagged.filter(actor=f"{name}@example.com").to_dicts() for name in changes}
 
 
+def table_of(pipeline: Pipeline) -> pl.DataFrame:
+    table = pipeline.store.read(TABLE, None)
+    assert table is not None
+    return table
+
+
 def verdicts(pipeline: Pipeline) -> dict[tuple[str, datetime], str]:
     """What is kept of each hour, by the ticket."""
-    table = pipeline.store.require(TABLE, None)
+    table = table_of(pipeline)
     return {(row["identifier"], row["hour"]): row["verdict"] for row in table.to_dicts()}
 
 
@@ -124,7 +130,7 @@ def test_what_people_said_decides_what_rings_next(pipeline: Pipeline, monkeypatc
     )
 
     assert pipeline.hear().success
-    kept = pipeline.store.require(TABLE, None)
+    kept = table_of(pipeline)
     assert_it_is_told_and_nothing_is_forgotten(pipeline, sensor, kept, "its rate limit is reached", "rate_limited")
     monkeypatch.setenv("LINEAR_API_KEY", "lin_api_wrong")
     assert_it_is_told_and_nothing_is_forgotten(pipeline, sensor, kept, "LINEAR_API_KEY was refused by Linear")
@@ -143,5 +149,5 @@ def assert_it_is_told_and_nothing_is_forgotten(
     assert why in failure_of(pipeline.hear())
     assert str(sensor.tick()).startswith("The tickets could not be read, so what was said before stands. ")
     assert why in str(sensor.tick())
-    assert pipeline.store.require(TABLE, None).equals(kept)
+    assert table_of(pipeline).equals(kept)
     pipeline.sandbox.faults.clear()
