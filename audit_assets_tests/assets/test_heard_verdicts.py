@@ -110,6 +110,8 @@ def test_what_people_said_decides_what_rings_next(pipeline: Pipeline, monkeypatc
     assert (told["confirmed_hours"], told["dismissed_hours"]) == (2, 2)
     assert evidence
     assert (evidence["confirmed_hours"], evidence["dismissed_hours"]) == (2, 2)
+    baselines = pipeline.store.require("actor_baselines", THIRD).drop_nulls("actor_key")
+    assert baselines["dismissed"].drop_nulls().to_list() == [80], "and so the plain rule knows"
     (graver,) = ring(pipeline, FOURTH, bob=800)["bob"]
     assert graver["standing"] == "ticket"
     stream = of_axiom(AxiomResource(pipeline.clock), THIRD, FOURTH + HOUR)
