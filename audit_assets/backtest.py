@@ -1,8 +1,9 @@
 """What would have been flagged in a stream of changes under a team's policy: nothing is pulled, sent or opened.
 
 The hours go through the very functions that the hourly assets run, many hours at a time: scored, ranked at a budget,
-and flagged under the policy with its incidents, allowances and severities. A stream says which resource types were
-touched, not by which action: what a policy says of actions, or of deletes alone, raises no severity here.
+and flagged under the policy with its incidents, allowances and severities, and by what people said on tickets. A stream
+says which resource types were touched, not by which action: what a policy says of actions, or of deletes alone, raises
+no severity here.
 """
 
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from audit_assets.detection.flags import COLLEAGUES, HOUR_OF_ACTOR, Judged, flag
 from audit_assets.detection.frames import (
     ACTIVITY,
     HOUR,
+    MARKS,
     MEMORY,
     ORGANISATION,
     ORGANISATION_HOURS,
@@ -32,6 +34,7 @@ from audit_assets.detection.plain_rule import NEW_RESOURCE_TYPE
 from audit_assets.detection.policy import Policy
 from audit_assets.detection.ranking import ranked
 from audit_assets.detection.severity import TOUCHES, named, rank
+from audit_assets.detection.verdicts import with_verdicts
 
 Rule = Literal["calibrated", "plain"]
 
@@ -108,7 +111,8 @@ def budgets_of(in_force: Policy) -> list[float]:
 
 def backtest_of(stream: Stream, in_force: Policy) -> Backtest:
     """What would have become of every active hour of the stream that is asked about."""
-    activity = with_incidents(stream.activity, in_force.incidents, stream.actors)
+    by_policy = with_incidents(stream.activity, in_force.incidents, stream.actors)
+    activity = with_verdicts(by_policy, stream.verdicts)
     judged, asked = _judged(activity, stream), in_force.tickets_a_day
     scores_at = _scores_at(activity, judged, stream.since, in_force)
     found_at = {
@@ -143,7 +147,7 @@ def write_scores(scores: pl.DataFrame, path: Path) -> None:
 
 def _judged(activity: pl.DataFrame, stream: Stream) -> Judged:
     """The hours that are asked about and what was usual before them, a month of them at a time; without scores."""
-    asked = _by_key(activity.filter(pl.col("hour") >= stream.since))
+    asked = _by_key(activity.filter(pl.col("hour") >= stream.since)).select(ACTIVITY.names())
     months = asked["hour"].dt.truncate("1mo").unique().sort()
     usual, touched = zip(*(_before(activity, month, stream.since) for month in months), strict=True)
     return Judged(
@@ -174,7 +178,7 @@ def _before(activity: pl.DataFrame, month: datetime, since: datetime) -> tuple[p
 
 
 def _by_key(activity: pl.DataFrame) -> pl.DataFrame:
-    return activity.rename({"actor": "actor_key"}).select(ACTIVITY.names()).cast(ACTIVITY)
+    return activity.rename({"actor": "actor_key"}).select(*ACTIVITY.names(), *MARKS).cast({"changes": pl.Int64})
 
 
 def _scores_at(

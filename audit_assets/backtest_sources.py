@@ -6,17 +6,19 @@ Nothing is written anywhere.
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
+from audit_assets.assets.verdicts import verdicts_in
 from audit_assets.detection import assessment, budget
 from audit_assets.detection.coding import activity_of, typed
 from audit_assets.detection.frames import ACTOR_ACTIVITY, MEMORY
+from audit_assets.detection.verdicts import without_verdicts
 from audit_assets.errors import AuditAssetsError
-from audit_assets.resources import AxiomResource
+from audit_assets.resources import AxiomResource, StorageResource
 
 EVENT_COLUMNS = ("time", "actor", "actor_type", "resource_type")
 
@@ -41,12 +43,14 @@ class BacktestError(AuditAssetsError):
 @dataclass(frozen=True)
 class Stream:
     """Everybody's changes (`activity`, ACTOR_ACTIVITY, `actor` being the key), who is who (`actors`, ACTORS), and the
-    hours [since, until) that are asked about; what lies before is their history."""
+    hours [since, until) that are asked about; what lies before is their history. `verdicts` (VERDICTS): what people
+    said of its hours on tickets."""
 
     activity: pl.DataFrame
     actors: pl.DataFrame
     since: datetime
     until: datetime
+    verdicts: pl.DataFrame = field(default_factory=without_verdicts)
 
 
 READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
@@ -133,10 +137,11 @@ def _hour(option: str, text: str) -> datetime:
 
 
 def of_axiom(axiom: AxiomResource, since: datetime, until: datetime) -> Stream:
-    """What Axiom holds of the hours [since, until) and of the REACH before. The span ends now at the latest, and
-    begins with the first change that is known, so that no day counts of which nothing can be known.
+    """What Axiom holds of the hours [since, until) and of the REACH before, and what people said of them. The span ends
+    now at the latest, and begins with the first change that is known, so that no day counts of which nothing can be
+    known.
 
-    Raises `BacktestError` if there is no change in it, and as `AxiomClient` does.
+    Raises `BacktestError` if there is no change in it, and as `AxiomClient` and `HourStore` do.
     """
     with closing(axiom.client()) as client:
         changes = client.organisation_activity(since - REACH, until)
@@ -148,7 +153,8 @@ def of_axiom(axiom: AxiomResource, since: datetime, until: datetime) -> Stream:
             f"Axiom dataset '{axiom.dataset()}' holds no change from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} "
             "UTC: name a span that it holds (`audit-assets doctor` says how far back that is)."
         )
-    return Stream(activity, _told_apart(actors), max(since, hours[0]), min(until, axiom.clock.now()))
+    verdicts = verdicts_in(StorageResource().open())
+    return Stream(activity, _told_apart(actors), max(since, hours[0]), min(until, axiom.clock.now()), verdicts)
 
 
 def _told_apart(actors: pl.DataFrame) -> pl.DataFrame:

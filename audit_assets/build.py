@@ -12,6 +12,7 @@ from audit_assets.assets.flagged_actors import flagged_actors
 from audit_assets.assets.opened_tickets import opened_tickets
 from audit_assets.assets.organisation_history import organisation_history
 from audit_assets.assets.raw_audit_entries import raw_audit_entries
+from audit_assets.assets.ticket_verdicts import ticket_verdicts
 from audit_assets.automation.alarm import every_hour_is_done
 from audit_assets.automation.jobs import JOBS
 from audit_assets.automation.schedules import SCHEDULES
@@ -34,6 +35,7 @@ ASSETS = [
     flagged_actors,
     opened_tickets,
     flagged_actor_summary,
+    ticket_verdicts,
 ]
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+import polars as pl
+
+from audit_assets.assets.verdicts import said_in
 from audit_assets.axiom.bounds import Bounds
 from audit_assets.axiom.fitness import ENOUGH_RETENTION_DAYS, doubts
 from audit_assets.detection.frames import WINDOW
@@ -14,6 +17,7 @@ from audit_assets.errors import AuditAssetsError, SettingError
 from audit_assets.evidence import AN_HOUR, ENTRIES, REPEATS, lateness, pulls_of
 from audit_assets.hour_store import HourStore
 from audit_assets.linear.figures import counted
+from audit_assets.linear.life import VERDICT_LABELS
 from audit_assets.policy import policy, tables
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource, TriageResource
 from audit_assets.settings import (
@@ -105,6 +109,7 @@ def _axiom(now: datetime) -> Iterator[Finding]:
 def _linear(_: datetime) -> Iterator[Finding]:
     with closing(LinearResource(limits=IMPATIENT).client()) as client:
         facts = client.check()
+        labels = client.verdict_labels()
     yield Finding("Linear", "ok", f"tickets go to team {facts.team} ({facts.team_key}), opened by {facts.who}")
     for problem in facts.problems:
         yield Finding("Linear", "problem", problem)
@@ -113,12 +118,22 @@ def _linear(_: datetime) -> Iterator[Finding]:
     rows = len(tables().ticket_fields)
     if rows and not facts.problems:
         yield Finding("Linear", "ok", f"of {counted(rows, 'row')} of ticket_fields all names are known to Linear")
+    for label in (each for each in VERDICT_LABELS if each not in labels):
+        told = f"there is no label {label}, with which people say on a ticket what it was"
+        yield Finding("Linear", "advice", told, f"Create it by hand, for the team {facts.team_key} or the workspace.")
 
 
 def _storage(now: datetime) -> Iterator[Finding]:
     store: HourStore = StorageResource().open()
     store.check()
     yield Finding("Storage", "ok", f"hours are kept in {store.root}")
+    said = said_in(store)
+    if not said.is_empty():
+        counts = dict(said.group_by("verdict").agg(pl.struct("actor_key", "hour").n_unique()).iter_rows())
+        told = (
+            f"{counts.get('confirmed', 0):,} hours of actors were confirmed in Linear, {counts.get('dismissed', 0):,}"
+        )
+        yield Finding("Storage", "ok", f"{told} dismissed, on {said['ticket_id'].n_unique():,} tickets")
     newest = now.replace(minute=0, second=0, microsecond=0) - AN_HOUR
     late: Counter[timedelta] = Counter()
     known = 0

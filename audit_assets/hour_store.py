@@ -1,4 +1,5 @@
-"""Hours as files: `<root>/<table>/<day>/<hour>.parquet`, each written whole or not at all.
+"""Hours as files: `<root>/<table>/<day>/<hour>.parquet`, each written whole or not at all; and `<root>/<table>.parquet`
+for what belongs to no hour.
 
 Frames pass between assets through this store. The root is a folder, or an object store's URL (`s3://bucket/path`,
 with fsspec's package for it installed), where one put is atomic by itself. Nothing of an entry ever gets into a path.
@@ -31,7 +32,8 @@ STALE_SECONDS = 3600
 
 
 class HourStore:
-    """Tables by hour. An hour that was never written reads as None: it is missing, not empty."""
+    """Tables by hour. An hour that was never written reads as None: it is missing, not empty. The hour None is that of
+    a table that has no hours."""
 
     def __init__(self, root: str) -> None:
         """Raises `StoreError` for a URL that no installed package of fsspec's knows."""
@@ -50,7 +52,7 @@ class HourStore:
     def write(
         self,
         table: str,
-        hour: datetime,
+        hour: datetime | None,
         frame: pl.DataFrame | pl.LazyFrame,
         evidence: Mapping[str, Any] | None = None,
     ) -> None:
@@ -69,7 +71,7 @@ class HourStore:
         )
         self._put(self.path(table, hour), buffer.getvalue())
 
-    def read(self, table: str, hour: datetime, columns: Sequence[str] | None = None) -> pl.DataFrame | None:
+    def read(self, table: str, hour: datetime | None, columns: Sequence[str] | None = None) -> pl.DataFrame | None:
         """An hour of a table, or None if it was never written. Raises `StoreError` if it can't be read.
 
         `columns`: those that are wanted, None for all.
@@ -107,7 +109,7 @@ class HourStore:
         except pl.exceptions.PolarsError as error:
             raise self._unreadable(table, hour, error) from None
 
-    def evidence(self, table: str, hour: datetime) -> dict[str, Any] | None:
+    def evidence(self, table: str, hour: datetime | None) -> dict[str, Any] | None:
         """The evidence written with an hour, or None if the hour was never written."""
         content = self._get(self.path(table, hour))
         if content is None:
@@ -117,11 +119,11 @@ class HourStore:
         except (pl.exceptions.PolarsError, ValueError) as error:
             raise self._unreadable(table, hour, error) from None
 
-    def write_json(self, table: str, hour: datetime, value: Any) -> None:
+    def write_json(self, table: str, hour: datetime | None, value: Any) -> None:
         """Replace an hour of a table that holds one JSON value an hour."""
         self._put(self.path(table, hour, "json"), json.dumps(value, indent=1).encode())
 
-    def read_json(self, table: str, hour: datetime) -> Any:
+    def read_json(self, table: str, hour: datetime | None) -> Any:
         """The JSON value of an hour, or None if it was never written."""
         content = self._get(self.path(table, hour, "json"))
         return None if content is None else json.loads(content)
@@ -147,15 +149,17 @@ class HourStore:
         except OSError as error:
             raise StoreError(f"{probe} can't be removed: {error.strerror or error}.") from None
 
-    def path(self, table: str, hour: datetime, suffix: str = "parquet") -> UPath:
+    def path(self, table: str, hour: datetime | None, suffix: str = "parquet") -> UPath:
         """Where an hour of a table lies. No colon: it is no file name on Windows and awkward in a URL."""
+        if hour is None:
+            return self.root / f"{table}.{suffix}"
         hour = hour.astimezone(UTC)
         return self.root / table / f"{hour:%Y-%m-%d}" / f"{hour:%H}.{suffix}"
 
     def _missing(self, table: str, hour: datetime) -> StoreError:
         return StoreError(f"{table} holds nothing for {hour:%Y-%m-%d-%H:%M}: materialise that asset for this hour.")
 
-    def _unreadable(self, table: str, hour: datetime, error: Exception) -> StoreError:
+    def _unreadable(self, table: str, hour: datetime | None, error: Exception) -> StoreError:
         named = f"{self.path(table, hour)} is not a readable Parquet file"
         return StoreError(f"{named} ({str(error).splitlines()[0]}): remove it, then run the hour again.")
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from audit_assets.assets.digests import DIGESTS
 from audit_assets.assets.flagged_actor_summary import SUMMARY
 from audit_assets.assets.organisation_history import days_of
+from audit_assets.assets.verdicts import PRECISION
 from audit_assets.partitions import AN_HOUR, key_of
 from audit_assets.resources import StorageResource
 from audit_assets.settings import first_hour
@@ -24,6 +25,8 @@ def of_period(period: str, now: datetime) -> HourSummary | PeriodSummary:
         )
     if len(hours) == 1:
         return summaries[0]
+    months = store.read_json(PRECISION, None) or {}
     missing = [hour for hour, summary in found.items() if not summary and first_hour() <= hour <= now - AN_HOUR]
     digests = [digest for day in days_of(hours) if (digest := store.read_json(DIGESTS, day))]
-    return period_summary(period, summaries, map(key_of, missing), digests)
+    known = period_summary(period, summaries, map(key_of, missing), digests)
+    return {**known, "precision": months[period]} if period in months else known

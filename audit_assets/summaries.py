@@ -150,6 +150,18 @@ class UnderBudget(TypedDict):
     axiom_url: str
 
 
+class Precision(TypedDict):
+    """What became of the tickets that were opened for the hours of a month."""
+
+    opened: int
+    confirmed: Annotated[int, Field(description="completed, with the label confirmed-incident")]
+    dismissed: Annotated[int, Field(description="canceled, duplicate, in the trash or labelled false-positive")]
+    completed: Annotated[int, Field(description="closed without a verdict, by people or by Linear, or with both")]
+    still_open: int
+    unreadable: Annotated[int, Field(description="never shown by Linear since")]
+    precision: Annotated[float | None, Field(description="confirmed / (confirmed + dismissed)")]
+
+
 class PeriodSummary(TypedDict):
     """The hours of a day or a month together."""
 
@@ -165,6 +177,7 @@ class PeriodSummary(TypedDict):
     digests: Annotated[
         list[DigestShown], Field(description="of the days that are whole and have findings under the budget")
     ]
+    precision: NotRequired[Annotated[Precision, Field(description="of a month, once verdicts were looked for")]]
 
 
 def schema() -> dict[str, Any]:

@@ -18,7 +18,7 @@ from audit_assets.backtest_points import rarest
 from audit_assets.doctor import Finding
 from audit_assets.linear.figures import counted
 from audit_assets.linear.markdown import visible
-from audit_assets.summaries import DigestShown, HourSummary, PeriodSummary, UnderBudget
+from audit_assets.summaries import DigestShown, HourSummary, PeriodSummary, Precision, UnderBudget
 
 COLOURS = {"urgent": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 SHOWN_TICKETS = 20
@@ -131,6 +131,8 @@ def print_period(console: Console, summary: PeriodSummary) -> None:
         console.print(Text(f"{counted(count, 'deviation')} did not ring: {STANDINGS[standing]}", "dim"))
     _print_under_budget(console, summary["under_budget"])
     _print_digests(console, summary["digests"])
+    if "precision" in summary:
+        console.print(_precision(summary["precision"]))
     _print_counts(console, summary["entries"])
     console.print(f"{summary['hours']:,} hours are summed up; {len(summary['missing']):,} have no summary")
 
@@ -152,6 +154,14 @@ def _print_under_budget(console: Console, hours: Sequence[UnderBudget]) -> None:
         console.print(Text(line, "dim"), no_wrap=True, overflow="ellipsis")
     if (more := len(hours) - SHOWN_TICKETS) > 0:
         console.print(Text(f"and {more:,} more under the budget; --json prints all", "dim"))
+
+
+def _precision(told: Precision) -> str:
+    counts = [f"{told['confirmed']:,} confirmed", f"{told['dismissed']:,} dismissed"]
+    counts += [f"{told['completed']:,} completed without a verdict", f"{told['still_open']:,} still open"]
+    counts += [f"{told['unreadable']:,} that can't be read"] if told["unreadable"] else []
+    share = "" if told["precision"] is None else f"; precision {told['precision']:.0%}"
+    return f"{counted(told['opened'], 'ticket')} opened: {', '.join(counts)}{share}"
 
 
 def _print_counts(console: Console, entries: Mapping[str, Any]) -> None:

@@ -23,6 +23,8 @@ LINEAGE = {
     "flagged_actor_summary": {"opened_tickets"},
 }
 
+OF_NO_HOUR = {"ticket_verdicts": {"opened_tickets"}}
+
 
 def dagster(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Dagster's own command line in the project's folder, without any setting of ours."""
@@ -44,7 +46,7 @@ def test_a_first_hour_that_is_none_stops_the_code_location_with_one_sentence() -
 
 def test_each_asset_depends_on_the_same_hour_of_the_one_before_it() -> None:
     graph = build_defs().resolve_asset_graph()
-    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == set(LINEAGE)
+    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {*LINEAGE, *OF_NO_HOUR}
     for name, parents in LINEAGE.items():
         node = graph.get(dg.AssetKey(name))
         assert {parent.to_user_string() for parent in node.parent_keys} == parents
@@ -52,6 +54,16 @@ def test_each_asset_depends_on_the_same_hour_of_the_one_before_it() -> None:
             mapping = graph.get_partition_mapping(node.key, parent)
             assert isinstance(mapping, dg.IdentityPartitionMapping | dg.TimeWindowPartitionMapping)
             assert (getattr(mapping, "start_offset", 0), getattr(mapping, "end_offset", 0)) == (0, 0)
+
+
+def test_what_people_say_is_of_no_hour_and_no_part_of_one() -> None:
+    defs = build_defs()
+    node = defs.resolve_asset_graph().get(dg.AssetKey("ticket_verdicts"))
+    assert (node.is_partitioned, node.automation_condition) == (False, None)
+    assert {parent.to_user_string() for parent in node.parent_keys} == OF_NO_HOUR["ticket_verdicts"]
+    jobs = {job: {step.name for step in defs.resolve_job_def(job).nodes} for job in ("hourly_audit", "verdicts")}
+    assert jobs["verdicts"] == {*OF_NO_HOUR}
+    assert jobs["hourly_audit"].isdisjoint(OF_NO_HOUR)
 
 
 @pytest.mark.parametrize("name", LINEAGE)

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from audit_assets.assets.verdicts import TABLE, TICKET_VERDICTS
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import events_from
 from audit_assets.cli import app
@@ -20,6 +21,8 @@ from audit_assets.settings import SETTINGS
 from audit_assets_tests.pipeline import DAY, HOUR, environment_of, v2_burst
 
 runner = CliRunner()
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -212,6 +215,21 @@ def test_every_row_of_ticket_fields_is_checked_against_the_workspace(
     ):
         assert f"problem [[ticket_fields]] {sentence}" in text
     assert "names are known" not in text
+
+
+def test_labels_that_lack_are_advice_and_what_people_said_is_counted(connected: Sandbox, tmp_path: Path) -> None:
+    assert "there is no label" not in told()[1]
+    connected.linear.rename_label("confirmed-incident", "incident")
+    rows = [
+        {"ticket_id": ticket, "actor_key": "bob", "hour": NOON + HOUR * hour, "kind": "volume", "verdict": verdict}
+        for ticket, hour, verdict in (("a", 0, "dismissed"), ("a", 1, "dismissed"), ("b", 2, "confirmed"))
+    ]
+    HourStore(str(tmp_path / "hours")).write(TABLE, None, pl.DataFrame(rows, schema=TICKET_VERDICTS))
+    code, text = told()
+    assert code == 0
+    assert "advice there is no label confirmed-incident, with which people say on a ticket" in text
+    assert "→ Create it by hand, for the team SEC or the workspace." in text
+    assert "Storage ok 1 hours of actors were confirmed in Linear, 2 dismissed, on 2 tickets" in text
 
 
 def test_a_named_model_is_told_without_asking_it(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

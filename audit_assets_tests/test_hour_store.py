@@ -66,6 +66,17 @@ def test_json_is_read_back(store: HourStore) -> None:
     assert store.read_json("summary", HOUR) == {"flagged": [{"actor": "☃ \u202e"}]}
 
 
+def test_what_belongs_to_no_hour_is_kept_beside_the_hours(store: HourStore) -> None:
+    assert (store.read("said", None), store.evidence("said", None), store.read_json("said", None)) == (None, None, None)
+    store.write("said", None, FRAME, {"read_until": 7})
+    store.write_json("said", None, [1])
+    read = store.read("said", None)
+    assert read is not None
+    assert read.equals(FRAME)
+    assert (store.evidence("said", None), store.read_json("said", None)) == ({"read_until": 7}, [1])
+    assert {path.name for path in store.root.iterdir()} == {"said.parquet", "said.json"}
+
+
 def test_a_file_that_is_no_parquet_is_an_error_and_not_an_empty_hour(tmp_path: Path) -> None:
     store = HourStore(str(tmp_path))
     store.write("entries", HOUR, FRAME)
@@ -152,7 +163,7 @@ def test_what_a_killed_process_left_half_written_is_taken_away_once_nobody_can_b
     store = HourStore(str(tmp_path))
     store.write("entries", HOUR, FRAME)
     day = store.path("entries", HOUR).parent
-    old, young, others = (Path(day / name) for name in (".10.parquet.a.tmp", ".10.parquet.b.tmp", ".11.parquet.a.tmp"))
+    old, young, others = (Path(str(day / name)) for name in (".10.parquet.a.tmp", ".10.parquet.b.tmp", ".11.parquet.a.tmp"))
     for left in (old, young, others):
         left.write_bytes(b"half of")
     for left in (old, others):

@@ -1,6 +1,7 @@
 """APL over the trailing days → what is usual for each actor that is active in the hour.
 
-In: the dataset in Axiom, who is active (from the Parquet hour), and the organisation's history. Out: the hour's own
+In: the dataset in Axiom, who is active (from the Parquet hour), the organisation's history, and what people said on
+tickets. Out: the hour's own
 activity, the baselines, the touched resource types, and how unusual the hour is for each of its actors, as detection
 takes them. True afterwards: nothing in them lies in or after the hour, except the hour's own activity and scores. One
 set of queries serves all hours of a run.
@@ -18,10 +19,12 @@ from audit_assets.assets.axiom_ingest import axiom_ingest
 from audit_assets.assets.organisation_history import as_scored, day_of, days_of, organisation_history, organisation_of
 from audit_assets.assets.previews import markdown_table
 from audit_assets.assets.raw_audit_entries import ENTRIES
+from audit_assets.assets.verdicts import verdicts_in
 from audit_assets.counted import COLUMNS, counts
 from audit_assets.detection.assessment import HISTORY, assess_hours
 from audit_assets.detection.baselines import baselines
 from audit_assets.detection.frames import MEMORY, WINDOW
+from audit_assets.detection.verdicts import applied
 from audit_assets.errors import Incomplete
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
@@ -57,7 +60,7 @@ def actor_baselines(
             organisation_hours = client.organisation_hours(hours[0] - MEMORY, until)
             organisation_types = client.organisation_types(hours[0] - MEMORY, until)
         _refuse_other_counts(changes, activity)
-        scored = as_scored(activity, _actors(store, hours))
+        scored = as_scored(activity, _actors(store, hours), verdicts_in(store))
         examples = scored.filter(~pl.col("confirmed")).rename({"actor": "actor_key"})
         usual, touched = baselines(examples, organisation_hours, organisation_types, judged=judged, hours=hours)
         assessed = _assessed(store, scored, hours)
@@ -74,6 +77,7 @@ def actor_baselines(
                     "active_actors": judged.filter(here).height,
                     "hours_present": present,
                     "hours_in_window": HOURS_IN_WINDOW,
+                    **applied(scored.filter(pl.col("hour") < hour)),
                     "preview": dg.MetadataValue.md(markdown_table(usual.filter(here).drop("hour").head(10))),
                 },
                 partition_key=key_of(hour),

@@ -2,8 +2,8 @@
 
 In: the dataset in Axiom. Out, once for each UTC day: the priors of each class of actor, who touched which resource
 type, and the scores of the last weeks, from which the budget's threshold follows. True afterwards: nothing in it lies
-in the day itself. It is made anew when hours before the day have been ingested since, or brought late entries, or the
-policy changed.
+in the day itself. It is made anew when hours before the day have been ingested since, or brought late entries, when
+the policy changed, or what people said of these hours on their tickets.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ import polars as pl
 
 from audit_assets import policy
 from audit_assets.assets.axiom_ingest import ROW_COUNT, axiom_ingest
+from audit_assets.assets.verdicts import verdicts_in
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.detection import budget
 from audit_assets.detection.assessment import HISTORY, Organisation, organisation
@@ -25,6 +26,7 @@ from audit_assets.detection.coding import typed
 from audit_assets.detection.frames import MEMORY, SCORES
 from audit_assets.detection.incidents import with_incidents
 from audit_assets.detection.scores import score_activity
+from audit_assets.detection.verdicts import APPLIED, TYPES_KNOWN, VERDICTS, applied, with_verdicts
 from audit_assets.evidence import REPEATS
 from audit_assets.failures import told_as_failures
 from audit_assets.hour_store import HourStore
@@ -56,23 +58,25 @@ def organisation_history(
     with told_as_failures():
         store = storage.open()
         hours = hours_in(context)
+        verdicts = verdicts_in(store)
         ingested = {hour_of(key) for key in context.instance.get_materialized_partitions(axiom_ingest.key)}
         for day in days_of(hours):
             before = sorted(hour for hour in ingested if day - REACH <= hour < day)
             grows = [hour for hour in before if hour >= day - STILL_GROWS]
-            made_from = _fingerprint(before, _held(context.instance, grows))
+            made_from = _fingerprint(before, _held(context.instance, grows), _on_hours_before(day, verdicts))
             known = {"made_from": made_from, "hours_present": len(before)}
             if (store.evidence(SCORES_BEFORE, day) or {}).get("made_from") != known["made_from"]:
                 with closing(axiom.client()) as client:
-                    _write(store, day, client, known)
+                    _write(store, day, client, known, verdicts)
         for hour in hours:
             scores = store.require(SCORES_BEFORE, day_of(hour), ["actor", "hour"])
+            evidence = store.evidence(SCORES_BEFORE, day_of(hour)) or {}
             context.add_asset_metadata(
                 {
                     "day": f"{day_of(hour):%Y-%m-%d}",
                     "active_hours": scores.height,
                     "actors": scores["actor"].n_unique(),
-                    "hours_present": (store.evidence(SCORES_BEFORE, day_of(hour)) or {}).get("hours_present"),
+                    **{name: evidence.get(name, 0) for name in ("hours_present", *APPLIED)},
                 },
                 partition_key=key_of(hour),
             )
@@ -98,26 +102,27 @@ def organisation_of(store: HourStore, day: datetime) -> Organisation:
     )
 
 
-def activity_between(client: AxiomClient, start: datetime, end: datetime) -> pl.DataFrame:
+def activity_between(client: AxiomClient, start: datetime, end: datetime, verdicts: pl.DataFrame) -> pl.DataFrame:
     """Everybody's changes in [start, end) as detection takes them: ACTOR_ACTIVITY, by actor key."""
     changes = client.organisation_activity(start, end)
-    return as_scored(changes, client.actors(start, end))
+    return as_scored(changes, client.actors(start, end), verdicts)
 
 
-def as_scored(activity: pl.DataFrame, actors: pl.DataFrame) -> pl.DataFrame:
-    """Activity (ACTIVITY) as the scores take it: with each actor's type, and whether an hour belongs to a confirmed
-    incident. `actors` has a row for each actor_key, with actor (its name) and actor_type."""
-    return with_incidents(typed(activity, actors), policy.tables().confirmed_incident, actors)
+def as_scored(activity: pl.DataFrame, actors: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
+    """Activity (ACTIVITY) as the scores take it: with each actor's type, and MARKS of the policy's incidents and of
+    people's verdicts (VERDICTS). `actors` has a row for each actor_key, with actor (its name) and actor_type."""
+    by_policy = with_incidents(typed(activity, actors), policy.tables().confirmed_incident, actors)
+    return with_verdicts(by_policy, verdicts)
 
 
-def _write(store: HourStore, day: datetime, client: AxiomClient, known: dict[str, Any]) -> None:
+def _write(store: HourStore, day: datetime, client: AxiomClient, known: dict[str, Any], verdicts: pl.DataFrame) -> None:
     """The scores come last: their evidence says that all is written."""
-    activity = activity_between(client, day - REACH, day)
+    activity = activity_between(client, day - REACH, day, verdicts)
     everybody = organisation(activity, day)
     store.write(PRIORS, day, everybody.priors, {"since": everybody.since.isoformat()})
     store.write(TOUCHED_BY, day, everybody.touched)
     scores = score_activity(activity).filter(pl.col("hour") >= day - budget.HISTORY)
-    store.write(SCORES_BEFORE, day, scores.select(SCORES.names()), known)
+    store.write(SCORES_BEFORE, day, scores.select(SCORES.names()), known | applied(activity))
 
 
 def _held(instance: dg.DagsterInstance, hours: Sequence[datetime]) -> dict[str, Any]:
@@ -135,10 +140,17 @@ def _held(instance: dg.DagsterInstance, hours: Sequence[datetime]) -> dict[str, 
     }
 
 
-def _fingerprint(hours: Sequence[datetime], held: Mapping[str, Any]) -> str:
+def _on_hours_before(day: datetime, verdicts: pl.DataFrame) -> list[list[str | None]]:
+    """The verdicts that can change anything of the day, as JSON has them."""
+    told = verdicts.filter(pl.col("hour") < day, pl.col("hour") >= day - REACH - TYPES_KNOWN)
+    rows = told.sort(VERDICTS.names()).with_columns(pl.col("hour").dt.to_string()).rows()
+    return [[*row] for row in rows]
+
+
+def _fingerprint(hours: Sequence[datetime], held: Mapping[str, Any], verdicts: Sequence[Any]) -> str:
     """Of the hours that Axiom holds and how much of those that may grow, of what decides how they count, and of what is
     written about them."""
     tables = policy.tables()
-    counted = [repr(tables.counted), repr(tables.confirmed_incident)]
+    counted = [repr(tables.counted), repr(tables.confirmed_incident), *verdicts]
     said = json.dumps([[key_of(hour) for hour in hours], sorted(held.items()), counted, METHOD, [*SCORES]])
     return hashlib.sha256(said.encode()).hexdigest()

@@ -1,18 +1,27 @@
-"""The sensor that keeps the hours complete: asks Dagster what is done, what runs and what failed, follows the plan.
+"""The sensors: one keeps the hours complete, one hears what people said of the tickets. Each asks and follows its plan.
 
 A run key names its attempt, because a key is never run again, not even after a failure (facts/dagster.md, B5).
 """
 
+from dataclasses import replace
+
 import dagster as dg
 
-from audit_assets.automation.alarm import news
-from audit_assets.automation.jobs import hourly_audit
-from audit_assets.automation.ledger import REQUESTED_BY, plan_of
+from audit_assets.assets.ticket_verdicts import look, unread_hours
+from audit_assets.automation import alarm
+from audit_assets.automation.jobs import hourly_audit, verdicts
+from audit_assets.automation.ledger import IN_PROGRESS, REQUESTED_BY, plan_of
 from audit_assets.automation.missing_hours import Request
+from audit_assets.automation.new_verdicts import MANY_HOURS, MOST_HOURS, Cursor, plan
+from audit_assets.errors import AuditAssetsError
 from audit_assets.partitions import key_of, range_tags
-from audit_assets.resources import StorageResource
+from audit_assets.resources import LinearResource, StorageResource
+from audit_assets.transport import Limits
 
 PRIORITIES = {"newest": "1", "missing": "0", "settling": "-1"}
+
+AT_ONCE = Limits(attempts=1, attempt_seconds=20, total_seconds=40)
+"""Dagster gives a sensor a minute; what is not read now is read half an hour later."""
 
 
 @dg.sensor(
@@ -24,11 +33,11 @@ PRIORITIES = {"newest": "1", "missing": "0", "settling": "-1"}
 )
 def missing_hours(context: dg.SensorEvaluationContext, storage: dg.ResourceParam[StorageResource]) -> dg.SensorResult:
     """See the description; the planning is in `missing_hours.plan`."""
-    plan = plan_of(context.instance, storage.now())
-    told = news(context.instance, plan)
-    if not plan.requests:
+    found = plan_of(context.instance, storage.now())
+    told = alarm.news(context.instance, found)
+    if not found.requests:
         return dg.SensorResult(skip_reason="Every hour is done, running, or rests after a failure.", asset_events=told)
-    return dg.SensorResult(run_requests=[_run_request(request) for request in plan.requests], asset_events=told)
+    return dg.SensorResult(run_requests=[_run_request(request) for request in found.requests], asset_events=told)
 
 
 def _run_request(request: Request) -> dg.RunRequest:
@@ -46,4 +55,35 @@ def _run_request(request: Request) -> dg.RunRequest:
     return dg.RunRequest(run_key=run_key, tags={**tags, **range_tags(request.first, request.last)})
 
 
-SENSORS = [missing_hours]
+@dg.sensor(
+    name="ticket_verdicts",
+    job=verdicts,
+    minimum_interval_seconds=30 * 60,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Reads in Linear what became of our tickets, and has `ticket_verdicts` take it in once it is news.",
+)
+def new_verdicts(
+    context: dg.SensorEvaluationContext,
+    linear: dg.ResourceParam[LinearResource],
+    storage: dg.ResourceParam[StorageResource],
+) -> dg.SensorResult | dg.SkipReason:
+    """See the description; the planning is in `new_verdicts.plan`. What can't be read is told, and is no answer."""
+    now, before = storage.now(), Cursor.of(context.cursor)
+    if context.instance.get_runs(dg.RunsFilter(job_name=verdicts.name, statuses=IN_PROGRESS), limit=1):
+        return dg.SkipReason("A run that takes the verdicts in is under way.")
+    try:
+        store = storage.open()
+        unread = unread_hours(context.instance, store, before.read_until)
+        news = MANY_HOURS
+        if len(unread.hours) <= MOST_HOURS:
+            found = look(store, replace(linear, limits=AT_ONCE), now, unread)
+            news = found.digest if found.changed else None
+    except AuditAssetsError as error:
+        return dg.SkipReason(f"The tickets could not be read, so what was said before stands. {error}")
+    after, run_key = plan(news, unread.until, before, now)
+    if run_key is None:
+        return dg.SensorResult(skip_reason="Nothing was said in Linear that is not known.", cursor=after.text)
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=run_key)], cursor=after.text)
+
+
+SENSORS = [missing_hours, new_verdicts]

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from audit_assets.detection.coding import HOURS_A_DAY, Coded, Flags, Floats, coded
-from audit_assets.detection.frames import ACTOR_ACTIVITY, HOUR, MEMORY, SCORES
+from audit_assets.detection.frames import ACTOR_ACTIVITY, HOUR, MEMORY, NOTICEABLE, SCORES
 from audit_assets.detection.novelty import NoveltyScores, novelty_scores
 from audit_assets.detection.volume import (
     DAY,
@@ -31,10 +31,6 @@ hours at a quarter of a ticket a day, and .002 at one, on the variants of the de
 A_MONTH = timedelta(days=30)
 """Against the month before the last only a day larger than all of the last month says something: what has grown once
 and stays, as weekly deployments do, is told once."""
-
-NOTICEABLE = 2.0
-"""What is not even twice the usual is no burst, however steady its actor: nobody would want to read of it. On the
-development set this changes no recall by more than its error."""
 
 FIRST_DAYS, FIRST_HOUR = 7, 2
 """p^((n + 1)/7) while an actor has n < 6 active hours in the reference, p^(2/7) in its very first. The 9 of
@@ -100,7 +96,7 @@ def _assess(
     stream: Coded, priors: pl.DataFrame, together: Coded, *, judged_from: int, history_from: object
 ) -> pl.DataFrame:
     """SCORES without what `ranked` fills. `together` holds the touches of everybody, `stream` those to be judged."""
-    by_horizon = {horizon: volume_scores(stream, priors, horizon) for horizon in HORIZONS}
+    by_horizon = {horizon: _as_dismissed(stream, volume_scores(stream, priors, horizon)) for horizon in HORIZONS}
     volumes = _volume_columns(stream, by_horizon).filter(pl.col("hour_code") >= judged_from)
     novelties = _novelty_columns(together, novelty_scores(together, since=judged_from), judged_from)
     return (
@@ -163,16 +159,29 @@ def _volume_columns(stream: Coded, by_horizon: dict) -> pl.DataFrame:
     )
 
 
+def _as_dismissed(stream: Coded, scores: VolumeScores) -> VolumeScores:
+    """What is not even twice what people called usual for the actor is no burst, however rare it is."""
+    if not stream.dismissed.any():
+        return scores
+    usual = _most_before(stream, scores.changes, stream.dismissed, MEMORY)
+    return replace(scores, p=np.where(scores.changes < NOTICEABLE * usual, 1.0, scores.p))
+
+
 def _highest(stream: Coded, changes: Floats) -> Flags:
     """Per active hour whether `changes` are more than in any of the actor's last month, but for confirmed hours."""
-    months = pl.DataFrame({"actor": stream.actor, "hour": stream.hour, "changes": changes, "usual": ~stream.confirmed})
+    return changes > _most_before(stream, changes, ~stream.confirmed, A_MONTH)
+
+
+def _most_before(stream: Coded, changes: Floats, which: Flags, within: timedelta) -> Floats:
+    """Per active hour the most `changes` of the hours `which` that the actor had so long before, else 0."""
+    hours = pl.DataFrame({"actor": stream.actor, "hour": stream.hour, "changes": changes, "which": which})
     before = (
-        pl.when("usual")
+        pl.when("which")
         .then("changes")
-        .rolling_max_by(pl.from_epoch(pl.col("hour") * 3600, "s"), window_size=A_MONTH, closed="left")
+        .rolling_max_by(pl.from_epoch(pl.col("hour") * 3600, "s"), window_size=within, closed="left")
         .over("actor")
     )
-    return months.select(pl.col("changes") > before.fill_null(0.0)).to_series().to_numpy()
+    return hours.select(before.fill_null(0.0)).to_series().to_numpy()
 
 
 def _novelty_columns(stream: Coded, novelty: NoveltyScores, since: int) -> pl.DataFrame:

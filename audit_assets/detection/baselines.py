@@ -29,16 +29,18 @@ def baselines(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What is usual before each of some hours.
 
-    `activity` (ACTIVITY), `organisation_hours` and `organisation_types` are the history; `judged`, with the columns
-    hour and actor_key, says who is active in which of the `hours`. Returns a BASELINE frame with a row for each judged
+    `activity` (ACTIVITY; of MARKS `dismissed` and `type_dismissed` may stand beside it), `organisation_hours` and
+    `organisation_types` are the history; `judged`, with the columns hour and actor_key, says who is active in which of
+    the `hours`. Returns a BASELINE frame with a row for each judged
     actor and one for the organisation per hour, and a TOUCHED frame.
     """
     each_hour = pl.DataFrame({"hour": hours}, schema={"hour": HOUR})
+    activity = _marked(activity)
     return (
         pl.concat([_actors(activity, judged), _organisation(organisation_hours, each_hour)]).sort(
             "hour", "actor_key", nulls_last=True
         ),
-        pl.concat([_touched(activity, judged, "actor_key"), _touched(organisation_types, each_hour)]).sort(
+        pl.concat([_of_actors(activity, judged), _touched(organisation_types, each_hour)]).sort(
             "hour", "actor_key", "resource_type", nulls_last=True
         ),
     )
@@ -57,7 +59,8 @@ def is_learning(baselines: pl.DataFrame, hour: datetime) -> bool:
 
 
 def _actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
-    active_hours = activity.lazy().group_by("actor_key", past=pl.col("hour")).agg(pl.col("changes").sum())
+    by_hour = activity.lazy().group_by("actor_key", past=pl.col("hour"))
+    active_hours = by_hour.agg(pl.col("changes").sum(), pl.col("dismissed").any())
     remembered = judged.lazy().join(active_hours, on="actor_key").filter(AN_HOUR_BEFORE, WITHIN_MEMORY)
     in_window = pl.col("changes").filter(WITHIN_WINDOW)
     usual = remembered.group_by("hour", "actor_key").agg(
@@ -65,6 +68,7 @@ def _actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
         usual=in_window.mean(),
         most=in_window.max(),
         known_since=pl.col("past").min(),
+        dismissed=pl.col("changes").filter("dismissed").max(),
     )
     return (
         judged.lazy()
@@ -96,11 +100,27 @@ def _organisation(organisation_hours: pl.DataFrame, hours: pl.DataFrame) -> pl.D
             pl.col("active_hours").fill_null(0),
             actor_key=pl.lit(None, pl.String),
             most=pl.lit(None, pl.Int64),
+            dismissed=pl.lit(None, pl.Int64),
         )
         .select(BASELINE.names())
         .collect()
         .cast(BASELINE)
     )
+
+
+def _marked(activity: pl.DataFrame) -> pl.DataFrame:
+    """ACTIVITY with its marks; where there are none, people have dismissed nothing."""
+    unmarked = {name: pl.lit(value=False) for name in ("dismissed", "type_dismissed") if name not in activity.columns}
+    return activity.with_columns(**unmarked)
+
+
+def _of_actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
+    """TOUCHED of the judged actors, with the types of their hours that people had dismissed before."""
+    key = ["hour", "actor_key", "resource_type"]
+    usual = activity.filter("type_dismissed").join(judged, on=["hour", "actor_key"], how="semi")
+    said = usual.select(*key, said=True).unique()
+    touched = _touched(activity, judged, "actor_key").join(said, on=key, how="full", coalesce=True)
+    return touched.with_columns(dismissed=pl.col("said").fill_null(value=False)).select(TOUCHED.names())
 
 
 def _touched(history: pl.DataFrame, judged: pl.DataFrame, *by: str) -> pl.DataFrame:
@@ -122,4 +142,4 @@ def _touched(history: pl.DataFrame, judged: pl.DataFrame, *by: str) -> pl.DataFr
     )
     if not by:
         touched = touched.with_columns(actor_key=pl.lit(None, pl.String))
-    return touched.select(TOUCHED.names()).collect().cast(TOUCHED)
+    return touched.with_columns(dismissed=pl.lit(value=False)).select(TOUCHED.names()).collect().cast(TOUCHED)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from audit_assets.detection.frames import ACTOR_ACTIVITY, HOUR
+from audit_assets.detection.frames import ACTOR_ACTIVITY, HOUR, MARKS
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -26,9 +26,10 @@ FURTHEST_BACK = 270 * HOURS_A_DAY
 class Coded:
     """Active hours in the order of time (then actor), and their touches in the same order.
 
-    `actor`, `kind`, `hour` (hours since 1970), `changes` and `confirmed` (the hour belongs to an incident, and is no
-    example of what is usual) have a value per active hour; `touch_row` points from a touch to its active hour,
-    `touch_type` names its resource type. The labels of the codes are sorted, so that names of actors decide nothing
+    `actor`, `kind`, `hour` (hours since 1970), `changes`, `confirmed` (the hour belongs to an incident, and is no
+    example of what is usual) and `dismissed` (people said that so many changes are usual) have a value per active hour;
+    `touch_row` points from a touch to its active hour, `touch_type` names its resource type, `touch_dismissed` says
+    that people had called it usual before. The labels of the codes are sorted, so that names of actors decide nothing
     but the order of rows within an hour.
     """
 
@@ -37,9 +38,11 @@ class Coded:
     hour: Ints
     changes: Ints
     confirmed: Flags
+    dismissed: Flags
     touch_row: Ints
     touch_type: Ints
     touch_changes: Ints
+    touch_dismissed: Flags
     actors: pl.Series
     kinds: pl.Series
     types: pl.Series
@@ -115,21 +118,25 @@ def typed(activity: pl.DataFrame, actors: pl.DataFrame) -> pl.DataFrame:
 
 
 def coded(activity: pl.DataFrame) -> Coded:
-    """Codes tidy rows (actor, actor_type, hour, resource_type, changes; `confirmed` is optional, null is no)."""
-    confirmed = pl.col("confirmed") if "confirmed" in activity.columns else pl.lit(value=False)
+    """Codes tidy rows (ACTOR_ACTIVITY, with what may be marked on it)."""
+    marks = {
+        name: (pl.col(name) if name in activity.columns else pl.lit(value=False)).fill_null(value=False).any()
+        for name in MARKS
+    }
     actors, kinds, types = (
         activity[column].drop_nulls().unique().sort() for column in ("actor", "actor_type", "resource_type")
     )
     rows = (
         activity.lazy()
         .group_by("actor", "hour", "resource_type")
-        .agg(pl.col("actor_type").min(), pl.col("changes").sum(), confirmed=confirmed.fill_null(value=False).any())
+        .agg(pl.col("actor_type").min(), pl.col("changes").sum(), **marks)
         .with_columns(
             actor_code=_code("actor", actors),
             kind_code=_code("actor_type", kinds).min().over("actor", "hour"),
             type_code=_code("resource_type", types),
             hour_code=pl.col("hour").dt.epoch("s") // 3600,
             confirmed=pl.col("confirmed").any().over("actor", "hour"),
+            dismissed=pl.col("dismissed").any().over("actor", "hour"),
         )
         .sort("hour_code", "actor_code", "type_code")
         .collect()
@@ -145,9 +152,11 @@ def coded(activity: pl.DataFrame) -> Coded:
         hour=hour[first],
         changes=np.bincount(touch_row, weights=touch_changes, minlength=int(first.sum())).astype(np.int64),
         confirmed=rows["confirmed"].to_numpy()[first],
+        dismissed=rows["dismissed"].to_numpy()[first],
         touch_row=touch_row.astype(np.int64),
         touch_type=_ints(rows["type_code"]),
         touch_changes=touch_changes,
+        touch_dismissed=rows["type_dismissed"].to_numpy(),
         actors=actors,
         kinds=kinds,
         types=types,

@@ -13,6 +13,10 @@ WINDOW = timedelta(days=30)
 MEMORY = timedelta(days=90)
 """For this long it is remembered when an actor last touched a resource type (facts/detection.md, 2.4)."""
 
+NOTICEABLE = 2.0
+"""What is not even twice the usual is no burst, however steady its actor: nobody would want to read of it. On the
+development set this changes no recall by more than its error. The same holds of what people dismissed as usual."""
+
 HOUR = pl.Datetime("us", "UTC")
 
 ACTIVITY = pl.Schema({"actor_key": pl.String, "hour": HOUR, "resource_type": pl.String, "changes": pl.Int64})
@@ -32,15 +36,20 @@ BASELINE = pl.Schema(
         "usual": pl.Float64,
         "most": pl.Int64,
         "known_since": HOUR,
+        "dismissed": pl.Int64,
     }
 )
 """What is usual before an hour: `active_hours` in the window (for the organisation: actor-hours), the mean changes
 of an active hour (`usual`, null without any), the largest (`most`; null for the organisation), and the oldest active
-hour that is remembered."""
+hour that is remembered. `dismissed`: the most changes of an hour within the memory that people called usual for the
+actor (null: none)."""
 
-TOUCHED = pl.Schema({"hour": HOUR, "actor_key": pl.String, "resource_type": pl.String, "last_touched": HOUR})
+TOUCHED = pl.Schema(
+    {"hour": HOUR, "actor_key": pl.String, "resource_type": pl.String, "last_touched": HOUR, "dismissed": pl.Boolean}
+)
 """Per judged hour: the resource types that an actor, or the organisation, touched within the memory, and the hour in
-which it last did."""
+which it last did. `dismissed`: people called it usual that the actor touches it, be it so long ago that `last_touched`
+is null."""
 
 DEVIATION = pl.Schema(
     {
@@ -105,8 +114,12 @@ ACTOR_ACTIVITY = pl.Schema(
         "changes": pl.Int64,
     }
 )
-"""Tidy rows, as ACTIVITY with the actor's type. A further column `confirmed` (Boolean; without it, or null: no) marks
-the hours of confirmed incidents: they are scored, but what follows is judged as if they had not been."""
+"""Tidy rows, as ACTIVITY with the actor's type. MARKS may stand beside them."""
+
+MARKS = ("confirmed", "dismissed", "type_dismissed")
+"""Further columns of activity (Boolean; without them, or null: no). `confirmed` marks the hours of confirmed incidents:
+they are scored, but what follows is judged as if they had not been. `dismissed`: people said of the hour that so many
+changes are usual. `type_dismissed`: they had said so before of the actor's touching this resource type."""
 
 SCORES = pl.Schema(
     {

@@ -4,7 +4,8 @@ One asks for the most surprising of the hour's new types, the other whether they
 under the actor's name are many types that are new to it and usual to others. The actor's own rate of new types is for
 the first its share of recent hours that brought any, for the other that of Pitman-Yor over distinct (type, hour) pairs.
 Colleagues with similar types and the whole organisation, as they were at the start of the day, say which types are to
-be expected (facts/detection.md, 2.4 and 2.6). A type that was touched only in a confirmed incident stays new.
+be expected (facts/detection.md, 2.4 and 2.6). A type that was touched only in a confirmed incident stays new;
+one that people dismissed for the actor is none.
 """
 
 from collections.abc import Iterator
@@ -72,7 +73,7 @@ def tail_mass(law: Floats, unseen: float, known: Flags, types: Ints) -> Floats:
 
 
 def _news(stream: Coded) -> Flags:
-    """Per touch whether its actor touched the type in none of the hours of the memory before."""
+    """Per touch whether its actor touched the type in no hour of the memory before, and nobody called that usual."""
     hour = stream.touch_hour
     span = int(hour.max(initial=0)) + 3 * MEMORY_HOURS
     key = (stream.touch_actor * len(stream.types) + stream.touch_type) * span + hour
@@ -80,7 +81,7 @@ def _news(stream: Coded) -> Flags:
     remembered = np.maximum.accumulate(np.where(stream.touch_confirmed, NEVER, key)[order])
     new = np.ones(len(hour), dtype=bool)
     new[order[1:]] = key[order[1:]] - remembered[:-1] > MEMORY_HOURS
-    return new
+    return new & ~stream.touch_dismissed
 
 
 def _remembered(stream: Coded) -> tuple[Ints, Ints]:

@@ -2,14 +2,14 @@
 
 "Usual" is the mean *active* hour: with the empty hours in the mean, four of five active hours would be flagged
 (facts/detection.md, 2.2). An actor without history is judged against the organisation; an organisation without
-history judges nobody.
+history judges nobody. What people called usual for an actor does not deviate.
 """
 
 from dataclasses import dataclass
 
 import polars as pl
 
-from audit_assets.detection.frames import ACTIVITY, DEVIATION, WINDOW
+from audit_assets.detection.frames import ACTIVITY, BASELINE, DEVIATION, NOTICEABLE, TOUCHED, WINDOW
 
 VOLUME = "volume"
 NEW_RESOURCE_TYPE = "new_resource_type"
@@ -32,6 +32,9 @@ def deviations(
     usual before them. Returns a DEVIATION frame, most severe first.
     """
     activity = activity.select(ACTIVITY.names())
+    # Frames that lie in a store from before people's verdicts counted lack what they dismissed
+    baselines = pl.concat([BASELINE.to_frame(), baselines], how="diagonal")
+    touched = pl.concat([TOUCHED.to_frame(), touched], how="diagonal")
     found = pl.concat(
         [_in_volume(activity, baselines, rule or PlainRule()), _in_resource_type(activity, baselines, touched)],
         how="diagonal",
@@ -81,7 +84,11 @@ def _in_volume(activity: pl.DataFrame, baselines: pl.DataFrame, rule: PlainRule)
             kind=pl.lit(VOLUME),
         )
         .with_columns(ratio=pl.col("changes") / pl.col("usual"))
-        .filter(pl.col("changes") >= rule.minimum, pl.col("ratio") >= rule.ratio)
+        .filter(
+            pl.col("changes") >= rule.minimum,
+            pl.col("ratio") >= rule.ratio,
+            pl.col("changes") >= NOTICEABLE * pl.col("dismissed").fill_null(0),
+        )
         .select("hour", "actor_key", "kind", "changes", "usual", "ratio", "most", "active_hours", "judged_against")
         .collect()
     )
@@ -101,12 +108,17 @@ def _in_resource_type(activity: pl.DataFrame, baselines: pl.DataFrame, touched: 
         .agg(pl.col("changes").sum())
         .join(_of_actors(baselines), on=["hour", "actor_key"])
         .join(_of_organisation(baselines), on="hour")
-        .join(touched.lazy().drop_nulls("actor_key"), on=["hour", "actor_key", "resource_type"], how="left")
+        .join(
+            touched.lazy().drop_nulls("actor_key").rename({"dismissed": "dismissed_type"}),
+            on=["hour", "actor_key", "resource_type"],
+            how="left",
+        )
         .join(of_organisation, on=["hour", "resource_type"], how="left")
         .with_columns(new_to_organisation=pl.col("known_to_organisation").is_null())
         .filter(
             pl.col("organisation_usual").is_not_null(),
             pl.when(own_history).then(unknown_to_actor).otherwise("new_to_organisation"),
+            ~pl.col("dismissed_type").fill_null(value=False),
         )
         .with_columns(
             kind=pl.lit(NEW_RESOURCE_TYPE),

@@ -3,7 +3,7 @@
 Student-t posterior predictive of z = ln(y + 3) over the active hours of the 30 days before, with an empirical-Bayes
 prior per class of actor (facts/detection.md, 2.4 and 2.6). A first pass scores every hour against the hours before
 it; the second weighs these by what the first said, so that an attack does not become the new normal. Hours of a
-confirmed incident weigh nothing.
+confirmed incident weigh nothing; those that people dismissed count in full (2.4, "Contamination").
 """
 
 from dataclasses import dataclass
@@ -147,7 +147,8 @@ def volume_scores(stream: Coded, priors: pl.DataFrame | None = None, horizon: Ho
         sums = (spans.sums(values, reference) for values in (weights, weights * z, weights * z * z))
         return tail(changes, prior, *sums)
 
-    p, usual = judged(counts * outlier_weights(judged(counts)[0]))
+    weights = np.where(stream.dismissed, 1.0, outlier_weights(judged(counts)[0]))
+    p, usual = judged(counts * weights)
     n = spans.sums(counts, reference).astype(np.int64)
     return VolumeScores(p=p, usual=usual, changes=changes, n=n, by_default=by_default)
 

@@ -5,7 +5,7 @@ attachment is written last: as long as it lacks, a repetition completes what is 
 repetition changes nothing (facts/linear.md, 4). What is decided is in life.py, what is said in tickets.py.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -29,6 +29,7 @@ from audit_assets.linear.tickets import (
     ticket_for,
     ticket_id,
 )
+from audit_assets.linear.verdicts import TicketVerdict, find_verdict_labels, find_verdicts
 from audit_assets.linear.wire import Wire, printable
 from audit_assets.linear.wording import opening_of
 from audit_assets.transport import Limits
@@ -105,6 +106,14 @@ class LinearClient:
     def check(self) -> LinearFacts:
         """What the settings lead to, by reading alone. Raises `Refused` or `Unavailable` in one sentence."""
         return self._openings.facts()
+
+    def ticket_verdicts(self, tickets: Iterable[UUID]) -> dict[UUID, TicketVerdict]:
+        """What people said of these tickets, as far as Linear shows them. Raises as `open_ticket`."""
+        return find_verdicts(self._wire, tickets)
+
+    def verdict_labels(self) -> frozenset[str]:
+        """Which of the labels of VERDICT_LABELS the team's tickets can get. Raises as `open_ticket`."""
+        return find_verdict_labels(self._wire, self._openings.team)
 
     def open_ticket(self, finding: Finding, noted: Noted = as_it_is) -> OpenedTicket:
         """Put a finding on its actor's ticket, opening one if need be. Safe to repeat at any time.

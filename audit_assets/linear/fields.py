@@ -10,15 +10,13 @@ from fnmatch import fnmatchcase
 from typing import ClassVar, Literal, TypeVar, get_args
 
 from audit_assets.linear.findings import Finding, Severity
+from audit_assets.linear.life import VERDICT_LABELS
 from audit_assets.linear.tickets import PRIORITY, Ticket
 
 T = TypeVar("T")
 
 Priority = Literal["urgent", "high", "medium", "low", 1, 2, 3, 4]
 """By name, or as Linear counts: 1 is urgent, 4 low (facts/linear.md, 1)."""
-
-VERDICTS = frozenset({"confirmed-incident", "false-positive"})
-"""Labels by which people say what became of a ticket."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class TicketFields:
         for text in texts:
             if text is not None and (not text or text != text.strip() or not text.isprintable()):
                 raise ValueError(f"{text!r} is no name: give one that can be seen, with no space around it")
-        if verdict := VERDICTS & set(self.labels):
+        if verdict := {*VERDICT_LABELS} & {label.casefold() for label in self.labels}:
             raise ValueError(f"the label {min(verdict)!r} is a verdict, which people give when they have looked")
         if not (self.team or self.project or self.labels or self.assignee or self.priority):
             raise ValueError("name a team, a project, labels, an assignee or a priority")

@@ -122,7 +122,7 @@ def _new(data: dict[str, Any], asked: UUID) -> NewTicket:
     if node is None:
         raise TryAgain("it says that it opened a ticket but does not show it")  # another try meets a conflict
     if node["id"] != str(asked):
-        raise _another_issue()
+        raise another_issue()
     return NewTicket(asked, node["identifier"], node["url"])
 
 
@@ -130,7 +130,7 @@ def _known(node: dict[str, Any], generations: Mapping[UUID, int], link: HourLink
     """Linear has once answered a filter with other nodes (facts/linear.md, 4): nothing is believed by position."""
     own_id = UUID(node["id"])
     if own_id not in generations:
-        raise _another_issue()
+        raise another_issue()
     hours, comments = node["hour"]["nodes"], node["comments"]["nodes"]
     if any(each["id"] != str(link.id) and each["url"] != link.url for each in hours):
         raise Incomplete("Linear answered with attachments that were not asked for. Run the hour again.")
@@ -144,14 +144,8 @@ def _known(node: dict[str, Any], generations: Mapping[UUID, int], link: HourLink
         url=node["url"],
         description=node["description"] or "",
         priority=int(node["priority"]),
-        state=node["state"]["type"],
         team=node["team"]["id"],
-        trashed=bool(node["trashed"]),
-        archived_at=_time(node["archivedAt"]),
-        auto_closed_at=_time(node["autoClosedAt"]),
-        canceled_at=_time(node["canceledAt"]),
-        completed_at=_time(node["completedAt"]),
-        updated_at=datetime.fromisoformat(node["updatedAt"]),
+        **state_in(node),
         attached=bool(hours),
         commented=bool(comments),
         kinds=frozenset(kind for mark in marks for kind in str(mark.get("kinds", "")).split()),
@@ -159,9 +153,23 @@ def _known(node: dict[str, Any], generations: Mapping[UUID, int], link: HourLink
     )
 
 
+def state_in(node: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of TicketState, from an issue as Linear answers it."""
+    return {
+        "state": node["state"]["type"],
+        "trashed": bool(node["trashed"]),
+        "archived_at": _time(node["archivedAt"]),
+        "auto_closed_at": _time(node["autoClosedAt"]),
+        "canceled_at": _time(node["canceledAt"]),
+        "completed_at": _time(node["completedAt"]),
+        "updated_at": datetime.fromisoformat(node["updatedAt"]),
+    }
+
+
 def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _another_issue() -> Incomplete:
+def another_issue() -> Incomplete:
+    """Linear has once answered a filter with other nodes (facts/linear.md, 4)."""
     return Incomplete("Linear answered with another issue than the one that was asked for. Run the hour again.")

@@ -22,6 +22,11 @@ AN_HOUR = timedelta(hours=1)
 DISMISSED_STATES = frozenset({"canceled", "duplicate"})
 CLOSED_STATES = DISMISSED_STATES | {"completed"}
 
+CONFIRMED_LABEL, DISMISSED_LABEL = "confirmed-incident", "false-positive"
+VERDICT_LABELS = (CONFIRMED_LABEL, DISMISSED_LABEL)
+"""By which people say what became of a ticket: labels of a team or of the workspace, created by hand; in what case they
+are written does not matter. The documents name them too: they are static."""
+
 AT_ONCE = timedelta(minutes=1)
 """Linear's own closing of stale issues sets two times: no further apart than this (judgement)."""
 
@@ -32,33 +37,17 @@ LOWEST = 5
 Stage = Literal["open", "just done", "over", "dismissed"]
 
 
-@dataclass(frozen=True)
-class KnownTicket:
-    """A ticket as Linear shows it, asked about one hour.
+@dataclass(frozen=True, kw_only=True)
+class TicketState:
+    """How a ticket stands in Linear. `state`: the type of its state."""
 
-    `state`: the type of its state; `team`: the id of the team that it is in now, which may not be the one where it was
-    opened. `attached`: the hour's attachment is on it, which is written last. `commented`: the hour's comment is.
-    `kinds`: the kinds of deviation, and `lists` the words for parts of a roll-up, that it told of.
-    """
-
-    id: UUID
-    generation: int
-    identifier: str
-    url: str
-    description: str
-    priority: int
     state: str
-    team: str
     trashed: bool
     archived_at: datetime | None
     auto_closed_at: datetime | None
     canceled_at: datetime | None
     completed_at: datetime | None
     updated_at: datetime
-    attached: bool
-    commented: bool
-    kinds: frozenset[str]
-    lists: frozenset[str]
 
     @property
     def closed(self) -> bool:
@@ -73,10 +62,39 @@ class KnownTicket:
             return self.archived_at or self.updated_at
         return max((time for time in (self.canceled_at, self.completed_at) if time), default=self.updated_at)
 
+    @property
+    def dismissed(self) -> bool:
+        """Whether a person said that there was nothing to it. Linear cancels what nobody touched for months, if a team
+        wants it: that is nobody's verdict."""
+        by_linear = self.auto_closed_at is not None and self.auto_closed_at >= self.closed_at - AT_ONCE
+        return self.trashed or (self.state in DISMISSED_STATES and not by_linear)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownTicket(TicketState):
+    """A ticket as Linear shows it, asked about one hour.
+
+    `team`: the id of the team that it is in now, which may not be the one where it was opened. `attached`: the hour's
+    attachment is on it, which is written last. `commented`: the hour's comment is. `kinds`: the kinds of deviation, and
+    `lists` the words for parts of a roll-up, that it told of.
+    """
+
+    id: UUID
+    generation: int
+    identifier: str
+    url: str
+    team: str
+    description: str
+    priority: int
+    attached: bool
+    commented: bool
+    kinds: frozenset[str]
+    lists: frozenset[str]
+
 
 def stage_of(ticket: KnownTicket, now: datetime) -> Stage:
     """Where in its life a ticket is. An archived one takes nothing on any more (facts/linear.md, 6)."""
-    if ticket.trashed or (ticket.state in DISMISSED_STATES and not _closed_by_linear(ticket)):
+    if ticket.dismissed:
         return "dismissed"
     if not ticket.closed:
         return "open"
@@ -106,8 +124,3 @@ def is_quiet(
 def raised(ticket: KnownTicket, priority: int) -> bool:
     """Whether a finding of that priority raises the ticket's, which never falls."""
     return priority < (LOWEST if ticket.priority == NO_PRIORITY else ticket.priority)
-
-
-def _closed_by_linear(ticket: KnownTicket) -> bool:
-    """Linear cancels what nobody touched for months, if a team wants it: that is nobody's verdict."""
-    return ticket.auto_closed_at is not None and ticket.auto_closed_at >= ticket.closed_at - AT_ONCE

@@ -10,7 +10,7 @@ from audit_assets.errors import Refused
 from audit_assets.linear.fields import Matter, TicketFields, fields_for
 from audit_assets.linear.issues import Issues, NewTicket
 from audit_assets.linear.life import KnownTicket
-from audit_assets.linear.named import TABLE
+from audit_assets.linear.named import TABLE, Node
 from audit_assets.linear.place import Place, Places
 from audit_assets.linear.replies import Forbidden, Rejected
 from audit_assets.linear.tickets import Ticket
@@ -37,6 +37,11 @@ class Openings:
         self._issues = issues
         self._places = places
         self._table = table
+
+    @property
+    def team(self) -> Node:
+        """The team of LINEAR_TEAM_KEY. Raises `Refused` if it is not there."""
+        return self._places.default.team
 
     def facts(self) -> LinearFacts:
         """What the settings lead to. Raises `Refused` without a team, or without access."""

@@ -256,10 +256,11 @@ def test_the_alarm_is_no_part_of_an_hours_run() -> None:
 
 def test_nothing_starts_by_itself() -> None:
     defs = build_defs()
-    schedule, sensor = defs.resolve_schedule_def("every_hour"), defs.resolve_sensor_def("missing_hours")
-    assert (len(list(defs.schedules or [])), len(list(defs.sensors or []))) == (1, 1)
+    schedule = defs.resolve_schedule_def("every_hour")
+    sensors = [defs.resolve_sensor_def(name) for name in ("missing_hours", "ticket_verdicts")]
+    assert (len(list(defs.schedules or [])), len(list(defs.sensors or []))) == (1, len(sensors))
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
-    assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
+    assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.STOPPED}
 
 
 def test_the_schedule_asks_for_the_hour_that_has_settled_for_15_minutes(instance: dg.DagsterInstance) -> None:

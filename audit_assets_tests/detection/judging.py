@@ -13,13 +13,23 @@ from audit_assets.detection.policy import Policy
 from audit_assets.detection.ranking import ranked
 from audit_assets.detection.scores import score_activity
 from audit_assets.detection.severity import TOUCHES
+from audit_assets.detection.verdicts import with_verdicts, without_verdicts
 
 HOUR = timedelta(hours=1)
 
 
-def judged(events: pl.DataFrame, hour: datetime, *, budget: float = 1.0, kind: str = "update") -> Judged:
-    """What `flags` needs of an hour, from all events up to its end."""
+def judged(
+    events: pl.DataFrame,
+    hour: datetime,
+    *,
+    budget: float = 1.0,
+    kind: str = "update",
+    verdicts: pl.DataFrame | None = None,
+) -> Judged:
+    """What `flags` needs of an hour, from all events up to its end and what people said of earlier hours."""
     activity = activity_of(events.filter(pl.col("time") < hour + HOUR)).select(ACTOR_ACTIVITY.names())
+    unmarked = activity.with_columns(confirmed=pl.lit(value=False))
+    activity = with_verdicts(unmarked, without_verdicts() if verdicts is None else verdicts)
     now = activity.filter(pl.col("hour") == hour)
     day = hour.replace(hour=0)
     everybody = organisation(activity, day)
@@ -27,17 +37,17 @@ def judged(events: pl.DataFrame, hour: datetime, *, budget: float = 1.0, kind: s
     alone = assess_hours(theirs, everybody, since=day)
     before = score_activity(activity.filter(pl.col("hour") < day))
     scores = ranked(pl.concat([before, alone]), budget=budget, since=day).filter(pl.col("hour") == hour)
-    keyed = activity.rename({"actor": "actor_key"}).select(ACTIVITY.names()).cast(ACTIVITY)
+    keyed = activity.rename({"actor": "actor_key"})
     seen = keyed.filter(pl.col("hour") >= hour - MEMORY)
     by_hour = seen.group_by("hour").agg(active_actors=pl.col("actor_key").n_unique(), changes=pl.col("changes").sum())
     usual, touched = baselines(
-        seen,
+        seen.filter(~pl.col("confirmed")),
         by_hour.select(ORGANISATION_HOURS.names()).cast(ORGANISATION_HOURS),
         seen.group_by("hour", "resource_type").agg(pl.col("changes").sum()).cast(ORGANISATION_TYPES),
         judged=keyed.filter(pl.col("hour") == hour).select("hour", "actor_key").unique(),
         hours=[hour],
     )
-    here = keyed.filter(pl.col("hour") == hour)
+    here = keyed.filter(pl.col("hour") == hour).select(ACTIVITY.names()).cast(ACTIVITY)
     return Judged(
         activity=here,
         baselines=usual,
@@ -50,8 +60,13 @@ def judged(events: pl.DataFrame, hour: datetime, *, budget: float = 1.0, kind: s
 
 
 def flagged(
-    events: pl.DataFrame, hour: datetime, policy: Policy | None = None, *, kind: str = "update"
+    events: pl.DataFrame,
+    hour: datetime,
+    policy: Policy | None = None,
+    *,
+    kind: str = "update",
+    verdicts: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The FLAG frame of an hour under a policy."""
     chosen = policy or Policy()
-    return flags(judged(events, hour, budget=chosen.tickets_a_day, kind=kind), chosen)
+    return flags(judged(events, hour, budget=chosen.tickets_a_day, kind=kind, verdicts=verdicts), chosen)

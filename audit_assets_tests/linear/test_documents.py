@@ -20,6 +20,7 @@ from graphql.execution.values import get_variable_values
 from audit_assets.linear import client as linear
 from audit_assets.linear.client import LinearClient
 from audit_assets.linear.fields import TicketFields
+from audit_assets.linear.tickets import ticket_id
 from audit_assets.linear.wire import text_of
 from audit_assets.sandbox.linear.requests import read_request
 from audit_assets.sandbox.server import Sandbox
@@ -80,6 +81,8 @@ def sent(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sent:
         client.open_ticket(finding(hour=HOUR.replace(hour=11), severity="urgent"))
         sandbox.linear.cancel("SEC-1")
         client.open_ticket(finding(hour=HOUR.replace(hour=12), deviations=(new_type(),)))
+        client.ticket_verdicts([ticket_id(finding().account_id, finding().actor_key)])
+        client.verdict_labels()
         client.open_roll_up(flood(500))
     return seen
 

@@ -107,15 +107,41 @@ class People:
         self.move(identifier, "Canceled")
         self._change(identifier, {"autoClosedAt": self.store.now()})
 
+    def create_label(self, name: str, team_key: str | None = None) -> None:
+        """Create a label of a team's, or of the whole workspace."""
+        team = next((each["id"] for each in self.store.all("Team") if each["key"] == team_key), None)
+        fields = {"name": name, "teamId": team, "color": "#5e6ad2", "isGroup": False}
+        with self.store.transaction():
+            self.store.add("IssueLabel", fields, parent=team)
+
+    def rename_label(self, old: str, new: str) -> None:
+        """Give all labels of that name another."""
+        with self.store.transaction():
+            for label in self.store.all("IssueLabel"):
+                if label["name"] == old:
+                    self.store.change("IssueLabel", label["id"], {"name": new})
+
     def label(self, identifier: str, label_name: str) -> None:
-        """Put one of its team's labels on it. Raises KeyError."""
+        """Put a label of its team or of the workspace on it. Raises KeyError."""
         with self.store.lock:
             issue = self._find(identifier)
-            for label in self.store.all("IssueLabel", issue["teamId"]):
-                if label["name"] == label_name:
+            for label in self.store.all("IssueLabel"):
+                if label["name"] == label_name and label["teamId"] in (issue["teamId"], None):
                     labels = dict.fromkeys([*issue["labelIds"], label["id"]])
                     return self._change(identifier, {"labelIds": list(labels)})
         raise KeyError(f"no label {label_name}")
+
+    def unlabel(self, identifier: str, label_name: str) -> None:
+        """Take a label off it."""
+        with self.store.lock:
+            on_it = self._find(identifier)["labelIds"]
+            kept = [label for label in on_it if self.store.get("IssueLabel", label)["name"] != label_name]
+            self._change(identifier, {"labelIds": kept})
+
+    def delete_for_good(self, identifier: str) -> None:
+        """As an admin may, or as Linear does 30 days after an issue was thrown away."""
+        with self.store.transaction():
+            self.store.remove("Issue", self._find(identifier)["id"])
 
     def edit_description(self, identifier: str, text: str) -> None:
         """Write another description over it."""

@@ -112,6 +112,13 @@ class LinearStore:
         )
         return entity
 
+    def remove(self, kind: Kind, entity_id: str) -> None:
+        """Take an entity away, with those whose parent it is."""
+        self._database.execute(
+            "DELETE FROM entity WHERE (kind = ? AND id = ?) OR parent = ?", (kind, entity_id, entity_id)
+        )
+        self._count_a_change()
+
     def find(self, kind: Kind, entity_id: str) -> Entity | None:
         """The entity with that id, if there is one."""
         return self._one("SELECT body FROM entity WHERE kind = ? AND id = ?", kind, entity_id)
