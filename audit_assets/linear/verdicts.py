@@ -14,8 +14,8 @@ from audit_assets.linear.issues import another_issue, state_in
 from audit_assets.linear.life import CONFIRMED_LABEL, DISMISSED_LABEL, VERDICT_LABELS, TicketState
 from audit_assets.linear.wire import Wire
 
-TICKETS_ASKED = 100
-"""So many at once, as the document says: about 1,500 of the 10,000 that a query may cost (facts/linear.md, 2)."""
+TICKETS_ASKED = 50
+"""So many at once, as the document says: about 750 of the 10,000 that a query may cost (facts/linear.md, 2)."""
 
 Says = Literal["confirmed", "dismissed", "contradictory"]
 
