@@ -91,14 +91,16 @@ class LinearClient:
         url: str = "https://api.linear.app/graphql",
         clock: Clock | None = None,
         limits: Limits | None = None,
+        wire: type[Wire] = Wire,
+        issues: type[Issues] = Issues,
     ) -> None:
-        """Nothing is sent yet. `quiet`: for how long a person's verdict silences an actor. Raises `SettingError` for a
-        setting that can't be right."""
+        """Nothing is sent yet. `quiet`: for how long a person's verdict silences an actor; `wire` and `issues` are a
+        rehearsal's own. Raises `SettingError` for a setting that can't be right."""
         self._team_key = printable("LINEAR_TEAM_KEY", team_key)
         self._label = printable("LINEAR_LABEL", label) if label else None
         self._quiet = quiet
-        self._wire = Wire(api_key=api_key, url=url, clock=clock, limits=limits)
-        self._issues = Issues(self._wire)
+        self._wire = wire(api_key=api_key, url=url, clock=clock, limits=limits)
+        self._issues = issues(self._wire)
 
     def __enter__(self) -> "LinearClient":
         return self
