@@ -1,7 +1,7 @@
 """Tickets that would be opened, as one HTML page that stands alone: each about as Linear would show it.
 
 What a ticket says is Markdown in which every value of an entry is quoted (linear/markdown.py). Here it becomes markup
-by a parser that knows no HTML and makes no link of a bare address; pictures are those that the text itself holds.
+by a parser that knows no HTML and makes no link of a bare address; pictures are those that would be uploaded.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,8 +19,7 @@ from audit_assets.linear.markdown import folds, visible
 from audit_assets.linear.rehearsal import PRIORITY_NAMES, RenderedTicket
 from audit_assets.pages import page, write
 
-PICTURE = "data:image/png;base64,"
-LIVE = ("https://", "http://", PICTURE)
+LIVE = ("https://", "http://")
 
 
 def write_page(hour: RehearsedHour, path: Path) -> None:
@@ -39,13 +38,11 @@ def page_of(hour: RehearsedHour) -> str:
     return page(f"Preview: {title}", head + (tickets or "<p>No actor was flagged.</p>"), sheet="preview_page.css")
 
 
-def rendered(text: str) -> str:
-    """The markup of what a ticket says."""
+def rendered(text: str, pictures: Mapping[str, str]) -> str:
+    """The markup of what a ticket says; `pictures` by their addresses in it."""
+    parts = [(title, _MARKDOWN.render(part, {"pictures": pictures})) for title, part in folds(text)]
     return "".join(
-        f"<details><summary>{escape(title)}</summary>{_MARKDOWN.render(part)}</details>"
-        if title
-        else _MARKDOWN.render(part)
-        for title, part in folds(text)
+        f"<details><summary>{escape(title)}</summary>{part}</details>" if title else part for title, part in parts
     )
 
 
@@ -74,18 +71,18 @@ def _ticket(ticket: RenderedTicket, number: int) -> str:
 
 def _would(ticket: RenderedTicket) -> str:
     said = _shown(f"{ticket.would[0].upper()}{ticket.would[1:]}")
-    if ticket.url and ticket.url.startswith(LIVE[:2]):
+    if ticket.url and ticket.url.startswith(LIVE):
         said = f'<a href="{escape(ticket.url)}" rel="noopener noreferrer nofollow">{said}</a>'
     return said if ticket.told else f"{said}. This is what a new ticket would say:"
 
 
 def _texts(ticket: RenderedTicket) -> Iterator[str]:
     if ticket.description is not None:
-        yield f'<div class="text">{rendered(ticket.description)}</div>'
+        yield f'<div class="text">{rendered(ticket.description, ticket.pictures)}</div>'
     for number, comment in enumerate(ticket.comments, 1):
         of_many = f" {number} of {len(ticket.comments)}" if len(ticket.comments) > 1 else ""
         yield f'<section class="comment"><p class="soft">Comment{of_many}</p>'
-        yield f'<div class="text">{rendered(comment)}</div></section>'
+        yield f'<div class="text">{rendered(comment, ticket.pictures)}</div></section>'
 
 
 def _facts(ticket: RenderedTicket) -> Iterator[str]:
@@ -102,7 +99,7 @@ def _facts(ticket: RenderedTicket) -> Iterator[str]:
 
 def _link(link: Mapping[str, str]) -> str:
     title, said = f"<bdi>{escape(link['title'])}</bdi>", f'<span class="soft">{escape(link["subtitle"])}</span>'
-    if link["url"].startswith(LIVE[:2]):
+    if link["url"].startswith(LIVE):
         title = f'<a href="{escape(link["url"])}" rel="noopener noreferrer nofollow">{title}</a>'
     return f"{title}<br>{said}"
 
@@ -138,12 +135,12 @@ def _below_the_title(state: StateCore) -> None:
 
 
 def _image(renderer: RendererHTML, tokens: Sequence[Any], index: int, options: Any, environment: Any) -> str:
-    """A picture that the text holds. Any other would be fetched, and tell its owner that somebody looks."""
+    """A picture of the ticket's own. Any other would be fetched, and tell its owner that somebody looks."""
     image = tokens[index]
     alternative = escape(renderer.renderInlineAsText(image.children or [], options, environment))
-    source = str(image.attrGet("src"))
-    if not source.startswith(PICTURE):
-        return f'<span class="soft">[picture: {alternative}]</span>'
+    source = environment["pictures"].get(image.attrGet("src"))
+    if source is None:
+        return f'<span class="soft">(Picture: {alternative})</span>'
     return f'<img src="{escape(source)}" alt="{alternative}">'
 
 

@@ -52,10 +52,10 @@ def _ticket(ticket: RenderedTicket) -> Iterator[RenderableType]:
         yield Text("This is what a new ticket would say:", "dim")
     yield Text()
     if ticket.description is not None:
-        yield from _text(ticket.description)
+        yield from _text(ticket.without_pictures(ticket.description))
     for comment in ticket.comments:
         yield Text("Comment\n", "bold")
-        yield from _text(comment)
+        yield from _text(ticket.without_pictures(comment))
     for link in ticket.links:
         yield _link(link)
 

@@ -19,7 +19,8 @@ from audit_assets.cloudflare.client import CloudflareClient
 from audit_assets.errors import SettingError
 from audit_assets.hour_store import HourStore
 from audit_assets.linear.client import LinearClient
-from audit_assets.linear.rehearsal import NOT_SET, Rehearsal, RehearsingClient, Unread
+from audit_assets.linear.rehearsal import NOT_SET, RehearsingClient, RenderedTicket
+from audit_assets.linear.rehearsal_wires import ReadingWire, UnreadWire
 from audit_assets.policy import counted, tables
 from audit_assets.settings import cloudflare_account, cloudflare_streams, is_set, quiet_time, setting
 from audit_assets.transport import Limits
@@ -108,16 +109,9 @@ class LinearResource:
         """A client. Raises `SettingError` if a setting is missing."""
         return LinearClient(**self._settings(setting("LINEAR_API_KEY"), setting("LINEAR_TEAM_KEY")))
 
-    def rehearsal(self) -> RehearsingClient:
-        """A client that writes nothing; where the key or the team is missing, it reads nothing either."""
-        if self.unset():
-            team_key = setting("LINEAR_TEAM_KEY") if is_set("LINEAR_TEAM_KEY") else NOT_SET
-            return RehearsingClient(Unread, **self._settings(NOT_SET, team_key))
-        return RehearsingClient(Rehearsal, **self._settings(setting("LINEAR_API_KEY"), setting("LINEAR_TEAM_KEY")))
-
-    def unset(self) -> list[str]:
-        """The settings that are missing to read a team's tickets."""
-        return [name for name in ("LINEAR_API_KEY", "LINEAR_TEAM_KEY") if not is_set(name)]
+    def rehearsal(self) -> "LinearRehearsal":
+        """The same team for a dry run."""
+        return LinearRehearsal(self.clock, self.limits)
 
     def _settings(self, api_key: str, team_key: str) -> dict[str, Any]:
         return {
@@ -130,6 +124,26 @@ class LinearResource:
             "clock": self.clock,
             "limits": self.limits,
         }
+
+
+@dataclass(frozen=True)
+class LinearRehearsal(LinearResource):
+    """A team in Linear, of which whoever is given this can only read. `rendered`: what its clients would have
+    written."""
+
+    rendered: list[RenderedTicket] = field(default_factory=list)
+
+    def client(self) -> RehearsingClient:
+        """A client that writes nothing; where the key or the team is missing, it reads nothing either."""
+        if not self.unset():
+            known = self._settings(setting("LINEAR_API_KEY"), setting("LINEAR_TEAM_KEY"))
+            return RehearsingClient(ReadingWire, self.rendered, **known)
+        team_key = setting("LINEAR_TEAM_KEY") if is_set("LINEAR_TEAM_KEY") else NOT_SET
+        return RehearsingClient(UnreadWire, self.rendered, **self._settings(NOT_SET, team_key))
+
+    def unset(self) -> list[str]:
+        """The settings that are missing to read a team's tickets."""
+        return [name for name in ("LINEAR_API_KEY", "LINEAR_TEAM_KEY") if not is_set(name)]
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,11 @@ def test_without_any_setting_each_is_named_with_what_to_set_it_to() -> None:
         assert f"problem {name} is not set → Set it to the " in text
 
 
+def test_a_dry_run_that_goes_on_for_ever_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINEAR_DRY_RUN", "1")
+    assert "advice LINEAR_DRY_RUN is set: every run renders its tickets and opens none → Take it out" in told()[1]
+
+
 def test_settings_are_read_from_the_env_file(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("CLOUDFLARE_STREAMS=v7\nCLOUDFLARE_API_TOKEN=t\nCLOUDFLARE_ACCOUNT_ID=" + "0" * 32)
     assert "CLOUDFLARE_STREAMS is 'v7'" in told()[1]

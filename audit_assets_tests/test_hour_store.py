@@ -163,7 +163,9 @@ def test_what_a_killed_process_left_half_written_is_taken_away_once_nobody_can_b
     store = HourStore(str(tmp_path))
     store.write("entries", HOUR, FRAME)
     day = store.path("entries", HOUR).parent
-    old, young, others = (Path(str(day / name)) for name in (".10.parquet.a.tmp", ".10.parquet.b.tmp", ".11.parquet.a.tmp"))
+    old, young, others = (
+        Path(str(day / name)) for name in (".10.parquet.a.tmp", ".10.parquet.b.tmp", ".11.parquet.a.tmp")
+    )
     for left in (old, young, others):
         left.write_bytes(b"half of")
     for left in (old, others):

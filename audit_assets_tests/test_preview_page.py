@@ -16,10 +16,11 @@ from rich.console import Console
 
 from audit_assets.assets.rehearsals import RehearsedHour
 from audit_assets.linear.findings import Finding
-from audit_assets.linear.rehearsal import NOT_SET, RehearsingClient, RenderedTicket, Unread
+from audit_assets.linear.rehearsal import NOT_SET, RehearsingClient, RenderedTicket
+from audit_assets.linear.rehearsal_wires import UnreadWire
 from audit_assets.linear.roll_ups import RollUp
 from audit_assets.pages import PageError
-from audit_assets.preview_page import PICTURE, page_of, rendered, write_page
+from audit_assets.preview_page import page_of, rendered, write_page
 from audit_assets.preview_terminal import print_tickets
 from audit_assets_tests.linear.findings import HOUR, deed, entry, finding, flood, new_type, origin
 from audit_assets_tests.linear.test_hostile_tickets import findings
@@ -57,7 +58,7 @@ class Held(HTMLParser):
 
 def hour_of(*told: Finding | RollUp, **changed: Any) -> RehearsedHour:
     """The hour in which these would be told, by somebody without a key."""
-    with closing(RehearsingClient(Unread, api_key=NOT_SET, team_key="SEC", label="audit")) as client:
+    with closing(RehearsingClient(UnreadWire, [], api_key=NOT_SET, team_key="SEC", label="audit")) as client:
         for each in told:
             _ = client.open_roll_up(each) if isinstance(each, RollUp) else client.open_ticket(each)
     tickets = tuple(replace(ticket, **changed) for ticket in client.rendered)
@@ -118,11 +119,14 @@ def test_an_hour_without_tickets_has_a_page_that_can_be_written_or_not(tmp_path:
         write_page(hour_of(), tmp_path / "nowhere" / "page.html")
 
 
-def test_a_picture_is_shown_only_if_the_text_holds_it() -> None:
-    assert rendered(f"![30 days]({PICTURE}AAAA)") == f'<p><img src="{PICTURE}AAAA" alt="30 days"></p>\n'
-    assert "<img" not in rendered('![30 "days"](https://evil.example/beacon.png)')
-    assert "<img" not in rendered("![x](data:image/svg+xml;base64,AAAA)")
-    assert "<a " not in rendered("[x](javascript:alert(1)) <https:evil> https://evil.example")
+def test_a_picture_is_shown_only_if_it_is_the_ticket_s_own() -> None:
+    own = {"https://rehearsal.invalid/1/chart.png": "data:image/png;base64,AAAA"}
+    text = "![the last 30 days](https://rehearsal.invalid/1/chart.png)"
+    assert rendered(text, own) == '<p><img src="data:image/png;base64,AAAA" alt="the last 30 days"></p>\n'
+    assert "(Picture: the last 30 days)" in in_terminal(hour_of(told(), description=text, pictures=own), terminal=False)
+    for other in ('![30 "days"](https://evil.example/beacon.png)', "![x](data:image/png;base64,AAAA)"):
+        assert "<img" not in rendered(other, own)
+    assert "<a " not in rendered("[x](javascript:alert(1)) <https:evil> https://evil.example", own)
 
 
 def test_a_terminal_shows_a_ticket_in_80_columns() -> None:

@@ -64,6 +64,7 @@ def opened_tickets(
         problems: list[str] = []
         dry_run = settings.dry_run() if config.dry_run is None else config.dry_run
         last_of = {day_of(hour): hour for hour in hours_in(context)}
+        linear = linear.rehearsal() if dry_run else linear  # whoever gets it from here on can't write
         for hour in hours_in(context):
             flagged = store.require(FLAGGED, hour).filter(pl.col("standing") == "ticket")
             reason = withheld(config.open_tickets, hour, storage.now(), store.require(BASELINES, hour))

@@ -78,10 +78,10 @@ def rehearse(
     A model is asked for notes (`noted`) as a real run would: not for an hour that opens nothing. Raises
     `AuditAssetsError` for settings and hours that lack.
     """
-    remarks = [*_remarks(withheld, linear.unset())]
-    rows, tickets = pl.DataFrame(schema=OPENED_TICKETS), []
+    rehearsal = linear.rehearsal()
+    remarks, rows = [*_remarks(withheld, rehearsal.unset())], pl.DataFrame(schema=OPENED_TICKETS)
     if digest or not flagged.is_empty():
-        with closing(linear.rehearsal()) as client:
+        with closing(rehearsal.client()) as client:
             if not flagged.is_empty():
                 rows = write_tickets(
                     account_id,
@@ -94,8 +94,8 @@ def rehearse(
                 )
             if digest:
                 client.open_roll_up(digest)
-            tickets = client.rendered
-    return RehearsedHour(key_of(hour), withheld, tuple(remarks), tuple(tickets), _rows(rows, tickets, withheld))
+    tickets = tuple(rehearsal.rendered)
+    return RehearsedHour(key_of(hour), withheld, tuple(remarks), tickets, _rows(rows, tickets, withheld))
 
 
 def _remarks(withheld: str | None, unset: Sequence[str]) -> Iterator[str]:
@@ -142,7 +142,7 @@ def _in_markdown(ticket: RenderedTicket) -> str:
     fields = [f"{name} {code(value)}" for name, value in ticket.fields.items()]
     stands = " · ".join([f"**{PRIORITY_NAMES[ticket.priority]}**", f"it {ticket.would}", *fields])
     texts = [ticket.description, *(f"**Comment**\n\n{comment}" for comment in ticket.comments)]
-    unfolded = ["\n\n".join(_unfolded(text)) for text in texts if text]
+    unfolded = ["\n\n".join(_unfolded(ticket.without_pictures(text))) for text in texts if text]
     return "\n\n".join(["---", f"# {ticket.title}", stands, *unfolded])
 
 

@@ -83,13 +83,17 @@ class LinearClient:
         url: str = "https://api.linear.app/graphql",
         clock: Clock | None = None,
         limits: Limits | None = None,
+        wire: type[Wire] = Wire,
+        issues: type[Issues] = Issues,
     ) -> None:
         """Nothing is sent yet. Team and label are every ticket's, unless the table `fields` has others. `quiet`: for
-        how long a person's verdict silences an actor. Raises `SettingError` for a setting that can't be right."""
+        how long a person's verdict silences an actor; `wire` and `issues` are a rehearsal's own. Raises `SettingError`
+        for a setting that can't be right."""
         self._quiet = quiet
-        self._wire = Wire(api_key=api_key, url=url, clock=clock, limits=limits)
-        self._issues, places = self._workspace(
-            printable("LINEAR_TEAM_KEY", team_key), printable("LINEAR_LABEL", label) if label else None
+        self._wire = wire(api_key=api_key, url=url, clock=clock, limits=limits)
+        self._issues = issues(self._wire)
+        places = Places(
+            self._wire, printable("LINEAR_TEAM_KEY", team_key), printable("LINEAR_LABEL", label) if label else None
         )
         self._openings = Openings(self._issues, places, fields)
 
@@ -159,9 +163,6 @@ class LinearClient:
                 return _opened(found, "unreadable")
             raise
         return _opened(found, "rolled_up", refused=refused)
-
-    def _workspace(self, team_key: str, label: str | None) -> tuple[Issues, Places]:
-        return Issues(self._wire), Places(self._wire, team_key, label)
 
     def _tickets_of(self, finding: Finding) -> list[KnownTicket]:
         """All generations of the actor's ticket that exist, the oldest first."""

@@ -1,22 +1,24 @@
 """What would be written to Linear, without writing it: the same client reads, decides and renders, and nothing leaves.
 
-Two locks. A rehearsal answers every write as if it had been made and keeps what it would have said; and its wire sends
-queries alone, so that a write which it does not know of stops the run. Where there is no key yet, nothing is read
-either, and every finding is a new ticket.
+Two locks. A rehearsal answers every write as if it had been made and keeps what it would have said; and its connection
+sends queries alone, so that a write of which it knows nothing stops. Where there is no key yet, nothing is read either,
+and every finding is a new ticket.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from base64 import b64encode
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from hashlib import sha256
+from typing import Any, cast
 from uuid import UUID
 
-from audit_assets.linear.client import LinearClient, Noted, OpenedTicket, Outcome, as_it_is
-from audit_assets.linear.fields import Fields
+from audit_assets.linear.client import LinearClient, OpenedTicket, Outcome
 from audit_assets.linear.figures import counted
 from audit_assets.linear.findings import Finding
 from audit_assets.linear.issues import Issues, NewTicket
-from audit_assets.linear.life import KnownTicket
-from audit_assets.linear.place import Place, Places
+from audit_assets.linear.place import Place
+from audit_assets.linear.rehearsal_wires import ReadingWire
 from audit_assets.linear.roll_ups import RollUp
 from audit_assets.linear.tickets import HourComment, HourLink, Ticket, ticket_for
 from audit_assets.linear.wire import Wire
@@ -36,7 +38,7 @@ class RenderedTicket:
     words. `description` is a new ticket's, `comments` are what would be added; where nothing would be said because all
     is on the ticket already, or people dismissed the like, it is `told` False and the description is what a new ticket
     would say. `raises`: a ticket that is there would be given this `priority` (Linear's number). `links`: the
-    attachments, `fields`: where a new ticket would stand.
+    attachments; `fields`: where a new ticket would stand; `pictures`: by the address that stands for each in a text.
     """
 
     id: str
@@ -52,7 +54,14 @@ class RenderedTicket:
     comments: tuple[str, ...]
     links: tuple[dict[str, str], ...]
     fields: dict[str, str]
+    pictures: dict[str, str]
     findings: int
+
+    def without_pictures(self, text: str) -> str:
+        """A text of it, with what a picture shows in the picture's place."""
+        for address in self.pictures:
+            text = re.sub(rf"!\[([^]]*)\]\({re.escape(address)}\)", r"(Picture: \1)", text)
+        return text
 
 
 @dataclass
@@ -64,16 +73,14 @@ class _Written:
     comments: list[str] = field(default_factory=list)
     links: list[dict[str, str]] = field(default_factory=list)
     changes: dict[str, Any] = field(default_factory=dict)
+    pictures: dict[str, str] = field(default_factory=dict)
 
 
 class Rehearsal(Issues):
     """The tickets of a workspace, read but not written."""
 
-    sends: frozenset[str] = frozenset({"query"})
-
     def __init__(self, wire: Wire) -> None:
         super().__init__(wire)
-        wire.sends = self.sends
         self._written = _Written()
 
     def taken(self) -> _Written:
@@ -103,74 +110,60 @@ class Rehearsal(Issues):
     def change(self, ticket: UUID, changes: Mapping[str, Any]) -> None:
         self._written.changes |= changes
 
-
-class Unread(Rehearsal):
-    """The tickets of a workspace that can't be read yet: none."""
-
-    sends = frozenset()
-
-    def find(self, generations: Mapping[UUID, int], link: HourLink, comment: UUID) -> list[KnownTicket]:
-        return []
-
-
-class Unasked(Places):
-    """Places as settings and table name them; whether they are there can't be known."""
-
-    def tried(self, fields: Fields) -> Iterator[Place]:
-        labels = dict.fromkeys(name for name in (self._label, *fields.labels) if name)
-        yield Place(
-            team={"key": fields.team or self._team_key},
-            state=None,
-            labels=tuple({"name": name} for name in labels),
-            project={"name": fields.project} if fields.project else None,
-            assignee={"name": fields.assignee} if fields.assignee else None,
-        )
+    def upload(self, name: str, content_type: str, content: bytes, *, seconds: float) -> str:
+        """An address that leads nowhere: no host is called so (RFC 2606)."""
+        address = f"https://rehearsal.invalid/{sha256(content).hexdigest()[:16]}/{name}"
+        self._written.pictures[address] = f"data:{content_type};base64,{b64encode(content).decode()}"
+        return address
 
 
 class RehearsingClient(LinearClient):
     """Does what LinearClient does, but for writing; `rendered` is what it would have written, in that order."""
 
-    def __init__(self, rehearsal: type[Rehearsal], **settings: Any) -> None:
+    def __init__(self, wire: type[ReadingWire], rendered: list[RenderedTicket], **settings: Any) -> None:
         """`settings` are LinearClient's."""
-        self._kind = rehearsal
-        super().__init__(**settings)
-        self.rendered: list[RenderedTicket] = []
+        super().__init__(wire=wire, issues=Rehearsal, **settings)
+        self.rendered = rendered
 
-    def _workspace(self, team_key: str, label: str | None) -> tuple[Issues, Places]:
-        self._rehearsal = self._kind(self._wire)
-        places = Unasked if self._kind is Unread else Places
-        return self._rehearsal, places(self._wire, team_key, label)
-
-    def open_ticket(self, finding: Finding, noted: Noted = as_it_is) -> OpenedTicket:
+    def open_ticket(self, finding: Finding, *how: Any, **named: Any) -> OpenedTicket:
         """Render what would be said of a finding."""
-        opened = super().open_ticket(finding, noted)
-        return self._rendered(opened, lambda: ticket_for(finding), 1)
+        return self._rehearsed(
+            lambda: super(RehearsingClient, self).open_ticket(finding, *how, **named), lambda: ticket_for(finding)
+        )
 
     def open_roll_up(self, roll_up: RollUp) -> OpenedTicket:
         """Render what would be said of many findings."""
-        opened = super().open_roll_up(roll_up)
-        return self._rendered(opened, lambda: roll_up.ticket, sum(part.total for part in roll_up.parts))
+        return self._rehearsed(
+            lambda: super(RehearsingClient, self).open_roll_up(roll_up),
+            lambda: roll_up.ticket,
+            sum(part.total for part in roll_up.parts),
+        )
 
-    def _rendered(self, opened: OpenedTicket, like: Callable[[], Ticket], findings: int) -> OpenedTicket:
-        """Keep what was written. `like`: the ticket as a new one."""
-        written, identifier, url = self._rehearsal.taken(), opened.identifier or None, opened.url or None
-        ticket = written.ticket or like()
-        told = bool(written.ticket or written.comments)
+    def _rehearsed(
+        self, open_it: Callable[[], OpenedTicket], like: Callable[[], Ticket], findings: int = 1
+    ) -> OpenedTicket:
+        """Keep what is written. `like`: the ticket as a new one."""
+        rehearsal = cast(Rehearsal, self._issues)
+        rehearsal.taken()  # of one that was interrupted
+        opened = open_it()
+        written, identifier = rehearsal.taken(), opened.identifier or None
+        ticket, told = written.ticket or like(), bool(written.ticket or written.comments)
         self.rendered.append(
             RenderedTicket(
                 id=opened.id,
                 outcome=opened.outcome,
                 would=_would(opened.outcome, identifier, written, findings),
                 identifier=identifier,
-                url=url,
+                url=opened.url or None,
                 title=ticket.title,
-                priority=ticket.priority,
+                priority=written.changes.get("priority", ticket.priority),
                 raises="priority" in written.changes,
                 told=told,
                 description=ticket.description if written.ticket or not told else None,
                 comments=tuple(written.comments),
                 links=tuple(written.links),
                 fields=written.fields,
+                pictures=written.pictures,
                 findings=findings,
             )
         )

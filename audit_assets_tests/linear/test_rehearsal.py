@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from audit_assets.linear.client import LinearClient
 from audit_assets.linear.findings import Finding, TriageNote
-from audit_assets.linear.rehearsal import NOT_SET, Rehearsal, RehearsingClient, RenderedTicket, Unread
+from audit_assets.linear.rehearsal import NOT_SET, RehearsingClient, RenderedTicket
+from audit_assets.linear.rehearsal_wires import ReadingWire, UnreadWire
 from audit_assets.linear.roll_ups import RollUp
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.linear.findings import HOUR, finding, flood, new_type
@@ -35,7 +36,7 @@ def settings(sandbox: Sandbox, clock: JumpingClock) -> dict[str, Any]:
 @pytest.fixture
 def rehearsing(sandbox: Sandbox, clock: JumpingClock) -> Any:
     """A client of the sandbox's Linear that writes nothing."""
-    with closing(RehearsingClient(Rehearsal, **settings(sandbox, clock), **LABEL)) as client:
+    with closing(RehearsingClient(ReadingWire, [], **settings(sandbox, clock), **LABEL)) as client:
         yield client
 
 
@@ -143,14 +144,20 @@ def test_without_a_key_nothing_is_asked_and_all_is_new(sandbox: Sandbox, connect
     connect().open_ticket(finding())
     calls = sandbox.stage.count()
     missing = {"api_key": NOT_SET, "team_key": NOT_SET}
-    with closing(RehearsingClient(Unread, **(settings(sandbox, clock) | missing | LABEL))) as client:
-        for told in (finding(), flood(3)):
-            tell(client, told)
-        with pytest.raises(RuntimeError, match="tickets is a query"):
-            client._wire.ask("tickets", {}, dict)
+
+    def charted(finding_: Finding) -> Finding:
+        cast(Any, client)._issues.upload("chart.png", "image/png", b"PNG", seconds=1.0)
+        return finding_
+
+    with closing(RehearsingClient(UnreadWire, [], **(settings(sandbox, clock) | missing | LABEL))) as client:
+        client.open_ticket(finding(), charted)
+        client.open_roll_up(flood(3))
+        with pytest.raises(RuntimeError, match="issue_create must not be sent: there is no key"):
+            client._wire.ask("issue_create", {}, dict)
     assert [ticket.would for ticket in client.rendered] == [
         "would open a ticket",
         "would open one ticket for 3 findings",
     ]
     assert [ticket.fields for ticket in client.rendered] == [{"labels": LABEL["label"]}] * 2
+    assert [[*ticket.pictures.values()] for ticket in client.rendered] == [["data:image/png;base64,UE5H"], []]
     assert sandbox.stage.count() == calls

@@ -79,13 +79,13 @@ def test_labels_that_this_team_cant_use_are_none(sandbox: Sandbox, client: Linea
     assert client.verdict_labels() == {"confirmed-incident"}
 
 
-def test_many_tickets_are_asked_for_a_hundred_at_a_time(sandbox: Sandbox, client: LinearClient) -> None:
+def test_many_tickets_are_asked_for_fifty_at_a_time(sandbox: Sandbox, client: LinearClient) -> None:
     keys = [f"{number:032x}" for number in range(3)]
     open_all(client, *(finding(actor_key=key) for key in keys))
     real = [UUID(issue["id"]) for issue in sandbox.linear.issues()]
     unknown = [UUID(int=number, version=4) for number in range(248)]
     assert client.ticket_verdicts([*unknown, *real, *real]) == dict.fromkeys(real, NOTHING)
-    assert sandbox.stage.count()["linear", "issues"] == 3 + 3
+    assert sandbox.stage.count()["linear", "issues"] == 3 + 6
     assert client.ticket_verdicts([]) == {}
 
 
