@@ -144,7 +144,7 @@ def _print_digests(console: Console, digests: Sequence[DigestShown]) -> None:
         if digest["identifier"]:
             console.print(Text(f"{digest['identifier']} is {what}: {digest['url']}", "cyan"))
         elif why := WITHOUT_TICKET.get(digest["outcome"]):
-            console.print(Text(f"{what} of {digest['day']} was not opened: {why}", "yellow"))
+            console.print(Text(f"{digest['day']}: {what} was not opened: {why}", "yellow"))
 
 
 def _print_under_budget(console: Console, hours: Sequence[UnderBudget]) -> None:

@@ -17,9 +17,8 @@ from audit_assets_tests.faults.daemon import Daemon, at_work
 from audit_assets_tests.faults.world import ROW_DELAY
 from audit_assets_tests.pipeline import DAY, HOUR, v1_entry, v2_burst, v2_entry
 
-FIRST = datetime(2026, 6, 1, 20, tzinfo=UTC)
-"""The first hour that exists: its day has four, and is whole soon. Far enough back that no clock of a machine is before
-it."""
+FIRST = datetime(2026, 6, 1, tzinfo=UTC)
+"""The first hour that exists. Far enough back that no clock of a machine is before it."""
 
 COLLEAGUES = tuple(f"{name}@example.com" for name in ("alice", "bob", "carol", "dave", "erin", "frank"))
 DAYS_BEFORE = 15

@@ -23,7 +23,7 @@ from audit_assets_tests.pipeline import HOUR
 HELD = """['{dataset}'] | where isnotempty(entry_id) | summarize copies = count() by entry_id | limit 50000"""
 MOST_HELD = 50_000
 
-LAST_OF_A_DAY = 23
+HOURS_A_DAY = 24
 WITHHELD = frozenset({"too_old", "learning"})
 
 OPEN_STATES = frozenset({"triage", "backlog", "unstarted", "started"})
@@ -104,16 +104,15 @@ def holdings(daemon: Daemon, hours: Sequence[datetime], *, in_axiom: bool = True
 
 
 def _look_for_what_did_not_ring(store: HourStore, hours: Sequence[datetime], found: Holdings) -> None:
-    """On the days that are whole: that have their last hour, and flags of every one of these hours."""
-    for last in (hour for hour in hours if hour.hour == LAST_OF_A_DAY):
-        hours_of_day = [hour for hour in hours if hour.date() == last.date()]
-        flags = [known for hour in hours_of_day if (known := store.read(FLAGGED, hour)) is not None]
-        day = f"{DIGEST}{last.day} {last:%b}"
-        if len(flags) == len(hours_of_day):
-            under = pl.concat(flags).filter(pl.col("standing") == "under_budget")
-            found.held_back[day] = set(under["actor"])
-        outcome = (store.read_json(DIGESTS, last.replace(hour=0)) or {}).get("outcome")
-        found.withheld |= {day} if outcome in WITHHELD else set()
+    """On the days of these hours that are whole, whichever of their hours were asked for."""
+    for midnight in {hour.replace(hour=0) for hour in hours}:
+        of_day = (store.read(FLAGGED, midnight + HOUR * step) for step in range(HOURS_A_DAY))
+        flags = [known for known in of_day if known is not None]
+        day = f"{DIGEST}{midnight.day} {midnight:%b}"
+        if len(flags) == HOURS_A_DAY:
+            found.held_back[day] = set(pl.concat(flags).filter(pl.col("standing") == "under_budget")["actor"])
+        if (store.read_json(DIGESTS, midnight) or {}).get("outcome") in WITHHELD:
+            found.withheld.add(day)
 
 
 def _look_into_linear(sandbox: Sandbox, found: Holdings) -> None:
