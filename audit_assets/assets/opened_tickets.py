@@ -17,6 +17,7 @@ import polars as pl
 
 from audit_assets import policy
 from audit_assets.assets.actor_baselines import BASELINES
+from audit_assets.assets.charts import charts_of, tell_of
 from audit_assets.assets.findings import BEHIND, findings_of, links_of, members_of
 from audit_assets.assets.flagged_actors import FLAGGED, flagged_actors
 from audit_assets.assets.origins import seen_before
@@ -129,11 +130,13 @@ def _opened(
         links=links_of(axiom, singles, hour, context.run.run_id),
     )
     others = findings_of(account_id, of_actors.filter(~pl.col("single")), entries.clear())
+    charts = charts_of(singles, store.require(BASELINES, hour), axiom, linear.clock)
     with closing(linear.client()) as client:
-        rows = [_row(finding, lambda each=finding: client.open_ticket(each, notes.noted)) for finding in alone]
+        rows = [_row(each, lambda each=each: client.open_ticket(each, notes.noted, charts.charted)) for each in alone]
         if others:
             told = _row(others[0], lambda: client.open_roll_up(_roll_up(others, axiom)))
             rows += [told | {"actor_key": finding.actor_key} for finding in others]
+    tell_of(charts, context, hour)
     return pl.DataFrame(rows, schema=OPENED_TICKETS)
 
 

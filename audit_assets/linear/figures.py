@@ -65,8 +65,13 @@ def hour_name(hour: datetime) -> str:
 
 def hour_in_short(hour: datetime) -> str:
     """`10:00 UTC, 22 Nov`."""
-    at = _utc(hour)
-    return f"{at:%H:%M} UTC, {at.day} {_MONTHS[at.month - 1]}"
+    return f"{_utc(hour):%H:%M} UTC, {day_in_short(hour)}"
+
+
+def day_in_short(time: datetime) -> str:
+    """`22 Nov`."""
+    at = _utc(time)
+    return f"{at.day} {_MONTHS[at.month - 1]}"
 
 
 def day_name(time: datetime) -> str:
