@@ -3,6 +3,7 @@
 Pure, and numbers alone: no string of an audit entry gets this far, so none can be drawn or stand beside the picture.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -109,5 +110,5 @@ def _of_burst(burst: Deviation | None) -> dict:
     if burst is None:
         return {}
     if burst.horizon_hours == 1:
-        return {"usual": burst.usual}
+        return {"usual": burst.usual if math.isfinite(burst.usual or 0.0) else None}
     return {"span": burst.horizon_hours, "span_changes": burst.changes, "span_usual": burst.usual}

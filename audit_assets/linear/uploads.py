@@ -23,16 +23,17 @@ LONGEST_ASSET_ADDRESS = 1_000
 
 MOST_HEADERS = 20
 OF_THE_CONNECTION = frozenset({"host", "content-length", "transfer-encoding", "connection"})
-"""Whoever sends sets these: of returned ones they are left out, as a browser leaves them out."""
+"""Whoever sends sets these: returned ones are left out, as a browser leaves them out."""
 
 CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
+"""None of them belongs to a signed address: with one of them something is wrong."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _VALUE = re.compile(r"[ -~]{0,2000}")
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """Where a file goes, with which headers, and where it is found afterwards."""
 
     upload_url: str
@@ -47,17 +48,16 @@ def upload(wire: Wire, name: str, content_type: str, content: bytes, *, seconds:
     """
     until = wire.clock.monotonic() + seconds
     variables = {"contentType": content_type, "filename": name, "size": len(content)}
-    place = wire.ask("file_upload", variables, lambda data: _place(data, wire.is_local), limits=_limits(seconds))
+    place = wire.ask("file_upload", variables, lambda data: place_of(data, wire.is_local), limits=_limits(seconds))
     known = {"Content-Type": content_type, "Cache-Control": "public, max-age=31536000"}
     headers = httpx.Headers(known)
     headers.update(place.headers)  # they override (facts/linear.md, 1)
-    left = until - wire.clock.monotonic()
     with Transport(
         service="Linear's file storage",
         base_url=place.upload_url,
-        headers=dict(headers),
+        headers=headers,
         clock=wire.clock,
-        limits=_limits(left),
+        limits=_limits(until - wire.clock.monotonic()),
     ) as storage:
         storage.exchange("PUT", place.upload_url, read=_stored, content=content)
     return place.asset_url
@@ -70,10 +70,10 @@ def _limits(seconds: float) -> Limits:
     return Limits(TRIES, attempt_seconds=seconds / 2, total_seconds=seconds / 2, body_bytes=LARGEST_ANSWER)
 
 
-def _place(data: dict[str, Any], is_local: bool) -> _Place:
+def place_of(data: dict[str, Any], is_local: bool) -> Place:
     """Believed only if it can be used. What is of another shape raises as `Wire.ask` expects."""
     told = done(data["fileUpload"])["uploadFile"]
-    place = _Place(
+    place = Place(
         upload_url=_address(told["uploadUrl"], LONGEST_ADDRESS, is_local),
         headers={key: value for key, value in map(_header, told["headers"]) if key not in OF_THE_CONNECTION},
         asset_url=_address(told["assetUrl"], LONGEST_ASSET_ADDRESS, is_local),
@@ -96,7 +96,7 @@ def _address(url: str, longest: int, is_local: bool) -> str:
 
 
 def _header(told: dict[str, str]) -> tuple[str, str]:
-    key, value = told["key"].lower(), told["value"]
+    key, value = told["key"].lower(), told["value"].strip()
     if not _TOKEN.fullmatch(key) or not _VALUE.fullmatch(value) or key in CREDENTIALS:
         raise _unusable("headers")
     return key, value
