@@ -26,7 +26,7 @@ class Storage:
     allowed: list[float] = field(default_factory=list)
 
     def __call__(self, name: str, content_type: str, content: bytes, *, seconds: float) -> str:
-        assert (name, content_type) == ("changes-2026-11-22T10.png", "image/png")
+        assert (name, content_type, content) == ("changes-2026-11-22T10.png", "image/png", b"drawn")
         self.allowed.append(round(seconds))
         self.clock.sleep(min(self.takes, seconds))
         if self.fails:

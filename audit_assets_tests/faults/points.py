@@ -55,7 +55,6 @@ NAMED = (
     "axiom ingest landed, its answer not read",
     "proof_in_axiom judged, its verdict not noted",
     "flagged_actors renamed, its folder not synced",
-    "linear fileUpload landed, its answer not read",
     "storage put landed, its answer not read",
     "linear issueCreate sent, not answered",
     "linear issueCreate landed, its answer not read",
