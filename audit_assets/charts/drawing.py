@@ -7,6 +7,7 @@ code location loads without it. Only numbers, times and words of ours are drawn.
 
 from datetime import datetime, timedelta
 from io import BytesIO
+from math import log10
 from statistics import median
 from typing import Any
 
@@ -20,7 +21,7 @@ DOTS_PER_INCH = 200
 LETTERS = 15.0
 """Points, of a picture that is 576 wide: nine pixels high on a phone."""
 
-PLOT = (0.085, 0.115, 0.895, 0.685)
+PLOT = (0.085, 0.115, 0.895, 0.66)
 """Left, bottom, width and height of what is within the axes, as shares of the picture."""
 
 HEAD_LEFT = 0.015
@@ -39,6 +40,9 @@ LARGEST_RATIO = 20
 
 LOG_FLOOR = 0.6
 """Where a scale without a zero begins: a little below one change."""
+
+MANY_POWERS = 7
+"""From so many powers of ten on, not each of them is named."""
 
 LEAST_HEIGHT = 4
 HEADROOM = 0.12
@@ -95,7 +99,7 @@ def _head(axes: Any, told: list[Any], scale: str, renderer: Any) -> None:
     if lines > 1:
         _legend(axes, told, 2)
         axes.set_position((left, bottom, width, height - A_LINE / 72 / INCHES[1]))
-    title = axes.set_title(f"Changes per hour in {DAYS} days{scale}", loc="left", pad=8 + A_LINE * lines)
+    title = axes.set_title(f"Changes per hour in {DAYS} days{scale}", loc="left", pad=15 + A_LINE * lines)
     title.set(x=(HEAD_LEFT - left) / width, fontweight="bold")
 
 
@@ -104,7 +108,7 @@ def _legend(axes: Any, told: list[Any], columns: int) -> Any:
     return axes.legend(
         handles=told,
         loc="lower left",
-        bbox_to_anchor=((HEAD_LEFT - left) / width, 1.015),
+        bbox_to_anchor=((HEAD_LEFT - left) / width, 1.055),
         borderaxespad=0,
         borderpad=0,
         ncols=columns,
@@ -125,7 +129,8 @@ def _scale(axes: Any, activity: Activity, floor: float, *, is_log: bool) -> None
     if is_log:
         axes.set_yscale("log")
         axes.set_ylim(floor, largest * (largest / floor) ** HEADROOM)
-        axes.set_yticks([10**power for power in range(16) if 10**power <= largest])
+        powers = range(int(log10(largest)) + 1)
+        axes.set_yticks([10.0**power for power in powers[:: 1 + len(powers) // MANY_POWERS]])
         axes.set_yticks([], minor=True)
     else:
         axes.set_ylim(0, largest * (1 + HEADROOM))
