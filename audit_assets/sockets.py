@@ -64,6 +64,7 @@ class _BoundedBackend(httpcore.SyncBackend):
         self._deadline = deadline
 
     def connect_tcp(self, *arguments: Any, **options: Any) -> httpcore.NetworkStream:
+        options["timeout"] = self._deadline.seconds_left(options.get("timeout"))
         return _BoundedStream(super().connect_tcp(*arguments, **options), self._deadline)
 
 

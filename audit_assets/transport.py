@@ -10,6 +10,7 @@ import random
 import re
 import zlib
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from itertools import count
@@ -33,6 +34,9 @@ LONGEST_PAUSE = 60.0
 
 LONGEST_BLOCK = 300.0
 """Seconds that a 429 without a time is waited for: Cloudflare's block lasts five minutes (facts/cloudflare.md, 2.8)."""
+
+AGAIN_LATER = " Run the hour again later."
+"""How a sentence ends that says what could not be had now."""
 
 LONGEST_QUOTE = 200
 """Characters of a service's text that an error repeats."""
@@ -112,6 +116,12 @@ class Transport:
         """Close the connections."""
         self._http.close()
 
+    def within(self, limits: Limits) -> "Transport":
+        """The same connection, with other limits."""
+        other = copy(self)
+        other.limits = limits
+        return other
+
     def quoted(self, text: str) -> str:
         """A service's own words, fit for an error: short, printable, and without our token."""
         printable = self._masked(text).encode("ascii", "backslashreplace").decode()
@@ -130,8 +140,9 @@ class Transport:
         read: Callable[[Reply], T],
         params: Mapping[str, str | int] | None = None,
         json: Any = None,
+        content: bytes | None = None,
     ) -> T:
-        """Send a request until `read` makes something of the reply.
+        """Send a request, of JSON or of plain bytes, until `read` makes something of the reply.
 
         Raises `Unavailable` when the tries or the time are used up (`TooMuch` where asking for less may help),
         `Refused` when the request can't even be sent, and whatever else `read` raises.
@@ -141,7 +152,7 @@ class Transport:
         slow = 0
         for attempt in count(1):
             try:
-                return read(self._attempt(method, path, params, json))
+                return read(self._attempt(method, path, params=params, json=json, content=content))
             except _TooLarge as trouble:
                 raise TooMuch(self._gave_up(attempt, trouble)) from None
             except TryAgain as trouble:
@@ -154,10 +165,10 @@ class Transport:
                 self.clock.sleep(pause)
         raise AssertionError("count() does not end")
 
-    def _attempt(self, method: str, path: str, params: Mapping[str, str | int] | None, json: Any) -> Reply:
+    def _attempt(self, method: str, path: str, **asked: Any) -> Reply:
         self._deadline.at = self.clock.monotonic() + self.limits.attempt_seconds
         try:
-            with self._http.stream(method, path, params=params, json=json) as response:
+            with self._http.stream(method, path, **asked) as response:
                 body = self._body(response)
         except httpcore.LocalProtocolError:
             raise _odd_token(self.service) from None  # its text holds the header that was refused: never shown
@@ -216,7 +227,7 @@ class Transport:
     def _gave_up(self, attempts: int, trouble: TryAgain) -> str:
         tries = "1 try" if attempts == 1 else f"{attempts} tries"
         wait = f"; it asks to wait {trouble.after:.0f} s" if trouble.after else ""
-        return f"{self.service} gave no answer in {tries}: {trouble}{wait}. Run the hour again later."
+        return f"{self.service} gave no answer in {tries}: {trouble}{wait}.{AGAIN_LATER}"
 
 
 class _TooLarge(TryAgain):
@@ -235,14 +246,15 @@ def checked_address(service: str, address: str) -> httpx.URL:
         url = httpx.URL("")
     if url.scheme == "https" and url.host:
         return url
-    if url.scheme == "http" and _is_loopback(url.host):
+    if url.scheme == "http" and is_loopback(url.host):
         return url
     if url.scheme == "http" and url.host:
         raise Refused(f"{service}: http://{url.host} would carry the token in clear: set an https:// address")
     raise Refused(f"{service}: the address that is set is none: it must begin with https://")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -18,6 +18,7 @@ import polars as pl
 
 from audit_assets import settings
 from audit_assets.assets.actor_baselines import BASELINES
+from audit_assets.assets.charts import tell_of
 from audit_assets.assets.digests import digest_of, tell_digest
 from audit_assets.assets.flagged_actors import FLAGGED, flagged_actors
 from audit_assets.assets.organisation_history import day_of, days_of
@@ -92,7 +93,8 @@ def opened_tickets(
                     opened = _not_opened(flagged, reason, before)
                 else:
                     with closing(linear.client()) as client:
-                        opened = write_tickets(cloudflare.account_id(), flagged, client=client, **given)
+                        opened, charts = write_tickets(cloudflare.account_id(), flagged, client=client, **given)
+                    tell_of(charts, context, hour)
                     problems += opened["problem"].drop_nulls().to_list()
                 _tell_of(notes, context, hour)
             store.write(TICKETS, hour, opened, {DRY_RUN: True} if dry_run else None)

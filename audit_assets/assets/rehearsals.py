@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from audit_assets.assets.charts import said_of_missing
 from audit_assets.assets.ticket_writing import OPENED_TICKETS, TICKETS, write_tickets
 from audit_assets.hour_store import HourStore
 from audit_assets.linear.client import Noted, as_it_is
@@ -83,7 +84,7 @@ def rehearse(
     if digest or not flagged.is_empty():
         with closing(rehearsal.client()) as client:
             if not flagged.is_empty():
-                rows = write_tickets(
+                rows, charts = write_tickets(
                     account_id,
                     flagged,
                     store=store,
@@ -92,6 +93,7 @@ def rehearse(
                     noted=as_it_is if withheld else noted,
                     run_id=run_id,
                 )
+                remarks += [said_of_missing(charts)] if charts.troubles else []
             if digest:
                 client.open_roll_up(digest)
     tickets = tuple(rehearsal.rendered)

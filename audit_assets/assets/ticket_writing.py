@@ -6,9 +6,12 @@ from typing import Any
 import polars as pl
 
 from audit_assets import policy
+from audit_assets.assets.actor_baselines import BASELINES
+from audit_assets.assets.charts import charts_of
 from audit_assets.assets.findings import BEHIND, findings_of, links_of, members_of
 from audit_assets.assets.origins import seen_before
 from audit_assets.assets.raw_audit_entries import ENTRIES
+from audit_assets.charts.hour_charts import HourCharts
 from audit_assets.counted import COLUMNS, counts
 from audit_assets.detection.frames import ORGANISATION, WINDOW
 from audit_assets.detection.places import places
@@ -56,9 +59,11 @@ def write_tickets(
     client: LinearClient,
     noted: Noted,
     run_id: str = "",
-) -> pl.DataFrame:
-    """Open the tickets of an hour: an OPENED_TICKETS frame, the gravest first. `flagged` as in `findings_of`; `run_id`
-    is Dagster's, if a run of it asks."""
+) -> tuple[pl.DataFrame, HourCharts]:
+    """Open the tickets of an hour: an OPENED_TICKETS frame, the gravest first, and the charts that went with them.
+
+    `flagged` as in `findings_of`; `run_id` is Dagster's, if a run of it asks.
+    """
     chosen = places(flagged, tickets_per_hour())
     of_actors = flagged.join(chosen, on="actor_key", how="right", maintain_order="right")
     hour, singles = flagged["hour"][0], of_actors.filter("single")
@@ -71,11 +76,12 @@ def write_tickets(
         links=links_of(axiom, singles, hour, run_id),
     )
     others = findings_of(account_id, of_actors.filter(~pl.col("single")), entries.clear())
-    rows = [_row(finding, lambda each=finding: client.open_ticket(each, noted)) for finding in alone]
+    charts = charts_of(singles, store.require(BASELINES, hour), axiom)
+    rows = [_row(each, lambda each=each: client.open_ticket(each, noted, charts.charted)) for each in alone]
     if others:
         told = _row(others[0], lambda: client.open_roll_up(flood_ticket(_flood(others, axiom))))
         rows += [told | {"actor_key": finding.actor_key} for finding in others]
-    return pl.DataFrame(rows, schema=OPENED_TICKETS)
+    return pl.DataFrame(rows, schema=OPENED_TICKETS), charts
 
 
 def with_earlier(rows: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:

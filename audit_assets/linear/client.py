@@ -14,7 +14,7 @@ from uuid import UUID
 
 from audit_assets.clock import Clock
 from audit_assets.linear.fields import TicketFields, matter_of, matter_of_many
-from audit_assets.linear.issues import Issues, NewTicket
+from audit_assets.linear.issues import Issues, NewTicket, Upload
 from audit_assets.linear.life import QUIET, KnownTicket, is_quiet, raised, stage_of
 from audit_assets.linear.opening import LinearFacts, Openings, both
 from audit_assets.linear.place import Places
@@ -39,12 +39,20 @@ Outcome = Literal["opened", "joined", "reopened", "seen", "dismissed", "rolled_u
 Noted = Callable[[Finding], Finding]
 """Gives a finding its note, if there is one to be had."""
 
+Charted = Callable[[Finding, Upload], Finding]
+"""Gives a finding its chart, if there is one to be had and it can be uploaded so."""
+
 GENERATIONS_ASKED = 10
 """Of an actor's tickets so many are asked for at once; an actor with more of them costs one request more."""
 
 
 def as_it_is(finding: Finding) -> Finding:
     """No note."""
+    return finding
+
+
+def without_chart(finding: Finding, _: Upload) -> Finding:
+    """No chart."""
     return finding
 
 
@@ -119,18 +127,18 @@ class LinearClient:
         """Which of the labels of VERDICT_LABELS the team's tickets can get. Raises as `open_ticket`."""
         return find_verdict_labels(self._wire, self._openings.team)
 
-    def open_ticket(self, finding: Finding, noted: Noted = as_it_is) -> OpenedTicket:
+    def open_ticket(self, finding: Finding, noted: Noted = as_it_is, charted: Charted = without_chart) -> OpenedTicket:
         """Put a finding on its actor's ticket, opening one if need be. Safe to repeat at any time.
 
-        `noted` gives the finding with a note; it is called only when the finding is about to be told. Raises
-        `Refused`, `Unavailable` or `Incomplete`.
+        `noted` gives the finding with a note; it is called only when the finding is about to be told. So does `charted`
+        with a chart, when a ticket is about to be opened. Raises `Refused`, `Unavailable` or `Incomplete`.
         """
         known = self._tickets_of(finding)
         if done := next((ticket for ticket in known if ticket.attached), None):
             return _opened(done, "seen")
         told = next((ticket for ticket in known if ticket.commented or _opened_for(ticket, finding)), None)
         try:
-            return self._complete(finding, told, known) if told else self._tell(finding, known, noted)
+            return self._complete(finding, told, known) if told else self._tell(finding, known, noted, charted)
         except Rejected as rejection:
             if known and is_missing(rejection, "Issue"):
                 return _opened(told or known[-1], "unreadable")
@@ -177,20 +185,22 @@ class LinearClient:
                 break
         return known
 
-    def _tell(self, finding: Finding, known: list[KnownTicket], noted: Noted) -> OpenedTicket:
+    def _tell(self, finding: Finding, known: list[KnownTicket], noted: Noted, charted: Charted) -> OpenedTicket:
         """An hour of which no ticket tells yet."""
         if not known:
-            return self._open(finding, 0, known, noted)
+            return self._open(finding, 0, known, noted, charted)
         last, now = known[-1], self._wire.clock.now()
         stage = stage_of(last, now)
         if is_quiet(known, hour=finding.hour, kinds=kinds_of(finding), quiet=self._quiet, now=now):
             return _opened(last, "dismissed")
         if stage in ("open", "just done"):
             return self._join(finding, last, noted, reopens=stage == "just done")
-        return self._open(finding, last.generation + 1, known, noted)
+        return self._open(finding, last.generation + 1, known, noted, charted)
 
-    def _open(self, finding: Finding, generation: int, known: list[KnownTicket], noted: Noted) -> OpenedTicket:
-        ticket = ticket_for(noted(finding), generation)
+    def _open(
+        self, finding: Finding, generation: int, known: list[KnownTicket], noted: Noted, charted: Charted
+    ) -> OpenedTicket:
+        ticket = ticket_for(charted(noted(finding), self._issues.upload), generation)
         created, lacks = self._openings.create(ticket, matter_of(finding))
         if created:
             unrelated = self._relate(created.id, known)
@@ -198,7 +208,7 @@ class LinearClient:
             return _opened(created, "opened", refused=both(lacks, unrelated))
         # By this very request, whose answer was lost, or by another process
         if any(each.id == ticket.id for each in self._tickets_of(finding)):
-            opened = self.open_ticket(finding, noted)
+            opened = self.open_ticket(finding, noted, charted)
             return replace(opened, refused=both(lacks, opened.refused)) if opened.outcome == "opened" else opened
         return OpenedTicket(str(ticket.id), None, None, "unreadable")
 

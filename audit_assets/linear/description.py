@@ -1,8 +1,8 @@
 """What a ticket says to a person who reads it on a phone: its description, and a comment about one more hour.
 
-What happened, why it is unusual, what was done, from where, what to check next, and links, in this order. The first
-lines of each stand open, the rest is folded away (facts/linear.md, 3). What does not fit is left out from the end of
-the least important: entries first, what happened last.
+What happened, why it is unusual, a chart, what was done, from where, what to check next, and links, in this order. The
+first lines of each stand open, the rest is folded away (facts/linear.md, 3). What does not fit is left out from the end
+of the least important: entries first, what happened last.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from audit_assets.linear.figures import NAMED, counted
 from audit_assets.linear.findings import ENTRIES_SHOWN, Deviation, EntryLine, Finding
-from audit_assets.linear.markdown import address, code, collapsible, fence, link, one_line
+from audit_assets.linear.markdown import address, code, collapsible, fence, link, one_line, picture
 from audit_assets.linear.next_checks import next_checks
 from audit_assets.linear.notes import note_section
 from audit_assets.linear.origins import origin_lines, other_origins
@@ -27,7 +27,7 @@ MEMBERS_SHOWN = 20
 """Of many who did the same, so many are listed; the others are counted."""
 
 LINK_SHARE = 0.6
-"""Links may take this share of a text; what is longer is only among the ticket's links."""
+"""Links, and the chart's, may take this share of a text; what is longer is only among the ticket's links."""
 
 QUERY_LABEL = "This query in Axiom"
 
@@ -67,15 +67,17 @@ def text_of(finding: Finding, most: int) -> str:
 
 
 def _text(finding: Finding, detail: _Detail, room: int) -> str:
+    chart = [picture(finding.chart.shows, finding.chart.url)] if finding.chart else []
     parts = [
         opening(finding),
         severity_line(finding),
         *_why(finding, detail),
+        *chart,
         *_done(finding, detail),
         *_from_where(finding, detail),
         *_next(finding),
         *([note_section(finding.note)] if finding.note else []),
-        *_links(finding, room),
+        *_links(finding, room - sum(map(len, chart))),
     ]
     return "\n\n".join(parts)
 

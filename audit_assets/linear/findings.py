@@ -76,6 +76,14 @@ class TriageNote:
 
 
 @dataclass(frozen=True)
+class Chart:
+    """A picture that lies in Linear's storage: its address there, and what it shows in words of our own."""
+
+    url: str
+    shows: str
+
+
+@dataclass(frozen=True)
 class Deed:
     """What was done so many times in the hour: an action on a resource type, with its first and last time."""
 
@@ -114,7 +122,8 @@ class Finding:
     hardly known yet.
     Where many did the same, the actor is `the organisation`, of the type `organisation`. `axiom_url` opens the query,
     `entries_url` the raw entries; `run_id` is Dagster's, and `run_url` opens it if it is known where Dagster's UI is.
-    `note`, if any, is a model's. `tickets_a_day`: how often a day the organisation has an hour as unusual.
+    `note`, if any, is a model's; `chart`, if any, is for the ticket that it opens. `tickets_a_day`: how often a day the
+    organisation has an hour as unusual.
     """
 
     account_id: str
@@ -139,3 +148,4 @@ class Finding:
     run_id: str = ""
     run_url: str = ""
     tickets_a_day: float | None = None
+    chart: Chart | None = None

@@ -7,7 +7,7 @@ Ids of what is created are ours, and computed: a conflict on one says that it ha
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from audit_assets.errors import Incomplete
@@ -15,8 +15,17 @@ from audit_assets.linear.life import KnownTicket
 from audit_assets.linear.place import Place
 from audit_assets.linear.replies import Rejected, is_conflict
 from audit_assets.linear.tickets import HourComment, HourLink, Ticket
+from audit_assets.linear.uploads import upload
 from audit_assets.linear.wire import Wire, done
 from audit_assets.transport import TryAgain
+
+
+class Upload(Protocol):
+    """Stores a file, as `Issues.upload` does."""
+
+    def __call__(self, name: str, content_type: str, content: bytes, *, seconds: float) -> str:
+        """Its address for a text. Raises `ServiceError`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,11 @@ class Issues:
         """Say of a ticket that it is related to an earlier one, unless that is said."""
         values = {"id": str(relation), "issueId": str(ticket), "relatedIssueId": str(before), "type": "related"}
         self._add("issueRelationCreate", "issue_relation_create", values, "IssueRelation", relation)
+
+    def upload(self, name: str, content_type: str, content: bytes, *, seconds: float) -> str:
+        """Store a file for the workspace's eyes, in about so many seconds at most, and give its address for a text.
+        Repeated, it stores another: one that no text names is never seen."""
+        return upload(self._wire, name, content_type, content, seconds=seconds)
 
     def change(self, ticket: UUID, changes: Mapping[str, Any]) -> None:
         """Set some fields of a ticket. Raises `Forbidden` if the key may not."""

@@ -135,6 +135,12 @@ def link(label: str, url: str) -> str:
     return f"[{label}]({address(url)})"
 
 
+def picture(shows: str, url: str) -> str:
+    """A picture, at an address that Linear made for it; `shows` is our own words. Linear fetches whatever address
+    stands so (facts/linear.md, 3): this is the one place that writes one."""
+    return f"![{shows}]({address(url)})"
+
+
 def address(url: str) -> str:
     """An address with everything percent-encoded that could end a link."""
     return quote(url, safe=_URL_SAFE, errors="replace")

@@ -42,12 +42,13 @@ FRONT_PAGE = "/sandbox"
 """Leads to the list of tickets."""
 
 
-def page_headers(style: str) -> dict[str, str]:
-    """The headers of a page with this sheet: the browser takes that style and nothing else."""
+def page_headers(style: str, *, pictures: bool = False) -> dict[str, str]:
+    """The headers of a page with this sheet: the browser takes that style and nothing else, but for `pictures` that
+    stand in the page itself."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return {
         "Content-Security-Policy": (
-            f"default-src 'none'; style-src 'sha256-{digest}'; "
+            f"default-src 'none'; style-src 'sha256-{digest}'; {'img-src data:; ' * pictures}"
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         ),
         "Referrer-Policy": "no-referrer",

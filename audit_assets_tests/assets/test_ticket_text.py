@@ -123,14 +123,14 @@ def test_an_api_token_is_told_by_its_name_and_id(pipeline: Pipeline) -> None:
     assert "Find the system that holds this token" in described
 
 
-def test_the_tickets_of_an_hour_cost_one_more_query(lived: Pipeline) -> None:
+def test_the_tickets_of_an_hour_cost_one_more_query_and_their_charts_another(lived: Pipeline) -> None:
     lived.remember([entry for day in range(1, 15) for entry in v2_burst(JUDGED - DAY * day, 3, actor="bob@x.com")])
     alice = [entry | whence() for entry in v2_burst(JUDGED, 40)]
     lived.sandbox.cloudflare.add("v2", [*alice, *v2_burst(JUDGED, 40, actor="bob@x.com")])
     without = queries_without_tickets(lived)
     assert lived.run(JUDGED).success
     assert len(lived.tickets()) == 2
-    assert lived.sandbox.stage.count()["axiom", "query"] == without + 1
+    assert lived.sandbox.stage.count()["axiom", "query"] == without + 2
 
 
 def test_without_axiom_s_answer_the_ticket_goes_out_and_says_so(lived: Pipeline) -> None:
@@ -160,7 +160,7 @@ def test_the_links_open_the_query_the_raw_entries_and_the_run(lived: Pipeline, m
     assert "api_tokens" in page, "what failed is no change, and can still be read"
 
 
-def test_an_hour_that_is_run_again_tells_the_same_but_for_the_run(
+def test_an_hour_that_is_run_again_tells_the_same_but_for_the_run_and_the_chart_s_file(
     lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     first = ticket_of(lived, *(entry | whence(ELSEWHERE) for entry in v2_burst(JUDGED, 40)))
@@ -169,7 +169,7 @@ def test_an_hour_that_is_run_again_tells_the_same_but_for_the_run(
             monkeypatch.setenv(name, value)
         assert lived.run(JUDGED).success
         (again,) = another.linear.issues()
-    run = re.compile(r"Dagster run `([0-9a-f-]{36})`")
+    run, file = re.compile(r"Dagster run `([0-9a-f-]{36})`"), re.compile(r"\(http://[^)]*/assets/[0-9a-f-]{36}\)")
     assert run.findall(first) != run.findall(again["description"])
-    assert run.sub("", first) == run.sub("", again["description"])
+    assert file.sub("", run.sub("", first)) == file.sub("", run.sub("", again["description"]))
     assert lived.tickets()[0]["id"] == again["id"]

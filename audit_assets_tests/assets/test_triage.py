@@ -148,7 +148,9 @@ def test_a_model_that_says_what_the_entries_tell_it_to_puts_nothing_live_on_a_ti
     links = [token.attrs["href"] for token in found if token.type == "link_open"]
     assert links[0] == pipeline.summary(JUDGED)["flagged"][0]["axiom_url"]
     assert all(str(link).startswith(f"{pipeline.sandbox.url}/") for link in links)
-    assert not {"image", "html_inline", "html_block"} & {token.type for token in found}
+    assert not {"html_inline", "html_block"} & {token.type for token in found}
+    (picture,) = [str(token.attrs["src"]) for token in found if token.type == "image"]
+    assert picture.startswith(f"{pipeline.sandbox.url}/"), "the chart, and no other"
     system, user = model.asked[0]["messages"]
     assert "evil" in user["content"]
     assert "evil" not in system["content"]

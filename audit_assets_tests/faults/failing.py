@@ -37,7 +37,7 @@ SHORT = 1.5
 LIMITS = Limits(attempt_seconds=SHORT)
 BOUNDS = Bounds(read_seconds=SHORT, answer_seconds=SHORT)
 
-SERVICES = ("cloudflare", "axiom", "linear")
+SERVICES = ("cloudflare", "axiom", "linear", "storage")
 DISK_ERRORS = (errno.ENOSPC, errno.EIO)
 FAILING_STEPS = (*NEW_FOLDER, *FILED[:4])
 """The points at which the very next step of a file, or the write under way, can fail."""

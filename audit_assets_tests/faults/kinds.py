@@ -78,6 +78,12 @@ OWN: Mapping[tuple[str, str], tuple[Failure, ...]] = {
         Failure("success:false", "success_false"),
         Failure("applied, but without its entity", "no_entity"),
     ),
+    ("linear", "fileUpload"): (
+        Failure("success:false", "success_false"),
+        Failure("no place for the file", "no_entity"),
+        Failure("forbidden", "forbidden"),
+    ),
+    ("storage", "put"): (Failure("403", "status", {"status": 403, "body": "<Error/>"}),),
     ("linear", "commentCreate"): (Failure("success:false", "success_false"),),
     ("linear", "attachmentCreate"): (Failure("success:false", "success_false"),),
     ("linear", "issues"): (Failure("other nodes than asked for", "wrong_nodes"),),
@@ -94,6 +100,8 @@ CALLS = (
     ("linear", "issues"),
     ("linear", "commentCreate"),
     ("linear", "attachmentCreate"),
+    ("linear", "fileUpload"),
+    ("storage", "put"),
 )
 """Every call that an hour makes, as the sandbox names them."""
 

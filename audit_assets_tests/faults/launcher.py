@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from matplotlib.backends import backend_agg  # noqa: F401 - which the project imports for its first chart
 
 from audit_assets.instance import instance_home
 from audit_assets.partitions import HOURLY

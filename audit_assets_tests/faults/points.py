@@ -55,6 +55,7 @@ NAMED = (
     "axiom ingest landed, its answer not read",
     "proof_in_axiom judged, its verdict not noted",
     "flagged_actors renamed, its folder not synced",
+    "storage put landed, its answer not read",
     "linear issueCreate sent, not answered",
     "linear issueCreate landed, its answer not read",
     "linear attachmentCreate landed, its answer not read",
@@ -224,7 +225,9 @@ class _TornFile:
 
 
 def _named(request: httpx.Request) -> str:
-    """What a request of ours asks: a page of a stream, or the root field of a GraphQL document."""
+    """What a request of ours asks: a page of a stream, the root field of a GraphQL document, or to keep a file."""
+    if request.method == "PUT":
+        return "storage put"
     if request.url.path.endswith("/graphql"):
         text = request.content.decode()
         field = re.search(r"\{\\n\s*(\w+)", text)

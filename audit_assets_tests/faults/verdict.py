@@ -1,7 +1,8 @@
 """What others can see after an hour, and what is wrong with it beside a clean twin's.
 
 Read from the Parquet hour, from what Axiom holds and from the issues in Linear; of what the run says of itself only
-its proof is believed, and that is compared. Ports and times differ from world to world and are left out.
+its proof is believed, and that is compared. Ports and times differ from world to world and are left out. So are the
+charts of tickets, which a failure may cost; but one that is shown must be there.
 """
 
 import json
@@ -23,6 +24,8 @@ from audit_assets.sandbox.axiom.service import DATASET
 from audit_assets_tests.faults.hour import Told, is_a_sentence
 from audit_assets_tests.faults.points import FILED, NEW_FOLDER
 from audit_assets_tests.faults.world import THE_HOUR, World
+
+CHART = re.compile(r"!\[[^]]*\]\(http://127\.0\.0\.1:\d+/storage/assets/([0-9a-f-]{36})\)\n\n")
 
 LONG_ENOUGH = timedelta(seconds=150)
 """After that, whatever Axiom took is visible."""
@@ -56,6 +59,10 @@ class EndState:
     comments: Counter[tuple[str, str]] = field(default_factory=Counter)
     attachments: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Of which issue, and what they say."""
+
+    charts: int = 0
+    charts_missing: int = 0
+    """How many tickets show one, and of how many of these nothing is in the storage."""
 
     proof: dict[str, Any] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
@@ -117,6 +124,9 @@ def end_state(world: World, told: Told | None, hour: datetime = THE_HOUR) -> End
     state.held = _held(world)
     for issue in world.sandbox.linear.store.all("Issue"):
         state.tickets[issue["title"].split(":")[0]] += 1
+        shown = CHART.findall(issue["description"])
+        state.charts += len(shown)
+        state.charts_missing += sum(not world.sandbox.linear.store.get("Upload", file)["stored"] for file in shown)
         state.issues[issue["id"]] = {name: _anywhere(str(issue[name])) for name in ("title", "description", "priority")}
     for comment in world.sandbox.linear.store.all("Comment"):
         state.comments[(comment["issueId"], _anywhere(comment["body"]))] += 1
@@ -142,6 +152,8 @@ def violations(state: EndState, clean: EndState) -> Violations:
     found.add("tickets_lost", (clean.tickets - state.tickets).total(), "flagged actors without a ticket")
     found.add("tickets_twice", (state.tickets - clean.tickets).total(), "tickets too many")
     found.add("notes_wrong", state.issues != clean.issues and state.tickets == clean.tickets, "other tickets")
+    found.add("notes_wrong", state.charts_missing, "charts that are not there")
+    found.add("notes_wrong", clean.charts == 0, "no charts even where nothing fails")
     found.add("notes_wrong", _differing(state.comments, clean.comments), "comments that differ")
     found.add("notes_wrong", _differing(state.attachments, clean.attachments), "attachments that differ")
     found.add("proofs_wrong", state.done and not _proves(state, clean), "a proof that says otherwise than Axiom")
@@ -202,7 +214,8 @@ def _differing(one: Counter[Any], other: Counter[Any]) -> int:
 
 
 def _anywhere(text: str) -> str:
-    """Without the port, which each world has for itself, and without Dagster's name of the run."""
+    """Without the port, which each world has for itself, Dagster's name of the run, and the charts."""
+    text = CHART.sub("", text)
     return re.sub(r"Dagster run `[0-9a-f-]{36}`", "a run", re.sub(r"127\.0\.0\.1:\d+", "sandbox", text))
 
 

@@ -26,6 +26,7 @@ from audit_assets.sandbox.linear.requests import read_request
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.transport import Transport
 from audit_assets_tests.linear.findings import HOUR, finding, flood, new_type
+from audit_assets_tests.linear.workspace import with_chart
 
 QUERIES = Path(linear.__file__).parent / "queries"
 DOCUMENTS = sorted(path.stem for path in QUERIES.glob("*.graphql"))
@@ -63,8 +64,8 @@ def sent(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sent:
     exchange = Transport.exchange
 
     def noting(transport: Transport, method: str, path: str, **options: Any) -> Any:
-        body = options["json"]
-        seen[by_text[body["query"]]].append(body["variables"])
+        if body := options.get("json"):
+            seen[by_text[body["query"]]].append(body["variables"])
         return exchange(transport, method, path, **options)
 
     monkeypatch.setattr(Transport, "exchange", noting)
@@ -76,7 +77,7 @@ def sent(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sent:
         fields=(TicketFields(project="Incident response", labels=("Edge",), assignee="Anne Archer"),),
         url=known["LINEAR_API_URL"],
     ) as client:
-        client.open_ticket(finding())
+        client.open_ticket(finding(), charted=with_chart)
         sandbox.linear.complete("SEC-1")
         client.open_ticket(finding(hour=HOUR.replace(hour=11), severity="urgent"))
         sandbox.linear.cancel("SEC-1")

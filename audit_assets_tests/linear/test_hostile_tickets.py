@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit_assets.linear.findings import Deed, Deviation, EntryLine, Finding, Origin
+from audit_assets.linear.findings import Chart, Deed, Deviation, EntryLine, Finding, Origin
 from audit_assets.linear.markdown import address
 from audit_assets.linear.tickets import (
     COMMENT_LENGTH,
@@ -73,6 +73,12 @@ origins = st.builds(
     first_used=st.none() | times,
     label=hostile_or_nothing,
 )
+CHART_URLS = (
+    "https://uploads.linear.app/3f2b9c1e/6a1d",
+    f"https://uploads.example/{'x' * 900}?a=1)&b=](<c> [d]`e`",
+)
+"""As far as an address of Linear's own may go wrong and still be used (uploads.py)."""
+
 long_urls = st.just("") | st.integers(0, 20_000).map(lambda length: "https://app.axiom.co/q?" + "%7B" * (length // 3))
 findings = st.builds(
     Finding,
@@ -97,6 +103,7 @@ findings = st.builds(
     severity_because=st.lists(hostile, max_size=5).map(tuple),
     learning=st.booleans(),
     note=st.none() | notes,
+    chart=st.none() | st.builds(Chart, st.sampled_from(CHART_URLS), st.just("Changes per hour, 1,204 in that hour")),
 )
 
 HEADINGS = (
@@ -122,6 +129,7 @@ OURS = frozenset(
         "th_open",
         "td_open",
         "link_open",
+        "image",
         "text",
         "softbreak",
         "code_inline",
@@ -145,10 +153,12 @@ def test_whatever_was_found_a_ticket_is_well_formed_and_fits(found: Finding) -> 
         assert {token.type for token in found_tokens if not token.type.endswith("_close")} <= OURS
         links = [token.attrs["href"] for token in found_tokens if token.type == "link_open"]
         ours = [address(url) for url in (found.axiom_url, found.entries_url, found.run_url) if url]
+        pictures = [address(found.chart.url)] if found.chart else []
+        assert [token.attrs["src"] for token in found_tokens if token.type == "image"] == pictures, "ours, and no other"
         assert set(links) <= set(ours)
         assert len(links) <= len(ours)
         assert {len(row) for row in table_rows(text)} <= {4}
-        for url in sorted(ours, key=len, reverse=True):
+        for url in sorted([*ours, *pictures], key=len, reverse=True):
             text = text.replace(f"({url})", "")  # noqa: PLW2901 - what is left of it
         assert "://" not in text
         assert "linear.app" not in text.lower()

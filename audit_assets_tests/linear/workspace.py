@@ -1,10 +1,13 @@
 """What tests of the client look at: findings of two actors, planned faults, and what stands in Linear."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from audit_assets.linear.client import LinearClient
+from audit_assets.linear.findings import Chart
+from audit_assets.linear.issues import Upload
 from audit_assets.linear.tickets import Finding, ticket_for
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
@@ -52,6 +55,11 @@ def standing(sandbox: Sandbox) -> list[dict[str, Any]]:
         | {"attachments": [(each["id"], each["url"], each["metadata"]) for each in issue["attachments"]]}
         for issue in sandbox.linear.issues()
     ]
+
+
+def with_chart(found: Finding, upload: Upload) -> Finding:
+    """Gives a finding a chart of a few bytes."""
+    return replace(found, chart=Chart(upload("changes.png", "image/png", b"drawn", seconds=9.0), "What it shows"))
 
 
 def open_all(client: LinearClient, *findings: Finding) -> list[str]:

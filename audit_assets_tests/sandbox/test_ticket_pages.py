@@ -93,7 +93,7 @@ def test_a_page_allows_the_browser_its_own_style_alone(ticket: str) -> None:
         (style,) = re.findall(r"<style>(.*?)</style>", page.text, re.DOTALL)
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
         assert page.headers["content-security-policy"] == (
-            f"default-src 'none'; style-src 'sha256-{digest}'; "
+            f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
         assert page.headers["referrer-policy"] == "no-referrer"

@@ -25,6 +25,8 @@ class Behaviour:
     longest_page: int = 250
     """Reported by third parties, like the next."""
     longest_title: int = 255
+    upload_seconds: float = 60.0
+    """How long the address that a file is PUT to is good for: not known."""
     key_is_member: bool = True
     """Whether an issue without stateId starts in the team's default state; a non-member's goes to triage."""
     key_may_write: bool = True

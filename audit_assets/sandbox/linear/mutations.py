@@ -16,6 +16,7 @@ from audit_assets.sandbox.linear.fields import checked_assignee, checked_labels,
 from audit_assets.sandbox.linear.issues import PRIORITIES, in_state, next_number
 from audit_assets.sandbox.linear.queries import the_entity, the_issue
 from audit_assets.sandbox.linear.store import Entity, IdTaken, Kind, timestamp
+from audit_assets.sandbox.linear.uploads import file_upload
 from audit_assets.sandbox.linear.values import checked_id, checked_past, checked_text, checked_uuid, without_bad_text
 from audit_assets.sandbox.linear.workspace import VIEWER
 
@@ -228,4 +229,5 @@ _MUTATIONS: dict[str, tuple[str, Write]] = {
     "commentUpdate": ("comment", _comment_update),
     "attachmentCreate": ("attachment", _attachment_create),
     "issueRelationCreate": ("issueRelation", _issue_relation_create),
+    "fileUpload": ("uploadFile", file_upload),
 }

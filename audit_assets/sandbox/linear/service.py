@@ -27,6 +27,7 @@ from audit_assets.sandbox.linear.requests import Asked, NotGraphQL, read_request
 from audit_assets.sandbox.linear.schema import schema_from_sdl
 from audit_assets.sandbox.linear.store import LinearStore
 from audit_assets.sandbox.linear.ticket_pages import ticket_routes
+from audit_assets.sandbox.linear.uploads import Storage
 from audit_assets.sandbox.linear.workspace import furnish
 from audit_assets.sandbox.stage import Stage
 
@@ -55,11 +56,16 @@ class LinearService(People):
         self._stage = stage
         self._plan = plan
         self._meter = Meter(self.behaviour, stage.clock)
+        self._storage = Storage(self.store, stage, plan, API_KEY)
         furnish(self.store)
 
     def routes(self) -> list[Route]:
         """What the sandbox serves of it."""
-        return [Route("/graphql", self._graphql, methods=["POST"]), *ticket_routes(self.issues)]
+        return [
+            Route("/graphql", self._graphql, methods=["POST"]),
+            *self._storage.routes(),
+            *ticket_routes(self.issues, self._storage.picture),
+        ]
 
     def environment(self, base_url: str) -> dict[str, str]:
         """The settings that make audit_assets speak to it."""

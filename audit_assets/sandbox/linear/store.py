@@ -18,7 +18,16 @@ from typing import Any, Literal
 from audit_assets.sandbox.clock import SandboxClock
 
 Kind = Literal[
-    "User", "Team", "Project", "WorkflowState", "IssueLabel", "Issue", "Comment", "Attachment", "IssueRelation"
+    "User",
+    "Team",
+    "Project",
+    "WorkflowState",
+    "IssueLabel",
+    "Issue",
+    "Comment",
+    "Attachment",
+    "IssueRelation",
+    "Upload",
 ]
 Entity = dict[str, Any]
 """The fields of one entity, named as in the schema; times are ISO texts, relations are ids."""
@@ -48,7 +57,7 @@ class LinearStore:
 
     def __init__(self, path: Path, clock: SandboxClock) -> None:
         self.lock = threading.RLock()
-        self._clock = clock
+        self.clock = clock
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
@@ -61,7 +70,7 @@ class LinearStore:
 
     def now(self) -> str:
         """The sandbox's time as Linear writes times."""
-        return timestamp(self._clock.now())
+        return timestamp(self.clock.now())
 
     def empty(self) -> bool:
         """Whether nothing was ever written."""

@@ -1,10 +1,11 @@
 """A ticket's Markdown as Linear shows it: GFM with tables, autolinks and `+++ Title` … `+++` to fold a part away.
 
-Raw HTML stays text and no picture is ever fetched: what a ticket quotes may have been written by an attacker.
+Raw HTML stays text and no picture is ever fetched: what a ticket quotes may have been written by an attacker. A file of
+this Linear's own storage is put into the page itself.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
@@ -19,9 +20,13 @@ _FOLD_CLOSES = re.compile(r"\+\+\+ *")
 _FENCE = re.compile(r"(`{3,}|~{3,})")
 
 
-def rendered(text: str) -> str:
+Pictures = Callable[[str], str | None]
+"""The data: address of a picture that may be shown, by the address in the text; None for any other."""
+
+
+def rendered(text: str, pictures: Pictures = lambda _: None) -> str:
     """The HTML of a Markdown text; safe to put into a page."""
-    return _MARKDOWN.render(text)
+    return _MARKDOWN.render(text, {"pictures": pictures})
 
 
 def _fold(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -75,9 +80,12 @@ def _align_by_class(state: StateCore) -> None:
             token.attrSet("class", str(style).removeprefix("text-align:"))
 
 
-def _image_as_text(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, environment: Any) -> str:
+def _image(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, environment: Any) -> str:
+    """Ours as a picture, any other as text."""
     image = tokens[index]
     alternative = renderer.renderInlineAsText(image.children or [], options, environment)
+    if shown := environment["pictures"](str(image.attrGet("src"))):
+        return f'<img class="picture" alt="{escape(alternative)}" src="{escape(shown)}">'
     return f'<span class="picture">[picture: {escape(alternative)} {escape(str(image.attrGet("src")))}]</span>'
 
 
@@ -90,7 +98,7 @@ def _markdown() -> MarkdownIt:
     markdown = MarkdownIt("gfm-like", {"html": False, "linkify": True})
     markdown.block.ruler.before("fence", "fold", _fold, {"alt": ["paragraph", "reference", "blockquote", "list"]})
     markdown.core.ruler.push("align_by_class", _align_by_class)
-    markdown.add_render_rule("image", _image_as_text)
+    markdown.add_render_rule("image", _image)
     markdown.add_render_rule("link_open", _link)
     markdown.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>\n')
     markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")

@@ -13,17 +13,17 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from audit_assets.sandbox.linear.issues import TICKETS_PATH, page_path
-from audit_assets.sandbox.linear.ticket_markdown import rendered
+from audit_assets.sandbox.linear.ticket_markdown import Pictures, rendered
 from audit_assets.sandbox.linear.ticket_style import STYLE
 from audit_assets.sandbox.page import page_headers, page_html
 
 Issue = dict[str, Any]
 """As `LinearService.issues` gives it."""
 
-HEADERS = page_headers(STYLE)
+HEADERS = page_headers(STYLE, pictures=True)
 
 
-def ticket_routes(issues: Callable[[], list[Issue]]) -> list[Route]:
+def ticket_routes(issues: Callable[[], list[Issue]], pictures: Pictures) -> list[Route]:
     """What is served of them; `issues` reads the tickets as they are now, oldest first."""
 
     def tickets(_: Request) -> Response:
@@ -33,7 +33,7 @@ def ticket_routes(issues: Callable[[], list[Issue]]) -> list[Route]:
         identifier = request.path_params["identifier"].upper()
         for issue in issues():
             if issue["identifier"] == identifier:
-                return HTMLResponse(ticket_page(issue), headers=HEADERS)
+                return HTMLResponse(ticket_page(issue, pictures), headers=HEADERS)
         return HTMLResponse(missing_page(identifier), 404, headers=HEADERS)
 
     def to_tickets(_: Request) -> Response:
@@ -58,7 +58,7 @@ def list_page(issues: list[Issue]) -> str:
     return _page("Tickets", f'<h1>Tickets <span class="count">{len(issues)}</span></h1>{table}')
 
 
-def ticket_page(issue: Issue) -> str:
+def ticket_page(issue: Issue, pictures: Pictures) -> str:
     """The HTML of one ticket."""
     labels = "".join(f'<span class="label">{escape(label)}</span>' for label in issue["labels"])
     named = [
@@ -69,12 +69,12 @@ def ticket_page(issue: Issue) -> str:
     facts = [_priority(issue), _state(issue), labels, *named, f"<span>opened {_time(issue['createdAt'])}</span>"]
     if issue["updatedAt"] != issue["createdAt"]:
         facts.append(f"<span>changed {_time(issue['updatedAt'])}</span>")
-    description = rendered(issue["description"] or "") or "<p>No description.</p>"
+    description = rendered(issue["description"] or "", pictures) or "<p>No description.</p>"
     return _page(
         f"{issue['identifier']} {issue['title']}",
         f'<p class="identifier">{escape(issue["identifier"])}</p><h1><bdi>{escape(issue["title"])}</bdi></h1>'
         f'<p class="facts">{" ".join(fact for fact in facts if fact)}</p>'
-        f'<article class="text">{description}</article>{_attachments(issue)}{_comments(issue)}',
+        f'<article class="text">{description}</article>{_attachments(issue)}{_comments(issue, pictures)}',
     )
 
 
@@ -138,12 +138,12 @@ def _attachment_title(attachment: dict[str, Any]) -> str:
     return f'<a href="{escape(attachment["url"])}" rel="noopener noreferrer nofollow">{title}</a>'
 
 
-def _comments(issue: Issue) -> str:
+def _comments(issue: Issue, pictures: Pictures) -> str:
     if not issue["comments"]:
         return ""
     comments = "".join(
         f'<article class="comment" id="comment-{one["id"][:8]}"><p class="facts">{escape(one["user"])} '
-        f'{_time(one["createdAt"])}</p><div class="text">{rendered(one["body"])}</div></article>'
+        f'{_time(one["createdAt"])}</p><div class="text">{rendered(one["body"], pictures)}</div></article>'
         for one in issue["comments"]
     )
     heading = f'<h2>Comments <span class="count">{len(issue["comments"])}</span></h2>'

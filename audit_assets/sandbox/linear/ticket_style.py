@@ -23,6 +23,7 @@ blockquote { margin: 1rem 0; padding: 0 1rem; border-left: 3px solid var(--line)
 details { border: 1px solid var(--line); border-radius: 6px; padding: .5rem 1rem; margin: 1rem 0; }
 summary { cursor: pointer; font-weight: 600; }
 .picture { color: var(--soft); }
+img.picture { display: block; width: 100%; max-width: 50rem; height: auto; border-radius: 6px; }
 .attachments { list-style: none; margin: 0; padding: 0; }
 .attachments li { padding: .55rem 0; border-top: 1px solid var(--line); }
 .subtitle { color: var(--soft); font-size: .875rem; }
