@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from audit_assets.assets.actor_baselines import BASELINES
 from audit_assets.assets.digests import DIGESTS, tell_digest
 from audit_assets.assets.flagged_actors import FLAGGED, FLAGGED_ACTORS
+from audit_assets.assets.rehearsals import RENDERED
 from audit_assets.cli import app
 from audit_assets.detection.frames import BASELINE
 from audit_assets.partitions import key_of
@@ -32,7 +33,9 @@ def three_hours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", key_of(FIRST))
 
 
-def test_a_day_is_one_ticket_once_it_is_whole_and_late_findings_are_a_comment(pipeline: Pipeline) -> None:
+def test_a_day_is_one_ticket_once_it_is_whole_and_late_findings_are_a_comment(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
     past = [burst for day in range(1, 15) for actor in ACTORS for burst in v2_burst(FIRST - DAY * day, 3, actor=actor)]
     pipeline.remember(past)
     for number, actor in enumerate(ACTORS):
@@ -46,6 +49,12 @@ def test_a_day_is_one_ticket_once_it_is_whole_and_late_findings_are_a_comment(pi
     assert pipeline.tickets() == [], "the last hour is not there yet"
     assert pipeline.store.read_json(DIGESTS, MIDNIGHT) is None
 
+    with monkeypatch.context() as patched:
+        patched.setenv("LINEAR_DRY_RUN", "1")
+        assert run(LAST).success
+    (rendered,) = pipeline.store.read_json(RENDERED, LAST)["tickets"]
+    assert (pipeline.tickets(), pipeline.store.read_json(DIGESTS, MIDNIGHT)) == ([], None), "a dry run opens nothing"
+
     pipeline.sandbox.faults.add(Fault("linear", "attachmentCreate", "status", times=50, options={"status": 500}))
     told = failure_of(run(LAST))
     assert told.startswith("The digest of findings under the budget failed, of 2026-11-21: Linear")
@@ -56,6 +65,7 @@ def test_a_day_is_one_ticket_once_it_is_whole_and_late_findings_are_a_comment(pi
     assert again.success
     (ticket,) = pipeline.tickets()
     assert ticket["title"] == "Digest of 21 Nov: 3 unusual hours of 3 actors, under the ticket budget"
+    assert (ticket["title"], ticket["description"]) == (rendered["title"], rendered["description"])
     assert (len(ticket["comments"]), len(ticket["attachments"])) == (0, 1)
     url = pipeline.store.read_json(DIGESTS, MIDNIGHT)["url"]
     (shown,) = [each.metadata for each in again.asset_materializations_for_node("opened_tickets")]

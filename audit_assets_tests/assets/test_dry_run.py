@@ -57,8 +57,8 @@ def writes(pipeline: Pipeline) -> int:
 
 
 def without_run(text: str) -> str:
-    """What a ticket says, whichever run of Dagster's wrote it."""
-    return re.sub(r"\n- Dagster run `[^`]*`", "", text)
+    """What a ticket says, whichever run of Dagster's wrote it and wherever its chart lies."""
+    return re.sub(r"\n- Dagster run `[^`]*`|(?<=\]\()[^)]*(?:/storage/assets/|rehearsal\.invalid/)[^)]*", "", text)
 
 
 def preview(*arguments: str, command: str = "preview") -> str:
