@@ -102,7 +102,7 @@ def test_a_digest_that_people_closed_stays_closed(
     assert (after["state"], after["trashed"], len(after["comments"])) == (before["state"], before["trashed"], comments)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(findings)
 def test_whatever_was_found_a_digest_is_well_formed_and_fits(found: Finding) -> None:
     each = [replace(found, actor_key=f"{number:032x}") for number in range(9)]
