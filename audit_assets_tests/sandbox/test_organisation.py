@@ -12,7 +12,7 @@ import pytest
 
 from audit_assets.sandbox.cloudflare.service import CloudflareService
 from audit_assets.sandbox.organisation.cast import OFFICES, cast
-from audit_assets.sandbox.organisation.habits import holiday
+from audit_assets.sandbox.organisation.habits import day_of, holiday
 from audit_assets.sandbox.organisation.life import Life, Organisation, delay, generate
 from audit_assets_tests.sandbox.cloudflare_calls import Caller, Door, caller, door, faults, service, text
 
@@ -180,6 +180,19 @@ def test_the_plain_rule_finds_the_incidents_and_little_else(seed: int, until: da
     assert len(expected) == 6
     assert expected <= found
     assert len(found - expected) <= 6
+
+
+def test_what_an_incident_brings_is_new_to_its_actor_on_whatever_day_it_comes() -> None:
+    for seed in (1, 2, 3):
+        everybody = cast(seed, FRIDAY.date())
+        days = [FRIDAY.date() + timedelta(days=number) for number in range(400)]
+        for truth in generate(seed, FRIDAY, 1).truths:
+            new = {each.resource_type for each in truth.deviations if each.kind == "new_resource_type"}
+            of_truth = {"token_name": truth.token_name} if truth.token_name else {"email": truth.actor_email}
+            [(name, value)] = of_truth.items()
+            [actor] = [each for each in (*everybody.people, *everybody.machines) if getattr(each, name) == value]
+            touched = {act.kind.type for day in days for act in day_of(actor, day, everybody, seed)}
+            assert not touched & new
 
 
 def test_the_truths_name_actors_as_the_entries_do(life: Life) -> None:

@@ -79,6 +79,12 @@ DUTIES: Mapping[str, Duty] = {
     ),
 }
 
+FOREIGN: Mapping[str, frozenset[str]] = {
+    "analyst": frozenset({"logpush_job", "d1_database", "r2_bucket"}),
+    "support": frozenset({"api_token"}),
+}
+"""Kinds that people of these duties touch in incidents alone: else an incident would bring nothing new by chance."""
+
 
 @dataclass(frozen=True)
 class Actor:

@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
-from audit_assets.sandbox.organisation.cast import TERRAFORM, Actor, Cast, Office
+from audit_assets.sandbox.organisation.cast import FOREIGN, TERRAFORM, Actor, Cast, Office
 from audit_assets.sandbox.organisation.catalogue import KINDS, Kind
 from audit_assets.sandbox.organisation.writing import Act, of_zone
 
@@ -66,7 +66,8 @@ def _hour(actor: Actor, start: datetime, cast: Cast, rng: random.Random) -> Iter
         return
     kinds = rng.choices(*_weighed(actor), k=1 if rng.random() < 0.6 else 2)
     if actor.schedule is None and rng.random() < STRAYS:
-        kinds = [rng.choice([kind for kind in KINDS.values() if kind.type not in ("login", "zone")])]
+        left_alone = {"login", "zone", *FOREIGN.get(actor.duty, ())}
+        kinds = [rng.choice([kind for kind in KINDS.values() if kind.type not in left_alone])]
     first = start + timedelta(minutes=rng.uniform(0, 15))
     yield from burst(actor, first, timedelta(minutes=rng.uniform(2, 40)), size, (kinds, [1] * len(kinds)), cast, rng)
 
