@@ -65,9 +65,9 @@ _A_TICK_DOWN = 3
 
 def png(activity: Activity) -> bytes:
     """The chart of an actor's hours."""
-    import matplotlib as mpl  # noqa: PLC0415 - half a second
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    import matplotlib as mpl  # takes half a second
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
     with mpl.rc_context():
         mpl.rcdefaults()

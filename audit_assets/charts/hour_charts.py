@@ -16,7 +16,7 @@ from audit_assets.clock import Clock, SystemClock
 from audit_assets.errors import AuditAssetsError
 from audit_assets.linear.client import Upload
 from audit_assets.linear.findings import Chart, Finding
-from audit_assets.transport import AGAIN_LATER
+from audit_assets.transport import AGAIN_LATER, LONGEST_QUOTE
 
 TICKET_SECONDS = 20.0
 HOUR_SECONDS = 60.0
@@ -66,7 +66,7 @@ class HourCharts:
         except AuditAssetsError as error:
             return self._end(str(error)) if error.permanent else self._tell(str(error))
         except Exception as error:  # a plotting library, its fonts and its folders are no reason to keep a finding back
-            return self._end(f"They could not be drawn ({type(error).__name__}: {error}).")
+            return self._end(f"They could not be drawn ({type(error).__name__}: {str(error)[:LONGEST_QUOTE]}).")
         finally:
             self._seconds_left -= self._clock.monotonic() - began
 

@@ -262,6 +262,7 @@ def test_what_many_do_at_once_is_one_ticket_for_the_organisation(lived: Pipeline
     (ticket,) = lived.tickets()
     assert all(actor.replace(".", "[.]") in ticket["description"] for actor in COLLEAGUES[:4])
     assert "new_registrar" in ticket["description"]
+    assert ": 240 in that hour" in ticket["description"], "its chart is of all four"
 
 
 def test_a_sensitive_touch_raises_the_severity_and_the_ticket_says_so(lived: Pipeline) -> None:

@@ -78,12 +78,7 @@ def test_the_same_numbers_are_the_same_bytes_and_nobody_s_settings_have_a_say(ca
     activity = Activity(HOUR, QUIET | {0: 45}, usual=3.1)
     ours = png(activity)
     assert ours == png(activity)
-    theirs: dict[Any, Any] = {
-        "text.usetex": True,
-        "font.family": "No Such Font",
-        "axes.facecolor": "red",
-        "savefig.dpi": 7,
-    }
+    theirs: Any = {"text.usetex": True, "font.family": "No Such Font", "axes.facecolor": "red", "savefig.dpi": 7}
     with mpl.rc_context(theirs), caplog.at_level(logging.WARNING):
         assert png(activity) == ours
         assert mpl.rcParams["axes.facecolor"] == "red", "and ours are not left behind"

@@ -32,6 +32,8 @@ COMMENT = """mutation ($input: CommentCreateInput!) { commentCreate(input: $inpu
   success comment { id body url issueId user { name } issue { identifier } } } }"""
 ATTACH = """mutation ($input: AttachmentCreateInput!) { attachmentCreate(input: $input) {
   success attachment { id title subtitle url metadata issue { identifier } } } }"""
+UPLOAD = """mutation ($type: String!, $size: Int!) { fileUpload(contentType: $type, filename: "a b.png", size: $size) {
+  success uploadFile { uploadUrl assetUrl filename contentType size headers { key value } } } }"""
 ISSUES = """query ($filter: IssueFilter, $first: Int, $after: String, $archived: Boolean) {
   issues(filter: $filter, first: $first, after: $after, includeArchived: $archived) {
     nodes { identifier } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"""
@@ -68,6 +70,18 @@ class Caller:
     def open(self, title: str = "A ticket", **given: Any) -> dict[str, Any]:
         """A new issue in Security."""
         return self.data(CREATE, input={"teamId": SECURITY, "title": title, **given})["issue"]
+
+    def announced(self, content: bytes, content_type: str = "image/png") -> tuple[dict[str, Any], dict[str, str]]:
+        """Where a file goes, and the headers that it needs, in small letters."""
+        told = self.data(UPLOAD, type=content_type, size=len(content))["uploadFile"]
+        headers = {"content-type": told["contentType"], "cache-control": "public, max-age=31536000"}
+        return told, headers | {each["key"].lower(): each["value"] for each in told["headers"]}
+
+    def stored(self, content: bytes, content_type: str = "image/png") -> str:
+        """The address of a new file."""
+        told, headers = self.announced(content, content_type)
+        assert httpx.put(told["uploadUrl"], headers=headers, content=content).status_code == 200
+        return told["assetUrl"]
 
     def found(self, **variables: Any) -> list[str]:
         """The identifiers of the issues that a query finds."""

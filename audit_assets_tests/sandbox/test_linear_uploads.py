@@ -10,22 +10,13 @@ import pytest
 from audit_assets.sandbox.linear.service import API_KEY
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import linear_calls
-from audit_assets_tests.sandbox.linear_calls import Caller
+from audit_assets_tests.sandbox.linear_calls import UPLOAD, Caller
 
 door = linear_calls.door
 sandbox = linear_calls.sandbox
 caller = linear_calls.caller
 
-UPLOAD = """mutation ($type: String!, $size: Int!) { fileUpload(contentType: $type, filename: "a b.png", size: $size) {
-  success uploadFile { uploadUrl assetUrl filename contentType size headers { key value } } } }"""
 CONTENT = b"\x89PNG, as it were"
-
-
-def announced(caller: Caller, **changes: Any) -> tuple[dict[str, Any], dict[str, str]]:
-    """Where a file goes, and the headers that it needs."""
-    told = caller.data(UPLOAD, **({"type": "image/png", "size": len(CONTENT)} | changes))["uploadFile"]
-    headers = {"content-type": told["contentType"], "cache-control": "public, max-age=31536000"}
-    return told, headers | {each["key"].lower(): each["value"] for each in told["headers"]}
 
 
 def put(url: str, headers: dict[str, str], content: bytes = CONTENT) -> int:
@@ -33,7 +24,7 @@ def put(url: str, headers: dict[str, str], content: bytes = CONTENT) -> int:
 
 
 def test_a_file_that_was_announced_is_taken_and_shown_to_who_has_the_key(caller: Caller) -> None:
-    told, headers = announced(caller)
+    told, headers = caller.announced(CONTENT)
     assert httpx.get(told["assetUrl"], headers={"Authorization": API_KEY}).status_code == 404, "not yet"
     assert put(told["uploadUrl"], headers) == 200
     shown = httpx.get(told["assetUrl"], headers={"Authorization": API_KEY})
@@ -42,7 +33,7 @@ def test_a_file_that_was_announced_is_taken_and_shown_to_who_has_the_key(caller:
 
 
 def test_what_was_not_announced_is_refused(sandbox: Sandbox, caller: Caller) -> None:
-    told, headers = announced(caller)
+    told, headers = caller.announced(CONTENT)
     url = told["uploadUrl"]
     for name in headers:
         assert put(url, {key: value for key, value in headers.items() if key != name}) == 403, name
@@ -62,19 +53,10 @@ def test_a_file_that_is_none_is_not_announced(caller: Caller, name: str, value: 
 
 
 def test_a_page_shows_its_own_pictures_and_no_other(sandbox: Sandbox, caller: Caller) -> None:
-    told, headers = announced(caller)
-    unsent, _ = announced(caller)
-    page, page_headers = announced(caller, type="text/html")
-    assert put(told["uploadUrl"], headers) == put(page["uploadUrl"], page_headers) == 200
-    elsewhere = told["assetUrl"].replace("127.0.0.1", "evil.example")
-    urls = (
-        told["assetUrl"],
-        unsent["assetUrl"],
-        page["assetUrl"],
-        elsewhere,
-        told["uploadUrl"],
-        "data:image/png;base64,A",
-    )
+    unsent, _ = caller.announced(CONTENT)
+    own, page = caller.stored(CONTENT), caller.stored(CONTENT, "text/html")
+    elsewhere = own.replace("127.0.0.1", "evil.example")
+    urls = (own, page, elsewhere, unsent["assetUrl"], unsent["uploadUrl"], "data:image/png;base64,A")
     caller.open("x", description=" ".join(f'![a "b"]({url})' for url in urls))
     html = httpx.get(f"{sandbox.url}/sandbox/tickets/SEC-1").text
     assert (
