@@ -97,7 +97,7 @@ class ModelServer:
             def _send(self, wire: Wire) -> None:
                 self.close_connection = True
                 self.send_response(wire.status)
-                headers = {"content-type": "application/json", **wire.headers}
+                headers = {"content-type": "application/json", "connection": "close", **wire.headers}
                 length = len(wire.body) if wire.declared is None else wire.declared
                 for name, value in {**headers, "content-length": str(length)}.items():
                     self.send_header(name, value)
