@@ -47,7 +47,7 @@ def preview_of(name: str) -> RehearsedHour:
             hour,
             flagged.filter(pl.col("standing") == "ticket"),
             digest=digest_of(store, day_of(hour), account, axiom) if ends_day else None,
-            withheld=withheld(OpenTickets.auto, hour, storage.now(), store.require(BASELINES, hour)),
+            withheld=withheld(OpenTickets.auto, storage.now(), hour, store.require(BASELINES, hour)),
             store=store,
             axiom=axiom,
             linear=LinearResource(limits=Limits(attempts=2, attempt_seconds=30, total_seconds=90)),

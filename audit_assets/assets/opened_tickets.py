@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime
 from enum import Enum
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -21,11 +22,12 @@ from audit_assets.assets.actor_baselines import BASELINES
 from audit_assets.assets.charts import tell_of
 from audit_assets.assets.digests import digest_of, tell_digest
 from audit_assets.assets.flagged_actors import FLAGGED, flagged_actors
-from audit_assets.assets.organisation_history import day_of, days_of
-from audit_assets.assets.rehearsals import DRY_RUN, RENDERED, in_markdown, rehearse
+from audit_assets.assets.organisation_history import day_of
+from audit_assets.assets.rehearsals import DRY_RUN, RENDERED, RehearsedHour, in_markdown, rehearse
 from audit_assets.assets.ticket_writing import OPENED_TICKETS, TICKETS, with_earlier, write_tickets
 from audit_assets.detection.baselines import is_learning
 from audit_assets.failures import told_as_failures
+from audit_assets.hour_store import HourStore
 from audit_assets.partitions import AN_HOUR, hourly_asset, hours_in, key_of
 from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource, TriageResource
 from audit_assets.summaries import DigestShown
@@ -61,14 +63,14 @@ def opened_tickets(
     """One Linear ticket per flagged actor, and one for all beyond AUDIT_ASSETS_TICKETS_PER_HOUR. Safe to run again: a
     ticket's id follows from account and actor, or from account and hour."""
     with told_as_failures():
-        store = storage.open()
+        store, account = storage.open(), cloudflare.account_id()
         problems: list[str] = []
         dry_run = settings.dry_run() if config.dry_run is None else config.dry_run
         last_of = {day_of(hour): hour for hour in hours_in(context)}
         linear = linear.rehearsal() if dry_run else linear  # whoever gets it from here on can't write
         for hour in hours_in(context):
             flagged = store.require(FLAGGED, hour).filter(pl.col("standing") == "ticket")
-            reason = withheld(config.open_tickets, hour, storage.now(), store.require(BASELINES, hour))
+            reason = withheld(config.open_tickets, storage.now(), hour, store.require(BASELINES, hour))
             before = store.read(TICKETS, hour)
             if reason and _still_owed(reason, before):
                 reason = None
@@ -79,39 +81,30 @@ def opened_tickets(
                     "noted": notes.noted,
                     "run_id": context.run.run_id,
                 }
+                failed: list[str] = []
                 if dry_run:
-                    account, of_last = cloudflare.account_id(), hour == last_of[day_of(hour)]
-                    digest = digest_of(store, day_of(hour), account, axiom) if of_last else None
-                    rehearsed = rehearse(account, hour, flagged, digest=digest, withheld=reason, linear=linear, **given)
-                    opened = _rehearsed(rehearsed.rows, before)
-                    problems += rehearsed.problems
-                    store.write_json(RENDERED, hour, rehearsed.as_json())
-                    context.add_asset_metadata(
-                        {"rendered": dg.MetadataValue.md(in_markdown(rehearsed))}, partition_key=key_of(hour)
-                    )
+                    digest = digest_of(store, day_of(hour), account, axiom) if hour == last_of[day_of(hour)] else None
+                    given |= {"digest": digest, "withheld": reason, "linear": linear}
+                    rehearsed = rehearse(account, hour, flagged, **given)
+                    _show(rehearsed, context, store, hour)
+                    opened, failed = _after_rehearsal(rehearsed.rows, before), rehearsed.problems
                 elif reason or flagged.is_empty():
                     opened = _not_opened(flagged, reason, before)
                 else:
                     with closing(linear.client()) as client:
-                        opened, charts = write_tickets(cloudflare.account_id(), flagged, client=client, **given)
+                        opened, charts = write_tickets(account, flagged, client=client, **given)
                     tell_of(charts, context, hour)
-                    problems += opened["problem"].drop_nulls().to_list()
+                    failed = opened["problem"].drop_nulls().to_list()
                 _tell_of(notes, context, hour)
+            problems += failed
             store.write(TICKETS, hour, opened, {DRY_RUN: True} if dry_run else None)
             context.add_asset_metadata(_shown(opened), partition_key=key_of(hour))
             for refused in opened["refused"].drop_nulls().unique(maintain_order=True):
                 context.log.warning(refused)
-        for day in () if dry_run else days_of(hours_in(context)):
-            digest = tell_digest(
-                store,
-                day,
-                cloudflare.account_id(),
-                lambda hour, known: withheld(config.open_tickets, hour, storage.now(), known),
-                axiom,
-                linear,
-            )
-            if digest:
-                context.add_asset_metadata(_shown_digest(digest), partition_key=key_of(last_of[day]))
+        for day, last in () if dry_run else last_of.items():
+            told = partial(withheld, config.open_tickets, storage.now())
+            if digest := tell_digest(store, day, account, told, axiom, linear):
+                context.add_asset_metadata(_shown_digest(digest), partition_key=key_of(last))
         if problems:
             what = "could not be rehearsed" if dry_run else "got no ticket"
             raise dg.Failure(f"{len(problems):,} flagged actors {what}. First: {problems[0]}")
@@ -129,7 +122,13 @@ def _not_opened(flagged: pl.DataFrame, reason: str | None, before: pl.DataFrame 
     return rows if before is None else with_earlier(rows, before.drop_nulls("identifier"))
 
 
-def _rehearsed(rows: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+def _show(rehearsed: RehearsedHour, context: dg.AssetExecutionContext, store: HourStore, hour: datetime) -> None:
+    """The output of a dry run: the tickets, whole in the hour store, and as many as fit on the asset's page."""
+    store.write_json(RENDERED, hour, rehearsed.as_json())
+    context.add_asset_metadata({"rendered": dg.MetadataValue.md(in_markdown(rehearsed))}, partition_key=key_of(hour))
+
+
+def _after_rehearsal(rows: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
     """The rows of a dry run, which takes nothing back: what a real run opened, and what it still owes, stays."""
     if before is None:
         return rows
@@ -137,8 +136,8 @@ def _rehearsed(rows: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
     return with_earlier(rows, before.filter(done))
 
 
-def withheld(wanted: OpenTickets, hour: datetime, now: datetime, baselines: pl.DataFrame) -> str | None:
-    """Why this hour opens no tickets: `never`, `too_old` or `learning`; None if it does.
+def withheld(wanted: OpenTickets, now: datetime, hour: datetime, baselines: pl.DataFrame) -> str | None:
+    """Why, as it is `now`, this hour opens no tickets: `never`, `too_old` or `learning`; None if it does.
 
     `baselines`: the hour's BASELINE frame, whose row for the organisation says how far back its history goes.
     """
