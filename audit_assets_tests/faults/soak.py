@@ -8,18 +8,20 @@ Parquet hours, ids in Axiom, what was flagged, and tickets with the hours that t
 """
 
 import argparse
+import json
 import logging
 import random
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -113,15 +115,26 @@ def soaked(hours: int, seed: int, *, workers: int = 2) -> Soaked:
         lucky, unlucky = (pool.submit(lived, hours, seed, unlucky=unlucky) for unlucky in (False, True))
         both = Soaked(lucky.result(), unlucky.result())
     one, other = both.lucky.holdings, both.unlucky.holdings
-    for what, same in {
-        "entries of the Parquet hours": one.entries == other.entries,
-        "ids in Axiom": one.held.keys() == other.held.keys(),
-        "flags": one.flags == other.flags,
-        "tickets": one.tickets == other.tickets,
-        "hours that tickets tell of": one.told == other.told,
-    }.items():
-        both.apart += [] if same else [what]
+    compared: list[tuple[str, Mapping[Any, Any], Mapping[Any, Any]]] = [
+        ("Parquet hours", one.entries, other.entries),
+        ("ids in Axiom", dict.fromkeys(one.held), dict.fromkeys(other.held)),
+        ("hours' flags", _flags(one), _flags(other)),
+        ("hours' numbers behind the flags", one.flags, other.flags),
+        ("tickets", one.tickets, other.tickets),
+        ("hours on tickets", one.told, other.told),
+    ]
+    for what, mine, theirs in compared:
+        differ = sum(mine.get(key) != theirs.get(key) for key in mine.keys() | theirs.keys())
+        both.apart += [f"{differ:,} {what}"] if differ else []
     return both
+
+
+def _flags(held: Holdings) -> dict[datetime, set[tuple[str, ...]]]:
+    """Who is flagged in each hour, for what, and whether it rings."""
+    return {
+        hour: {tuple(str(row[name]) for name in ("actor_key", "kind", "resource_type", "standing")) for row in rows}
+        for hour, rows in ((hour, json.loads(text)) for hour, text in held.flags.items())
+    }
 
 
 def main() -> int:
