@@ -3,7 +3,8 @@
 The newest hour always goes first, in a run of its own, since a fresh finding is worth most; then the oldest missing
 hours, a day at a time; then hours that are done but due for another pull, because entries may come late. What runs is
 not requested again; what failed rests for a growing while, but is never given up: when an outage ends, its hours come
-in by themselves.
+in by themselves. An hour's last pull waits for those before it, since what it is judged against is never asked for
+again.
 """
 
 from collections.abc import Collection, Mapping
@@ -108,11 +109,15 @@ def plan(
         return [hour for hour in hours if hour not in running and not past.get(hour, NEVER_RUN).rests(now)]
 
     requests = [_request([newest], past, "newest") for hour in wanted(missing) if hour == newest]
-    old = [hour for hour in wanted(missing) if hour != newest]
-    backlog = [_request(stretch, past, "missing") for stretch in _stretches(old, past)]
-    backlog += [_request(stretch, past, "settling") for stretch in _stretches(wanted(due), past)]
     if not any(first <= hour < newest for hour in running):
-        requests += backlog[:BACKLOG_RUNS]
+        old = [hour for hour in wanted(missing) if hour != newest]
+        again = wanted(due)
+        lately_failed = [hour for hour in since if past.get(hour, NEVER_RUN).rests(now)]
+        patient = [hour for hour in lately_failed if past[hour].failures < ALARMING_FAILURES]
+        last = _last_pulls(old, again, past, now, before=min(patient, default=newest))
+        backlog = [_request(stretch, past, "missing") for stretch in _stretches(_not_last(old, now), past)]
+        backlog += [_request(stretch, past, "settling") for stretch in _stretches(_not_last(again, now), past)]
+        requests += sorted([*last, *backlog][:BACKLOG_RUNS], key=lambda request: request.reason == "settling")
     return Plan(
         tuple(requests),
         tuple(missing),
@@ -120,6 +125,30 @@ def plan(
         failing=tuple(hour for hour in since if past.get(hour, NEVER_RUN).failures >= ALARMING_FAILURES),
         behind=tuple(hour for hour, at in since.items() if now - at > PATIENCE),
     )
+
+
+def _is_last(hour: datetime, now: datetime) -> bool:
+    """Whether a pull that begins now is the last one of that hour."""
+    return now >= hour + AN_HOUR + REPEATS[-1] + GRACE
+
+
+def _not_last(hours: list[datetime], now: datetime) -> list[datetime]:
+    return [hour for hour in hours if not _is_last(hour, now)]
+
+
+def _last_pulls(
+    missing: list[datetime], due: list[datetime], past: Mapping[datetime, Past], now: datetime, *, before: datetime
+) -> list[Request]:
+    """The oldest stretch of hours whose last pull is due, if it lies `before` an hour that failed lately. The next one
+    is requested once it has run: it is judged against what late entries have made of it. An hour that keeps failing
+    holds nobody up any more, since people know of it."""
+    by_reason: tuple[tuple[Reason, list[datetime]], ...] = (("missing", missing), ("settling", due))
+    requests = [
+        _request(stretch, past, reason)
+        for reason, hours in by_reason
+        for stretch in _stretches([hour for hour in hours if _is_last(hour, now) and hour < before], past)
+    ]
+    return sorted(requests, key=lambda request: request.first)[:1]
 
 
 def _stretches(hours: list[datetime], past: Mapping[datetime, Past]) -> list[list[datetime]]:

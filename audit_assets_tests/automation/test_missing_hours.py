@@ -142,6 +142,22 @@ def test_missing_hours_come_before_hours_that_are_due_again_and_those_come_toget
     ]
 
 
+def test_a_last_pull_waits_for_the_hours_before_it_unless_people_know_that_these_fail() -> None:
+    yesterday, today, tomorrow = (NEWEST + timedelta(days=number) for number in range(3))
+    later = [NEWEST + HOUR * number for number in range(1, 24 * 6)]
+    before_its_last = {hour: hour + REPEATS[-1] for hour in (yesterday, today, tomorrow)}
+    began: dict[datetime, datetime | None] = {**{hour: hour + LONG_AFTER for hour in later}, **before_its_last}
+    now = tomorrow + HOUR + REPEATS[-1] + GRACE
+
+    def requested(failures: int) -> list[datetime]:
+        made = planned([], began=began, now=now, failed={yesterday: failures}, rested=timedelta(0))
+        return [request.first for request in made.requests]
+
+    assert requested(0) == [yesterday], "one after another: it may fail"
+    assert requested(1) == requested(ALARMING_FAILURES - 1) == []
+    assert requested(ALARMING_FAILURES) == [today]
+
+
 def test_hours_that_have_been_due_for_long_are_behind() -> None:
     (hour,) = hours_ago(20)
     began: dict[datetime, datetime | None] = {hour: hour + HOUR + timedelta(minutes=20)}
