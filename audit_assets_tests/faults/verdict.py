@@ -27,6 +27,9 @@ from audit_assets_tests.faults.world import THE_HOUR, World
 
 CHART = re.compile(r"!\[[^]]*\]\(http://127\.0\.0\.1:\d+/storage/assets/([0-9a-f-]{36})\)\n\n")
 
+LINEARS_OWN = ("outcome", "identifier", "url")
+"""What a summary tells of a ticket that depends on when it was opened; the ticket itself is compared in Linear."""
+
 LONG_ENOUGH = timedelta(seconds=150)
 """After that, whatever Axiom took is visible."""
 
@@ -220,9 +223,10 @@ def _anywhere(text: str) -> str:
 
 
 def _without_outcomes(summary: dict[str, Any]) -> dict[str, Any]:
-    """Whether a run opened a ticket or found it there is all that a run again may tell otherwise."""
+    """Whether a run opened a ticket or found it there is all that a run again may tell otherwise, and the number that
+    Linear gave it: where one actor's ticket failed at first, the others' came before it."""
     flagged = [
-        actor | {"ticket": {name: value for name, value in actor["ticket"].items() if name not in ("outcome", "url")}}
+        actor | {"ticket": {name: value for name, value in actor["ticket"].items() if name not in LINEARS_OWN}}
         for actor in summary.get("flagged", [])
     ]
     told = {name: summary.get(name) for name in SUMMED_UP} | {"flagged": flagged}
