@@ -1,10 +1,9 @@
 """APL over the trailing days → what is usual for each actor that is active in the hour.
 
 In: the dataset in Axiom, who is active (from the Parquet hour), the organisation's history, and what people said on
-tickets. Out: the hour's own
-activity, the baselines, the touched resource types, and how unusual the hour is for each of its actors, as detection
-takes them. True afterwards: nothing in them lies in or after the hour, except the hour's own activity and scores. One
-set of queries serves all hours of a run.
+tickets. Out: the hour's own activity, the baselines, the touched resource types, and how unusual the hour is for each
+of its actors, as detection takes them. True afterwards: nothing in them lies in or after the hour, except the hour's
+own activity and scores. One set of queries serves all hours of a run.
 """
 
 from collections.abc import Sequence

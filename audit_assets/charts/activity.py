@@ -30,10 +30,10 @@ class Activity:
     """The actor's hours; of an organisation's finding, those of its members together.
 
     `changes`: by how many hours before the hour they were made, only hours with changes; 0 is the hour itself.
-    `deviating`: as many of these as went to the resource types that the finding is about, which are
-    `deviating_called`. `usual` changes of an active
-    hour. `span`: so many last hours are unusual together, of which `span_changes` and `span_usual` are known; 1: the
-    hour by itself. `known`: so many hours before the hour the history begins; HOURS if it is older than the chart.
+    `deviating`: as many of these as went to the resource types that the finding is about, which are `deviating_called`.
+    `usual` changes of an active hour. `span`: so many last hours are unusual together, of which `span_changes` and
+    `span_usual` are known; 1: the hour by itself. `known`: so many hours before the hour the history begins; HOURS if
+    it is older than the chart.
     """
 
     hour: datetime

@@ -11,13 +11,9 @@ EVERY = 11
 """Of the steps of files, one in so many is tried in the short form: with six steps a file, each kind has its turn."""
 
 
-REQUESTS = {"axiom": 2, "linear": 2}
-"""And one in so many of the requests to these: every one is sent by the same few lines."""
-
-
 @pytest.mark.parametrize("service", SERVICES)
 def test_any_request_of_a_run_may_fail(nth: NthFailure, service: str) -> None:
-    for number in count(1, REQUESTS.get(service, 1)):
+    for number in count(1):
         ways = nth.ways(service, number)
         failed = nth.request(service, number, ways[7 * number % len(ways)])
         assert not failed.found, f"{failed.what}: {as_words(failed.found)}"

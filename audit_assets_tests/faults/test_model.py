@@ -1,13 +1,13 @@
-"""One life of the stateful model, the same one each time. In full: `python -m audit_assets_tests.faults.model`."""
+"""A few lives of the stateful model, the same ones each time. In full: `python -m audit_assets_tests.faults.model`."""
 
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from audit_assets_tests.faults.model import Hours
 
-ONE = settings(
-    max_examples=1,
-    stateful_step_count=6,
+FEW = settings(
+    max_examples=2,
+    stateful_step_count=5,
     derandomize=True,
     deadline=None,
     database=None,
@@ -16,4 +16,4 @@ ONE = settings(
 
 
 def test_whatever_happens_in_whatever_order_nothing_is_lost_or_twice() -> None:
-    run_state_machine_as_test(Hours, settings=ONE)
+    run_state_machine_as_test(Hours, settings=FEW)
