@@ -2,18 +2,19 @@
 
     python -m audit_assets_tests.faults [--times 100] [--workers 2] [--seed 0] [--only PART]
 
-Each of the named points is killed at so many times, while 5 % of the requests to every service fail; then each request
-of a run fails in each way, and each step of each of its files; then the other parts, each a command or a test of its
-own. In pytest a short form of it runs. When kills and failures are interrupted, the table tells of what was tried.
+Runs are killed at each of the named points so many times, while 5 % of the requests to every service fail; then each
+request of a run fails in each way, and each step of each of its files; then the other parts, each a command or a test
+of its own. In pytest a short form of it runs. When kills and failures are interrupted, the tables tell of what was
+tried.
 """
 
 import argparse
-import random
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack, suppress
@@ -26,7 +27,17 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from audit_assets_tests.faults.attempts import Attempt, Result, attempted, become_worker, bench_on, failures, kills
+from audit_assets_tests.faults.attempts import (
+    Attempt,
+    Result,
+    attempted,
+    become_worker,
+    bench_on,
+    failures,
+    kills,
+    wanted,
+)
+from audit_assets_tests.faults.points import NAMED
 from audit_assets_tests.faults.verdict import Violations, as_words
 from audit_assets_tests.faults.world import Past
 
@@ -46,26 +57,59 @@ OTHERS = {
 }
 """The other parts, with their commands."""
 
+TURNS = 5
+"""Times that points are tried again at which no run was killed as often as wanted."""
+
 SHOWN = 40
 """Attempts with something wrong that are told."""
 
 
-def tried(attempts: Sequence[Attempt], workers: int, past: Path) -> list[Result]:
-    """Try all of them, or as many as there is time for until somebody interrupts."""
-    results: list[Result] = []
-    spawned = ProcessPoolExecutor(workers, get_context("spawn"), become_worker, (past,))
-    with spawned as pool, suppress(KeyboardInterrupt):
-        trying = [pool.submit(attempted, attempt) for attempt in attempts]
-        hear(signal.default_int_handler)
-        try:
-            done = as_completed(trying)
-            for future in track(done, total=len(attempts), console=Console(stderr=True), description="trying"):
-                results.append(future.result())
-        finally:
-            hear(signal.SIG_IGN)
-            for worker in active_children():
-                worker.kill()  # Dagster hears SIGTERM as a wish to end the run
+class Workers:
+    """Processes that try attempts side by side, until somebody interrupts."""
+
+    def __init__(self, number: int, past: Path) -> None:
+        self._number = number
+        self._past = past
+        self.interrupted = False
+
+    def tried(self, attempts: Sequence[Attempt]) -> list[Result]:
+        """What came of them, or of as many as there was time for."""
+        results: list[Result] = []
+        with (
+            ProcessPoolExecutor(self._number, get_context("spawn"), become_worker, (self._past,)) as pool,
+            suppress(KeyboardInterrupt),
+        ):
+            trying = [pool.submit(attempted, attempt) for attempt in attempts]
+            hear(signal.default_int_handler)
+            self.interrupted = True
+            try:
+                done = as_completed(trying)
+                for future in track(done, total=len(attempts), console=Console(stderr=True), description="trying"):
+                    results.append(future.result())
+                self.interrupted = False
+            finally:
+                hear(signal.SIG_IGN)
+                for worker in active_children():
+                    worker.kill()  # Dagster hears SIGTERM as a wish to end the run
+        return results
+
+
+def killed(workers: Workers, points: Sequence[str], times: int, seed: int) -> list[Result]:
+    """Kill as often as wanted at every point: in rows at first, then one by one where misfortune led past a point, or
+    a run found done what one that was killed before it had done."""
+    due = wanted(points, times)
+    results = workers.tried([*kills(points, due, f"{seed}")])
+    for turn in range(TURNS):
+        owed = due - kills_of(results)
+        if workers.interrupted or not owed:
+            break
+        results += workers.tried([*kills(points, owed, f"{seed} again {turn}", in_a_row=1)])
     return results
+
+
+def kills_of(results: Iterable[Result]) -> Counter[str]:
+    """How often each point was killed at."""
+    return Counter(chain.from_iterable(result.killed for result in results))
 
 
 def hear(handler: Any) -> None:
@@ -88,37 +132,55 @@ def table_of(results: Sequence[Result]) -> Table:
 
 def _cells(results: Sequence[Result]) -> Iterable[str]:
     found = sum((result.found for result in results), Violations()).counts()
-    numbers = [len(results), sum(result.hit for result in results), sum(result.killed for result in results)]
+    numbers = [len(results), sum(result.hit for result in results), kills_of(results).total()]
     numbers += [found.pop(name) for name in COLUMNS]
     numbers += [sum(found.values()), round(sum(result.seconds for result in results))]
     return (f"{number:,}" for number in numbers)
 
 
+def table_of_kills(points: Sequence[str], results: Sequence[Result]) -> Table:
+    """How often each of the named points was killed at, and the others together."""
+    at = kills_of(results)
+    others = [at[point] for point in points if point not in NAMED]
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("killed at", no_wrap=True)
+    table.add_column("times", justify="right")
+    for point in sorted(NAMED, key=points.index):
+        table.add_row(point, f"{at[point]:,}")
+    table.add_row(f"{len(others):,} other points, each", f"{min(others):,} to {max(others):,}")
+    return table
+
+
 def disturbed(asked: argparse.Namespace, console: Console) -> bool:
-    """Kills and failures, as far as they are asked for, and their table; whether anything was wrong."""
+    """Kills and failures, as far as they are asked for, and their tables; whether anything was wrong, or less was
+    tried than asked for."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         past = Path(folder) / "past"
         Past(past).live()
         bench = bench_on(past, stack)
-        first = () if asked.only == "failures" else kills(bench, asked.times, asked.seed)
-        second = () if asked.only == "kills" else failures(bench)
-        attempts = [*chain(first, second)]
-        random.Random(asked.seed).shuffle(attempts)  # noqa: S311 - an interrupted run has tried a bit of everything
-        results = tried(attempts, asked.workers, past)
+        points, workers, results = bench.trials.points, Workers(asked.workers, past), list[Result]()
+        if asked.only != "failures":
+            results += killed(workers, points, asked.times, asked.seed)
+            console.print(table_of_kills(points, results), "")
+        if asked.only != "kills" and not workers.interrupted:
+            results += workers.tried([*failures(bench)])
     console.print(table_of(results))
     spent = time.perf_counter() - began
-    console.print(f"{len(bench.trials.points)} points in a run; {len(results) / spent * 60:.0f} trials a minute")
+    console.print(f"{len(results) / spent * 60:.0f} trials a minute, {spent:.0f} s")
     wrong = [result for result in results if result.found]
     for result in wrong[:SHOWN]:
         console.print(f"{result.what}: {as_words(result.found)}", markup=False, highlight=False)
-    return bool(wrong)
+    spared = wanted(points, asked.times) - kills_of(results) if asked.only != "failures" else Counter[str]()
+    for point, times in spared.items():
+        console.print(f"{times:,} times too few killed at '{point}'", markup=False, highlight=False)
+    return bool(wrong or spared or workers.interrupted)
 
 
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m audit_assets_tests.faults", description="Hours survive faults.")
-    parser.add_argument("--times", type=int, default=100, help="that each named point is killed at")
+    parser.add_argument("--times", type=int, default=100, help="that runs are killed at each named point")
     parser.add_argument("--workers", type=int, default=2, help="processes that try side by side")
     parser.add_argument("--seed", type=int, default=0, help="of the misfortune while runs are killed")
     parser.add_argument("--only", choices=[*DISTURBED, *OTHERS], help="one part alone")

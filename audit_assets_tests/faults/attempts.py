@@ -4,9 +4,11 @@ processes.
 
 import errno
 import logging
+import random
 import signal
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
@@ -15,13 +17,16 @@ from typing import Protocol
 
 from audit_assets_tests.faults.failing import DISK_ERRORS, SERVICES, NthFailure
 from audit_assets_tests.faults.kinds import SHARE
-from audit_assets_tests.faults.points import FILED, NAMED, NEW_FOLDER
+from audit_assets_tests.faults.points import NAMED
 from audit_assets_tests.faults.trial import Trials, launcher
 from audit_assets_tests.faults.verdict import Violations
 from audit_assets_tests.faults.world import Past
 
 ELSEWHERE = 20
-"""Points that are not in NAMED are tried once for so many times that those are."""
+"""Points that are not in NAMED are killed at once for so many times that those are."""
+
+IN_A_ROW = 5
+"""Times that an hour is killed, each time further on: cheaper than one kill a trial, and harder to bear."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,12 @@ class Bench:
 
 @dataclass(frozen=True)
 class Result:
-    """Of an attempt. `hit`: whether the run was killed, or met its failure."""
+    """Of an attempt. `hit`: whether the run met its failure, or was killed; `killed`: the points where it was."""
 
     row: str
     what: str
     hit: bool
-    killed: bool
+    killed: tuple[str, ...]
     found: Violations
     seconds: float
 
@@ -53,18 +58,18 @@ class Attempt(Protocol):
 
 
 @dataclass(frozen=True)
-class Kill:
-    """SIGKILL at a point, while some requests to every service fail."""
+class Kills:
+    """SIGKILL at a point, again at the next, and so on, while some requests to every service fail."""
 
-    point: str
+    points: tuple[str, ...]
     seed: str
 
     def carry_out(self, bench: Bench) -> Result:
         began = time.perf_counter()
-        outcome = bench.trials.killed_at(self.point, self.seed, share=SHARE)
+        outcome = bench.trials.killed_at(*self.points, seed=self.seed, share=SHARE)
         spent = time.perf_counter() - began
-        what = f"killed at '{self.point}', seed '{self.seed}'"
-        return Result(_row_of(self.point), what, outcome.killed, outcome.killed, outcome.found, spent)
+        what = f"to be killed at {self.points}, seed '{self.seed}', killed at {outcome.killed}"
+        return Result("SIGKILL", what, bool(outcome.killed), tuple(outcome.killed), outcome.found, spent)
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class FailingRequest:
         failure = bench.nth.ways(self.service, self.number)[self.way]
         failed = bench.nth.request(self.service, self.number, failure)
         spent = time.perf_counter() - began
-        return Result(f"a request to {self.service} fails", failed.what, failed.hit, False, failed.found, spent)
+        return Result(f"a request to {self.service} fails", failed.what, failed.hit, (), failed.found, spent)
 
 
 @dataclass(frozen=True)
@@ -95,14 +100,23 @@ class FailingFile:
         failed = bench.nth.file_step(self.point, self.error)
         spent = time.perf_counter() - began
         row = f"a step of a file fails, {errno.errorcode[self.error]}"
-        return Result(row, failed.what, failed.hit, False, failed.found, spent)
+        return Result(row, failed.what, failed.hit, (), failed.found, spent)
 
 
-def kills(bench: Bench, times: int, seed: int) -> Iterator[Kill]:
-    """Each point of NAMED so many times, and every other point of a run now and then."""
-    for point in bench.trials.points:
-        for turn in range(times if point in NAMED else -(-times // ELSEWHERE)):
-            yield Kill(point, f"{seed} {turn}")
+def wanted(points: Sequence[str], times: int) -> Counter[str]:
+    """How often each point of a run is to be killed at."""
+    return Counter({point: times if point in NAMED else -(-times // ELSEWHERE) for point in points})
+
+
+def kills(points: Sequence[str], owed: Counter[str], seed: str, *, in_a_row: int = IN_A_ROW) -> Iterator[Kills]:
+    """So many of each point as are owed, in rows that lead through the run from its beginning on: `points` are in its
+    order. Who is killed together with whom is decided by `seed`."""
+    dice = random.Random(seed)  # noqa: S311 - no secret depends on it
+    for turn in range(max(owed.values(), default=0)):
+        these = [point for point in points if owed[point] > turn]
+        dice.shuffle(these)
+        for start in range(0, len(these), in_a_row):
+            yield Kills(tuple(sorted(these[start : start + in_a_row], key=points.index)), f"{seed} {turn} {start}")
 
 
 def failures(bench: Bench) -> Iterator[FailingRequest | FailingFile]:
@@ -139,12 +153,3 @@ def become_worker(past: Path) -> None:
 def attempted(attempt: Attempt) -> Result:
     """In a worker."""
     return attempt.carry_out(_bench[0])
-
-
-def _row_of(point: str) -> str:
-    for service in SERVICES:
-        if point.startswith(f"{service} "):
-            return f"SIGKILL around a request to {service}"
-    if any(step in point for step in (*NEW_FOLDER, *FILED)):
-        return "SIGKILL between the steps of a file"
-    return "SIGKILL between assets, checks and Dagster's notes"

@@ -36,8 +36,8 @@ def test_each_has_its_turn() -> None:
 @pytest.mark.parametrize("protocol", BY_A_KILL)
 def test_kills_catch(trials: Trials, protocol: str) -> None:
     point, kind = BY_A_KILL[protocol]
-    outcome = trials.killed_at(point, protocol=protocol, patience=2)
-    assert outcome.killed
+    outcome = trials.killed_at(point, protocol=protocol, patience=1)
+    assert outcome.killed == [point]
     assert counted(outcome.found, kind)
 
 

@@ -1,10 +1,11 @@
-"""One trial: an hour is run in a child, killed at a named point, and simply run again until it is done."""
+"""One trial: an hour is run in a child, killed at a named point, and simply run again, until it is done."""
 
 import json
 import os
 import random
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from audit_assets_tests.faults.world import THE_HOUR, Past, World
 KILLED = -9
 
 MOST_RUNS = 6
-"""Of an hour in a trial. With a few failing requests most hours need one run; none needs as many as these."""
+"""Of an hour that nobody kills any more. With a few failing requests most need one; none needs as many as these."""
 
 
 @dataclass
@@ -85,9 +86,8 @@ def launcher() -> Iterator[Launcher]:
 class Outcome:
     """Of a trial."""
 
-    point: str
-    killed: bool = False
-    """Whether the point was reached; else misfortune led past it."""
+    killed: list[str] = field(default_factory=list)
+    """The points that were reached; misfortune may lead past one, and a run finds done what one before it did."""
 
     runs: int = 0
     requests: int = 0
@@ -111,28 +111,29 @@ class Trials:
 
     def killed_at(
         self,
-        point: str,
+        *points: str,
         seed: str = "",
-        *,
         share: float = 0.0,
         protocol: str | None = None,
         patience: int = MOST_RUNS,
     ) -> Outcome:
-        """Kill a run at a point, with that share of failing requests, and run the hour again until it succeeds.
+        """Kill a run at each of these points, one run after the other, and run the hour again until it succeeds.
 
-        `seed` decides which requests fail; `patience`: so many runs, then the hour is missing.
+        `share`: of the requests that fail meanwhile, as `seed` decides; `patience`: so many runs that nobody kills,
+        then the hour is missing.
         """
-        dice = random.Random(seed)  # noqa: S311 - no secret depends on it
-        outcome = Outcome(point)
+        dice, coming = random.Random(seed), deque(points)  # noqa: S311 - no secret depends on it
+        outcome = Outcome()
         state = EndState(done=False)
         with self._past.begin() as world:
-            while outcome.runs < patience and not state.done:
+            while outcome.runs - len(outcome.killed) < patience and not state.done:
                 world.sandbox.faults.clear()
                 for fault in misfortune(dice, share):
                     world.sandbox.faults.add(fault)
-                ran = self._children.run(world, kill_at=None if outcome.killed else point, protocol=protocol)
+                ran = self._children.run(world, kill_at=coming[0] if coming else None, protocol=protocol)
                 outcome.runs += 1
-                outcome.killed |= ran.killed
+                if ran.killed:
+                    outcome.killed.append(coming.popleft())
                 outcome.requests = len(world.sandbox.stage.calls)
                 state = end_state(world, ran.told)
                 outcome.found += violations_midway(state) + unexplained(ran.told)
