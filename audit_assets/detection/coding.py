@@ -21,6 +21,9 @@ HOURS_A_DAY = 24
 FURTHEST_BACK = 270 * HOURS_A_DAY
 """No span of hours begins so long before an active hour that it would reach into another actor's hours."""
 
+FINEST = 2.0**-32
+"""What is summed up is rounded to it."""
+
 
 @dataclass(frozen=True)
 class Coded:
@@ -61,7 +64,11 @@ class Coded:
 
 
 class Spans:
-    """The active hours of each actor, before each of its active hours: sums over them by cumulative sums."""
+    """The active hours of each actor, before each of its active hours: sums over them by cumulative sums.
+
+    Sums are exact, of values in whole FINEST: an hour's scores are the same to the last digit, whoever else is judged
+    in the same run.
+    """
 
     def __init__(self, stream: Coded) -> None:
         self._order = np.lexsort((stream.hour, stream.actor))
@@ -80,9 +87,10 @@ class Spans:
         return low, high
 
     def sums(self, values: Floats, bounds: tuple[Ints, Ints]) -> Floats:
-        """Per active hour the sum of `values` within its bounds."""
-        total = np.concatenate([[0.0], np.cumsum(values[self._order])])
-        return total[bounds[1]] - total[bounds[0]]
+        """Per active hour the sum of `values` within its bounds; each must be below 2**31."""
+        whole = np.rint(values[self._order] / FINEST).astype(np.int64)
+        total = np.concatenate([[0], np.cumsum(whole)])  # beyond 64 bits it wraps round, and its differences stay right
+        return (total[bounds[1]] - total[bounds[0]]) * FINEST
 
 
 def activity_of(events: pl.DataFrame) -> pl.DataFrame:

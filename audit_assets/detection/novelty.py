@@ -33,8 +33,9 @@ CERTAINTY = 10.0
 """How firmly an actor's rate of new types is held, in types: 5 to 50 differ little on the development sets."""
 
 NEVER = -(10**9)
-TIE = 1e-6
-"""Types as probable as each other differ by the rounding of 32-bit sums."""
+
+FINEST = 2.0**-30
+"""How much two actors are alike is rounded to it: sums over all actors are exact, in whatever order they are made."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,9 @@ def tail_mass(law: Floats, unseen: float, known: Flags, types: Ints) -> Floats:
 
     `law` is unnormalised over all types, 0 for those never seen in the organisation, whose whole mass is `unseen`.
     """
-    candidates = law[~known & (law > 0)]
-    asked = law[types]
-    no_more = candidates[None, :] <= asked[:, None] * (1 + TIE)
-    share = (no_more @ candidates) / max(candidates.sum(), 1e-12)
+    candidates = np.sort(law[~known & (law > 0)])
+    asked, mass = law[types], np.concatenate([[0.0], np.cumsum(candidates)])
+    share = mass[np.searchsorted(candidates, asked, side="right")] / max(mass[-1], 1e-12)
     return np.where(asked > 0, unseen + (1 - unseen) * np.minimum(share, 1), unseen)
 
 
@@ -115,14 +115,14 @@ def laws(known: Flags, asked: Ints) -> tuple[Floats, float]:
     `known` (actors x types, boolean) says who touched what in the memory (2.4, "Base law", "Good-Turing").
     """
     present = np.flatnonzero(known.any(axis=1))
-    sets = known[present].astype(np.float32)
-    touched_by = sets.sum(axis=0).astype(float)
+    sets = known[present].astype(float)
+    touched_by = sets.sum(axis=0)
     unheard = UNHEARD * (float((touched_by == 1).sum()) + 1)
     unseen = unheard / (touched_by.sum() + unheard)
     organisation = touched_by / max(len(present), 1)
-    mine = known[asked].astype(np.float32)
-    norms = np.sqrt(np.outer(np.maximum(mine.sum(axis=1), 1), np.maximum(sets.sum(axis=1), 1)))
-    alike = (mine @ sets.T / norms) ** 2
+    mine = known[asked].astype(float)
+    norms = np.outer(np.maximum(mine.sum(axis=1), 1), np.maximum(sets.sum(axis=1), 1))
+    alike = np.rint((mine @ sets.T) ** 2 / norms / FINEST) * FINEST
     alike[asked[:, None] == present[None, :]] = 0
     weight = np.maximum(alike.sum(axis=1), 1e-12)
     effective = weight**2 / np.maximum((alike**2).sum(axis=1), 1e-12)

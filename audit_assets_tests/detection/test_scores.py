@@ -120,7 +120,24 @@ def test_one_hour_alone_is_scored_as_in_the_stream(events, scores, incident):
         )
         alone = assess_hours(theirs, organisation(activity, since.replace(hour=0)), since=since)
         got = ranked(pl.concat([whole.filter(pl.col("hour") < since), alone]), budget=1.0, since=since)
-        assert_frame_equal(got, whole.filter(pl.col("hour") == since))
+        assert_frame_equal(got, whole.filter(pl.col("hour") == since), check_exact=True)
+
+
+def test_the_hours_of_a_day_are_scored_to_the_last_digit_the_same_together_and_one_by_one():
+    whole = activity_of(quiet(days=130, actors=25, a_day=60, types=300))
+    day = at(128)
+    everybody = organisation(whole, day)
+
+    def assessed(hours: list) -> pl.DataFrame:
+        active = whole.filter(pl.col("hour").is_in(hours))["actor"]
+        theirs = whole.filter(pl.col("actor").is_in(active.implode()), pl.col("hour") <= hours[-1])
+        return assess_hours(theirs, everybody, since=hours[0])
+
+    hours = whole.filter(pl.col("hour").is_between(day, at(129), closed="left"))["hour"].unique().sort().to_list()
+    one_by_one = pl.concat([assessed([hour]) for hour in hours])
+    assert len(hours) > 10
+    assert one_by_one["new_resource_types"].list.len().sum() > 0
+    assert_frame_equal(one_by_one, assessed(hours), check_row_order=False, check_exact=True)
 
 
 def test_the_budget_is_kept_on_a_stream_without_attacks():
