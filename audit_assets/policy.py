@@ -86,6 +86,11 @@ def _defaults() -> dict[str, Any]:
     return tomllib.loads((files("audit_assets") / "policy.toml").read_text(encoding="utf-8"))
 
 
+@cache
+def _adapter() -> TypeAdapter[Tables]:
+    return TypeAdapter(Tables)
+
+
 def _of_file(path: str) -> dict[str, Any]:
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
@@ -99,7 +104,7 @@ def _of_file(path: str) -> dict[str, Any]:
 
 def _valid(found: dict[str, Any], path: str) -> Tables:
     try:
-        return TypeAdapter(Tables).validate_python(found)
+        return _adapter().validate_python(found)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])

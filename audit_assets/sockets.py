@@ -6,7 +6,9 @@ The errors that come out are httpcore's.
 """
 
 import logging
+import ssl
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import httpcore
@@ -81,13 +83,17 @@ class _Body(httpx.SyncByteStream):
         self._inner.close()
 
 
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    """One for all: making it reads some hundred certificates."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class BoundedTransport(httpx.BaseTransport):
     """As httpx.HTTPTransport, over sockets that end by `deadline`. Its errors are httpcore's."""
 
     def __init__(self, deadline: Deadline) -> None:
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False), network_backend=_BoundedBackend(deadline)
-        )
+        self._pool = httpcore.ConnectionPool(ssl_context=_ssl_context(), network_backend=_BoundedBackend(deadline))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = httpcore.URL(

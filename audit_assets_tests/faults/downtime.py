@@ -29,6 +29,7 @@ from audit_assets_tests.faults.company import FIRST, Life, company, life
 from audit_assets_tests.faults.daemon import Daemon
 from audit_assets_tests.faults.holdings import holdings, twice
 from audit_assets_tests.faults.verdict import Violations, as_words
+from audit_assets_tests.faults.world import SCRATCH
 from audit_assets_tests.pipeline import HOUR
 
 DOWNTIMES = {"1 hour": HOUR, "1 day": HOUR * 24, "30 days": HOUR * 24 * 30}
@@ -75,7 +76,11 @@ def downtime(length: timedelta, *, seed: int = 0, planner: str | None = None) ->
     hours = HOURS_BEFORE + length // HOUR
     lived = life(hours, seed)
     seam = patch.object(ledger, "plan", WRONG[planner]) if planner else nullcontext()
-    with tempfile.TemporaryDirectory(prefix="faults-") as folder, company(Path(folder), lived) as daemon, seam:
+    with (
+        tempfile.TemporaryDirectory(prefix="faults-", dir=SCRATCH) as folder,
+        company(Path(folder), lived) as daemon,
+        seam,
+    ):
         clock = daemon.sandbox.stage.clock
         clock.advance(FIRST + HOUR * HOURS_BEFORE + DUE - clock.now())
         daemon.settle(clock.now())

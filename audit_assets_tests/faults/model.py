@@ -42,6 +42,7 @@ from audit_assets_tests.faults.company import COLLEAGUES, FIRST, company
 from audit_assets_tests.faults.daemon import POINTS_IN_A_RUN, Daemon
 from audit_assets_tests.faults.holdings import Holdings, holdings, twice
 from audit_assets_tests.faults.kinds import failures_of
+from audit_assets_tests.faults.world import SCRATCH
 from audit_assets_tests.pipeline import HOUR, v2_burst
 
 DUE = timedelta(minutes=20)
@@ -60,7 +61,7 @@ class Hours(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._open = ExitStack()
-        folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="faults-"))
+        folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="faults-", dir=SCRATCH))
         self.daemon: Daemon = self._open.enter_context(company(Path(folder)))
         self.clock = self.daemon.sandbox.stage.clock
         self.clock.advance(FIRST + HOUR + DUE - self.clock.now())

@@ -32,6 +32,7 @@ from audit_assets_tests.faults.downtime import DUE, wrong
 from audit_assets_tests.faults.holdings import Holdings, holdings
 from audit_assets_tests.faults.kinds import misfortune
 from audit_assets_tests.faults.verdict import Violations, as_words
+from audit_assets_tests.faults.world import SCRATCH
 from audit_assets_tests.pipeline import HOUR
 
 FAILING = 0.10
@@ -76,7 +77,10 @@ def lived(hours: int, seed: int, *, unlucky: bool) -> Lived:
     logging.disable(logging.ERROR)  # of the sandbox's server, which hangs up on purpose
     began, happened = time.perf_counter(), life(hours, seed)
     steps = random.Random(seed)  # noqa: S311 - no secret depends on it
-    with tempfile.TemporaryDirectory(prefix="faults-") as folder, company(Path(folder), happened) as daemon:
+    with (
+        tempfile.TemporaryDirectory(prefix="faults-", dir=SCRATCH) as folder,
+        company(Path(folder), happened) as daemon,
+    ):
         if unlucky:
             daemon.fate = _misfortunes(daemon, random.Random(seed + 1))  # noqa: S311
         clock, end = daemon.sandbox.stage.clock, FIRST + HOUR * hours
