@@ -4,8 +4,6 @@ A test file that takes `server`, `service` and `caller` from here has one server
 service behind it for each: a server takes 0.2 s to stop.
 """
 
-import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +17,7 @@ from starlette.routing import Mount
 from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.cloudflare.service import ACCOUNT_ID, CREDENTIAL, CloudflareService
 from audit_assets.sandbox.faults import Fault, FaultPlan
-from audit_assets.sandbox.server import HOST, bound_socket, server_for
+from audit_assets.sandbox.server import served
 from audit_assets.sandbox.stage import Stage
 
 HOUR = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -100,16 +98,8 @@ class Caller:
 def door() -> Iterator[Door]:
     """A server on loopback with nothing behind it yet."""
     opened = Door()
-    with bound_socket() as listening:
-        opened.url = f"http://{HOST}:{listening.getsockname()[1]}"
-        server = server_for(Starlette(routes=[Mount("/", app=opened)]), opened.clock)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.005)
+    with served(Starlette(routes=[Mount("/", app=opened)]), opened.clock) as opened.url:
         yield opened
-        server.should_exit = server.force_exit = True
-        thread.join(timeout=10)
 
 
 @pytest.fixture

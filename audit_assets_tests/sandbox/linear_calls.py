@@ -5,8 +5,6 @@ sandbox behind it for each: a server takes 0.2 s to stop.
 """
 
 import json
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from starlette.routing import Mount
 
 from audit_assets.sandbox.linear.service import API_KEY
 from audit_assets.sandbox.linear.workspace import seeded_id
-from audit_assets.sandbox.server import HOST, Sandbox, bound_socket, server_for
+from audit_assets.sandbox.server import Sandbox, served
 
 SECURITY = seeded_id("team", "SEC")
 ENGINEERING = seeded_id("team", "ENG")
@@ -103,16 +101,8 @@ class Door:
 def door() -> Iterator[Door]:
     """A server on loopback with nothing behind it yet."""
     opened = Door()
-    with bound_socket() as listening:
-        opened.url = f"http://{HOST}:{listening.getsockname()[1]}"
-        server = server_for(Starlette(routes=[Mount("/", app=opened)]))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.005)
+    with served(Starlette(routes=[Mount("/", app=opened)])) as opened.url:
         yield opened
-        server.should_exit = server.force_exit = True
-        thread.join(timeout=10)
 
 
 @pytest.fixture
