@@ -7,6 +7,7 @@ directory (axiom_store.py), APL is judged and translated in axiom_apl.py; the kn
 import asyncio
 import json
 import re
+import threading
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -50,10 +51,20 @@ class AxiomService:
         self.stage = stage
         self.plan = plan
         self.behaviour = AxiomBehaviour()
-        self.store = AxiomStore(stage.data_dir / "axiom.duckdb")
+        self._store: AxiomStore | None = None
+        self._opening = threading.Lock()
+        self._began = stage.clock.now()
         self._minute = (0, 0)
-        if not self.store.datasets():
-            self.store.create(DATASET, "Cloudflare audit entries", self.behaviour.retention_days, stage.clock.now())
+
+    @property
+    def store(self) -> AxiomStore:
+        """The database. It is opened when first asked for: who speaks to another service alone does not wait for it."""
+        with self._opening:
+            if self._store is None:
+                self._store = AxiomStore(self.stage.data_dir / "axiom.duckdb")
+                if not self._store.datasets():
+                    self._store.create(DATASET, "Cloudflare audit entries", self.behaviour.retention_days, self._began)
+            return self._store
 
     def routes(self) -> list[Route]:
         """The routes that Axiom answers, and the page that its links open."""
@@ -77,7 +88,8 @@ class AxiomService:
 
     def close(self) -> None:
         """Close the database."""
-        self.store.close()
+        if self._store:
+            self._store.close()
 
     def _route(self, path: str, call: str, **handles: Handle) -> Route:
         async def endpoint(request: Request) -> Response:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from graphql import (
@@ -29,6 +30,7 @@ class NotGraphQL(Exception):
 class Asked:
     """One operation: its document may hold others."""
 
+    text: str
     document: DocumentNode
     operation: OperationDefinitionNode
     variables: Mapping[str, Any]
@@ -46,9 +48,9 @@ class Asked:
 
     def check(self, schema: GraphQLSchema) -> None:
         """Raises `NotGraphQL` when the schema does not allow the document."""
-        found = validate(schema, self.document)
-        if found:
-            raise NotGraphQL(found[0].message)
+        objection = _objection(schema, self.text)
+        if objection:
+            raise NotGraphQL(objection)
 
     def complexity(self, schema: GraphQLSchema) -> int:
         """What it costs, valid as it is."""
@@ -62,11 +64,24 @@ class Asked:
         return Costs(schema, fragments, defaults | dict(self.variables)).of(self.operation)
 
 
+@lru_cache
+def _parsed(text: str) -> DocumentNode:
+    """A client sends few documents, each many times."""
+    return parse(text)
+
+
+@lru_cache
+def _objection(schema: GraphQLSchema, text: str) -> str | None:
+    found = validate(schema, _parsed(text))
+    return found[0].message if found else None
+
+
 def read_request(body: bytes) -> Asked:
     """Raises `NotGraphQL`."""
     try:
         request = json.loads(body)
-        document = parse(request["query"])
+        text = request["query"]
+        document = _parsed(text)
         variables = request.get("variables") or {}
         operation = get_operation_ast(document, request.get("operationName"))
     except GraphQLError as error:
@@ -75,4 +90,4 @@ def read_request(body: bytes) -> Asked:
         raise NotGraphQL("POST body is not a GraphQL request: JSON with a query is expected") from None
     if operation is None or not isinstance(variables, dict):
         raise NotGraphQL("the document has no such operation, or the variables are no object")
-    return Asked(document, operation, variables)
+    return Asked(text, document, operation, variables)
