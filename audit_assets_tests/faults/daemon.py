@@ -74,6 +74,13 @@ class Ran:
         return self.told is not None and self.told.success
 
 
+def hours_of(request: dg.RunRequest) -> frozenset[datetime]:
+    """The hours that a run is requested for."""
+    first = hour_of(request.partition_key or request.tags["dagster/asset_partition_range_start"])
+    last = hour_of(request.partition_key or request.tags["dagster/asset_partition_range_end"])
+    return frozenset(first + AN_HOUR * step for step in range((last - first) // AN_HOUR + 1))
+
+
 class Killed(BaseException):
     """Nobody catches it."""
 
@@ -102,10 +109,12 @@ class Daemon:
         with self.instance:
             pass
 
-    def tick(self, *, kill_at: int | None = None) -> list[Ran]:
-        """Evaluate the sensor, and make the runs that it requests. `kill_at`: the point where the first is killed."""
+    def tick(self, *, kill_at: int | None = None, before: datetime | None = None) -> list[Ran]:
+        """Evaluate the sensor, and make the runs that it requests. `kill_at`: the point where the first is killed;
+        `before`: runs of later hours alone are not made."""
         self._find_dead_runs()
         requests = sorted(self.requests(), key=lambda request: -int(request.tags.get(PRIORITY, "0")))
+        requests = [each for each in requests if before is None or min(hours_of(each)) < before]
         points = [kill_at, *(None for _ in requests)]
         return [self.run(each, kill_at=at) for each, at in zip(requests, points, strict=False)]
 
@@ -140,18 +149,15 @@ class Daemon:
         self.counts["failed"] += told is not None and not told.success
         self.counts["requests"] += len(self.sandbox.stage.calls)
         self.sandbox.stage.calls.clear()
-        first = request.partition_key or request.tags["dagster/asset_partition_range_start"]
-        last = request.partition_key or request.tags["dagster/asset_partition_range_end"]
-        span = (hour_of(last) - hour_of(first)) // AN_HOUR + 1
-        return Ran(request, frozenset(hour_of(first) + AN_HOUR * step for step in range(span)), told)
+        return Ran(request, hours_of(request), told)
 
-    def settle(self, until: datetime) -> list[Ran]:
+    def settle(self, until: datetime, *, before: datetime | None = None) -> list[Ran]:
         """Tick as long as something is to do and time is left; what failed rests for a while in between."""
         clock, pause = self.sandbox.stage.clock, FIRST_REST
         ran: list[Ran] = []
         owed: set[datetime] = set()
         while True:
-            now = self.tick()
+            now = self.tick(before=before)
             for each in now:
                 owed = owed - each.hours if each.success else owed | each.hours
             ran += now

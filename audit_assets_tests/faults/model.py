@@ -43,7 +43,7 @@ from audit_assets_tests.faults.daemon import POINTS_IN_A_RUN, Daemon
 from audit_assets_tests.faults.holdings import Holdings, holdings, twice
 from audit_assets_tests.faults.kinds import failures_of
 from audit_assets_tests.faults.world import SCRATCH
-from audit_assets_tests.pipeline import HOUR, v2_burst
+from audit_assets_tests.pipeline import DAY, HOUR, v2_burst
 
 DUE = timedelta(minutes=20)
 SKEW = timedelta(minutes=2)
@@ -175,13 +175,15 @@ class Hours(RuleBasedStateMachine):
         self.seen = now
 
     def teardown(self) -> None:
-        """Leave the machine in peace, then look whether all is done."""
+        """Leave the machine in peace, then look whether all is done. Runs of the days after the last are not made: all
+        that they could find is that nobody did anything."""
         with self._open:
             self.daemon.clock.skew = timedelta(0)
             last = self.clock.now()
+            midnight = last.replace(hour=0, minute=0, second=0, microsecond=0) + DAY  # until then its digest waits
             for step in (timedelta(0), HOUR * 7, AT_LAST):
                 self.clock.advance(last + step - self.clock.now())
-                self.daemon.settle(self.clock.now() + HOUR / 2)
+                self.daemon.settle(self.clock.now() + HOUR / 2, before=midnight)
             self.nothing_disappears_and_nothing_is_there_twice()
             self._all_is_done(last)
 
