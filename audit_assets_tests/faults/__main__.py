@@ -171,7 +171,8 @@ def disturbed(asked: argparse.Namespace, console: Console) -> bool:
     wrong = [result for result in results if result.found]
     for result in wrong[:SHOWN]:
         console.print(f"{result.what}: {as_words(result.found)}", markup=False, highlight=False)
-    spared = wanted(points, asked.times) - kills_of(results) if asked.only != "failures" else Counter[str]()
+    due = Counter[str]() if asked.only == "failures" or workers.interrupted else wanted(points, asked.times)
+    spared = due - kills_of(results)
     for point, times in spared.items():
         console.print(f"{times:,} times too few killed at '{point}'", markup=False, highlight=False)
     return bool(wrong or spared or workers.interrupted)
