@@ -81,6 +81,12 @@ def hours_of(request: dg.RunRequest) -> frozenset[datetime]:
     return frozenset(first + AN_HOUR * step for step in range((last - first) // AN_HOUR + 1))
 
 
+def end_of_day(moment: datetime) -> datetime:
+    """The midnight (UTC) after a moment. Runs of later hours need not be made where nobody did anything any more: until
+    then only a day's digest waits."""
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
 class Killed(BaseException):
     """Nobody catches it."""
 

@@ -26,7 +26,7 @@ from audit_assets.automation.missing_hours import Plan
 from audit_assets.evidence import REPEATS, last_began
 from audit_assets.hour_store import HourStore
 from audit_assets_tests.faults.company import FIRST, Life, company, life
-from audit_assets_tests.faults.daemon import Daemon
+from audit_assets_tests.faults.daemon import Daemon, end_of_day
 from audit_assets_tests.faults.holdings import holdings, twice
 from audit_assets_tests.faults.verdict import Violations, as_words
 from audit_assets_tests.faults.world import SCRATCH
@@ -89,7 +89,7 @@ def downtime(length: timedelta, *, seed: int = 0, planner: str | None = None) ->
         back = daemon.settle(clock.now())
         for step in () if planner else (REPEATS[1], REPEATS[-1]):
             clock.advance(newest + HOUR + step + DUE - clock.now())
-            daemon.settle(clock.now())
+            daemon.settle(clock.now(), before=end_of_day(newest))
         first_run = back[0].hours if back and back[0].success else frozenset()
         found = wrong(daemon, lived, [FIRST + HOUR * number for number in range(hours)])
         found.add("hours_missing", first_run != {newest}, "the newest hour was not judged first")

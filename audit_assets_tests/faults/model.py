@@ -39,11 +39,11 @@ from audit_assets.evidence import REPEATS
 from audit_assets.hour_store import HourStore
 from audit_assets.partitions import key_of, newest_settled_hour
 from audit_assets_tests.faults.company import COLLEAGUES, FIRST, company
-from audit_assets_tests.faults.daemon import POINTS_IN_A_RUN, Daemon
+from audit_assets_tests.faults.daemon import POINTS_IN_A_RUN, Daemon, end_of_day
 from audit_assets_tests.faults.holdings import Holdings, holdings, twice
 from audit_assets_tests.faults.kinds import failures_of
 from audit_assets_tests.faults.world import SCRATCH
-from audit_assets_tests.pipeline import DAY, HOUR, v2_burst
+from audit_assets_tests.pipeline import HOUR, v2_burst
 
 DUE = timedelta(minutes=20)
 SKEW = timedelta(minutes=2)
@@ -175,15 +175,13 @@ class Hours(RuleBasedStateMachine):
         self.seen = now
 
     def teardown(self) -> None:
-        """Leave the machine in peace, then look whether all is done. Runs of the days after the last are not made: all
-        that they could find is that nobody did anything."""
+        """Leave the machine in peace, then look whether all is done."""
         with self._open:
             self.daemon.clock.skew = timedelta(0)
             last = self.clock.now()
-            midnight = last.replace(hour=0, minute=0, second=0, microsecond=0) + DAY  # until then its digest waits
             for step in (timedelta(0), HOUR * 7, AT_LAST):
                 self.clock.advance(last + step - self.clock.now())
-                self.daemon.settle(self.clock.now() + HOUR / 2, before=midnight)
+                self.daemon.settle(self.clock.now() + HOUR / 2, before=end_of_day(last))
             self.nothing_disappears_and_nothing_is_there_twice()
             self._all_is_done(last)
 
