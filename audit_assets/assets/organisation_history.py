@@ -38,7 +38,7 @@ TOUCHED_BY = "organisation_touched"
 SCORES_BEFORE = "organisation_scores"
 """Tables with one frame a day, filed under its first hour."""
 
-METHOD = "1"
+METHOD = "2"
 """Raised when the scores are made in another way: what was written before is made anew."""
 
 STILL_GROWS = REPEATS[-1] + timedelta(days=1)
