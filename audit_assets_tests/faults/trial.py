@@ -30,7 +30,7 @@ from audit_assets_tests.faults.world import THE_HOUR, Past, World
 KILLED = -9
 
 MOST_RUNS = 6
-"""Of an hour that nobody kills any more. With a few failing requests most need one; none needs as many as these."""
+"""Of a trial, without those that are killed. With a few failing requests most need one; none needs as many."""
 
 
 @dataclass

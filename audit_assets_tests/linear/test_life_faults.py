@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from audit_assets.sandbox.server import Sandbox
 from audit_assets.transport import Limits
 from audit_assets_tests.linear.findings import HOUR, digest, finding, flood, new_type, unusual
 from audit_assets_tests.linear.workspace import CHANGES, FIRST, WRITES, Connect, open_all, plan, standing, written
-from audit_assets_tests.sandbox.linear_calls import door, sandbox
+from audit_assets_tests.sandbox.linear_calls import Door, door, sandbox
+from audit_assets_tests.support import JumpingClock
 
 __all__ = ["door", "sandbox"]
 
@@ -53,15 +55,32 @@ def adding(_: Sandbox, client: LinearClient) -> Step:
 SCENES = (reopening, following, flooding, adding)
 
 
+Standing = list[dict[str, Any]]
+
+
 @pytest.fixture(scope="module")
-def whole() -> dict[str, list[dict[str, Any]]]:
-    """What stands in Linear after each scene, if nothing goes wrong: filled by the first test that plays it."""
-    return {}
+def whole(door: Door, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Standing]:
+    """What stands in Linear after each scene, if nothing goes wrong."""
+    return {scene.__name__: undisturbed(scene, door, tmp_path_factory.mktemp("whole")) for scene in SCENES}
 
 
-def stands_as_if_nothing_had_happened(sandbox: Sandbox, scene: str, whole: dict[str, list[dict[str, Any]]]) -> None:
-    now = [issue | {"attachments": sorted(issue["attachments"], key=str)} for issue in standing(sandbox)]
-    assert now == whole.setdefault(scene, now)
+def undisturbed(scene: Callable[[Sandbox, LinearClient], Step], door: Door, folder: Path) -> Standing:
+    with contextlib.closing(Sandbox(folder)) as fresh:
+        fresh.url = door.url
+        door.behind = fresh.app()
+        known = fresh.linear.environment(fresh.url)
+        with LinearClient(
+            api_key=known["LINEAR_API_KEY"],
+            team_key=known["LINEAR_TEAM_KEY"],
+            url=known["LINEAR_API_URL"],
+            clock=JumpingClock(fresh.stage.clock),
+        ) as client:
+            scene(fresh, client)(client)
+        return in_order(fresh)
+
+
+def in_order(sandbox: Sandbox) -> Standing:
+    return [issue | {"attachments": sorted(issue["attachments"], key=str)} for issue in standing(sandbox)]
 
 
 @pytest.mark.parametrize("scene", SCENES)
@@ -70,7 +89,7 @@ def stands_as_if_nothing_had_happened(sandbox: Sandbox, scene: str, whole: dict[
 def test_a_run_that_died_at_any_request_is_completed_by_the_next(
     sandbox: Sandbox,
     connect: Connect,
-    whole: dict[str, list[dict[str, Any]]],
+    whole: dict[str, Standing],
     scene: Callable[[Sandbox, LinearClient], Step],
     number: int,
     kind: str,
@@ -83,7 +102,7 @@ def test_a_run_that_died_at_any_request_is_completed_by_the_next(
             step(connect(limits=Limits(attempts=1)))
         sandbox.faults.clear()
     step(connect())
-    stands_as_if_nothing_had_happened(sandbox, scene.__name__, whole)
+    assert in_order(sandbox) == whole[scene.__name__]
     before = written(sandbox)
     assert step(connect()).outcome in ("seen", "rolled_up")
     assert written(sandbox) == before
@@ -105,7 +124,7 @@ def test_a_run_that_died_at_any_request_is_completed_by_the_next(
 def test_a_lost_answer_to_every_write_changes_nothing(
     sandbox: Sandbox,
     connect: Connect,
-    whole: dict[str, list[dict[str, Any]]],
+    whole: dict[str, Standing],
     scene: Callable[[Sandbox, LinearClient], Step],
     kind: str,
     options: dict[str, Any],
@@ -116,7 +135,7 @@ def test_a_lost_answer_to_every_write_changes_nothing(
     for call in (*WRITES, *CHANGES):
         plan(sandbox, call, kind, **options)
     step(connect(limits=Limits(attempts=8, attempt_seconds=0.3)))
-    stands_as_if_nothing_had_happened(sandbox, scene.__name__, whole)
+    assert in_order(sandbox) == whole[scene.__name__]
 
 
 def test_a_ticket_that_a_person_closes_between_a_run_that_died_and_the_next_stays_closed(

@@ -1,7 +1,7 @@
 """Asks the sandbox's Cloudflare for its lists, with nothing of the client under test.
 
 A test file that takes `server`, `service` and `caller` from here has one server for all of its tests, and a fresh
-service behind it for each: a server takes 0.2 s to stop.
+service behind it for each.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Speaks GraphQL to the sandbox's Linear, with nothing of the client under test.
 
 A test file that takes `door`, `sandbox` and `caller` from here has one server for all of its tests, and a fresh
-sandbox behind it for each: a server takes 0.2 s to stop.
+sandbox behind it for each.
 """
 
 import json
