@@ -1,5 +1,5 @@
 """`python -m audit_assets` is `audit-assets`."""
 
-from audit_assets.cli import main
+from audit_assets.cli.main import main
 
 main()

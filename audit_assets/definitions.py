@@ -1,5 +1,5 @@
 """The front door: what Dagster loads."""
 
-from audit_assets.build import build_defs
+from audit_assets.defs.build import build_defs
 
 defs = build_defs()

@@ -10,12 +10,12 @@ from typing import Any
 import dagster as dg
 
 from audit_assets.axiom.events import events_from
-from audit_assets.build import build_defs
 from audit_assets.cloudflare.entries import normalize_entries
-from audit_assets.hour_store import HourStore
-from audit_assets.partitions import key_of, range_tags
-from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
+from audit_assets.defs.build import build_defs
+from audit_assets.defs.partitions import key_of, range_tags
+from audit_assets.defs.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
 from audit_assets.sandbox.server import Sandbox
+from audit_assets.storage.hour_store import HourStore
 from audit_assets_tests.support import JumpingClock
 
 HOUR = timedelta(hours=1)

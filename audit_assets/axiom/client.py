@@ -10,20 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from audit_assets.axiom import queries
-from audit_assets.axiom.accounts import (
-    INGESTED_HOURS_SCHEMA,
-    PROVED_HOURS_SCHEMA,
-    DatasetFacts,
-    DatasetLimits,
-    IngestReceipt,
-    Proof,
-)
-from audit_assets.axiom.bounds import Bounds
-from audit_assets.axiom.deliveries import Deliverer, poll_pauses, span
+from audit_assets.axiom import query_texts
+from audit_assets.axiom.axiom_py_adapter import CLASSIC_URL, NoAnswer, Wire
 from audit_assets.axiom.events import EVENT_SCHEMA, TIME
-from audit_assets.axiom.pieces import Piece
-from audit_assets.axiom.questions import (
+from audit_assets.axiom.ingest_delivery import Deliverer, poll_pauses, span
+from audit_assets.axiom.limits import Bounds
+from audit_assets.axiom.query_runner import (
     ACTIVITY,
     ACTORS,
     FACTS,
@@ -38,10 +30,18 @@ from audit_assets.axiom.questions import (
     Question,
     UnknownField,
 )
-from audit_assets.axiom.wire import CLASSIC_URL, NoAnswer, Wire
-from audit_assets.clock import Clock, SystemClock
-from audit_assets.counted import Counted
-from audit_assets.errors import Incomplete
+from audit_assets.axiom.query_window import Piece
+from audit_assets.axiom.receipts import (
+    INGESTED_HOURS_SCHEMA,
+    PROVED_HOURS_SCHEMA,
+    DatasetFacts,
+    DatasetLimits,
+    IngestReceipt,
+    Proof,
+)
+from audit_assets.config.change_filter import Counted
+from audit_assets.config.errors import Incomplete
+from audit_assets.transport.clock import Clock, SystemClock
 
 ACTORS_AT_ONCE = 500
 """Keys in one query: a text of some 20 kB. Axiom allows a million values, but says nothing of a text's length."""
@@ -73,7 +73,7 @@ class AxiomClient:
 
         Raises `SettingError` when the token, dataset or address can't be one.
         """
-        self.dataset = queries.check_dataset(dataset)
+        self.dataset = query_texts.check_dataset(dataset)
         self._clock = clock or SystemClock()
         self._bounds = bounds or Bounds()
         self._wire = Wire(
@@ -148,7 +148,7 @@ class AxiomClient:
 
     def activity_text(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
         """The query of `activity` as it is sent, for a link that shows a person the same rows."""
-        return queries.activity_text(self.dataset, actor_keys, start, end, self._counted)
+        return query_texts.activity_text(self.dataset, actor_keys, start, end, self._counted)
 
     def origins(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
         """From where these actors acted in [start, end), changes or not: ORIGINS_SCHEMA, a row per actor, UTC day and

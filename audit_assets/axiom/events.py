@@ -10,11 +10,11 @@ from datetime import datetime
 
 import polars as pl
 
-from audit_assets.counted import COLUMNS, said
-from audit_assets.errors import AuditAssetsError
+from audit_assets.config.change_filter import COLUMNS, said
+from audit_assets.config.errors import AuditAssetsError
 
 LONGEST_TEXT = 1_000
-"""Letters of a string field. Axiom takes 1 MB (facts/axiom.md, 2.1); nobody reads more than this of a user agent."""
+"""Letters of a string field. Axiom takes 1 MB (docs/facts/axiom.md, 2.1); nobody reads more than this of a user agent."""
 
 LONGEST_RAW = 32_768
 """Letters of `raw`. With every letter at its widest in JSON (6 bytes) an event stays under 0.5 MB."""
@@ -23,7 +23,7 @@ CUT = "…"
 """Ends a text of which the rest was left out."""
 
 TIME = "_time"
-"""Axiom's name for the time of an event; any other leading underscore would be renamed (facts/axiom.md, 2.1)."""
+"""Axiom's name for the time of an event; any other leading underscore would be renamed (docs/facts/axiom.md, 2.1)."""
 
 _TEXTS = (
     "entry_id",
@@ -104,7 +104,7 @@ def quarantined_events(quarantined: pl.DataFrame, account_id: str) -> pl.DataFra
 
     In: columns stream, reason, native_id, time and raw (text). `raw` is cut as that of an entry; its full length and
     sha256 stand beside it. Who acted on what is not said, so that no question about actors or changes finds them; it
-    is empty rather than missing, since a question about a field that no event has is an error (facts/axiom.md, 0.4).
+    is empty rather than missing, since a question about a field that no event has is an error (docs/facts/axiom.md, 0.4).
     """
     said_of_it = {
         "raw_truncated": pl.col("raw").str.len_chars() > LONGEST_RAW,

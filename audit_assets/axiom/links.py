@@ -1,4 +1,4 @@
-"""Addresses that open something in Axiom's web application (facts/axiom.md, 4)."""
+"""Addresses that open something in Axiom's web application (docs/facts/axiom.md, 4)."""
 
 import json
 from datetime import UTC, datetime

@@ -13,11 +13,11 @@ from typing import Any
 
 import polars as pl
 
-from audit_assets.cloudflare import times
-from audit_assets.cloudflare.actors import ActorKeys, actor_label
-from audit_assets.cloudflare.changes import FAILURE, change_kind
-from audit_assets.cloudflare.jsontext import NotJson, entry_text, rescued_text
-from audit_assets.cloudflare.wire import Said, said_in, text
+from audit_assets.cloudflare import timestamps
+from audit_assets.cloudflare.actor_keys import ActorKeys, actor_label
+from audit_assets.cloudflare.change_kinds import FAILURE, change_kind
+from audit_assets.cloudflare.entry_fields import Said, said_in, text
+from audit_assets.cloudflare.entry_json import NotJson, entry_text, rescued_text
 
 ENTRY_SCHEMA = pl.Schema(
     {
@@ -61,8 +61,8 @@ UNKNOWN = "unknown"
 """Stands for the type of an actor or resource that an entry does not name."""
 
 CREDIBLE = (
-    (datetime(2009, 1, 1, tzinfo=UTC) - times.EPOCH) // times.MICROSECOND,
-    (datetime(2100, 1, 1, tzinfo=UTC) - times.EPOCH) // times.MICROSECOND,
+    (datetime(2009, 1, 1, tzinfo=UTC) - timestamps.EPOCH) // timestamps.MICROSECOND,
+    (datetime(2100, 1, 1, tzinfo=UTC) - timestamps.EPOCH) // timestamps.MICROSECOND,
 )
 """Cloudflare is younger than the one and nobody plans for the other: such a time is broken, as one that can't be read
 is. A credible time outside of what was asked for is another matter: it makes the whole answer doubtful."""
@@ -208,9 +208,9 @@ class Normaliser:
             stream=self.stream,
             reason=reason,
             native_id=native_id and native_id.encode("utf-8", "backslashreplace").decode(),
-            time=None if time is None else times.moment(time),
+            time=None if time is None else timestamps.moment(time),
             raw=rescued_text(member.text if isinstance(member, Unreadable) else member),
-            after=None if after is None else times.moment(after),
+            after=None if after is None else timestamps.moment(after),
         )
 
 
@@ -231,7 +231,7 @@ def _whole_text(member: Any) -> str:
 
 def _time(said: Said) -> int | None:
     try:
-        time = times.microseconds(said.time)
+        time = timestamps.microseconds(said.time)
     except ValueError:
         return None
     return time if CREDIBLE[0] <= time < CREDIBLE[1] else None

@@ -1,7 +1,7 @@
 """What one pull of a stream has brought: pages in, whole hours and the evidence of their wholeness out.
 
 Entries are filed by their own time and cut half-open here, whatever Cloudflare's `since` and `before` mean at their
-very ends, which is not documented (facts/cloudflare.md, 2.3).
+very ends, which is not documented (docs/facts/cloudflare.md, 2.3).
 """
 
 import hashlib
@@ -14,8 +14,8 @@ from typing import Any
 import polars as pl
 
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA, Normaliser, Quarantined
-from audit_assets.cloudflare.packs import PackedHour
-from audit_assets.errors import Incomplete
+from audit_assets.cloudflare.packed_hours import PackedHour
+from audit_assets.config.errors import Incomplete
 
 OVERLAP = timedelta(minutes=5)
 """Asked for beyond both ends of a window and cut off here."""

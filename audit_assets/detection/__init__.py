@@ -1,1 +1,4 @@
-"""What is unusual for an actor: pure functions on polars frames, with no input or output of their own."""
+"""Who deviates and how sure that is: pure functions on polars frames.
+
+No input or output, no settings, no Dagster: the same history and hour always give the same result.
+"""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from audit_assets.config.policy_tables import Allowance
 from audit_assets.detection.plain_rule import VOLUME
-from audit_assets.detection.policy import Allowance
 
 
 def allowed(deviations: pl.DataFrame, activity: pl.DataFrame, allowances: Sequence[Allowance]) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from audit_assets.detection.frames import BASELINE, HOUR, MEMORY, TOUCHED, WINDOW
+from audit_assets.detection.schemas import BASELINE, HOUR, MEMORY, TOUCHED, WINDOW
 
 LEARNING = timedelta(days=7)
 """With less history than this nearly everything is new: chosen as the shortest span that holds every weekday."""

@@ -4,7 +4,7 @@ One asks for the most surprising of the hour's new types, the other whether they
 under the actor's name are many types that are new to it and usual to others. The actor's own rate of new types is for
 the first its share of recent hours that brought any, for the other that of Pitman-Yor over distinct (type, hour) pairs.
 Colleagues with similar types and the whole organisation, as they were at the start of the day, say which types are to
-be expected (facts/detection.md, 2.4 and 2.6). A type that was touched only in a confirmed incident stays new;
+be expected (docs/facts/detection.md, 2.4 and 2.6). A type that was touched only in a confirmed incident stays new;
 one that people dismissed for the actor is none.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import betabinom
 
-from audit_assets.detection.coding import HOURS_A_DAY, Coded, Flags, Floats, Ints, Spans
+from audit_assets.detection.activity_arrays import HOURS_A_DAY, Coded, Flags, Floats, Ints, Spans
 
 MEMORY_HOURS = 90 * HOURS_A_DAY
 DISCOUNT, CONCENTRATION = 0.5, 2.0

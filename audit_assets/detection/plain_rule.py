@@ -1,7 +1,7 @@
 """The plain rule: far more changes than usual, or a resource type that was not touched in 30 days.
 
 "Usual" is the mean *active* hour: with the empty hours in the mean, four of five active hours would be flagged
-(facts/detection.md, 2.2). An actor without history is judged against the organisation; an organisation without
+(docs/facts/detection.md, 2.2). An actor without history is judged against the organisation; an organisation without
 history judges nobody. What people called usual for an actor does not deviate.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from audit_assets.detection.frames import ACTIVITY, BASELINE, DEVIATION, NOTICEABLE, TOUCHED, WINDOW
+from audit_assets.detection.schemas import ACTIVITY, BASELINE, DEVIATION, NOTICEABLE, TOUCHED, WINDOW
 
 VOLUME = "volume"
 NEW_RESOURCE_TYPE = "new_resource_type"

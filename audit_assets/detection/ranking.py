@@ -2,15 +2,15 @@
 
 Three streams share the budget: far more changes than usual, a surprising new resource type, and many new types at
 once. Within a stream, what is no more extreme than an earlier hour of the actor within a day is the same ticket
-(facts/detection.md, 2.6).
+(docs/facts/detection.md, 2.6).
 """
 
 from datetime import datetime, timedelta
 
 import polars as pl
 
-from audit_assets.detection.budget import CLUSTERS, LEARNING_DAYS, limits, severity, tickets_a_day
-from audit_assets.detection.frames import SCORES
+from audit_assets.detection.alert_threshold import CLUSTERS, LEARNING_DAYS, limits, severity, tickets_a_day
+from audit_assets.detection.schemas import SCORES
 
 REASONS = {"p_volume": "volume", "p_novelty": "new_resource_type", "p_many_new": "many_new_resource_types"}
 """The streams by their names for people."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from audit_assets.detection.frames import HOUR
-from audit_assets.detection.policy import Sensitive
+from audit_assets.config.policy_tables import Sensitive
+from audit_assets.detection.schemas import HOUR
 
 SEVERITIES = ("low", "medium", "high", "urgent")
 

@@ -1,7 +1,7 @@
 """How unusual the number of changes of an active hour is for its actor, as a probability.
 
 Student-t posterior predictive of z = ln(y + 3) over the active hours of the 30 days before, with an empirical-Bayes
-prior per class of actor (facts/detection.md, 2.4 and 2.6). A first pass scores every hour against the hours before
+prior per class of actor (docs/facts/detection.md, 2.4 and 2.6). A first pass scores every hour against the hours before
 it; the second weighs these by what the first said, so that an attack does not become the new normal. Hours of a
 confirmed incident weigh nothing; those that people dismissed count in full (2.4, "Contamination").
 """
@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 from scipy.special import stdtr
 
-from audit_assets.detection.coding import HOURS_A_DAY, Coded, Flags, Floats, Ints, Spans
+from audit_assets.detection.activity_arrays import HOURS_A_DAY, Coded, Flags, Floats, Ints, Spans
 
 SHIFT = 3.0
-"""z = ln(y + 3): below about ten changes the logarithm alone is wide (facts/detection.md, 2.6)."""
+"""z = ln(y + 3): below about ten changes the logarithm alone is wide (docs/facts/detection.md, 2.6)."""
 
 PRIOR_HOURS = 90 * HOURS_A_DAY
 

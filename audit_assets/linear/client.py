@@ -2,7 +2,7 @@
 
 Nothing is remembered here. What happened before is read from Linear by ids that can be computed, and the hour's
 attachment is written last: as long as it lacks, a repetition completes what is missing, and once it is there, a
-repetition changes nothing (facts/linear.md, 4). What is decided is in life.py, what is said in tickets.py.
+repetition changes nothing (docs/facts/linear.md, 4). What is decided is in life.py, what is said in tickets.py.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,27 +12,19 @@ from itertools import count
 from typing import Any, Literal
 from uuid import UUID
 
-from audit_assets.clock import Clock
-from audit_assets.linear.fields import TicketFields, matter_of, matter_of_many
+from audit_assets.linear.graphql_connection import Wire, printable
+from audit_assets.linear.issue_opener import LinearFacts, Openings, both
 from audit_assets.linear.issues import Issues, NewTicket, Upload
-from audit_assets.linear.life import QUIET, KnownTicket, is_quiet, raised, stage_of
-from audit_assets.linear.opening import LinearFacts, Openings, both
-from audit_assets.linear.place import Places
-from audit_assets.linear.replies import Forbidden, Rejected, is_missing
-from audit_assets.linear.roll_ups import RollUp
-from audit_assets.linear.tickets import (
-    Finding,
-    comment_for,
-    kinds_of,
-    link_for,
-    relation_id,
-    ticket_for,
-    ticket_id,
-)
-from audit_assets.linear.verdicts import TicketVerdict, find_verdict_labels, find_verdicts
-from audit_assets.linear.wire import Wire, printable
-from audit_assets.linear.wording import opening_of
-from audit_assets.transport import Limits
+from audit_assets.linear.reply_parser import Forbidden, Rejected, is_missing
+from audit_assets.linear.routing import TicketFields, matter_of, matter_of_many
+from audit_assets.linear.target_resolver import Places
+from audit_assets.linear.verdict_reader import TicketVerdict, find_verdict_labels, find_verdicts
+from audit_assets.tickets.lifecycle import QUIET, KnownTicket, is_quiet, raised, stage_of
+from audit_assets.tickets.shared_ticket import RollUp
+from audit_assets.tickets.ticket import Finding, comment_for, kinds_of, link_for, relation_id, ticket_for, ticket_id
+from audit_assets.tickets.wording import opening_of
+from audit_assets.transport.clock import Clock
+from audit_assets.transport.http import Limits
 
 Outcome = Literal["opened", "joined", "reopened", "seen", "dismissed", "rolled_up", "unreadable"]
 
@@ -64,7 +56,7 @@ class OpenedTicket:
     lately · "seen": the hour was on a ticket already, nothing was written · "dismissed": people have dismissed the
     like of this actor, nothing was written · "rolled_up": it stands in the hour's one ticket for many · "unreadable":
     the id is taken, but by an issue that is archived or can't be seen with this key, so nothing could be written and a
-    person has to look (facts/linear.md, 4). `identifier` and `url` are None if Linear does not show the issue.
+    person has to look (docs/facts/linear.md, 4). `identifier` and `url` are None if Linear does not show the issue.
     `closed`: the ticket's state is a closed one. `refused`: what Linear did not let us do besides, and what the ticket
     lacks of its fields, a sentence each.
     """

@@ -1,7 +1,7 @@
 """Reads and writes tickets in Linear, so that every request may be sent twice without harm.
 
 Ids of what is created are ours, and computed: a conflict on one says that it had been carried out before
-(facts/linear.md, 1 and 4). What is read is believed only if it is what was asked for.
+(docs/facts/linear.md, 1 and 4). What is read is believed only if it is what was asked for.
 """
 
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from audit_assets.errors import Incomplete
-from audit_assets.linear.life import KnownTicket
-from audit_assets.linear.place import Place
-from audit_assets.linear.replies import Rejected, is_conflict
-from audit_assets.linear.tickets import HourComment, HourLink, Ticket
+from audit_assets.config.errors import Incomplete
+from audit_assets.linear.graphql_connection import Wire, done
+from audit_assets.linear.reply_parser import Rejected, is_conflict
+from audit_assets.linear.target_resolver import Place
 from audit_assets.linear.uploads import upload
-from audit_assets.linear.wire import Wire, done
-from audit_assets.transport import TryAgain
+from audit_assets.tickets.lifecycle import KnownTicket
+from audit_assets.tickets.ticket import HourComment, HourLink, Ticket
+from audit_assets.transport.http import TryAgain
 
 
 class Upload(Protocol):
@@ -50,7 +50,7 @@ class Issues:
         """
         variables = {
             "ids": [str(each) for each in generations],
-            # Of an attachment with that address already on a ticket Linear keeps the id (facts/linear.md, 1)
+            # Of an attachment with that address already on a ticket Linear keeps the id (docs/facts/linear.md, 1)
             "hour": {"or": [{"id": {"eq": str(link.id)}}, {"url": {"eq": link.url}}]},
             "comment": str(comment),
         }
@@ -141,7 +141,7 @@ def _new(data: dict[str, Any], asked: UUID) -> NewTicket:
 
 
 def _known(node: dict[str, Any], generations: Mapping[UUID, int], link: HourLink, comment: UUID) -> KnownTicket:
-    """Linear has once answered a filter with other nodes (facts/linear.md, 4): nothing is believed by position."""
+    """Linear has once answered a filter with other nodes (docs/facts/linear.md, 4): nothing is believed by position."""
     own_id = UUID(node["id"])
     if own_id not in generations:
         raise another_issue()
@@ -185,5 +185,5 @@ def _time(text: str | None) -> datetime | None:
 
 
 def another_issue() -> Incomplete:
-    """Linear has once answered a filter with other nodes (facts/linear.md, 4)."""
+    """Linear has once answered a filter with other nodes (docs/facts/linear.md, 4)."""
     return Incomplete("Linear answered with another issue than the one that was asked for. Run the hour again.")

@@ -1,4 +1,4 @@
-"""Puts a file into Linear's storage: Linear names a signed address, and the bytes are PUT there (facts/linear.md, 1).
+"""Puts a file into Linear's storage: Linear names a signed address, and the bytes are PUT there (docs/facts/linear.md, 1).
 
 That address and the headers beside it are another party's: the bytes go nowhere but over TLS (or within this machine,
 if Linear itself is on it), without our key, along no redirect, and for a bounded time. What became of a lost answer
@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from audit_assets.errors import Incomplete, Unavailable
-from audit_assets.linear.wire import Wire, done
-from audit_assets.transport import Limits, Reply, Transport, is_loopback
+from audit_assets.config.errors import Incomplete, Unavailable
+from audit_assets.linear.graphql_connection import Wire, done
+from audit_assets.transport.http import Limits, Reply, Transport, is_loopback
 
 TRIES = 2
 LARGEST_ANSWER = 256 * 1024
@@ -51,7 +51,7 @@ def upload(wire: Wire, name: str, content_type: str, content: bytes, *, seconds:
     place = wire.ask("file_upload", variables, lambda data: place_of(data, wire.is_local), limits=_limits(seconds))
     known = {"Content-Type": content_type, "Cache-Control": "public, max-age=31536000"}
     headers = httpx.Headers(known)
-    headers.update(place.headers)  # they override (facts/linear.md, 1)
+    headers.update(place.headers)  # they override (docs/facts/linear.md, 1)
     with Transport(
         service="Linear's file storage",
         base_url=place.upload_url,

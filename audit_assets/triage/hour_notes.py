@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from audit_assets.clock import Clock, SystemClock
-from audit_assets.errors import AuditAssetsError
-from audit_assets.linear.findings import Finding, TriageNote
-from audit_assets.triage.case import case_of
+from audit_assets.config.errors import AuditAssetsError
+from audit_assets.tickets.finding import Finding, TriageNote
+from audit_assets.transport.clock import Clock, SystemClock
+from audit_assets.triage.finding_case import case_of
 
 TICKET_SECONDS = 20.0
 HOUR_SECONDS = 60.0

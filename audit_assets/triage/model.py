@@ -10,12 +10,12 @@ import httpx
 import httpx2
 import openai
 
-from audit_assets.clock import Clock, SystemClock
-from audit_assets.errors import Refused, SettingError, Unavailable
-from audit_assets.linear.findings import TriageNote
-from audit_assets.sockets import BoundedTransport, Deadline
-from audit_assets.transport import checked_address
-from audit_assets.triage.answers import RESPONSE_FORMAT, note_of
+from audit_assets.config.errors import Refused, SettingError, Unavailable
+from audit_assets.tickets.finding import TriageNote
+from audit_assets.transport.clock import Clock, SystemClock
+from audit_assets.transport.deadline_sockets import BoundedTransport, Deadline
+from audit_assets.transport.http import checked_address
+from audit_assets.triage.model_answer import RESPONSE_FORMAT, note_of
 
 ANSWER_TOKENS = 2_000
 """A note takes about 400; models that think first count their thoughts as well."""

@@ -3,7 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-from audit_assets.errors import SettingError
+from audit_assets.config.errors import SettingError
 
 LONGEST_PROMPT = 20_000
 """Characters. What is longer is no prompt, but costs as one."""

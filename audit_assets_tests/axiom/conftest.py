@@ -8,7 +8,7 @@ from audit_assets.axiom.client import AxiomClient
 from audit_assets.sandbox.axiom.behaviour import AxiomBehaviour
 from audit_assets.sandbox.axiom.service import DATASET
 from audit_assets.sandbox.server import Sandbox, running
-from audit_assets_tests.axiom.made import client_of
+from audit_assets_tests.axiom.made_entries import client_of
 from audit_assets_tests.support import JumpingClock
 
 

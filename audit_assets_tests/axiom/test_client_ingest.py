@@ -7,13 +7,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from audit_assets.axiom.bounds import Bounds
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import events_from
-from audit_assets.errors import Incomplete, Refused, Unavailable
+from audit_assets.axiom.limits import Bounds
+from audit_assets.config.errors import Incomplete, Refused, Unavailable
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
-from audit_assets_tests.axiom.made import AT, DAY, HOUR, client_of, entries
+from audit_assets_tests.axiom.made_entries import AT, DAY, HOUR, client_of, entries
 from audit_assets_tests.support import JumpingClock
 
 

@@ -10,20 +10,20 @@ import httpx
 import polars as pl
 import pytest
 
-from audit_assets.axiom.accounts import DatasetLimits
-from audit_assets.axiom.batches import json_lines
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import events_from
-from audit_assets.axiom.questions import (
+from audit_assets.axiom.ingest_batches import json_lines
+from audit_assets.axiom.query_runner import (
     ACTIVITY_SCHEMA,
     ORGANISATION_HOURS_SCHEMA,
     ORGANISATION_TYPES_SCHEMA,
     ORIGINS_SCHEMA,
 )
-from audit_assets.errors import Incomplete, Refused, Unavailable
+from audit_assets.axiom.receipts import DatasetLimits
+from audit_assets.config.errors import Incomplete, Refused, Unavailable
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox, running
-from audit_assets_tests.axiom.made import ANNE, AT, BORIS, DAY, HOUR, client_of, entries
+from audit_assets_tests.axiom.made_entries import ANNE, AT, BORIS, DAY, HOUR, client_of, entries
 from audit_assets_tests.support import JumpingClock
 
 

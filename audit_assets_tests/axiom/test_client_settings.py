@@ -9,13 +9,13 @@ from typing import Any
 import axiom_py
 import pytest
 
-from audit_assets.axiom.bounds import Bounds
+from audit_assets.axiom.axiom_py_adapter import addresses
 from audit_assets.axiom.events import events_from
-from audit_assets.axiom.wire import addresses
-from audit_assets.errors import AuditAssetsError, Refused, ServiceError, SettingError, Unavailable
+from audit_assets.axiom.limits import Bounds
+from audit_assets.config.errors import AuditAssetsError, Refused, ServiceError, SettingError, Unavailable
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
-from audit_assets_tests.axiom.made import ANNE, AT, HOUR, client_of, entries
+from audit_assets_tests.axiom.made_entries import ANNE, AT, HOUR, client_of, entries
 from audit_assets_tests.support import JumpingClock
 
 QUERY_AND_INGEST = ["ingest", "query"]

@@ -4,10 +4,10 @@ import polars as pl
 import pytest
 
 from audit_assets.axiom.events import CUT, EVENT_SCHEMA, LONGEST_RAW, LONGEST_TEXT, events_from
-from audit_assets.cloudflare import actors
+from audit_assets.cloudflare import actor_keys as actors
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA
-from audit_assets.errors import AuditAssetsError
-from audit_assets_tests.axiom.made import entries
+from audit_assets.config.errors import AuditAssetsError
+from audit_assets_tests.axiom.made_entries import entries
 
 
 def test_an_event_has_every_column_of_its_entry_and_the_time_under_axioms_name() -> None:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import CUT, EVENT_SCHEMA, LONGEST_RAW, LONGEST_TEXT, events_from
-from audit_assets.counted import COLUMNS, UNSAID
+from audit_assets.config.change_filter import COLUMNS, UNSAID
 from audit_assets.sandbox.server import Sandbox, running
-from audit_assets_tests.axiom.made import ANNE, AT, BORIS, HOUR, client_of, entries
+from audit_assets_tests.axiom.made_entries import ANNE, AT, BORIS, HOUR, client_of, entries
 from audit_assets_tests.support import JumpingClock
 
 NOT_THEIRS = {"entry_id", "actor_key", "stream", "account_id", "raw_sha256", "quarantine_reason"}

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from audit_assets.axiom.links import query_link
-from audit_assets_tests.axiom.made import AT, DAY
+from audit_assets_tests.axiom.made_entries import AT, DAY
 
 
 def test_a_link_opens_the_query_with_its_time_range() -> None:

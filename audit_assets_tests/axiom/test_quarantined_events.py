@@ -10,7 +10,7 @@ import pytest
 
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import CUT, EVENT_SCHEMA, LONGEST_RAW, events_from, quarantined_events, quarantined_ids
-from audit_assets_tests.axiom.made import ANNE, AT, HOUR, entries
+from audit_assets_tests.axiom.made_entries import ANNE, AT, HOUR, entries
 
 QUERIES = Path(__file__).parents[2] / "audit_assets" / "axiom" / "queries"
 SCHEMA = {

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import requests.adapters
 
-from audit_assets.axiom.bounds import Bounds
-from audit_assets.axiom.wire import NoAnswer, Wire
-from audit_assets.clock import SystemClock
+from audit_assets.axiom.axiom_py_adapter import NoAnswer, Wire
+from audit_assets.axiom.limits import Bounds
+from audit_assets.transport.clock import SystemClock
 
 OPENSSL = shutil.which("openssl")
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="openssl makes the certificate")

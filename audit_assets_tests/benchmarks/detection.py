@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from audit_assets.detection.scores import score
+from audit_assets.detection.stream_scores import score
 
 BUDGETS = (0.25, 0.5, 1.0, 2.0)
 WARM_UP = 100

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from audit_assets.detection.coding import activity_of
-from audit_assets.detection.frames import WINDOW
+from audit_assets.detection.activity_arrays import activity_of
 from audit_assets.detection.plain_rule import PlainRule
 from audit_assets.detection.ranking import repeats
+from audit_assets.detection.schemas import WINDOW
 
 Peer = Callable[[pl.DataFrame], pl.Series]
 """From the frame of `active_hours` to a number for each of its rows."""
@@ -174,7 +174,7 @@ def _stl(
     """STL of each actor's changes an hour, in-sample, from the first to the last of the hours to be covered.
 
     The actor's own hours find more and take half the time; the whole stream is what KQL's make-series hands in, and
-    what was measured in facts/detection.md, 2.3."""
+    what was measured in docs/facts/detection.md, 2.3."""
     found = []
     for of_actor in hours.with_row_index("row").partition_by("actor"):
         span = covered(of_actor["hour"], hours["hour"])

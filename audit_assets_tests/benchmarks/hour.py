@@ -24,7 +24,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from audit_assets.instance import instance_home
+from audit_assets.cli.dagster_home import instance_home
 
 MOST_MEMORY = 600
 """MB that an hour of 200,000 entries may take in all."""

@@ -136,8 +136,8 @@ class MeasuredPipeline:
         self.meter = Meter()
         decorating = self.meter.decorating
         with patch.multiple(dg, asset=decorating(dg.asset), asset_check=decorating(dg.asset_check)):
-            build = importlib.import_module("audit_assets.build")
-        self._partitions = importlib.import_module("audit_assets.partitions")
+            build = importlib.import_module("audit_assets.defs.build")
+        self._partitions = importlib.import_module("audit_assets.defs.partitions")
         clock = SteeredClock(world, self.meter)
         self._defs: dg.Definitions = build.build_defs(
             resources={

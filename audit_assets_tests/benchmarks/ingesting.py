@@ -21,9 +21,9 @@ from multiprocessing.connection import Connection
 import httpx
 import polars as pl
 
-from audit_assets.axiom.batches import COMPRESSION, batches
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import events_from
+from audit_assets.axiom.ingest_batches import COMPRESSION, batches
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA
 
 HOUR = datetime(2026, 11, 20, 10, tzinfo=UTC)

@@ -3,7 +3,7 @@
     python -m audit_assets_tests.benchmarks.pulling [--entries 200000]
 
 The pages lie ready in a server of their own process, so that what is measured is the client. Waits are skipped: with
-them, Cloudflare's limit makes it 100 pages at once and then 3 a second (audit_assets/cloudflare/pacing.py).
+them, Cloudflare's limit makes it 100 pages at once and then 3 a second (audit_assets/cloudflare/request_pacing.py).
 """
 
 import argparse
@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from audit_assets.cloudflare.client import CloudflareClient
+from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.cloudflare.entries import Normaliser
 from audit_assets_tests.cloudflare.samples import ACCOUNT, AN_HOUR, HOUR, v2_entry
 from audit_assets_tests.support import JumpingClock

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from audit_assets.cloudflare.client import CloudflareClient
+from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.support import JumpingClock
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from audit_assets.cloudflare.client import CloudflareClient
+from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.sandbox.cloudflare.service import CloudflareService
 from audit_assets.sandbox.server import Sandbox, running
 from audit_assets_tests.cloudflare.clients import client_of

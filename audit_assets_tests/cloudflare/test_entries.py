@@ -311,7 +311,7 @@ def test_a_type_that_fits_no_column_is_not_said() -> None:
 
 
 def test_a_key_that_comes_late_is_not_lost() -> None:
-    """polars forgets a key that first appears after row 100 (facts/reliability.md, 0.7)."""
+    """polars forgets a key that first appears after row 100 (docs/facts/reliability.md, 0.7)."""
     entries = [v2_entry(number, zone={}) for number in range(150)]
     for entry in entries[:149]:
         del entry["zone"]

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from audit_assets.cloudflare.client import CloudflareClient
+from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA
 from audit_assets.sandbox.cloudflare.log import Timed
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
-from audit_assets.transport import Limits
+from audit_assets.transport.http import Limits
 from audit_assets_tests.cloudflare.clients import client_of
 from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR, MAKERS, ids_of, spread, v2_entry, written
 from audit_assets_tests.support import JumpingClock

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit_assets.cloudflare import client as client_module
-from audit_assets.errors import Incomplete, Unavailable
+from audit_assets.cloudflare import audit_log_client as client_module
+from audit_assets.config.errors import Incomplete, Unavailable
 from audit_assets.sandbox.cloudflare.service import CloudflareService
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox

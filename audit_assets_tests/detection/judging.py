@@ -4,16 +4,16 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from audit_assets.detection.assessment import assess_hours, organisation
+from audit_assets.config.policy_tables import Policy
+from audit_assets.detection.activity_arrays import activity_of
 from audit_assets.detection.baselines import baselines
-from audit_assets.detection.coding import activity_of
-from audit_assets.detection.flags import Judged, flags
-from audit_assets.detection.frames import ACTIVITY, ACTOR_ACTIVITY, MEMORY, ORGANISATION_HOURS, ORGANISATION_TYPES
-from audit_assets.detection.policy import Policy
+from audit_assets.detection.flagging import Judged, flags
+from audit_assets.detection.hour_scores import assess_hours, organisation
 from audit_assets.detection.ranking import ranked
-from audit_assets.detection.scores import score_activity
+from audit_assets.detection.schemas import ACTIVITY, ACTOR_ACTIVITY, MEMORY, ORGANISATION_HOURS, ORGANISATION_TYPES
 from audit_assets.detection.severity import TOUCHES
-from audit_assets.detection.verdicts import with_verdicts, without_verdicts
+from audit_assets.detection.stream_scores import score_activity
+from audit_assets.detection.verdict_marks import with_verdicts, without_verdicts
 
 HOUR = timedelta(hours=1)
 

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import binom
 
 from audit_assets.detection import novelty
-from audit_assets.detection.coding import activity_of, coded
+from audit_assets.detection.activity_arrays import activity_of, coded
 from audit_assets.detection.novelty import (
     laws,
     many_new_types,

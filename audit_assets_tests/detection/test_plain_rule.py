@@ -8,8 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_assets.detection.baselines import baselines
-from audit_assets.detection.frames import ACTIVITY, BASELINE, DEVIATION, ORGANISATION_HOURS, ORGANISATION_TYPES, TOUCHED
 from audit_assets.detection.plain_rule import PlainRule, deviations
+from audit_assets.detection.schemas import (
+    ACTIVITY,
+    BASELINE,
+    DEVIATION,
+    ORGANISATION_HOURS,
+    ORGANISATION_TYPES,
+    TOUCHED,
+)
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)

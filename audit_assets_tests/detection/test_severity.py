@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from audit_assets.detection.policy import Sensitive
+from audit_assets.config.policy_tables import Sensitive
 from audit_assets.detection.severity import RAISED, SEVERITIES, TOUCHES, named, raised, rank
 
 HOUR = datetime(2026, 11, 22, 10, tzinfo=UTC)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from audit_assets.detection.coding import activity_of, coded
+from audit_assets.detection.activity_arrays import activity_of, coded
 from audit_assets.detection.volume import (
     DAY,
     DAY_AGAINST_LAST_MONTH,

@@ -10,7 +10,7 @@ from typing import Any
 
 from audit_assets.axiom.events import events_from
 from audit_assets.cloudflare.entries import normalize_entries
-from audit_assets.resources import AxiomResource, CloudflareResource
+from audit_assets.defs.resources import AxiomResource, CloudflareResource
 from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox, running
 from audit_assets_tests.faults.daemon import Daemon, at_work

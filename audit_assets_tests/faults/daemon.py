@@ -19,13 +19,13 @@ from unittest.mock import patch
 import dagster as dg
 from dagster._core.test_utils import get_freezable_log_manager
 
-from audit_assets.automation.missing_hours import FIRST_REST
-from audit_assets.axiom.bounds import Bounds
-from audit_assets.partitions import AN_HOUR, hour_of
-from audit_assets.resources import StorageResource
+from audit_assets.axiom.limits import Bounds
+from audit_assets.defs.automation.hour_planner import FIRST_REST
+from audit_assets.defs.partitions import AN_HOUR, hour_of
+from audit_assets.defs.resources import StorageResource
 from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox
-from audit_assets.transport import Limits
+from audit_assets.transport.http import Limits
 from audit_assets_tests.faults.hour import Told, definitions
 from audit_assets_tests.faults.points import Points
 from audit_assets_tests.pipeline import environment_of

@@ -2,7 +2,7 @@
 
     python -m audit_assets_tests.faults.downtime
 
-Planners that are wrong on purpose, as shipped collectors are (facts/reliability.md, 0.8), must be caught by the same
+Planners that are wrong on purpose, as shipped collectors are (docs/facts/reliability.md, 0.8), must be caught by the same
 scenario.
 """
 
@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from audit_assets.assets.flagged_actor_summary import SUMMARY
-from audit_assets.assets.flagged_actors import FLAGGED
-from audit_assets.assets.raw_audit_entries import ENTRIES
-from audit_assets.automation import ledger
-from audit_assets.automation.missing_hours import Plan
-from audit_assets.evidence import REPEATS, last_began
-from audit_assets.hour_store import HourStore
+from audit_assets.defs.assets.flagged_actor_summary import SUMMARY
+from audit_assets.defs.assets.flagged_actors import FLAGGED
+from audit_assets.defs.assets.raw_audit_entries import ENTRIES
+from audit_assets.defs.automation import ledger
+from audit_assets.defs.automation.hour_planner import Plan
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.pull_history import REPEATS, last_began
 from audit_assets_tests.faults.company import FIRST, Life, company, life
 from audit_assets_tests.faults.daemon import Daemon, end_of_day
 from audit_assets_tests.faults.holdings import holdings, twice

@@ -1,6 +1,6 @@
 """Fail the N-th: one request of a run, or one step of one of its files, goes wrong; then the hour is simply run again.
 
-As SQLite tests itself: N = 1, 2, 3 and so on until there is none left to fail (facts/reliability.md, 1). In this
+As SQLite tests itself: N = 1, 2, 3 and so on until there is none left to fail (docs/facts/reliability.md, 1). In this
 process, on an instance in memory, since nothing is killed.
 """
 
@@ -13,9 +13,9 @@ from unittest.mock import patch
 
 import dagster as dg
 
-from audit_assets.axiom.bounds import Bounds
+from audit_assets.axiom.limits import Bounds
 from audit_assets.sandbox.stage import Call
-from audit_assets.transport import Limits
+from audit_assets.transport.http import Limits
 from audit_assets_tests.faults import protocols
 from audit_assets_tests.faults.hour import Told, definitions, run_hour
 from audit_assets_tests.faults.kinds import OF_THE_WIRE, Failure, failures_of

@@ -26,17 +26,17 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
 
-from audit_assets.assets.axiom_ingest import expected_in_axiom
-from audit_assets.assets.raw_audit_entries import ENTRIES, QUARANTINE
-from audit_assets.axiom.queries import EXAMPLE_DATASET, LET
-from audit_assets.resources import AxiomResource
+from audit_assets.axiom.query_texts import EXAMPLE_DATASET, LET
+from audit_assets.defs.assets.axiom_ingest import expected_in_axiom
+from audit_assets.defs.assets.raw_audit_entries import ENTRIES, QUARANTINE
+from audit_assets.defs.resources import AxiomResource
 from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.cloudflare.log import Timed
 from audit_assets.sandbox.server import Sandbox, running
-from audit_assets_tests.linear.test_hostile_tickets import OURS
-from audit_assets_tests.linear.test_markdown import all_tokens
 from audit_assets_tests.pipeline import HOUR, Pipeline, check_of, environment_of, problems_of
 from audit_assets_tests.support import JumpingClock
+from audit_assets_tests.tickets.test_hostile_tickets import OURS
+from audit_assets_tests.tickets.test_markdown import all_tokens
 
 FIRST = datetime(2026, 4, 1, 9, tzinfo=UTC)
 """Long ago, since Dagster knows no hour that has not ended by the real time of day."""

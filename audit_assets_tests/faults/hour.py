@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 
-from audit_assets.axiom.bounds import Bounds
-from audit_assets.build import build_defs
-from audit_assets.clock import Clock
-from audit_assets.partitions import key_of, range_tags
-from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
-from audit_assets.transport import Limits
+from audit_assets.axiom.limits import Bounds
+from audit_assets.defs.build import build_defs
+from audit_assets.defs.partitions import key_of, range_tags
+from audit_assets.defs.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
+from audit_assets.transport.clock import Clock
+from audit_assets.transport.http import Limits
 
 PROOF = "axiom_holds_every_entry"
 

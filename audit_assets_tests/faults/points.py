@@ -41,7 +41,7 @@ FILED = (
     "renamed, its folder synced",
 )
 """What happens to a table's file, in the one order that survives a power cut; to a day's first file, NEW_FOLDER before
-it (facts/reliability.md, 2a)."""
+it (docs/facts/reliability.md, 2a)."""
 
 NAMED = (
     "cloudflare v2 page landed, its answer not read",

@@ -1,7 +1,7 @@
 """Protocols that are wrong on purpose: the suite must catch each of them, else it proves nothing of the right one.
 
 Each replaces one function of the project in this process, for as long as its block lasts. What they stand for, and
-what a toy of each lost, is in the facts (facts/reliability.md, 5).
+what a toy of each lost, is in the facts (docs/facts/reliability.md, 5).
 """
 
 import os
@@ -15,14 +15,14 @@ from unittest.mock import patch
 
 import polars as pl
 
-from audit_assets import hour_store
-from audit_assets.axiom import queries
-from audit_assets.axiom.accounts import INGESTED_HOURS_SCHEMA, IngestReceipt
+from audit_assets.axiom import query_texts as queries
 from audit_assets.axiom.client import AxiomClient
-from audit_assets.errors import ServiceError, StoreError
-from audit_assets.hour_store import HourStore
-from audit_assets.linear import tickets
+from audit_assets.axiom.receipts import INGESTED_HOURS_SCHEMA, IngestReceipt
+from audit_assets.config.errors import ServiceError, StoreError
 from audit_assets.linear.issues import Issues
+from audit_assets.storage import hour_store
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.tickets import ticket as tickets
 from audit_assets_tests.faults.world import THE_HOUR
 
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import dagster as dg
 
-from audit_assets.evidence import REPEATS
+from audit_assets.storage.pull_history import REPEATS
 from audit_assets_tests.faults.company import FIRST, company, life
 from audit_assets_tests.faults.daemon import POINTS_IN_A_RUN, Daemon
 from audit_assets_tests.faults.downtime import DUE, wrong

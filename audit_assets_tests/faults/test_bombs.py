@@ -12,11 +12,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from audit_assets_tests.test_transport import Answer, dripping, plain, serving, silent
+from audit_assets_tests.transport.test_http import Answer, dripping, plain, serving, silent
 
 MOST_MEMORY = 512 * 1024 * 1024
 PATIENCE = 1.5
-"""Seconds that a client has for an answer; facts/reliability.md (5) asks for less than twice that."""
+"""Seconds that a client has for an answer; docs/facts/reliability.md (5) asks for less than twice that."""
 
 PROBE = """
 import json, re, resource, sys, time

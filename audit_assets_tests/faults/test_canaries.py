@@ -29,21 +29,21 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import Response
 
-from audit_assets.assets.flagged_actor_summary import DELIVERIES
-from audit_assets.axiom.bounds import Bounds
-from audit_assets.build import build_defs
-from audit_assets.hour_store import HourStore
-from audit_assets.instance import instance_home
-from audit_assets.partitions import key_of
-from audit_assets.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
+from audit_assets.axiom.limits import Bounds
+from audit_assets.cli.dagster_home import instance_home
+from audit_assets.defs.assets.flagged_actor_summary import DELIVERIES
+from audit_assets.defs.build import build_defs
+from audit_assets.defs.partitions import key_of
+from audit_assets.defs.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
 from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox, running
-from audit_assets.transport import Limits
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.transport.http import Limits
 from audit_assets_tests.faults.traces import traces
 from audit_assets_tests.pipeline import environment_of, v2_burst
 from audit_assets_tests.support import JumpingClock
-from audit_assets_tests.test_transport import plain, serving
+from audit_assets_tests.transport.test_http import plain, serving
 
 CANARIES = {
     "CLOUDFLARE_API_TOKEN": "canary/cloudflare+7f3a9c51e2~%==",

@@ -7,9 +7,7 @@ import pytest
 
 from audit_assets.linear.client import LinearClient
 from audit_assets.sandbox.server import Sandbox
-from audit_assets_tests.linear.workspace import (
-    Connect,
-)
+from audit_assets_tests.linear.workspace import Connect
 from audit_assets_tests.support import JumpingClock
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from audit_assets.errors import Refused
+from audit_assets.config.errors import Refused
 from audit_assets.linear.client import LinearClient, OpenedTicket
-from audit_assets.linear.tickets import comment_for, link_for, ticket_for
 from audit_assets.sandbox.server import Sandbox
+from audit_assets.tickets.ticket import comment_for, link_for, ticket_for
 from audit_assets_tests.linear.workspace import (
     BOB,
     FIRST,

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from audit_assets.errors import Incomplete, Refused, Unavailable
+from audit_assets.config.errors import Incomplete, Refused, Unavailable
 from audit_assets.linear.client import LinearClient
-from audit_assets.linear.tickets import comment_for, ticket_for
 from audit_assets.sandbox.server import Sandbox
-from audit_assets.transport import Limits
+from audit_assets.tickets.ticket import comment_for, ticket_for
+from audit_assets.transport.http import Limits
 from audit_assets_tests.linear.workspace import (
     BOB,
     FIRST,

@@ -4,18 +4,12 @@ from typing import Any
 
 import pytest
 
-from audit_assets.errors import AuditAssetsError, Incomplete, Refused, SettingError
+from audit_assets.config.errors import AuditAssetsError, Incomplete, Refused, SettingError
 from audit_assets.linear.client import LinearClient
-from audit_assets.linear.replies import KEY_FORBIDDEN, KEY_REFUSED
+from audit_assets.linear.reply_parser import KEY_FORBIDDEN, KEY_REFUSED
 from audit_assets.sandbox.server import Sandbox
-from audit_assets_tests.linear.findings import burst, finding
-from audit_assets_tests.linear.workspace import (
-    FIRST,
-    Connect,
-    only_issue,
-    plan,
-    written,
-)
+from audit_assets_tests.linear.workspace import FIRST, Connect, only_issue, plan, written
+from audit_assets_tests.tickets.sample_findings import burst, finding
 
 
 def test_check_says_what_the_settings_lead_to_and_writes_nothing(sandbox: Sandbox, connect: Connect) -> None:

@@ -19,18 +19,18 @@ from graphql.execution.values import get_variable_values
 
 from audit_assets.linear import client as linear
 from audit_assets.linear.client import LinearClient
-from audit_assets.linear.fields import TicketFields
-from audit_assets.linear.tickets import ticket_id
-from audit_assets.linear.wire import text_of
+from audit_assets.linear.graphql_connection import text_of
+from audit_assets.linear.routing import TicketFields
 from audit_assets.sandbox.linear.requests import read_request
 from audit_assets.sandbox.server import Sandbox
-from audit_assets.transport import Transport
-from audit_assets_tests.linear.findings import HOUR, finding, flood, new_type
+from audit_assets.tickets.ticket import ticket_id
+from audit_assets.transport.http import Transport
 from audit_assets_tests.linear.workspace import with_chart
+from audit_assets_tests.tickets.sample_findings import HOUR, finding, flood, new_type
 
 QUERIES = Path(linear.__file__).parent / "queries"
 DOCUMENTS = sorted(path.stem for path in QUERIES.glob("*.graphql"))
-MOST_COMPLEXITY = 10_000  # of one query (facts/linear.md, 2)
+MOST_COMPLEXITY = 10_000  # of one query (docs/facts/linear.md, 2)
 SCHEMA = Path(__file__).parents[3] / "shared" / "linear" / "schema.graphql"
 
 Sent = dict[str, list[dict[str, Any]]]
@@ -42,14 +42,14 @@ def schema() -> GraphQLSchema:
         pytest.skip(f"Linear's schema is not at {SCHEMA}")
     built = build_schema(SCHEMA.read_text(encoding="utf-8"), assume_valid_sdl=True)
     # The SDL gives scalars no format; of those that are sent, one has a documented one. graphql-core 3.2 asks
-    # parse_value, 3.3 coerce_input_value (facts/linear.md, 5).
+    # parse_value, 3.3 coerce_input_value (docs/facts/linear.md, 5).
     scalar: Any = built.type_map["JSONObject"]
     scalar.parse_value = scalar.coerce_input_value = metadata
     return built
 
 
 def metadata(value: Any) -> Any:
-    """An attachment's metadata holds strings and numbers (facts/linear.md, 1)."""
+    """An attachment's metadata holds strings and numbers (docs/facts/linear.md, 1)."""
     if not isinstance(value, dict) or not all(isinstance(each, str | int | float) for each in value.values()):
         raise GraphQLError("not an object of strings and numbers")
     return value

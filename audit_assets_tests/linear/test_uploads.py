@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from audit_assets.errors import Incomplete, ServiceError
+from audit_assets.config.errors import Incomplete, ServiceError
+from audit_assets.linear.graphql_connection import Wire
 from audit_assets.linear.issues import Issues
 from audit_assets.linear.uploads import place_of
-from audit_assets.linear.wire import Wire
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.linear.workspace import plan

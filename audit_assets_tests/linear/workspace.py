@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from audit_assets.linear.client import LinearClient
-from audit_assets.linear.findings import Chart
 from audit_assets.linear.issues import Upload
-from audit_assets.linear.tickets import Finding, ticket_for
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
-from audit_assets_tests.linear.findings import HOUR, finding, new_type
+from audit_assets.tickets.finding import Chart
+from audit_assets.tickets.ticket import Finding, ticket_for
+from audit_assets_tests.tickets.sample_findings import HOUR, finding, new_type
 
 Connect = Callable[..., LinearClient]
 """Makes a client; arguments change its settings."""

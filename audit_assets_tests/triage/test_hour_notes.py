@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from audit_assets.errors import AuditAssetsError, Incomplete, Refused, Unavailable
-from audit_assets.linear.findings import TriageNote
-from audit_assets.resources import TriageResource
+from audit_assets.config.errors import AuditAssetsError, Incomplete, Refused, Unavailable
+from audit_assets.defs.resources import TriageResource
+from audit_assets.tickets.finding import TriageNote
 from audit_assets.triage.hour_notes import HourNotes
-from audit_assets_tests.linear.findings import finding
 from audit_assets_tests.support import JumpingClock
+from audit_assets_tests.tickets.sample_findings import finding
 from audit_assets_tests.triage.model_server import ModelServer, answer, error
 
 ANYTHING = TriageNote("m", "a", (), ())

@@ -1,1 +1,0 @@
-"""The assets, one file each, in the order in which the data flows."""

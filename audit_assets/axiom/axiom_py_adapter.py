@@ -1,0 +1,243 @@
+"""One request to Axiom and its whole answer, through axiom-py with its blind re-sending switched off.
+
+axiom-py addresses, encodes and sends; the answer is taken from it before it reads it, because its reader demands
+keys that the service does not promise and forgets the headers (docs/facts/axiom.md, 1.4 and 1.5). What an answer means
+is not decided here.
+"""
+
+import atexit
+import io
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import axiom_py
+import requests
+from axiom_py.client import AplOptions, ContentEncoding, ContentType
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
+from urllib3.exceptions import HTTPError
+
+from audit_assets.axiom.limits import Bounds
+from audit_assets.axiom.timed_connections import bounded_pools
+from audit_assets.config.errors import Refused, SettingError
+from audit_assets.transport.clock import Clock
+from audit_assets.transport.redaction import Mask
+
+CLASSIC_URL = "https://api.axiom.co"
+"""Management calls go here even when ingest and query go to an edge (docs/facts/axiom.md, 1.1)."""
+
+EDGE_DOMAIN = ".edge.axiom.co"
+PERSONAL_TOKEN = "xapt-"  # noqa: S105 - a prefix
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+LARGEST_ANSWER = 256 * 1024 * 1024
+"""Bytes: far above 50,000 rows of our queries, far below what would hurt."""
+
+ONLY_CONNECTING = Retry(
+    total=2, connect=2, read=0, status=0, other=0, redirect=0, respect_retry_after_header=False, allowed_methods=None
+)
+"""Try again only what was never sent. axiom-py's own policy sends a POST that was carried out, but whose answer was
+lost, a second time (docs/facts/axiom.md, 1.5)."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A reply that arrived whole, whatever it says."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; None if it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+
+class NoAnswer(Exception):
+    """No whole reply came. `sent` says whether Axiom may have carried the request out."""
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.sent = sent
+
+
+class Wire:
+    """A connection to one dataset. Close it with `close()`."""
+
+    def __init__(
+        self, *, token: str, dataset: str, org_id: str | None, url: str, edge: bool | None, clock: Clock, bounds: Bounds
+    ) -> None:
+        classic_url, edge_url = addresses(url, edge)
+        _check_token(token, on_edge=edge_url is not None)
+        self.dataset = dataset
+        self._masked = Mask(token)
+        # Empty strings, not None: axiom-py would read the environment again.
+        self._axiom = _UncachedClient(
+            token=token,
+            org_id=org_id or "",
+            url=classic_url,
+            edge_url=edge_url,
+        )
+        self._session = self._axiom.session
+        self._session.trust_env = False  # no .netrc, no proxy: they would see or replace the token
+        self._session.headers["Accept-Encoding"] = "gzip"
+        self._session.hooks = {"response": [_take]}
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, _BoundedAdapter(clock, bounds))
+
+    def close(self) -> None:
+        """Close the connections and let go of axiom-py's exit hook, which would keep each client for ever."""
+        atexit.unregister(self._axiom.shutdown_hook)
+        self._session.close()
+
+    def ingest(self, ndjson_gzip: bytes) -> Answer:
+        """POST events to the dataset, once. Raises `NoAnswer`."""
+        return self._exchange(
+            lambda: self._axiom.ingest(self.dataset, ndjson_gzip, ContentType.NDJSON, ContentEncoding.GZIP)
+        )
+
+    def query(self, apl: str, start: datetime, end: datetime) -> Answer:
+        """POST a query over [start, end), once. Raises `NoAnswer`."""
+        return self._exchange(lambda: self._axiom.query(apl, AplOptions(start_time=start, end_time=end)))
+
+    def get(self, path: str) -> Answer:
+        """GET a management resource, once. Raises `NoAnswer`."""
+        return self._exchange(lambda: self._session.get(path))
+
+    def text_of(self, answer: Answer) -> str:
+        """What the answer says of a failure: one short printable line without the token."""
+        told = answer.json()
+        told = told if isinstance(told, dict) else {}
+        said = told.get("error") or told.get("message") or ""
+        return self.clean(str(said) or f"HTTP {answer.status}")
+
+    def clean(self, text: str, longest: int = 300) -> str:
+        """A service's words, fit for an error message."""
+        line = self._masked(text)[: longest * 2]
+        return "".join(letter if letter.isprintable() else " " for letter in line)[:longest]
+
+    def _exchange(self, send: Callable[[], object]) -> Answer:
+        try:
+            send()
+        except _Taken as taken:
+            return taken.answer
+        except requests.exceptions.ConnectTimeout:
+            raise NoAnswer("no connection in time", sent=False) from None
+        except requests.exceptions.Timeout:
+            raise NoAnswer("no answer in time", sent=True) from None
+        except requests.exceptions.ConnectionError as error:
+            raise NoAnswer(_reason(error), sent=not _never_connected(error)) from None
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
+            raise SettingError("AXIOM_URL is not an address: set it to https://api.axiom.co or to an edge") from None
+        except (requests.exceptions.RequestException, HTTPError, OSError) as error:
+            raise NoAnswer(_reason(error), sent=True) from None
+        raise AssertionError("a response that no hook saw")
+
+
+class _UncachedClient(axiom_py.Client):
+    """axiom-py, asking for results that are not older than the question: a repeated query may be answered from a
+    cache, which would hide what became visible meanwhile (docs/facts/axiom.md, 3)."""
+
+    def _prepare_apl_options(self, opts: AplOptions | None) -> dict[str, object]:
+        return {**super()._prepare_apl_options(opts), "nocache": "true"}
+
+
+class _BoundedAdapter(HTTPAdapter):
+    """Sends once, with time-outs, and reads the whole body within bounds."""
+
+    def __init__(self, clock: Clock, bounds: Bounds) -> None:
+        super().__init__(max_retries=ONLY_CONNECTING)
+        self._clock = clock
+        self._bounds = bounds
+        self.poolmanager.pool_classes_by_scheme = bounded_pools(bounds.answer_seconds)
+
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
+        deadline = self._clock.monotonic() + self._bounds.answer_seconds
+        read_seconds = min(self._bounds.read_seconds, self._bounds.answer_seconds)
+        options["timeout"] = (self._bounds.connect_seconds, read_seconds)
+        response = super().send(request, *arguments, **options)
+        try:
+            response.raw = io.BytesIO(self._body(response, deadline))
+        except BaseException:
+            response.raw.close()  # the rest of a broken body must not be read as the next answer
+            raise
+        return response
+
+    def _body(self, response: requests.Response, deadline: float) -> bytes:
+        """The decoded body. `read1` returns with each arrival, so a dripping body can't outlast the deadline."""
+        body = bytearray()
+        while chunk := response.raw.read1(65536, decode_content=True):
+            body += chunk
+            if len(body) > LARGEST_ANSWER or self._clock.monotonic() > deadline:
+                raise requests.exceptions.Timeout("an answer that does not end")
+        response.raw.release_conn()
+        return bytes(body)
+
+
+class _Taken(Exception):
+    """Carries an answer past axiom-py's reader."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__("an answer arrived")
+        self.answer = answer
+
+
+def _take(response: requests.Response, *_: Any, **__: Any) -> None:
+    raise _Taken(Answer(response.status_code, response.headers, response.content))
+
+
+def addresses(url: str, edge: bool | None) -> tuple[str, str | None]:
+    """Where management calls go, and where ingest and query go if that is an edge. `edge` None: the host's name tells.
+
+    Raises `SettingError` for what is no address, or one that would show the token on the way.
+    """
+    base = _checked_address(url)
+    on_edge_host = (urlsplit(base).hostname or "").endswith(EDGE_DOMAIN)
+    on_edge = on_edge_host if edge is None else edge
+    return CLASSIC_URL if on_edge_host else base, base if on_edge else None
+
+
+def _checked_address(url: str) -> str:
+    no_address = SettingError("AXIOM_URL is not an address: set it to https://api.axiom.co or to an edge")
+    try:
+        parts = urlsplit(url.strip().rstrip("/"))
+        named = parts.hostname and (parts.port or True)
+    except ValueError:
+        raise no_address from None
+    if parts.scheme not in ("http", "https") or not named or parts.username or parts.query or parts.path:
+        raise no_address
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise SettingError("AXIOM_URL begins with http://, which would show the token to everybody: use https://")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _check_token(token: str, *, on_edge: bool) -> None:
+    if not token:
+        raise SettingError("AXIOM_TOKEN is empty: set it to an API token of Axiom")
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise SettingError("AXIOM_TOKEN holds characters that no token has: copy it again")
+    if on_edge and token.startswith(PERSONAL_TOKEN):
+        raise Refused("Axiom's edges take no personal token: set AXIOM_TOKEN to an API token (xaat-…)")
+
+
+def _never_connected(error: requests.exceptions.ConnectionError) -> bool:
+    """Whether the connection was refused, its name unknown or its certificate wrong: nothing was carried out."""
+    cause = getattr(error.args[0] if error.args else None, "reason", None)
+    if isinstance(error, requests.exceptions.SSLError):
+        # A TLS connection that is dropped after the request ends in an SSLError too
+        return any(isinstance(part, ssl.SSLCertVerificationError) for part in getattr(cause, "args", ()))
+    return type(cause).__name__ in ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, requests.exceptions.ConnectionError) and _never_connected(error):
+        return "no connection"
+    return f"the connection failed ({type(error).__name__})"

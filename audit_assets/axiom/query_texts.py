@@ -1,0 +1,128 @@
+"""The texts of queries/*.apl, filled with typed values.
+
+Each file is a whole query, valid as it stands: its `let` lines hold example values of the right kind, and filling
+one in replaces these values and the name of the dataset, nothing else. Only times, hex strings, lists of hex
+strings and the plain names of a team's policy can be put in; no text of an entry ever reaches a query.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+
+from audit_assets.config.change_filter import NAME, Counted
+from audit_assets.config.errors import SettingError
+
+EXAMPLE_DATASET = "['cloudflare-audit']"
+"""As written in the files."""
+
+NOBODY = ("",)
+"""Stands for no names at all, since an empty list in APL is documented nowhere: no event holds an empty text."""
+
+LET = re.compile(r"^let (\w+) = (.+);$", re.MULTILINE)
+HEX = re.compile(r"[0-9a-f]{1,64}")
+DATASET = re.compile(r"[a-z0-9-]{1,80}")
+"""Names that Axiom surely takes, and that need no quoting (docs/facts/axiom.md, 2.4)."""
+
+
+class Names(tuple[str, ...]):
+    """Plain names from a team's policy, where else a list holds hex keys."""
+
+
+Value = datetime | str | Sequence[str] | Names
+
+LARGEST_RESULT = 50_000
+"""Rows: what Axiom returns at most (docs/facts/axiom.md, 2.3), and the `limit` of every query file but one."""
+
+
+def check_dataset(dataset: str) -> str:
+    """The name itself. Raises `SettingError` if it is none that Axiom surely takes."""
+    if not DATASET.fullmatch(dataset):
+        raise SettingError(
+            "AXIOM_DATASET must be 1 to 80 lower-case letters, digits and dashes: set it to the dataset's name"
+        )
+    return dataset
+
+
+def fill(name: str, dataset: str, **values: Value) -> str:
+    """The text of queries/`name`.apl about `dataset` with these values, ready to be sent.
+
+    Raises `ValueError` unless `values` names exactly the file's parameters, each with a value of its kind: an aware
+    datetime of whole seconds, a hex string of at most 64 characters, a non-empty list of those, or Names.
+    """
+    text = _text(name)
+    examples = dict(LET.findall(text))
+    if examples.keys() != values.keys():
+        raise ValueError(f"{name}.apl takes {sorted(examples)}, not {sorted(values)}")
+    literals = {parameter: _literal(parameter, value) for parameter, value in values.items()}
+    for parameter, literal in literals.items():
+        if _kind(literal) != _kind(examples[parameter]):
+            raise ValueError(f"{parameter} of {name}.apl is a {_kind(examples[parameter])}")
+    filled = LET.sub(lambda line: f"let {line[1]} = {literals[line[1]]};", text)
+    return filled.replace(EXAMPLE_DATASET, f"['{check_dataset(dataset)}']")
+
+
+def limit_of(name: str) -> int:
+    """The explicit limit at the end of the query file."""
+    return int(_text(name).rsplit("| limit ", 1)[1])
+
+
+def changes_counted(counted: Counted) -> dict[str, Names]:
+    """The parameters of a query file about changes: which entries do not count as such."""
+    return {
+        "streams_left_out": Names(counted.without_streams),
+        "kinds_left_out": Names(counted.without_kinds),
+        "actions_left_out": Names(counted.without_actions),
+        "results_left_out": Names(counted.without_results),
+        "products_left_out": Names(counted.without_products),
+        "actor_types_left_out": Names(counted.without_actor_types),
+    }
+
+
+def activity_text(dataset: str, actor_keys: Sequence[str], start: datetime, end: datetime, counted: Counted) -> str:
+    """The query behind `AxiomClient.activity`, for a link that shows a person the same rows."""
+    values = {"window_start": start, "window_end": end, "actors": sorted(actor_keys)}
+    return fill("activity", dataset, **values, **changes_counted(counted))
+
+
+def entries_text(dataset: str, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
+    """All entries of these actors in [start, end), for a link that shows them to a person."""
+    return fill("entries", dataset, window_start=start, window_end=end, actors=sorted(actor_keys))
+
+
+@cache
+def _text(name: str) -> str:
+    return (files("audit_assets.axiom") / "queries" / f"{name}.apl").read_text(encoding="utf-8")
+
+
+def _literal(parameter: str, value: Value) -> str:
+    """A value in APL. A list is bound with `dynamic([…])`: Axiom's page on `in` shows just that, a `let` of a
+    dynamic array and `in (name)`, and allows 1,000,000 values in it."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None or value.microsecond:
+            raise ValueError(f"{parameter} must be an aware time of whole seconds")
+        return f"datetime({value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ})"
+    if isinstance(value, str):
+        return _hex(parameter, value)
+    if isinstance(value, Names):
+        return f"dynamic([{', '.join(_name(parameter, item) for item in value or NOBODY)}])"
+    if isinstance(value, Sequence) and value:
+        return f"dynamic([{', '.join(_hex(parameter, item) for item in value)}])"
+    raise ValueError(f"{parameter} must be a time, a hex string or a list of those")
+
+
+def _hex(parameter: str, value: object) -> str:
+    if not isinstance(value, str) or not HEX.fullmatch(value):
+        raise ValueError(f"{parameter} must be 1 to 64 hex digits")
+    return f'"{value}"'
+
+
+def _name(parameter: str, value: str) -> str:
+    if value and not NAME.fullmatch(value):
+        raise ValueError(f"{parameter} must be plain names")
+    return f'"{value}"'
+
+
+def _kind(literal: str) -> str:
+    return "hex string" if literal.startswith('"') else literal.split("(", maxsplit=1)[0]

@@ -1,0 +1,79 @@
+"""What the client reports: what was sent, and what was found to be there. Plain values; frames are by hour."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from audit_assets.axiom.query_runner import UTC_TIME
+
+PROVED_HOURS_SCHEMA = {"hour": UTC_TIME, "expected": pl.Int64, "found": pl.Int64, "unexpected": pl.Int64}
+INGESTED_HOURS_SCHEMA = {"hour": UTC_TIME, "offered": pl.Int64, "already_there": pl.Int64}
+
+
+@dataclass(frozen=True)
+class IngestReceipt:
+    """What became of the events that were handed in: `offered` = `already_there` + `sent`."""
+
+    offered: int
+    already_there: int
+    sent: int
+    batches: int
+    sent_again: int
+    """Events sent once more because the first attempt had left no trace. They may surface twice; queries drop that."""
+
+    hours: pl.DataFrame
+    """INGESTED_HOURS_SCHEMA, an hour a row."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Whether Axiom holds every expected entry; numbers of distinct entry_ids, except `rows`."""
+
+    expected: int
+    found: int
+    missing: int
+    unexpected: int
+    """Ids in the same hours that were not expected: an hour that was pulled again with less, or another sender."""
+
+    rows: int
+    """Physical rows of those hours: more than ids where a batch was sent twice."""
+
+    copies: int
+    """Rows beyond the first of an entry_id."""
+
+    waited_seconds: float
+    hours: pl.DataFrame
+    """PROVED_HOURS_SCHEMA, an expected hour a row; `found` counts the expected ids that are there."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is missing."""
+        return self.missing == 0
+
+
+@dataclass(frozen=True)
+class DatasetLimits:
+    """What bounds a dataset, as far as Axiom tells it to this token; None: it does not."""
+
+    retention_days: int | None
+    """None also if the dataset has no period of its own: what then holds is not documented."""
+
+    fields: int | None
+    """Those it has, of the 256 or 1,024 that the plan allows."""
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What `doctor` wants to know of a dataset."""
+
+    name: str
+    limits: DatasetLimits
+    rows: int
+    """Of the last year, copies included."""
+
+    incomplete: int
+    """Events that lack a field which every event has when it is sent."""
+
+    oldest: datetime | None
+    newest: datetime | None

@@ -1,0 +1,1 @@
+"""`audit-assets`, the command line: one file for each command."""

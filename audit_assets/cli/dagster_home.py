@@ -1,0 +1,14 @@
+"""Dagster's own folder, with this project's instance configuration in it."""
+
+from importlib.resources import files
+from pathlib import Path
+
+
+def instance_home(home: Path) -> Path:
+    """The folder for DAGSTER_HOME under `home`, made if it is not there. A configuration that is there is kept."""
+    folder = (home / "dagster").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    configuration = folder / "dagster.yaml"
+    if not configuration.exists():
+        configuration.write_text((files("audit_assets.config") / "dagster.yaml").read_text())
+    return folder

@@ -1,0 +1,131 @@
+"""What an audit entry says, from the two shapes in which Cloudflare writes it.
+
+Every field of either shape may be missing, null, empty or of another type than documented, and keys and enum
+values that nobody has heard of are usual (docs/facts/cloudflare.md, 2.3, 2.4 and 3). Text is taken as it is, whole
+numbers as their digits, anything else as not said.
+"""
+
+from typing import Any, NamedTuple
+
+LONGEST_INTEGER_BITS = 1_024
+"""Beyond that no number is an identifier, and Python may refuse to write it."""
+
+_NOTHING: dict[str, Any] = {}
+_TRUTHS = {"true": "success", "false": "failure"}
+
+
+class Said(NamedTuple):
+    """One entry's words, whichever the stream. `result` is "success", "failure", "" or a word not known yet."""
+
+    time: Any
+    actor_type: str | None
+    actor_email: str | None
+    actor_id: str | None
+    token_id: str | None
+    token_name: str | None
+    interface: str | None
+    ip_address: str | None
+    user_agent: str | None
+    verb: str | None
+    description: str | None
+    result: str
+    resource_type: str | None
+    resource_id: str | None
+    resource_product: str | None
+    zone_id: str | None
+    zone_name: str | None
+    method: str | None
+    uri: str | None
+    status_code: int | None
+    ray_id: str | None
+
+
+def said_in(stream: str, entry: dict[Any, Any]) -> Said:
+    """What the entry says, in the shape of that stream."""
+    return _said_in_v2(entry) if stream == "v2" else _said_in_v1(entry)
+
+
+def text(value: Any) -> str | None:
+    """Text that is not empty, or the digits of a whole number; else None."""
+    if isinstance(value, str):
+        return value or None
+    if type(value) is int and value.bit_length() <= LONGEST_INTEGER_BITS:
+        return str(value)
+    return None
+
+
+def _said_in_v2(entry: dict[Any, Any]) -> Said:
+    action, actor, http = _part(entry, "action"), _part(entry, "actor"), _part(entry, "raw")
+    resource, zone = _part(entry, "resource"), _part(entry, "zone")
+    product = text(resource.get("product"))
+    return Said(
+        time=action.get("time"),
+        actor_type=text(actor.get("type")),
+        actor_email=text(actor.get("email")),
+        actor_id=text(actor.get("id")),
+        token_id=text(actor.get("token_id")),
+        token_name=text(actor.get("token_name")),
+        interface=text(actor.get("context")),
+        ip_address=text(actor.get("ip_address")),
+        user_agent=text(http.get("user_agent")),
+        verb=text(action.get("type")),
+        description=text(action.get("description")),
+        result=_result(action.get("result")),
+        resource_type=text(resource.get("type")) or product,
+        resource_id=text(resource.get("id")),
+        resource_product=product,
+        zone_id=text(zone.get("id")),
+        zone_name=text(zone.get("name")),
+        method=text(http.get("method")),
+        uri=text(http.get("uri")),
+        status_code=_status(http.get("status_code")),
+        ray_id=text(http.get("cf_ray_id")),
+    )
+
+
+def _said_in_v1(entry: dict[Any, Any]) -> Said:
+    """v1 names no acting token: `metadata.token_name` is that of a token that was acted on."""
+    action, actor, resource = _part(entry, "action"), _part(entry, "actor"), _part(entry, "resource")
+    kind, resource_id = text(resource.get("type")), text(resource.get("id"))
+    return Said(
+        time=entry.get("when"),
+        actor_type=text(actor.get("type")),
+        actor_email=text(actor.get("email")),
+        actor_id=text(actor.get("id")),
+        token_id=None,
+        token_name=None,
+        interface=text(entry.get("interface")),
+        ip_address=text(actor.get("ip")),
+        user_agent=None,
+        verb=text(action.get("type")),
+        description=text(action.get("info")),
+        result=_result(action.get("result")),
+        resource_type=kind,
+        resource_id=resource_id,
+        resource_product=None,
+        zone_id=resource_id if kind == "zone" else None,
+        zone_name=text(_part(entry, "metadata").get("zone_name")),
+        method=None,
+        uri=None,
+        status_code=None,
+        ray_id=None,
+    )
+
+
+def _part(entry: dict[Any, Any], name: str) -> dict[Any, Any]:
+    part = entry.get(name)
+    return part if isinstance(part, dict) else _NOTHING
+
+
+def _result(value: Any) -> str:
+    """v1 says it as a boolean, v2 as a word (docs/facts/cloudflare.md, 2.4 and 3)."""
+    if isinstance(value, bool):
+        return "success" if value else "failure"
+    word = (text(value) or "").lower()
+    return _TRUTHS.get(word, word)
+
+
+def _status(value: Any) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:
+        return int(value)
+    return value if type(value) is int and -(2**63) <= value < 2**63 else None

@@ -1,0 +1,111 @@
+"""The policy as it is in force: settings for what is one value, a TOML file for what is a table.
+
+policy.toml beside this file holds the defaults and says what each table means; a team's own file replaces the tables
+that it holds. A mistake in it stops the run with one sentence: a policy that is half understood is none.
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from audit_assets.config.change_filter import Counted
+from audit_assets.config.errors import SettingError
+from audit_assets.config.policy_tables import (
+    PRESETS,
+    TICKETS_A_DAY,
+    Allowance,
+    ConfirmedIncident,
+    Policy,
+    Preset,
+    Sensitive,
+)
+from audit_assets.config.settings import number, setting
+from audit_assets.detection.plain_rule import PlainRule
+from audit_assets.linear.routing import TicketFields
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a policy file may hold."""
+
+    allow: tuple[Allowance, ...] = ()
+    confirmed_incident: tuple[ConfirmedIncident, ...] = ()
+    counted: Counted = field(default_factory=Counted)
+    sensitive: tuple[Sensitive, ...] = ()
+    ticket_fields: tuple[TicketFields, ...] = ()
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+
+def policy(preset: str | None = None, tickets_a_day: float | None = None) -> Policy:
+    """The policy of the settings, unless a run says otherwise. Raises `SettingError`."""
+    chosen = preset_of(preset or setting("AUDIT_ASSETS_PRESET"))
+    found = tables()
+    return Policy(
+        preset=chosen,
+        tickets_a_day=tickets_a_day or _tickets_a_day(chosen),
+        plain=PlainRule(ratio=number("AUDIT_ASSETS_VOLUME_RATIO"), minimum=number("AUDIT_ASSETS_VOLUME_MINIMUM")),
+        allowances=found.allow,
+        incidents=found.confirmed_incident,
+        sensitive=found.sensitive,
+    )
+
+
+def counted() -> Counted:
+    """Which audit entries count as changes. Raises `SettingError`."""
+    return tables().counted
+
+
+def tables() -> Tables:
+    """The tables in force: the defaults, and in their place those of the team's file. Raises `SettingError`."""
+    path = setting("AUDIT_ASSETS_POLICY")
+    return _valid(_defaults() | _of_file(path), path) if path else _valid(_defaults(), "policy.toml")
+
+
+def preset_of(name: str) -> Preset:
+    """The preset of that name. Raises `SettingError`."""
+    for preset in PRESETS:
+        if preset == name.lower():
+            return preset
+    raise SettingError(f"AUDIT_ASSETS_PRESET is {name!r}: set it to {', '.join(PRESETS[:-1])} or {PRESETS[-1]}.")
+
+
+def _tickets_a_day(preset: Preset) -> float:
+    if setting("AUDIT_ASSETS_TICKETS_PER_DAY"):
+        return number("AUDIT_ASSETS_TICKETS_PER_DAY")
+    return TICKETS_A_DAY.get(preset, TICKETS_A_DAY["balanced"])
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    return tomllib.loads((files("audit_assets.config") / "policy.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def _adapter() -> TypeAdapter[Tables]:
+    return TypeAdapter(Tables)
+
+
+def _of_file(path: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingError(f"AUDIT_ASSETS_POLICY names {path}, which does not exist.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"AUDIT_ASSETS_POLICY names {path}, which can't be read: {error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingError(f"{path} is no TOML: {error}.") from None
+
+
+def _valid(found: dict[str, Any], path: str) -> Tables:
+    try:
+        return _adapter().validate_python(found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])
+        raise SettingError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}.") from None

@@ -1,0 +1,115 @@
+"""What Dagster knows of the hours: which are done, on which pull they rest, which run, and what failed.
+
+Dagster's materialisations are the ledger; ticks and cursors are not, since they forget what happened while the
+daemon was down (docs/facts/dagster.md, B2). An hour is done when its summary is there, and the summary tells on which pull
+it rests: what a later pull brought and no run carried on to the summary is still to be done.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import dagster as dg
+from dagster import DagsterEventType
+
+from audit_assets.config.settings import first_hour
+from audit_assets.defs.assets.flagged_actor_summary import flagged_actor_summary
+from audit_assets.defs.automation.hour_planner import NEVER_RUN, Past, Plan, plan
+from audit_assets.defs.automation.jobs import hourly_audit
+from audit_assets.defs.partitions import AN_HOUR, hour_of, key_of, newest_settled_hour
+from audit_assets.detection.schemas import WINDOW
+
+LOOKED_BACK = WINDOW + timedelta(days=1)
+"""Older hours are in no baseline any more; they are there for whoever backfills them."""
+
+REQUESTED_BY = "audit/requested_by"
+PARTITION = "dagster/partition"
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+IN_PROGRESS = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+
+ANY_ASSETS = "__ASSET_JOB"
+"""Dagster's name for runs that a person starts from an asset's page."""
+
+
+class Done(NamedTuple):
+    """When an hour was done, by our clock, and when the pull began that it rests on, by Cloudflare's."""
+
+    at: datetime
+    pull_began: datetime | None
+
+
+def plan_of(instance: dg.DagsterInstance, now: datetime) -> Plan:
+    """What is to be requested now, of the hours looked back on."""
+    first = max(first_hour(), newest_settled_hour(now) - LOOKED_BACK)
+    done = _done(instance, first, now)
+    return plan(
+        now=now,
+        first=first,
+        done={hour: known.pull_began for hour, known in done.items()},
+        running={hour for run in _runs(instance, IN_PROGRESS) for hour in _hours_of(run)},
+        past=_past(instance, first, done),
+    )
+
+
+def _done(instance: dg.DagsterInstance, first: datetime, now: datetime) -> dict[datetime, Done]:
+    """The newest materialisation of each hour's summary: 31 days are two queries, a tenth of a second on SQLite."""
+    hours = {key_of(first + AN_HOUR * step) for step in range((now - first) // AN_HOUR)}
+    newest = instance.get_latest_storage_id_by_partition(
+        flagged_actor_summary.key, DagsterEventType.ASSET_MATERIALIZATION, hours
+    )
+    if not newest:
+        return {}
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(flagged_actor_summary.key, storage_ids=[*newest.values()]), limit=len(newest)
+    ).records
+    return {hour_of(record.partition_key or ""): _as_done(record) for record in records}
+
+
+def _as_done(record: dg.EventLogRecord) -> Done:
+    made = record.asset_materialization
+    began = made.metadata.get("pull_began") if made else None
+    known = isinstance(began, dg.TimestampMetadataValue)
+    return Done(
+        datetime.fromtimestamp(record.timestamp, UTC), datetime.fromtimestamp(began.value, UTC) if known else None
+    )
+
+
+def _past(instance: dg.DagsterInstance, since: datetime, done: Mapping[datetime, Done]) -> dict[datetime, Past]:
+    """The ended runs that the sensor asked for, by hour. A cancelled run is a person's will, and no failure."""
+    past: dict[datetime, Past] = {}
+    for record in instance.get_run_records(
+        dg.RunsFilter(statuses=ENDED, tags={REQUESTED_BY: "missing_hours"}, created_after=since)
+    ):
+        failed = record.dagster_run.status is dg.DagsterRunStatus.FAILURE
+        ended = record.update_timestamp
+        for hour in _hours_of(record.dagster_run):
+            known = past.get(hour, NEVER_RUN)
+            counts = failed and not (hour in done and ended < done[hour].at)
+            last = max(filter(None, (known.failed_at, ended if counts else None)), default=None)
+            past[hour] = Past(known.runs + 1, known.failures + counts, last)
+    return past
+
+
+def _runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatus]) -> Iterator[dg.DagsterRun]:
+    """Runs that bring hours to their end: those of another pipeline, or of parts of ours, do not."""
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=[*statuses])):
+        ours = run.job_name in (hourly_audit.name, ANY_ASSETS)
+        if ours and (run.asset_selection is None or flagged_actor_summary.key in run.asset_selection):
+            yield run
+
+
+def _hours_of(run: dg.DagsterRun) -> Iterator[datetime]:
+    start = run.tags.get(RANGE_START) or run.tags.get(PARTITION)
+    end = run.tags.get(RANGE_END) or start
+    if start and end:
+        first, last = hour_of(start), hour_of(end)
+        yield from (first + AN_HOUR * step for step in range((last - first) // AN_HOUR + 1))

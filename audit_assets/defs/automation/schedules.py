@@ -1,0 +1,31 @@
+"""The schedule: each hour, once it has settled. Off until somebody turns it on.
+
+A schedule alone loses hours when the daemon is down (docs/facts/dagster.md, B2): the sensor beside it finds them.
+"""
+
+import dagster as dg
+
+from audit_assets.config.settings import first_hour
+from audit_assets.defs.automation.jobs import hourly_audit
+from audit_assets.defs.partitions import SETTLING, key_of, newest_settled_hour
+
+SKEW_MINUTES = 1
+"""Whether an hour had settled is judged by Cloudflare's clock, which may be a little behind ours."""
+
+
+@dg.schedule(
+    job=hourly_audit,
+    cron_schedule=f"{SETTLING.seconds // 60 + SKEW_MINUTES} * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="The hour that has just settled, a quarter of an hour after its end.",
+)
+def every_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """The newest settled hour at the time of the tick, however late the tick is carried out."""
+    hour = newest_settled_hour(context.scheduled_execution_time)
+    if hour < first_hour():
+        return dg.SkipReason("No hour that exists has settled yet.")
+    return dg.RunRequest(run_key=key_of(hour), partition_key=key_of(hour))
+
+
+SCHEDULES = [every_hour]

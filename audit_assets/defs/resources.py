@@ -1,0 +1,207 @@
+"""What the assets are given: the clients and the hour store, built from the settings when they are asked for.
+
+They are plain objects, not configurable resources: Dagster prints, stores and shows the fields of those, and a
+token must never be one (docs/facts/reliability.md, 0.9).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from audit_assets.axiom.client import AxiomClient
+from audit_assets.axiom.limits import Bounds
+from audit_assets.axiom.links import APP_URL, query_link
+from audit_assets.axiom.query_texts import activity_text, entries_text
+from audit_assets.cloudflare.audit_log_client import CloudflareClient
+from audit_assets.config.errors import SettingError
+from audit_assets.config.policy import counted, tables
+from audit_assets.config.settings import cloudflare_account, cloudflare_streams, is_set, quiet_time, setting
+from audit_assets.linear.client import LinearClient
+from audit_assets.linear.dry_run import NOT_SET, RehearsingClient, RenderedTicket
+from audit_assets.linear.dry_run_connections import ReadingWire, UnreadWire
+from audit_assets.notify.webhook import post
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.transport.clock import Clock, SystemClock
+from audit_assets.transport.http import Limits
+from audit_assets.triage.hour_notes import HourNotes, NoteModel
+from audit_assets.triage.prompts import prompt_of
+
+
+@dataclass(frozen=True)
+class CloudflareResource:
+    """Cloudflare's audit log of one account."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    limits: Limits | None = None
+
+    def client(self) -> CloudflareClient:
+        """A client. Raises `SettingError` if a setting is missing."""
+        return CloudflareClient(
+            token=setting("CLOUDFLARE_API_TOKEN"),
+            account_id=cloudflare_account(),
+            base_url=setting("CLOUDFLARE_API_URL"),
+            clock=self.clock,
+            limits=self.limits,
+        )
+
+    def streams(self) -> tuple[str, ...]:
+        """The streams that are pulled."""
+        return cloudflare_streams()
+
+    def account_id(self) -> str:
+        """The account that is watched."""
+        return cloudflare_account()
+
+
+@dataclass(frozen=True)
+class AxiomResource:
+    """One dataset in Axiom."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    bounds: Bounds | None = None
+
+    def client(self) -> AxiomClient:
+        """A client. Raises `SettingError` if a setting is missing."""
+        return AxiomClient(
+            token=setting("AXIOM_TOKEN"),
+            dataset=setting("AXIOM_DATASET"),
+            org_id=setting("AXIOM_ORG_ID"),
+            url=setting("AXIOM_URL"),
+            clock=self.clock,
+            bounds=self.bounds,
+            counted=counted(),
+        )
+
+    def dataset(self) -> str:
+        """The dataset's name."""
+        return setting("AXIOM_DATASET")
+
+    def activity_link(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
+        """The address that opens, in Axiom, the very query that was asked about these actors."""
+        return self._link(activity_text(self.dataset(), actor_keys, start, end, counted()), start, end)
+
+    def entries_link(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
+        """The address that opens, in Axiom, all that is held of these actors in [start, end)."""
+        return self._link(entries_text(self.dataset(), actor_keys, start, end), start, end)
+
+    def _link(self, apl: str, start: datetime, end: datetime) -> str:
+        return query_link(apl, start, end, setting("AXIOM_ORG_ID"), _app_url(setting("AXIOM_URL")))
+
+
+def _app_url(api_url: str) -> str:
+    """Where Axiom's app lives: `api.` becomes `app.` (docs/facts/axiom.md, 4); a sandbox has both under one address."""
+    address = urlsplit(api_url)
+    if address.hostname in ("127.0.0.1", "localhost"):
+        return f"{address.scheme}://{address.netloc}"
+    return api_url.replace("//api.", "//app.", 1) if "//api." in api_url else APP_URL
+
+
+@dataclass(frozen=True)
+class LinearResource:
+    """One workspace in Linear, and the team that gets the tickets unless the policy has another."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    limits: Limits | None = None
+
+    def client(self) -> LinearClient:
+        """A client. Raises `SettingError` if a setting is missing."""
+        return LinearClient(**self._settings(setting("LINEAR_API_KEY"), setting("LINEAR_TEAM_KEY")))
+
+    def rehearsal(self) -> "LinearRehearsal":
+        """The same team for a dry run."""
+        return LinearRehearsal(self.clock, self.limits)
+
+    def _settings(self, api_key: str, team_key: str) -> dict[str, Any]:
+        return {
+            "api_key": api_key,
+            "team_key": team_key,
+            "label": setting("LINEAR_LABEL") or None,
+            "fields": tables().ticket_fields,
+            "quiet": quiet_time(),
+            "url": setting("LINEAR_API_URL"),
+            "clock": self.clock,
+            "limits": self.limits,
+        }
+
+
+@dataclass(frozen=True)
+class LinearRehearsal(LinearResource):
+    """A team in Linear, of which whoever is given this can only read. `rendered`: what its clients would have
+    written."""
+
+    rendered: list[RenderedTicket] = field(default_factory=list)
+
+    def client(self) -> RehearsingClient:
+        """A client that writes nothing; where the key or the team is missing, it reads nothing either."""
+        if not self.unset():
+            known = self._settings(setting("LINEAR_API_KEY"), setting("LINEAR_TEAM_KEY"))
+            return RehearsingClient(ReadingWire, self.rendered, **known)
+        team_key = setting("LINEAR_TEAM_KEY") if is_set("LINEAR_TEAM_KEY") else NOT_SET
+        return RehearsingClient(UnreadWire, self.rendered, **self._settings(NOT_SET, team_key))
+
+    def unset(self) -> list[str]:
+        """The settings that are missing to read a team's tickets."""
+        return [name for name in ("LINEAR_API_KEY", "LINEAR_TEAM_KEY") if not is_set(name)]
+
+
+@dataclass(frozen=True)
+class WebhookResource:
+    """Where summaries are sent, if anywhere."""
+
+    clock: Clock = field(default_factory=SystemClock)
+
+    def is_set(self) -> bool:
+        """Whether somebody wants summaries."""
+        return bool(setting("AUDIT_ASSETS_WEBHOOK_URL"))
+
+    def post(self, summary: Mapping[str, Any]) -> None:
+        """Send a summary. Raises `Refused` or `Unavailable`."""
+        post(summary, setting("AUDIT_ASSETS_WEBHOOK_URL"), clock=self.clock)
+
+
+@dataclass(frozen=True)
+class TriageResource:
+    """The language model that writes notes on tickets, if a team has named one."""
+
+    clock: Clock = field(default_factory=SystemClock)
+
+    def model(self) -> NoteModel | None:
+        """The model, or None. Raises `SettingError` or `Refused` for one that can't be used as it is set."""
+        name = setting("AUDIT_ASSETS_TRIAGE_MODEL")
+        if not name:
+            return None
+        try:
+            from audit_assets.triage.model import Model  # noqa: PLC0415 - needs an extra
+        except ImportError:
+            raise SettingError(
+                f"AUDIT_ASSETS_TRIAGE_MODEL names {name!r}, but the package for it is missing: "
+                "pip install 'audit-assets[triage]'."
+            ) from None
+        return Model(
+            name=name,
+            api_key=setting("AUDIT_ASSETS_TRIAGE_API_KEY"),
+            url=setting("AUDIT_ASSETS_TRIAGE_URL"),
+            prompt=prompt_of(setting("AUDIT_ASSETS_TRIAGE_PROMPT")),
+            clock=self.clock,
+        )
+
+    def hour_notes(self) -> HourNotes:
+        """What writes the notes of one hour."""
+        return HourNotes(self.model, clock=self.clock)
+
+
+@dataclass(frozen=True)
+class StorageResource:
+    """Where the Parquet hours lie."""
+
+    clock: Clock = field(default_factory=SystemClock)
+
+    def open(self) -> HourStore:
+        """The hour store."""
+        return HourStore(setting("AUDIT_ASSETS_STORAGE"))
+
+    def now(self) -> datetime:
+        """The time of day: an hour that has not ended can't be stored."""
+        return self.clock.now()

@@ -1,0 +1,158 @@
+"""A UTC day's findings under the ticket budget → one ticket, opened by the run that finds the day whole.
+
+In: the flags of all hours of a day. Out: the day's digest in Linear, and what became of it. True afterwards: what the
+budget had no ticket for is told once, however often the day's hours are run and in whatever order. A day that lacks an
+hour has no digest yet: the check `every_hour_is_done` names that hour. A digest that fails stops no hour: the failure
+is kept, and told once the hour's summary is written.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import polars as pl
+
+from audit_assets.cloudflare.entries import ENTRY_SCHEMA
+from audit_assets.config.errors import AuditAssetsError
+from audit_assets.config.settings import first_hour
+from audit_assets.defs.assets.actor_baselines import BASELINES
+from audit_assets.defs.assets.flagged_actors import FLAGGED
+from audit_assets.defs.partitions import AN_HOUR
+from audit_assets.defs.resources import AxiomResource, LinearResource
+from audit_assets.detection.flagging import FLAGGED as FLAGGED_BY_NAME
+from audit_assets.detection.schemas import WINDOW
+from audit_assets.reports.summary import DigestShown
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.tickets.digest import DayUnderBudget, HourUnderBudget, digest_ticket, rarest_first, rarest_of_each
+from audit_assets.tickets.finding_builder import findings_of
+from audit_assets.tickets.shared_ticket import RollUp, word_for
+
+DIGESTS = "digests"
+"""Per day, filed under its first hour: what became of its digest."""
+
+A_DAY = timedelta(days=1)
+
+LISTED = 200
+"""Of an hour's findings so many are rendered, the rarest: about what a description holds."""
+
+LINKED = 20
+"""Of the actors so many are in the query that is linked: with all of them no browser would open it."""
+
+WORD_LENGTH = 12
+"""Characters of the word for an hour's findings: the words of 24 hours stand in one attachment."""
+
+Withheld = Callable[[datetime, pl.DataFrame], str | None]
+"""Why an hour, with its BASELINE frame, opens no tickets; None if it does."""
+
+
+def tell_digest(
+    store: HourStore, day: datetime, account_id: str, withheld: Withheld, axiom: AxiomResource, linear: LinearResource
+) -> DigestShown | None:
+    """Open a day's digest, or add to it what is new. None if the day lacks an hour or has nothing to tell.
+
+    Whether it opens is decided as for the tickets of the day's last hour. A failure is an outcome; raises `StoreError`
+    if that can't be kept.
+    """
+    before: Mapping[str, Any] = store.read_json(DIGESTS, day) or {}
+    told: dict[str, Any] | None
+    try:
+        told = _told(store, day, account_id, withheld, axiom, linear, before.get("outcome"))
+    except AuditAssetsError as error:
+        told = {"outcome": "failed", "problem": str(error)}
+    if told is None:
+        return None
+    digest: DigestShown = {
+        "day": f"{day:%Y-%m-%d}",
+        "outcome": told["outcome"],
+        "identifier": told.get("identifier", before.get("identifier")),
+        "url": told.get("url", before.get("url")),
+        "findings": told.get("findings", before.get("findings", 0)),
+        "actors": told.get("actors", before.get("actors", 0)),
+        "problem": told.get("problem"),
+    }
+    store.write_json(DIGESTS, day, digest)
+    return digest
+
+
+def digest_of(store: HourStore, day: datetime, account_id: str, axiom: AxiomResource) -> RollUp | None:
+    """A day's digest as it would be told. None if the day lacks an hour or has nothing to tell."""
+    flags = _flags_of(store, day)
+    if flags is None or not (flags["standing"] == "under_budget").any():
+        return None
+    return digest_ticket(_day(account_id, day, flags, axiom))
+
+
+def _told(
+    store: HourStore,
+    day: datetime,
+    account_id: str,
+    withheld: Withheld,
+    axiom: AxiomResource,
+    linear: LinearResource,
+    outcome_before: str | None,
+) -> dict[str, Any] | None:
+    if (flags := _flags_of(store, day)) is None:
+        return None
+    if not (flags["standing"] == "under_budget").any():
+        return {"outcome": "nothing", "findings": 0, "actors": 0} if outcome_before else None
+    found = _day(account_id, day, flags, axiom)
+    counts = {"findings": found.total, "actors": len(found.hours_of)}
+    last = _hours_of(day)[-1]
+    reason = withheld(last, store.require(BASELINES, last))
+    if reason and not (reason == "too_old" and outcome_before == "failed"):
+        return {"outcome": reason, **counts}
+    with closing(linear.client()) as client:
+        ticket = client.open_roll_up(digest_ticket(found))
+    told = "told" if ticket.outcome == "rolled_up" else ticket.outcome
+    return {"outcome": told, "identifier": ticket.identifier, "url": ticket.url, **counts}
+
+
+def _hours_of(day: datetime) -> list[datetime]:
+    """The hours of a day that exist."""
+    return [hour for step in range(A_DAY // AN_HOUR) if (hour := day + AN_HOUR * step) >= first_hour()]
+
+
+def _flags_of(store: HourStore, day: datetime) -> pl.DataFrame | None:
+    """What did not ring on a day, or None if one of its hours lacks: mostly that is the last one."""
+    frames: list[pl.DataFrame] = []
+    for hour in reversed(_hours_of(day)):
+        if (flags := store.read(FLAGGED, hour, FLAGGED_BY_NAME.names())) is None:
+            return None
+        frames.append(flags.filter(pl.col("standing") != "ticket"))
+    return pl.concat(reversed(frames)) if frames else None
+
+
+def _day(account_id: str, day: datetime, flags: pl.DataFrame, axiom: AxiomResource) -> DayUnderBudget:
+    under = flags.filter(pl.col("standing") == "under_budget")
+    hours = tuple(_hour(account_id, rows) for rows in under.partition_by("hour", maintain_order=True))
+    hours_of = under.group_by("actor_key").agg(pl.col("hour").n_unique())
+    others = dict(flags.unique(["hour", "actor_key", "standing"]).group_by("standing").len().iter_rows())
+    linked = [finding.actor_key for finding in islice(rarest_of_each(hours), LINKED)]
+    return DayUnderBudget(
+        account_id=account_id,
+        day=day,
+        hours=hours,
+        hours_of=dict(hours_of.iter_rows()),
+        allowed=others.get("allowed", 0),
+        of_organisation=others.get("organisation", 0),
+        axiom_url=axiom.activity_link(linked, day - WINDOW, day + A_DAY),
+        linked=len(linked),
+        summary=f"`audit-assets summary {day:%Y-%m-%d}`",
+    )
+
+
+def _hour(account_id: str, flags: pl.DataFrame) -> HourUnderBudget:
+    """Of an hour's deviations under the budget. The entries behind them are not told."""
+    by_actor = flags.group_by("actor_key").agg(pl.col("tickets_a_day").min())
+    rarest = by_actor.sort("tickets_a_day", "actor_key", nulls_last=True).head(LISTED).select("actor_key")
+    shown = flags.join(rarest, on="actor_key", how="semi", maintain_order="left").with_columns(axiom_url=pl.lit(""))
+    deviation = pl.concat_str("actor_key", "kind", pl.col("resource_type").fill_null(""), separator=" ")
+    hour = flags["hour"][0]
+    return HourUnderBudget(
+        hour=hour,
+        findings=tuple(rarest_first(findings_of(account_id, shown, pl.DataFrame(schema=ENTRY_SCHEMA)))),
+        total=by_actor.height,
+        word=word_for([hour.isoformat(), *flags.select(deviation).to_series()], WORD_LENGTH),
+    )

@@ -1,0 +1,101 @@
+"""Speaks GraphQL to Linear: static documents, all values as variables, an answer of the expected shape or an error."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypeVar
+
+import httpx
+
+from audit_assets.config.errors import SettingError
+from audit_assets.linear.reply_parser import data_of
+from audit_assets.transport.clock import Clock
+from audit_assets.transport.http import Limits, Reply, Transport, TryAgain, is_loopback
+
+T = TypeVar("T")
+
+LIMITS = Limits(attempts=8, attempt_seconds=60.0, total_seconds=4000.0, body_bytes=4 * 1024 * 1024)
+"""The limits that Linear counts are filled again within an hour: a run outlasts one."""
+
+
+class Wire:
+    """A connection to one workspace."""
+
+    def __init__(self, *, api_key: str, url: str, clock: Clock | None, limits: Limits | None) -> None:
+        """Nothing is sent yet. Raises `SettingError` for a setting that can't be right."""
+        self._url = printable("LINEAR_API_URL", url)
+        credential = _credential(api_key)
+        self._transport = Transport(
+            service="Linear",
+            base_url=self._url,
+            headers={"Authorization": credential, "Content-Type": "application/json"},
+            clock=clock,
+            limits=limits or LIMITS,
+        )
+        self.clock = self._transport.clock
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether Linear is on this machine."""
+        return is_loopback(httpx.URL(self._url).host)
+
+    def ask(
+        self,
+        document: str,
+        variables: dict[str, Any],
+        take: Callable[[dict[str, Any]], T],
+        *,
+        limits: Limits | None = None,
+    ) -> T:
+        """Send a document; `take` picks from its data, or raises. `limits`: of this request, if not the usual ones."""
+
+        def read(reply: Reply) -> T:
+            # An error text that repeats the key would end in logs and in Dagster's database
+            masked = replace(reply, body=self._transport.masked(reply.body))
+            data = data_of(masked, self.clock.now())
+            try:
+                return take(data)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                raise TryAgain("an answer of another shape than its schema") from None
+
+        query = {"query": text_of(document), "variables": variables}
+        transport = self._transport.within(limits) if limits else self._transport
+        return transport.exchange("POST", self._url, read=read, json=query)
+
+
+@cache
+def text_of(document: str) -> str:
+    """The text of queries/<document>.graphql, as it is sent."""
+    return files("audit_assets.linear").joinpath("queries", f"{document}.graphql").read_text(encoding="utf-8")
+
+
+def done(payload: dict[str, Any]) -> dict[str, Any]:
+    """The payload of a mutation that succeeded."""
+    if payload["success"] is not True:
+        raise TryAgain("it says that it did not succeed")
+    return payload
+
+
+def printable(name: str, value: str) -> str:
+    """The value of a setting, without the space around it."""
+    stripped = value.strip()
+    if not stripped:
+        raise SettingError(f"{name} is empty: set it.")
+    if not stripped.isprintable():
+        raise SettingError(f"{name} holds characters that can't be seen: copy it again.")
+    return stripped
+
+
+def _credential(api_key: str) -> str:
+    """The Authorization header: a personal key stands bare, an OAuth token behind "Bearer" (docs/facts/linear.md, 2)."""
+    key = printable("LINEAR_API_KEY", api_key)
+    scheme, _, rest = key.partition(" ")
+    bare = rest.strip() if scheme.lower() == "bearer" else key
+    if not bare or not bare.isascii() or " " in bare:
+        raise SettingError("LINEAR_API_KEY holds characters that no key has: copy it again.")
+    return f"Bearer {bare}" if bare != key and not bare.startswith("lin_api_") else bare

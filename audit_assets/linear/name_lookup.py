@@ -1,0 +1,110 @@
+"""Which of what Linear answers is meant by a name, and what to say if none is.
+
+Pure: nodes as queries/*.graphql asks for them, and the team that the ticket is to be in. What is not asked for is not
+believed (docs/facts/linear.md, 4); what is not there raises `Refused` with a sentence for whoever wrote the name.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from audit_assets.config.errors import Incomplete, Refused
+
+Node = dict[str, Any]
+
+TABLE = "[[ticket_fields]]"
+"""What the table is called in a policy file, and so in what is said of it."""
+
+WITHOUT = "until then tickets open without it."
+
+
+def labels_named(
+    nodes: list[Node], names: Sequence[str], team: Node, *, setting: str | None
+) -> tuple[list[Node], list[str]]:
+    """The labels of these names that a ticket can have together, and what is wrong with the others.
+
+    Of two of one name it is the team's own, else the workspace's, which belongs to no team. Of a group it is the first:
+    third parties report that Linear takes no second ("labelIds not exclusive child labels"). `setting`: the name that
+    stands in LINEAR_LABEL.
+    """
+    if any(label["name"] not in names or _id_of(label["team"]) not in (None, team["id"]) for label in nodes):
+        raise not_asked("labels")
+    usable = [label for label in nodes if not label["isGroup"] and not label["retiredBy"]]
+    found: dict[str, Node] = {}
+    problems: list[str] = []
+    for name in names:
+        named = sorted((label for label in usable if label["name"] == name), key=lambda label: label["team"] is None)
+        if not named:
+            problems.append(_no_label(name, team, is_setting=name == setting))
+            continue
+        group = _id_of(named[0]["parent"]) or named[0]["id"]
+        if group in found:
+            problems.append(
+                f"The labels '{found[group]['name']}' and '{name}' are of one group in Linear, which puts but one of "
+                f"them on a ticket: leave one out of {TABLE}; until then tickets open without '{name}'."
+            )
+            continue
+        found[group] = named[0]
+    return list(found.values()), problems
+
+
+def project_named(nodes: list[Node], name: str, team: Node) -> Node:
+    """The team's project of that name: third parties report that Linear puts a ticket into no other ("Discrepancy
+    between issue team and state, cycle or project")."""
+    if any(project["name"] != name for project in nodes):
+        raise not_asked("projects")
+    kept = [project for project in nodes if not project["trashed"]]
+    remedy = f"or correct `project` in {TABLE}"
+    if not kept:
+        wrong = f"Linear shows no project '{name}' to this API key: create it, {remedy}"
+    else:
+        wrong = f"The project '{name}' is not of the team '{team['key']}' in Linear: add the team to it, {remedy}"
+    several = f"Linear has several projects '{name}' of the team '{team['key']}': rename all but one"
+    return _only([project for project in kept if _is_of(project, team)], wrong, several)
+
+
+def assignee_named(nodes: list[Node], who: str, team: Node) -> Node:
+    """The active member of the team with that e-mail address, or else that name."""
+    if any(not _is_called(user, who) for user in nodes):
+        raise not_asked("users")
+    working = [user for user in nodes if user["active"] and user["isAssignable"]]
+    members = [user for user in working if _is_of(user, team)]
+    remedy = f"or correct `assignee` in {TABLE}, which takes an e-mail address or a name"
+    if not nodes:
+        wrong = f"Linear shows no user '{who}' to this API key: invite them, {remedy}"
+    elif not working:
+        wrong = f"The user '{who}' is suspended in Linear, or can be assigned nothing: let them in again, {remedy}"
+    else:
+        wrong = f"The user '{who}' is no member of the team '{team['key']}' in Linear: add them to it, {remedy}"
+    several = f"Several members of the team '{team['key']}' are called '{who}' in Linear: name the e-mail address"
+    return _only([user for user in members if user["email"].lower() == who.lower()] or members, wrong, several)
+
+
+def not_asked(what: str) -> Incomplete:
+    """Linear answered something else."""
+    return Incomplete(f"Linear answered with {what} that were not asked for. Run the hour again.")
+
+
+def _no_label(name: str, team: Node, *, is_setting: bool) -> str:
+    remedy = "set LINEAR_LABEL to one that exists, or leave it empty" if is_setting else f"correct `labels` in {TABLE}"
+    return (
+        f"Linear has no label '{name}' for the team '{team['key']}' (a group of labels is none, nor is a retired one): "
+        f"create it there, or {remedy}; {WITHOUT}"
+    )
+
+
+def _only(found: list[Node], if_none: str, if_several: str) -> Node:
+    if len(found) != 1:
+        raise Refused(f"{if_several if found else if_none}; {WITHOUT}")
+    return found[0]
+
+
+def _id_of(node: Node | None) -> str | None:
+    return node["id"] if node else None
+
+
+def _is_of(node: Node, team: Node) -> bool:
+    return any(each["id"] == team["id"] for each in node["teams"]["nodes"])
+
+
+def _is_called(user: Node, who: str) -> bool:
+    return who in (user["name"], user["displayName"]) or user["email"].lower() == who.lower()

@@ -1,0 +1,114 @@
+"""The evidence of an hour: what each of its pulls brought, and with that how late its entries were.
+
+It lies in the hour's own Parquet file, so that entries and evidence are written at once. All times are by Cloudflare's
+clock. Nothing here reads or writes: evidence comes in and goes out as JSON.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import polars as pl
+
+AN_HOUR = timedelta(hours=1)
+
+ENTRIES = "raw_audit_entries"
+"""The table whose hours carry this evidence."""
+
+SETTLING = timedelta(minutes=15)
+"""An hour is first pulled so long after its end: entries reach the log some minutes late (docs/facts/cloudflare.md, 2.6)."""
+
+REPEATS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), timedelta(hours=72))
+"""And again so long after its end: no bound of their lateness is promised."""
+
+SETTLED = timedelta(hours=24)
+"""An hour is settled when its last complete pull began so long after its end, or later."""
+
+PULLS = "pulls"
+AT_ONCE = 20_000
+
+
+@dataclass(frozen=True)
+class HourPull:
+    """A complete pull, as one hour saw it. `began`: the earliest over the streams.
+
+    `added`: entries that the hour did not hold before. `no_longer_listed`: entries that it held and that the pull did
+    not list, though it asked for their stream; they stay.
+    """
+
+    began: datetime
+    added: int
+    no_longer_listed: int = 0
+
+
+def pulls_of(evidence: Mapping[str, Any]) -> list[HourPull]:
+    """The pulls that made an hour what it is, oldest first; none if it was written before they were recorded."""
+    return [HourPull(**{**each, "began": datetime.fromisoformat(each["began"])}) for each in evidence.get(PULLS, ())]
+
+
+def last_began(evidence: Mapping[str, Any]) -> datetime | None:
+    """When the hour's last complete pull began, if the evidence tells."""
+    pulls = pulls_of(evidence)
+    return pulls[-1].began if pulls else None
+
+
+def with_pull(
+    evidence: Mapping[str, Any] | None,
+    streams: Mapping[str, Mapping[str, Any]],
+    held: pl.DataFrame,
+    listed: pl.Series,
+) -> dict[str, Any]:
+    """The evidence of an hour after one more pull.
+
+    `evidence`: that of before, None for an hour that was never written. `streams`: the evidence of the pull, by stream.
+    `held`: entry_id and stream of what the hour held before. `listed`: the entry ids of the pull that are the hour's.
+    """
+    came = listed.filter(~listed.is_in(held["entry_id"].implode()))
+    asked = held.filter(pl.col("stream").is_in(list(streams)))["entry_id"]
+    gone = asked.filter(~asked.is_in(listed.implode()))
+    now = HourPull(_began(streams), came.len(), gone.len())
+    pulls = [*_recorded(evidence, held.height), now]
+    return {
+        **streams,
+        PULLS: [{**asdict(each), "began": each.began.isoformat()} for each in pulls],
+        "entry_ids_sha256": _fingerprint(pl.concat([held["entry_id"], came])),
+    }
+
+
+def _recorded(evidence: Mapping[str, Any] | None, held: int) -> list[HourPull]:
+    """The pulls so far. An hour of before they were recorded knows its last one, and holds what that left."""
+    if not evidence:
+        return []
+    streams = {name: told for name, told in evidence.items() if isinstance(told, Mapping) and "started_at" in told}
+    return pulls_of(evidence) or [HourPull(_began(streams), held)]
+
+
+def _began(streams: Mapping[str, Mapping[str, Any]]) -> datetime:
+    return min(datetime.fromisoformat(told["started_at"]) for told in streams.values())
+
+
+def _fingerprint(entry_ids: pl.Series) -> str:
+    """The hash of the sorted ids, a line each: two hours with the same one hold the same entries."""
+    digest = hashlib.sha256()
+    for some in entry_ids.sort().to_frame("entry_id").iter_slices(AT_ONCE):
+        digest.update(some.select(pl.col("entry_id") + "\n").to_series().str.join().item().encode())
+    return digest.hexdigest()
+
+
+def lateness(hour: datetime, pulls: Sequence[HourPull]) -> Counter[timedelta]:
+    """How many entries came with the first pull (0), and with later ones: by the last of REPEATS before those began."""
+    late: Counter[timedelta] = Counter()
+    for number, pull in enumerate(pulls):
+        since = pull.began - (hour + AN_HOUR)
+        late[max((step for step in REPEATS if number and step <= since), default=timedelta(0))] += pull.added
+    return late
+
+
+def added_when_settled(hour: datetime, pulls: Sequence[HourPull]) -> int:
+    """How many entries came after a pull that should have listed them all: it had begun when the hour was settled."""
+    settled = hour + AN_HOUR + SETTLED
+    return sum(later.added for earlier, later in pairwise(pulls) if earlier.began >= settled)

@@ -1,0 +1,204 @@
+"""A deviation in one sentence that a person understands.
+
+Each sentence exists once and is given the way in which untrusted values are to stand in it: as a code span in a
+ticket, as one clean line in a terminal. None claims more than is known: of an actor that is hardly known nothing is
+called rare, and of a young dataset nothing is said of 90 days.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from audit_assets.tickets.finding import Deviation
+from audit_assets.tickets.formatting import counted, day_name, hour_name, how_rarely, listed, number
+from audit_assets.tickets.markdown import code, one_line
+
+Quote = Callable[[str | None], str]
+
+USUAL_DAYS = 30
+"""What is usual is read from this many days (DESIGN.md)."""
+
+MEMORY_DAYS = 90
+"""For this long it is remembered who touched what (docs/facts/detection.md, 2.4)."""
+
+RECORD = "on record"
+"""90 days, or as far as the dataset goes back: a young dataset must not claim more than it knows."""
+
+FEW_ACTIVE_HOURS = 8
+"""With fewer, an actor is judged mostly by what is usual for others (docs/facts/detection.md, 2.6)."""
+
+MANY_NEW_TYPES = 3
+"""From so many on, their number says more than each of them."""
+
+NAME_LENGTH = 60
+
+_NO_HISTORY = "judged against the organisation, as this actor has no history"
+
+
+def describe(deviation: Deviation, *, learning: bool = False) -> str:
+    """A deviation in one line of plain text, for a terminal. `learning` as in a Finding."""
+    hours = deviation.horizon_hours
+    span = "the hour" if hours == 1 else f"the last {hours:,} hours"
+    said = _sentence(deviation, span, one_line, learning)
+    return f"{said}; {how_little(deviation)}" if hardly_known(deviation, learning) else said
+
+
+def in_a_ticket(deviation: Deviation, hour: datetime, *, learning: bool = False) -> str:
+    """A deviation in one line of Markdown that names the hour, or the end of the hours. How little is known of the
+    actor is not in it."""
+    hours, end = deviation.horizon_hours, hour + timedelta(hours=1)
+    span = f"the hour {hour_name(hour)}" if hours == 1 else f"the {hours:,} hours to {hour_name(end)}"
+    return _sentence(deviation, span, name, learning)
+
+
+def describe_together(deviations: Sequence[Deviation], *, learning: bool = False) -> str | None:
+    """What the new resource types of an actor's hour say together, in one line; None if they are not many."""
+    one_of_many = next((each for each in deviations if is_one_of_many(each)), None)
+    if one_of_many is None:
+        return None
+    rarely = rarity(one_of_many, learning)
+    said = f"{new_of_all(one_of_many)} resource types of this hour are new to this actor"
+    return f"{said}; the like comes {rarely} for it" if rarely else said
+
+
+def telling_first(deviations: Sequence[Deviation]) -> tuple[Deviation, ...]:
+    """The deviations in their order, but the new resource types that the fewest colleagues touch before the others."""
+
+    def colleagues(deviation: Deviation) -> float:
+        if not is_new_type(deviation):
+            return -1
+        return math.inf if deviation.colleagues is None else deviation.colleagues
+
+    return tuple(sorted(deviations, key=colleagues))
+
+
+def is_new_type(deviation: Deviation) -> bool:
+    """Whether it is about a resource type that is new to the actor."""
+    return deviation.kind == "new_resource_type"
+
+
+def is_one_of_many(deviation: Deviation) -> bool:
+    """Whether it is one of many resource types that came at once."""
+    return is_new_type(deviation) and (deviation.new_types or 0) >= MANY_NEW_TYPES
+
+
+def new_of_all(deviation: Deviation) -> str:
+    """`7 of the 9`, or `all 9`."""
+    new, touched = deviation.new_types or 0, deviation.touched_types or 0
+    return f"{new:,} of the {touched:,}" if new < touched else f"all {new:,}"
+
+
+def hardly_known(deviation: Deviation, learning: bool) -> bool:
+    """Whether too little is known of the actor to call anything rare for it."""
+    return learning and deviation.kind != "organisation" and deviation.active_hours < FEW_ACTIVE_HOURS
+
+
+def rarity(deviation: Deviation, learning: bool) -> str | None:
+    """`once in 40 years`; None where that is not known."""
+    return None if hardly_known(deviation, learning) else how_rarely(deviation.once_in_years)
+
+
+def how_little(deviation: Deviation) -> str:
+    """How little is known of an actor, and what it is judged by instead."""
+    if not deviation.active_hours:
+        return f"no active hour known in {USUAL_DAYS} days; judged by what is usual here"
+    return f"only {active_hours(deviation)} known in {USUAL_DAYS} days; judged mostly by what is usual here"
+
+
+def how_new(deviation: Deviation) -> str:
+    """How a sentence about a resource type begins."""
+    return "first change to" if deviation.first_ever else "a change to"
+
+
+def since(deviation: Deviation) -> str:
+    """How it goes on: since when the type was not touched."""
+    if deviation.first_ever:
+        return f" {RECORD}"
+    if deviation.last_touched:
+        return f", last touched {day_name(deviation.last_touched)}"
+    return f", not touched in {USUAL_DAYS} days"
+
+
+def how_many(deviation: Deviation) -> str:
+    """`12 actors`."""
+    return counted(len(deviation.members), "actor") if deviation.members else "several actors"
+
+
+def active_hours(deviation: Deviation) -> str:
+    """`12 active hours`."""
+    return counted(deviation.active_hours or 0, "active hour")
+
+
+def name(value: str | None) -> str:
+    """A resource type or an actor as a short code span."""
+    return code(value, NAME_LENGTH)
+
+
+def _sentence(deviation: Deviation, span: str, quote: Quote, learning: bool) -> str:
+    if deviation.kind == "organisation":
+        parts = _same_thing(deviation, quote)
+    elif is_new_type(deviation):
+        parts = _new_type(deviation, quote, learning)
+    elif learning or deviation.horizon_hours > 1 or deviation.once_in_years is not None:
+        parts = _volume_by_scores(deviation, span, learning)
+    else:
+        parts = _volume_by_plain_rule(deviation, span)
+    return "; ".join(part for part in parts if part)
+
+
+def _volume_by_plain_rule(deviation: Deviation, span: str) -> list[str]:
+    parts = [f"{counted(deviation.changes, 'change')} in {span}"]
+    of_organisation = deviation.judged_against == "organisation"
+    if deviation.usual is not None:
+        whose = "of an actor here" if of_organisation else f"over {active_hours(deviation)} in {USUAL_DAYS} days"
+        parts.append(f"usual is {number(deviation.usual)} per active hour {whose}")
+    if deviation.most is not None and not of_organisation:
+        parts.append(f"at most {deviation.most:,} in any of them")
+    if deviation.ratio is not None:
+        parts.append(f"{number(deviation.ratio)} times the usual")
+    if of_organisation:
+        parts.append(_NO_HISTORY)
+    return parts
+
+
+def _volume_by_scores(deviation: Deviation, span: str, learning: bool) -> list[str]:
+    """Of more hours than one no days are said, for their usual may be of the month before the last."""
+    known = []
+    if deviation.usual is not None:
+        known.append(f"usual is {number(deviation.usual, digits=0)}")
+    if deviation.most is not None and deviation.horizon_hours == 1 and deviation.active_hours:
+        known.append(f"at most {deviation.most:,} in {USUAL_DAYS} days")
+    rarely = rarity(deviation, learning)
+    return [
+        f"{counted(deviation.changes, 'change')} in {span}",
+        ", ".join(known),
+        f"{rarely} for this actor" if rarely else "",
+    ]
+
+
+def _new_type(deviation: Deviation, quote: Quote, learning: bool) -> list[str]:
+    said = f"{how_new(deviation)} {quote(deviation.resource_type)}{since(deviation)}"
+    parts = [f"{said} ({counted(deviation.changes, 'change')})"]
+    if deviation.colleagues is not None and deviation.organisation_actors is not None:
+        parts.append(_colleagues(deviation, RECORD if learning else f"in {MEMORY_DAYS} days"))
+    else:
+        parts.append(f"nobody here touched it in {USUAL_DAYS} days" if deviation.new_to_organisation else "")
+        parts.append(_NO_HISTORY if deviation.judged_against == "organisation" else "")
+    rarely = None if is_one_of_many(deviation) else rarity(deviation, learning)
+    return [*parts, f"the like comes {rarely} for this actor" if rarely else ""]
+
+
+def _colleagues(deviation: Deviation, period: str) -> str:
+    """Who else made such changes. Colleagues are counted up to the start of the day: nothing is said of a type that
+    nobody had touched until then and somebody else has since."""
+    if deviation.colleagues:
+        return f"{deviation.colleagues:,} of {counted(deviation.organisation_actors or 0, 'actor')} made one {period}"
+    if not deviation.first_ever:
+        return f"nobody else in the organisation made one {period}"
+    return "" if deviation.new_to_organisation is False else f"nobody in the organisation made one {period}"
+
+
+def _same_thing(deviation: Deviation, quote: Quote) -> list[str]:
+    changed = f"{how_many(deviation)} changed {quote(deviation.resource_type)}"
+    who = listed([quote(member) for member in deviation.members])
+    return [f"{changed} far more than usual, or for the first time, in the same hour{f': {who}' if who else ''}"]

@@ -1,0 +1,197 @@
+"""Flagged rows and the entries behind them → what a ticket is written from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from audit_assets.config.settings import dagster_url
+from audit_assets.defs.partitions import AN_HOUR
+from audit_assets.defs.resources import AxiomResource
+from audit_assets.defs.steps.origin_history import OF_ENTRIES, days_before, origins_of
+from audit_assets.detection.plain_rule import VOLUME
+from audit_assets.detection.schemas import ORGANISATION
+from audit_assets.detection.volume import DAY_AGAINST_LAST_MONTH
+from audit_assets.tickets.finding import ENTRIES_SHOWN, Deed, Deviation, EntryLine, Finding, Origin
+
+SHOWN = {
+    **{name: name for name in ("time", "action", "resource_type", "resource_id", "ip_address", "interface")},
+    "zone": "zone_name",
+    "result": "action_result",
+}
+"""What a ticket shows of an entry, by the names of EntryLine, and the columns of an entry."""
+
+BEHIND = tuple(dict.fromkeys([*SHOWN.values(), "change_kind", *OF_ENTRIES, "token_name", "actor_key", "actor"]))
+"""The columns of an entry that a finding is made from."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """Where a ticket of an hour leads, but for its query. `entries`: per actor key the address of its raw entries.
+    `run_url` opens the Dagster run of `run_id`; empty if it is not known where Dagster's UI is."""
+
+    entries: Mapping[str, str] = field(default_factory=dict)
+    run_id: str = ""
+    run_url: str = ""
+
+
+def members_of(flagged: pl.DataFrame) -> pl.DataFrame:
+    """Who acted, for each flagged actor (`finding`): itself, or all (`actor_key`) that had a part in the organisation's
+    finding."""
+    acted = pl.when(pl.col("members").list.len() > 0).then("members").otherwise(pl.concat_list("actor_key"))
+    return flagged.select(finding="actor_key", actor_key=acted).explode("actor_key").unique(maintain_order=True)
+
+
+def links_of(axiom: AxiomResource, flagged: pl.DataFrame, hour: datetime, run_id: str) -> Links:
+    """The links of an hour's tickets."""
+    members = members_of(flagged).group_by("finding").agg("actor_key")
+    dagster = dagster_url()
+    return Links(
+        entries={key: axiom.entries_link(acted, hour, hour + AN_HOUR) for key, acted in members.iter_rows()},
+        run_id=run_id,
+        run_url=f"{dagster}/runs/{run_id}" if dagster else "",
+    )
+
+
+def findings_of(
+    account_id: str,
+    flagged: pl.DataFrame,
+    entries: pl.DataFrame,
+    *,
+    seen: pl.DataFrame | None = None,
+    links: Links | None = None,
+) -> list[Finding]:
+    """What a ticket is written from: one finding per flagged actor, in the order of `flagged`.
+
+    `flagged` has the columns of FLAGGED_ACTORS, `entries` those of ENTRY_SCHEMA (at least BEHIND) and only what counts
+    as a change; both of one hour. `seen`: from where the flagged actors acted before (`AxiomClient.origins`); None if
+    that is not known.
+    """
+    if flagged.is_empty():
+        return []
+    in_order = entries.sort("time")
+    names = dict(in_order.select("actor_key", "actor").iter_rows())
+    told = _told(flagged, in_order, seen)
+    by_actor = flagged.partition_by("actor_key", maintain_order=True)
+    return [_finding(account_id, rows.to_dicts(), told, names, links or Links()) for rows in by_actor]
+
+
+def _finding(
+    account_id: str,
+    rows: Sequence[Mapping[str, Any]],
+    told: Mapping[str, Mapping[str, Any]],
+    names: Mapping[str, str],
+    links: Links,
+) -> Finding:
+    first = rows[0]
+    behind = told[first["actor_key"]]
+    return Finding(
+        account_id=account_id,
+        actor_key=first["actor_key"],
+        actor=first["actor"],
+        actor_type=first["actor_type"],
+        hour=first["hour"],
+        severity=first["severity"],
+        deviations=tuple(deviation_of(row, names) for row in rows),
+        entries=tuple(EntryLine(**line) for line in behind["entries"] or ()),
+        last_entries=tuple(EntryLine(**line) for line in behind["last_entries"] or ()),
+        entries_total=behind["total"],
+        other_changes=behind["others"],
+        deeds=tuple(Deed(**deed) for deed in behind["deeds"] or ()),
+        origins=tuple(Origin(**origin) for origin in behind["origins"] or ()),
+        active_days=behind["active_days"],
+        axiom_url=first["axiom_url"],
+        entries_url=links.entries.get(first["actor_key"], ""),
+        run_id=links.run_id,
+        run_url=links.run_url,
+        severity_because=tuple(first["severity_because"] or ()),
+        learning=bool(first["learning"]),
+        tickets_a_day=first["tickets_a_day"],
+    )
+
+
+def _told(flagged: pl.DataFrame, entries: pl.DataFrame, seen: pl.DataFrame | None) -> dict[str, dict[str, Any]]:
+    """Per flagged actor what its ticket tells of the hour's entries, which are in the order of their times."""
+    members = members_of(flagged)
+    theirs = entries.join(members, on="actor_key", maintain_order="left")
+    behind = _behind(flagged, theirs)
+    hour = flagged["hour"][0]
+    before = None if seen is None else seen.join(members, on="actor_key")
+    told = flagged.select(finding="actor_key").unique()
+    for part in (
+        theirs.group_by("finding").agg(others=pl.len()),
+        _ends(behind),
+        _deeds(behind),
+        origins_of(behind, before, hour),
+        days_before(told, before, hour),
+    ):
+        told = told.join(part, on="finding", how="left")
+    counted = told.with_columns(pl.col("others", "total").fill_null(0).cast(pl.Int64))
+    rows = counted.with_columns(pl.col("others") - pl.col("total")).iter_rows(named=True)
+    return {row.pop("finding"): row for row in rows}
+
+
+def _behind(flagged: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
+    """The entries that a finding is about: all of a burst's, else those of the resource types that deviate."""
+    bursts = flagged.filter(pl.col("kind") == VOLUME).select(finding="actor_key")
+    deviating = flagged.select("resource_type", finding="actor_key").unique()
+    of_burst = theirs.join(bursts.unique(), on="finding", how="semi", maintain_order="left")
+    others = theirs.join(bursts, on="finding", how="anti", maintain_order="left")
+    of_types = others.join(deviating, on=["finding", "resource_type"], how="semi", maintain_order="left")
+    return pl.concat([of_burst, of_types])
+
+
+def _ends(behind: pl.DataFrame) -> pl.DataFrame:
+    """Per finding the first entries and the last ones, none of them twice, and the total."""
+    who = pl.when(pl.col("finding") == ORGANISATION).then("actor").alias("actor")
+    line = pl.struct(who, *(pl.col(column).alias(name) for name, column in SHOWN.items()))
+    return behind.group_by("finding", maintain_order=True).agg(
+        entries=line.head(ENTRIES_SHOWN), last_entries=line.slice(ENTRIES_SHOWN).tail(ENTRIES_SHOWN), total=pl.len()
+    )
+
+
+def _deeds(behind: pl.DataFrame) -> pl.DataFrame:
+    """Per finding the entries by action and resource type, what was done most first."""
+    by_deed = behind.group_by("finding", "action", "resource_type").agg(
+        changes=pl.len().cast(pl.Int64),
+        oldest=pl.col("time").min(),
+        newest=pl.col("time").max(),
+        deletes=(pl.col("change_kind") == "delete").any(),
+    )
+    in_order = by_deed.sort(-pl.col("changes"), "oldest", "resource_type", "action")
+    deed = pl.struct(pl.exclude("finding"))
+    return in_order.group_by("finding", maintain_order=True).agg(deeds=deed)
+
+
+def deviation_of(row: Mapping[str, Any], names: Mapping[str, str] | None = None) -> Deviation:
+    """One row of a FLAGGED_ACTORS frame, as a ticket takes it. `names`: what members are called, by actor key."""
+    called = names or {}
+    return Deviation(
+        **{name: row[name] for name in SAID_AS_IT_STANDS},
+        active_hours=row["active_hours"] or 0,
+        judged_against=row["judged_against"] or "organisation",
+        horizon_hours=row["horizon_hours"] or 1,
+        slow_growth=row["horizon"] == DAY_AGAINST_LAST_MONTH.name,
+        members=tuple(called.get(member) or member for member in row["members"] or ()),
+    )
+
+
+SAID_AS_IT_STANDS = (
+    "kind",
+    "resource_type",
+    "changes",
+    "usual",
+    "ratio",
+    "most",
+    "first_ever",
+    "last_touched",
+    "new_to_organisation",
+    "once_in_years",
+    "colleagues",
+    "organisation_actors",
+    "new_types",
+    "touched_types",
+)
+"""The columns of FLAGGED_ACTORS that a deviation takes by the same name."""

@@ -1,0 +1,78 @@
+"""What to check next, by what was found: the one place to read and to edit it.
+
+Each line is for a person on a phone in the middle of something else: one thing to do, and what its result would mean.
+The lines are ours alone, no value of an audit entry is ever put into them.
+"""
+
+from collections.abc import Callable, Mapping
+
+from audit_assets.tickets.deviation_sentences import is_new_type, is_one_of_many
+from audit_assets.tickets.finding import Finding
+
+NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
+    "the organisation at once": (
+        "Look for one cause first: a migration, a deployment, a rotation of secrets, a change by Cloudflare.",
+        "If there is none, look for what these actors share: a sign-in provider, an owner of their tokens, an address.",
+    ),
+    "new address": (
+        "Find out whose the new address is (office, VPN, build system, hosting company), and what else came from it.",
+    ),
+    "an API token": (
+        "Find the system that holds this token, and ask its owner whether a job ran there at that time.",
+        "If not, or if the address is not that system's: roll the token, then look for what it has created.",
+    ),
+    "a person": (
+        "Ask the person, not by e-mail, whether they did this.",
+        "If not: end their sessions, reset their second factor, and look for API tokens and members they have added.",
+    ),
+    "Cloudflare itself": ("Look for the change by a person that set this off: an upgrade, a new zone, a certificate.",),
+    "deletes": ("See what is gone, and what brings it back: an export, or the state of Terraform.",),
+    "many new resource types": (
+        "Read the entries in their order: somebody who looks around touches many things once, a new duty a few often.",
+    ),
+    "new resource type": (
+        "Find out since when the actor may do this, and who allowed it: a change of its role or of its token's rights.",
+    ),
+    "slow growth": ("Compare with the weeks before: is it a duty that grew, or data carried away in small portions?",),
+    "spread over hours": ("Read the hours before too, in Axiom: no single one of them was much.",),
+    "burst": ("Compare the first entries with the last: one action repeated is a script, a mixture is a session.",),
+}
+"""By kind of finding, what is most telling first: a ticket shows the first CHECKS_SHOWN lines that apply to it."""
+
+CHECKS_SHOWN = 5
+
+
+def next_checks(finding: Finding) -> list[str]:
+    """The lines for a finding."""
+    apply = [line for kind, lines in NEXT_CHECKS.items() if _APPLIES[kind](finding) for line in lines]
+    return apply[:CHECKS_SHOWN]
+
+
+def _is_from_new_address(finding: Finding) -> bool:
+    """From an actor that is new altogether everything is."""
+    addresses = [each for each in finding.origins if each.kind == "address" and each.value]
+    return bool(finding.active_days) and any(each.first_used is None for each in addresses)
+
+
+def _any_volume(finding: Finding, *, hours: Callable[[int], bool], slow_growth: bool = False) -> bool:
+    return any(
+        each.kind == "volume" and hours(each.horizon_hours) and each.slow_growth == slow_growth
+        for each in finding.deviations
+    )
+
+
+_APPLIES: Mapping[str, Callable[[Finding], bool]] = {
+    "the organisation at once": lambda finding: any(each.kind == "organisation" for each in finding.deviations),
+    "new address": _is_from_new_address,
+    "an API token": lambda finding: finding.actor_type == "token",
+    "a person": lambda finding: finding.actor_type in ("user", "admin"),
+    "Cloudflare itself": lambda finding: finding.actor_type in ("system", "cloudflare", "cloudflare_admin"),
+    "deletes": lambda finding: any(deed.deletes for deed in finding.deeds),
+    "many new resource types": lambda finding: any(is_one_of_many(each) for each in finding.deviations),
+    "new resource type": lambda finding: any(
+        is_new_type(each) and not is_one_of_many(each) for each in finding.deviations
+    ),
+    "slow growth": lambda finding: _any_volume(finding, hours=lambda hours: hours > 1, slow_growth=True),
+    "spread over hours": lambda finding: _any_volume(finding, hours=lambda hours: hours > 1),
+    "burst": lambda finding: _any_volume(finding, hours=lambda hours: hours == 1),
+}

@@ -1,0 +1,1 @@
+"""One bounded way to speak HTTP: deadlines, sizes, retries, redaction, the clock."""

@@ -1,0 +1,119 @@
+"""Sockets that keep a deadline, under httpx.
+
+httpx's read time-out starts anew with every byte: a server that drips holds a call for ever, in the headers as in
+the body (docs/facts/reliability.md, 2f). Here every read and write ends when the time of the whole try is used up.
+The errors that come out are httpcore's.
+"""
+
+import logging
+import ssl
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import httpcore
+import httpx
+
+from audit_assets.transport.clock import Clock
+
+for library in ("httpx", "httpcore"):  # they log addresses, which may be secret, and headers, which may repeat a token
+    logging.getLogger(library).setLevel(logging.WARNING)
+
+
+class Deadline:
+    """When the try that is under way must have ended, as the clock's monotonic seconds."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.at = float("inf")
+
+    def seconds_left(self, at_most: float | None) -> float:
+        """Raises httpcore.ReadTimeout when none are left."""
+        left = self.at - self.clock.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("the time of this try is used up")
+        return left if at_most is None else min(left, at_most)
+
+
+class _BoundedStream(httpcore.NetworkStream):
+    """A socket whose every read and write ends by the deadline."""
+
+    def __init__(self, inner: httpcore.NetworkStream, deadline: Deadline) -> None:
+        self._inner = inner
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, self._deadline.seconds_left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, self._deadline.seconds_left(timeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> Any:
+        secured = self._inner.start_tls(ssl_context, server_hostname, self._deadline.seconds_left(timeout))
+        return _BoundedStream(secured, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class _BoundedBackend(httpcore.SyncBackend):
+    """Opens sockets that keep the deadline."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+
+    def connect_tcp(self, *arguments: Any, **options: Any) -> httpcore.NetworkStream:
+        options["timeout"] = self._deadline.seconds_left(options.get("timeout"))
+        return _BoundedStream(super().connect_tcp(*arguments, **options), self._deadline)
+
+
+class _Body(httpx.SyncByteStream):
+    """httpcore's stream under the name that httpx asks for."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._inner
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    """One for all: making it reads some hundred certificates."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+class BoundedTransport(httpx.BaseTransport):
+    """As httpx.HTTPTransport, over sockets that end by `deadline`. Its errors are httpcore's."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._pool = httpcore.ConnectionPool(ssl_context=_ssl_context(), network_backend=_BoundedBackend(deadline))
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        url = httpcore.URL(
+            scheme=request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
+        )
+        response = self._pool.handle_request(
+            httpcore.Request(
+                request.method,
+                url,
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        return httpx.Response(
+            response.status, headers=response.headers, stream=_Body(response.stream), extensions=response.extensions
+        )
+
+    def close(self) -> None:
+        self._pool.close()

@@ -1,0 +1,81 @@
+"""What a model answered, taken only if it is exactly what was asked for.
+
+Nothing is repaired: an answer that is cut off, refused, too long or of another shape is none. What is taken is still
+untrusted text, as an entry's values may have dictated it: tickets/model_note.py shows it.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from audit_assets.config.errors import Incomplete
+from audit_assets.tickets.finding import TriageNote
+from audit_assets.tickets.model_note import ASSESSMENT_LENGTH, CHECKS, ITEM_LENGTH, REASONS
+
+_Assessment = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=ASSESSMENT_LENGTH)]
+_Item = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=ITEM_LENGTH)]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    assessment: _Assessment
+    harmless: list[_Item] = Field(max_length=REASONS)
+    check: list[_Item] = Field(max_length=CHECKS)
+
+
+class _Message(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[Any] | None = None
+
+
+class _Choice(BaseModel):
+    finish_reason: str | None = None
+    message: _Message
+
+
+class _Completion(BaseModel):
+    """The part of a chat completion that is read: the package makes an object of anything, unchecked."""
+
+    choices: list[_Choice] = Field(min_length=1)
+
+
+_STRINGS = {"type": "array", "items": {"type": "string"}}
+
+RESPONSE_FORMAT: dict[str, Any] = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "triage_note",
+        "strict": True,
+        "schema": {
+            "type": "object",
+            "properties": {"assessment": {"type": "string"}, "harmless": _STRINGS, "check": _STRINGS},
+            "required": ["assessment", "harmless", "check"],
+            "additionalProperties": False,
+        },
+    },
+}
+"""The shape that is asked for. No lengths: not every endpoint that takes a schema takes those; the prompt says them."""
+
+
+def note_of(body: bytes, model: str) -> TriageNote:
+    """The note in the body of a chat completion. Raises `Incomplete` with the reason if there is none."""
+    try:
+        choice = _Completion.model_validate_json(body).choices[0]
+    except ValidationError:
+        raise _unusable("it is no chat completion") from None
+    message = choice.message
+    if message.refusal:
+        raise _unusable("the model refused")
+    if choice.finish_reason != "stop" or message.tool_calls:
+        raise _unusable("the model did not come to an end")
+    try:
+        answer = _Answer.model_validate_json(message.content or "")
+    except ValidationError:
+        raise _unusable("it is not the short JSON object that the prompt asks for") from None
+    return TriageNote(model, answer.assessment, tuple(answer.harmless), tuple(answer.check))
+
+
+def _unusable(why: str) -> Incomplete:
+    return Incomplete(f"The answer of the triage model can't be used: {why}.")

@@ -1,0 +1,128 @@
+"""The demo as a person runs it: a process of its own, an empty folder, no settings."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit_assets.config.settings import SETTINGS
+from audit_assets_tests.pipeline import v2_burst, v2_entry
+
+SAMPLE = Path(__file__).parents[3] / "shared" / "cloudflare" / "samples" / "v1_entries.jsonl"
+LAST = datetime(2026, 9, 1, 12, tzinfo=UTC)
+
+
+def demo(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run `audit-assets demo` in this folder."""
+    clean = {name: value for name, value in os.environ.items() if name not in SETTINGS and name != "DAGSTER_HOME"}
+    command = [sys.executable, "-m", "audit_assets", "demo", *arguments]
+    environment = {**clean, "COLUMNS": "100", **settings}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+
+
+def summary_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def summary(folder: Path) -> dict[str, Any]:
+    return summary_of(demo(folder, "--json", "--history-days", "5", LINEAR_API_KEY="of a real workspace"))
+
+
+def test_the_incidents_are_found(folder: Path, summary: dict[str, Any]) -> None:
+    truths = json.loads((folder / ".audit_assets/demo/sandbox/truths.json").read_text())
+    expected = {
+        (deviation["hour"][:13].replace("T", "-"), truth["actor_email"], deviation["kind"], deviation["resource_type"])
+        for truth in truths
+        for deviation in truth["deviations"]
+    }
+
+    def told(actors: list[dict[str, Any]]) -> set[tuple[str, str, str, str | None]]:
+        return {
+            (actor["hour"][:13], address, deviation["kind"], deviation.get("resource_type"))
+            for actor in actors
+            for deviation in actor["deviations"]
+            for address in [actor["actor"].split(" of ")[-1]]
+        }
+
+    flagged, not_rung = told(summary["flagged"]), told(summary["not_rung"])
+    assert len(expected) >= 6
+    assert expected <= flagged | not_rung, "nothing disappears"
+    bursts = {each for each in expected if each[2] == "volume"}
+    assert bursts <= flagged
+
+
+def test_the_summary_holds_what_was_promised(summary: dict[str, Any]) -> None:
+    assert len(summary["hours"]) == 6
+    assert summary["history_hours"] == 6 * 24 - 6
+    assert summary["digests"] == [], "six hours are no whole day"
+    entries, proof = summary["entries"], summary["proof"]
+    assert entries["pulled"] == entries["ingested"] == proof["expected"] == proof["found"] > 1000
+    assert proof["holds"]
+    for flagged in summary["flagged"]:
+        assert flagged["ticket"]["identifier"].startswith("SEC-")
+        assert flagged["ticket"]["url"].startswith("http://127.0.0.1:")
+        assert "/query?initForm=" in flagged["axiom_url"]
+        assert all(deviation["in_words"] for deviation in flagged["deviations"])
+
+
+def test_a_file_of_real_entries_takes_the_place_of_the_organisation(tmp_path: Path) -> None:
+    quiet = [entry for day in range(1, 9) for entry in v2_burst(LAST - timedelta(days=day), 2)]
+    burst = v2_burst(LAST, 60, action="delete")
+    hostile = v2_entry(LAST, actor="mallory@example.com", resource_type="'] | union ['x")
+    lines = [json.dumps(entry) for entry in [*quiet, *burst, hostile]] + ["not JSON"]
+    (tmp_path / "log.ndjson").write_text("\n".join(lines))
+    done = demo(tmp_path, "--entries", "log.ndjson", "--judge-hours", "1")
+    assert done.returncode == 0, done.stderr
+    shown = " ".join(done.stdout.split())
+    assert "1 flagged, 2026-09-01-12:00 to 2026-09-01-12:00 UTC" in shown
+    assert "60 changes in the hour; usual is 2, at most 2 in 30 days; once in" in shown
+    assert "1 deviation did not ring" in shown
+    assert "mallory@example.com: first change to '] | union ['x on record" in shown
+    assert "note: still learning (budget): less than 14 days of scores" in shown
+    assert "SEC-1 opened: http://127.0.0.1:" in shown
+    assert "pulled 77 in 193 h" in shown
+    assert "ingested 77" in shown
+    assert "in Axiom 77 of 77, proved by their ids" in shown
+    assert "unreadable 1 lines of the file: no JSON" in shown
+    assert "audit-assets dev --sandbox cloudflare,axiom,linear --home .audit_assets/demo" in shown
+
+
+def test_a_published_sample_runs(tmp_path: Path) -> None:
+    if not SAMPLE.exists():
+        pytest.skip("the samples are not here")
+    summary = summary_of(
+        demo(tmp_path, "--json", "--history-days", "1", "--judge-hours", "1", "--entries", str(SAMPLE))
+    )
+    assert summary["entries"]["pulled"] == summary["proof"]["found"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--entries", "missing.json"], "missing.json"),
+        (["--entries", "empty.json"], "empty.json"),
+        (["--home", "full"], "full is not empty and was not made by a demo: name another folder with --home."),
+    ],
+)
+def test_what_can_not_be_shown_is_one_sentence(tmp_path: Path, arguments: Sequence[str], sentence: str) -> None:
+    (tmp_path / "empty.json").touch()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").touch()
+    done = demo(tmp_path, *arguments)
+    assert done.returncode == 1
+    assert sentence in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "full" / "thesis.txt").exists()

@@ -1,0 +1,65 @@
+"""`audit-assets dev`: what it starts sees what it was given, and ends with it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from audit_assets.cli import main as cli
+from audit_assets.cli.main import run_to_its_end
+
+
+def test_the_exit_code_is_that_of_the_child(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert run_to_its_end([sys.executable, "-c", "raise SystemExit(3)"], dict(os.environ), tmp_path / "home") == 3
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_it_runs_where_no_env_file_can_override_what_it_is_given(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    look = "import os, pathlib; raise SystemExit(pathlib.Path('.env').exists() or os.environ['AXIOM_URL'] != 'given')"
+    (tmp_path / ".env").write_text("AXIOM_URL=of a real account")
+    environment = {**os.environ, "AXIOM_URL": "given"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        try:
+            assert run_to_its_end([sys.executable, "-c", look], environment, tmp_path / "home") == 0
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+def test_the_tickets_of_its_runs_lead_to_its_own_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[dict[str, str]] = []
+    monkeypatch.setattr(cli, "run_to_its_end", lambda _command, environment, _home: given.append(environment) or 0)
+    monkeypatch.delenv("AUDIT_ASSETS_DAGSTER_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(cli.app, ["dev", "--port", "3456"]).exit_code == 0
+    monkeypatch.setenv("AUDIT_ASSETS_DAGSTER_URL", "https://dagster.example.com")
+    assert CliRunner().invoke(cli.app, ["dev"]).exit_code == 0
+    told = [environment["AUDIT_ASSETS_DAGSTER_URL"] for environment in given]
+    assert told == ["http://127.0.0.1:3456", "https://dagster.example.com"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX")
+def test_it_takes_dagster_along_when_it_is_told_to_end(tmp_path: Path) -> None:
+    script = (
+        "import os, pathlib, sys\n"
+        "from audit_assets.cli import run_to_its_end\n"
+        "child = 'import os, pathlib, time; pathlib.Path(\"pid\").write_text(str(os.getpid())); time.sleep(60)'\n"
+        "sys.exit(abs(run_to_its_end([sys.executable, '-c', child], dict(os.environ), pathlib.Path(sys.argv[1]))))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)]) as parent:  # noqa: S603 - our own text
+        pid = tmp_path / "pid"
+        while not (pid.exists() and pid.read_text()):
+            time.sleep(0.05)
+        parent.terminate()
+        assert parent.wait(timeout=30) == signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)

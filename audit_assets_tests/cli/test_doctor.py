@@ -1,0 +1,248 @@
+"""The doctor looks at each service by a harmless call and says the next step."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from audit_assets.axiom.client import AxiomClient
+from audit_assets.axiom.events import events_from
+from audit_assets.cli.main import app
+from audit_assets.cloudflare.entries import normalize_entries
+from audit_assets.config.settings import SETTINGS
+from audit_assets.defs.partitions import newest_settled_hour
+from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.server import Sandbox
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.tickets.verdict_table import TABLE, TICKET_VERDICTS
+from audit_assets_tests.pipeline import DAY, HOUR, environment_of, v2_burst
+
+runner = CliRunner()
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def somewhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings, and no .env, but those of the test."""
+    monkeypatch.chdir(tmp_path)
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def connected(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    for name, value in environment_of(sandbox, tmp_path / "hours").items():
+        monkeypatch.setenv(name, value)
+    return sandbox
+
+
+def told() -> tuple[int, str]:
+    result = runner.invoke(app, ["doctor"], env={"COLUMNS": "250"})
+    return result.exit_code, " ".join(result.output.split())
+
+
+def test_without_any_setting_each_is_named_with_what_to_set_it_to() -> None:
+    code, text = told()
+    assert code == 1
+    for name in ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID", "AXIOM_TOKEN", "LINEAR_API_KEY", "LINEAR_TEAM_KEY"):
+        assert f"problem {name} is not set → Set it to the " in text
+
+
+def test_a_dry_run_that_goes_on_for_ever_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINEAR_DRY_RUN", "1")
+    assert "advice LINEAR_DRY_RUN is set: every run renders its tickets and opens none → Take it out" in told()[1]
+
+
+def test_settings_are_read_from_the_env_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("CLOUDFLARE_STREAMS=v7\nCLOUDFLARE_API_TOKEN=t\nCLOUDFLARE_ACCOUNT_ID=" + "0" * 32)
+    assert "CLOUDFLARE_STREAMS is 'v7'" in told()[1]
+
+
+def test_how_late_entries_came_is_told(connected: Sandbox, tmp_path: Path) -> None:
+    store = HourStore(str(tmp_path / "hours"))
+    hour = newest_settled_hour(connected.stage.clock.now()) - DAY * 3
+    minutes = {15: 1_200, 64: 3, 24 * 60 + 4: 1}
+    pulls = [
+        {"began": (hour + HOUR + timedelta(minutes=after)).isoformat(), "added": added, "no_longer_listed": 0}
+        for after, added in minutes.items()
+    ]
+    store.write("raw_audit_entries", hour, pl.DataFrame({"entry_id": ["a"]}), {"pulls": pulls})
+    assert (
+        "ok of the last 30 days 1 hours are stored: 1,200 entries came with the hour's first pull, 3 with that of 1 h "
+        "after its end, 0 with that of 6 h after its end, 1 with that of 24 h after its end, 0 with that of 72 h"
+    ) in told()[1]
+
+
+@pytest.mark.usefixtures("connected")
+def test_all_is_well_but_the_history() -> None:
+    code, text = told()
+    assert code == 0
+    assert "Cloudflare ok the audit log can be read: v2 and v1" in text
+    assert "Linear ok tickets go to team Security (SEC)" in text
+    assert "advice 0 of 30 days of history are there → Turn on the sensor `missing_hours`" in text
+
+
+def test_a_history_of_30_days_is_enough(connected: Sandbox) -> None:
+    old, _ = normalize_entries(v2_burst(datetime.now(UTC) - timedelta(days=31), 3), "v2", "a" * 32)
+    with AxiomClient(
+        token=connected.axiom.environment(connected.url)["AXIOM_TOKEN"], dataset="cloudflare-audit", url=connected.url
+    ) as axiom:
+        axiom.ingest(events_from(old))
+        axiom.prove(old.select("entry_id", "time"))
+    assert "Axiom ok 31 days of history are there" in told()[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("CLOUDFLARE_API_TOKEN", "canary", "Account Settings Read"),
+        ("AXIOM_TOKEN", "xaat-canary", "AXIOM_TOKEN"),
+        ("AXIOM_DATASET", "no-such-dataset", "no-such-dataset"),
+        ("LINEAR_API_KEY", "lin_api_canary", "LINEAR_API_KEY"),
+        ("LINEAR_TEAM_KEY", "NOPE", "NOPE"),
+        ("LINEAR_LABEL", "no-such-label", "no-such-label"),
+        ("CLOUDFLARE_API_URL", "http://127.0.0.1:9", "Cloudflare"),
+        ("AXIOM_URL", "http://127.0.0.1:9", "Axiom"),
+        ("LINEAR_API_URL", "http://127.0.0.1:9", "Linear"),
+        ("AUDIT_ASSETS_STORAGE", "/proc/no-such-folder", "can't be written"),
+    ],
+)
+@pytest.mark.usefixtures("connected")
+def test_what_is_wrong_with_one_service_is_told_and_the_others_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    code, text = told()
+    assert code == 1
+    assert text.count(" problem ") == 1
+    assert sentence in text[text.index(" problem ") :]
+    assert "canary" not in text
+
+
+def test_a_retention_too_short_for_the_baseline_is_a_problem(connected: Sandbox) -> None:
+    asked = httpx.put(
+        f"{connected.url}/v1/datasets/cloudflare-audit",
+        headers={"Authorization": f"Bearer {connected.axiom.environment(connected.url)['AXIOM_TOKEN']}"},
+        json={"retentionDays": 30, "useRetentionPeriod": True},
+    )
+    assert asked.status_code == 200
+    code, text = told()
+    assert code == 1
+    assert "problem the dataset keeps 30 days: too few for a baseline of 30" in text
+
+
+def test_what_axiom_does_not_tell_is_said_to_be_unknown(connected: Sandbox) -> None:
+    for call in ("datasets", "fields"):
+        connected.faults.add(Fault("axiom", call, "status", options={"status": 403}))
+    code, text = told()
+    assert code == 0
+    assert "advice Axiom does not tell this token how long the dataset keeps its entries → See in Axiom" in text
+    assert "advice Axiom does not tell this token how many fields the dataset has → See in Axiom" in text
+
+
+def test_fields_that_were_dropped_are_a_problem(connected: Sandbox) -> None:
+    known = connected.axiom.environment(connected.url)
+    httpx.post(
+        f"{connected.url}/v1/datasets/cloudflare-audit/ingest",
+        headers={"Authorization": f"Bearer {known['AXIOM_TOKEN']}"},
+        json=[{"entry_id": "f" * 64, "stream": "v2"}],
+    ).raise_for_status()
+    connected.stage.clock.advance(timedelta(seconds=60))
+    code, text = told()
+    assert code == 1
+    assert "problem 1 events in the dataset lack fields that they were sent with → Unlock its schema" in text
+
+
+def test_the_policy_is_told_and_what_has_ended_in_it(
+    connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ours.toml").write_text('[[allow]]\nactor = "a"\nuntil = 2020-01-31\nreason = "the move"')
+    monkeypatch.setenv("AUDIT_ASSETS_POLICY", "ours.toml")
+    _, text = told()
+    assert "Policy ok preset balanced: about 1 tickets a day" in text
+    assert "advice 1 of 1 allowances have ended, the first: the move → Take them out" in text
+    monkeypatch.setenv("AUDIT_ASSETS_PRESET", "plain")
+    assert "preset plain: every hour of 10 times the usual, from 10 changes on, and every new type" in told()[1]
+    monkeypatch.setenv("AUDIT_ASSETS_PRESET", "loud")
+    code, text = told()
+    assert code == 1
+    assert "problem AUDIT_ASSETS_PRESET is 'loud': set it to plain, balanced or quiet." in text
+
+
+def test_every_row_of_ticket_fields_is_checked_against_the_workspace(
+    connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = tmp_path / "ours.toml"
+    monkeypatch.setenv("AUDIT_ASSETS_POLICY", "ours.toml")
+    ours.write_text(
+        """
+        [[ticket_fields]]
+        touching = ["*firewall*"]
+        team = "ENG"
+        project = "Edge hardening"
+        labels = ["bug", "Edge"]
+        assignee = "ben@sandbox.invalid"
+        [[ticket_fields]]
+        severities = ["urgent"]
+        project = "Incident response"
+        assignee = "Anne Archer"
+        """
+    )
+    code, text = told()
+    assert code == 0
+    assert "ok of 2 rows of ticket_fields all names are known to Linear" in text
+    assert (
+        "advice [[ticket_fields]] 2, if 1 decides on the team: The project 'Incident response' is not of the team 'ENG'"
+    ) in text
+    assert text.count("advice [[ticket_fields]]") == 1
+    ours.write_text(
+        """
+        [[ticket_fields]]
+        team = "NOPE"
+        [[ticket_fields]]
+        labels = ["bug", "Improvement"]
+        project = "Moon shot"
+        assignee = "zoe"
+        """
+    )
+    code, text = told()
+    assert code == 1
+    assert text.count(" problem [[ticket_fields]] ") == 4
+    for sentence in (
+        "1: Linear shows no team with the key 'NOPE' to this API key: correct `team` in [[ticket_fields]], or let",
+        "2: Linear has no label 'bug' for the team 'SEC'",
+        "2: Linear shows no project 'Moon shot' to this API key: create it, or correct `project`",
+        "2: Linear shows no user 'zoe' to this API key: invite them, or correct `assignee`",
+    ):
+        assert f"problem [[ticket_fields]] {sentence}" in text
+    assert "names are known" not in text
+
+
+def test_labels_that_lack_are_advice_and_what_people_said_is_counted(connected: Sandbox, tmp_path: Path) -> None:
+    assert "there is no label" not in told()[1]
+    connected.linear.rename_label("confirmed-incident", "incident")
+    rows = [
+        {"ticket_id": ticket, "actor_key": "bob", "hour": NOON + HOUR * hour, "kind": "volume", "verdict": verdict}
+        for ticket, hour, verdict in (("a", 0, "dismissed"), ("a", 1, "dismissed"), ("b", 2, "confirmed"))
+    ]
+    HourStore(str(tmp_path / "hours")).write(TABLE, None, pl.DataFrame(rows, schema=TICKET_VERDICTS))
+    code, text = told()
+    assert code == 0
+    assert "advice there is no label confirmed-incident, with which people say on a ticket" in text
+    assert "→ Create it by hand, for the team SEC or the workspace." in text
+    assert "Storage ok 1 hours of actors were confirmed in Linear, 2 dismissed, on 2 tickets" in text
+
+
+def test_a_named_model_is_told_without_asking_it(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Triage" not in told()[1]
+    monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_MODEL", "small-model-1")
+    monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_URL", "http://127.0.0.1:1/v1")
+    assert "Triage ok the model small-model-1 writes a note on each new ticket; it was not asked now" in told()[1]
+    monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_PROMPT", "nowhere.md")
+    code, text = told()
+    assert code == 1
+    assert "Triage problem AUDIT_ASSETS_TRIAGE_PROMPT names 'nowhere.md': no text can be read there." in text

@@ -1,0 +1,272 @@
+"""What rings in an hour: the budget, the policy and the organisation's history, the whole way through the assets."""
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from audit_assets.defs.assets.organisation_history import PRIORS, SCORES_BEFORE, TOUCHED_BY
+from audit_assets.defs.resources import AxiomResource
+from audit_assets.detection.stream_scores import score
+from audit_assets.reports.backtest import BACKTESTED, backtest_of, policy_of
+from audit_assets.reports.backtest_sources import of_axiom
+from audit_assets.reports.backtest_summary import summary_of
+from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, failure_of, v2_burst, v2_entry
+
+JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
+COLLEAGUES = [f"{name}@example.com" for name in ("alice", "bob", "carol", "dave", "erin", "frank")]
+
+
+def three_weeks(*actors: str) -> list[dict[str, Any]]:
+    """Each actor changes three to five records a day, at the same hour."""
+    return [
+        entry
+        for day in range(1, 22)
+        for number, actor in enumerate(actors)
+        for entry in v2_burst(JUDGED - DAY * day + timedelta(minutes=number), 3 + day % 3, actor=actor)
+    ]
+
+
+@pytest.fixture
+def lived(pipeline: Pipeline) -> Pipeline:
+    """Three weeks of a small organisation are in Axiom."""
+    pipeline.remember(three_weeks(*COLLEAGUES))
+    return pipeline
+
+
+def events_in(pipeline: Pipeline) -> pl.DataFrame:
+    """Every change that Axiom holds, as an event each."""
+    with closing(AxiomResource(pipeline.clock).client()) as client:
+        activity = client.organisation_activity(JUDGED - DAY * 30, JUDGED + HOUR)
+    return activity.select(
+        pl.col("actor_key").alias("actor"),
+        pl.col("hour").alias("time"),
+        "resource_type",
+        pl.col("changes").cast(pl.UInt32).alias("changes"),
+        actor_type=pl.lit("user"),
+    ).select(pl.exclude("changes").repeat_by("changes").explode())
+
+
+def judged(pipeline: Pipeline, *entries: list[dict[str, Any]], **how: Any) -> dict[str, Any]:
+    """The summary of the hour with these entries."""
+    for each in entries:
+        pipeline.sandbox.cloudflare.add("v2", each)
+    assert pipeline.run(JUDGED, **how).success
+    return pipeline.summary(JUDGED)
+
+
+def asked(pipeline: Pipeline) -> int:
+    return pipeline.sandbox.stage.count()["axiom", "query"]
+
+
+def test_what_stays_under_the_budget_is_listed_and_opens_no_ticket(lived: Pipeline) -> None:
+    new_to_her = v2_burst(JUDGED, 1, actor="alice@example.com", resource_type="rulesets")
+    summary = judged(lived, new_to_her, flags={"tickets_per_day": 0.001})
+    assert (summary["flagged"], lived.tickets()) == ([], [])
+    (listed,) = summary["not_rung"]
+    (deviation,) = listed["deviations"]
+    assert (listed["actor"], deviation["standing"]) == ("alice@example.com", "under_budget")
+    assert (deviation["kind"], deviation["resource_type"]) == ("new_resource_type", "rulesets")
+    assert deviation["p"] < 1
+    assert deviation["in_words"]
+
+
+def test_the_budget_and_the_preset_come_from_the_settings(lived: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_TICKETS_PER_DAY", "0.001")
+    assert judged(lived, v2_burst(JUDGED, 40, actor="bob@example.com"))["flagged"] == []
+    monkeypatch.setenv("AUDIT_ASSETS_PRESET", "plain")
+    (flagged,) = judged(lived)["flagged"]
+    (deviation,) = flagged["deviations"]
+    assert (deviation["kind"], deviation["changes"], deviation["usual"]) == ("volume", 40, 4)
+    assert "p" not in deviation
+
+
+def test_a_preset_that_is_none_stops_the_hour_with_one_sentence(lived: Pipeline) -> None:
+    lived.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
+    assert failure_of(lived.run(JUDGED, flags={"preset": "loud"})).startswith("AUDIT_ASSETS_PRESET is 'loud': set it")
+
+
+def test_the_hours_scores_are_those_of_a_backtest_over_the_same_events(lived: Pipeline) -> None:
+    attack = v2_burst(JUDGED, 60, actor="carol@example.com")
+    judged(lived, attack, v2_burst(JUDGED, 4, actor="dave@example.com"))
+    expected = score(events_in(lived)).filter(pl.col("hour") == JUDGED).sort("actor")
+    got = lived.store.require("actor_scores", JUDGED).filter(pl.col("hour") == JUDGED).sort("actor")
+    columns = ["actor", "changes", "usual", "p_volume", "p_novelty", "p_many_new", "active_hours"]
+    assert_frame_equal(got.select(columns), expected.select(columns))
+    found = {row["actor_key"]: row for row in lived.store.require("flagged_actors", JUDGED).to_dicts()}
+    (rung,) = expected.filter("flagged").to_dicts()
+    assert found[rung["actor"]]["tickets_a_day"] == pytest.approx(rung["tickets_a_day"])
+    assert found[rung["actor"]]["standing"] == "ticket"
+
+
+def test_the_organisation_is_asked_for_once_a_day(lived: Pipeline) -> None:
+    before = asked(lived)
+    judged(lived, v2_burst(JUDGED, 3, actor="alice@example.com"))
+    first = asked(lived) - before
+    lived.clock.sleep(3600)
+    lived.sandbox.cloudflare.add("v2", v2_burst(JUDGED + HOUR, 3, actor="alice@example.com"))
+    before = asked(lived)
+    assert lived.run(JUDGED + HOUR).success
+    assert asked(lived) - before == first - 2
+    day = JUDGED.replace(hour=0)
+    assert all(lived.store.read(table, day) is not None for table in (PRIORS, TOUCHED_BY, SCORES_BEFORE))
+
+
+def test_hours_that_came_in_since_are_in_the_organisation_of_the_next_run(pipeline: Pipeline) -> None:
+    for actor in COLLEAGUES:
+        pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED - DAY, 3, actor=actor))
+    judged(pipeline, v2_burst(JUDGED, 3, actor="alice@example.com"))
+    day = JUDGED.replace(hour=0)
+    assert pipeline.store.require(SCORES_BEFORE, day).is_empty()
+    assert pipeline.run(JUDGED - DAY, JUDGED - HOUR, job="history").success
+    assert pipeline.run(JUDGED).success
+    assert pipeline.store.require(SCORES_BEFORE, day)["actor"].n_unique() == len(COLLEAGUES)
+
+
+def test_late_entries_of_the_day_before_are_in_the_organisation_of_the_next_run(pipeline: Pipeline) -> None:
+    yesterday = JUDGED - DAY
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(yesterday, 3, actor="alice@example.com"))
+    assert pipeline.run(yesterday, job="history").success
+    judged(pipeline, v2_burst(JUDGED, 3, actor="alice@example.com"))
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(yesterday, 3, actor="bob@example.com"))
+    assert pipeline.run(yesterday, job="history").success
+    assert pipeline.run(JUDGED).success
+    assert pipeline.store.require(SCORES_BEFORE, JUDGED.replace(hour=0))["actor"].n_unique() == 2
+
+
+class TestAPolicyFile:
+    """A team's own tables."""
+
+    def write(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
+        path = tmp_path / "policy.toml"
+        path.write_text(text)
+        monkeypatch.setenv("AUDIT_ASSETS_POLICY", str(path))
+
+    def test_what_is_allowed_is_kept_and_marked(
+        self, lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        allowed = '[[allow]]\nactor = "bob@example.com"\nuntil = 2026-11-30\nreason = "the move, SEC-9"'
+        self.write(monkeypatch, tmp_path, allowed)
+        summary = judged(lived, v2_burst(JUDGED, 80, actor="bob@example.com"))
+        assert (summary["flagged"], lived.tickets()) == ([], [])
+        (listed,) = summary["not_rung"]
+        (deviation,) = listed["deviations"]
+        assert (deviation["standing"], deviation["allowed_because"]) == ("allowed", "the move, SEC-9")
+
+    def test_a_confirmed_incident_is_no_example_of_what_is_usual(
+        self, lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        attack = JUDGED - DAY * 2
+        lived.remember(v2_burst(attack + timedelta(minutes=30), 400, actor="bob@example.com"))
+        told = judged(lived, v2_burst(JUDGED, 60, actor="bob@example.com"), flags={"preset": "plain"})
+        assert told["flagged"] == [], "its own attack has made 60 changes usual"
+        incident = '[[confirmed_incident]]\nactor = "bob@example.com"\nstart = {}\nend = {}'
+        text = incident.format(attack.isoformat(), (attack + HOUR).isoformat())
+        self.write(monkeypatch, tmp_path, text)
+        (flagged,) = judged(lived, flags={"preset": "plain"})["flagged"]
+        assert flagged["deviations"][0]["usual"] < 5
+        (flagged,) = judged(lived)["flagged"]
+        assert flagged["deviations"][0]["usual"] < 5
+
+    def test_failed_attempts_count_if_a_team_wants_it(
+        self, lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        attempts = v2_burst(JUDGED, 80, actor="bob@example.com")
+        for entry in attempts:
+            entry["action"]["result"] = "failure"
+        assert judged(lived, attempts)["entries"]["changes"] == 0
+        self.write(monkeypatch, tmp_path, "[counted]\nwithout_results = []")
+        summary = judged(lived)
+        assert summary["entries"]["changes"] == 80
+        (flagged,) = summary["flagged"]
+        assert flagged["deviations"][0]["changes"] == 80
+        (ticket,) = lived.tickets()
+        assert "80 changes" in ticket["title"]
+
+    def test_a_mistake_stops_the_hour_with_its_place(
+        self, lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        self.write(monkeypatch, tmp_path, "[[allow]]\nactor = 5")
+        lived.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
+        assert "policy.toml: allow.1" in failure_of(lived.run(JUDGED))
+
+
+@pytest.mark.parametrize("preset", ["balanced", "quiet", "plain"])
+def test_a_backtest_over_axiom_says_the_same_of_the_hour_under_the_same_policy(
+    lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, preset: str
+) -> None:
+    """An actor that is allowed, one whose last burst was an attack, a migration, a grave touch, a newcomer."""
+    alice, bob, carol, dave, erin, frank = COLLEAGUES
+    attack = JUDGED - DAY * 2
+    policy = f"""
+        [[allow]]
+        actor = "{bob}"
+        until = 2026-11-30
+        reason = "the move, SEC-9"
+        [[confirmed_incident]]
+        actor = "{frank}"
+        start = {attack.isoformat()}
+        end = {(attack + HOUR).isoformat()}
+        [[sensitive]]
+        because = "API tokens"
+        touching = ["*token*"]
+        raises = 2
+    """
+    (tmp_path / "policy.toml").write_text(policy)
+    monkeypatch.setenv("AUDIT_ASSETS_POLICY", str(tmp_path / "policy.toml"))
+    monkeypatch.setenv("AUDIT_ASSETS_PRESET", preset)
+    monkeypatch.setenv("AUDIT_ASSETS_VOLUME_RATIO", "5")
+    lived.remember(v2_burst(attack + timedelta(minutes=30), 400, actor=frank))
+    moved = [v2_burst(JUDGED, 60, actor=actor, resource_type="new_registrar") for actor in (alice, carol, dave)]
+    token = v2_entry(JUDGED, actor=erin, resource_type="api_token", action="update")
+    burst = [v2_burst(JUDGED, 80, actor=actor) for actor in (bob, frank)]
+    judged(lived, *moved, [token], *burst, v2_burst(JUDGED, 4, actor="newcomer@example.com"))
+
+    stream = of_axiom(AxiomResource(lived.clock), JUDGED, JUDGED + HOUR)
+    tested = backtest_of(stream, policy_of(None, None))
+    hour = lived.store.require("flagged_actors", JUDGED)
+    of_actors = hour.filter(pl.col("actor_key") != "organisation")
+    ticket = pl.col("standing") == "ticket"
+    expected = of_actors.group_by("actor").agg(
+        pl.col("standing").cast(BACKTESTED["standing"]).min(),
+        pl.col("severity").filter(ticket).first(),
+        pl.col("allowed_because").drop_nulls().first(),
+    )
+    told = tested.scores.drop_nulls("standing").with_columns(severity=pl.when(ticket).then("severity"))
+    assert sorted(told.select(expected.columns).rows()) == sorted(expected.rows())
+    standings = dict(told.select("actor", "standing").iter_rows())
+    assert (standings[bob], standings[frank]) == ("allowed", "ticket")
+    of_all = "ticket" if preset == "plain" else "organisation"
+    assert {standings[actor] for actor in (alice, carol, dave)} == {of_all}
+    assert standings[erin] == ("under_budget" if preset == "quiet" else "ticket")
+    columns = ["resource_type", "changes", "members", "severity"]
+    shared = hour.filter(pl.col("actor_key") == "organisation").select(columns)
+    assert tested.tickets.filter(pl.col("actor_key") == "organisation").select(columns).rows() == shared.rows()
+    ours = summary_of(tested, stream, policy_of(None, None))
+    assert len(ours["tickets"]) == len(lived.tickets())
+    assert [each["actor"] for each in ours["allowed"]] == [bob]
+
+
+def test_what_many_do_at_once_is_one_ticket_for_the_organisation(lived: Pipeline) -> None:
+    moved = [v2_burst(JUDGED, 60, actor=actor, resource_type="new_registrar") for actor in COLLEAGUES[:4]]
+    summary = judged(lived, *moved)
+    (flagged,) = summary["flagged"]
+    (deviation,) = flagged["deviations"]
+    assert (flagged["actor"], deviation["kind"], deviation["changes"]) == ("the organisation", "organisation", 240)
+    assert len(deviation["members"]) == 4
+    assert {actor["actor"] for actor in summary["not_rung"]} == set(COLLEAGUES[:4])
+    (ticket,) = lived.tickets()
+    assert all(actor.replace(".", "[.]") in ticket["description"] for actor in COLLEAGUES[:4])
+    assert "new_registrar" in ticket["description"]
+    assert ": 240 in that hour" in ticket["description"], "its chart is of all four"
+
+
+def test_a_sensitive_touch_raises_the_severity_and_the_ticket_says_so(lived: Pipeline) -> None:
+    summary = judged(lived, [v2_entry(JUDGED, actor="erin@example.com", resource_type="api_tokens", action="delete")])
+    (flagged,) = summary["flagged"]
+    assert flagged["severity_because"] == ["deletes", "API tokens and keys"]
+    assert flagged["severity"] in ("high", "urgent")

@@ -1,0 +1,141 @@
+"""What people said of tickets: which hours it is about, how long it is kept, and how often the tickets were right."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+import pytest
+
+from audit_assets.defs.assets.flagged_actors import FLAGGED_ACTORS
+from audit_assets.defs.assets.opened_tickets import OPENED_TICKETS
+from audit_assets.detection.schemas import ORGANISATION
+from audit_assets.linear.verdict_reader import TicketVerdict
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.tickets.verdict_table import (
+    ON_TICKET,
+    TABLE,
+    TICKET_VERDICTS,
+    as_said,
+    digest_of,
+    on_tickets,
+    precision_of,
+    verdicts_in,
+)
+
+NINE, TEN = (datetime(2026, 11, 22, hour, tzinfo=UTC) for hour in (9, 10))
+NOW = TEN + timedelta(hours=1)
+FIRST, SECOND = UUID(int=1, version=4), UUID(int=2, version=4)
+
+OPEN, CLOSED = TicketVerdict(None, open=True), TicketVerdict(None, open=False)
+CONFIRMED, DISMISSED, BOTH = (TicketVerdict(said, open=False) for said in ("confirmed", "dismissed", "contradictory"))
+SAYS_CONFIRMED, SAYS_DISMISSED = TicketVerdict("confirmed", open=True), TicketVerdict("dismissed", open=True)
+
+
+def told(*hours: datetime, ticket: UUID = FIRST) -> pl.DataFrame:
+    """A burst of Bob's in each of these hours, on a ticket."""
+    rows = [(str(ticket), "SEC-1", "bob", hour, "volume", None) for hour in hours]
+    return pl.DataFrame(rows, schema=ON_TICKET, orient="row")
+
+
+def looked(*looks: tuple[pl.DataFrame, TicketVerdict | None]) -> pl.DataFrame:
+    """The table after some looks, an hour apart: what was found on tickets, and what Linear showed of the first."""
+    known = TICKET_VERDICTS.to_frame()
+    for number, (found, verdict) in enumerate(looks):
+        known = as_said(known, found, {FIRST: verdict} if verdict else {}, NOW + timedelta(hours=number))
+    return known
+
+
+NO_NEWS = told()
+
+
+@pytest.mark.parametrize(
+    ("looks", "expected"),
+    [
+        ([(told(NINE), OPEN)], ["open"]),
+        ([(told(NINE, TEN), CONFIRMED)], ["confirmed"] * 2),
+        ([(told(NINE), CLOSED)], ["completed"]),
+        ([(told(NINE), None)], ["unreadable"]),
+        ([(told(NINE), None), (NO_NEWS, DISMISSED)], ["dismissed"]),
+        ([(told(NINE), DISMISSED), (NO_NEWS, None)], ["dismissed"]),
+        ([(told(NINE), DISMISSED), (told(NINE), OPEN)], ["open"]),
+        ([(told(NINE), CONFIRMED), (NO_NEWS, DISMISSED)], ["dismissed"]),
+        ([(told(NINE), CONFIRMED), (NO_NEWS, BOTH)], ["contradictory"]),
+        ([(told(NINE), SAYS_CONFIRMED)], ["open"]),
+        ([(told(NINE), CONFIRMED), (told(TEN), SAYS_CONFIRMED)], ["confirmed", "open"]),
+        ([(told(NINE), CONFIRMED), (told(TEN), SAYS_CONFIRMED), (NO_NEWS, CONFIRMED)], ["confirmed"] * 2),
+        ([(told(NINE), CONFIRMED), (told(TEN), OPEN)], ["open"] * 2),
+        ([(told(NINE), SAYS_DISMISSED), (NO_NEWS, SAYS_DISMISSED)], ["dismissed"]),
+        ([(told(NINE), SAYS_DISMISSED), (told(TEN), SAYS_DISMISSED)], ["dismissed", "open"]),
+        ([(told(NINE), SAYS_DISMISSED), (told(TEN), SAYS_DISMISSED), (NO_NEWS, DISMISSED)], ["dismissed"] * 2),
+        ([(told(NINE), SAYS_DISMISSED), (told(TEN), OPEN), (NO_NEWS, SAYS_DISMISSED)], ["dismissed"] * 2),
+    ],
+)
+def test_each_hour_has_the_last_verdict_that_was_given_on_it(
+    looks: list[tuple[pl.DataFrame, TicketVerdict | None]], expected: list[str]
+) -> None:
+    assert looked(*looks)["verdict"].to_list() == expected
+
+
+def test_what_is_seen_again_is_no_news() -> None:
+    once = looked((told(NINE), CONFIRMED))
+    again = looked((told(NINE), CONFIRMED), (told(NINE), CONFIRMED), (NO_NEWS, None))
+    assert again.equals(once)
+    assert once["seen_at"].to_list() == [NOW]
+    changed = looked((told(NINE), CONFIRMED), (NO_NEWS, OPEN))
+    assert digest_of(changed) != digest_of(once)
+    assert changed["seen_at"].to_list() == [NOW + timedelta(hours=1)]
+
+
+def test_without_a_table_nothing_was_said_and_no_look_at_it_is_a_verdict(tmp_path: Any) -> None:
+    store = HourStore(str(tmp_path))
+    assert verdicts_in(store).is_empty()
+    found = pl.concat([told(NINE), told(TEN, ticket=SECOND)])
+    store.write(TABLE, None, as_said(TICKET_VERDICTS.to_frame(), found, {FIRST: CLOSED, SECOND: CONFIRMED}, NOW))
+    assert verdicts_in(store).rows() == [("bob", TEN, "volume", None, "confirmed")]
+
+
+def frame(schema: pl.Schema, *rows: dict[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame([{"hour": NINE, **row} for row in rows], schema=schema)
+
+
+def test_which_deviations_a_ticket_tells_of() -> None:
+    """Bob's own, and what three did at once; not what was under the budget, silenced, or too many for a ticket."""
+    actors = ("bob", "anne", "carl", "dora", "emil", ORGANISATION)
+    outcomes = ("seen", "dismissed", "rolled_up", "too_old", "unreadable", "opened")
+    tickets = [
+        {"actor_key": actor, "outcome": outcome, "ticket_id": actor, "identifier": "SEC-1"}
+        for actor, outcome in zip(actors, outcomes, strict=True)
+    ]
+    burst = {"kind": "volume", "standing": "ticket"}
+    migration = {"kind": "new_resource_type", "resource_type": "registrar", "standing": "organisation"}
+    flagged = [
+        *({"actor_key": actor, **burst} for actor in actors[:-1]),
+        {"actor_key": "bob", "kind": "new_resource_type", "resource_type": "zone", "standing": "ticket"},
+        {"actor_key": "bob", "kind": "new_resource_type", "resource_type": "dns", "standing": "allowed"},
+        *({"actor_key": actor, **migration} for actor in ("anne", "finn")),
+        {"actor_key": "finn", **burst, "standing": "under_budget"},
+        {"actor_key": ORGANISATION, "kind": ORGANISATION, "resource_type": "registrar", "standing": "ticket"},
+    ]
+    found = on_tickets(frame(OPENED_TICKETS, *tickets), frame(FLAGGED_ACTORS, *flagged))
+    assert set(found.select("ticket_id", "actor_key", "kind", "resource_type").rows()) == {
+        ("bob", "bob", "volume", None),
+        ("bob", "bob", "new_resource_type", "zone"),
+        (ORGANISATION, "anne", "new_resource_type", "registrar"),
+        (ORGANISATION, "finn", "new_resource_type", "registrar"),
+    }
+
+
+def test_precision_counts_each_ticket_once_in_the_month_that_opened_it() -> None:
+    verdicts = ["confirmed", "confirmed", "dismissed", "completed", "contradictory", "open", "unreadable"]
+    rows = [(f"t{number}", NINE, verdict) for number, verdict in enumerate(verdicts)]
+    rows += [("t0", NINE + timedelta(days=20), "open"), ("later", NINE + timedelta(days=20), "open")]
+    known = [
+        {"ticket_id": ticket, "actor_key": "bob", "hour": hour, "kind": "volume", "verdict": verdict}
+        for ticket, hour, verdict in rows
+    ]
+    november, december = precision_of(pl.DataFrame(known, schema=TICKET_VERDICTS)).items()
+    counts = {"opened": 7, "confirmed": 2, "dismissed": 1, "completed": 2, "still_open": 1, "unreadable": 1}
+    assert november == ("2026-11", {**counts, "precision": pytest.approx(2 / 3)})
+    nothing = dict.fromkeys(counts, 0) | {"opened": 1, "still_open": 1}
+    assert december == ("2026-12", {**nothing, "precision": None})

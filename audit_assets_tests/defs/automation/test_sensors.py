@@ -1,0 +1,284 @@
+"""What starts runs: the sensor asks Dagster what is missing; nothing starts until somebody turns it on."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from audit_assets.defs.automation.hour_planner import ALARMING_FAILURES
+from audit_assets.defs.automation.jobs import EVERY_HOUR
+from audit_assets.defs.automation.sensors import missing_hours
+from audit_assets.defs.build import build_defs
+from audit_assets.defs.checks.every_hour_is_done import every_hour_is_done
+from audit_assets.defs.partitions import key_of, range_tags
+from audit_assets.defs.resources import StorageResource
+
+NOW = datetime(2026, 11, 22, 10, 20, tzinfo=UTC)
+NEWEST = datetime(2026, 11, 22, 9, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+class StoppedClock:
+    """A time of day that stands still."""
+
+    def now(self) -> datetime:
+        return NOW
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError(f"nobody waits here, for {seconds} s")
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+def tick(instance: dg.DagsterInstance) -> dg.SensorResult:
+    """What the sensor says, its events taken in as the daemon does."""
+    context = dg.build_sensor_context(instance=instance, definitions=build_defs())
+    made = missing_hours(context, storage=StorageResource(StoppedClock()))
+    assert isinstance(made, dg.SensorResult)
+    for event in made.asset_events:
+        instance.report_runless_asset_event(event)
+    return made
+
+
+def requests_of(instance: dg.DagsterInstance) -> list[dg.RunRequest]:
+    return list(tick(instance).run_requests or [])
+
+
+def told_by(made: dg.SensorResult) -> list[dg.AssetCheckEvaluation]:
+    return [event for event in made.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
+
+
+def done(instance: dg.DagsterInstance, *hours: datetime, began: timedelta | None = timedelta(days=4)) -> None:
+    """`began`: how long after the hour's end the pull began on which its summary rests; None: it does not tell."""
+    for hour in hours:
+        told = {"pull_began": dg.MetadataValue.timestamp(hour + HOUR + began)} if began else {}
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization("flagged_actor_summary", partition=key_of(hour), metadata=told)
+        )
+
+
+def a_run(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus, tags: dict[str, str], job: str = "hourly_audit"
+) -> None:
+    instance.create_run_for_job(build_defs().resolve_job_def(job), status=status, tags=tags)
+
+
+def all_but(*missing: datetime) -> list[datetime]:
+    return [hour for step in range(31 * 24 + 1) if (hour := NEWEST - HOUR * step) not in missing]
+
+
+def test_an_instance_that_is_up_to_date_asks_for_nothing(instance: dg.DagsterInstance) -> None:
+    done(instance, *all_but())
+    assert requests_of(instance) == []
+
+
+def test_the_newest_hour_is_asked_for_alone_and_ahead_of_the_backlog(instance: dg.DagsterInstance) -> None:
+    old = [NEWEST - timedelta(days=20), NEWEST - timedelta(days=20) + HOUR]
+    done(instance, *all_but(NEWEST, *old))
+    newest, backlog = requests_of(instance)
+    assert (newest.partition_key, newest.tags["dagster/priority"]) == ("2026-11-22-09:00", "1")
+    assert backlog.partition_key is None
+    assert {name: backlog.tags[name] for name in range_tags(*old)} == range_tags(*old)
+
+
+def test_an_hour_that_has_not_settled_is_not_asked_for(instance: dg.DagsterInstance) -> None:
+    done(instance, *all_but())
+    assert all(request.partition_key != "2026-11-22-10:00" for request in requests_of(instance))
+
+
+def test_an_hour_that_runs_is_not_asked_for_again(instance: dg.DagsterInstance) -> None:
+    done(instance, *all_but(NEWEST))
+    a_run(instance, dg.DagsterRunStatus.STARTED, {"dagster/partition": key_of(NEWEST)})
+    assert requests_of(instance) == []
+
+
+def test_a_failed_run_rests_before_it_is_asked_for_again(instance: dg.DagsterInstance) -> None:
+    done(instance, *all_but(NEWEST))
+    (first,) = requests_of(instance)
+    a_run(instance, dg.DagsterRunStatus.FAILURE, {**first.tags, "dagster/partition": key_of(NEWEST)})
+    assert requests_of(instance) == []
+
+
+def test_a_run_that_does_not_end_an_hour_does_not_hold_it_up(instance: dg.DagsterInstance) -> None:
+    done(instance, *all_but(NEWEST))
+    a_run(instance, dg.DagsterRunStatus.STARTED, {"dagster/partition": key_of(NEWEST)}, job="history")
+    assert [request.partition_key for request in requests_of(instance)] == [key_of(NEWEST)]
+
+
+def test_an_hour_whose_run_succeeded_but_left_nothing_is_asked_for_under_a_new_key(
+    instance: dg.DagsterInstance,
+) -> None:
+    done(instance, *all_but(NEWEST))
+    (first,) = requests_of(instance)
+    a_run(instance, dg.DagsterRunStatus.SUCCESS, {**first.tags, "dagster/partition": key_of(NEWEST)})
+    (second,) = requests_of(instance)
+    assert second.run_key == "2026-11-22-09:00/attempt-2"
+
+
+def test_a_run_of_another_pipeline_is_none_of_our_business(instance: dg.DagsterInstance) -> None:
+    done(instance, *all_but(NEWEST))
+
+    @dg.job(name="daily_report")
+    def another() -> None:
+        pass
+
+    tags = {"dagster/partition": "2026-11-21"}
+    instance.create_run_for_job(another, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    assert len(requests_of(instance)) == 1
+
+
+def test_hours_before_the_first_are_never_asked_for(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", "2026-11-22-08:00")
+    assert [request.run_key for request in requests_of(instance)] == [
+        "2026-11-22-09:00/attempt-1",
+        "2026-11-22-08:00/attempt-1",
+    ]
+
+
+def test_a_request_of_the_sensor_is_a_run_that_dagster_can_make(instance: dg.DagsterInstance) -> None:
+    done(instance, *all_but(NEWEST - HOUR * 30, NEWEST - HOUR * 31))
+    (request,) = requests_of(instance)
+    job = build_defs().resolve_job_def("hourly_audit")
+    run = instance.create_run_for_job(job, tags=dict(request.tags))
+    assert run.tags["dagster/asset_partition_range_start"] == "2026-11-21-02:00"
+
+
+def test_an_hour_is_asked_for_again_behind_everything_else_when_entries_may_have_come_late(
+    instance: dg.DagsterInstance,
+) -> None:
+    (due, missing) = NEWEST - HOUR * 7, NEWEST - HOUR * 9
+    done(instance, *all_but(NEWEST, due, missing))
+    done(instance, due, began=timedelta(hours=1, minutes=4))
+    asked = [(each.partition_key, each.tags["dagster/priority"]) for each in requests_of(instance)]
+    assert asked == [(key_of(NEWEST), "1"), (key_of(missing), "0"), (key_of(due), "-1")]
+
+
+def test_an_hour_that_was_done_before_pulls_were_recorded_is_pulled_again(instance: dg.DagsterInstance) -> None:
+    old = NEWEST - HOUR * 700
+    done(instance, *all_but(old))
+    done(instance, old, began=None)
+    assert [each.partition_key for each in requests_of(instance)] == [key_of(old)]
+
+
+def test_a_pull_that_no_run_carried_on_to_the_summary_does_not_count(instance: dg.DagsterInstance) -> None:
+    hour = NEWEST - HOUR * 30
+    done(instance, *all_but(hour))
+    done(instance, hour, began=timedelta(hours=7))
+    began = {"pull_began": dg.MetadataValue.timestamp(hour + HOUR * 26)}
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization("raw_audit_entries", partition=key_of(hour), metadata=began)
+    )
+    assert [each.partition_key for each in requests_of(instance)] == [key_of(hour)]
+
+
+def test_the_latest_summary_of_an_hour_is_the_one_that_counts(instance: dg.DagsterInstance) -> None:
+    hour = NEWEST - HOUR * 30
+    done(instance, *all_but(), began=None)
+    done(instance, *all_but())
+    assert requests_of(instance) == []
+    done(instance, hour, began=timedelta(hours=1))
+    assert [each.partition_key for each in requests_of(instance)] == [key_of(hour)]
+
+
+def test_hours_that_keep_failing_are_an_alarm_until_they_are_done(instance: dg.DagsterInstance) -> None:
+    done(instance, *all_but(NEWEST))
+    (all_is_well,) = told_by(tick(instance))
+    assert (all_is_well.passed, all_is_well.description) == (True, None)
+    for _ in range(ALARMING_FAILURES):
+        tags = {"audit/requested_by": "missing_hours", "dagster/partition": key_of(NEWEST)}
+        a_run(instance, dg.DagsterRunStatus.FAILURE, tags)
+    (alarm,) = told_by(tick(instance))
+    assert (alarm.passed, alarm.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert alarm.description == "2026-11-22-09:00 failed 5 times or more: see their runs for the reason"
+    shown = instance.get_latest_asset_check_evaluation_record(EVERY_HOUR)
+    assert shown is not None
+    assert shown.status.value == "FAILED"
+    assert any(told_by(tick(instance)) == [] for _ in range(20)), "what is shown already is not told again"
+    done(instance, NEWEST)
+    (over,) = told_by(tick(instance))
+    assert over.passed
+
+
+def test_the_alarm_is_told_again_when_dagster_takes_it_for_outdated(instance: dg.DagsterInstance) -> None:
+    done(instance, *all_but(NEWEST))
+    assert any(told_by(tick(instance)) == [] for _ in range(20))
+    done(instance, NEWEST - HOUR * 40)
+    assert [told.passed for told in told_by(tick(instance))] == [True]
+
+
+def test_failures_of_before_an_hour_was_done_are_forgotten_when_it_is_pulled_again(
+    instance: dg.DagsterInstance,
+) -> None:
+    hour = NEWEST - HOUR * 30
+    for _ in range(ALARMING_FAILURES):
+        tags = {"audit/requested_by": "missing_hours", "dagster/partition": key_of(hour)}
+        a_run(instance, dg.DagsterRunStatus.FAILURE, tags)
+    done(instance, *all_but(hour))
+    done(instance, hour, began=timedelta(hours=6))
+    made = tick(instance)
+    assert [each.partition_key for each in made.run_requests or []] == [key_of(hour)]
+    assert all("failed" not in (each.description or "") for each in told_by(made))
+
+
+def test_hours_that_were_missed_for_long_are_told_and_the_check_can_be_run_by_hand(
+    instance: dg.DagsterInstance,
+) -> None:
+    missed = [NEWEST - HOUR * back for back in range(10)]
+    done(instance, *all_but(*missed))
+    (told,) = told_by(tick(instance))
+    assert (told.passed, told.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert told.description is not None
+    assert told.description.startswith("2026-11-22-00:00, 2026-11-22-01:00")
+    assert told.description.endswith("and 2 more hours should have been pulled hours ago")
+    assert told.metadata["missing"].value == 10
+    resources = {"storage": StorageResource(StoppedClock())}
+    by_hand = dg.define_asset_job("by_hand", selection=dg.AssetSelection.checks(EVERY_HOUR))
+    defs = dg.Definitions(asset_checks=[every_hour_is_done], jobs=[by_hand], resources=resources)
+    (evaluation,) = defs.resolve_job_def("by_hand").execute_in_process(instance=instance).get_asset_check_evaluations()
+    assert (evaluation.passed, evaluation.description) == (told.passed, told.description)
+
+
+def test_the_alarm_is_no_part_of_an_hours_run() -> None:
+    steps = {node.name for node in build_defs().resolve_job_def("hourly_audit").nodes}
+    assert "raw_audit_entries_hour_is_complete" in steps
+    assert not [step for step in steps if step.endswith(EVERY_HOUR.name)]
+
+
+def test_nothing_starts_by_itself() -> None:
+    defs = build_defs()
+    schedule = defs.resolve_schedule_def("every_hour")
+    sensors = [defs.resolve_sensor_def(name) for name in ("missing_hours", "ticket_verdicts")]
+    assert (len(list(defs.schedules or [])), len(list(defs.sensors or []))) == (1, len(sensors))
+    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+    assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.STOPPED}
+
+
+def test_the_schedule_asks_for_the_hour_that_has_settled_for_15_minutes(instance: dg.DagsterInstance) -> None:
+    schedule = build_defs().resolve_schedule_def("every_hour")
+    assert schedule.cron_schedule == "16 * * * *"
+    tick = datetime(2026, 11, 22, 10, 16, tzinfo=UTC)
+    context = dg.build_schedule_context(
+        instance=instance, repository_def=build_defs().get_repository_def(), scheduled_execution_time=tick
+    )
+    (request,) = schedule.evaluate_tick(context).run_requests or []
+    assert request.partition_key == "2026-11-22-09:00"
+
+
+def test_the_schedule_waits_for_the_first_hour(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", "2026-11-22-10:00")
+    tick = datetime(2026, 11, 22, 10, 16, tzinfo=UTC)
+    defs = build_defs()
+    context = dg.build_schedule_context(
+        instance=instance, repository_def=defs.get_repository_def(), scheduled_execution_time=tick
+    )
+    assert not defs.resolve_schedule_def("every_hour").evaluate_tick(context).run_requests

@@ -1,0 +1,82 @@
+"""When what people said is taken in: once it is news, and never twice at a time."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from audit_assets.defs.automation import sensors
+from audit_assets.defs.automation.sensors import new_verdicts
+from audit_assets.defs.automation.verdict_planner import Cursor, plan
+from audit_assets.defs.build import build_defs
+from audit_assets.defs.partitions import key_of
+from audit_assets.defs.resources import LinearResource, StorageResource
+from audit_assets_tests.defs.automation.test_sensors import NEWEST, StoppedClock
+
+NOW = datetime(2026, 11, 22, 10, 20, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+def test_what_is_known_asks_for_nothing_and_remembers_what_was_read() -> None:
+    assert plan(None, 7, Cursor(3, "a", NOW.isoformat()), NOW) == (Cursor(7), None)
+
+
+def test_news_are_asked_for_once_and_again_after_an_hour() -> None:
+    first, key = plan("a" * 64, 7, Cursor(3), NOW)
+    assert key == f"{'a' * 16}/2026-11-22T10:20:00+00:00"
+    assert first.read_until == 3, "what was read counts only once it is kept"
+    assert plan("a" * 64, 8, first, NOW + HOUR / 2) == (first, None)
+    _, again = plan("a" * 64, 8, first, NOW + HOUR)
+    assert again == f"{'a' * 16}/2026-11-22T11:20:00+00:00"
+    _, other = plan("b" * 64, 8, first, NOW + HOUR / 2)
+    assert other == f"{'b' * 16}/2026-11-22T10:50:00+00:00"
+
+
+def test_news_that_were_news_before_are_asked_for_again() -> None:
+    """Said, taken back and said once more: a run key is never run again."""
+    first, key = plan("a" * 64, 1, Cursor(), NOW)
+    known, _ = plan(None, 1, first, NOW + HOUR / 2)
+    _, again = plan("a" * 64, 1, known, NOW + HOUR)
+    assert again not in (None, key)
+
+
+def test_a_cursor_is_read_back_and_another_versions_is_forgotten() -> None:
+    cursor = Cursor(3, "a", NOW.isoformat())
+    assert Cursor.of(cursor.text) == cursor
+    assert Cursor.of(None) == Cursor.of('{"version": 0, "watermark": 1}') == Cursor()
+
+
+def tick(instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
+    context = dg.build_sensor_context(instance=instance, definitions=build_defs())
+    made = new_verdicts(context, linear=LinearResource(StoppedClock()), storage=StorageResource(StoppedClock()))
+    assert isinstance(made, dg.SensorResult | dg.SkipReason)
+    return made
+
+
+def test_a_run_that_is_under_way_is_waited_for(instance: dg.DagsterInstance) -> None:
+    instance.create_run_for_job(build_defs().resolve_job_def("verdicts"), status=dg.DagsterRunStatus.STARTED)
+    made = tick(instance)
+    assert isinstance(made, dg.SkipReason)
+    assert made.skip_message == "A run that takes the verdicts in is under way."
+
+
+def test_many_unread_hours_are_left_to_a_run(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_STORAGE", str(tmp_path))
+    monkeypatch.setattr(sensors, "MOST_HOURS", 2)
+    for back in range(3):
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization("opened_tickets", partition=key_of(NEWEST - HOUR * back))
+        )
+    made = tick(instance)
+    assert isinstance(made, dg.SensorResult), "without a key to Linear: nothing was asked there"
+    assert len(made.run_requests or []) == 1

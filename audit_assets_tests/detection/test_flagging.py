@@ -1,0 +1,190 @@
+"""What becomes of a deviation: it rings, or says why it does not; nothing disappears."""
+
+from dataclasses import replace
+from datetime import date
+
+import polars as pl
+import pytest
+
+from audit_assets.config.policy_tables import Allowance, Policy, Sensitive
+from audit_assets.detection.flagging import FLAGGED
+from audit_assets.detection.plain_rule import deviations
+from audit_assets.detection.schemas import ORGANISATION
+from audit_assets_tests.detection.judging import flagged, judged
+from audit_assets_tests.detection.streams import at, burst, quiet, stream
+
+HOUR = at(150, 10)
+BUSY = "actor-0"
+
+
+@pytest.fixture(scope="module")
+def quiet_days() -> pl.DataFrame:
+    """150 quiet days of 20 actors, and a busy one whose hours are alike."""
+    regular = [burst(BUSY, at(day, 9), 5 + day % 3, "type-0", "type-1") for day in range(150)]
+    return stream([quiet(days=150, seed=5), *regular])
+
+
+@pytest.fixture(scope="module")
+def both(quiet_days: pl.DataFrame) -> pl.DataFrame:
+    """A burst of 400 changes to a usual type, and one change to a type that nobody has."""
+    return stream([quiet_days, burst(BUSY, HOUR, 400, "type-0"), burst(BUSY, HOUR, 1, "never-seen")])
+
+
+def of(found: pl.DataFrame, actor: str) -> pl.DataFrame:
+    return found.filter(pl.col("actor_key") == actor)
+
+
+def test_an_hour_like_any_other_is_not_in_it(quiet_days: pl.DataFrame) -> None:
+    found = flagged(stream([quiet_days, burst(BUSY, HOUR, 6, "type-0")]), HOUR)
+    assert found.schema == FLAGGED
+    assert of(found, BUSY).is_empty()
+
+
+def test_a_burst_rings_with_the_numbers_of_its_score(quiet_days: pl.DataFrame) -> None:
+    events = stream([quiet_days, burst(BUSY, HOUR, 400, "type-0")])
+    (row,) = of(flagged(events, HOUR), BUSY).to_dicts()
+    (score,) = judged(events, HOUR).scores.filter(pl.col("actor_key") == BUSY).to_dicts()
+    assert (row["standing"], row["kind"], row["changes"], row["horizon_hours"]) == ("ticket", "volume", 400, 1)
+    assert (row["usual"], row["p"], row["tickets_a_day"]) == (score["usual"], score["p_volume"], score["tickets_a_day"])
+    assert row["ratio"] == pytest.approx(400 / row["usual"])
+    assert row["most"] == 14
+    assert row["once_in_years"] == pytest.approx(1 / (row["p"] * row["active_hours"] * 365.25 / 30))
+    assert row["severity"] in ("high", "urgent")
+
+
+def test_a_type_that_nobody_has_is_told_with_who_else_does(quiet_days: pl.DataFrame) -> None:
+    found = flagged(stream([quiet_days, burst(BUSY, HOUR, 2, "never-seen", "type-0")]), HOUR)
+    (row,) = of(found, BUSY).filter(pl.col("resource_type") == "never-seen").to_dicts()
+    assert (row["standing"], row["colleagues"], row["new_types"], row["touched_types"]) == ("ticket", 0, 1, 2)
+    assert row["organisation_actors"] > 10
+    assert row["first_ever"]
+
+
+def test_what_the_plain_rule_finds_under_the_budget_is_listed_with_its_score(quiet_days: pl.DataFrame) -> None:
+    events = stream([quiet_days, *(burst(BUSY, HOUR, 1, f"type-{n}") for n in range(6))])
+    plain = judged(events, HOUR)
+    by_rule = deviations(plain.activity, plain.baselines, plain.touched, Policy().plain)
+    found = flagged(events, HOUR, Policy(tickets_a_day=1e-6))
+    assert set(found["standing"]) == {"under_budget"}
+    key = ["actor_key", "kind", "resource_type"]
+    assert found.select(key).sort(key).equals(by_rule.select(key).sort(key))
+    assert found["p"].null_count() == found["tickets_a_day"].null_count() == 0
+    assert set(found["severity"]) == {"low"}
+
+
+def test_the_plain_preset_is_the_plain_rule_as_it_stands(quiet_days: pl.DataFrame) -> None:
+    events = stream([quiet_days, burst(BUSY, HOUR, 400, "type-0", "never-seen")])
+    seen = judged(events, HOUR)
+    by_rule = deviations(seen.activity, seen.baselines, seen.touched, Policy().plain)
+    found = flagged(events, HOUR, Policy(preset="plain"))
+    assert found.select(by_rule.columns).equals(by_rule)
+    assert set(found["standing"]) == {"ticket"}
+
+
+def test_a_larger_budget_rings_for_all_that_a_smaller_one_does(quiet_days: pl.DataFrame) -> None:
+    attacks = [burst(f"actor-{n}", HOUR, 20 * n, "type-0") for n in range(1, 8)]
+    events = stream([quiet_days, *attacks])
+    key = ["actor_key", "kind", "resource_type"]
+    rung = [
+        flagged(events, HOUR, Policy(tickets_a_day=budget)).filter(pl.col("standing") == "ticket").select(key)
+        for budget in (0.1, 1.0, 5.0)
+    ]
+    assert rung[0].join(rung[1], on=key, how="anti", nulls_equal=True).is_empty()
+    assert rung[1].join(rung[2], on=key, how="anti", nulls_equal=True).is_empty()
+
+
+class TestAllowances:
+    """They are kept, marked, and do not ring."""
+
+    def allowing(self, **fields: str) -> Policy:
+        return Policy(allowances=(Allowance(until=date(2099, 1, 1), reason="SEC-1", **fields),))
+
+    @pytest.mark.parametrize("name", [BUSY, f"{BUSY}@example.com"])
+    def test_an_actor_is_allowed_by_key_or_name(self, both: pl.DataFrame, name: str) -> None:
+        rows = of(flagged(both, HOUR, self.allowing(actor=name)), BUSY)
+        assert set(rows["standing"]) == {"allowed"}
+        assert set(rows["allowed_because"]) == {"SEC-1"}
+
+    def test_a_type_is_allowed_and_the_rest_rings(self, both: pl.DataFrame) -> None:
+        rows = of(flagged(both, HOUR, self.allowing(resource_type="never-seen")), BUSY)
+        assert dict(rows.select("kind", "standing").iter_rows()) == {
+            "volume": "ticket",
+            "new_resource_type": "allowed",
+        }
+
+    def test_an_allowed_type_covers_the_burst_that_it_explains(self, both: pl.DataFrame) -> None:
+        rows = of(flagged(both, HOUR, self.allowing(resource_type="type-0")), BUSY)
+        assert dict(rows.select("kind", "standing").iter_rows()) == {
+            "volume": "allowed",
+            "new_resource_type": "ticket",
+        }
+
+    def test_an_allowed_type_hides_no_burst_of_another(self, quiet_days: pl.DataFrame) -> None:
+        events = stream([quiet_days, burst(BUSY, HOUR, 400, "type-0"), burst(BUSY, HOUR, 200, "type-1")])
+        (row,) = of(flagged(events, HOUR, self.allowing(resource_type="type-0")), BUSY).to_dicts()
+        assert row["standing"] == "ticket"
+
+    def test_the_last_day_is_still_allowed_and_the_next_is_not(self, both: pl.DataFrame) -> None:
+        for until, expected in ((HOUR.date(), "allowed"), (at(149).date(), "ticket")):
+            policy = Policy(allowances=(Allowance(until=until, reason="SEC-1", actor=BUSY),))
+            assert set(of(flagged(both, HOUR, policy), BUSY)["standing"]) == {expected}
+
+    def test_the_plain_preset_keeps_them_too(self, both: pl.DataFrame) -> None:
+        policy = replace(self.allowing(actor=BUSY), preset="plain")
+        assert set(of(flagged(both, HOUR, policy), BUSY)["standing"]) == {"allowed"}
+
+
+class TestOrganisationDays:
+    """Many actors who do the same unusual thing are one matter."""
+
+    def migration(self, quiet_days: pl.DataFrame, actors: int, *more: pl.DataFrame) -> pl.DataFrame:
+        moved = [burst(f"actor-{n}", HOUR, 60 + n, "new-registrar") for n in range(1, actors + 1)]
+        return stream([quiet_days, *moved, *more])
+
+    def test_it_is_one_finding_for_the_organisation(self, quiet_days: pl.DataFrame) -> None:
+        found = flagged(self.migration(quiet_days, 6), HOUR)
+        (row,) = of(found, ORGANISATION).to_dicts()
+        assert (row["standing"], row["kind"], row["resource_type"]) == ("ticket", ORGANISATION, "new-registrar")
+        assert row["members"] == [f"actor-{n}" for n in range(1, 7)]
+        assert row["changes"] == sum(60 + n for n in range(1, 7))
+        assert (row["actor"], row["actor_type"]) == ("the organisation", "organisation")
+        assert found.filter(pl.col("standing") == "ticket")["actor_key"].to_list() == [ORGANISATION]
+        members = found.filter(pl.col("standing") == "organisation")
+        assert set(members["actor_key"]) == set(row["members"])
+
+    def test_two_are_no_organisation(self, quiet_days: pl.DataFrame) -> None:
+        assert of(flagged(self.migration(quiet_days, 2), HOUR), ORGANISATION).is_empty()
+
+    def test_who_does_something_else_as_well_has_a_ticket_of_its_own(self, quiet_days: pl.DataFrame) -> None:
+        beside = burst("actor-1", HOUR, 2, "api-tokens-of-others")
+        found = flagged(self.migration(quiet_days, 6, beside), HOUR)
+        tickets = found.filter(pl.col("standing") == "ticket")
+        assert set(tickets["actor_key"]) == {ORGANISATION, "actor-1"}
+        assert of(tickets, "actor-1")["resource_type"].to_list() == ["api-tokens-of-others"]
+
+    def test_a_migration_that_a_team_allows_does_not_ring(self, quiet_days: pl.DataFrame) -> None:
+        allowance = Allowance(until=date(2099, 1, 1), reason="the move", resource_type="new-registrar")
+        found = flagged(self.migration(quiet_days, 6), HOUR, Policy(allowances=(allowance,)))
+        assert set(found["standing"]) <= {"allowed", "under_budget"}
+
+
+def test_severity_is_raised_by_what_was_touched(quiet_days: pl.DataFrame) -> None:
+    events = stream([quiet_days, burst(BUSY, HOUR, 60, "type-0")])
+    deletes = Policy(sensitive=(Sensitive("deletes", kinds=("delete",)), Sensitive("tokens", ("*token*",), raises=3)))
+    order = ["low", "medium", "high", "urgent"]
+    (calm,) = of(flagged(events, HOUR, deletes), BUSY).to_dicts()
+    (grave,) = of(flagged(events, HOUR, deletes, kind="delete"), BUSY).to_dicts()
+    assert order.index(grave["severity"]) == min(order.index(calm["severity"]) + 1, 3)
+    assert (calm["severity_because"], grave["severity_because"]) == (None, ["deletes"])
+
+
+def test_without_any_history_it_says_what_is_still_learned() -> None:
+    start = at(0, 10)
+    scores = judged(burst("first", start, 500, "type-0"), start).scores
+    assert scores["learning"].to_list() == [["actor", "prior", "types", "budget"]]
+
+
+def test_with_enough_history_nothing_is_learned(quiet_days: pl.DataFrame) -> None:
+    events = stream([quiet_days, burst(BUSY, HOUR, 6, "type-0")])
+    scores = judged(events, HOUR).scores.filter(pl.col("actor_key") == BUSY)
+    assert scores["learning"].to_list() == [[]]

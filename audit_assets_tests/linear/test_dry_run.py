@@ -1,0 +1,163 @@
+"""A rehearsal says what the real client then does, and leaves nothing behind."""
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from audit_assets.linear.client import LinearClient
+from audit_assets.linear.dry_run import NOT_SET, RehearsingClient, RenderedTicket
+from audit_assets.linear.dry_run_connections import ReadingWire, UnreadWire
+from audit_assets.sandbox.server import Sandbox
+from audit_assets.tickets.finding import Finding, TriageNote
+from audit_assets.tickets.shared_ticket import RollUp
+from audit_assets_tests.linear.workspace import Connect, written
+from audit_assets_tests.support import JumpingClock
+from audit_assets_tests.tickets.sample_findings import HOUR, finding, flood, new_type
+
+LABEL = {"label": "cloudflare-audit"}
+
+
+@pytest.fixture(autouse=True)
+def the_hour_has_just_ended(clock: JumpingClock) -> None:
+    """Linear's times are the sandbox's: it is a quarter past the end of the hour that the findings are of."""
+    clock.sleep((HOUR + timedelta(minutes=75) - clock.now()).total_seconds())
+
+
+def settings(sandbox: Sandbox, clock: JumpingClock) -> dict[str, Any]:
+    """The settings of a client."""
+    known = sandbox.linear.environment(sandbox.url)
+    names = {"api_key": "LINEAR_API_KEY", "team_key": "LINEAR_TEAM_KEY", "url": "LINEAR_API_URL"}
+    return {name: known[variable] for name, variable in names.items()} | {"clock": clock}
+
+
+@pytest.fixture
+def rehearsing(sandbox: Sandbox, clock: JumpingClock) -> Any:
+    """A client of the sandbox's Linear that writes nothing."""
+    with closing(RehearsingClient(ReadingWire, [], **settings(sandbox, clock), **LABEL)) as client:
+        yield client
+
+
+def noted(finding_: Finding) -> Finding:
+    """With a model's note, the same each time."""
+    return finding(**{**finding_.__dict__, "note": TriageNote("a-model", "It may be a migration.", (), ("Ask her.",))})
+
+
+def tell(client: LinearClient, told: Finding | RollUp) -> Any:
+    """Put it on a ticket."""
+    return client.open_roll_up(told) if isinstance(told, RollUp) else client.open_ticket(told, noted)
+
+
+def first_of(actor: str) -> Finding:
+    """The actor's first hour."""
+    return finding(actor_key=actor)
+
+
+def second_of(actor: str) -> Finding:
+    """A graver hour."""
+    hour = HOUR + timedelta(hours=1)
+    return finding(actor_key=actor, hour=hour, severity="urgent", deviations=(new_type(),))
+
+
+def third_of(actor: str) -> Finding:
+    """One more like it."""
+    return finding(actor_key=actor, hour=HOUR + timedelta(hours=2), deviations=(new_type(),))
+
+
+def days_pass(sandbox: Sandbox, identifier: str) -> None:
+    """A ticket is completed, and 20 days go by."""
+    sandbox.linear.complete(identifier)
+    sandbox.stage.clock.advance(timedelta(days=20))
+
+
+Told = Finding | RollUp
+People = Callable[[Sandbox, str], object]
+CASES: dict[str, tuple[Told | None, People | None, Told, str]] = {
+    "opens": (None, None, second_of("a0"), "would open a ticket"),
+    "joins, and is raised": (first_of("a1"), None, second_of("a1"), "would join {}"),
+    "reopens": (first_of("a2"), lambda box, ticket: box.linear.complete(ticket), second_of("a2"), "would reopen {}"),
+    "stays quiet": (
+        second_of("a3"),
+        lambda box, ticket: box.linear.cancel(ticket),
+        third_of("a3"),
+        "would stay quiet: people dismissed {}",
+    ),
+    "is told already": (second_of("a4"), None, second_of("a4"), "is on {} already"),
+    "rolls up": (None, None, flood(400, hour=HOUR - timedelta(hours=1)), "would open one ticket for 400 findings"),
+    "adds to a roll-up": (flood(3, first=1_000), None, flood(400), "would join {}"),
+    "opens the next": (first_of("a5"), days_pass, second_of("a5"), "would open a ticket"),
+}
+"""What a ticket tells of before, what people do to it, what is told then, and what is said of that."""
+
+
+def test_a_rehearsal_says_what_the_client_then_does_and_leaves_nothing_behind(
+    sandbox: Sandbox, connect: Connect, rehearsing: RehearsingClient
+) -> None:
+    client = connect(**LABEL)
+    for case, (earlier, people, told, would) in CASES.items():
+        ticket: str = tell(client, earlier).identifier if earlier else ""
+        if people:
+            people(sandbox, ticket)
+        before, calls = sandbox.linear.issues(), written(sandbox)
+        said = tell(rehearsing, told)
+        assert (sandbox.linear.issues(), written(sandbox)) == (before, calls), case
+        done = tell(client, told)
+        assert (said.id, said.outcome) == (done.id, done.outcome), case
+        rendered = rehearsing.rendered.pop()
+        assert rendered.would == would.format(ticket)
+        assert rendered.url in (None, done.url)
+        assert_it_was_so(rendered, before, next(each for each in sandbox.linear.issues() if each["id"] == done.id))
+
+
+def assert_it_was_so(rendered: RenderedTicket, before: list[dict[str, Any]], issue: dict[str, Any]) -> None:
+    """What was rendered is what was then written."""
+    was = next((each for each in before if each["id"] == issue["id"]), None)
+    old = was or {"comments": [], "attachments": [], "priority": None}
+    comments = [each["body"] for each in issue["comments"][len(old["comments"]) :]]
+    links = [{name: each[name] for name in ("title", "subtitle", "url")} for each in issue["attachments"]]
+    assert [*rendered.comments] == comments
+    assert [*rendered.links] == (links[-1:] if issue["attachments"] != old["attachments"] else [])
+    assert rendered.told == (was is None or bool(comments))
+    assert rendered.raises == (was is not None and issue["priority"] != was["priority"])
+    if was is None:
+        assert (rendered.title, rendered.description) == (issue["title"], issue["description"])
+        assert (rendered.identifier, rendered.priority) == (None, issue["priority"])
+        assert rendered.fields == {"team": "SEC", "state": issue["state"], "labels": issue["labels"][0]}
+    else:
+        assert rendered.identifier == issue["identifier"]
+        assert bool(rendered.description) == (not comments), "what is not said is shown all the same"
+    if rendered.raises:
+        assert rendered.priority == issue["priority"]
+
+
+def test_a_write_that_a_rehearsal_does_not_know_of_is_never_sent(
+    sandbox: Sandbox, rehearsing: RehearsingClient
+) -> None:
+    with pytest.raises(RuntimeError, match="issue_create is a mutation: a rehearsal must not send it"):
+        rehearsing._wire.ask("issue_create", {"input": {}}, dict)
+    assert written(sandbox) == {}
+
+
+def test_without_a_key_nothing_is_asked_and_all_is_new(sandbox: Sandbox, connect: Connect, clock: JumpingClock) -> None:
+    connect().open_ticket(finding())
+    calls = sandbox.stage.count()
+    missing = {"api_key": NOT_SET, "team_key": NOT_SET}
+
+    def charted(finding_: Finding) -> Finding:
+        cast(Any, client)._issues.upload("chart.png", "image/png", b"PNG", seconds=1.0)
+        return finding_
+
+    with closing(RehearsingClient(UnreadWire, [], **(settings(sandbox, clock) | missing | LABEL))) as client:
+        client.open_ticket(finding(), charted)
+        client.open_roll_up(flood(3))
+        with pytest.raises(RuntimeError, match="issue_create must not be sent: there is no key"):
+            client._wire.ask("issue_create", {}, dict)
+    assert [ticket.would for ticket in client.rendered] == [
+        "would open a ticket",
+        "would open one ticket for 3 findings",
+    ]
+    assert [ticket.fields for ticket in client.rendered] == [{"labels": LABEL["label"]}] * 2
+    assert [[*ticket.pictures.values()] for ticket in client.rendered] == [["data:image/png;base64,UE5H"], []]
+    assert sandbox.stage.count() == calls

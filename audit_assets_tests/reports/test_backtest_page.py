@@ -1,0 +1,223 @@
+"""The page of a backtest: what it says, that it stands alone, and that no name in it becomes markup or script."""
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from audit_assets.cli.main import app
+from audit_assets.detection.schemas import ORGANISATION
+from audit_assets.reports.backtest import TICKETS, Backtest, backtest_of, policy_of
+from audit_assets.reports.backtest_page import page_of, write_page
+from audit_assets.reports.backtest_sources import Stream, of_file
+from audit_assets.reports.backtest_summary import summary_of
+from audit_assets.reports.html_page import PageError
+from audit_assets_tests.reports.test_backtest import BURST, quiet_months
+from audit_assets_tests.sandbox.test_query_page import hostile
+from audit_assets_tests.sandbox.test_ticket_pages import CHROMIUM, in_chromium
+
+EVIL = "</script><img src=x onerror=alert(1)>"
+BIDI = "eve\u202e\u2066gro.elpmaxe@\u200b"
+FRAME = frozenset({"html", "head", "meta", "title", "style", "body", "main", "script", "noscript"})
+TAGS = FRAME | frozenset({"h1", "h2", "p", "span", "div", "ul", "li", "b", "bdi", "svg", "rect", "line"})
+TABLE = frozenset({"table", "thead", "tbody", "tr", "th", "td"})
+
+
+class Held(HTMLParser):
+    """The tags and attributes of a page, and the text of its scripts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.comments: list[str] = []
+        self.scripts: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem == "script":
+            self.scripts[-1] += data
+        else:
+            self.text += data
+
+    def handle_comment(self, data: str) -> None:
+        self.comments.append(data)
+
+
+def points_on(page: str) -> dict[str, Any]:
+    return json.loads(Held(page).scripts[0])
+
+
+@pytest.fixture(scope="module")
+def stream(tmp_path_factory: pytest.TempPathFactory) -> Stream:
+    path = tmp_path_factory.mktemp("events") / "events.parquet"
+    quiet_months().write_parquet(path)
+    return of_file(path)
+
+
+@pytest.fixture(scope="module")
+def tested(stream: Stream) -> Backtest:
+    return backtest_of(stream, policy_of("calibrated", 0.5))
+
+
+def summary(tested: Backtest, stream: Stream, rule: str = "calibrated") -> dict[str, Any]:
+    return summary_of(tested, stream, policy_of(rule, 0.5))
+
+
+def page(tested: Backtest, stream: Stream, rule: str = "calibrated") -> str:
+    return page_of(tested.scores, summary(tested, stream, rule))
+
+
+def named_page(tested: Backtest, stream: Stream, name: str, resource_type: str) -> str:
+    """The page of the same hours, of actors who are called so, touched this type for the first time in each hour and
+    were allowed to for a reason like their name, and of a ticket about the type and all of them."""
+    everybody = tested.scores["actor_key"].unique().to_list()
+    of_all = tested.tickets.tail(1).with_columns(
+        actor_key=pl.lit(ORGANISATION), resource_type=pl.lit(resource_type), changes=pl.lit(9), members=everybody
+    )
+    scores = tested.scores.with_columns(
+        actor=pl.lit(name), new_resource_types=pl.lit([resource_type]), allowed_because=pl.lit(name)
+    )
+    called = replace(stream, actors=stream.actors.with_columns(name=pl.lit(name)))
+    return page(Backtest(scores, pl.concat([tested.tickets, of_all.cast(TICKETS)])), called)
+
+
+def test_the_command_writes_a_page_with_a_point_per_active_hour(tmp_path: Path) -> None:
+    quiet_months().write_parquet(tmp_path / "events.parquet")
+    target = tmp_path / "page.html"
+    told = CliRunner().invoke(app, ["backtest", str(tmp_path / "events.parquet"), "--chart", str(target), "--json"])
+    printed, html = json.loads(told.stdout), target.read_text()
+    points = points_on(html)
+    assert len(points["hour"]) == printed["active_hours"]
+    assert sum(level > 0 for level in points["level"]) == len(printed["tickets"])
+    burst = points["hour"].index(int(BURST.timestamp()) // 3600 - points["first"])
+    assert points["actors"][points["actor"][burst]] == "person-3"
+    assert (points["changes"][burst], points["level"][burst]) == (120, 4)
+    assert [points["names"][each] for each in points["types"][burst]] == ["api_token"]
+    assert [line[:2] for line in points["lines"]] == [[0.25, "0.25"], [0.5, "0.5"], [1.0, "1"], [2.0, "2"]]
+
+
+def test_the_page_says_what_each_budget_opens_and_lists_the_tickets(tested: Backtest, stream: Stream) -> None:
+    html, told = page(tested, stream), summary(tested, stream)
+    rows = re.findall(r'<td class="right">(.*?)</td>', html)
+    assert rows == [
+        cell
+        for row in told["trade_off"]
+        for cell in (f"{row['asked']:g}", f"{row['realised']:.2f}", str(row["tickets"]))
+    ]
+    assert html.count('class="when"') == len(told["tickets"]) + len(told["tickets_at_other_budgets"])
+    text = Held(html).text
+    assert f"{len(told['tickets'])} tickets in 99 days" in text
+    assert "Realised is counted from 2026-07-31 on: by then the threshold was learned." in text
+    assert re.search(r"2026-08-2012:00urgentperson-3120 changes, usual is [\d.]+; .*?new: api_token0.25 0.5 1 2", text)
+
+
+def test_the_plain_rule_has_a_page_too(stream: Stream) -> None:
+    html = page(backtest_of(stream, policy_of("plain", 0.5)), stream, "plain")
+    assert "The plain rule knows no budget" in html
+    assert points_on(html)["lines"] == [[10.0, "rule", True]]
+    assert "at a budget of" not in html
+
+
+def test_of_many_active_hours_the_rarest_are_drawn_and_the_page_says_so(
+    tested: Backtest, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audit_assets.reports.backtest_chart.DRAWN", 80)
+    monkeypatch.setattr("audit_assets.reports.backtest_page.LISTED", 7)
+    html, scores = page(tested, stream), tested.scores
+    points = points_on(html)
+    assert len(points["hour"]) == 80
+    assert sum(level > 0 for level in points["level"]) == scores["flagged"].sum()
+    without = [value for value, level in zip(points["value"], points["level"], strict=True) if level == 0]
+    left_out = scores.filter(~pl.col("flagged"))["tickets_a_day"].sort().to_list()[len(without) :]
+    assert max(without) <= min(left_out) * 1.01
+    drawn = f"80 most unusual of {scores.height:,} active hours: the tickets, and what is rarer than {max(without):.3g}"
+    assert f"Drawn are the {drawn} a day." in html
+    assert html.count('class="when"') == 7
+    assert "The 7 rarest of " in html
+
+
+@pytest.mark.parametrize("rule", ["calibrated", "plain"])
+def test_a_single_event_has_a_page(tmp_path: Path, rule: str) -> None:
+    (tmp_path / "e.csv").write_text("time,actor,actor_type,resource_type\n2026-11-22T10:00:00Z,a,human,dns\n")
+    alone = of_file(tmp_path / "e.csv")
+    html = page(backtest_of(alone, policy_of(rule, 0.5)), alone, rule)
+    assert points_on(html)["hour"] == [0]
+    assert " in 1 hour</h1>" in html
+
+
+def test_a_page_that_can_not_be_written_is_one_sentence(tested: Backtest, stream: Stream, tmp_path: Path) -> None:
+    with pytest.raises(PageError, match=r"nowhere/page.html can't be written: No such file or directory\."):
+        write_page(tested.scores, summary(tested, stream), tmp_path / "nowhere" / "page.html")
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.one_of(hostile, st.sampled_from([EVIL, BIDI])), hostile)
+def test_no_name_becomes_markup(tested: Backtest, stream: Stream, actor: str, resource_type: str) -> None:
+    actor, resource_type = (name.encode(errors="replace").decode() for name in (actor, resource_type))
+    html = named_page(Backtest(tested.scores.head(60), tested.tickets), stream, actor, resource_type)
+    held = Held(html)
+    assert held.tags <= TAGS | TABLE
+    assert not [name for name in held.attributes if name in ("src", "href", "style") or name.startswith("on")]
+    assert len(held.scripts) == 2
+    assert held.comments == []
+    points = points_on(html)
+    assert len(points["actors"]) == tested.scores.head(60)["actor_key"].n_unique()
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]", html.replace("\n", ""))
+
+
+def test_a_browser_draws_the_page_and_a_name_stays_a_name(tested: Backtest, stream: Stream, tmp_path: Path) -> None:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on PATH")
+    html = named_page(tested, stream, f"{EVIL}{BIDI}", f"<!--<script>{EVIL}")
+    target = tmp_path / "page.html"
+    target.write_text(html)
+    dom, said = in_chromium(CHROMIUM, target.as_uri(), tmp_path / "profile")
+    drawn = re.search(r'<path class="urgent" d="(.*?)"', dom)
+    assert drawn
+    assert drawn[1].count("M") == tested.scores.filter(pl.col("severity") == "urgent").height
+    assert "Content Security Policy" not in said
+    assert "Uncaught" not in said
+    assert "<img" not in dom
+    assert dom.count("<script") == 2
+
+
+def test_a_hover_tells_the_hour_in_plain_text(tested: Backtest, stream: Stream, tmp_path: Path) -> None:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on PATH")
+    html = named_page(tested, stream, f"{EVIL}{BIDI}", EVIL)
+    unguarded = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", html)
+    moved = """<script>
+      const box = chart.getBoundingClientRect(), at = points.level.indexOf(4);
+      const move = { clientX: box.left + places[at][0], clientY: box.top + places[at][1] };
+      chart.querySelector("svg").dispatchEvent(new PointerEvent("pointermove", move));
+    </script>"""
+    target = tmp_path / "page.html"
+    target.write_text(unguarded.replace("</body>", f"{moved}</body>"))
+    dom, said = in_chromium(CHROMIUM, target.as_uri(), tmp_path / "profile")
+    told = re.search(r'<div id="told"[^>]*>(.*?)</div></div>', dom)
+    assert told, said
+    lines = re.findall(r"<bdi>(.*?)</bdi>", told[1])
+    assert lines[0] == "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;eve\\u202e\\u2066gro.elpmaxe@\\u200b"
+    assert re.fullmatch(r"2026-\d\d-\d\d \d\d:00 UTC", lines[1])
+    assert lines[2] == "Ticket: urgent"
+    assert lines[3] == f"Allowed: {lines[0]}"
+    assert re.fullmatch(r"As rare as once in [\d,.]+ (days|years)", lines[4])
+    assert re.fullmatch(r"\d+ changes, usual is [\d.]+", lines[5])
+    assert lines[-1] == "New: &lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;"
+    assert "<img" not in dom

@@ -1,0 +1,178 @@
+"""Summaries of an hour, a day and a month: their promised shape, and what people read of them."""
+
+import calendar
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from audit_assets.cli.main import app
+from audit_assets.defs.partitions import key_of
+from audit_assets.reports.summary import SummaryError, digest, hours_of, period_summary, schema
+from audit_assets.storage.hour_store import HourStore
+
+HOUR = timedelta(hours=1)
+NINE = datetime(2026, 11, 22, 9, tzinfo=UTC)
+
+
+def flagged(actor: str, severity: str, ticket: str | None, outcome: str = "opened") -> dict[str, Any]:
+    return {
+        "actor": actor,
+        "actor_key": actor,
+        "actor_type": "user",
+        "severity": severity,
+        "severity_because": [],
+        "tickets_a_day": 0.1,
+        "learning": [],
+        "in_words": ["50 changes in an hour"],
+        "deviations": [{"kind": "volume", "standing": "ticket", "changes": 50, "in_words": "50 changes in an hour"}],
+        "axiom_url": "https://app.axiom.co/x",
+        "ticket": {
+            "outcome": outcome,
+            "identifier": ticket,
+            "url": ticket and f"https://linear.app/{ticket}",
+            "closed": None,
+        },
+    }
+
+
+def summary_of(hour: datetime, *actors: dict[str, Any], not_rung: int = 0) -> Any:
+    quiet = {
+        **{name: value for name, value in flagged("bob", "low", None).items() if name != "ticket"},
+        "deviations": [{"kind": "volume", "standing": "under_budget", "in_words": "a little much"}] * not_rung,
+    }
+    return {
+        "version": 1,
+        "hour": key_of(hour),
+        "entries": {"pulled": 10, "by_stream": {"v2": 10}, "changes": 8, "actors": 2, "quarantined": 1},
+        "history_since": None,
+        "learning": False,
+        "still_learning": {},
+        "flagged": [*actors],
+        "dismissed": 0,
+        "not_rung": [quiet] if not_rung else [],
+    }
+
+
+def undocumented(value: Any, documented: dict[str, Any], definitions: dict[str, Any], path: str = "") -> list[str]:
+    """The fields of a value that its JSON Schema does not name."""
+    documented = definitions[documented["$ref"].split("/")[-1]] if "$ref" in documented else documented
+    if isinstance(value, list):
+        return [
+            found
+            for each in value
+            for found in undocumented(each, documented.get("items", {}), definitions, f"{path}[]")
+        ]
+    if not isinstance(value, dict) or "properties" not in documented:
+        return []
+    unnamed = [f"{path}.{name}" for name in value if name not in documented["properties"]]
+    missing = [f"{path}.{name} is missing" for name in documented.get("required", []) if name not in value]
+    inner = (
+        undocumented(value[name], each, definitions, f"{path}.{name}")
+        for name, each in documented["properties"].items()
+        if name in value
+    )
+    return [*unnamed, *missing, *(found for each in inner for found in each)]
+
+
+def test_the_schema_names_every_field_and_misses_none() -> None:
+    hour = schema()["hour"]
+    told = summary_of(NINE, flagged("anne", "high", "SEC-1"), not_rung=1)
+    assert undocumented(told, hour, hour["$defs"]) == []
+    assert undocumented({**told, "odd": 1}, hour, hour["$defs"]) == [".odd"]
+    told["flagged"][0]["ticket"].pop("url")
+    assert undocumented(told, hour, hour["$defs"]) == [".flagged[].ticket.url is missing"]
+
+
+@given(st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2035, 12, 31)))  # noqa: DTZ001
+def test_a_day_has_its_24_hours_and_a_month_all_of_its_days(time: datetime) -> None:
+    day, month = hours_of(f"{time:%Y-%m-%d}"), hours_of(f"{time:%Y-%m}")
+    assert day == [datetime(time.year, time.month, time.day, hour, tzinfo=UTC) for hour in range(24)]
+    assert len(month) == 24 * calendar.monthrange(time.year, time.month)[1]
+    assert (month[0].day, month[0].hour, (month[-1] + HOUR).day) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-13", "2026-02-30", "2026-11-22-09:30", "2026-11-22 09"])
+def test_what_is_no_period_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(SummaryError, match="name an hour, a day or a month"):
+        hours_of(text)
+
+
+def test_a_day_tells_each_ticket_once_with_all_its_hours_the_gravest_first() -> None:
+    told = period_summary(
+        "2026-11-22",
+        [
+            summary_of(NINE, flagged("anne", "low", "SEC-1"), flagged("bob", "medium", "SEC-2"), not_rung=2),
+            summary_of(
+                NINE + HOUR, flagged("anne", "urgent", "SEC-1", "joined"), flagged("eve", "high", None, "failed")
+            ),
+        ],
+        ["2026-11-22-11:00"],
+    )
+    assert [(ticket["identifier"], ticket["severity"], len(ticket["hours"])) for ticket in told["tickets"]] == [
+        ("SEC-1", "urgent", 2),
+        ("SEC-2", "medium", 1),
+    ]
+    assert told["outcomes"] == {"opened": 2, "joined": 1, "failed": 1}
+    assert told["not_rung"] == {"under_budget": 2}
+    assert told["entries"] == {"pulled": 20, "changes": 16, "quarantined": 2}
+    assert undocumented(told, schema()["period"], schema()["period"]["$defs"]) == []
+
+
+def test_a_ticket_that_was_there_already_is_no_news_but_anything_else_is() -> None:
+    opened, seen = (summary_of(NINE, flagged("anne", "high", "SEC-1", outcome)) for outcome in ("opened", "seen"))
+    assert digest(opened) == digest(seen)
+    assert digest(opened) != digest(summary_of(NINE, flagged("anne", "high", "SEC-2")))
+    assert digest(opened) != digest(summary_of(NINE, flagged("anne", "high", "SEC-1"), not_rung=1))
+
+
+@pytest.fixture
+def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HourStore:
+    """Two hours with summaries."""
+    monkeypatch.setenv("AUDIT_ASSETS_STORAGE", str(tmp_path))
+    monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", "2026-11-22-08:00")
+    monkeypatch.chdir(tmp_path)
+    store = HourStore(str(tmp_path))
+    hostile = flagged("[bold]anne[/] \x1b[31m", "urgent", "SEC-1")
+    store.write_json("flagged_actor_summary", NINE, summary_of(NINE, hostile, not_rung=1))
+    store.write_json(
+        "flagged_actor_summary", NINE + HOUR, summary_of(NINE + HOUR, flagged("eve", "low", None, "too_old"))
+    )
+    return store  # fmt: skip
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_day_and_an_hour_are_read_in_the_terminal() -> None:
+    day = CliRunner().invoke(app, ["summary", "2026-11-22"])
+    assert day.exit_code == 0
+    assert "1 tickets" not in day.output
+    assert "1 ticket, 2026-11-22 (UTC)" in day.output
+    assert "https://linear.app/SEC-1" in day.output
+    assert "1 flagged without a ticket: the hour had ended too long ago" in day.output
+    assert "1 deviation did not ring: under the budget" in day.output
+    assert "2 hours are summed up; 14 have no summary" in day.output
+    assert "\x1b" not in day.output
+    hour = CliRunner().invoke(app, ["summary", "2026-11-22-09:00"])
+    assert "[bold]anne[/]" in hour.output
+    assert "10 entries, 8 of them changes; 1 could not be understood" in hour.output
+
+
+@pytest.mark.usefixtures("stored")
+def test_programs_get_the_object_alone() -> None:
+    month = json.loads(CliRunner().invoke(app, ["summary", "2026-11", "--json"]).output)
+    assert (month["period"], month["hours"], month["missing"][0]) == ("2026-11", 2, "2026-11-22-08:00")
+    hour = json.loads(CliRunner().invoke(app, ["summary", "2026-11-22-09:00", "--json"]).output)
+    assert hour["flagged"][0]["severity"] == "urgent"
+    assert set(json.loads(CliRunner().invoke(app, ["summary", "--schema"]).output)) == {"hour", "period"}
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_period_without_a_summary_says_so() -> None:
+    failed = CliRunner().invoke(app, ["summary", "2025-01"])
+    assert isinstance(failed.exception, SummaryError)
+    assert "No hour of 2025-01 has a summary" in str(failed.exception)

@@ -1,0 +1,76 @@
+"""What the evidence of an hour tells: how late its entries were, and whether two hours hold the same."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit_assets.storage.pull_history import HourPull, added_when_settled, last_began, lateness, pulls_of, with_pull
+
+HOUR = datetime(2026, 11, 22, 9, tzinfo=UTC)
+ENDED = HOUR + timedelta(hours=1)
+H = timedelta(hours=1)
+
+ids = st.lists(st.text("abcdef", min_size=1, max_size=3), unique=True, max_size=30)
+
+
+def pulled(after: timedelta) -> dict[str, dict[str, Any]]:
+    return {"v2": {"started_at": (ENDED + after).isoformat()}, "v1": {"started_at": (ENDED + after + H).isoformat()}}
+
+
+def held(entry_ids: list[str], stream: str = "v2") -> pl.DataFrame:
+    rows = {"entry_id": entry_ids, "stream": [stream] * len(entry_ids)}
+    return pl.DataFrame(rows, schema={"entry_id": pl.String, "stream": pl.String})
+
+
+def listed(entry_ids: list[str]) -> pl.Series:
+    return pl.Series(entry_ids, dtype=pl.String)
+
+
+@given(ids, ids)
+def test_a_pull_tells_what_it_added_and_what_it_lacks(before: list[str], now: list[str]) -> None:
+    first = with_pull(None, pulled(H / 4), held([]), listed(before))
+    second = with_pull(first, pulled(2 * H), held(before), listed(now))
+    assert pulls_of(second) == [
+        HourPull(ENDED + H / 4, len(before), 0),
+        HourPull(ENDED + 2 * H, len(set(now) - set(before)), len(set(before) - set(now))),
+    ]
+    assert last_began(second) == ENDED + 2 * H
+
+
+@given(ids, ids, st.randoms())
+def test_the_fingerprint_is_that_of_the_entries_in_whatever_order_and_pulls_they_came(
+    some: list[str], more: list[str], random: Any
+) -> None:
+    everything = sorted({*some, *more})
+    at_once = with_pull(None, pulled(H), held([]), listed(random.sample(everything, len(everything))))
+    by_two = with_pull(None, pulled(H), held(some), listed(more))
+    assert at_once["entry_ids_sha256"] == by_two["entry_ids_sha256"]
+    less = with_pull(None, pulled(H), held([]), listed(everything[1:]))
+    assert (less["entry_ids_sha256"] == at_once["entry_ids_sha256"]) == (not everything)
+
+
+def test_entries_of_a_stream_that_was_not_asked_for_are_not_taken_back() -> None:
+    evidence = with_pull({}, {"v2": pulled(H)["v2"]}, held(["a"], stream="v1"), listed([]))
+    assert pulls_of(evidence)[-1].no_longer_listed == 0
+
+
+def test_evidence_that_tells_no_pulls_has_none() -> None:
+    assert pulls_of(pulled(H)) == []
+    assert last_began({}) is None
+
+
+def test_lateness_is_told_by_the_pull_that_brought_an_entry() -> None:
+    late = [(15, 10), (64, 5), (59, 1), (6 * 60, 4), (30 * 60, 3), (90 * 60, 2)]
+    pulls = [HourPull(ENDED + timedelta(minutes=minutes), added) for minutes, added in late]
+    zero = timedelta(0)
+    assert lateness(HOUR, pulls) == {zero: 11, H: 5, 6 * H: 4, 24 * H: 3, 72 * H: 2}
+    assert lateness(HOUR, [HourPull(ENDED + 90 * H, 7)]) == {zero: 7}, "nothing was there to miss them"
+
+
+@pytest.mark.parametrize(("before", "after", "count"), [(23, 24, 0), (24, 25, 7), (30, 72, 7), (0.25, 72, 0)])
+def test_what_came_after_a_settled_pull_is_told(before: float, after: float, count: int) -> None:
+    assert added_when_settled(HOUR, [HourPull(ENDED + before * H, 3), HourPull(ENDED + after * H, 7)]) == count

@@ -1,0 +1,189 @@
+"""Findings to put on tickets."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from audit_assets.tickets.digest import DayUnderBudget, HourUnderBudget, digest_ticket
+from audit_assets.tickets.finding import Deed, Deviation, EntryLine, Finding, Origin
+from audit_assets.tickets.overflow import Flood, flood_ticket
+from audit_assets.tickets.shared_ticket import RollUp, word_for
+
+HOUR = datetime(2026, 11, 22, 10, tzinfo=UTC)
+ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353"
+ALICE = "a11ce" + "0" * 27
+
+
+def burst(**changes: Any) -> Deviation:
+    """Far more changes than usual."""
+    known: dict[str, Any] = {
+        "kind": "volume",
+        "resource_type": None,
+        "changes": 214,
+        "usual": 3.1,
+        "ratio": 69.03,
+        "most": 9,
+        "active_hours": 12,
+        "first_ever": None,
+        "last_touched": None,
+        "judged_against": "actor",
+    }
+    return Deviation(**(known | changes))
+
+
+def new_type(**changes: Any) -> Deviation:
+    """A resource type that the actor never touched."""
+    known: dict[str, Any] = {
+        "kind": "new_resource_type",
+        "resource_type": "api_tokens",
+        "changes": 4,
+        "usual": None,
+        "ratio": None,
+        "most": None,
+        "active_hours": 12,
+        "first_ever": True,
+        "last_touched": None,
+        "judged_against": "actor",
+    }
+    return Deviation(**(known | changes))
+
+
+def together(*members: str, **changes: Any) -> Deviation:
+    """What several actors did in one hour."""
+    known: dict[str, Any] = {
+        "kind": "organisation",
+        "resource_type": "dns_record",
+        "changes": 1_440,
+        "usual": None,
+        "ratio": None,
+        "most": None,
+        "active_hours": 0,
+        "first_ever": None,
+        "last_touched": None,
+        "judged_against": "organisation",
+        "members": members,
+    }
+    return Deviation(**(known | changes))
+
+
+TWELVE = tuple(
+    f"{name}@example.com"
+    for name in ("anne", "boris", "carla", "dmitri", "elif", "farid", "grace", "hiro", "ines", "jonas", "kofi", "lena")
+)
+
+
+def entry(number: int = 0, **changes: Any) -> EntryLine:
+    """An entry of that hour."""
+    known: dict[str, Any] = {
+        "time": HOUR + timedelta(seconds=number),
+        "action": "delete",
+        "resource_type": "dns_records",
+        "resource_id": f"{number:032x}",
+        "zone": "example.com",
+        "ip_address": "203.0.113.7",
+        "interface": "dash",
+        "result": "success",
+    }
+    return EntryLine(**(known | changes))
+
+
+def deed(**changes: Any) -> Deed:
+    """Deletes of records, by and by."""
+    known: dict[str, Any] = {
+        "action": "delete",
+        "resource_type": "dns_records",
+        "changes": 214,
+        "oldest": HOUR + timedelta(minutes=2),
+        "newest": HOUR + timedelta(minutes=40, seconds=7),
+        "deletes": True,
+    }
+    return Deed(**(known | changes))
+
+
+def origin(**changes: Any) -> Origin:
+    """An address that is used every other day."""
+    known: dict[str, Any] = {
+        "kind": "address",
+        "value": "198.51.100.2",
+        "changes": 3,
+        "days": 12,
+        "first_used": HOUR - timedelta(days=29),
+    }
+    return Origin(**(known | changes))
+
+
+def finding(**changes: Any) -> Finding:
+    """Alice's hour."""
+    known: dict[str, Any] = {
+        "account_id": ACCOUNT,
+        "actor_key": ALICE,
+        "actor": "alice@example.com",
+        "actor_type": "user",
+        "hour": HOUR,
+        "severity": "high",
+        "deviations": (burst(),),
+        "entries": tuple(entry(number) for number in range(3)),
+        "entries_total": 3,
+        "axiom_url": axiom_url(changes.get("hour", HOUR)),
+    }
+    return Finding(**(known | changes))
+
+
+def flood(count: int, *, hour: datetime = HOUR, first: int = 0) -> RollUp:
+    """The ticket of so many actors in one hour, the first of them the gravest."""
+    return flood_ticket(flood_of(count, hour=hour, first=first))
+
+
+def flood_of(count: int, *, hour: datetime = HOUR, first: int = 0) -> Flood:
+    """The actors themselves."""
+    findings = tuple(
+        finding(
+            actor_key=f"{number:032x}",
+            actor=f"actor-{number}@example.com",
+            hour=hour,
+            severity="medium" if number == first else "low",
+            entries=(),
+            entries_total=0,
+        )
+        for number in range(first, first + count)
+    )
+    return Flood(ACCOUNT, hour, findings, axiom_url(hour), min(count, 20), "the summary of the hour")
+
+
+def digest(actors_of: Mapping[int, Sequence[Finding]], **changes: Any) -> RollUp:
+    """The digest of HOUR's day: by hour of the day, the findings in it."""
+    midnight = HOUR.replace(hour=0)
+    hours = tuple(
+        HourUnderBudget(
+            hour=midnight + timedelta(hours=at),
+            findings=tuple(replace(each, hour=midnight + timedelta(hours=at), severity="low") for each in findings),
+            total=len(findings),
+            word=word_for([str(at), *(each.actor_key for each in findings)], 12),
+        )
+        for at, findings in actors_of.items()
+    )
+    known: dict[str, Any] = {
+        "account_id": ACCOUNT,
+        "day": midnight,
+        "hours": hours,
+        "hours_of": Counter(each.actor_key for hour in hours for each in hour.findings),
+        "allowed": 0,
+        "of_organisation": 0,
+        "axiom_url": axiom_url(midnight),
+        "linked": 3,
+        "summary": "`audit-assets summary 2026-11-22`",
+    }
+    return digest_ticket(DayUnderBudget(**(known | changes)))
+
+
+def unusual(number: int, **changes: Any) -> Finding:
+    """An actor's hour under the budget: the higher the number, the less rare."""
+    who = {"actor_key": f"{number:032x}", "actor": f"actor-{number}@example.com"}
+    return finding(**who, entries=(), entries_total=0, tickets_a_day=1.5 + number, **changes)
+
+
+def axiom_url(hour: datetime) -> str:
+    """Where the query of an hour is opened."""
+    return f"https://app.axiom.co/acme/query?initForm=%7B%22startTime%22%3A%22{hour:%Y-%m-%dT%H}%3A00%22%7D"
