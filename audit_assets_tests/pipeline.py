@@ -92,7 +92,7 @@ class Pipeline:
         return self.sandbox.linear.issues()
 
 
-def failure_of(result: dg.ExecuteInProcessResult) -> str:
+def dagster_failure_of(result: dg.ExecuteInProcessResult) -> str:
     """What a failed run says to a person."""
     assert not result.success
     return "; ".join(problems_of(result))

@@ -39,7 +39,7 @@ from audit_assets.axiom.receipts import (
     IngestReceipt,
     Proof,
 )
-from audit_assets.config.change_filter import Counted
+from audit_assets.config.change_filter import ChangeFilter
 from audit_assets.config.errors import Incomplete
 from audit_assets.transport.clock import Clock, SystemClock
 
@@ -66,7 +66,7 @@ class AxiomClient:
         edge: bool | None = None,
         clock: Clock | None = None,
         bounds: Bounds | None = None,
-        counted: Counted | None = None,
+        counted: ChangeFilter | None = None,
     ) -> None:
         """`url`: the classic API or an edge; `edge` says which of the two it speaks, None: judged by the host's name.
         `counted`: which entries count as changes.
@@ -79,7 +79,7 @@ class AxiomClient:
         self._wire = Wire(
             token=token, dataset=dataset, org_id=org_id, url=url, edge=edge, clock=self._clock, bounds=self._bounds
         )
-        self._counted = counted or Counted()
+        self._counted = counted or ChangeFilter()
         self._asker = Asker(self._wire, self._clock, self._bounds, self._counted)
 
     def __enter__(self) -> "AxiomClient":

@@ -20,7 +20,7 @@ NEAR = 0.9
 
 
 @dataclass(frozen=True)
-class Doubt:
+class DatasetIssue:
     """One thing that stands in the way ("problem"), soon may ("advice"), or could not be found out ("unknown")."""
 
     kind: Literal["problem", "advice", "unknown"]
@@ -28,36 +28,38 @@ class Doubt:
     next_step: str
 
 
-def doubts(limits: DatasetLimits, incomplete: int) -> list[Doubt]:
+def doubts(limits: DatasetLimits, incomplete: int) -> list[DatasetIssue]:
     """What is to be said against the dataset; `incomplete` are its events that lack a field they were sent with."""
     return [*_of_retention(limits.retention_days), *_of_fields(limits.fields), *_of_schema(incomplete)]
 
 
-def _of_retention(days: int | None) -> list[Doubt]:
+def _of_retention(days: int | None) -> list[DatasetIssue]:
     if days is None:
         what = "Axiom does not tell this token how long the dataset keeps its entries"
-        return [Doubt("unknown", what, f"See in Axiom that its retention is {ENOUGH_RETENTION_DAYS} days or more.")]
+        return [
+            DatasetIssue("unknown", what, f"See in Axiom that its retention is {ENOUGH_RETENTION_DAYS} days or more.")
+        ]
     if days < ENOUGH_RETENTION_DAYS:
         what = f"the dataset keeps {days} days: too few for a baseline of 30"
-        return [Doubt("problem", what, f"Set its retention to {ENOUGH_RETENTION_DAYS} days or more.")]
+        return [DatasetIssue("problem", what, f"Set its retention to {ENOUGH_RETENTION_DAYS} days or more.")]
     return []
 
 
-def _of_fields(fields: int | None) -> list[Doubt]:
+def _of_fields(fields: int | None) -> list[DatasetIssue]:
     if fields is None:
         what = "Axiom does not tell this token how many fields the dataset has"
-        return [Doubt("unknown", what, "See in Axiom that nothing else writes into it.")]
+        return [DatasetIssue("unknown", what, "See in Axiom that nothing else writes into it.")]
     step = "Let nothing else write into it, and vacuum its fields: events with new ones will be rejected."
     for plan, limit in FIELD_LIMITS.items():
         if fields <= limit:
             what = f"the dataset has {fields:,} fields of the {limit:,} that {plan} plans allow"
-            return [Doubt("advice", what, step)] if fields > NEAR * limit else []
+            return [DatasetIssue("advice", what, step)] if fields > NEAR * limit else []
     what = f"the dataset has {fields:,} fields, more than the {max(FIELD_LIMITS.values()):,} that any known plan allows"
-    return [Doubt("advice", what, step)]
+    return [DatasetIssue("advice", what, step)]
 
 
-def _of_schema(incomplete: int) -> list[Doubt]:
+def _of_schema(incomplete: int) -> list[DatasetIssue]:
     if incomplete == 0:
         return []
     what = f"{incomplete:,} events in the dataset lack fields that they were sent with"
-    return [Doubt("problem", what, "Unlock its schema, then ingest these hours into a dataset of their own.")]
+    return [DatasetIssue("problem", what, "Unlock its schema, then ingest these hours into a dataset of their own.")]

@@ -154,8 +154,8 @@ class Deliverer:
     def _attempt(self, batch: Batch) -> Verdict:
         try:
             answer = self._wire.ingest(batch.body)
-        except NoAnswer as trouble:
-            return Verdict(Fate.UNSURE if trouble.sent else Fate.NOT_TAKEN, str(trouble))
+        except NoAnswer as failure:
+            return Verdict(Fate.UNSURE if failure.sent else Fate.NOT_TAKEN, str(failure))
         return verdict_on(self._wire, answer, len(batch.events), self._clock.now())
 
     def _lacking_after_waiting(self, events: pl.DataFrame, verdict: Verdict) -> pl.DataFrame:

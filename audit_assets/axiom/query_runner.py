@@ -16,7 +16,7 @@ from audit_assets.axiom.axiom_py_adapter import Answer, NoAnswer, Wire
 from audit_assets.axiom.limits import Bounds
 from audit_assets.axiom.query_window import Cut, Piece, by_actors_then_time, by_time, by_time_then_prefix
 from audit_assets.axiom.tabular_results import Schema, Unreliable, frame_of
-from audit_assets.config.change_filter import Counted
+from audit_assets.config.change_filter import ChangeFilter
 from audit_assets.config.errors import Incomplete, Unavailable
 from audit_assets.transport.clock import Clock
 
@@ -70,7 +70,7 @@ class UnknownField(Exception):
 class Asker:
     """Puts questions to one dataset."""
 
-    def __init__(self, wire: Wire, clock: Clock, bounds: Bounds, counted: Counted) -> None:
+    def __init__(self, wire: Wire, clock: Clock, bounds: Bounds, counted: ChangeFilter) -> None:
         self._wire = wire
         self._counted = counted
         self._clock = clock
@@ -86,10 +86,10 @@ class Asker:
     def _answers(self, question: Question, piece: Piece) -> Iterator[pl.DataFrame]:
         try:
             yield self._answer(question, piece)
-        except Unreliable as trouble:
+        except Unreliable as failure:
             pieces = question.cut(piece)
             if not pieces:
-                reason = self._wire.clean(str(trouble))
+                reason = self._wire.clean(str(failure))
                 raise Incomplete(
                     f"Axiom's answer to {question.name} ({piece}) {reason}, and the question can't be made smaller: "
                     "run the hour again later"
@@ -127,8 +127,8 @@ class Asker:
             asked = None
             try:
                 answer = self._wire.query(apl, piece.start, piece.end)
-            except NoAnswer as trouble:
-                reason = str(trouble)
+            except NoAnswer as failure:
+                reason = str(failure)
             else:
                 if not error_messages.is_passing(answer) and (answer.status != 200 or answer.json() is not None):
                     return answer

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 
-from audit_assets.config.change_filter import NAME, Counted
+from audit_assets.config.change_filter import NAME, ChangeFilter
 from audit_assets.config.errors import SettingError
 
 EXAMPLE_DATASET = "['cloudflare-audit']"
@@ -68,7 +68,7 @@ def limit_of(name: str) -> int:
     return int(_text(name).rsplit("| limit ", 1)[1])
 
 
-def changes_counted(counted: Counted) -> dict[str, Names]:
+def changes_counted(counted: ChangeFilter) -> dict[str, Names]:
     """The parameters of a query file about changes: which entries do not count as such."""
     return {
         "streams_left_out": Names(counted.without_streams),
@@ -80,7 +80,9 @@ def changes_counted(counted: Counted) -> dict[str, Names]:
     }
 
 
-def activity_text(dataset: str, actor_keys: Sequence[str], start: datetime, end: datetime, counted: Counted) -> str:
+def activity_text(
+    dataset: str, actor_keys: Sequence[str], start: datetime, end: datetime, counted: ChangeFilter
+) -> str:
     """The query behind `AxiomClient.activity`, for a link that shows a person the same rows."""
     values = {"window_start": start, "window_end": end, "actors": sorted(actor_keys)}
     return fill("activity", dataset, **values, **changes_counted(counted))

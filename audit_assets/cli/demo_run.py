@@ -180,7 +180,7 @@ def _summary(
             "changes_judged": sum(summary["entries"]["changes"] for summary in summaries),
         },
         "flagged": _actors(summaries, "flagged"),
-        "not_rung": _actors(summaries, "not_rung"),
+        "below_threshold": _actors(summaries, "below_threshold"),
         "digests": [digest for day in days_of(judged) if (digest := store.read_json(DIGESTS, day))],
         "proof": _proof(results),
         "warnings": [*_warnings(results), *_unlearned(summaries)],

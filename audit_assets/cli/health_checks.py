@@ -33,14 +33,14 @@ from audit_assets.defs.resources import (
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.pull_history import AN_HOUR, ENTRIES, REPEATS, lateness, pulls_of
-from audit_assets.tickets.formatting import counted
+from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.lifecycle import VERDICT_LABELS
 from audit_assets.tickets.verdict_table import said_in
-from audit_assets.transport.http import Limits
+from audit_assets.transport.http import HttpLimits
 
 Verdict = Literal["ok", "advice", "problem"]
 
-IMPATIENT = Limits(attempts=1, attempt_seconds=30)
+IMPATIENT = HttpLimits(attempts=1, attempt_seconds=30)
 """A person waits for the answer: a service that is not there now is told at once."""
 
 
@@ -123,7 +123,7 @@ def _linear(_: datetime) -> Iterator[Finding]:
         yield Finding("Linear", "advice", doubt)
     rows = len(tables().ticket_fields)
     if rows and not facts.problems:
-        yield Finding("Linear", "ok", f"of {counted(rows, 'row')} of ticket_fields all names are known to Linear")
+        yield Finding("Linear", "ok", f"of {pluralize(rows, 'row')} of ticket_fields all names are known to Linear")
     for label in (each for each in VERDICT_LABELS if each not in labels):
         told = f"there is no label {label}, with which people say on a ticket what it was"
         yield Finding("Linear", "advice", told, f"Create it by hand, for the team {facts.team_key} or the workspace.")

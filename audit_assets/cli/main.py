@@ -215,13 +215,13 @@ def preview(
     from audit_assets.reports.preview_page import write_page
     from audit_assets.reports.preview_terminal import print_tickets
 
-    rehearsed = preview_of(hour)
+    rendered = preview_of(hour)
     if html is not None:
-        write_page(rehearsed, html)
+        write_page(rendered, html)
     if as_json:
-        print(json.dumps(rehearsed.as_json(), indent=1))
+        print(json.dumps(rendered.as_json(), indent=1))
     else:
-        print_tickets(output, rehearsed)
+        print_tickets(output, rendered)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from audit_assets.axiom.limits import Bounds
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.defs.assets.actor_baselines import BASELINES
 from audit_assets.defs.assets.flagged_actors import FLAGGED
-from audit_assets.defs.assets.opened_tickets import OpenTickets, withheld
+from audit_assets.defs.assets.opened_tickets import OpenTickets, skip_reason
 from audit_assets.defs.assets.organisation_history import day_of
 from audit_assets.defs.partitions import AN_HOUR, hour_of, key_of
 from audit_assets.defs.resources import (
@@ -24,8 +24,8 @@ from audit_assets.defs.resources import (
     TriageResource,
 )
 from audit_assets.defs.steps.day_digests import digest_of
-from audit_assets.defs.steps.dry_runs import RehearsedHour, rehearse
-from audit_assets.transport.http import Limits
+from audit_assets.defs.steps.dry_runs import DryRunHour, render_hour
+from audit_assets.transport.http import HttpLimits
 
 IMPATIENT = Bounds(tries=1, read_seconds=30, visibility_seconds=0)
 
@@ -34,7 +34,7 @@ class PreviewError(AuditAssetsError):
     """What was asked for is no hour, was not judged, or could not be rendered."""
 
 
-def preview_of(name: str) -> RehearsedHour:
+def preview_of(name: str) -> DryRunHour:
     """The tickets of an hour, by its name. Raises `AuditAssetsError` if they can't be rendered."""
     hour = _hour(name)
     storage = StorageResource()
@@ -48,20 +48,20 @@ def preview_of(name: str) -> RehearsedHour:
     account, axiom = CloudflareResource().account_id(), AxiomResource(bounds=IMPATIENT)
     ends_day = (hour + AN_HOUR).hour == 0
     with closing(TriageResource().hour_notes()) as notes:
-        rehearsed = rehearse(
+        rendered = render_hour(
             account,
             hour,
-            flagged.filter(pl.col("standing") == "ticket"),
+            flagged.filter(pl.col("disposition") == "ticket"),
             digest=digest_of(store, day_of(hour), account, axiom) if ends_day else None,
-            withheld=withheld(OpenTickets.auto, storage.now(), hour, store.require(BASELINES, hour)),
+            skip_reason=skip_reason(OpenTickets.auto, storage.now(), hour, store.require(BASELINES, hour)),
             store=store,
             axiom=axiom,
-            linear=LinearResource(limits=Limits(attempts=2, attempt_seconds=30, total_seconds=90)),
+            linear=LinearResource(limits=HttpLimits(attempts=2, attempt_seconds=30, total_seconds=90)),
             noted=notes.noted,
         )
-    if problems := rehearsed.problems:
+    if problems := rendered.problems:
         raise PreviewError(f"Tickets of {len(problems):,} flagged actors can't be rendered. First: {problems[0]}")
-    return rehearsed
+    return rendered
 
 
 def _hour(name: str) -> datetime:

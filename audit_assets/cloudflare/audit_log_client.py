@@ -21,7 +21,7 @@ from audit_assets.cloudflare.pulls import Collection, Pull, PullEvidence, Window
 from audit_assets.cloudflare.request_pacing import Pace
 from audit_assets.config.errors import Incomplete, Refused, SettingError, Unavailable
 from audit_assets.transport.clock import Clock, SystemClock
-from audit_assets.transport.http import Limits, Reply, TooMuch, Transport, TryAgain
+from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Reply, TooMuch, TryAgain
 
 __all__ = ["CloudflareClient", "Pull", "PullEvidence"]
 
@@ -57,7 +57,7 @@ class CloudflareClient:
         account_id: str,
         base_url: str = BASE_URL,
         clock: Clock | None = None,
-        limits: Limits | None = None,
+        limits: HttpLimits | None = None,
         pull_seconds: float = PULL_SECONDS,
     ) -> None:
         """Sends nothing yet. Raises `SettingError` or `Refused` for what can't be a token, an account or an address."""
@@ -71,12 +71,12 @@ class CloudflareClient:
         self.clock = clock or SystemClock()
         self.pull_seconds = pull_seconds
         self._pace = Pace(self.clock)
-        self._transport = Transport(
+        self._transport = BoundedHttpClient(
             service="Cloudflare",
             base_url=base_url,
             headers={"Authorization": f"Bearer {token}"},
             clock=self.clock,
-            limits=replace(limits or Limits(), slow_attempts=SLOW_ATTEMPTS),
+            limits=replace(limits or HttpLimits(), slow_attempts=SLOW_ATTEMPTS),
         )
 
     def __enter__(self) -> "CloudflareClient":

@@ -131,8 +131,8 @@ class Normaliser:
         for member in members:
             try:
                 row = self._row(member)
-            except _NotUnderstood as trouble:
-                quarantined.append(self._quarantined(member, str(trouble)))
+            except _NotUnderstood as failure:
+                quarantined.append(self._quarantined(member, str(failure)))
                 continue
             if row is not None:
                 rows.append(row)
@@ -225,8 +225,8 @@ def _whole_text(member: Any) -> str:
         raise _NotUnderstood("it is not a JSON object")
     try:
         return entry_text(member)
-    except NotJson as trouble:
-        raise _NotUnderstood(str(trouble)) from None
+    except NotJson as failure:
+        raise _NotUnderstood(str(failure)) from None
 
 
 def _time(said: Said) -> int | None:

@@ -21,7 +21,7 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .:/-]{0,99}")
 
 
 @dataclass(frozen=True)
-class Counted:
+class ChangeFilter:
     """What does not count, though it changes something; each by the values of one column of an entry."""
 
     without_streams: tuple[str, ...] = ()
@@ -52,11 +52,11 @@ class Counted:
         }
 
 
-COLUMNS = tuple(Counted().left_out())
+COLUMNS = tuple(ChangeFilter().left_out())
 """What an entry must have for `counts`."""
 
 
-def counts(counted: Counted) -> pl.Expr:
+def is_change(counted: ChangeFilter) -> pl.Expr:
     """Whether an entry (of ENTRY_SCHEMA) counts as a change."""
     left_out = counted.left_out().items()
     return (said("change_kind") != NO_CHANGE) & ~pl.any_horizontal(

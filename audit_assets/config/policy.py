@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from audit_assets.config.change_filter import Counted
+from audit_assets.config.change_filter import ChangeFilter
 from audit_assets.config.errors import SettingError
 from audit_assets.config.policy_tables import (
     PRESETS,
@@ -35,7 +35,7 @@ class Tables:
 
     allow: tuple[Allowance, ...] = ()
     confirmed_incident: tuple[ConfirmedIncident, ...] = ()
-    counted: Counted = field(default_factory=Counted)
+    counted: ChangeFilter = field(default_factory=ChangeFilter)
     sensitive: tuple[Sensitive, ...] = ()
     ticket_fields: tuple[TicketFields, ...] = ()
 
@@ -56,7 +56,7 @@ def policy(preset: str | None = None, tickets_a_day: float | None = None) -> Pol
     )
 
 
-def counted() -> Counted:
+def counted() -> ChangeFilter:
     """Which audit entries count as changes. Raises `SettingError`."""
     return tables().counted
 

@@ -13,14 +13,14 @@ from audit_assets.config.errors import AuditAssetsError
 
 
 @contextmanager
-def told_as_failures() -> Iterator[None]:
+def raise_as_dagster_failure() -> Iterator[None]:
     """Raise `dagster.Failure` in place of any `AuditAssetsError` of the block."""
     try:
         yield
     except AuditAssetsError as error:
-        raise failure_of(error) from None
+        raise dagster_failure_of(error) from None
 
 
-def failure_of(error: AuditAssetsError) -> dg.Failure:
+def dagster_failure_of(error: AuditAssetsError) -> dg.Failure:
     """The failure that tells this error. Retries are allowed unless they are pointless."""
     return dg.Failure(description=str(error), allow_retries=not error.permanent)

@@ -19,12 +19,12 @@ from audit_assets.config.errors import SettingError
 from audit_assets.config.policy import counted, tables
 from audit_assets.config.settings import cloudflare_account, cloudflare_streams, is_set, quiet_time, setting
 from audit_assets.linear.client import LinearClient
-from audit_assets.linear.dry_run import NOT_SET, RehearsingClient, RenderedTicket
-from audit_assets.linear.dry_run_connections import ReadingWire, UnreadWire
+from audit_assets.linear.dry_run import NOT_SET, DryRunClient, RenderedTicket
+from audit_assets.linear.dry_run_connections import OfflineConnection, ReadOnlyConnection
 from audit_assets.notify.webhook import post
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.transport.clock import Clock, SystemClock
-from audit_assets.transport.http import Limits
+from audit_assets.transport.http import HttpLimits
 from audit_assets.triage.hour_notes import HourNotes, NoteModel
 from audit_assets.triage.prompts import prompt_of
 
@@ -34,7 +34,7 @@ class CloudflareResource:
     """Cloudflare's audit log of one account."""
 
     clock: Clock = field(default_factory=SystemClock)
-    limits: Limits | None = None
+    limits: HttpLimits | None = None
 
     def client(self) -> CloudflareClient:
         """A client. Raises `SettingError` if a setting is missing."""
@@ -103,15 +103,15 @@ class LinearResource:
     """One workspace in Linear, and the team that gets the tickets unless the policy has another."""
 
     clock: Clock = field(default_factory=SystemClock)
-    limits: Limits | None = None
+    limits: HttpLimits | None = None
 
     def client(self) -> LinearClient:
         """A client. Raises `SettingError` if a setting is missing."""
         return LinearClient(**self._settings(setting("LINEAR_API_KEY"), setting("LINEAR_TEAM_KEY")))
 
-    def rehearsal(self) -> "LinearRehearsal":
+    def dry_run(self) -> "LinearDryRun":
         """The same team for a dry run."""
-        return LinearRehearsal(self.clock, self.limits)
+        return LinearDryRun(self.clock, self.limits)
 
     def _settings(self, api_key: str, team_key: str) -> dict[str, Any]:
         return {
@@ -127,19 +127,19 @@ class LinearResource:
 
 
 @dataclass(frozen=True)
-class LinearRehearsal(LinearResource):
+class LinearDryRun(LinearResource):
     """A team in Linear, of which whoever is given this can only read. `rendered`: what its clients would have
     written."""
 
     rendered: list[RenderedTicket] = field(default_factory=list)
 
-    def client(self) -> RehearsingClient:
+    def client(self) -> DryRunClient:
         """A client that writes nothing; where the key or the team is missing, it reads nothing either."""
         if not self.unset():
             known = self._settings(setting("LINEAR_API_KEY"), setting("LINEAR_TEAM_KEY"))
-            return RehearsingClient(ReadingWire, self.rendered, **known)
+            return DryRunClient(ReadOnlyConnection, self.rendered, **known)
         team_key = setting("LINEAR_TEAM_KEY") if is_set("LINEAR_TEAM_KEY") else NOT_SET
-        return RehearsingClient(UnreadWire, self.rendered, **self._settings(NOT_SET, team_key))
+        return DryRunClient(OfflineConnection, self.rendered, **self._settings(NOT_SET, team_key))
 
     def unset(self) -> list[str]:
         """The settings that are missing to read a team's tickets."""

@@ -28,7 +28,7 @@ def allowed(deviations: pl.DataFrame, activity: pl.DataFrame, allowances: Sequen
     return (
         deviations.join(covered, on=["hour", "actor_key"], how="left", maintain_order="left")
         .with_columns(
-            allowed_because=pl.when(volume & (pl.col("horizon_hours") == 1) & (rest <= pl.col("usual")))
+            allowed_because=pl.when(volume & (pl.col("horizon_hours") == 1) & (rest <= pl.col("baseline_mean")))
             .then(pl.coalesce(_reason(of_actor), "volume_reason"))
             .when(volume)
             .then(_reason(of_actor))

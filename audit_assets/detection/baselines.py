@@ -65,8 +65,8 @@ def _actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
     in_window = pl.col("changes").filter(WITHIN_WINDOW)
     usual = remembered.group_by("hour", "actor_key").agg(
         active_hours=in_window.len().cast(pl.Int64),
-        usual=in_window.mean(),
-        most=in_window.max(),
+        baseline_mean=in_window.mean(),
+        baseline_max=in_window.max(),
         known_since=pl.col("past").min(),
         dismissed=pl.col("changes").filter("dismissed").max(),
     )
@@ -90,7 +90,7 @@ def _organisation(organisation_hours: pl.DataFrame, hours: pl.DataFrame) -> pl.D
     changes = pl.col("changes").filter(WITHIN_WINDOW).sum()
     usual = remembered.group_by("hour").agg(
         active_hours=actor_hours,
-        usual=pl.when(actor_hours > 0).then(changes / actor_hours),
+        baseline_mean=pl.when(actor_hours > 0).then(changes / actor_hours),
         known_since=pl.col("past").min(),
     )
     return (
@@ -99,7 +99,7 @@ def _organisation(organisation_hours: pl.DataFrame, hours: pl.DataFrame) -> pl.D
         .with_columns(
             pl.col("active_hours").fill_null(0),
             actor_key=pl.lit(None, pl.String),
-            most=pl.lit(None, pl.Int64),
+            baseline_max=pl.lit(None, pl.Int64),
             dismissed=pl.lit(None, pl.Int64),
         )
         .select(BASELINE.names())

@@ -1,6 +1,6 @@
 """Who is flagged, why, and what becomes of it: the scores at the budget, the plain rule beside them, and the policy.
 
-Every deviation of either rule is in what comes out; `standing` says whether it rings. Nothing disappears.
+Every deviation of either rule is in what comes out; `disposition` says whether it rings. Nothing disappears.
 """
 
 from dataclasses import dataclass
@@ -50,10 +50,10 @@ def flags(judged: Judged, policy: Policy) -> pl.DataFrame:
     found = _by_plain_rule(plain) if policy.preset == "plain" else _calibrated(judged, plain)
     found = allowed(_named(found, judged.names), judged.activity, policy.allowances)
     if policy.preset == "plain":
-        standing = pl.when(pl.col("allowed_because").is_null()).then(pl.lit("ticket")).otherwise(pl.lit("allowed"))
-        told = found.with_columns(standing=standing)
+        disposition = pl.when(pl.col("allowed_because").is_null()).then(pl.lit("ticket")).otherwise(pl.lit("allowed"))
+        told = found.with_columns(disposition=disposition)
     else:
-        told = _with_severity(_with_standing(found, judged), judged, policy)
+        told = _with_severity(_with_disposition(found, judged), judged, policy)
     return _in_order(pl.concat([pl.DataFrame(schema=FLAGGED), told], how="diagonal_relaxed"))
 
 
@@ -82,7 +82,7 @@ def _volumes(judged: Judged, scores: pl.DataFrame, plain: pl.DataFrame, common: 
     by_plain_rule = (
         plain.filter(pl.col("kind") == VOLUME).select(HOUR_OF_ACTOR).with_columns(plainly=pl.lit(value=True))
     )
-    most = judged.baselines.drop_nulls("actor_key").select(*HOUR_OF_ACTOR, "most")
+    most = judged.baselines.drop_nulls("actor_key").select(*HOUR_OF_ACTOR, "baseline_max")
     horizon = pl.when(told).then("horizon").otherwise(pl.lit("1h"))
     return (
         scores.lazy()
@@ -91,7 +91,7 @@ def _volumes(judged: Judged, scores: pl.DataFrame, plain: pl.DataFrame, common: 
         .join(most.lazy(), on=HOUR_OF_ACTOR, how="left")
         .with_columns(
             changes=pl.when(told).then("horizon_changes").otherwise("changes"),
-            usual=pl.when(told).then("horizon_usual").otherwise("usual"),
+            baseline_mean=pl.when(told).then("horizon_baseline_mean").otherwise("baseline_mean"),
             horizon=horizon,
             horizon_hours=horizon.replace_strict(HOURS_OF_HORIZON, return_dtype=pl.Int64),
         )
@@ -99,14 +99,14 @@ def _volumes(judged: Judged, scores: pl.DataFrame, plain: pl.DataFrame, common: 
             *HOUR_OF_ACTOR,
             *common,
             "changes",
-            "usual",
+            "baseline_mean",
             "horizon",
             "horizon_hours",
             kind=pl.lit(VOLUME),
-            ratio=pl.col("changes") / pl.col("usual"),
-            most=pl.when(pl.col("horizon_hours") == 1).then("most"),
+            ratio=pl.col("changes") / pl.col("baseline_mean"),
+            baseline_max=pl.when(pl.col("horizon_hours") == 1).then("baseline_max"),
             p="p_volume",
-            once_in_years=_once_in_years(pl.col("p_volume")),
+            return_period_years=_return_period_years(pl.col("p_volume")),
             rings=rings,
         )
         .collect()
@@ -135,7 +135,7 @@ def _new_types(judged: Judged, scores: pl.DataFrame, plain: pl.DataFrame, common
         .group_by(key)
         .agg(pl.col("rings").any())
         .join(of_hour, on=key)
-        .join(scores.lazy().drop("changes", "usual"), on=HOUR_OF_ACTOR)
+        .join(scores.lazy().drop("changes", "baseline_mean"), on=HOUR_OF_ACTOR)
         .join(own, on=key, how="left")
         .join(anybodys, on=["hour", "resource_type"], how="left")
         .join(others, on="resource_type", how="left")
@@ -154,13 +154,13 @@ def _new_types(judged: Judged, scores: pl.DataFrame, plain: pl.DataFrame, common
             colleagues=pl.col("touched_by").fill_null(0) - pl.col("itself").fill_null(0),
             organisation_actors=pl.lit(judged.colleagues["actor_key"].n_unique(), pl.Int64),
             p=p_new,
-            once_in_years=_once_in_years(p_new),
+            return_period_years=_return_period_years(p_new),
         )
         .collect()
     )
 
 
-def _once_in_years(p: pl.Expr) -> pl.Expr:
+def _return_period_years(p: pl.Expr) -> pl.Expr:
     """1 / (p · active hours a year), as the actor was active in the last 30 days; null while it is hardly known."""
     a_year = pl.col("active_hours") * MONTHS_A_YEAR
     return pl.when(pl.col("active_hours") >= FIRST_DAYS - 1).then(1 / (p * a_year))
@@ -172,8 +172,8 @@ def _named(found: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _with_standing(found: pl.DataFrame, judged: Judged) -> pl.DataFrame:
-    """Adds `standing`, `matter` (the resource type that many actors share) and the organisation's own findings."""
+def _with_disposition(found: pl.DataFrame, judged: Judged) -> pl.DataFrame:
+    """Adds `disposition`, `matter` (the resource type that many actors share) and the organisation's own findings."""
     shared = shared_matters(judged.scores, judged.activity)
     of_volume = shared.filter(pl.col("kind") == VOLUME).select(*HOUR_OF_ACTOR, "kind", burst_about="resource_type")
     of_type = shared.filter(pl.col("kind") != VOLUME).with_columns(also="resource_type")
@@ -188,13 +188,13 @@ def _with_standing(found: pl.DataFrame, judged: Judged) -> pl.DataFrame:
     told_once = pl.col("told_once").fill_null(value=False)
     by_itself = (rings & ~told_once).any().over(HOUR_OF_ACTOR)
     found = found.with_columns(
-        standing=pl.when(pl.col("allowed_because").is_not_null())
+        disposition=pl.when(pl.col("allowed_because").is_not_null())
         .then(pl.lit("allowed"))
         .when(told_once)
         .then(pl.lit("organisation"))
         .when(by_itself)
         .then(pl.lit("ticket"))
-        .otherwise(pl.lit("under_budget"))
+        .otherwise(pl.lit("below_threshold"))
     )
     matters = shared.rename({"resource_type": "matter"}).join(ringing, on=["hour", "matter"], how="semi")
     return pl.concat([found, _of_organisation(matters, judged)], how="diagonal")
@@ -225,7 +225,7 @@ def _of_organisation(matters: pl.DataFrame, judged: Judged) -> pl.DataFrame:
             actor=pl.lit("the organisation"),
             actor_type=pl.lit(ORGANISATION),
             kind=pl.lit(ORGANISATION),
-            standing=pl.lit("ticket"),
+            disposition=pl.lit("ticket"),
         )
         .collect()
     )
@@ -233,21 +233,21 @@ def _of_organisation(matters: pl.DataFrame, judged: Judged) -> pl.DataFrame:
 
 def _with_severity(found: pl.DataFrame, judged: Judged, policy: Policy) -> pl.DataFrame:
     """What rings has the severity of its rarity, raised by what was touched; a burst alone that is no multiple to speak
-    of is at most medium before that, however steady its actor. The organisation's has that of its gravest member."""
+    of is at most medium before that, however steady its actor. The organisation's has that of its most severe member."""
     rarity = judged.scores.select(*HOUR_OF_ACTOR, rarity=rank(pl.col("severity")))
     of_actor = raised(judged.touches, policy.sensitive)
     large = (pl.col("kind") != VOLUME) | (pl.col("ratio") >= policy.plain.ratio)
     most = pl.when(large.any().over(HOUR_OF_ACTOR)).then(pl.lit(3)).otherwise(pl.lit(1))
     weight = pl.min_horizontal("rarity", most).fill_null(0) + pl.col("raises").fill_null(0)
-    gravest = pl.col("weight").filter(pl.col("standing") == "organisation").max().over("hour", "matter")
+    most_severe = pl.col("weight").filter(pl.col("disposition") == "organisation").max().over("hour", "matter")
     return (
         found.join(rarity, on=HOUR_OF_ACTOR, how="left")
         .join(of_actor, on=HOUR_OF_ACTOR, how="left")
         .with_columns(weight=weight)
-        .with_columns(weight=pl.when(pl.col("kind") == ORGANISATION).then(gravest).otherwise("weight"))
+        .with_columns(weight=pl.when(pl.col("kind") == ORGANISATION).then(most_severe).otherwise("weight"))
         .with_columns(
-            severity=pl.when(pl.col("standing") == "ticket").then(named(pl.col("weight"))).otherwise(pl.lit("low")),
-            severity_because=pl.when(pl.col("standing") == "ticket").then("severity_because"),
+            severity=pl.when(pl.col("disposition") == "ticket").then(named(pl.col("weight"))).otherwise(pl.lit("low")),
+            severity_because=pl.when(pl.col("disposition") == "ticket").then("severity_because"),
         )
     )
 
@@ -258,7 +258,7 @@ def _in_order(found: pl.DataFrame) -> pl.DataFrame:
         found.select(FLAGGED.names())
         .cast(FLAGGED)
         .sort(
-            (pl.col("standing") != "ticket").cast(pl.Int8).min().over(HOUR_OF_ACTOR),
+            (pl.col("disposition") != "ticket").cast(pl.Int8).min().over(HOUR_OF_ACTOR),
             -rank(pl.col("severity")).max().over(HOUR_OF_ACTOR),
             "hour",
             "actor_key",

@@ -138,7 +138,7 @@ def _volume_columns(stream: Coded, by_horizon: dict) -> pl.DataFrame:
     best = shared.argmin(axis=0)
     rows = np.arange(len(best))
     changes = np.vstack([scores.changes for scores in by_horizon.values()])[best, rows]
-    usual = np.vstack([scores.usual for scores in by_horizon.values()])[best, rows]
+    usual = np.vstack([scores.baseline_mean for scores in by_horizon.values()])[best, rows]
     names = pl.Series([horizon.name for horizon in by_horizon], dtype=pl.String)
     return pl.DataFrame(
         {
@@ -147,12 +147,12 @@ def _volume_columns(stream: Coded, by_horizon: dict) -> pl.DataFrame:
             "hour_code": stream.hour,
             "confirmed": stream.confirmed,
             "changes": stream.changes,
-            "usual": alone.usual,
-            "ratio": stream.changes / alone.usual,
+            "baseline_mean": alone.baseline_mean,
+            "ratio": stream.changes / alone.baseline_mean,
             "active_hours": alone.n,
             "horizon": names.gather(best),
             "horizon_changes": np.rint(changes).astype(np.int64),
-            "horizon_usual": usual,
+            "horizon_baseline_mean": usual,
             "p_volume": np.where(changes < NOTICEABLE * usual, 1.0, np.minimum(shared[best, rows], 1.0)),
             "by_default": alone.by_default,
         }

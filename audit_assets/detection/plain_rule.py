@@ -79,17 +79,27 @@ def _in_volume(activity: pl.DataFrame, baselines: pl.DataFrame, rule: PlainRule)
         .join(_of_actors(baselines), on=["hour", "actor_key"])
         .join(_of_organisation(baselines), on="hour")
         .with_columns(
-            usual=pl.when(own_history).then("usual").otherwise("organisation_usual"),
+            baseline_mean=pl.when(own_history).then("baseline_mean").otherwise("organisation_baseline_mean"),
             judged_against=pl.when(own_history).then(pl.lit("actor")).otherwise(pl.lit("organisation")),
             kind=pl.lit(VOLUME),
         )
-        .with_columns(ratio=pl.col("changes") / pl.col("usual"))
+        .with_columns(ratio=pl.col("changes") / pl.col("baseline_mean"))
         .filter(
             pl.col("changes") >= rule.minimum,
             pl.col("ratio") >= rule.ratio,
             pl.col("changes") >= NOTICEABLE * pl.col("dismissed").fill_null(0),
         )
-        .select("hour", "actor_key", "kind", "changes", "usual", "ratio", "most", "active_hours", "judged_against")
+        .select(
+            "hour",
+            "actor_key",
+            "kind",
+            "changes",
+            "baseline_mean",
+            "ratio",
+            "baseline_max",
+            "active_hours",
+            "judged_against",
+        )
         .collect()
     )
 
@@ -116,7 +126,7 @@ def _in_resource_type(activity: pl.DataFrame, baselines: pl.DataFrame, touched: 
         .join(of_organisation, on=["hour", "resource_type"], how="left")
         .with_columns(new_to_organisation=pl.col("known_to_organisation").is_null())
         .filter(
-            pl.col("organisation_usual").is_not_null(),
+            pl.col("organisation_baseline_mean").is_not_null(),
             pl.when(own_history).then(unknown_to_actor).otherwise("new_to_organisation"),
             ~pl.col("dismissed_type").fill_null(value=False),
         )
@@ -150,4 +160,8 @@ def _of_actors(baselines: pl.DataFrame) -> pl.LazyFrame:
 
 
 def _of_organisation(baselines: pl.DataFrame) -> pl.LazyFrame:
-    return baselines.lazy().filter(pl.col("actor_key").is_null()).select("hour", organisation_usual="usual")
+    return (
+        baselines.lazy()
+        .filter(pl.col("actor_key").is_null())
+        .select("hour", organisation_baseline_mean="baseline_mean")
+    )

@@ -33,8 +33,8 @@ BASELINE = pl.Schema(
         "hour": HOUR,
         "actor_key": pl.String,
         "active_hours": pl.Int64,
-        "usual": pl.Float64,
-        "most": pl.Int64,
+        "baseline_mean": pl.Float64,
+        "baseline_max": pl.Int64,
         "known_since": HOUR,
         "dismissed": pl.Int64,
     }
@@ -59,9 +59,9 @@ DEVIATION = pl.Schema(
         "kind": pl.String,
         "resource_type": pl.String,
         "changes": pl.Int64,
-        "usual": pl.Float64,
+        "baseline_mean": pl.Float64,
         "ratio": pl.Float64,
-        "most": pl.Int64,
+        "baseline_max": pl.Int64,
         "active_hours": pl.Int64,
         "judged_against": pl.String,
         "first_ever": pl.Boolean,
@@ -77,14 +77,14 @@ the actor's whole hour, is `urgent`, `high` or `medium`."""
 FLAG = pl.Schema(
     {
         **DEVIATION,
-        "standing": pl.String,
+        "disposition": pl.String,
         "severity_because": pl.List(pl.String),
         "allowed_because": pl.String,
         "horizon": pl.String,
         "horizon_hours": pl.Int64,
         "p": pl.Float64,
         "tickets_a_day": pl.Float64,
-        "once_in_years": pl.Float64,
+        "return_period_years": pl.Float64,
         "colleagues": pl.Int64,
         "organisation_actors": pl.Int64,
         "new_types": pl.Int64,
@@ -93,11 +93,11 @@ FLAG = pl.Schema(
         "learning": pl.List(pl.String),
     }
 )
-"""A deviation and what becomes of it. `standing`: `ticket`, or why it does not ring: `under_budget`, `allowed` (then
+"""A deviation and what becomes of it. `disposition`: `ticket`, or why it does not ring: `below_threshold`, `allowed` (then
 `allowed_because`), `organisation` (told in the organisation's finding). Severity may also be `low`; what was touched
 that raised it is in `severity_because`. With the calibrated rule, and null with the plain one: for `volume`, changes
 and usual are of the last `horizon_hours` (`horizon`: against which hours); `p` is the probability of the deviation,
-`tickets_a_day` how often a day the organisation has an hour like the actor's; `once_in_years` how rarely the like
+`tickets_a_day` how often a day the organisation has an hour like the actor's; `return_period_years` how rarely the like
 comes for this actor; for `new_resource_type`, how many of the `organisation_actors` touched it in 90 days
 (`colleagues`) and how many of the hour's types are new to the actor. Kind `organisation`, of the actor_key
 ORGANISATION: `members` (actor keys) did the same."""
@@ -128,12 +128,12 @@ SCORES = pl.Schema(
         "hour": HOUR,
         "confirmed": pl.Boolean,
         "changes": pl.Int64,
-        "usual": pl.Float64,
+        "baseline_mean": pl.Float64,
         "ratio": pl.Float64,
         "active_hours": pl.Int64,
         "horizon": pl.String,
         "horizon_changes": pl.Int64,
-        "horizon_usual": pl.Float64,
+        "horizon_baseline_mean": pl.Float64,
         "p_volume": pl.Float64,
         "new_resource_types": pl.List(pl.String),
         "new_to_organisation": pl.List(pl.String),

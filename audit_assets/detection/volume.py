@@ -77,7 +77,7 @@ class VolumeScores:
     active hours that are the reference, and whether the prior was the documented default (`by_default`)."""
 
     p: Floats
-    usual: Floats
+    baseline_mean: Floats
     changes: Floats
     n: Ints
     by_default: Flags
@@ -150,7 +150,7 @@ def volume_scores(stream: Coded, priors: pl.DataFrame | None = None, horizon: Ho
     weights = np.where(stream.dismissed, 1.0, outlier_weights(judged(counts)[0]))
     p, usual = judged(counts * weights)
     n = spans.sums(counts, reference).astype(np.int64)
-    return VolumeScores(p=p, usual=usual, changes=changes, n=n, by_default=by_default)
+    return VolumeScores(p=p, baseline_mean=usual, changes=changes, n=n, by_default=by_default)
 
 
 def summed_up(stream: Coded, spans: Spans, hours: int) -> Floats:

@@ -17,16 +17,16 @@ from audit_assets.linear.issue_opener import LinearFacts, Openings, both
 from audit_assets.linear.issues import Issues, NewTicket, Upload
 from audit_assets.linear.reply_parser import Forbidden, Rejected, is_missing
 from audit_assets.linear.routing import TicketFields, matter_of, matter_of_many
-from audit_assets.linear.target_resolver import Places
+from audit_assets.linear.target_resolver import TargetResolver
 from audit_assets.linear.verdict_reader import TicketVerdict, find_verdict_labels, find_verdicts
 from audit_assets.tickets.lifecycle import QUIET, KnownTicket, is_quiet, raised, stage_of
-from audit_assets.tickets.shared_ticket import RollUp
+from audit_assets.tickets.shared_ticket import SharedTicket
 from audit_assets.tickets.ticket import Finding, comment_for, kinds_of, link_for, relation_id, ticket_for, ticket_id
 from audit_assets.tickets.wording import opening_of
 from audit_assets.transport.clock import Clock
-from audit_assets.transport.http import Limits
+from audit_assets.transport.http import HttpLimits
 
-Outcome = Literal["opened", "joined", "reopened", "seen", "dismissed", "rolled_up", "unreadable"]
+Outcome = Literal["opened", "joined", "reopened", "seen", "dismissed", "on_shared_ticket", "unreadable"]
 
 Noted = Callable[[Finding], Finding]
 """Gives a finding its note, if there is one to be had."""
@@ -54,7 +54,7 @@ class OpenedTicket:
 
     `outcome`: "opened" a ticket · "joined" the actor's ticket as one more hour · "reopened" the one that was completed
     lately · "seen": the hour was on a ticket already, nothing was written · "dismissed": people have dismissed the
-    like of this actor, nothing was written · "rolled_up": it stands in the hour's one ticket for many · "unreadable":
+    like of this actor, nothing was written · "on_shared_ticket": it stands in the hour's one ticket for many · "unreadable":
     the id is taken, but by an issue that is archived or can't be seen with this key, so nothing could be written and a
     person has to look (docs/facts/linear.md, 4). `identifier` and `url` are None if Linear does not show the issue.
     `closed`: the ticket's state is a closed one. `refused`: what Linear did not let us do besides, and what the ticket
@@ -82,17 +82,17 @@ class LinearClient:
         quiet: timedelta = QUIET,
         url: str = "https://api.linear.app/graphql",
         clock: Clock | None = None,
-        limits: Limits | None = None,
+        limits: HttpLimits | None = None,
         wire: type[Wire] = Wire,
         issues: type[Issues] = Issues,
     ) -> None:
         """Nothing is sent yet. Team and label are every ticket's, unless the table `fields` has others. `quiet`: for
-        how long a person's verdict silences an actor; `wire` and `issues` are a rehearsal's own. Raises `SettingError`
+        how long a person's verdict silences an actor; `wire` and `issues` are a dry run's own. Raises `SettingError`
         for a setting that can't be right."""
         self._quiet = quiet
         self._wire = wire(api_key=api_key, url=url, clock=clock, limits=limits)
         self._issues = issues(self._wire)
-        places = Places(
+        places = TargetResolver(
             self._wire, printable("LINEAR_TEAM_KEY", team_key), printable("LINEAR_LABEL", label) if label else None
         )
         self._openings = Openings(self._issues, places, fields)
@@ -136,12 +136,12 @@ class LinearClient:
                 return _opened(told or known[-1], "unreadable")
             raise
 
-    def open_roll_up(self, roll_up: RollUp) -> OpenedTicket:
+    def open_shared_ticket(self, shared_ticket: SharedTicket) -> OpenedTicket:
         """Put many findings on the one ticket that they share. Safe to repeat at any time.
 
         Parts with other findings than stand there are added as comments. Raises as `open_ticket`.
         """
-        ticket, mark = roll_up.ticket, roll_up.mark
+        ticket, mark = shared_ticket.ticket, shared_ticket.marker
         known = self._issues.find({ticket.id: 0}, mark, ticket.id)
         created, refused = (None, None) if known else self._openings.create(ticket, matter_of_many(ticket))
         if not known and not created:
@@ -149,20 +149,20 @@ class LinearClient:
         if not (found := created or next(iter(known), None)):
             return OpenedTicket(str(ticket.id), None, None, "unreadable")
         told = known[0].lists if known else frozenset[str]()
-        if not (untold := roll_up.untold(told)):
-            return _opened(found, "rolled_up")
+        if not (untold := shared_ticket.untold(told)):
+            return _opened(found, "on_shared_ticket")
         if known and known[0].trashed:
             return _opened(found, "unreadable")
-        described = not known or (not told and known[0].description.startswith(roll_up.opening))
+        described = not known or (not told and known[0].description.startswith(shared_ticket.opening))
         try:
-            for comment in roll_up.comments_for(untold, described=described):
+            for comment in shared_ticket.comments_for(untold, described=described):
                 self._issues.comment(ticket.id, comment)
             self._issues.attach(ticket.id, mark)
         except Rejected as rejection:
             if is_missing(rejection, "Issue"):
                 return _opened(found, "unreadable")
             raise
-        return _opened(found, "rolled_up", refused=refused)
+        return _opened(found, "on_shared_ticket", refused=refused)
 
     def _tickets_of(self, finding: Finding) -> list[KnownTicket]:
         """All generations of the actor's ticket that exist, the oldest first."""
@@ -185,8 +185,8 @@ class LinearClient:
         stage = stage_of(last, now)
         if is_quiet(known, hour=finding.hour, kinds=kinds_of(finding), quiet=self._quiet, now=now):
             return _opened(last, "dismissed")
-        if stage in ("open", "just done"):
-            return self._join(finding, last, noted, reopens=stage == "just done")
+        if stage in ("open", "recently_completed"):
+            return self._join(finding, last, noted, reopens=stage == "recently_completed")
         return self._open(finding, last.generation + 1, known, noted, charted)
 
     def _open(

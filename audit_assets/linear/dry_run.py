@@ -1,6 +1,6 @@
 """What would be written to Linear, without writing it: the same client reads, decides and renders, and nothing leaves.
 
-Two locks. A rehearsal answers every write as if it had been made and keeps what it would have said; and its connection
+Two locks. A dry run answers every write as if it had been made and keeps what it would have said; and its connection
 sends queries alone, so that a write of which it knows nothing stops. Where there is no key yet, nothing is read either,
 and every finding is a new ticket.
 """
@@ -14,13 +14,13 @@ from typing import Any, cast
 from uuid import UUID
 
 from audit_assets.linear.client import LinearClient, OpenedTicket, Outcome
-from audit_assets.linear.dry_run_connections import ReadingWire
+from audit_assets.linear.dry_run_connections import ReadOnlyConnection
 from audit_assets.linear.graphql_connection import Wire
 from audit_assets.linear.issues import Issues, NewTicket
 from audit_assets.linear.target_resolver import Place
 from audit_assets.tickets.finding import Finding
-from audit_assets.tickets.formatting import counted
-from audit_assets.tickets.shared_ticket import RollUp
+from audit_assets.tickets.formatting import pluralize
+from audit_assets.tickets.shared_ticket import SharedTicket
 from audit_assets.tickets.ticket import HourComment, HourLink, Ticket, ticket_for
 
 PRIORITY_NAMES = {1: "Urgent", 2: "High", 3: "Medium", 4: "Low"}
@@ -43,7 +43,7 @@ class RenderedTicket:
 
     id: str
     outcome: Outcome
-    would: str
+    planned_action: str
     identifier: str | None
     url: str | None
     title: str
@@ -76,7 +76,7 @@ class _Written:
     pictures: dict[str, str] = field(default_factory=dict)
 
 
-class Rehearsal(Issues):
+class DryRunIssues(Issues):
     """The tickets of a workspace, read but not written."""
 
     def __init__(self, wire: Wire) -> None:
@@ -112,47 +112,47 @@ class Rehearsal(Issues):
 
     def upload(self, name: str, content_type: str, content: bytes, *, seconds: float) -> str:
         """An address that leads nowhere: no host is called so (RFC 2606)."""
-        address = f"https://rehearsal.invalid/{sha256(content).hexdigest()[:16]}/{name}"
+        address = f"https://dry-run.invalid/{sha256(content).hexdigest()[:16]}/{name}"
         self._written.pictures[address] = f"data:{content_type};base64,{b64encode(content).decode()}"
         return address
 
 
-class RehearsingClient(LinearClient):
+class DryRunClient(LinearClient):
     """Does what LinearClient does, but for writing; `rendered` is what it would have written, in that order."""
 
-    def __init__(self, wire: type[ReadingWire], rendered: list[RenderedTicket], **settings: Any) -> None:
+    def __init__(self, wire: type[ReadOnlyConnection], rendered: list[RenderedTicket], **settings: Any) -> None:
         """`settings` are LinearClient's."""
-        super().__init__(wire=wire, issues=Rehearsal, **settings)
+        super().__init__(wire=wire, issues=DryRunIssues, **settings)
         self.rendered = rendered
 
     def open_ticket(self, finding: Finding, *how: Any, **named: Any) -> OpenedTicket:
         """Render what would be said of a finding."""
-        return self._rehearsed(
-            lambda: super(RehearsingClient, self).open_ticket(finding, *how, **named), lambda: ticket_for(finding)
+        return self._rendered_here(
+            lambda: super(DryRunClient, self).open_ticket(finding, *how, **named), lambda: ticket_for(finding)
         )
 
-    def open_roll_up(self, roll_up: RollUp) -> OpenedTicket:
+    def open_shared_ticket(self, shared_ticket: SharedTicket) -> OpenedTicket:
         """Render what would be said of many findings."""
-        return self._rehearsed(
-            lambda: super(RehearsingClient, self).open_roll_up(roll_up),
-            lambda: roll_up.ticket,
-            sum(part.total for part in roll_up.parts),
+        return self._rendered_here(
+            lambda: super(DryRunClient, self).open_shared_ticket(shared_ticket),
+            lambda: shared_ticket.ticket,
+            sum(part.total for part in shared_ticket.parts),
         )
 
-    def _rehearsed(
+    def _rendered_here(
         self, open_it: Callable[[], OpenedTicket], like: Callable[[], Ticket], findings: int = 1
     ) -> OpenedTicket:
         """Keep what is written. `like`: the ticket as a new one."""
-        rehearsal = cast(Rehearsal, self._issues)
-        rehearsal.taken()  # of one that was interrupted
+        dry_run = cast(DryRunIssues, self._issues)
+        dry_run.taken()  # of one that was interrupted
         opened = open_it()
-        written, identifier = rehearsal.taken(), opened.identifier or None
+        written, identifier = dry_run.taken(), opened.identifier or None
         ticket, told = written.ticket or like(), bool(written.ticket or written.comments)
         self.rendered.append(
             RenderedTicket(
                 id=opened.id,
                 outcome=opened.outcome,
-                would=_would(opened.outcome, identifier, written, findings),
+                planned_action=_would(opened.outcome, identifier, written, findings),
                 identifier=identifier,
                 url=opened.url or None,
                 title=ticket.title,
@@ -173,7 +173,7 @@ class RehearsingClient(LinearClient):
 def _would(outcome: Outcome, identifier: str | None, written: _Written, findings: int) -> str:
     """What would become of a finding, in words that follow its actor's name."""
     if written.ticket:
-        return f"would open one ticket for {counted(findings, 'finding')}" if findings > 1 else "would open a ticket"
+        return f"would open one ticket for {pluralize(findings, 'finding')}" if findings > 1 else "would open a ticket"
     if outcome == "dismissed":
         return f"would stay quiet: people dismissed {identifier}"
     if written.comments:

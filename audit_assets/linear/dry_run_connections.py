@@ -1,6 +1,6 @@
-"""Connections for a rehearsal: one that reads and sends no write, and one that sends nothing at all.
+"""Connections for a dry_run: one that reads and sends no write, and one that sends nothing at all.
 
-They are the second lock of a rehearsal, whose Issues write nothing anyway: a write of which those know nothing stops.
+They are the second lock of a dry run, whose Issues write nothing anyway: a write of which those know nothing stops.
 """
 
 from collections.abc import Callable
@@ -13,17 +13,17 @@ T = TypeVar("T")
 Data = dict[str, Any]
 
 
-class ReadingWire(Wire):
+class ReadOnlyConnection(Wire):
     """A connection that sends queries alone."""
 
     def ask(self, document: str, variables: Data, take: Callable[[Data], T], **how: Any) -> T:
         """As `Wire.ask`, for a query."""
         if (kind := text_of(document).split(maxsplit=1)[0]) != "query":
-            raise RuntimeError(f"{document} is a {kind}: a rehearsal must not send it.")
+            raise RuntimeError(f"{document} is a {kind}: a dry run must not send it.")
         return super().ask(document, variables, take, **how)
 
 
-class UnreadWire(ReadingWire):
+class OfflineConnection(ReadOnlyConnection):
     """No connection: as long as there is no key. Whatever is named is there, and no ticket is."""
 
     def ask(self, document: str, variables: Data, take: Callable[[Data], T], **_: Any) -> T:

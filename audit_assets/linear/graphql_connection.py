@@ -11,22 +11,22 @@ import httpx
 from audit_assets.config.errors import SettingError
 from audit_assets.linear.reply_parser import data_of
 from audit_assets.transport.clock import Clock
-from audit_assets.transport.http import Limits, Reply, Transport, TryAgain, is_loopback
+from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Reply, TryAgain, is_loopback
 
 T = TypeVar("T")
 
-LIMITS = Limits(attempts=8, attempt_seconds=60.0, total_seconds=4000.0, body_bytes=4 * 1024 * 1024)
+LIMITS = HttpLimits(attempts=8, attempt_seconds=60.0, total_seconds=4000.0, body_bytes=4 * 1024 * 1024)
 """The limits that Linear counts are filled again within an hour: a run outlasts one."""
 
 
 class Wire:
     """A connection to one workspace."""
 
-    def __init__(self, *, api_key: str, url: str, clock: Clock | None, limits: Limits | None) -> None:
+    def __init__(self, *, api_key: str, url: str, clock: Clock | None, limits: HttpLimits | None) -> None:
         """Nothing is sent yet. Raises `SettingError` for a setting that can't be right."""
         self._url = printable("LINEAR_API_URL", url)
         credential = _credential(api_key)
-        self._transport = Transport(
+        self._transport = BoundedHttpClient(
             service="Linear",
             base_url=self._url,
             headers={"Authorization": credential, "Content-Type": "application/json"},
@@ -50,7 +50,7 @@ class Wire:
         variables: dict[str, Any],
         take: Callable[[dict[str, Any]], T],
         *,
-        limits: Limits | None = None,
+        limits: HttpLimits | None = None,
     ) -> T:
         """Send a document; `take` picks from its data, or raises. `limits`: of this request, if not the usual ones."""
 

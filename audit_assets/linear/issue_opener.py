@@ -11,7 +11,7 @@ from audit_assets.linear.issues import Issues, NewTicket
 from audit_assets.linear.name_lookup import TABLE, Node
 from audit_assets.linear.reply_parser import Forbidden, Rejected
 from audit_assets.linear.routing import Matter, TicketFields, fields_for
-from audit_assets.linear.target_resolver import Place, Places
+from audit_assets.linear.target_resolver import Place, TargetResolver
 from audit_assets.tickets.lifecycle import KnownTicket
 from audit_assets.tickets.ticket import Ticket
 
@@ -33,7 +33,7 @@ class LinearFacts:
 class Openings:
     """The tickets of one workspace, as far as the table and the settings decide about them."""
 
-    def __init__(self, issues: Issues, places: Places, table: Sequence[TicketFields]) -> None:
+    def __init__(self, issues: Issues, places: TargetResolver, table: Sequence[TicketFields]) -> None:
         self._issues = issues
         self._places = places
         self._table = table

@@ -88,12 +88,16 @@ class TicketFields:
 
 def matter_of(finding: Finding) -> Matter:
     """What the ticket of a finding is about."""
-    deeds = [name for deed in finding.deeds for name in (deed.resource_type, deed.action)]
+    action_summaries = [
+        name
+        for action_summary in finding.action_summaries
+        for name in (action_summary.resource_type, action_summary.action)
+    ]
     types = [deviation.resource_type for deviation in finding.deviations]
     return Matter(
         severity=finding.severity,
         actor=frozenset({finding.actor, finding.actor_key}),
-        touched=frozenset(name for name in (*deeds, *types) if name),
+        touched=frozenset(name for name in (*action_summaries, *types) if name),
     )
 
 

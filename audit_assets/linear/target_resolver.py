@@ -35,7 +35,7 @@ class Place:
         return Place(self.team, self.state)
 
 
-class Places:
+class TargetResolver:
     """The places of one workspace. Raises `Unavailable` or `Incomplete` if Linear gives no answer to go by."""
 
     def __init__(self, wire: Wire, team_key: str, label: str | None) -> None:

@@ -13,7 +13,7 @@ import httpx
 
 from audit_assets.config.errors import Incomplete, Unavailable
 from audit_assets.linear.graphql_connection import Wire, done
-from audit_assets.transport.http import Limits, Reply, Transport, is_loopback
+from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Reply, is_loopback
 
 TRIES = 2
 LARGEST_ANSWER = 256 * 1024
@@ -52,7 +52,7 @@ def upload(wire: Wire, name: str, content_type: str, content: bytes, *, seconds:
     known = {"Content-Type": content_type, "Cache-Control": "public, max-age=31536000"}
     headers = httpx.Headers(known)
     headers.update(place.headers)  # they override (docs/facts/linear.md, 1)
-    with Transport(
+    with BoundedHttpClient(
         service="Linear's file storage",
         base_url=place.upload_url,
         headers=headers,
@@ -63,11 +63,11 @@ def upload(wire: Wire, name: str, content_type: str, content: bytes, *, seconds:
     return place.asset_url
 
 
-def _limits(seconds: float) -> Limits:
+def _limits(seconds: float) -> HttpLimits:
     """Two tries, the second of which begins in the first half of the time, and either takes at most half of it."""
     if seconds <= 0:
         raise Unavailable("Linear took all the time there was for a chart.")
-    return Limits(TRIES, attempt_seconds=seconds / 2, total_seconds=seconds / 2, body_bytes=LARGEST_ANSWER)
+    return HttpLimits(TRIES, attempt_seconds=seconds / 2, total_seconds=seconds / 2, body_bytes=LARGEST_ANSWER)
 
 
 def place_of(data: dict[str, Any], is_local: bool) -> Place:

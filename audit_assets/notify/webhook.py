@@ -8,9 +8,9 @@ from typing import Any
 
 from audit_assets.config.errors import Refused
 from audit_assets.transport.clock import Clock
-from audit_assets.transport.http import Limits, Reply, Transport
+from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Reply
 
-LIMITS = Limits(attempts=4, attempt_seconds=30.0, total_seconds=120.0, body_bytes=1024 * 1024)
+LIMITS = HttpLimits(attempts=4, attempt_seconds=30.0, total_seconds=120.0, body_bytes=1024 * 1024)
 """A receiver that is down must not hold the hour up for long: it is tried again when the hour is run again."""
 
 SUCCESS = range(200, 300)
@@ -21,7 +21,7 @@ def post(summary: Mapping[str, Any], url: str, *, clock: Clock | None = None) ->
 
     Raises `Refused` for an address that can't be used or an answer that is no success, `Unavailable` for none in time.
     """
-    with Transport(service="The webhook", base_url=url, headers={}, clock=clock, limits=LIMITS) as transport:
+    with BoundedHttpClient(service="The webhook", base_url=url, headers={}, clock=clock, limits=LIMITS) as transport:
         transport.exchange("POST", url, read=_accepted, json=summary)
 
 

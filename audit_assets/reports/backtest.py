@@ -46,14 +46,14 @@ BACKTESTED = pl.Schema(
         **SCORES,
         "actor_key": pl.String,
         "budgets": pl.List(pl.Float64),
-        "standing": pl.Enum(["ticket", "organisation", "allowed", "under_budget"]),
+        "disposition": pl.Enum(["ticket", "organisation", "allowed", "below_threshold"]),
         "allowed_because": pl.String,
         "shared_types": pl.List(pl.String),
     }
 )
 """SCORES with `actor` being the name, `actor_key` what it is known by, and what becomes of the hour at the budget asked
-for. `standing` is the most telling of its deviations' (FLAG; null without any), `allowed_because` the reason if any of
-them is allowed. An hour is `flagged` if it rings and a ticket tells of it: its own, or (`standing` is `organisation`)
+for. `disposition` is the most telling of its deviations' (FLAG; null without any), `allowed_because` the reason if any of
+them is allowed. An hour is `flagged` if it rings and a ticket tells of it: its own, or (`disposition` is `organisation`)
 the organisation's, about each of the `shared_types`; `severity` is that ticket's. `budgets`: those of BUDGETS and the
 one asked for at which it would be flagged."""
 
@@ -140,7 +140,7 @@ def backtest_of(stream: Stream, in_force: Policy) -> Backtest:
 def write_scores(scores: pl.DataFrame, path: Path) -> None:
     """Write BACKTESTED to a Parquet file. Raises `BacktestError` if it can't be written."""
     try:
-        scores.cast({"standing": pl.String}).write_parquet(path)
+        scores.cast({"disposition": pl.String}).write_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise BacktestError(f"{path} can't be written: {str(error).splitlines()[0]}.") from None
 
@@ -200,8 +200,8 @@ def _unscored(activity: pl.DataFrame, judged: Judged, since: datetime) -> pl.Dat
         activity.filter(pl.col("hour") >= since)
         .group_by("hour", actor_key="actor")
         .agg(pl.col("actor_type").min(), pl.col("confirmed").any(), pl.col("changes").sum())
-        .join(judged.baselines.select(*HOUR_OF_ACTOR, "usual", "active_hours"), on=HOUR_OF_ACTOR, how="left")
-        .with_columns(ratio=pl.col("changes") / pl.col("usual"), flagged=pl.lit(value=True))
+        .join(judged.baselines.select(*HOUR_OF_ACTOR, "baseline_mean", "active_hours"), on=HOUR_OF_ACTOR, how="left")
+        .with_columns(ratio=pl.col("changes") / pl.col("baseline_mean"), flagged=pl.lit(value=True))
     )
     return pl.concat([KEYED_SCORES.to_frame(), rows], how="diagonal")
 
@@ -209,12 +209,12 @@ def _unscored(activity: pl.DataFrame, judged: Judged, since: datetime) -> pl.Dat
 def _told(scores: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """Scores at a budget, with what becomes of each hour by its FLAG rows."""
     of_organisation = pl.col("kind") == ORGANISATION
-    ticket = pl.col("standing") == "ticket"
+    ticket = pl.col("disposition") == "ticket"
     own = (
         found.filter(~of_organisation)
         .group_by(HOUR_OF_ACTOR)
         .agg(
-            pl.col("standing").cast(BACKTESTED["standing"]).min(),
+            pl.col("disposition").cast(BACKTESTED["disposition"]).min(),
             pl.col("allowed_because").drop_nulls().first(),
             gravity=rank(pl.col("severity").filter(ticket)).max(),
             news=pl.col("resource_type").filter(pl.col("kind") == NEW_RESOURCE_TYPE).sort(),
@@ -226,7 +226,7 @@ def _told(scores: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         .group_by("hour", actor_key="members")
         .agg(shared_types=pl.col("resource_type").sort(), shared_gravity=rank(pl.col("severity")).max())
     )
-    rings = pl.col("flagged") & pl.col("standing").is_in(["ticket", "organisation"])
+    rings = pl.col("flagged") & pl.col("disposition").is_in(["ticket", "organisation"])
     gravity = pl.when(ticket).then("gravity").otherwise("shared_gravity")
     return (
         scores.join(own, on=HOUR_OF_ACTOR, how="left")
@@ -244,7 +244,7 @@ def _tickets(found_at: Mapping[float, pl.DataFrame], asked: float, budgets: pl.E
     of_organisation = pl.col("kind") == ORGANISATION
     at_asked_first = sorted(found_at.items(), key=lambda each: each[0] != asked)
     rung = pl.concat(
-        found.filter(pl.col("standing") == "ticket").with_columns(budget=pl.lit(budget))
+        found.filter(pl.col("disposition") == "ticket").with_columns(budget=pl.lit(budget))
         for budget, found in at_asked_first
     )
     return (

@@ -82,10 +82,10 @@ def points_of(scores: pl.DataFrame, summary: Mapping[str, Any]) -> dict[str, Any
         "changes",
         hour=pl.col("hour").dt.epoch("s") // 3600 - first,
         actor=_index(pl.col("actor_key"), actors["actor_key"]),
-        usual=pl.col("usual").round_sig_figs(3),
+        baseline_mean=pl.col("baseline_mean").round_sig_figs(3),
         level=_index(pl.col("level"), pl.Series(LEVELS)),
         span=_span(),
-        shared=pl.col("standing") == "organisation",
+        shared=pl.col("disposition") == "organisation",
         allowed=_index(pl.col("allowed_because"), reasons),
         types=named.fill_null([]),
         more=(pl.col("new_resource_types").list.len().fill_null(0).cast(pl.Int64) - NAMED).clip(lower_bound=0),
@@ -120,7 +120,7 @@ def _span() -> pl.Expr:
         "{} changes in {}, usual is {}",
         "horizon_changes",
         pl.col("horizon").str.replace("h, lagged", " h (against the month before last)").str.replace("h$", " h"),
-        pl.col("horizon_usual").round_sig_figs(2),
+        pl.col("horizon_baseline_mean").round_sig_figs(2),
     )
     return pl.when(pl.col("horizon") != "1h").then(words)
 

@@ -152,11 +152,11 @@ def _list(summary: Mapping[str, Any]) -> str:
     rows = "".join(_day(day, list(of_day), asked, budgets) for day, of_day in days)
     left_out = f" The {LISTED:,} rarest of {len(tickets):,} are listed." if len(tickets) > LISTED else ""
     spared = len(summary["allowed"])
-    not_rung = (
+    below_threshold = (
         f" {_many(spared, 'hour')} would have rung and {'is' if spared == 1 else 'are'} allowed." if spared else ""
     )
     return (
-        f'<h2>Tickets by day</h2><p class="soft">{order}; hours in UTC.{not_rung}{left_out}</p>'
+        f'<h2>Tickets by day</h2><p class="soft">{order}; hours in UTC.{below_threshold}{left_out}</p>'
         '<table class="list"><thead>'
         f"<tr><th>hour</th><th>severity</th><th>actor</th><th>what</th>{last}</tr></thead><tbody>{rows}</tbody></table>"
     )
@@ -176,23 +176,23 @@ def _ticket(ticket: Mapping[str, Any], asked: float, budgets: bool) -> str:
         f'<tr{row}><td class="when">{escape(ticket["hour"][11:16])}</td>'
         f'<td class="level"><span class="mark {level}">{mark}</span></td>'
         f'<td class="who"><bdi>{escape(shown(ticket["actor"], ACTOR_LENGTH))}</bdi></td>'
-        f'<td class="what">{"; ".join(_deeds(ticket))}</td>'
+        f'<td class="what">{"; ".join(_action_summaries(ticket))}</td>'
         + (f'<td class="at">{at}</td>' if budgets else "")
         + "</tr>"
     )
 
 
-def _deeds(ticket: Mapping[str, Any]) -> Iterable[str]:
+def _action_summaries(ticket: Mapping[str, Any]) -> Iterable[str]:
     """What was unusual, as markup."""
     if ticket["members"]:
         matter, who = _some([ticket["resource_type"]], TYPE_LENGTH), _some(ticket["members"], ACTOR_LENGTH)
         yield f"{_many(ticket['changes'], 'change')} to {matter} by {_many(len(ticket['members']), 'actor')}: {who}"
         return
-    usual = "" if ticket["usual"] is None else f", usual is {ticket['usual']:,.1f}"
+    usual = "" if ticket["baseline_mean"] is None else f", usual is {ticket['baseline_mean']:,.1f}"
     yield f"{_many(ticket['changes'], 'change')}{usual}"
     if ticket["horizon"] not in (None, "1h") and "volume" in ticket["reasons"]:
         hours = escape(ticket["horizon"].split("h")[0])
-        yield f"{ticket['horizon_changes']:,} in {hours} h, usual is {ticket['horizon_usual']:,.1f}"
+        yield f"{ticket['horizon_changes']:,} in {hours} h, usual is {ticket['horizon_baseline_mean']:,.1f}"
     if new := ticket["new_resource_types"]:
         yield f"new: {_some(new, TYPE_LENGTH)}"
     if why := ticket["allowed_because"]:

@@ -17,8 +17,8 @@ TOLD = pl.Schema(
         **{
             name: BACKTESTED[name]
             for name in (
-                *("hour", "actor", "actor_key", "severity", "changes", "usual", "ratio", "new_resource_types"),
-                *("horizon", "horizon_changes", "horizon_usual", "reasons"),
+                *("hour", "actor", "actor_key", "severity", "changes", "baseline_mean", "ratio", "new_resource_types"),
+                *("horizon", "horizon_changes", "horizon_baseline_mean", "reasons"),
                 *("p_volume", "p_novelty", "p_many_new", "tickets_a_day", "budgets", "allowed_because"),
             )
         },
@@ -69,7 +69,7 @@ def summary_of(backtest: Backtest, stream: Stream, in_force: Policy) -> dict[str
         "trade_off": trade_off,
         "tickets": _told(backtest, stream, tickets.filter(at_asked)),
         "tickets_at_other_budgets": _told(backtest, stream, tickets.filter(~at_asked)),
-        "allowed": _as_json(scores.filter(standing="allowed").filter(_would_ring())),
+        "allowed": _as_json(scores.filter(disposition="allowed").filter(_would_ring())),
     }
 
 
@@ -98,7 +98,7 @@ def _told(backtest: Backtest, stream: Stream, tickets: pl.DataFrame) -> list[dic
     return _as_json(
         pl.concat(
             [
-                of_actors.join(known, on=HOUR_OF_ACTOR).select(pl.exclude("standing", "shared_types")),
+                of_actors.join(known, on=HOUR_OF_ACTOR).select(pl.exclude("disposition", "shared_types")),
                 of_all.with_columns(actor=pl.lit("the organisation")),
             ],
             how="diagonal",

@@ -13,23 +13,23 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.rules_core import StateCore
 
-from audit_assets.defs.steps.dry_runs import RehearsedHour
+from audit_assets.defs.steps.dry_runs import DryRunHour
 from audit_assets.linear.dry_run import PRIORITY_NAMES, RenderedTicket
 from audit_assets.reports.html_page import page, write
-from audit_assets.tickets.formatting import counted
+from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.markdown import folds, visible
 
 LIVE = ("https://", "http://")
 
 
-def write_page(hour: RehearsedHour, path: Path) -> None:
+def write_page(hour: DryRunHour, path: Path) -> None:
     """Write the page of an hour's tickets. Raises `PageError` if it can't be written."""
     write(page_of(hour), path)
 
 
-def page_of(hour: RehearsedHour) -> str:
+def page_of(hour: DryRunHour) -> str:
     """The page's HTML."""
-    title = f"{counted(len(hour.tickets), 'ticket')} of {hour.hour[:10]} {hour.hour[11:]} UTC"
+    title = f"{pluralize(len(hour.tickets), 'ticket')} of {hour.hour[:10]} {hour.hour[11:]} UTC"
     head = (
         f'<header><p class="soft">Dry run: nothing was opened.</p><h1>{escape(title)}</h1>'
         f"{_remarks(hour.remarks)}{_contents(hour.tickets)}</header>"
@@ -55,7 +55,7 @@ def _contents(tickets: Sequence[RenderedTicket]) -> str:
     """What is on the page, where there is more than one ticket."""
     items = "".join(
         f'<li class="mark {_level(ticket)}"><a href="#ticket-{number}"><bdi>{escape(ticket.title)}</bdi></a>'
-        f'<span class="soft">{_shown(ticket.would)}</span></li>'
+        f'<span class="soft">{_shown(ticket.planned_action)}</span></li>'
         for number, ticket in enumerate(tickets, 1)
     )
     return f'<nav><ol class="contents">{items}</ol></nav>' if len(tickets) > 1 else ""
@@ -63,14 +63,14 @@ def _contents(tickets: Sequence[RenderedTicket]) -> str:
 
 def _ticket(ticket: RenderedTicket, number: int) -> str:
     return (
-        f'<article class="ticket" id="ticket-{number}"><div class="head"><p class="would">{_would(ticket)}</p>'
+        f'<article class="ticket" id="ticket-{number}"><div class="head"><p class="planned_action">{_would(ticket)}</p>'
         f"<h2><bdi>{escape(ticket.title)}</bdi></h2></div><aside><dl>{''.join(_facts(ticket))}</dl></aside>"
         f'<div class="said">{"".join(_texts(ticket))}</div></article>'
     )
 
 
 def _would(ticket: RenderedTicket) -> str:
-    said = _shown(f"{ticket.would[0].upper()}{ticket.would[1:]}")
+    said = _shown(f"{ticket.planned_action[0].upper()}{ticket.planned_action[1:]}")
     if ticket.url and ticket.url.startswith(LIVE):
         said = f'<a href="{escape(ticket.url)}" rel="noopener noreferrer nofollow">{said}</a>'
     return said if ticket.told else f"{said}. This is what a new ticket would say:"

@@ -15,10 +15,10 @@ from rich.style import Style
 from rich.text import Text
 from rich.theme import Theme
 
-from audit_assets.defs.steps.dry_runs import RehearsedHour
+from audit_assets.defs.steps.dry_runs import DryRunHour
 from audit_assets.linear.dry_run import PRIORITY_NAMES, RenderedTicket
 from audit_assets.reports.terminal import COLOURS
-from audit_assets.tickets.formatting import counted
+from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.markdown import address, folds, visible
 
 THEME = Theme({"markdown.h2": "bold cyan", "markdown.code": "cyan", "markdown.table.header": "bold"})
@@ -27,9 +27,9 @@ INDENT = " " * 10
 """Of an entry's further lines: they stand beside its time."""
 
 
-def print_tickets(console: Console, hour: RehearsedHour) -> None:
+def print_tickets(console: Console, hour: DryRunHour) -> None:
     """The tickets of an hour."""
-    console.print(Text(f"{counted(len(hour.tickets), 'ticket')} of {hour.hour} UTC. Dry run: nothing was opened."))
+    console.print(Text(f"{pluralize(len(hour.tickets), 'ticket')} of {hour.hour} UTC. Dry run: nothing was opened."))
     for remark in hour.remarks:
         console.print(Text(remark, "yellow"))
     if not hour.tickets:
@@ -45,7 +45,7 @@ def _ticket(ticket: RenderedTicket) -> Iterator[RenderableType]:
     yield Text(visible(ticket.title), "bold")
     name = PRIORITY_NAMES[ticket.priority]
     stands = Text().append(f"{name}{' (raised)' if ticket.raises else ''}", COLOURS[name.lower()])
-    for said in (ticket.would, *(f"{name} {value}" for name, value in ticket.fields.items())):
+    for said in (ticket.planned_action, *(f"{name} {value}" for name, value in ticket.fields.items())):
         stands.append(" · ", "dim").append(visible(said))
     yield stands
     if not ticket.told:

@@ -48,20 +48,20 @@ class TicketShown(TypedDict):
     identifier: str | None
     url: str | None
     closed: Annotated[bool | None, Field(description="the ticket is closed")]
-    would: NotRequired[Annotated[str, Field(description="outcome dry_run: what a run would do")]]
+    planned_action: NotRequired[Annotated[str, Field(description="outcome dry_run: what a run would do")]]
 
 
 class DeviationShown(TypedDict):
     """One reason why an hour is unusual; numbers that do not apply are left out."""
 
     kind: Annotated[str, Field(description="volume, new_resource_type or organisation")]
-    standing: Annotated[str, Field(description="ticket, under_budget, allowed or organisation")]
+    disposition: Annotated[str, Field(description="ticket, below_threshold, allowed or organisation")]
     in_words: str
     resource_type: NotRequired[str]
     changes: NotRequired[int]
-    usual: NotRequired[float]
+    baseline_mean: NotRequired[float]
     ratio: NotRequired[float]
-    most: NotRequired[Annotated[int, Field(description="changes of any active hour in the 30 days before")]]
+    baseline_max: NotRequired[Annotated[int, Field(description="changes of any active hour in the 30 days before")]]
     active_hours: NotRequired[Annotated[int, Field(description="of the actor in the 30 days before")]]
     judged_against: NotRequired[Annotated[str, Field(description="actor or organisation")]]
     first_ever: NotRequired[Annotated[bool, Field(description="within the 90 days that are remembered")]]
@@ -70,7 +70,7 @@ class DeviationShown(TypedDict):
     allowed_because: NotRequired[str]
     horizon: NotRequired[Annotated[str, Field(description="the span that was summed up: 1h, 6h, 24h, 24h, lagged")]]
     p: NotRequired[float]
-    once_in_years: NotRequired[Annotated[float, Field(description="how rarely the like comes for this actor")]]
+    return_period_years: NotRequired[Annotated[float, Field(description="how rarely the like comes for this actor")]]
     colleagues: NotRequired[Annotated[int, Field(description="others who touched the type in 90 days")]]
     organisation_actors: NotRequired[int]
     new_types: NotRequired[int]
@@ -111,7 +111,9 @@ class HourSummary(TypedDict):
     still_learning: Annotated[dict[str, str], Field(description="what is judged by defaults for all actors, in words")]
     flagged: list[FlaggedActor]
     dismissed: Annotated[int, Field(description="flagged actors of whom people have dismissed the like: no ticket")]
-    not_rung: Annotated[list[Actor], Field(description="unusual, but without a ticket: see each deviation's standing")]
+    below_threshold: Annotated[
+        list[Actor], Field(description="unusual, but without a ticket: see each deviation's disposition")
+    ]
 
 
 class TicketOfPeriod(TypedDict):
@@ -120,9 +122,9 @@ class TicketOfPeriod(TypedDict):
     identifier: str
     url: str | None
     actor: str
-    severity: Annotated[str, Field(description="the gravest of its hours")]
+    severity: Annotated[str, Field(description="the most severe of its hours")]
     hours: list[str]
-    in_words: Annotated[list[str], Field(description="of its gravest hour")]
+    in_words: Annotated[list[str], Field(description="of its most severe hour")]
 
 
 class DigestShown(TypedDict):
@@ -139,7 +141,7 @@ class DigestShown(TypedDict):
     problem: Annotated[str | None, Field(description="why it failed")]
 
 
-class UnderBudget(TypedDict):
+class BelowThreshold(TypedDict):
     """An unusual hour of an actor that is not among the rarest that the budget has tickets for."""
 
     hour: str
@@ -172,8 +174,8 @@ class PeriodSummary(TypedDict):
     entries: dict[str, int]
     tickets: list[TicketOfPeriod]
     outcomes: Annotated[dict[str, int], Field(description="of flagged actors, hour by hour")]
-    not_rung: Annotated[dict[str, int], Field(description="deviations without a ticket, by their standing")]
-    under_budget: Annotated[list[UnderBudget], Field(description="the rarest first")]
+    without_ticket: Annotated[dict[str, int], Field(description="deviations without a ticket, by their disposition")]
+    below_threshold: Annotated[list[BelowThreshold], Field(description="the rarest first")]
     digests: Annotated[
         list[DigestShown], Field(description="of the days that are whole and have findings under the budget")
     ]
@@ -221,10 +223,10 @@ def _a_month(start: datetime) -> timedelta:
 def period_summary(
     period: str, summaries: Sequence[HourSummary], missing: Iterable[str], digests: Iterable[DigestShown] = ()
 ) -> PeriodSummary:
-    """What the hours of a period come to, the gravest tickets first. `missing`: its hours that have no summary;
+    """What the hours of a period come to, the most severe tickets first. `missing`: its hours that have no summary;
     `digests`: those of its days."""
     flagged = [(summary["hour"], actor) for summary in summaries for actor in summary["flagged"]]
-    not_rung = [(summary["hour"], actor) for summary in summaries for actor in summary["not_rung"]]
+    below_threshold = [(summary["hour"], actor) for summary in summaries for actor in summary["below_threshold"]]
     return {
         "version": SUMMARY_VERSION,
         "period": period,
@@ -236,13 +238,15 @@ def period_summary(
         },
         "tickets": _tickets(flagged),
         "outcomes": dict(Counter(actor["ticket"]["outcome"] for _, actor in flagged)),
-        "not_rung": dict(Counter(deviation["standing"] for _, actor in not_rung for deviation in actor["deviations"])),
-        "under_budget": _under_budget(not_rung),
+        "without_ticket": dict(
+            Counter(deviation["disposition"] for _, actor in below_threshold for deviation in actor["deviations"])
+        ),
+        "below_threshold": _below_threshold(below_threshold),
         "digests": [*digests],
     }
 
 
-GRAVEST_FIRST = ("urgent", "high", "medium", "low")
+MOST_SEVERE_FIRST = ("urgent", "high", "medium", "low")
 
 
 def _tickets(flagged: Sequence[tuple[str, FlaggedActor]]) -> list[TicketOfPeriod]:
@@ -251,11 +255,11 @@ def _tickets(flagged: Sequence[tuple[str, FlaggedActor]]) -> list[TicketOfPeriod
         if identifier := actor["ticket"]["identifier"]:
             by_ticket.setdefault(identifier, []).append((hour, actor))
     tickets = [_ticket(identifier, hours) for identifier, hours in by_ticket.items()]
-    return sorted(tickets, key=lambda ticket: (GRAVEST_FIRST.index(ticket["severity"]), ticket["hours"]))
+    return sorted(tickets, key=lambda ticket: (MOST_SEVERE_FIRST.index(ticket["severity"]), ticket["hours"]))
 
 
-def _under_budget(not_rung: Sequence[tuple[str, Actor]]) -> list[UnderBudget]:
-    found: list[UnderBudget] = [
+def _below_threshold(below_threshold: Sequence[tuple[str, Actor]]) -> list[BelowThreshold]:
+    found: list[BelowThreshold] = [
         {
             "hour": hour,
             "actor": actor["actor"],
@@ -264,19 +268,19 @@ def _under_budget(not_rung: Sequence[tuple[str, Actor]]) -> list[UnderBudget]:
             "in_words": words,
             "axiom_url": actor["axiom_url"],
         }
-        for hour, actor in not_rung
-        if (words := [each["in_words"] for each in actor["deviations"] if each["standing"] == "under_budget"])
+        for hour, actor in below_threshold
+        if (words := [each["in_words"] for each in actor["deviations"] if each["disposition"] == "below_threshold"])
     ]
     return sorted(found, key=lambda each: (inf if (rate := each["tickets_a_day"]) is None else rate, each["hour"]))
 
 
 def _ticket(identifier: str, hours: Sequence[tuple[str, FlaggedActor]]) -> TicketOfPeriod:
-    gravest = min((actor for _, actor in hours), key=lambda actor: GRAVEST_FIRST.index(actor["severity"]))
+    most_severe = min((actor for _, actor in hours), key=lambda actor: MOST_SEVERE_FIRST.index(actor["severity"]))
     return {
         "identifier": identifier,
-        "url": gravest["ticket"]["url"],
-        "actor": gravest["actor"],
-        "severity": gravest["severity"],
+        "url": most_severe["ticket"]["url"],
+        "actor": most_severe["actor"],
+        "severity": most_severe["severity"],
         "hours": [hour for hour, _ in hours],
-        "in_words": gravest["in_words"],
+        "in_words": most_severe["in_words"],
     }

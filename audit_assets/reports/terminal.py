@@ -16,15 +16,15 @@ from rich.text import Text
 
 from audit_assets.cli.health_checks import Finding
 from audit_assets.reports.backtest_chart import rarest
-from audit_assets.reports.summary import DigestShown, HourSummary, PeriodSummary, Precision, UnderBudget
-from audit_assets.tickets.formatting import counted
+from audit_assets.reports.summary import BelowThreshold, DigestShown, HourSummary, PeriodSummary, Precision
+from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.markdown import visible
 
 COLOURS = {"urgent": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 SHOWN_TICKETS = 20
 SHOWN_NOT_RUNG = 8
-STANDINGS = {
-    "under_budget": "under the budget",
+DISPOSITIONS = {
+    "below_threshold": "under the budget",
     "allowed": "allowed",
     "organisation": "told for the organisation",
 }
@@ -33,7 +33,7 @@ OUTCOMES = {
     "reopened": "was reopened",
     "seen": "was on the ticket already",
     "dismissed": "was dismissed by people, so nothing was opened",
-    "rolled_up": "tells of all that were too many for a ticket each",
+    "on_shared_ticket": "tells of all that were too many for a ticket each",
 }
 WITHOUT_TICKET = {
     "too_old": "the hour had ended too long ago",
@@ -87,8 +87,8 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     hours = summary["hours"]
     console.rule(f"{len(flagged)} flagged, {hours[0]} to {hours[-1]} UTC", align="left")
     _print_flagged(console, flagged)
-    if summary["not_rung"]:
-        _print_not_rung(console, summary["not_rung"])
+    if summary["below_threshold"]:
+        _print_not_rung(console, summary["below_threshold"])
     _print_digests(console, summary["digests"])
     console.rule("entries", align="left")
     table = Table(show_header=False, box=None, pad_edge=False)
@@ -108,14 +108,14 @@ def print_hour(console: Console, summary: HourSummary) -> None:
     told = {"hour": summary["hour"]}
     console.rule(f"{len(summary['flagged'])} flagged, {summary['hour']} UTC", align="left")
     _print_flagged(console, [{**told, **actor} for actor in summary["flagged"]])
-    if summary["not_rung"]:
-        _print_not_rung(console, [{**told, **actor} for actor in summary["not_rung"]])
+    if summary["below_threshold"]:
+        _print_not_rung(console, [{**told, **actor} for actor in summary["below_threshold"]])
     _print_counts(console, summary["entries"])
 
 
 def print_period(console: Console, summary: PeriodSummary) -> None:
-    """The summary of a day or a month: its tickets, the gravest first, and what else was seen."""
-    console.rule(f"{counted(len(summary['tickets']), 'ticket')}, {summary['period']} (UTC)", align="left")
+    """The summary of a day or a month: its tickets, the most severe first, and what else was seen."""
+    console.rule(f"{pluralize(len(summary['tickets']), 'ticket')}, {summary['period']} (UTC)", align="left")
     for ticket in summary["tickets"]:
         hours = ticket["hours"]
         span = hours[0] if len(hours) == 1 else f"{len(hours)} hours from {hours[0]} to {hours[-1]}"
@@ -127,9 +127,9 @@ def print_period(console: Console, summary: PeriodSummary) -> None:
     outcomes = {outcome: count for outcome, count in summary["outcomes"].items() if outcome in WITHOUT_TICKET}
     for outcome, count in outcomes.items():
         console.print(Text(f"{count:,} flagged without a ticket: {WITHOUT_TICKET[outcome]}", "yellow"))
-    for standing, count in summary["not_rung"].items():
-        console.print(Text(f"{counted(count, 'deviation')} did not ring: {STANDINGS[standing]}", "dim"))
-    _print_under_budget(console, summary["under_budget"])
+    for disposition, count in summary["without_ticket"].items():
+        console.print(Text(f"{pluralize(count, 'deviation')} did not ring: {DISPOSITIONS[disposition]}", "dim"))
+    _print_below_threshold(console, summary["below_threshold"])
     _print_digests(console, summary["digests"])
     if "precision" in summary:
         console.print(_precision(summary["precision"]))
@@ -140,14 +140,14 @@ def print_period(console: Console, summary: PeriodSummary) -> None:
 def _print_digests(console: Console, digests: Sequence[DigestShown]) -> None:
     """Where the days' findings under the budget stand, or why not."""
     for digest in digests:
-        what = f"the digest of {counted(digest['findings'], 'unusual hour')} under the budget"
+        what = f"the digest of {pluralize(digest['findings'], 'unusual hour')} under the budget"
         if digest["identifier"]:
             console.print(Text(f"{digest['identifier']} is {what}: {digest['url']}", "cyan"))
         elif why := WITHOUT_TICKET.get(digest["outcome"]):
             console.print(Text(f"{digest['day']}: {what} was not opened: {why}", "yellow"))
 
 
-def _print_under_budget(console: Console, hours: Sequence[UnderBudget]) -> None:
+def _print_below_threshold(console: Console, hours: Sequence[BelowThreshold]) -> None:
     """The rarest of them, a line each."""
     for hour in hours[:SHOWN_TICKETS]:
         line = f"{hour['hour']}  {visible(hour['actor'])}: {'; '.join(hour['in_words'])}"
@@ -161,7 +161,7 @@ def _precision(told: Precision) -> str:
     counts += [f"{told['completed']:,} completed without a verdict", f"{told['still_open']:,} still open"]
     counts += [f"{told['unreadable']:,} that can't be read"] if told["unreadable"] else []
     share = "" if told["precision"] is None else f"; precision {told['precision']:.0%}"
-    return f"{counted(told['opened'], 'ticket')} opened: {', '.join(counts)}{share}"
+    return f"{pluralize(told['opened'], 'ticket')} opened: {', '.join(counts)}{share}"
 
 
 def _print_counts(console: Console, entries: Mapping[str, Any]) -> None:
@@ -184,7 +184,7 @@ def _print_not_rung(console: Console, actors: Sequence[Mapping[str, Any]]) -> No
     told = [(actor, deviation) for actor in actors for deviation in actor["deviations"]]
     console.rule(f"{len(told)} deviation{'s' * (len(told) > 1)} did not ring", align="left")
     for actor, deviation in told[:SHOWN_NOT_RUNG]:
-        why = STANDINGS[deviation["standing"]] + (
+        why = DISPOSITIONS[deviation["disposition"]] + (
             f": {because}" if (because := deviation.get("allowed_because")) else ""
         )
         line = f"{actor['hour']}  {visible(actor['actor'])}: {deviation['in_words']} ({why})"
@@ -200,8 +200,8 @@ def _heading(actor: Mapping[str, Any]) -> Text:
 
 
 def _ticket(ticket: Mapping[str, Any]) -> str:
-    if would := ticket.get("would"):
-        return f"dry run: {visible(would)}"
+    if planned_action := ticket.get("planned_action"):
+        return f"dry run: {visible(planned_action)}"
     if not ticket["identifier"]:
         return f"no ticket: {ticket['outcome']}"
     closed = ", which is closed" if ticket["closed"] and ticket["outcome"] != "dismissed" else ""
@@ -250,15 +250,15 @@ def _trade_off(rows: Sequence[Mapping[str, Any]]) -> Table:
 def _ticket_table(tickets: Sequence[Mapping[str, Any]], budgets: Sequence[float]) -> Table:
     """One row each, with a mark at every budget that opens it."""
     table = Table(box=None, pad_edge=False)
-    for column in ("hour", "severity", "actor", "changes", "usual"):
-        number = column in ("changes", "usual")
+    for column in ("hour", "severity", "actor", "changes", "baseline_mean"):
+        number = column in ("changes", "baseline_mean")
         table.add_column(column, justify="right" if number else "left", no_wrap=column != "actor", overflow="fold")
     for budget in budgets:
         table.add_column(f"{budget:g}", justify="center", no_wrap=True)
     table.add_column("new types", overflow="fold")
     for ticket in tickets:
         severity = Text(ticket["severity"] or "", COLOURS.get(ticket["severity"], ""))
-        usual = "" if ticket["usual"] is None else f"{ticket['usual']:.1f}"
+        usual = "" if ticket["baseline_mean"] is None else f"{ticket['baseline_mean']:.1f}"
         marks = ["●" if budget in ticket["budgets"] else "" for budget in budgets]
         new = Text(visible(", ".join(ticket["new_resource_types"])[:60]))
         if ticket["members"]:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from audit_assets.tickets.finding import Deviation, Finding
-from audit_assets.tickets.formatting import counted, day_name, hour_name
+from audit_assets.tickets.formatting import day_name, hour_name, pluralize
 
 DAYS = 30
 """A chart shows so many days before the hour: those that what is usual is read from (DESIGN.md)."""
@@ -32,7 +32,7 @@ class Activity:
     `changes`: by how many hours before the hour they were made, only hours with changes; 0 is the hour itself.
     `deviating`: as many of these as went to the resource types that the finding is about, which are `deviating_called`.
     `usual` changes of an active hour. `span`: so many last hours are unusual together, of which `span_changes` and
-    `span_usual` are known; 1: the hour by itself. `known`: so many hours before the hour the history begins; HOURS if
+    `span_baseline_mean` are known; 1: the hour by itself. `known`: so many hours before the hour the history begins; HOURS if
     it is older than the chart.
     """
 
@@ -40,10 +40,10 @@ class Activity:
     changes: Mapping[int, int]
     deviating: Mapping[int, int] = field(default_factory=dict)
     deviating_called: str = "new types"
-    usual: float | None = None
+    baseline_mean: float | None = None
     span: int = 1
     span_changes: int = 0
-    span_usual: float | None = None
+    span_baseline_mean: float | None = None
     known: int = HOURS
 
     @property
@@ -82,7 +82,9 @@ def in_words(activity: Activity) -> str:
     before = activity.before
     said = [
         f"Changes per hour in the {DAYS} days to {hour_name(activity.hour)}: {activity.now:,} in that hour",
-        f"at most {max(before):,} in any of {counted(len(before), 'active hour')} before" if before else "none before",
+        f"at most {max(before):,} in any of {pluralize(len(before), 'active hour')} before"
+        if before
+        else "none before",
     ]
     if activity.deviating:
         said.append(f"{activity.deviating.get(0, 0):,} of that hour to the resource types that this is about")
@@ -110,5 +112,5 @@ def _of_burst(burst: Deviation | None) -> dict:
     if burst is None:
         return {}
     if burst.horizon_hours == 1:
-        return {"usual": burst.usual if math.isfinite(burst.usual or 0.0) else None}
-    return {"span": burst.horizon_hours, "span_changes": burst.changes, "span_usual": burst.usual}
+        return {"baseline_mean": burst.baseline_mean if math.isfinite(burst.baseline_mean or 0.0) else None}
+    return {"span": burst.horizon_hours, "span_changes": burst.changes, "span_baseline_mean": burst.baseline_mean}

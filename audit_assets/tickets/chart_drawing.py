@@ -125,7 +125,7 @@ def _is_log(activity: Activity) -> bool:
 
 
 def _scale(axes: Any, activity: Activity, floor: float, *, is_log: bool) -> None:
-    largest = max([LEAST_HEIGHT, activity.usual or 0, *activity.changes.values()])
+    largest = max([LEAST_HEIGHT, activity.baseline_mean or 0, *activity.changes.values()])
     if is_log:
         axes.set_yscale("log")
         axes.set_ylim(floor, largest * (largest / floor) ** HEADROOM)
@@ -198,17 +198,17 @@ def _before(axes: Any, activity: Activity, floor: float) -> Any:
 
 
 def _usual(axes: Any, activity: Activity) -> Any:
-    if activity.usual is None:
+    if activity.baseline_mean is None:
         return None
-    said = f"usual: {number(activity.usual, digits=0)}"
-    return axes.axhline(activity.usual, color=INK, linewidth=1.6, linestyle=(0, (3, 2)), zorder=4, label=said)
+    said = f"usual: {number(activity.baseline_mean, digits=0)}"
+    return axes.axhline(activity.baseline_mean, color=INK, linewidth=1.6, linestyle=(0, (3, 2)), zorder=4, label=said)
 
 
 def _span(axes: Any, activity: Activity) -> Any:
     """The last hours, where they are unusual together."""
     if activity.span <= 1:
         return None
-    usual = "" if activity.span_usual is None else f", usual {number(activity.span_usual, digits=0)}"
+    usual = "" if activity.span_baseline_mean is None else f", usual {number(activity.span_baseline_mean, digits=0)}"
     said = f"{activity.span} hours: {activity.span_changes:,}{usual}"
     return axes.axvspan(0.5 - activity.span, MARGIN, color=SPAN, linewidth=0, zorder=0, label=said)
 

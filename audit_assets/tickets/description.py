@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 from audit_assets.tickets.deviation_sentences import NAME_LENGTH, describe_together, in_a_ticket, telling_first
 from audit_assets.tickets.finding import ENTRIES_SHOWN, Deviation, EntryLine, Finding
-from audit_assets.tickets.formatting import NAMED, counted
+from audit_assets.tickets.formatting import NAMED, pluralize
 from audit_assets.tickets.markdown import address, code, collapsible, fence, link, one_line, picture
 from audit_assets.tickets.model_note import note_section
 from audit_assets.tickets.next_checks import next_checks
 from audit_assets.tickets.origin_lines import origin_lines, other_origins
-from audit_assets.tickets.wording import caution, deed_line, deviation_table, entry_line, opening, severity_line
+from audit_assets.tickets.wording import action_line, caution, deviation_table, entry_line, opening, severity_line
 
 REASONS_TOLD = 4
 """Up to so many are told in sentences: more are not read on a phone. The table has more of them."""
@@ -34,11 +34,11 @@ QUERY_LABEL = "This query in Axiom"
 
 @dataclass(frozen=True)
 class _Detail:
-    """How much is told: so many deviations, deeds, origins of each kind, and entries at either end; `folded`: whether
+    """How much is told: so many deviations, action_summaries, origins of each kind, and entries at either end; `folded`: whether
     what is folded away is told at all."""
 
     deviations: int = 8
-    deeds: int = 5
+    action_summaries: int = 5
     origins: int = 3
     entries: int = ENTRIES_SHOWN
     folded: bool = True
@@ -48,9 +48,9 @@ _DETAILS = (
     *(_Detail(entries=entries) for entries in range(ENTRIES_SHOWN, 0, -1)),
     _Detail(entries=0),
     _Detail(entries=0, folded=False),
-    _Detail(deviations=4, deeds=3, origins=2, entries=0, folded=False),
-    _Detail(deviations=2, deeds=2, origins=1, entries=0, folded=False),
-    _Detail(deviations=1, deeds=1, origins=0, entries=0, folded=False),
+    _Detail(deviations=4, action_summaries=3, origins=2, entries=0, folded=False),
+    _Detail(deviations=2, action_summaries=2, origins=1, entries=0, folded=False),
+    _Detail(deviations=1, action_summaries=1, origins=0, entries=0, folded=False),
 )
 """From all to little: the first that fits is taken."""
 
@@ -110,7 +110,7 @@ def _members(finding: Finding) -> Iterator[str]:
     left = len(members) - MEMBERS_SHOWN
     lines = fence(one_line(member, NAME_LENGTH) for member in members[:MEMBERS_SHOWN])
     more = f"\n\nand {left:,} more" if left > 0 else ""
-    yield collapsible(f"The {counted(len(members), 'actor')}", lines + more)
+    yield collapsible(f"The {pluralize(len(members), 'actor')}", lines + more)
 
 
 def _done(finding: Finding, detail: _Detail) -> Iterator[str]:
@@ -121,9 +121,9 @@ def _done(finding: Finding, detail: _Detail) -> Iterator[str]:
     longer = any(each.horizon_hours > 1 for each in finding.deviations)
     yield "## What was done in this hour" if longer else "## What was done"
     few = total <= ENTRIES_OPEN and len(finding.entries) == total <= detail.entries
-    done = [] if few else [*_deeds(finding, total, detail.deeds)]
+    done = [] if few else [*_action_summaries(finding, total, detail.action_summaries)]
     if finding.other_changes:
-        done.append(f"and {counted(finding.other_changes, 'other change')}, not unusual by themselves")
+        done.append(f"and {pluralize(finding.other_changes, 'other change')}, not unusual by themselves")
     if few:
         yield fence(map(entry_line, finding.entries))
     if done:
@@ -132,13 +132,13 @@ def _done(finding: Finding, detail: _Detail) -> Iterator[str]:
         yield _entries(finding, total, detail.entries)
 
 
-def _deeds(finding: Finding, total: int, shown: int) -> Iterator[str]:
-    if not finding.deeds:
-        yield counted(total, "change")
-    yield from map(deed_line, finding.deeds[:shown])
-    if others := finding.deeds[shown:]:
-        changes = counted(sum(deed.changes for deed in others), "change")
-        yield f"and {counted(len(others), 'more kind')} of change, {changes} together"
+def _action_summaries(finding: Finding, total: int, shown: int) -> Iterator[str]:
+    if not finding.action_summaries:
+        yield pluralize(total, "change")
+    yield from map(action_line, finding.action_summaries[:shown])
+    if others := finding.action_summaries[shown:]:
+        changes = pluralize(sum(action_summary.changes for action_summary in others), "change")
+        yield f"and {pluralize(len(others), 'more kind')} of change, {changes} together"
 
 
 def _entries(finding: Finding, total: int, shown: int) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from audit_assets.tickets.finding import Deviation
-from audit_assets.tickets.formatting import counted, day_name, hour_name, how_rarely, listed, number
+from audit_assets.tickets.formatting import day_name, hour_name, how_rarely, listed, number, pluralize
 from audit_assets.tickets.markdown import code, one_line
 
 Quote = Callable[[str | None], str]
@@ -95,7 +95,7 @@ def hardly_known(deviation: Deviation, learning: bool) -> bool:
 
 def rarity(deviation: Deviation, learning: bool) -> str | None:
     """`once in 40 years`; None where that is not known."""
-    return None if hardly_known(deviation, learning) else how_rarely(deviation.once_in_years)
+    return None if hardly_known(deviation, learning) else how_rarely(deviation.return_period_years)
 
 
 def how_little(deviation: Deviation) -> str:
@@ -121,12 +121,12 @@ def since(deviation: Deviation) -> str:
 
 def how_many(deviation: Deviation) -> str:
     """`12 actors`."""
-    return counted(len(deviation.members), "actor") if deviation.members else "several actors"
+    return pluralize(len(deviation.members), "actor") if deviation.members else "several actors"
 
 
 def active_hours(deviation: Deviation) -> str:
     """`12 active hours`."""
-    return counted(deviation.active_hours or 0, "active hour")
+    return pluralize(deviation.active_hours or 0, "active hour")
 
 
 def name(value: str | None) -> str:
@@ -139,7 +139,7 @@ def _sentence(deviation: Deviation, span: str, quote: Quote, learning: bool) -> 
         parts = _same_thing(deviation, quote)
     elif is_new_type(deviation):
         parts = _new_type(deviation, quote, learning)
-    elif learning or deviation.horizon_hours > 1 or deviation.once_in_years is not None:
+    elif learning or deviation.horizon_hours > 1 or deviation.return_period_years is not None:
         parts = _volume_by_scores(deviation, span, learning)
     else:
         parts = _volume_by_plain_rule(deviation, span)
@@ -147,13 +147,13 @@ def _sentence(deviation: Deviation, span: str, quote: Quote, learning: bool) -> 
 
 
 def _volume_by_plain_rule(deviation: Deviation, span: str) -> list[str]:
-    parts = [f"{counted(deviation.changes, 'change')} in {span}"]
+    parts = [f"{pluralize(deviation.changes, 'change')} in {span}"]
     of_organisation = deviation.judged_against == "organisation"
-    if deviation.usual is not None:
+    if deviation.baseline_mean is not None:
         whose = "of an actor here" if of_organisation else f"over {active_hours(deviation)} in {USUAL_DAYS} days"
-        parts.append(f"usual is {number(deviation.usual)} per active hour {whose}")
-    if deviation.most is not None and not of_organisation:
-        parts.append(f"at most {deviation.most:,} in any of them")
+        parts.append(f"usual is {number(deviation.baseline_mean)} per active hour {whose}")
+    if deviation.baseline_max is not None and not of_organisation:
+        parts.append(f"at most {deviation.baseline_max:,} in any of them")
     if deviation.ratio is not None:
         parts.append(f"{number(deviation.ratio)} times the usual")
     if of_organisation:
@@ -164,13 +164,13 @@ def _volume_by_plain_rule(deviation: Deviation, span: str) -> list[str]:
 def _volume_by_scores(deviation: Deviation, span: str, learning: bool) -> list[str]:
     """Of more hours than one no days are said, for their usual may be of the month before the last."""
     known = []
-    if deviation.usual is not None:
-        known.append(f"usual is {number(deviation.usual, digits=0)}")
-    if deviation.most is not None and deviation.horizon_hours == 1 and deviation.active_hours:
-        known.append(f"at most {deviation.most:,} in {USUAL_DAYS} days")
+    if deviation.baseline_mean is not None:
+        known.append(f"usual is {number(deviation.baseline_mean, digits=0)}")
+    if deviation.baseline_max is not None and deviation.horizon_hours == 1 and deviation.active_hours:
+        known.append(f"at most {deviation.baseline_max:,} in {USUAL_DAYS} days")
     rarely = rarity(deviation, learning)
     return [
-        f"{counted(deviation.changes, 'change')} in {span}",
+        f"{pluralize(deviation.changes, 'change')} in {span}",
         ", ".join(known),
         f"{rarely} for this actor" if rarely else "",
     ]
@@ -178,7 +178,7 @@ def _volume_by_scores(deviation: Deviation, span: str, learning: bool) -> list[s
 
 def _new_type(deviation: Deviation, quote: Quote, learning: bool) -> list[str]:
     said = f"{how_new(deviation)} {quote(deviation.resource_type)}{since(deviation)}"
-    parts = [f"{said} ({counted(deviation.changes, 'change')})"]
+    parts = [f"{said} ({pluralize(deviation.changes, 'change')})"]
     if deviation.colleagues is not None and deviation.organisation_actors is not None:
         parts.append(_colleagues(deviation, RECORD if learning else f"in {MEMORY_DAYS} days"))
     else:
@@ -192,7 +192,7 @@ def _colleagues(deviation: Deviation, period: str) -> str:
     """Who else made such changes. Colleagues are counted up to the start of the day: nothing is said of a type that
     nobody had touched until then and somebody else has since."""
     if deviation.colleagues:
-        return f"{deviation.colleagues:,} of {counted(deviation.organisation_actors or 0, 'actor')} made one {period}"
+        return f"{deviation.colleagues:,} of {pluralize(deviation.organisation_actors or 0, 'actor')} made one {period}"
     if not deviation.first_ever:
         return f"nobody else in the organisation made one {period}"
     return "" if deviation.new_to_organisation is False else f"nobody in the organisation made one {period}"

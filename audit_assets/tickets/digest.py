@@ -12,9 +12,17 @@ from math import inf, isfinite
 from uuid import UUID
 
 from audit_assets.tickets.finding import Finding
-from audit_assets.tickets.formatting import counted, day_in_short, day_name, number
+from audit_assets.tickets.formatting import day_in_short, day_name, number, pluralize
 from audit_assets.tickets.markdown import code, collapsible, fence, one_line
-from audit_assets.tickets.shared_ticket import ACTOR_LENGTH, REASON_LENGTH, Part, RollUp, fitting, left, mark_for
+from audit_assets.tickets.shared_ticket import (
+    ACTOR_LENGTH,
+    REASON_LENGTH,
+    Part,
+    SharedTicket,
+    fitting,
+    left,
+    marker_for,
+)
 from audit_assets.tickets.ticket import DESCRIPTION_LENGTH, PRIORITY, Ticket, computed_id
 from audit_assets.tickets.wording import in_short, opening_of
 
@@ -31,18 +39,18 @@ ROOM_FOR_REST = 200
 
 
 @dataclass(frozen=True)
-class HourUnderBudget:
+class HourBelowThreshold:
     """An hour's findings under the budget, the rarest first: as many as may be told, of `total`. `word`: of other
     findings it is another."""
 
     hour: datetime
     findings: tuple[Finding, ...]
     total: int
-    word: str
+    content_hash: str
 
 
 @dataclass(frozen=True)
-class DayUnderBudget:
+class DayBelowThreshold:
     """The findings of one account and UTC day that the budget had no ticket for.
 
     `hours` are those that have any, `hours_of` tells in how many of them each actor has one, by its key. `allowed` and
@@ -53,7 +61,7 @@ class DayUnderBudget:
 
     account_id: str
     day: datetime
-    hours: tuple[HourUnderBudget, ...]
+    hours: tuple[HourBelowThreshold, ...]
     hours_of: Mapping[str, int]
     allowed: int
     of_organisation: int
@@ -72,11 +80,11 @@ def digest_id(account_id: str, day: datetime) -> UUID:
     return computed_id("digest", account_id, day.astimezone(UTC).isoformat())
 
 
-def digest_ticket(day: DayUnderBudget) -> RollUp:
+def digest_ticket(day: DayBelowThreshold) -> SharedTicket:
     """The ticket of a day that has findings under the budget."""
     own_id, where = digest_id(day.account_id, day.day), f"All of them stand in {day.summary}."
     parts = [_part(hour) for hour in day.hours]
-    return RollUp(
+    return SharedTicket(
         ticket=Ticket(
             id=own_id,
             title=f"Digest of {day_in_short(day.day)}: {_how_many(day)}, under the ticket budget",
@@ -85,12 +93,12 @@ def digest_ticket(day: DayUnderBudget) -> RollUp:
         ),
         opening=_opening(day),
         parts=tuple(parts),
-        mark=mark_for(
+        marker=marker_for(
             own_id,
             parts,
             {"day": day_name(day.day)},
             title=f"Axiom: {day_name(day.day)}",
-            subtitle=f"The {counted(day.linked, 'rarest actor')} of {len(day.hours_of):,}",
+            subtitle=f"The {pluralize(day.linked, 'rarest actor')} of {len(day.hours_of):,}",
             url=day.axiom_url,
         ),
         comments=COMMENTS,
@@ -103,7 +111,7 @@ def rarest_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=_rarity)
 
 
-def rarest_of_each(hours: Iterable[HourUnderBudget]) -> Iterator[Finding]:
+def rarest_of_each(hours: Iterable[HourBelowThreshold]) -> Iterator[Finding]:
     """Each actor's rarest finding, the rarest of all first."""
     seen: set[str] = set()
     for finding in merge(*(hour.findings for hour in hours), key=_rarity):
@@ -117,13 +125,13 @@ def _rarity(finding: Finding) -> tuple[float, datetime, str]:
     return inf if rate is None else rate, finding.hour, finding.actor_key
 
 
-def _part(hour: HourUnderBudget) -> Part:
-    opening = f"{opening_of(hour.hour)} which was run again, there are now {counted(hour.total, 'finding')}:"
+def _part(hour: HourBelowThreshold) -> Part:
+    opening = f"{opening_of(hour.hour)} which was run again, there are now {pluralize(hour.total, 'finding')}:"
     lines = [_line(finding) for finding in hour.findings]
-    return Part(hour.word, lines, hour.total, described=len(lines), opening=opening, further=opening)
+    return Part(hour.content_hash, lines, hour.total, described=len(lines), opening=opening, further=opening)
 
 
-def _description(day: DayUnderBudget, where: str) -> str:
+def _description(day: DayBelowThreshold, where: str) -> str:
     """As much as fits: those who are told in sentences do."""
     actors = [*rarest_of_each(day.hours)]
     told, others = actors[:TOLD_IN_SENTENCES], actors[TOLD_IN_SENTENCES:]
@@ -138,19 +146,19 @@ def _description(day: DayUnderBudget, where: str) -> str:
     room = DESCRIPTION_LENGTH - len("\n\n".join([*before, *after])) - ROOM_FOR_REST
     lines = fitting((f"{_line(each)}{_more(each, day)}" for each in others), room)
     rest = left(len(day.hours_of) - len(told) - len(lines), where)
-    folded = collapsible(f"{counted(len(lines), 'more actor')}", fence(lines))
+    folded = collapsible(f"{pluralize(len(lines), 'more actor')}", fence(lines))
     return "\n\n".join([*before, folded, *rest, *after])
 
 
-def _opening(day: DayUnderBudget) -> str:
+def _opening(day: DayBelowThreshold) -> str:
     return f"On {day_name(day.day)} (UTC) there were {_how_many(day)}, none rare enough for a ticket of its own."
 
 
-def _how_many(day: DayUnderBudget) -> str:
-    return f"{counted(day.total, 'unusual hour')} of {counted(len(day.hours_of), 'actor')}"
+def _how_many(day: DayBelowThreshold) -> str:
+    return f"{pluralize(day.total, 'unusual hour')} of {pluralize(len(day.hours_of), 'actor')}"
 
 
-def _sentence(finding: Finding, day: DayUnderBudget) -> str:
+def _sentence(finding: Finding, day: DayBelowThreshold) -> str:
     said = f"{in_short(finding)}{_rate(finding)}{_more(finding, day)}"
     return f"{code(finding.actor, ACTOR_LENGTH)} at {_at(finding)}: {said}"
 
@@ -160,9 +168,9 @@ def _line(finding: Finding) -> str:
     return f"{_at(finding)}  {one_line(finding.actor, ACTOR_LENGTH)} · {reason}{_rate(finding)}"
 
 
-def _more(finding: Finding, day: DayUnderBudget) -> str:
+def _more(finding: Finding, day: DayBelowThreshold) -> str:
     others = day.hours_of.get(finding.actor_key, 1) - 1
-    return f"; and {counted(others, 'more hour')}" if others else ""
+    return f"; and {pluralize(others, 'more hour')}" if others else ""
 
 
 def _rate(finding: Finding) -> str:
@@ -175,7 +183,7 @@ def _at(finding: Finding) -> str:
     return f"{finding.hour.astimezone(UTC):%H:%M}"
 
 
-def _left_out(day: DayUnderBudget) -> list[str]:
+def _left_out(day: DayBelowThreshold) -> list[str]:
     out = [
         f"{count:,} {why}"
         for count, why in (
@@ -187,7 +195,7 @@ def _left_out(day: DayUnderBudget) -> list[str]:
     return [f"Not counted here: {' and '.join(out)}."] if out else []
 
 
-def _words(day: DayUnderBudget, where: str) -> str:
+def _words(day: DayBelowThreshold, where: str) -> str:
     return (
         f"Nothing of this waits for an answer: look through it, then close it. {where} What the rarest did is among "
         f"this ticket's links. Account {code(day.account_id, 64)}."

@@ -21,7 +21,7 @@ class Deviation:
     `changes` of the last `horizon_hours`, for a new resource type those of the hour to that type; `usual` changes of so
     many hours, as of the last 30 days or, for 24 hours, of the 30 before these, and `ratio` of the two; `most` changes
     of any active hour in 30 days; `active_hours` known in 30 days. `first_ever` within the 90 days that are remembered,
-    else `last_touched` then. `once_in_years`: how rarely the like comes for this actor, if its active hours go on as in
+    else `last_touched` then. `return_period_years`: how rarely the like comes for this actor, if its active hours go on as in
     the last 30 days; None where that is not known. Of a new resource type, `colleagues` (without the actor) of the
     `organisation_actors` touched it in the 90 days before the day, and `new_types` of the `touched_types` of the hour
     are new to the actor. `slow_growth`: the 24 hours exceed what was usual a month ago, not what is usual now.
@@ -31,16 +31,16 @@ class Deviation:
     kind: Literal["volume", "new_resource_type", "organisation"]
     resource_type: str | None
     changes: int
-    usual: float | None
+    baseline_mean: float | None
     ratio: float | None
-    most: int | None
+    baseline_max: int | None
     active_hours: int
     first_ever: bool | None
     last_touched: datetime | None
     judged_against: Literal["actor", "organisation"]
     new_to_organisation: bool | None = None
     horizon_hours: int = 1
-    once_in_years: float | None = None
+    return_period_years: float | None = None
     colleagues: int | None = None
     organisation_actors: int | None = None
     new_types: int | None = None
@@ -84,7 +84,7 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Deed:
+class ActionSummary:
     """What was done so many times in the hour: an action on a resource type, with its first and last time."""
 
     action: str | None
@@ -115,7 +115,7 @@ class Origin:
 class Finding:
     """A flagged actor in one hour.
 
-    `entries` are the first, `last_entries` the last of `entries_total`; `deeds` and `origins` are of all of these,
+    `entries` are the first, `last_entries` the last of `entries_total`; `action_summaries` and `origins` are of all of these,
     `other_changes` the actor's other changes of the hour. `active_days`: on how many of the 30 UTC days before the day
     of the hour the actor did anything; None if it could not be found out what it had used before. `severity_because`:
     what was touched that raised the severity, in a team's own words; `learning`: the actor, or the organisation, is
@@ -140,7 +140,7 @@ class Finding:
     learning: bool = False
     note: TriageNote | None = None
     last_entries: tuple[EntryLine, ...] = ()
-    deeds: tuple[Deed, ...] = ()
+    action_summaries: tuple[ActionSummary, ...] = ()
     other_changes: int = 0
     origins: tuple[Origin, ...] = ()
     active_days: int | None = None

@@ -14,7 +14,7 @@ from audit_assets.defs.steps.origin_history import OF_ENTRIES, days_before, orig
 from audit_assets.detection.plain_rule import VOLUME
 from audit_assets.detection.schemas import ORGANISATION
 from audit_assets.detection.volume import DAY_AGAINST_LAST_MONTH
-from audit_assets.tickets.finding import ENTRIES_SHOWN, Deed, Deviation, EntryLine, Finding, Origin
+from audit_assets.tickets.finding import ENTRIES_SHOWN, ActionSummary, Deviation, EntryLine, Finding, Origin
 
 SHOWN = {
     **{name: name for name in ("time", "action", "resource_type", "resource_id", "ip_address", "interface")},
@@ -99,7 +99,7 @@ def _finding(
         last_entries=tuple(EntryLine(**line) for line in behind["last_entries"] or ()),
         entries_total=behind["total"],
         other_changes=behind["others"],
-        deeds=tuple(Deed(**deed) for deed in behind["deeds"] or ()),
+        action_summaries=tuple(ActionSummary(**action_summary) for action_summary in behind["action_summaries"] or ()),
         origins=tuple(Origin(**origin) for origin in behind["origins"] or ()),
         active_days=behind["active_days"],
         axiom_url=first["axiom_url"],
@@ -123,7 +123,7 @@ def _told(flagged: pl.DataFrame, entries: pl.DataFrame, seen: pl.DataFrame | Non
     for part in (
         theirs.group_by("finding").agg(others=pl.len()),
         _ends(behind),
-        _deeds(behind),
+        _action_summaries(behind),
         origins_of(behind, before, hour),
         days_before(told, before, hour),
     ):
@@ -152,7 +152,7 @@ def _ends(behind: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _deeds(behind: pl.DataFrame) -> pl.DataFrame:
+def _action_summaries(behind: pl.DataFrame) -> pl.DataFrame:
     """Per finding the entries by action and resource type, what was done most first."""
     by_deed = behind.group_by("finding", "action", "resource_type").agg(
         changes=pl.len().cast(pl.Int64),
@@ -161,8 +161,8 @@ def _deeds(behind: pl.DataFrame) -> pl.DataFrame:
         deletes=(pl.col("change_kind") == "delete").any(),
     )
     in_order = by_deed.sort(-pl.col("changes"), "oldest", "resource_type", "action")
-    deed = pl.struct(pl.exclude("finding"))
-    return in_order.group_by("finding", maintain_order=True).agg(deeds=deed)
+    action_summary = pl.struct(pl.exclude("finding"))
+    return in_order.group_by("finding", maintain_order=True).agg(action_summaries=action_summary)
 
 
 def deviation_of(row: Mapping[str, Any], names: Mapping[str, str] | None = None) -> Deviation:
@@ -182,13 +182,13 @@ SAID_AS_IT_STANDS = (
     "kind",
     "resource_type",
     "changes",
-    "usual",
+    "baseline_mean",
     "ratio",
-    "most",
+    "baseline_max",
     "first_ever",
     "last_touched",
     "new_to_organisation",
-    "once_in_years",
+    "return_period_years",
     "colleagues",
     "organisation_actors",
     "new_types",

@@ -44,7 +44,7 @@ def number(value: float | None, *, digits: int = 1) -> str:
     return f"{rounded:,.{digits}f}".removesuffix(".0") if rounded < 10 else f"{rounded:,.0f}"
 
 
-def counted(count: int, singular: str) -> str:
+def pluralize(count: int, singular: str) -> str:
     """`1 change`, `2,000 changes`."""
     return f"{count:,} {singular}" if count == 1 else f"{count:,} {singular}s"
 

@@ -27,7 +27,7 @@ PNG = "image/png"
 
 
 class HourCharts:
-    """Draws the charts of one hour. `drawn` counts them, `troubles` says in sentences why others are missing."""
+    """Draws the charts of one hour. `drawn` counts them, `errors` says in sentences why others are missing."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class HourCharts:
         self._activity: pl.DataFrame | None = None
         self._over = False
         self.drawn = 0
-        self.troubles: list[str] = []
+        self.errors: list[str] = []
 
     def charted(self, finding: Finding, upload: Upload) -> Finding:
         """The finding with its chart, or as it was. For a finding that is about to open a ticket: it costs an upload,
@@ -81,11 +81,11 @@ class HourCharts:
         self.drawn += 1
         return Chart(url, in_words(shown))
 
-    def _end(self, trouble: str) -> None:
+    def _end(self, problem: str) -> None:
         self._over = True
-        self._tell(trouble)
+        self._tell(problem)
 
-    def _tell(self, trouble: str) -> None:
-        said = trouble.removesuffix(AGAIN_LATER)
-        if said not in self.troubles:
-            self.troubles.append(said)
+    def _tell(self, problem: str) -> None:
+        said = problem.removesuffix(AGAIN_LATER)
+        if said not in self.errors:
+            self.errors.append(said)

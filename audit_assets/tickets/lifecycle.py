@@ -34,7 +34,7 @@ NO_PRIORITY = 0
 LOWEST = 5
 """Linear's priorities go from 1, urgent, to 4, low; 0 is none, which is less than low (docs/facts/linear.md, 1)."""
 
-Stage = Literal["open", "just done", "over", "dismissed"]
+Stage = Literal["open", "recently_completed", "over", "dismissed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +99,7 @@ def stage_of(ticket: KnownTicket, now: datetime) -> Stage:
     if not ticket.closed:
         return "open"
     lately = now - ticket.closed_at <= REOPENED_WITHIN
-    return "just done" if lately and ticket.archived_at is None else "over"
+    return "recently_completed" if lately and ticket.archived_at is None else "over"
 
 
 def is_quiet(

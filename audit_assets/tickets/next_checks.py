@@ -67,7 +67,7 @@ _APPLIES: Mapping[str, Callable[[Finding], bool]] = {
     "an API token": lambda finding: finding.actor_type == "token",
     "a person": lambda finding: finding.actor_type in ("user", "admin"),
     "Cloudflare itself": lambda finding: finding.actor_type in ("system", "cloudflare", "cloudflare_admin"),
-    "deletes": lambda finding: any(deed.deletes for deed in finding.deeds),
+    "deletes": lambda finding: any(action_summary.deletes for action_summary in finding.action_summaries),
     "many new resource types": lambda finding: any(is_one_of_many(each) for each in finding.deviations),
     "new resource type": lambda finding: any(
         is_new_type(each) and not is_one_of_many(each) for each in finding.deviations

@@ -5,7 +5,7 @@ from typing import get_args
 
 from audit_assets.tickets.deviation_sentences import USUAL_DAYS
 from audit_assets.tickets.finding import Finding, Origin, OriginKind
-from audit_assets.tickets.formatting import counted, day_name, listed, minute_name
+from audit_assets.tickets.formatting import day_name, listed, minute_name, pluralize
 from audit_assets.tickets.markdown import code, collapsible, fence, one_line
 
 VALUE_LENGTH = 110
@@ -55,7 +55,7 @@ def _of_kind(finding: Finding, origins: Sequence[Origin], shown: int) -> Iterato
 
 
 def _used(finding: Finding, origin: Origin) -> str:
-    changes = counted(origin.changes, "change")
+    changes = pluralize(origin.changes, "change")
     if finding.active_days is None or not origin.value:
         return changes
     if origin.first_used is None:

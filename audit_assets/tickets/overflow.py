@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from audit_assets.tickets.finding import Finding
-from audit_assets.tickets.formatting import counted, hour_in_short, hour_name
+from audit_assets.tickets.formatting import hour_in_short, hour_name, pluralize
 from audit_assets.tickets.markdown import code, fence, one_line
 from audit_assets.tickets.shared_ticket import (
     ACTOR_LENGTH,
     REASON_LENGTH,
     Part,
-    RollUp,
+    SharedTicket,
+    content_hash_of,
     fitting,
     left,
-    mark_for,
-    word_for,
+    marker_for,
 )
 from audit_assets.tickets.ticket import DESCRIPTION_LENGTH, PRIORITY, Ticket, computed_id
 from audit_assets.tickets.wording import in_short, opening_of
@@ -33,8 +33,8 @@ ROOM_FOR_WORDS = 1_000
 
 
 @dataclass(frozen=True)
-class Flood:
-    """Findings of one account and hour, the gravest first; entries behind them are not told. `axiom_url` opens the
+class Overflow:
+    """Findings of one account and hour, the most severe first; entries behind them are not told. `axiom_url` opens the
     activity of the first `linked` actors, `summary` names where all stand."""
 
     account_id: str
@@ -45,22 +45,22 @@ class Flood:
     summary: str
 
 
-def flood_ticket(flood: Flood) -> RollUp:
+def overflow_ticket(flood: Overflow) -> SharedTicket:
     """The ticket of a flood: its description holds the first part of the list, with reasons."""
     own_id = computed_id("roll-up", flood.account_id, flood.hour.astimezone(UTC).isoformat())
     total, opening = len(flood.findings), _opening(flood)
     shown = fitting(map(_line, flood.findings), DESCRIPTION_LENGTH - ROOM_FOR_WORDS)
     goes_on = left(total - len(shown), "They go on in the comments.")
-    said = [opening, _words(flood), "## The actors, the gravest first", fence(shown), *goes_on]
+    said = [opening, _words(flood), "## The actors, the most severe first", fence(shown), *goes_on]
     everybody = Part(
-        word=word_for((finding.actor_key for finding in flood.findings), length=32),
+        content_hash=content_hash_of((finding.actor_key for finding in flood.findings), length=32),
         lines=[_name(finding) for finding in flood.findings[:NAMED_AT_MOST]],
         total=total,
         described=len(shown),
         opening=opening,
         further=f"{opening_of(flood.hour)} also:",
     )
-    return RollUp(
+    return SharedTicket(
         ticket=Ticket(
             id=own_id,
             title=f"{_how_many(flood)} deviated, too many for a ticket each ({hour_in_short(flood.hour)})",
@@ -69,12 +69,12 @@ def flood_ticket(flood: Flood) -> RollUp:
         ),
         opening=opening,
         parts=(everybody,),
-        mark=mark_for(
+        marker=marker_for(
             own_id,
             [everybody],
             {"hour": flood.hour.astimezone(UTC).isoformat()},
             title=f"Axiom: {hour_name(flood.hour)}",
-            subtitle=f"The {counted(flood.linked, 'gravest actor')} of {total:,}",
+            subtitle=f"The {pluralize(flood.linked, 'most severe actor')} of {total:,}",
             url=flood.axiom_url,
         ),
         comments=COMMENTS,
@@ -82,22 +82,22 @@ def flood_ticket(flood: Flood) -> RollUp:
     )
 
 
-def _opening(flood: Flood) -> str:
+def _opening(flood: Overflow) -> str:
     return (
         f"{opening_of(flood.hour)} {_how_many(flood)} deviated besides those with a ticket of their own: too many "
-        "for a ticket each. So many at once may be a migration, or somebody who hides one deed among others."
+        "for a ticket each. So many at once may be a migration, or somebody who hides one action_summary among others."
     )
 
 
-def _words(flood: Flood) -> str:
+def _words(flood: Overflow) -> str:
     return (
-        f"All of them, with numbers and links, stand in {flood.summary}. What the gravest changed is among this "
+        f"All of them, with numbers and links, stand in {flood.summary}. What the most severe changed is among this "
         f"ticket's links. Account {code(flood.account_id, 64)}."
     )
 
 
-def _how_many(flood: Flood) -> str:
-    return counted(len(flood.findings), "more actor")
+def _how_many(flood: Overflow) -> str:
+    return pluralize(len(flood.findings), "more actor")
 
 
 def _line(finding: Finding) -> str:

@@ -24,12 +24,12 @@ ROOM_IN_A_COMMENT = 300
 class Part:
     """Findings that are told together.
 
-    `word`: of another content it is another. `lines`, each already `one_line`, are the gravest of `total` findings; the
+    `word`: of another content it is another. `lines`, each already `one_line`, are the most severe of `total` findings; the
     first `described` of them stand in the description that the ticket is opened with. `opening` begins the comment that
     tells of this part, `further` one that goes on with it.
     """
 
-    word: str
+    content_hash: str
     lines: Sequence[str]
     total: int
     described: int
@@ -38,20 +38,20 @@ class Part:
 
 
 @dataclass(frozen=True)
-class RollUp:
+class SharedTicket:
     """A ticket for many findings, and what is told on it: a part takes at most so many `comments`. The ticket's
     description begins with `opening`; `where` is the sentence that says where the findings stand that are not told."""
 
     ticket: Ticket
     opening: str
     parts: tuple[Part, ...]
-    mark: HourLink
+    marker: HourLink
     comments: int
     where: str
 
     def untold(self, told: frozenset[str]) -> list[Part]:
         """The parts that are not among those whose words are on the ticket."""
-        return [part for part in self.parts if part.word not in told]
+        return [part for part in self.parts if part.content_hash not in told]
 
     def comments_for(self, parts: Iterable[Part], *, described: bool) -> list[HourComment]:
         """What is still to be said of these parts; of what the description tells, only the rest."""
@@ -65,17 +65,17 @@ class RollUp:
             told += len(shown)
             is_last = told == len(part.lines) or len(comments) == self.comments - 1
             rest = left(part.total - told, self.where) if is_last else []
-            own_id = computed_id("roll-up list", str(self.ticket.id), part.word, str(told))
+            own_id = computed_id("roll-up list", str(self.ticket.id), part.content_hash, str(told))
             comments.append(HourComment(own_id, "\n\n".join([opening, fence(shown), *rest])))
             opening = part.further
         return comments
 
 
-def mark_for(
+def marker_for(
     ticket: UUID, parts: Iterable[Part], about: dict[str, str], *, title: str, subtitle: str, url: str
 ) -> HourLink:
     """The attachment that says that these parts were told."""
-    words = " ".join(part.word for part in parts)
+    words = " ".join(part.content_hash for part in parts)
     return HourLink(
         id=computed_id("roll-up list", str(ticket), words),
         title=title,
@@ -85,7 +85,7 @@ def mark_for(
     )
 
 
-def word_for(keys: Iterable[str], length: int) -> str:
+def content_hash_of(keys: Iterable[str], length: int) -> str:
     """A word for these keys, whatever their order."""
     return hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()[:length]
 

@@ -9,13 +9,13 @@ FOR_PRIVILEGED = 5
 must not drown them."""
 
 PLACES = pl.Schema({"actor_key": pl.String, "single": pl.Boolean})
-"""A row per flagged actor, the gravest first; `single`: it gets a ticket of its own."""
+"""A row per flagged actor, the most severe first; `single`: it gets a ticket of its own."""
 
 
 def places(flagged: pl.DataFrame, most: int) -> pl.DataFrame:
     """Who gets one of at most so many tickets: a PLACES frame.
 
-    `flagged`: the deviations of one hour that ring, of which a privileged actor's have `severity_because`. The gravest
+    `flagged`: the deviations of one hour that ring, of which a privileged actor's have `severity_because`. The most severe
     first, then the rarest, the busiest, and by key: the same findings always have the same places.
     """
     privileged = pl.col("severity_because").list.len().fill_null(0) > 0

@@ -57,8 +57,8 @@ def on_tickets(tickets: pl.DataFrame, flagged: pl.DataFrame) -> pl.DataFrame:
 
     What many did at once stands on the organisation's ticket, and a verdict on it is one on each of them.
     """
-    standing = {"ticket": pl.col("actor_key"), "organisation": pl.lit(ORGANISATION)}
-    of_ticket = pl.coalesce(pl.when(pl.col("standing") == name).then(key) for name, key in standing.items())
+    disposition = {"ticket": pl.col("actor_key"), "organisation": pl.lit(ORGANISATION)}
+    of_ticket = pl.coalesce(pl.when(pl.col("disposition") == name).then(key) for name, key in disposition.items())
     told = tickets.filter(pl.col("outcome").is_in(TOLD)).select("ticket_id", "identifier", told_of="actor_key")
     deviations = flagged.filter(pl.col("actor_key") != ORGANISATION).with_columns(told_of=of_ticket)
     return deviations.join(told, on="told_of").select(ON_TICKET.names()).cast(ON_TICKET)

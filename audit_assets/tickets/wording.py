@@ -21,8 +21,8 @@ from audit_assets.tickets.deviation_sentences import (
     since,
     telling_first,
 )
-from audit_assets.tickets.finding import Deed, Deviation, EntryLine, Finding
-from audit_assets.tickets.formatting import NAMED, counted, hour_in_short, hour_name, listed, number, second_name
+from audit_assets.tickets.finding import ActionSummary, Deviation, EntryLine, Finding
+from audit_assets.tickets.formatting import NAMED, hour_in_short, hour_name, listed, number, pluralize, second_name
 from audit_assets.tickets.markdown import code, one_line, table, words
 
 ACTOR_LENGTH = 120
@@ -52,7 +52,7 @@ def in_short(finding: Finding) -> str:
         others = [each for each in others if not is_new_type(each)]
     else:
         said = f"{how_new(first)} {resource_type}{since(first)}"
-    return f"{said}; {counted(len(others), 'more reason')}" if others else said
+    return f"{said}; {pluralize(len(others), 'more reason')}" if others else said
 
 
 def opening(finding: Finding) -> str:
@@ -90,11 +90,11 @@ def deviation_table(deviations: Sequence[Deviation], *, learning: bool) -> str:
     return table(("What", "Changes", "Usual", "Judged against"), rows)
 
 
-def deed_line(deed: Deed) -> str:
+def action_line(action_summary: ActionSummary) -> str:
     """What was done how often: `337 times delete dns_record, 02:06:02 to 02:36:58`."""
-    what = " ".join(one_line(each, 60) for each in (deed.action, deed.resource_type) if each)
-    times = dict.fromkeys([second_name(deed.oldest), second_name(deed.newest)])
-    often = "once" if deed.changes == 1 else f"{deed.changes:,} times"
+    what = " ".join(one_line(each, 60) for each in (action_summary.action, action_summary.resource_type) if each)
+    times = dict.fromkeys([second_name(action_summary.oldest), second_name(action_summary.newest)])
+    often = "once" if action_summary.changes == 1 else f"{action_summary.changes:,} times"
     return f"{often} {code(what, 120)}, {' to '.join(times)}"
 
 
@@ -115,8 +115,8 @@ def entry_line(entry: EntryLine) -> str:
 
 def _burst_in_short(burst: Deviation, learning: bool) -> str:
     span = "an hour" if burst.horizon_hours == 1 else f"{burst.horizon_hours:,} hours"
-    usual = "" if burst.usual is None else f", usually {number(burst.usual, digits=0)}"
-    return f"{counted(burst.changes, 'change')} in {span}{usual}{_rarity_in_short(burst, learning)}"
+    usual = "" if burst.baseline_mean is None else f", usually {number(burst.baseline_mean, digits=0)}"
+    return f"{pluralize(burst.changes, 'change')} in {span}{usual}{_rarity_in_short(burst, learning)}"
 
 
 def _rarity_in_short(deviation: Deviation, learning: bool) -> str:
@@ -139,15 +139,15 @@ def _own(finding: Finding) -> str:
     """What one actor did."""
     burst = next((each for each in finding.deviations if each.kind == "volume"), None)
     new_types = [name(each.resource_type) for each in telling_first(finding.deviations) if is_new_type(each)]
-    deeds = []
+    action_summaries = []
     if burst and burst.horizon_hours == 1:
-        deeds.append(f"made {counted(burst.changes, 'change')}")
+        action_summaries.append(f"made {pluralize(burst.changes, 'change')}")
     elif burst:
-        deeds.append(f"reached {counted(burst.changes, 'change')} in {burst.horizon_hours:,} hours")
+        action_summaries.append(f"reached {pluralize(burst.changes, 'change')} in {burst.horizon_hours:,} hours")
     if new_types:
         types = "resource types" if new_types[1:] else "a resource type"
-        deeds.append(f"changed {types} new to it: {listed(new_types)}")
-    return f"{code(finding.actor, ACTOR_LENGTH)} {' and '.join(deeds) or 'did something unusual'}"
+        action_summaries.append(f"changed {types} new to it: {listed(new_types)}")
+    return f"{code(finding.actor, ACTOR_LENGTH)} {' and '.join(action_summaries) or 'did something unusual'}"
 
 
 def _row(deviation: Deviation, learning: bool) -> tuple[str, str, str, str]:
@@ -156,9 +156,9 @@ def _row(deviation: Deviation, learning: bool) -> tuple[str, str, str, str]:
         return f"{name(deviation.resource_type)}, {how_many(deviation)}", changes, "far less, or none", against
     if deviation.kind == "volume":
         span = "this hour" if deviation.horizon_hours == 1 else f"{deviation.horizon_hours:,} hours"
-        return span, changes, f"{number(deviation.usual)} ({number(deviation.ratio)} times)", against
+        return span, changes, f"{number(deviation.baseline_mean)} ({number(deviation.ratio)} times)", against
     usual = f"none{since(deviation)}".replace(", not touched in", " in")
-    others = f"; {counted(deviation.colleagues, 'other')}" if deviation.colleagues else ""
+    others = f"; {pluralize(deviation.colleagues, 'other')}" if deviation.colleagues else ""
     return name(deviation.resource_type), changes, usual + others, against
 
 
@@ -170,5 +170,5 @@ def _judged_against(deviation: Deviation, learning: bool) -> str:
     if hardly_known(deviation, learning):
         return "mostly the organisation"
     if is_new_type(deviation) and deviation.organisation_actors:
-        return f"{counted(deviation.organisation_actors, 'actor')} here"
+        return f"{pluralize(deviation.organisation_actors, 'actor')} here"
     return "its own past" if deviation.horizon_hours > 1 else f"its own {active_hours(deviation)}"

@@ -56,7 +56,7 @@ class TooMuch(Unavailable):
 
 
 @dataclass(frozen=True)
-class Limits:
+class HttpLimits:
     """How long, how often and how much. The defaults outlast Cloudflare's block of five minutes."""
 
     attempts: int = 6
@@ -76,7 +76,7 @@ class Reply:
     body: bytes
 
 
-class Transport:
+class BoundedHttpClient:
     """A connection to one service. Closes with `close()` or as a context manager."""
 
     def __init__(
@@ -86,12 +86,12 @@ class Transport:
         base_url: str,
         headers: Mapping[str, str],
         clock: Clock | None = None,
-        limits: Limits | None = None,
+        limits: HttpLimits | None = None,
     ) -> None:
         """Raises `Refused` for an address or a token that can't be used. Sends nothing yet."""
         self.service = service
         self.clock = clock or SystemClock()
-        self.limits = limits or Limits()
+        self.limits = limits or HttpLimits()
         self._masked = Mask(*(word for value in headers.values() for word in value.split()))
         self._deadline = Deadline(self.clock)
         try:
@@ -106,7 +106,7 @@ class Transport:
         except UnicodeEncodeError:
             raise _odd_token(service) from None
 
-    def __enter__(self) -> "Transport":
+    def __enter__(self) -> "BoundedHttpClient":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -116,7 +116,7 @@ class Transport:
         """Close the connections."""
         self._http.close()
 
-    def within(self, limits: Limits) -> "Transport":
+    def within(self, limits: HttpLimits) -> "BoundedHttpClient":
         """The same connection, with other limits."""
         other = copy(self)
         other.limits = limits
@@ -153,15 +153,15 @@ class Transport:
         for attempt in count(1):
             try:
                 return read(self._attempt(method, path, params=params, json=json, content=content))
-            except _TooLarge as trouble:
-                raise TooMuch(self._gave_up(attempt, trouble)) from None
-            except TryAgain as trouble:
-                slow = slow + 1 if isinstance(trouble, _TooSlow) else 0
+            except _TooLarge as failure:
+                raise TooMuch(self._gave_up(attempt, failure)) from None
+            except TryAgain as failure:
+                slow = slow + 1 if isinstance(failure, _TooSlow) else 0
                 if slow >= slow_attempts:
-                    raise TooMuch(self._gave_up(attempt, trouble)) from None
-                pause = trouble.after or _jitter(attempt)
+                    raise TooMuch(self._gave_up(attempt, failure)) from None
+                pause = failure.after or _jitter(attempt)
                 if attempt >= self.limits.attempts or self.clock.monotonic() + pause > give_up_at:
-                    raise Unavailable(self._gave_up(attempt, trouble)) from None
+                    raise Unavailable(self._gave_up(attempt, failure)) from None
                 self.clock.sleep(pause)
         raise AssertionError("count() does not end")
 
@@ -185,7 +185,7 @@ class Transport:
     def _body(self, response: httpx.Response) -> bytes:
         """The decompressed body, given up as soon as it is too large.
 
-        Counted on the raw stream: httpx's own decoder yields a bomb's first 64 MiB in one piece
+        ChangeFilter on the raw stream: httpx's own decoder yields a bomb's first 64 MiB in one piece
         (docs/facts/reliability.md, 3).
         """
         encoding = response.headers.get("content-encoding", "identity").lower()
@@ -224,10 +224,10 @@ class Transport:
         except (ValueError, TypeError, OverflowError):
             return None
 
-    def _gave_up(self, attempts: int, trouble: TryAgain) -> str:
+    def _gave_up(self, attempts: int, failure: TryAgain) -> str:
         tries = "1 try" if attempts == 1 else f"{attempts} tries"
-        wait = f"; it asks to wait {trouble.after:.0f} s" if trouble.after else ""
-        return f"{self.service} gave no answer in {tries}: {trouble}{wait}.{AGAIN_LATER}"
+        wait = f"; it asks to wait {failure.after:.0f} s" if failure.after else ""
+        return f"{self.service} gave no answer in {tries}: {failure}{wait}.{AGAIN_LATER}"
 
 
 class _TooLarge(TryAgain):

@@ -32,7 +32,7 @@ def case_of(finding: Finding) -> str:
         "little_history_is_known": finding.learning,
         "deviations": [asdict(each) for each in deviations[:DEVIATIONS_TOLD]],
         "deviations_total": len(deviations),
-        "done": [asdict(each) for each in finding.deeds],
+        "done": [asdict(each) for each in finding.action_summaries],
         "from_where": [asdict(each) for each in finding.origins],
         "entries": [asdict(each) for each in finding.entries[:ENTRIES_SHOWN]],
         "last_entries": [asdict(each) for each in finding.last_entries[:ENTRIES_SHOWN]],

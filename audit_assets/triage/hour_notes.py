@@ -32,7 +32,7 @@ class NoteModel(Protocol):
 
 
 class HourNotes:
-    """Writes the notes of one hour. `written` counts them, `troubles` says in sentences why others are missing."""
+    """Writes the notes of one hour. `written` counts them, `errors` says in sentences why others are missing."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class HourNotes:
         self._model: NoteModel | None = None
         self._over = False
         self.written = 0
-        self.troubles: list[str] = []
+        self.errors: list[str] = []
 
     def close(self) -> None:
         """Close the connections, if there are any."""
@@ -81,10 +81,10 @@ class HourNotes:
         self.written += 1
         return note
 
-    def _end(self, trouble: str | None = None) -> None:
+    def _end(self, problem: str | None = None) -> None:
         self._over = True
-        self._tell(trouble)
+        self._tell(problem)
 
-    def _tell(self, trouble: str | None) -> None:
-        if trouble and trouble not in self.troubles:
-            self.troubles.append(trouble)
+    def _tell(self, problem: str | None) -> None:
+        if problem and problem not in self.errors:
+            self.errors.append(problem)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from audit_assets.axiom import query_texts as queries
 from audit_assets.axiom.events import EVENT_SCHEMA
-from audit_assets.config.change_filter import Counted
+from audit_assets.config.change_filter import ChangeFilter
 from audit_assets.config.errors import SettingError
 from audit_assets_tests.axiom.made_entries import ANNE, AT, BORIS, DAY
 
@@ -26,7 +26,7 @@ SHARED = PROJECT.parent / "shared"
 KUSTO_TYPES = {"String": "string", "Boolean": "bool", "Int64": "long", "Datetime": "datetime"}
 
 
-LEFT_OUT = queries.changes_counted(Counted())
+LEFT_OUT = queries.changes_counted(ChangeFilter())
 
 
 def window() -> dict[str, Any]:
@@ -93,7 +93,7 @@ def test_no_text_but_a_plain_name_gets_into_a_query_from_a_policy(text: str) -> 
     with pytest.raises(ValueError, match="plain names"):
         queries.fill("activity", "d", **window(), actors=[ANNE], **left_out)
     with pytest.raises(ValueError, match="letters, digits"):
-        Counted(without_actions=(text,))
+        ChangeFilter(without_actions=(text,))
 
 
 @pytest.mark.parametrize(

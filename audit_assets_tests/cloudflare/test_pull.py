@@ -11,7 +11,7 @@ from audit_assets.cloudflare.entries import ENTRY_SCHEMA
 from audit_assets.sandbox.cloudflare.log import Timed
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
-from audit_assets.transport.http import Limits
+from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.cloudflare.clients import client_of
 from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR, MAKERS, ids_of, spread, v2_entry, written
 from audit_assets_tests.support import JumpingClock
@@ -238,7 +238,7 @@ def test_an_oversize_page_is_asked_for_in_halves(
 ) -> None:
     large = [v2_entry(n, after=timedelta(seconds=n), resource={"request": "x" * 2_000}) for n in range(1000)]
     sandbox.cloudflare.add("v2", large)
-    with client_of(sandbox, clock, limits=Limits(body_bytes=1_000_000)) as small:
+    with client_of(sandbox, clock, limits=HttpLimits(body_bytes=1_000_000)) as small:
         pull = small.pull("v2", HOUR, HOUR + AN_HOUR)
     assert pull.evidence.kept == pull.evidence.received == 1000
     sizes = [query.split("limit=")[1].split("&")[0] for query in queries(sandbox)]
@@ -248,7 +248,7 @@ def test_an_oversize_page_is_asked_for_in_halves(
 def test_a_slow_page_is_asked_for_in_halves(sandbox: Sandbox, client: CloudflareClient, clock: JumpingClock) -> None:
     sandbox.cloudflare.add("v1", spread("v1", 700))
     sandbox.faults.add(Fault("cloudflare", "v1", "slow_after", times=2, options={"seconds": 1.0}))
-    with client_of(sandbox, clock, limits=Limits(attempt_seconds=0.5)) as hurried:
+    with client_of(sandbox, clock, limits=HttpLimits(attempt_seconds=0.5)) as hurried:
         assert hurried.pull("v1", HOUR, HOUR + AN_HOUR).evidence.kept == 700
     assert [query.split("per_page=")[1] for query in queries(sandbox)] == ["1000", "1000", "500", "500", "499"]
 

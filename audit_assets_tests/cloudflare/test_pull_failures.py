@@ -11,7 +11,7 @@ from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.config.errors import Incomplete, Refused, ServiceError, SettingError, Unavailable
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
-from audit_assets.transport.http import Limits
+from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.cloudflare.clients import client_of
 from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR, spread
 from audit_assets_tests.support import JumpingClock
@@ -179,7 +179,7 @@ def test_one_entry_that_is_larger_than_a_reply_may_be_is_told(sandbox: Sandbox, 
     entries[1]["resource"]["request"] = "x" * 200_000
     sandbox.cloudflare.add("v2", entries)
     too_large = pytest.raises(Unavailable, match="a body of more than 100,000 bytes")
-    with client_of(sandbox, clock, limits=Limits(body_bytes=100_000)) as client, too_large:
+    with client_of(sandbox, clock, limits=HttpLimits(body_bytes=100_000)) as client, too_large:
         pull(client)
 
 

@@ -33,7 +33,7 @@ def test_a_pull_is_whole_or_none(
     clock: JumpingClock,
     stream: str,
     moments: list[int],
-    troubles: list[tuple[str, int, int]],
+    errors: list[tuple[str, int, int]],
     inclusive: bool,
 ) -> None:
     vars(sandbox.cloudflare).update(vars(CloudflareService(sandbox.stage, sandbox.faults)))
@@ -41,7 +41,7 @@ def test_a_pull_is_whole_or_none(
     sandbox.cloudflare.behaviour.before_inclusive = inclusive
     entries = [MAKERS[stream](number, after=timedelta(seconds=moment)) for number, moment in enumerate(moments)]
     sandbox.cloudflare.add(stream, entries)
-    for kind, at, times in troubles:
+    for kind, at, times in errors:
         unspoilt = stream == "v1" and kind in ("no_result_info", "empty_page", "repeat_cursor", "cursors_after")
         if not unspoilt:
             sandbox.faults.add(Fault("cloudflare", stream, kind, at=at, times=times))
@@ -50,7 +50,7 @@ def test_a_pull_is_whole_or_none(
         try:
             pull = client.pull(stream, HOUR, HOUR + AN_HOUR)
         except (Incomplete, Unavailable):
-            assert troubles
+            assert errors
             return
     within = [entry["id"] for entry, moment in zip(entries, moments, strict=True) if 0 <= moment < 3_600]
     assert sorted(pull.entries["native_id"]) == within

@@ -5,7 +5,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from audit_assets.axiom.events import events_from
-from audit_assets.config.change_filter import Counted, counts
+from audit_assets.config.change_filter import ChangeFilter, is_change
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.axiom.made_entries import AT, HOUR, client_of, entries
 from audit_assets_tests.support import JumpingClock
@@ -31,21 +31,21 @@ def varied() -> pl.DataFrame:
 @pytest.mark.parametrize(
     ("counted", "expected"),
     [
-        (Counted(), 18),
-        (Counted(without_results=()), 24),
-        (Counted(without_results=("failure", "unknown")), 12),
-        (Counted(without_streams=("v1",)), 9),
-        (Counted(without_kinds=("update", "create")), 6),
-        (Counted(without_actions=("delete",)), 12),
-        (Counted(without_products=("dns",)), 6),
-        (Counted(without_actor_types=("token", "unknown")), 6),
+        (ChangeFilter(), 18),
+        (ChangeFilter(without_results=()), 24),
+        (ChangeFilter(without_results=("failure", "unknown")), 12),
+        (ChangeFilter(without_streams=("v1",)), 9),
+        (ChangeFilter(without_kinds=("update", "create")), 6),
+        (ChangeFilter(without_actions=("delete",)), 12),
+        (ChangeFilter(without_products=("dns",)), 6),
+        (ChangeFilter(without_actor_types=("token", "unknown")), 6),
     ],
 )
 def test_axiom_counts_as_the_parquet_hour_does(
-    sandbox: Sandbox, clock: JumpingClock, counted: Counted, expected: int
+    sandbox: Sandbox, clock: JumpingClock, counted: ChangeFilter, expected: int
 ) -> None:
     whole = varied()
-    assert len(whole.filter(counts(counted))) == expected
+    assert len(whole.filter(is_change(counted))) == expected
     with client_of(sandbox, clock, counted=counted) as axiom:
         axiom.ingest(events_from(whole))
         assert axiom.prove(whole).holds
@@ -60,4 +60,4 @@ def test_by_default_what_counts_is_what_an_entry_calls_a_change() -> None:
     whole = varied().with_columns(
         is_change=pl.col("change_kind").is_not_null() & (pl.col("action_result") != "failure")
     )
-    assert whole.select(counts(Counted()).alias("is_change")).equals(whole.select("is_change"))
+    assert whole.select(is_change(ChangeFilter()).alias("is_change")).equals(whole.select("is_change"))

@@ -66,5 +66,5 @@ def test_what_an_attack_did_is_as_unusual_when_it_comes_again() -> None:
 
     learned, known = again(), again(incident)
     assert (learned["new_resource_types"], known["new_resource_types"]) == ([], ["never-seen"])
-    assert float(str(known["usual"])) < float(str(learned["usual"]))
+    assert float(str(known["baseline_mean"])) < float(str(learned["baseline_mean"]))
     assert float(str(known["p_volume"])) < float(str(learned["p_volume"]))

@@ -44,18 +44,22 @@ def test_a_burst_rings_with_the_numbers_of_its_score(quiet_days: pl.DataFrame) -
     events = stream([quiet_days, burst(BUSY, HOUR, 400, "type-0")])
     (row,) = of(flagged(events, HOUR), BUSY).to_dicts()
     (score,) = judged(events, HOUR).scores.filter(pl.col("actor_key") == BUSY).to_dicts()
-    assert (row["standing"], row["kind"], row["changes"], row["horizon_hours"]) == ("ticket", "volume", 400, 1)
-    assert (row["usual"], row["p"], row["tickets_a_day"]) == (score["usual"], score["p_volume"], score["tickets_a_day"])
-    assert row["ratio"] == pytest.approx(400 / row["usual"])
-    assert row["most"] == 14
-    assert row["once_in_years"] == pytest.approx(1 / (row["p"] * row["active_hours"] * 365.25 / 30))
+    assert (row["disposition"], row["kind"], row["changes"], row["horizon_hours"]) == ("ticket", "volume", 400, 1)
+    assert (row["baseline_mean"], row["p"], row["tickets_a_day"]) == (
+        score["baseline_mean"],
+        score["p_volume"],
+        score["tickets_a_day"],
+    )
+    assert row["ratio"] == pytest.approx(400 / row["baseline_mean"])
+    assert row["baseline_max"] == 14
+    assert row["return_period_years"] == pytest.approx(1 / (row["p"] * row["active_hours"] * 365.25 / 30))
     assert row["severity"] in ("high", "urgent")
 
 
 def test_a_type_that_nobody_has_is_told_with_who_else_does(quiet_days: pl.DataFrame) -> None:
     found = flagged(stream([quiet_days, burst(BUSY, HOUR, 2, "never-seen", "type-0")]), HOUR)
     (row,) = of(found, BUSY).filter(pl.col("resource_type") == "never-seen").to_dicts()
-    assert (row["standing"], row["colleagues"], row["new_types"], row["touched_types"]) == ("ticket", 0, 1, 2)
+    assert (row["disposition"], row["colleagues"], row["new_types"], row["touched_types"]) == ("ticket", 0, 1, 2)
     assert row["organisation_actors"] > 10
     assert row["first_ever"]
 
@@ -65,7 +69,7 @@ def test_what_the_plain_rule_finds_under_the_budget_is_listed_with_its_score(qui
     plain = judged(events, HOUR)
     by_rule = deviations(plain.activity, plain.baselines, plain.touched, Policy().plain)
     found = flagged(events, HOUR, Policy(tickets_a_day=1e-6))
-    assert set(found["standing"]) == {"under_budget"}
+    assert set(found["disposition"]) == {"below_threshold"}
     key = ["actor_key", "kind", "resource_type"]
     assert found.select(key).sort(key).equals(by_rule.select(key).sort(key))
     assert found["p"].null_count() == found["tickets_a_day"].null_count() == 0
@@ -78,7 +82,7 @@ def test_the_plain_preset_is_the_plain_rule_as_it_stands(quiet_days: pl.DataFram
     by_rule = deviations(seen.activity, seen.baselines, seen.touched, Policy().plain)
     found = flagged(events, HOUR, Policy(preset="plain"))
     assert found.select(by_rule.columns).equals(by_rule)
-    assert set(found["standing"]) == {"ticket"}
+    assert set(found["disposition"]) == {"ticket"}
 
 
 def test_a_larger_budget_rings_for_all_that_a_smaller_one_does(quiet_days: pl.DataFrame) -> None:
@@ -86,7 +90,7 @@ def test_a_larger_budget_rings_for_all_that_a_smaller_one_does(quiet_days: pl.Da
     events = stream([quiet_days, *attacks])
     key = ["actor_key", "kind", "resource_type"]
     rung = [
-        flagged(events, HOUR, Policy(tickets_a_day=budget)).filter(pl.col("standing") == "ticket").select(key)
+        flagged(events, HOUR, Policy(tickets_a_day=budget)).filter(pl.col("disposition") == "ticket").select(key)
         for budget in (0.1, 1.0, 5.0)
     ]
     assert rung[0].join(rung[1], on=key, how="anti", nulls_equal=True).is_empty()
@@ -102,19 +106,19 @@ class TestAllowances:
     @pytest.mark.parametrize("name", [BUSY, f"{BUSY}@example.com"])
     def test_an_actor_is_allowed_by_key_or_name(self, both: pl.DataFrame, name: str) -> None:
         rows = of(flagged(both, HOUR, self.allowing(actor=name)), BUSY)
-        assert set(rows["standing"]) == {"allowed"}
+        assert set(rows["disposition"]) == {"allowed"}
         assert set(rows["allowed_because"]) == {"SEC-1"}
 
     def test_a_type_is_allowed_and_the_rest_rings(self, both: pl.DataFrame) -> None:
         rows = of(flagged(both, HOUR, self.allowing(resource_type="never-seen")), BUSY)
-        assert dict(rows.select("kind", "standing").iter_rows()) == {
+        assert dict(rows.select("kind", "disposition").iter_rows()) == {
             "volume": "ticket",
             "new_resource_type": "allowed",
         }
 
     def test_an_allowed_type_covers_the_burst_that_it_explains(self, both: pl.DataFrame) -> None:
         rows = of(flagged(both, HOUR, self.allowing(resource_type="type-0")), BUSY)
-        assert dict(rows.select("kind", "standing").iter_rows()) == {
+        assert dict(rows.select("kind", "disposition").iter_rows()) == {
             "volume": "allowed",
             "new_resource_type": "ticket",
         }
@@ -122,16 +126,16 @@ class TestAllowances:
     def test_an_allowed_type_hides_no_burst_of_another(self, quiet_days: pl.DataFrame) -> None:
         events = stream([quiet_days, burst(BUSY, HOUR, 400, "type-0"), burst(BUSY, HOUR, 200, "type-1")])
         (row,) = of(flagged(events, HOUR, self.allowing(resource_type="type-0")), BUSY).to_dicts()
-        assert row["standing"] == "ticket"
+        assert row["disposition"] == "ticket"
 
     def test_the_last_day_is_still_allowed_and_the_next_is_not(self, both: pl.DataFrame) -> None:
         for until, expected in ((HOUR.date(), "allowed"), (at(149).date(), "ticket")):
             policy = Policy(allowances=(Allowance(until=until, reason="SEC-1", actor=BUSY),))
-            assert set(of(flagged(both, HOUR, policy), BUSY)["standing"]) == {expected}
+            assert set(of(flagged(both, HOUR, policy), BUSY)["disposition"]) == {expected}
 
     def test_the_plain_preset_keeps_them_too(self, both: pl.DataFrame) -> None:
         policy = replace(self.allowing(actor=BUSY), preset="plain")
-        assert set(of(flagged(both, HOUR, policy), BUSY)["standing"]) == {"allowed"}
+        assert set(of(flagged(both, HOUR, policy), BUSY)["disposition"]) == {"allowed"}
 
 
 class TestOrganisationDays:
@@ -144,12 +148,12 @@ class TestOrganisationDays:
     def test_it_is_one_finding_for_the_organisation(self, quiet_days: pl.DataFrame) -> None:
         found = flagged(self.migration(quiet_days, 6), HOUR)
         (row,) = of(found, ORGANISATION).to_dicts()
-        assert (row["standing"], row["kind"], row["resource_type"]) == ("ticket", ORGANISATION, "new-registrar")
+        assert (row["disposition"], row["kind"], row["resource_type"]) == ("ticket", ORGANISATION, "new-registrar")
         assert row["members"] == [f"actor-{n}" for n in range(1, 7)]
         assert row["changes"] == sum(60 + n for n in range(1, 7))
         assert (row["actor"], row["actor_type"]) == ("the organisation", "organisation")
-        assert found.filter(pl.col("standing") == "ticket")["actor_key"].to_list() == [ORGANISATION]
-        members = found.filter(pl.col("standing") == "organisation")
+        assert found.filter(pl.col("disposition") == "ticket")["actor_key"].to_list() == [ORGANISATION]
+        members = found.filter(pl.col("disposition") == "organisation")
         assert set(members["actor_key"]) == set(row["members"])
 
     def test_two_are_no_organisation(self, quiet_days: pl.DataFrame) -> None:
@@ -158,14 +162,14 @@ class TestOrganisationDays:
     def test_who_does_something_else_as_well_has_a_ticket_of_its_own(self, quiet_days: pl.DataFrame) -> None:
         beside = burst("actor-1", HOUR, 2, "api-tokens-of-others")
         found = flagged(self.migration(quiet_days, 6, beside), HOUR)
-        tickets = found.filter(pl.col("standing") == "ticket")
+        tickets = found.filter(pl.col("disposition") == "ticket")
         assert set(tickets["actor_key"]) == {ORGANISATION, "actor-1"}
         assert of(tickets, "actor-1")["resource_type"].to_list() == ["api-tokens-of-others"]
 
     def test_a_migration_that_a_team_allows_does_not_ring(self, quiet_days: pl.DataFrame) -> None:
         allowance = Allowance(until=date(2099, 1, 1), reason="the move", resource_type="new-registrar")
         found = flagged(self.migration(quiet_days, 6), HOUR, Policy(allowances=(allowance,)))
-        assert set(found["standing"]) <= {"allowed", "under_budget"}
+        assert set(found["disposition"]) <= {"allowed", "below_threshold"}
 
 
 def test_severity_is_raised_by_what_was_touched(quiet_days: pl.DataFrame) -> None:

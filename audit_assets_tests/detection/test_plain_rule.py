@@ -53,9 +53,9 @@ def busy(actor: str, changes: int, *, days: int = 10, resource_type: str = "dns_
 
 def test_ten_times_the_mean_active_hour_is_a_deviation() -> None:
     found = judge([*busy("alice", 3), ("alice", NOW, "dns_records", 30)], NOW)
-    assert found.select("kind", "changes", "usual", "ratio", "most", "active_hours", "judged_against").rows() == [
-        ("volume", 30, 3.0, 10.0, 3, 10, "actor")
-    ]
+    assert found.select(
+        "kind", "changes", "baseline_mean", "ratio", "baseline_max", "active_hours", "judged_against"
+    ).rows() == [("volume", 30, 3.0, 10.0, 3, 10, "actor")]
 
 
 def test_just_under_ten_times_is_none() -> None:
@@ -79,7 +79,7 @@ def test_the_hours_between_do_not_dilute_what_is_usual() -> None:
 def test_all_resource_types_of_an_hour_count_together() -> None:
     history = [*busy("alice", 2), *busy("alice", 2, resource_type="zones")]
     found = judge([*history, ("alice", NOW, "dns_records", 20), ("alice", NOW, "zones", 20)], NOW)
-    assert found.select("kind", "changes", "usual").rows() == [("volume", 40, 4.0)]
+    assert found.select("kind", "changes", "baseline_mean").rows() == [("volume", 40, 4.0)]
 
 
 def test_a_type_never_touched_is_a_deviation_and_the_first_ever() -> None:
@@ -108,7 +108,7 @@ def test_a_newcomer_doing_what_others_do_is_not_flagged() -> None:
 
 def test_a_newcomers_burst_is_judged_against_the_organisation() -> None:
     found = judge([*busy("alice", 3), *busy("bob", 5), ("newcomer", NOW, "dns_records", 40)], NOW)
-    assert found.select("kind", "usual", "ratio", "active_hours", "judged_against").rows() == [
+    assert found.select("kind", "baseline_mean", "ratio", "active_hours", "judged_against").rows() == [
         ("volume", 4.0, 10.0, 0, "organisation")
     ]
 

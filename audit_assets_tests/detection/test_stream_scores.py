@@ -183,7 +183,7 @@ def test_a_token_that_deploys_in_waves_is_told_of_at_first_and_again_when_a_wave
 
 
 @pytest.mark.parametrize("hours", [1, 6, 24])
-@pytest.mark.parametrize(("usual", "seed"), [(3, 1), (20, 2)])
+@pytest.mark.parametrize(("baseline_mean", "seed"), [(3, 1), (20, 2)])
 def test_ten_times_the_usual_rings_whether_at_once_or_spread(events, hours, usual, seed):
     habit = daily("spread", range(198), usual, "type-0", "type-1", spread=0.5, seed=seed)
     attack = [burst("spread", at(198, 12 + hour), -(-10 * usual // hours), "type-0") for hour in range(hours)]
@@ -192,7 +192,7 @@ def test_ten_times_the_usual_rings_whether_at_once_or_spread(events, hours, usua
     assert len(rung) >= 1
 
 
-@pytest.mark.parametrize("usual", [10, 30, 100])
+@pytest.mark.parametrize("baseline_mean", [10, 30, 100])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_an_attacker_who_grows_by_five_percent_a_day_is_found_before_four_times(usual, seed):
     """From ten changes a day on; of three the shift of the logarithm asks for 12 to 16, four to five times as many."""

@@ -34,7 +34,7 @@ def rings(
 ) -> set[tuple[str, str | None]]:
     """The kinds and resource types of Bob's that open a ticket in the hour."""
     found = flagged(events, hour, Policy(preset=preset), verdicts=verdicts)
-    return set(found.filter(pl.col("standing") == "ticket", actor_key=BOB).select("kind", "resource_type").rows())
+    return set(found.filter(pl.col("disposition") == "ticket", actor_key=BOB).select("kind", "resource_type").rows())
 
 
 VOLUME = {("volume", None)}
@@ -42,7 +42,7 @@ VOLUME = {("volume", None)}
 
 def slow(found: pl.DataFrame) -> set[str]:
     """The horizons over which Bob's changes ring."""
-    return set(found.filter(pl.col("standing") == "ticket", actor_key=BOB, kind="volume")["horizon"])
+    return set(found.filter(pl.col("disposition") == "ticket", actor_key=BOB, kind="volume")["horizon"])
 
 
 class TestADismissedBurst:
@@ -83,7 +83,7 @@ class TestADismissedBurst:
         marked = with_verdicts(with_incidents(activity_of(events), [], NOBODY), self.dismissed)
         learned, before = score_activity(marked), score(events)
         next_day = pl.col("hour") == at(41, 9), pl.col("actor") == BOB
-        assert learned.filter(next_day)["usual"][0] > before.filter(next_day)["usual"][0]
+        assert learned.filter(next_day)["baseline_mean"][0] > before.filter(next_day)["baseline_mean"][0]
         until = pl.col("hour") <= FIRST
         assert_frame_equal(learned.filter(until), before.filter(until))
 

@@ -28,7 +28,7 @@ LATE = 0.15
 """Of the entries so many come late: most of them by an hour or two, some by days."""
 
 A_DEED_EACH = 9
-"""Hours between two deeds that must be flagged."""
+"""Hours between two action_summaries that must be flagged."""
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Life:
     v2: list[dict[str, Any]] = field(default_factory=list)
     v1: list[dict[str, Any]] = field(default_factory=list)
     delays: dict[str, timedelta] = field(default_factory=dict)
-    deeds: list[tuple[datetime, str]] = field(default_factory=list)
+    action_summaries: list[tuple[datetime, str]] = field(default_factory=list)
     """In which hour who did what must be flagged."""
 
     def __len__(self) -> int:
@@ -63,7 +63,7 @@ def life(hours: int, seed: int, first: datetime = FIRST) -> Life:
         if number % A_DEED_EACH == A_DEED_EACH // 2:
             actor = dice.choice(COLLEAGUES)
             lived.v2 += _deed(hour, number, actor)
-            lived.deeds.append((hour, actor))
+            lived.action_summaries.append((hour, actor))
     for entry in (*lived.v2, *lived.v1):
         if dice.random() < LATE:
             lived.delays[entry["id"]] = min(timedelta(hours=dice.expovariate(1 / 4)) + HOUR / 4, LONGEST_DELAY)

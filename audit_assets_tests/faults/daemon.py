@@ -25,7 +25,7 @@ from audit_assets.defs.partitions import AN_HOUR, hour_of
 from audit_assets.defs.resources import StorageResource
 from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox
-from audit_assets.transport.http import Limits
+from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.faults.hour import Told, definitions
 from audit_assets_tests.faults.points import Points
 from audit_assets_tests.pipeline import environment_of
@@ -38,7 +38,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 POINTS_IN_A_RUN = 100
 """About as many as a run passes: it is killed at any of them."""
 
-LIMITS = Limits(attempt_seconds=5.0)
+LIMITS = HttpLimits(attempt_seconds=5.0)
 BOUNDS = Bounds(read_seconds=5.0, answer_seconds=5.0)
 
 

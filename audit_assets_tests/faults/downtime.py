@@ -107,7 +107,7 @@ def wrong(daemon: Daemon, lived: Life, hours: list[datetime]) -> Violations:
     found.add("entries_lost", len(lived) - len(left.all_entries()), "entries that are not in a Parquet hour")
     found.add("entries_lost", len(left.all_entries() - Counter(left.held.keys())), "entries that are not in Axiom")
     found.add("entries_twice", twice(left.all_entries().values()), "entries twice in Parquet hours")
-    for hour, actor in lived.deeds:
+    for hour, actor in lived.action_summaries:
         flags = store.read(FLAGGED, hour, ["actor"])
         found.add("flags_wrong", flags is None or actor not in flags["actor"], f"{actor} is not flagged at {hour}")
     found.add("tickets_twice", twice(left.tickets.values()), "tickets too many")

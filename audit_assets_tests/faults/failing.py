@@ -15,7 +15,7 @@ import dagster as dg
 
 from audit_assets.axiom.limits import Bounds
 from audit_assets.sandbox.stage import Call
-from audit_assets.transport.http import Limits
+from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.faults import protocols
 from audit_assets_tests.faults.hour import Told, definitions, run_hour
 from audit_assets_tests.faults.kinds import OF_THE_WIRE, Failure, failures_of
@@ -34,7 +34,7 @@ from audit_assets_tests.support import JumpingClock
 SHORT = 1.5
 """Seconds that a try may take: less than a slow answer takes (kinds.py), more than a busy machine needs."""
 
-LIMITS = Limits(attempt_seconds=SHORT)
+LIMITS = HttpLimits(attempt_seconds=SHORT)
 BOUNDS = Bounds(read_seconds=SHORT, answer_seconds=SHORT)
 
 SERVICES = ("cloudflare", "axiom", "linear", "storage")

@@ -63,7 +63,7 @@ class Holdings:
     digests: dict[str, str] = field(default_factory=dict)
     """By day: all that its digest says, with its comments."""
 
-    withheld: set[str] = field(default_factory=set)
+    skip_reason: set[str] = field(default_factory=set)
     """Days whose digest was not to be opened, by then."""
 
     told: Counter[Told] = field(default_factory=Counter)
@@ -71,7 +71,7 @@ class Holdings:
 
     def untold(self) -> list[str]:
         """Who stands in no digest, though he should."""
-        due = [(day, who) for day, actors in self.held_back.items() for who in actors if day not in self.withheld]
+        due = [(day, who) for day, actors in self.held_back.items() for who in actors if day not in self.skip_reason]
         return [f"{who}, {day}" for day, who in due if who not in self.digests.get(day, "")]
 
     def digests_twice(self) -> int:
@@ -110,9 +110,9 @@ def _look_for_what_did_not_ring(store: HourStore, hours: Sequence[datetime], fou
         flags = [known for known in of_day if known is not None]
         day = f"{DIGEST}{midnight.day} {midnight:%b}"
         if len(flags) == HOURS_A_DAY:
-            found.held_back[day] = set(pl.concat(flags).filter(pl.col("standing") == "under_budget")["actor"])
+            found.held_back[day] = set(pl.concat(flags).filter(pl.col("disposition") == "below_threshold")["actor"])
         if (store.read_json(DIGESTS, midnight) or {}).get("outcome") in WITHHELD:
-            found.withheld.add(day)
+            found.skip_reason.add(day)
 
 
 def _look_into_linear(sandbox: Sandbox, found: Holdings) -> None:

@@ -19,7 +19,7 @@ from audit_assets.defs.build import build_defs
 from audit_assets.defs.partitions import key_of, range_tags
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
 from audit_assets.transport.clock import Clock
-from audit_assets.transport.http import Limits
+from audit_assets.transport.http import HttpLimits
 
 PROOF = "axiom_holds_every_entry"
 
@@ -94,7 +94,7 @@ class SteeredClock:
             connection.close()
 
 
-def definitions(clock: Clock, *, limits: Limits | None = None, bounds: Bounds | None = None) -> dg.Definitions:
+def definitions(clock: Clock, *, limits: HttpLimits | None = None, bounds: Bounds | None = None) -> dg.Definitions:
     """The project's own, on that clock."""
     return build_defs(
         resources={

@@ -136,7 +136,7 @@ def soaked(hours: int, seed: int, *, workers: int = 2) -> Soaked:
 def _flags(held: Holdings) -> dict[datetime, set[tuple[str, ...]]]:
     """Who is flagged in each hour, for what, and whether it rings."""
     return {
-        hour: {tuple(str(row[name]) for name in ("actor_key", "kind", "resource_type", "standing")) for row in rows}
+        hour: {tuple(str(row[name]) for name in ("actor_key", "kind", "resource_type", "disposition")) for row in rows}
         for hour, rows in ((hour, json.loads(text)) for hour, text in held.flags.items())
     }
 

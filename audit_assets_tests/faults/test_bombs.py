@@ -26,7 +26,7 @@ from audit_assets.axiom.client import AxiomClient
 from audit_assets.cloudflare.client import CloudflareClient
 from audit_assets.errors import ServiceError
 from audit_assets.linear.client import LinearClient
-from audit_assets.transport import Limits
+from audit_assets.transport import HttpLimits
 
 def peak():
     try:  # of this program alone: what getrusage says includes the process that it was forked from
@@ -35,7 +35,7 @@ def peak():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 service, patience, *addresses = sys.argv[1:]
-limits = Limits(attempts=1, attempt_seconds=float(patience), slow_attempts=1)
+limits = HttpLimits(attempts=1, attempt_seconds=float(patience), slow_attempts=1)
 bounds = Bounds(tries=1, sends=1, answer_seconds=float(patience), visibility_seconds=0)
 hour, after = datetime(2026, 11, 22, 9, tzinfo=UTC), datetime(2026, 11, 22, 10, tzinfo=UTC)
 

@@ -39,7 +39,7 @@ from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox, running
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.transport.http import Limits
+from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.faults.traces import traces
 from audit_assets_tests.pipeline import environment_of, v2_burst
 from audit_assets_tests.support import JumpingClock
@@ -189,7 +189,7 @@ def _play(sandbox: IndiscreetSandbox, written: Path) -> None:
     past = [entry for day in range(1, 15) for entry in v2_burst(judged - day * 24 * HOUR, 3)]
     sandbox.cloudflare.add("v2", past + v2_burst(judged, 45, action="delete"))
     clock = JumpingClock(sandbox.stage.clock)
-    limits = Limits(attempts=2, attempt_seconds=0.3, slow_attempts=1)
+    limits = HttpLimits(attempts=2, attempt_seconds=0.3, slow_attempts=1)
     bounds = Bounds(tries=2, sends=2, read_seconds=0.3, visibility_seconds=10)
     resources = {
         "cloudflare": CloudflareResource(clock, limits),

@@ -35,7 +35,7 @@ LONG_ENOUGH = timedelta(seconds=150)
 
 
 PROVED = ("passed", "expected", "found", "missing")
-SUMMED_UP = ("entries", "flagged", "not_rung")
+SUMMED_UP = ("entries", "flagged", "below_threshold")
 """What a proof and a summary tell of the hour itself, however often it was run."""
 
 

@@ -9,7 +9,7 @@ from audit_assets.config.errors import Incomplete, Refused, Unavailable
 from audit_assets.linear.client import LinearClient
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.tickets.ticket import comment_for, ticket_for
-from audit_assets.transport.http import Limits
+from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.linear.workspace import (
     BOB,
     FIRST,
@@ -41,7 +41,7 @@ def test_a_write_that_was_carried_out_too_late_is_not_carried_out_twice(
     sandbox: Sandbox, connect: Connect, call: str
 ) -> None:
     plan(sandbox, call, "slow_after", seconds=1.0)
-    client = connect(limits=Limits(attempt_seconds=0.5))
+    client = connect(limits=HttpLimits(attempt_seconds=0.5))
     assert open_all(client, FIRST, LATER) == ["opened", "joined"]
     assert len(only_issue(sandbox)["comments"]) == 1
     assert links(sandbox) == [FIRST.axiom_url, LATER.axiom_url]

@@ -24,7 +24,7 @@ from audit_assets.linear.routing import TicketFields
 from audit_assets.sandbox.linear.requests import read_request
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.tickets.ticket import ticket_id
-from audit_assets.transport.http import Transport
+from audit_assets.transport.http import BoundedHttpClient
 from audit_assets_tests.linear.workspace import with_chart
 from audit_assets_tests.tickets.sample_findings import HOUR, finding, flood, new_type
 
@@ -61,14 +61,14 @@ def sent(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sent:
     in a flood."""
     seen: Sent = {document: [] for document in DOCUMENTS}
     by_text = {text_of(document): document for document in DOCUMENTS}
-    exchange = Transport.exchange
+    exchange = BoundedHttpClient.exchange
 
-    def noting(transport: Transport, method: str, path: str, **options: Any) -> Any:
+    def noting(transport: BoundedHttpClient, method: str, path: str, **options: Any) -> Any:
         if body := options.get("json"):
             seen[by_text[body["query"]]].append(body["variables"])
         return exchange(transport, method, path, **options)
 
-    monkeypatch.setattr(Transport, "exchange", noting)
+    monkeypatch.setattr(BoundedHttpClient, "exchange", noting)
     known = sandbox.linear.environment(sandbox.url)
     with LinearClient(
         api_key=known["LINEAR_API_KEY"],
@@ -84,7 +84,7 @@ def sent(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sent:
         client.open_ticket(finding(hour=HOUR.replace(hour=12), deviations=(new_type(),)))
         client.ticket_verdicts([ticket_id(finding().account_id, finding().actor_key)])
         client.verdict_labels()
-        client.open_roll_up(flood(500))
+        client.open_shared_ticket(flood(500))
     return seen
 
 

@@ -1,4 +1,4 @@
-"""A rehearsal says what the real client then does, and leaves nothing behind."""
+"""A dry run says what the real client then does, and leaves nothing behind."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -8,11 +8,11 @@ from typing import Any, cast
 import pytest
 
 from audit_assets.linear.client import LinearClient
-from audit_assets.linear.dry_run import NOT_SET, RehearsingClient, RenderedTicket
-from audit_assets.linear.dry_run_connections import ReadingWire, UnreadWire
+from audit_assets.linear.dry_run import NOT_SET, DryRunClient, RenderedTicket
+from audit_assets.linear.dry_run_connections import OfflineConnection, ReadOnlyConnection
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.tickets.finding import Finding, TriageNote
-from audit_assets.tickets.shared_ticket import RollUp
+from audit_assets.tickets.shared_ticket import SharedTicket
 from audit_assets_tests.linear.workspace import Connect, written
 from audit_assets_tests.support import JumpingClock
 from audit_assets_tests.tickets.sample_findings import HOUR, finding, flood, new_type
@@ -36,7 +36,7 @@ def settings(sandbox: Sandbox, clock: JumpingClock) -> dict[str, Any]:
 @pytest.fixture
 def rehearsing(sandbox: Sandbox, clock: JumpingClock) -> Any:
     """A client of the sandbox's Linear that writes nothing."""
-    with closing(RehearsingClient(ReadingWire, [], **settings(sandbox, clock), **LABEL)) as client:
+    with closing(DryRunClient(ReadOnlyConnection, [], **settings(sandbox, clock), **LABEL)) as client:
         yield client
 
 
@@ -45,9 +45,9 @@ def noted(finding_: Finding) -> Finding:
     return finding(**{**finding_.__dict__, "note": TriageNote("a-model", "It may be a migration.", (), ("Ask her.",))})
 
 
-def tell(client: LinearClient, told: Finding | RollUp) -> Any:
+def tell(client: LinearClient, told: Finding | SharedTicket) -> Any:
     """Put it on a ticket."""
-    return client.open_roll_up(told) if isinstance(told, RollUp) else client.open_ticket(told, noted)
+    return client.open_shared_ticket(told) if isinstance(told, SharedTicket) else client.open_ticket(told, noted)
 
 
 def first_of(actor: str) -> Finding:
@@ -72,7 +72,7 @@ def days_pass(sandbox: Sandbox, identifier: str) -> None:
     sandbox.stage.clock.advance(timedelta(days=20))
 
 
-Told = Finding | RollUp
+Told = Finding | SharedTicket
 People = Callable[[Sandbox, str], object]
 CASES: dict[str, tuple[Told | None, People | None, Told, str]] = {
     "opens": (None, None, second_of("a0"), "would open a ticket"),
@@ -93,7 +93,7 @@ CASES: dict[str, tuple[Told | None, People | None, Told, str]] = {
 
 
 def test_a_rehearsal_says_what_the_client_then_does_and_leaves_nothing_behind(
-    sandbox: Sandbox, connect: Connect, rehearsing: RehearsingClient
+    sandbox: Sandbox, connect: Connect, rehearsing: DryRunClient
 ) -> None:
     client = connect(**LABEL)
     for case, (earlier, people, told, would) in CASES.items():
@@ -106,7 +106,7 @@ def test_a_rehearsal_says_what_the_client_then_does_and_leaves_nothing_behind(
         done = tell(client, told)
         assert (said.id, said.outcome) == (done.id, done.outcome), case
         rendered = rehearsing.rendered.pop()
-        assert rendered.would == would.format(ticket)
+        assert rendered.planned_action == would.format(ticket)
         assert rendered.url in (None, done.url)
         assert_it_was_so(rendered, before, next(each for each in sandbox.linear.issues() if each["id"] == done.id))
 
@@ -132,10 +132,8 @@ def assert_it_was_so(rendered: RenderedTicket, before: list[dict[str, Any]], iss
         assert rendered.priority == issue["priority"]
 
 
-def test_a_write_that_a_rehearsal_does_not_know_of_is_never_sent(
-    sandbox: Sandbox, rehearsing: RehearsingClient
-) -> None:
-    with pytest.raises(RuntimeError, match="issue_create is a mutation: a rehearsal must not send it"):
+def test_a_write_that_a_rehearsal_does_not_know_of_is_never_sent(sandbox: Sandbox, rehearsing: DryRunClient) -> None:
+    with pytest.raises(RuntimeError, match="issue_create is a mutation: a dry run must not send it"):
         rehearsing._wire.ask("issue_create", {"input": {}}, dict)
     assert written(sandbox) == {}
 
@@ -149,12 +147,12 @@ def test_without_a_key_nothing_is_asked_and_all_is_new(sandbox: Sandbox, connect
         cast(Any, client)._issues.upload("chart.png", "image/png", b"PNG", seconds=1.0)
         return finding_
 
-    with closing(RehearsingClient(UnreadWire, [], **(settings(sandbox, clock) | missing | LABEL))) as client:
+    with closing(DryRunClient(OfflineConnection, [], **(settings(sandbox, clock) | missing | LABEL))) as client:
         client.open_ticket(finding(), charted)
-        client.open_roll_up(flood(3))
+        client.open_shared_ticket(flood(3))
         with pytest.raises(RuntimeError, match="issue_create must not be sent: there is no key"):
             client._wire.ask("issue_create", {}, dict)
-    assert [ticket.would for ticket in client.rendered] == [
+    assert [ticket.planned_action for ticket in client.rendered] == [
         "would open a ticket",
         "would open one ticket for 3 findings",
     ]

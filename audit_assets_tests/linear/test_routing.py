@@ -16,7 +16,7 @@ from audit_assets.linear.routing import (
     matter_of_many,
 )
 from audit_assets.tickets.ticket import PRIORITY, ticket_for
-from audit_assets_tests.tickets.sample_findings import ALICE, burst, deed, finding, new_type, together
+from audit_assets_tests.tickets.sample_findings import ALICE, action_summary, burst, finding, new_type, together
 
 TABLE = (
     TicketFields(actors=("terraform*",), priority="low", labels=("automation",)),
@@ -71,7 +71,10 @@ def test_without_a_table_the_severity_is_the_priority_and_the_settings_decide(se
     ],
 )
 def test_a_row_asks_for_what_the_ticket_tells(row: TicketFields, *, applies: bool) -> None:
-    told = finding(deeds=(deed(), deed(action=None, resource_type=None)), deviations=(burst(), new_type()))
+    told = finding(
+        action_summaries=(action_summary(), action_summary(action=None, resource_type=None)),
+        deviations=(burst(), new_type()),
+    )
     assert row.applies(matter_of(told)) is applies
 
 

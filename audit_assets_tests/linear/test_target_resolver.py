@@ -290,6 +290,6 @@ def test_the_ticket_of_many_gets_what_rows_of_its_gravest_severity_say(sandbox: 
         TicketFields(actors=("*",), team="ENG"),
         TicketFields(severities=("medium",), assignee="anne", priority="high", project="Moon shot"),
     )
-    opened = connect(fields=rows, label="cloudflare-audit").open_roll_up(flood(30))
+    opened = connect(fields=rows, label="cloudflare-audit").open_shared_ticket(flood(30))
     assert fields(sandbox) == BARE | {"labels": ["cloudflare-audit"], "assignee": "Anne Archer", "priority": 2}
     assert "no project 'Moon shot'" in (opened.refused or "")

@@ -9,7 +9,7 @@ from audit_assets.config.errors import Incomplete, Refused, Unavailable
 from audit_assets.linear.client import LinearClient
 from audit_assets.linear.verdict_reader import TicketVerdict
 from audit_assets.sandbox.server import Sandbox
-from audit_assets.transport.http import Limits
+from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.linear.workspace import BOB, FIRST, Connect, open_all, plan
 from audit_assets_tests.sandbox.linear_calls import door, sandbox
 from audit_assets_tests.tickets.sample_findings import HOUR, finding
@@ -28,7 +28,7 @@ def said_of(client: LinearClient, sandbox: Sandbox) -> list[TicketVerdict | None
 
 
 @pytest.mark.parametrize(
-    ("deeds", "expected"),
+    ("action_summaries", "expected"),
     [
         ([], NOTHING),
         (["move:In Progress"], NOTHING),
@@ -53,11 +53,11 @@ def said_of(client: LinearClient, sandbox: Sandbox) -> list[TicketVerdict | None
     ],
 )
 def test_what_people_do_is_what_they_say(
-    sandbox: Sandbox, client: LinearClient, deeds: list[str], expected: TicketVerdict
+    sandbox: Sandbox, client: LinearClient, action_summaries: list[str], expected: TicketVerdict
 ) -> None:
     client.open_ticket(finding())
-    for deed in deeds:
-        name, *rest = deed.split(":")
+    for action_summary in action_summaries:
+        name, *rest = action_summary.split(":")
         getattr(sandbox.linear, name)("SEC-1", *rest)
     assert said_of(client, sandbox) == [expected]
 
@@ -117,7 +117,7 @@ class TestWhatGoesWrong:
         assert len(connect().ticket_verdicts(known)) == 2
         plan(sandbox, "issues", "rate_limited", times=9)
         with pytest.raises(Unavailable, match="its rate limit is reached"):
-            connect(limits=Limits(attempts=1)).ticket_verdicts(known)
+            connect(limits=HttpLimits(attempts=1)).ticket_verdicts(known)
 
     def test_a_key_that_is_refused(self, connect: Connect) -> None:
         with pytest.raises(Refused, match="LINEAR_API_KEY was refused by Linear"):

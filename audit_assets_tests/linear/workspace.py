@@ -46,7 +46,7 @@ def written(sandbox: Sandbox) -> dict[str, int]:
     return {call: calls["linear", call] for call in (*WRITES, *CHANGES) if calls["linear", call]}
 
 
-def standing(sandbox: Sandbox) -> list[dict[str, Any]]:
+def current_tickets(sandbox: Sandbox) -> list[dict[str, Any]]:
     """What stands in the workspace, without the times."""
     kept = ("id", "identifier", "title", "description", "priority", "state", "trashed", "related")
     return [

@@ -19,7 +19,18 @@ from audit_assets_tests.detection.test_plain_rule import judge
 
 START = datetime(2026, 6, 1, 9, tzinfo=UTC)
 BURST = START + timedelta(days=80, hours=3)
-SEAM = ("actor", "hour", "changes", "usual", "ratio", "p_volume", "new_resource_types", "p_novelty", "p", "flagged")
+SEAM = (
+    "actor",
+    "hour",
+    "changes",
+    "baseline_mean",
+    "ratio",
+    "p_volume",
+    "new_resource_types",
+    "p_novelty",
+    "p",
+    "flagged",
+)
 
 
 def quiet_months() -> pl.DataFrame:

@@ -55,7 +55,7 @@ def backtest(events: Path, *options: str) -> tuple[dict[str, Any], pl.DataFrame]
     done = CliRunner().invoke(app, ["backtest", *arguments])
     assert done.exit_code == 0, done.exception
     told, scores = json.loads(done.stdout), pl.read_parquet("scores.parquet")
-    own = scores.filter(standing="ticket").height
+    own = scores.filter(disposition="ticket").height
     of_all = scores.select("hour", "shared_types").explode("shared_types").drop_nulls().n_unique()
     assert own + of_all == len(told["tickets"])
     every = [*told["tickets"], *told["tickets_at_other_budgets"]]
@@ -93,7 +93,7 @@ def test_what_is_allowed_does_not_ring_and_stays_listed(
     in_force(monkeypatch, '[[allow]]\nactor = "person-3"\nuntil = 2026-08-20\nreason = "the move, SEC-9"')
     told, scores = backtest(lived, "--rule", rule)
     row = hour_of(scores, "person-3", BURST)
-    assert (row["flagged"], row["standing"], row["severity"]) == (False, "allowed", None)
+    assert (row["flagged"], row["disposition"], row["severity"]) == (False, "allowed", None)
     assert (row["allowed_because"], row["budgets"]) == ("the move, SEC-9", [])
     covered = {each for each in opened(before) if each[1] == "person-3" and each[0] < "2026-08-21"}
     assert (f"{BURST:%Y-%m-%dT%H}", "person-3") in covered
@@ -115,7 +115,7 @@ def test_a_confirmed_incident_is_no_example_of_what_is_usual(
     _, scores = backtest(lived, "--rule", rule)
     known = hour_of(scores, "person-3", AGAIN)
     assert (learned["new_resource_types"], known["new_resource_types"]) == ([], ["api_token"])
-    assert known["usual"] < learned["usual"]
+    assert known["baseline_mean"] < learned["baseline_mean"]
     assert known["flagged"]
     assert scores.filter("confirmed").select("actor", "hour").rows() == [("person-3", BURST)]
     assert hour_of(scores, "person-3", BURST)["flagged"], "it is judged all the same"
@@ -129,7 +129,7 @@ def test_what_many_do_at_once_is_one_ticket_for_the_organisation(lived: Path) ->
     assert (ticket["resource_type"], ticket["changes"], ticket["members"]) == ("registrar", 320, MOVERS)
     members = scores.filter(hour=moved).sort("actor")
     assert members["actor"].to_list() == MOVERS
-    assert set(members["standing"]) == {"organisation"}
+    assert set(members["disposition"]) == {"organisation"}
     assert members["flagged"].all(), "the organisation's ticket tells of them"
     assert members["shared_types"].to_list() == [["registrar"]] * 4
     assert set(members["severity"]) == {ticket["severity"]}
@@ -143,24 +143,24 @@ def test_an_actor_who_is_called_like_the_organisation_is_no_organisation(lived: 
     told, scores = backtest(Path("e.parquet"))
     assert [t["members"] for t in told["tickets"] if t["members"]] == [["organisation", *MOVERS[:3]]]
     assert (f"{BURST:%Y-%m-%dT%H}", "organisation") in opened(told)
-    assert hour_of(scores, "organisation", BURST)["standing"] == "ticket"
+    assert hour_of(scores, "organisation", BURST)["disposition"] == "ticket"
 
 
 def test_a_migration_that_is_allowed_opens_no_ticket(lived: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_force(monkeypatch, '[[allow]]\nresource_type = "registrar"\nuntil = 2099-01-01\nreason = "the move"')
     told, scores = backtest(lived)
     assert "the organisation" not in {ticket["actor"] for ticket in told["tickets"]}
-    assert set(scores.filter(hour=AGAIN + timedelta(days=1))["standing"]) == {"allowed"}
+    assert set(scores.filter(hour=AGAIN + timedelta(days=1))["disposition"]) == {"allowed"}
 
 
 def test_what_was_touched_raises_the_severity_as_far_as_it_is_known(
     lived: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_force(monkeypatch, "sensitive = []")
-    rarity = backtest(lived)[1].filter(standing="ticket")
+    rarity = backtest(lived)[1].filter(disposition="ticket")
     asked = '[[sensitive]]\nbecause = "{0}"\ntouching = ["zone"]\nraises = 1\n'
     in_force(monkeypatch, asked.format("names") + asked.format("deletes") + 'kinds = ["delete"]')
-    raised = backtest(lived)[1].filter(standing="ticket")
+    raised = backtest(lived)[1].filter(disposition="ticket")
     events = pl.read_parquet(lived).filter(resource_type="zone")
     touching = events.select("actor", hour=pl.col("time").dt.truncate("1h").cast(pl.Datetime("us", "UTC"))).unique()
     both = raised.join(rarity, on=["hour", "actor"], suffix="_before")

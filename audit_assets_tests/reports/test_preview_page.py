@@ -14,16 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from audit_assets.defs.steps.dry_runs import RehearsedHour
-from audit_assets.linear.dry_run import NOT_SET, RehearsingClient, RenderedTicket
-from audit_assets.linear.dry_run_connections import UnreadWire
+from audit_assets.defs.steps.dry_runs import DryRunHour
+from audit_assets.linear.dry_run import NOT_SET, DryRunClient, RenderedTicket
+from audit_assets.linear.dry_run_connections import OfflineConnection
 from audit_assets.reports.html_page import PageError
 from audit_assets.reports.preview_page import page_of, rendered, write_page
 from audit_assets.reports.preview_terminal import print_tickets
 from audit_assets.tickets.finding import Finding
-from audit_assets.tickets.shared_ticket import RollUp
+from audit_assets.tickets.shared_ticket import SharedTicket
 from audit_assets_tests.sandbox.test_ticket_pages import CHROMIUM, in_chromium
-from audit_assets_tests.tickets.sample_findings import HOUR, deed, entry, finding, flood, new_type, origin
+from audit_assets_tests.tickets.sample_findings import HOUR, action_summary, entry, finding, flood, new_type, origin
 from audit_assets_tests.tickets.test_hostile_tickets import findings
 from audit_assets_tests.tickets.test_markdown import hostile
 
@@ -56,24 +56,24 @@ class Held(HTMLParser):
         self.comments.append(data)
 
 
-def hour_of(*told: Finding | RollUp, **changed: Any) -> RehearsedHour:
+def hour_of(*told: Finding | SharedTicket, **changed: Any) -> DryRunHour:
     """The hour in which these would be told, by somebody without a key."""
-    with closing(RehearsingClient(UnreadWire, [], api_key=NOT_SET, team_key="SEC", label="audit")) as client:
+    with closing(DryRunClient(OfflineConnection, [], api_key=NOT_SET, team_key="SEC", label="audit")) as client:
         for each in told:
-            _ = client.open_roll_up(each) if isinstance(each, RollUp) else client.open_ticket(each)
+            _ = client.open_shared_ticket(each) if isinstance(each, SharedTicket) else client.open_ticket(each)
     tickets = tuple(replace(ticket, **changed) for ticket in client.rendered)
-    return RehearsedHour("2026-11-22-10:00", None, ("A run would open nothing.",), tickets, pl.DataFrame())
+    return DryRunHour("2026-11-22-10:00", None, ("A run would open nothing.",), tickets, pl.DataFrame())
 
 
-def joining(told: Finding, **changed: Any) -> RehearsedHour:
+def joining(told: Finding, **changed: Any) -> DryRunHour:
     """The hour in which it would be a comment on a ticket."""
     (ticket,) = hour_of(told).tickets
     comment: dict[str, Any] = {"description": None, "comments": (ticket.description,), "identifier": "SEC-12"}
     on_it: dict[str, Any] = {"url": "https://linear.app/acme/issue/SEC-12", "raises": True, "fields": {}}
-    return hour_of(told, **comment, **on_it, would="would join SEC-12", **changed)
+    return hour_of(told, **comment, **on_it, planned_action="would join SEC-12", **changed)
 
 
-def in_terminal(hour: RehearsedHour, *, terminal: bool) -> str:
+def in_terminal(hour: DryRunHour, *, terminal: bool) -> str:
     """What is printed, 80 columns wide."""
     written = io.StringIO()
     print_tickets(Console(file=written, width=80, force_terminal=terminal, highlight=False), hour)
@@ -84,7 +84,13 @@ def told() -> Finding:
     """A ticket with everything on it."""
     entries = tuple(entry(number) for number in range(8))
     deviations = (finding().deviations[0], new_type())
-    return finding(deviations=deviations, entries=entries, entries_total=8, deeds=(deed(),), origins=(origin(),))
+    return finding(
+        deviations=deviations,
+        entries=entries,
+        entries_total=8,
+        action_summaries=(action_summary(),),
+        origins=(origin(),),
+    )
 
 
 def test_a_page_shows_a_ticket_about_as_linear_would() -> None:
@@ -94,7 +100,7 @@ def test_a_page_shows_a_ticket_about_as_linear_would() -> None:
         "<li>A run would open nothing.</li>",
         '<li class="mark high"><a href="#ticket-1"><bdi>alice@example·com: 214 changes',
         '<span class="soft">would open one ticket for 2 findings</span>',
-        '<p class="would">Would open a ticket</p>',
+        '<p class="planned_action">Would open a ticket</p>',
         "<div><dt>Team</dt><dd><bdi>SEC</bdi></dd></div><div><dt>Labels</dt><dd><bdi>audit</bdi></dd></div>",
         "<h3>Why this is unusual</h3>",
         "<details><summary>In numbers</summary>",
@@ -120,8 +126,8 @@ def test_an_hour_without_tickets_has_a_page_that_can_be_written_or_not(tmp_path:
 
 
 def test_a_picture_is_shown_only_if_it_is_the_ticket_s_own() -> None:
-    own = {"https://rehearsal.invalid/1/chart.png": "data:image/png;base64,AAAA"}
-    text = "![the last 30 days](https://rehearsal.invalid/1/chart.png)"
+    own = {"https://dry_run.invalid/1/chart.png": "data:image/png;base64,AAAA"}
+    text = "![the last 30 days](https://dry_run.invalid/1/chart.png)"
     assert rendered(text, own) == '<p><img src="data:image/png;base64,AAAA" alt="the last 30 days"></p>\n'
     assert "(Picture: the last 30 days)" in in_terminal(hour_of(told(), description=text, pictures=own), terminal=False)
     for other in ('![30 "days"](https://evil.example/beacon.png)', "![x](data:image/png;base64,AAAA)"):
@@ -150,7 +156,7 @@ def test_a_terminal_shows_a_ticket_in_80_columns() -> None:
 def test_whatever_is_in_a_ticket_nothing_of_it_runs_or_loads_or_moves_the_cursor(
     attacked: Finding, name: str, joins: bool
 ) -> None:
-    named: dict[str, Any] = {"fields": {"state": name}, "would": f"would join {name}", "url": name}
+    named: dict[str, Any] = {"fields": {"state": name}, "planned_action": f"would join {name}", "url": name}
     plain = joining(attacked) if joins else hour_of(attacked)
     hour = replace(plain, tickets=tuple(replace(ticket, **named) for ticket in plain.tickets))
     page = page_of(hour)

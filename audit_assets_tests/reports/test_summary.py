@@ -30,7 +30,7 @@ def flagged(actor: str, severity: str, ticket: str | None, outcome: str = "opene
         "tickets_a_day": 0.1,
         "learning": [],
         "in_words": ["50 changes in an hour"],
-        "deviations": [{"kind": "volume", "standing": "ticket", "changes": 50, "in_words": "50 changes in an hour"}],
+        "deviations": [{"kind": "volume", "disposition": "ticket", "changes": 50, "in_words": "50 changes in an hour"}],
         "axiom_url": "https://app.axiom.co/x",
         "ticket": {
             "outcome": outcome,
@@ -41,10 +41,11 @@ def flagged(actor: str, severity: str, ticket: str | None, outcome: str = "opene
     }
 
 
-def summary_of(hour: datetime, *actors: dict[str, Any], not_rung: int = 0) -> Any:
+def summary_of(hour: datetime, *actors: dict[str, Any], below_threshold: int = 0) -> Any:
     quiet = {
         **{name: value for name, value in flagged("bob", "low", None).items() if name != "ticket"},
-        "deviations": [{"kind": "volume", "standing": "under_budget", "in_words": "a little much"}] * not_rung,
+        "deviations": [{"kind": "volume", "disposition": "below_threshold", "in_words": "a little much"}]
+        * below_threshold,
     }
     return {
         "version": 1,
@@ -55,7 +56,7 @@ def summary_of(hour: datetime, *actors: dict[str, Any], not_rung: int = 0) -> An
         "still_learning": {},
         "flagged": [*actors],
         "dismissed": 0,
-        "not_rung": [quiet] if not_rung else [],
+        "below_threshold": [quiet] if below_threshold else [],
     }
 
 
@@ -82,7 +83,7 @@ def undocumented(value: Any, documented: dict[str, Any], definitions: dict[str, 
 
 def test_the_schema_names_every_field_and_misses_none() -> None:
     hour = schema()["hour"]
-    told = summary_of(NINE, flagged("anne", "high", "SEC-1"), not_rung=1)
+    told = summary_of(NINE, flagged("anne", "high", "SEC-1"), below_threshold=1)
     assert undocumented(told, hour, hour["$defs"]) == []
     assert undocumented({**told, "odd": 1}, hour, hour["$defs"]) == [".odd"]
     told["flagged"][0]["ticket"].pop("url")
@@ -107,7 +108,7 @@ def test_a_day_tells_each_ticket_once_with_all_its_hours_the_gravest_first() -> 
     told = period_summary(
         "2026-11-22",
         [
-            summary_of(NINE, flagged("anne", "low", "SEC-1"), flagged("bob", "medium", "SEC-2"), not_rung=2),
+            summary_of(NINE, flagged("anne", "low", "SEC-1"), flagged("bob", "medium", "SEC-2"), below_threshold=2),
             summary_of(
                 NINE + HOUR, flagged("anne", "urgent", "SEC-1", "joined"), flagged("eve", "high", None, "failed")
             ),
@@ -119,7 +120,7 @@ def test_a_day_tells_each_ticket_once_with_all_its_hours_the_gravest_first() -> 
         ("SEC-2", "medium", 1),
     ]
     assert told["outcomes"] == {"opened": 2, "joined": 1, "failed": 1}
-    assert told["not_rung"] == {"under_budget": 2}
+    assert told["below_threshold"] == {"below_threshold": 2}
     assert told["entries"] == {"pulled": 20, "changes": 16, "quarantined": 2}
     assert undocumented(told, schema()["period"], schema()["period"]["$defs"]) == []
 
@@ -128,7 +129,7 @@ def test_a_ticket_that_was_there_already_is_no_news_but_anything_else_is() -> No
     opened, seen = (summary_of(NINE, flagged("anne", "high", "SEC-1", outcome)) for outcome in ("opened", "seen"))
     assert digest(opened) == digest(seen)
     assert digest(opened) != digest(summary_of(NINE, flagged("anne", "high", "SEC-2")))
-    assert digest(opened) != digest(summary_of(NINE, flagged("anne", "high", "SEC-1"), not_rung=1))
+    assert digest(opened) != digest(summary_of(NINE, flagged("anne", "high", "SEC-1"), below_threshold=1))
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HourStore:
     monkeypatch.chdir(tmp_path)
     store = HourStore(str(tmp_path))
     hostile = flagged("[bold]anne[/] \x1b[31m", "urgent", "SEC-1")
-    store.write_json("flagged_actor_summary", NINE, summary_of(NINE, hostile, not_rung=1))
+    store.write_json("flagged_actor_summary", NINE, summary_of(NINE, hostile, below_threshold=1))
     store.write_json(
         "flagged_actor_summary", NINE + HOUR, summary_of(NINE + HOUR, flagged("eve", "low", None, "too_old"))
     )

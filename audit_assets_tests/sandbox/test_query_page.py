@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from audit_assets.axiom.links import query_link
 from audit_assets.axiom.query_texts import activity_text
-from audit_assets.config.change_filter import Counted
+from audit_assets.config.change_filter import ChangeFilter
 from audit_assets.sandbox.axiom.query import QueryRequest
 from audit_assets.sandbox.axiom.query_page import result_page
 from audit_assets.sandbox.axiom.service import DATASET, ORG_ID
@@ -88,7 +88,9 @@ COUNTS = {
 
 def ticket_link(sandbox: Sandbox, apl: str = "", *, start: datetime = END - timedelta(days=30)) -> str:
     """What a ticket of that hour holds, or the same with another query."""
-    return query_link(apl or activity_text(DATASET, [ACTOR], start, END, Counted()), start, END, ORG_ID, sandbox.url)
+    return query_link(
+        apl or activity_text(DATASET, [ACTOR], start, END, ChangeFilter()), start, END, ORG_ID, sandbox.url
+    )
 
 
 def opened_form(sandbox: Sandbox, form: str) -> httpx.Response:

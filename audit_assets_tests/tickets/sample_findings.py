@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from audit_assets.tickets.digest import DayUnderBudget, HourUnderBudget, digest_ticket
-from audit_assets.tickets.finding import Deed, Deviation, EntryLine, Finding, Origin
-from audit_assets.tickets.overflow import Flood, flood_ticket
-from audit_assets.tickets.shared_ticket import RollUp, word_for
+from audit_assets.tickets.digest import DayBelowThreshold, HourBelowThreshold, digest_ticket
+from audit_assets.tickets.finding import ActionSummary, Deviation, EntryLine, Finding, Origin
+from audit_assets.tickets.overflow import Overflow, overflow_ticket
+from audit_assets.tickets.shared_ticket import SharedTicket, content_hash_of
 
 HOUR = datetime(2026, 11, 22, 10, tzinfo=UTC)
 ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353"
@@ -22,9 +22,9 @@ def burst(**changes: Any) -> Deviation:
         "kind": "volume",
         "resource_type": None,
         "changes": 214,
-        "usual": 3.1,
+        "baseline_mean": 3.1,
         "ratio": 69.03,
-        "most": 9,
+        "baseline_max": 9,
         "active_hours": 12,
         "first_ever": None,
         "last_touched": None,
@@ -39,9 +39,9 @@ def new_type(**changes: Any) -> Deviation:
         "kind": "new_resource_type",
         "resource_type": "api_tokens",
         "changes": 4,
-        "usual": None,
+        "baseline_mean": None,
         "ratio": None,
-        "most": None,
+        "baseline_max": None,
         "active_hours": 12,
         "first_ever": True,
         "last_touched": None,
@@ -56,9 +56,9 @@ def together(*members: str, **changes: Any) -> Deviation:
         "kind": "organisation",
         "resource_type": "dns_record",
         "changes": 1_440,
-        "usual": None,
+        "baseline_mean": None,
         "ratio": None,
-        "most": None,
+        "baseline_max": None,
         "active_hours": 0,
         "first_ever": None,
         "last_touched": None,
@@ -89,7 +89,7 @@ def entry(number: int = 0, **changes: Any) -> EntryLine:
     return EntryLine(**(known | changes))
 
 
-def deed(**changes: Any) -> Deed:
+def action_summary(**changes: Any) -> ActionSummary:
     """Deletes of records, by and by."""
     known: dict[str, Any] = {
         "action": "delete",
@@ -99,7 +99,7 @@ def deed(**changes: Any) -> Deed:
         "newest": HOUR + timedelta(minutes=40, seconds=7),
         "deletes": True,
     }
-    return Deed(**(known | changes))
+    return ActionSummary(**(known | changes))
 
 
 def origin(**changes: Any) -> Origin:
@@ -131,12 +131,12 @@ def finding(**changes: Any) -> Finding:
     return Finding(**(known | changes))
 
 
-def flood(count: int, *, hour: datetime = HOUR, first: int = 0) -> RollUp:
-    """The ticket of so many actors in one hour, the first of them the gravest."""
-    return flood_ticket(flood_of(count, hour=hour, first=first))
+def flood(count: int, *, hour: datetime = HOUR, first: int = 0) -> SharedTicket:
+    """The ticket of so many actors in one hour, the first of them the most severe."""
+    return overflow_ticket(flood_of(count, hour=hour, first=first))
 
 
-def flood_of(count: int, *, hour: datetime = HOUR, first: int = 0) -> Flood:
+def flood_of(count: int, *, hour: datetime = HOUR, first: int = 0) -> Overflow:
     """The actors themselves."""
     findings = tuple(
         finding(
@@ -149,18 +149,18 @@ def flood_of(count: int, *, hour: datetime = HOUR, first: int = 0) -> Flood:
         )
         for number in range(first, first + count)
     )
-    return Flood(ACCOUNT, hour, findings, axiom_url(hour), min(count, 20), "the summary of the hour")
+    return Overflow(ACCOUNT, hour, findings, axiom_url(hour), min(count, 20), "the summary of the hour")
 
 
-def digest(actors_of: Mapping[int, Sequence[Finding]], **changes: Any) -> RollUp:
+def digest(actors_of: Mapping[int, Sequence[Finding]], **changes: Any) -> SharedTicket:
     """The digest of HOUR's day: by hour of the day, the findings in it."""
     midnight = HOUR.replace(hour=0)
     hours = tuple(
-        HourUnderBudget(
+        HourBelowThreshold(
             hour=midnight + timedelta(hours=at),
             findings=tuple(replace(each, hour=midnight + timedelta(hours=at), severity="low") for each in findings),
             total=len(findings),
-            word=word_for([str(at), *(each.actor_key for each in findings)], 12),
+            content_hash=content_hash_of([str(at), *(each.actor_key for each in findings)], 12),
         )
         for at, findings in actors_of.items()
     )
@@ -175,7 +175,7 @@ def digest(actors_of: Mapping[int, Sequence[Finding]], **changes: Any) -> RollUp
         "linked": 3,
         "summary": "`audit-assets summary 2026-11-22`",
     }
-    return digest_ticket(DayUnderBudget(**(known | changes)))
+    return digest_ticket(DayBelowThreshold(**(known | changes)))
 
 
 def unusual(number: int, **changes: Any) -> Finding:

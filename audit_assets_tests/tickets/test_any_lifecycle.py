@@ -16,8 +16,8 @@ from audit_assets.sandbox.server import Sandbox
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.ticket import link_for
 from audit_assets.tickets.wording import opening_of
-from audit_assets.transport.http import Limits
-from audit_assets_tests.linear.workspace import standing
+from audit_assets.transport.http import HttpLimits
+from audit_assets_tests.linear.workspace import current_tickets
 from audit_assets_tests.sandbox.linear_calls import Door, door
 from audit_assets_tests.support import JumpingClock
 from audit_assets_tests.tickets.sample_findings import burst, finding, new_type, together
@@ -55,7 +55,7 @@ class Life:
 
     def put(self, judged: Finding) -> None:
         """Put an hour on its ticket; what was told already must change nothing."""
-        before = standing(self.sandbox) if judged.hour in self.told else None
+        before = current_tickets(self.sandbox) if judged.hour in self.told else None
         try:
             outcome = self.client.open_ticket(judged).outcome
         except ServiceError:
@@ -63,7 +63,7 @@ class Life:
         finally:
             self.sandbox.faults.clear()
         if before is not None:
-            assert (outcome, standing(self.sandbox)) == ("seen", before)
+            assert (outcome, current_tickets(self.sandbox)) == ("seen", before)
         if outcome in ("opened", "joined", "reopened", "seen"):
             self.told.add(judged.hour)
 
@@ -134,7 +134,7 @@ def test_one_open_ticket_and_each_hour_once_whatever_happens(door: Door, steps: 
             team_key=known["LINEAR_TEAM_KEY"],
             url=known["LINEAR_API_URL"],
             clock=clock,
-            limits=Limits(attempts=1),
+            limits=HttpLimits(attempts=1),
         )
         with client:
             life = Life(sandbox, client, clock)

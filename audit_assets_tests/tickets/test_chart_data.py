@@ -28,7 +28,7 @@ def told(*deviations: Any, past: pl.DataFrame = PAST, since: datetime | None = L
 def test_it_shows_the_hour_and_the_720_before_by_hour() -> None:
     activity = told(burst())
     assert activity.changes == {0: 214, 5: 9, 720: 2}
-    assert (activity.deviating, activity.usual, activity.span, activity.known) == ({}, 3.1, 1, HOURS)
+    assert (activity.deviating, activity.baseline_mean, activity.span, activity.known) == ({}, 3.1, 1, HOURS)
     assert in_words(activity) == (
         "Changes per hour in the 30 days to 2026-11-22 10:00 UTC: 214 in that hour, at most 9 in any of 2 active hours "
         "before"
@@ -39,7 +39,7 @@ def test_what_went_to_new_types_is_shown_apart() -> None:
     activity = told(new_type(), new_type(resource_type="zones"))
     assert activity.deviating == {0: 4, 720: 2}
     assert activity.deviating_called == "new types"
-    assert activity.usual is None
+    assert activity.baseline_mean is None
     assert "4 of that hour to the resource types that this is about" in in_words(activity)
 
 
@@ -51,8 +51,13 @@ def test_many_who_did_the_same_are_shown_together() -> None:
 
 
 def test_hours_that_are_unusual_together_are_no_usual_hour() -> None:
-    activity = told(burst(horizon_hours=24, changes=300, usual=40.0))
-    assert (activity.span, activity.span_changes, activity.span_usual, activity.usual) == (24, 300, 40.0, None)
+    activity = told(burst(horizon_hours=24, changes=300, baseline_mean=40.0))
+    assert (activity.span, activity.span_changes, activity.span_baseline_mean, activity.baseline_mean) == (
+        24,
+        300,
+        40.0,
+        None,
+    )
     assert in_words(activity).endswith(", 300 in 24 hours")
 
 

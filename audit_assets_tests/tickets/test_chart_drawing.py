@@ -34,7 +34,7 @@ def plotted(points: np.ndarray, colour: str) -> np.ndarray:
 
 
 def test_this_hour_stands_at_the_end_above_all_others() -> None:
-    points = picture(Activity(HOUR, QUIET | {0: 45}, usual=3.1))
+    points = picture(Activity(HOUR, QUIET | {0: 45}, baseline_mean=3.1))
     assert points.shape == (800, 1600, 3)
     this, before = plotted(points, NOW), plotted(points, BEFORE)
     assert this[:, 1].min() > 1_500 > before[:, 1].max()
@@ -45,7 +45,7 @@ def test_this_hour_stands_at_the_end_above_all_others() -> None:
 
 
 def test_new_types_a_span_and_days_without_history_are_shown() -> None:
-    shown = Activity(HOUR, QUIET | {0: 45}, {0: 5}, span=24, span_changes=60, span_usual=4.0, known=400)
+    shown = Activity(HOUR, QUIET | {0: 45}, {0: 5}, span=24, span_changes=60, span_baseline_mean=4.0, known=400)
     points = picture(shown)
     new, this = (one[one[:, 1] > 1_500] for one in (plotted(points, DEVIATING), plotted(points, NOW)))
     assert new[:, 0].min() > this[:, 0].min()
@@ -64,8 +64,10 @@ ANY = {
     "nothing": Activity(HOUR, {}),
     "nothing in the hour": Activity(HOUR, {300: 5}, known=0),
     "an hour alone": Activity(HOUR, {0: 1}, {0: 1}),
-    "very much": Activity(HOUR, {0: 10**12, 1: 1, 720: 3}, {0: 10**11, 720: 3}, usual=0.0),
-    "every hour": Activity(HOUR, dict.fromkeys(range(HOURS + 1), 50), usual=1e12, span=6, span_usual=float("nan")),
+    "very much": Activity(HOUR, {0: 10**12, 1: 1, 720: 3}, {0: 10**11, 720: 3}, baseline_mean=0.0),
+    "every hour": Activity(
+        HOUR, dict.fromkeys(range(HOURS + 1), 50), baseline_mean=1e12, span=6, span_baseline_mean=float("nan")
+    ),
 }
 
 
@@ -75,7 +77,7 @@ def test_any_numbers_are_a_picture(numbers: str) -> None:
 
 
 def test_the_same_numbers_are_the_same_bytes_and_nobody_s_settings_have_a_say(caplog: pytest.LogCaptureFixture) -> None:
-    activity = Activity(HOUR, QUIET | {0: 45}, usual=3.1)
+    activity = Activity(HOUR, QUIET | {0: 45}, baseline_mean=3.1)
     ours = png(activity)
     assert ours == png(activity)
     theirs: Any = {"text.usetex": True, "font.family": "No Such Font", "axes.facecolor": "red", "savefig.dpi": 7}

@@ -20,16 +20,23 @@ LAST_TOUCHED = datetime(2026, 9, 30, 8, tzinfo=UTC)
             " at most 9 in any of them; 69 times the usual",
         ),
         (
-            burst(changes=1_204, usual=0.04, ratio=30_100.0, most=1, active_hours=1),
+            burst(changes=1_204, baseline_mean=0.04, ratio=30_100.0, baseline_max=1, active_hours=1),
             "1,204 changes in the hour; usual is 0.04 per active hour over 1 active hour in 30 days;"
             " at most 1 in any of them; 30,100 times the usual",
         ),
         (
-            burst(changes=50, usual=4.2, ratio=11.9, most=None, active_hours=0, judged_against="organisation"),
+            burst(
+                changes=50,
+                baseline_mean=4.2,
+                ratio=11.9,
+                baseline_max=None,
+                active_hours=0,
+                judged_against="organisation",
+            ),
             "50 changes in the hour; usual is 4.2 per active hour of an actor here; 12 times the usual;"
             " judged against the organisation, as this actor has no history",
         ),
-        (burst(usual=None, ratio=None, most=None), "214 changes in the hour"),
+        (burst(baseline_mean=None, ratio=None, baseline_max=None), "214 changes in the hour"),
         (new_type(), "first change to api_tokens on record (4 changes)"),
         (
             new_type(first_ever=False, last_touched=LAST_TOUCHED, changes=1),
@@ -51,22 +58,22 @@ def test_a_deviation_of_the_plain_rule_is_said_in_one_line(deviation: Deviation,
     ("deviation", "said"),
     [
         (
-            burst(usual=3.1, most=17, once_in_years=40.0),
+            burst(baseline_mean=3.1, baseline_max=17, return_period_years=40.0),
             "214 changes in the hour; usual is 3, at most 17 in 30 days; once in 40 years for this actor",
         ),
         (
-            burst(most=None, once_in_years=1e9),
+            burst(baseline_max=None, return_period_years=1e9),
             "214 changes in the hour; usual is 3; less than once in 1,000 years for this actor",
         ),
         (
-            burst(changes=90, usual=11.6, most=40, horizon_hours=6, once_in_years=0.26),
+            burst(changes=90, baseline_mean=11.6, baseline_max=40, horizon_hours=6, return_period_years=0.26),
             "90 changes in the last 6 hours; usual is 12; once in 3 months for this actor",
         ),
         (
-            burst(changes=1_204, usual=80.3, most=None, horizon_hours=24, once_in_years=0.04),
+            burst(changes=1_204, baseline_mean=80.3, baseline_max=None, horizon_hours=24, return_period_years=0.04),
             "1,204 changes in the last 24 hours; usual is 80; once in 2 weeks for this actor",
         ),
-        (burst(usual=None, most=None, horizon_hours=24), "214 changes in the last 24 hours"),
+        (burst(baseline_mean=None, baseline_max=None, horizon_hours=24), "214 changes in the last 24 hours"),
     ],
 )
 def test_a_burst_is_said_with_what_is_usual_and_how_rarely_the_like_comes(deviation: Deviation, said: str) -> None:
@@ -81,12 +88,12 @@ def test_a_burst_is_said_with_what_is_usual_and_how_rarely_the_like_comes(deviat
             "first change to api_tokens on record (4 changes); nobody in the organisation made one in 90 days",
         ),
         (
-            new_type(colleagues=2, organisation_actors=41, new_types=1, touched_types=4, once_in_years=0.5),
+            new_type(colleagues=2, organisation_actors=41, new_types=1, touched_types=4, return_period_years=0.5),
             "first change to api_tokens on record (4 changes); 2 of 41 actors made one in 90 days; the like comes once"
             " in 6 months for this actor",
         ),
         (
-            new_type(colleagues=1, organisation_actors=1_000, new_types=7, touched_types=9, once_in_years=40.0),
+            new_type(colleagues=1, organisation_actors=1_000, new_types=7, touched_types=9, return_period_years=40.0),
             "first change to api_tokens on record (4 changes); 1 of 1,000 actors made one in 90 days",
         ),
         (
@@ -115,30 +122,30 @@ def test_nobody_is_not_said_of_a_type_that_somebody_else_has_brought_since_the_c
     ("deviation", "said"),
     [
         (
-            burst(usual=4.0, active_hours=3, once_in_years=40.0),
+            burst(baseline_mean=4.0, active_hours=3, return_period_years=40.0),
             "214 changes in the hour; usual is 4, at most 9 in 30 days; only 3 active hours known in 30 days; judged"
             " mostly by what is usual here",
         ),
         (
-            burst(usual=4.0, most=None, active_hours=0, judged_against="organisation"),
+            burst(baseline_mean=4.0, baseline_max=None, active_hours=0, judged_against="organisation"),
             "214 changes in the hour; usual is 4; no active hour known in 30 days; judged by what is usual here",
         ),
         (
-            burst(usual=4.0, active_hours=1, horizon_hours=24),
+            burst(baseline_mean=4.0, active_hours=1, horizon_hours=24),
             "214 changes in the last 24 hours; usual is 4; only 1 active hour known in 30 days; judged mostly by what"
             " is usual here",
         ),
         (
-            new_type(active_hours=3, colleagues=0, organisation_actors=41, once_in_years=40.0),
+            new_type(active_hours=3, colleagues=0, organisation_actors=41, return_period_years=40.0),
             "first change to api_tokens on record (4 changes); nobody in the organisation made one on record; only 3"
             " active hours known in 30 days; judged mostly by what is usual here",
         ),
         (
-            burst(active_hours=8, once_in_years=40.0),
+            burst(active_hours=8, return_period_years=40.0),
             "214 changes in the hour; usual is 3, at most 9 in 30 days; once in 40 years for this actor",
         ),
         (
-            new_type(active_hours=8, colleagues=2, organisation_actors=41, once_in_years=40.0),
+            new_type(active_hours=8, colleagues=2, organisation_actors=41, return_period_years=40.0),
             "first change to api_tokens on record (4 changes); 2 of 41 actors made one on record; the like comes once"
             " in 40 years for this actor",
         ),
@@ -156,7 +163,7 @@ def test_while_learning_nothing_is_called_rare_for_an_actor_who_is_hardly_known(
         (
             [
                 burst(),
-                new_type(new_types=7, touched_types=9, once_in_years=3.2),
+                new_type(new_types=7, touched_types=9, return_period_years=3.2),
                 new_type(new_types=7, touched_types=9),
             ],
             "7 of the 9 resource types of this hour are new to this actor; the like comes once in 3 years for it",
@@ -201,11 +208,11 @@ def test_what_many_did_is_said_once_with_who_they_are(deviation: Deviation, said
     ("deviation", "said"),
     [
         (
-            burst(changes=1_204, usual=80.3, horizon_hours=24, once_in_years=3.2),
+            burst(changes=1_204, baseline_mean=80.3, horizon_hours=24, return_period_years=3.2),
             "1,204 changes in the 24 hours to 2026-11-22 11:00 UTC; usual is 80; once in 3 years for this actor",
         ),
         (
-            burst(once_in_years=40.0),
+            burst(return_period_years=40.0),
             "214 changes in the hour 2026-11-22 10:00 UTC; usual is 3, at most 9 in 30 days; once in 40 years for this"
             " actor",
         ),

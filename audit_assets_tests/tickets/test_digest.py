@@ -12,7 +12,7 @@ from audit_assets.tickets.digest import digest_id
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.markdown import address
 from audit_assets.tickets.ticket import COMMENT_LENGTH, DESCRIPTION_LENGTH, TITLE_LENGTH
-from audit_assets_tests.linear.workspace import only_issue, standing, written
+from audit_assets_tests.linear.workspace import current_tickets, only_issue, written
 from audit_assets_tests.tickets.sample_findings import ACCOUNT, HOUR, digest, new_type, unusual
 from audit_assets_tests.tickets.test_hostile_tickets import OURS, findings
 from audit_assets_tests.tickets.test_markdown import all_tokens
@@ -21,8 +21,8 @@ A_DAY = {3: [unusual(1), unusual(6)], 9: [unusual(0, deviations=(new_type(),)), 
 
 
 def test_the_ticket_names_the_rarest_first_each_actor_once() -> None:
-    roll_up = digest(A_DAY, allowed=2, of_organisation=11)
-    ticket = roll_up.ticket
+    shared_ticket = digest(A_DAY, allowed=2, of_organisation=11)
+    ticket = shared_ticket.ticket
     assert ticket.title == "Digest of 22 Nov: 5 unusual hours of 4 actors, under the ticket budget"
     assert ticket.priority == 4
     opening, heading, named, left_out, words = ticket.description.split("\n\n")
@@ -43,8 +43,8 @@ def test_the_ticket_names_the_rarest_first_each_actor_once() -> None:
 
 def test_more_than_a_few_are_folded_away_and_what_does_not_fit_is_counted() -> None:
     many = {hour: [unusual(200 * hour + number) for number in range(200)] for hour in range(24)}
-    roll_up = digest(many)
-    description = roll_up.ticket.description
+    shared_ticket = digest(many)
+    description = shared_ticket.ticket.description
     assert description.count("\n- `actor-") == 5
     _, folded, after = description.split("+++")
     listed = folded.count(":00  actor-")
@@ -52,27 +52,29 @@ def test_more_than_a_few_are_folded_away_and_what_does_not_fit_is_counted() -> N
     assert 200 < listed < 300
     assert f"and {4_800 - 5 - listed:,} more. All of them stand in `audit-assets summary 2026-11-22`." in after
     assert DESCRIPTION_LENGTH - 400 < len(description) <= DESCRIPTION_LENGTH
-    assert roll_up.comments_for(roll_up.parts, described=True) == [], "a digest is no flood of its own"
-    retold = roll_up.comments_for(roll_up.parts, described=False)
+    assert shared_ticket.comments_for(shared_ticket.parts, described=True) == [], "a digest is no flood of its own"
+    retold = shared_ticket.comments_for(shared_ticket.parts, described=False)
     assert len(retold) == 24
     assert all(" more. All of them stand in " in comment.body for comment in retold)
     assert max(len(comment.body) for comment in retold) <= COMMENT_LENGTH
 
 
 def test_a_digest_is_one_ticket_however_often_it_is_told(sandbox: Sandbox, client: LinearClient) -> None:
-    told = [client.open_roll_up(digest(A_DAY)) for _ in range(3)]
-    assert {(each.outcome, each.id) for each in told} == {("rolled_up", str(digest_id(ACCOUNT, HOUR.replace(hour=0))))}
+    told = [client.open_shared_ticket(digest(A_DAY)) for _ in range(3)]
+    assert {(each.outcome, each.id) for each in told} == {
+        ("on_shared_ticket", str(digest_id(ACCOUNT, HOUR.replace(hour=0))))
+    }
     assert written(sandbox) == {"issueCreate": 1, "attachmentCreate": 1}
     (mark,) = only_issue(sandbox)["attachments"]
     assert (mark["title"], mark["subtitle"]) == ("Axiom: 2026-11-22", "The 3 rarest actors of 4")
 
 
 def test_an_hour_that_holds_others_by_now_is_told_in_one_comment(sandbox: Sandbox, client: LinearClient) -> None:
-    client.open_roll_up(digest(A_DAY))
+    client.open_shared_ticket(digest(A_DAY))
     before = only_issue(sandbox)["description"]
     late = digest({**A_DAY, 9: [*A_DAY[9], unusual(8)]})
     for _ in range(2):
-        assert client.open_roll_up(late).outcome == "rolled_up"
+        assert client.open_shared_ticket(late).outcome == "on_shared_ticket"
     issue = only_issue(sandbox)
     (comment,) = issue["comments"]
     assert comment["body"].splitlines() == [
@@ -85,19 +87,19 @@ def test_an_hour_that_holds_others_by_now_is_told_in_one_comment(sandbox: Sandbo
         "```",
     ]
     assert issue["description"] == before
-    stands = standing(sandbox)
-    client.open_roll_up(digest({9: A_DAY[9] + [unusual(8)]}))
-    assert standing(sandbox) == stands, "what is no longer found is no news"
+    stands = current_tickets(sandbox)
+    client.open_shared_ticket(digest({9: A_DAY[9] + [unusual(8)]}))
+    assert current_tickets(sandbox) == stands, "what is no longer found is no news"
 
 
 @pytest.mark.parametrize(("close", "comments"), [("complete", 1), ("cancel", 1), ("trash", 0)])
 def test_a_digest_that_people_closed_stays_closed(
     sandbox: Sandbox, client: LinearClient, close: str, comments: int
 ) -> None:
-    client.open_roll_up(digest(A_DAY))
+    client.open_shared_ticket(digest(A_DAY))
     getattr(sandbox.linear, close)("SEC-1")
     before = only_issue(sandbox)
-    client.open_roll_up(digest({**A_DAY, 5: [unusual(8)]}))
+    client.open_shared_ticket(digest({**A_DAY, 5: [unusual(8)]}))
     after = only_issue(sandbox)
     assert (after["state"], after["trashed"], len(after["comments"])) == (before["state"], before["trashed"], comments)
 
@@ -106,17 +108,17 @@ def test_a_digest_that_people_closed_stays_closed(
 @given(findings)
 def test_whatever_was_found_a_digest_is_well_formed_and_fits(found: Finding) -> None:
     each = [replace(found, actor_key=f"{number:032x}") for number in range(9)]
-    roll_up = digest({4: each}, allowed=1)
-    assert len(roll_up.ticket.title) <= TITLE_LENGTH
-    assert len(roll_up.ticket.description) <= DESCRIPTION_LENGTH
-    (comment,) = roll_up.comments_for(roll_up.parts, described=False)
-    for text in (roll_up.ticket.title, roll_up.ticket.description, comment.body):
+    shared_ticket = digest({4: each}, allowed=1)
+    assert len(shared_ticket.ticket.title) <= TITLE_LENGTH
+    assert len(shared_ticket.ticket.description) <= DESCRIPTION_LENGTH
+    (comment,) = shared_ticket.comments_for(shared_ticket.parts, described=False)
+    for text in (shared_ticket.ticket.title, shared_ticket.ticket.description, comment.body):
         tokens = all_tokens(text)
         assert {token.type for token in tokens if not token.type.endswith("_close")} <= OURS - {"link_open"}
         assert "://" not in text
         assert "linear.app" not in text.lower()
         assert text.count("```") in (0, 2)
-    assert address(roll_up.mark.url) == roll_up.mark.url
+    assert address(shared_ticket.marker.url) == shared_ticket.marker.url
 
 
 def test_another_day_has_another_digest() -> None:

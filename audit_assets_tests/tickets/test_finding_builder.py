@@ -69,9 +69,12 @@ def test_few_entries_are_never_told_twice() -> None:
 def test_deeds_are_counted_by_action_and_resource_type() -> None:
     deleted = entries(30, at=HOUR + 29 * MINUTE, action="rec_del", change_kind="delete")
     found = only(findings_of("acc0", flagged(BURST), pl.concat([HOURS_ENTRIES, deleted])))
-    told = [(deed.action, deed.resource_type, deed.changes, deed.deletes) for deed in found.deeds]
+    told = [
+        (action_summary.action, action_summary.resource_type, action_summary.changes, action_summary.deletes)
+        for action_summary in found.action_summaries
+    ]
     assert told == [("rec_del", "dns_record", 30, True), ("create", "dns_record", 25, False)]
-    assert (found.deeds[1].oldest, found.deeds[1].newest) == (HOUR, HOUR + 24 * MINUTE)
+    assert (found.action_summaries[1].oldest, found.action_summaries[1].newest) == (HOUR, HOUR + 24 * MINUTE)
 
 
 def test_what_many_did_is_told_of_all_of_them_by_name() -> None:
@@ -119,7 +122,7 @@ def test_what_was_used_before_is_known_by_actor_and_by_day() -> None:
 
 def test_findings_can_be_made_without_any_entries() -> None:
     together, burst = findings_of("acc0", flagged(TOGETHER, BURST), HOURS_ENTRIES.clear())
-    assert (together.entries_total, together.other_changes, burst.deeds, burst.origins) == (0, 0, (), ())
+    assert (together.entries_total, together.other_changes, burst.action_summaries, burst.origins) == (0, 0, (), ())
     assert len(together.deviations[0].members) == 3
 
 

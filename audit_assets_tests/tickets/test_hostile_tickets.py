@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit_assets.tickets.finding import Chart, Deed, Deviation, EntryLine, Finding, Origin
+from audit_assets.tickets.finding import ActionSummary, Chart, Deviation, EntryLine, Finding, Origin
 from audit_assets.tickets.markdown import address
 from audit_assets.tickets.ticket import (
     COMMENT_LENGTH,
@@ -31,16 +31,16 @@ deviations = st.builds(
     kind=st.sampled_from(["volume", "new_resource_type", "organisation"]),
     resource_type=hostile_or_nothing,
     changes=counts,
-    usual=figures,
+    baseline_mean=figures,
     ratio=figures,
-    most=st.none() | counts,
+    baseline_max=st.none() | counts,
     active_hours=counts,
     first_ever=st.none() | st.booleans(),
     last_touched=st.none() | times,
     judged_against=st.sampled_from(["actor", "organisation"]),
     new_to_organisation=st.none() | st.booleans(),
     horizon_hours=st.sampled_from([1, 6, 24]),
-    once_in_years=figures,
+    return_period_years=figures,
     colleagues=st.none() | counts,
     organisation_actors=st.none() | counts,
     new_types=st.none() | counts,
@@ -55,8 +55,8 @@ entries = st.builds(
         hostile_or_nothing,
     ),
 )
-deeds = st.builds(
-    Deed,
+action_summaries = st.builds(
+    ActionSummary,
     action=hostile_or_nothing,
     resource_type=hostile_or_nothing,
     changes=counts,
@@ -92,7 +92,7 @@ findings = st.builds(
     entries=st.lists(entries, max_size=8).map(lambda some: tuple(some * 3)),
     entries_total=counts,
     last_entries=st.lists(entries, max_size=10).map(tuple),
-    deeds=st.lists(deeds, max_size=8).map(lambda some: tuple(some * 2)),
+    action_summaries=st.lists(action_summaries, max_size=8).map(lambda some: tuple(some * 2)),
     other_changes=counts,
     origins=st.lists(origins, max_size=10).map(lambda some: tuple(some * 3)),
     active_days=st.none() | st.integers(0, 30),

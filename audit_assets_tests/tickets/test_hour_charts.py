@@ -50,14 +50,14 @@ def test_a_chart_is_of_the_finding_s_own_actors() -> None:
     assert chart
     assert chart.url == "https://uploads.example/1"
     assert "UTC: 7 in that hour, none before" in chart.shows
-    assert (charts.drawn, charts.troubles) == (1, [])
+    assert (charts.drawn, charts.errors) == (1, [])
 
 
 def test_a_ticket_has_20_seconds_and_an_hour_60() -> None:
     charts = charts_of(storage := Storage(takes=25.0, fails=Unavailable("No answer. Run the hour again later.")))
     assert [charts.charted(finding(), storage) for _ in range(20)] == [finding()] * 20
     assert storage.allowed == [20, 20, 20]
-    assert charts.troubles == ["No answer.", "There was no time left for more of them in this hour."]
+    assert charts.errors == ["No answer.", "There was no time left for more of them in this hour."]
 
 
 def test_the_activity_is_asked_for_once_and_its_time_counts() -> None:
@@ -74,20 +74,20 @@ def test_the_activity_is_asked_for_once_and_its_time_counts() -> None:
     assert (len(asked), charts.drawn, storage.allowed) == (1, 3, [1, 15, 15])
 
 
-@pytest.mark.parametrize("trouble", [Refused("Not allowed."), RuntimeError("no font")])
+@pytest.mark.parametrize("failure", [Refused("Not allowed."), RuntimeError("no font")])
 def test_what_can_not_get_better_ends_the_charts_of_the_hour(
-    trouble: Exception, monkeypatch: pytest.MonkeyPatch
+    failure: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[object] = []
 
     def failing(activity: object) -> bytes:
         tried.append(activity)
-        raise trouble
+        raise failure
 
     monkeypatch.setattr(hour_charts, "png", failing)
     charts = charts_of(storage := Storage())
     assert [charts.charted(finding(), storage).chart for _ in range(5)] == [None] * 5
-    (told,) = charts.troubles
+    (told,) = charts.errors
     assert len(tried) == 1
     assert told in ("Not allowed.", "They could not be drawn (RuntimeError: no font).")
 
@@ -98,4 +98,4 @@ def test_a_trouble_that_comes_again_is_told_once_and_the_next_ticket_may_have_a_
         assert charts.charted(finding(), storage).chart is None
     storage.fails = None
     assert charts.charted(finding(), storage).chart
-    assert (charts.troubles, charts.drawn) == (["nonsense"], 1)
+    assert (charts.errors, charts.drawn) == (["nonsense"], 1)

@@ -11,8 +11,17 @@ import pytest
 from audit_assets.config.errors import Unavailable
 from audit_assets.linear.client import LinearClient
 from audit_assets.sandbox.server import Sandbox
-from audit_assets.transport.http import Limits
-from audit_assets_tests.linear.workspace import CHANGES, FIRST, WRITES, Connect, open_all, plan, standing, written
+from audit_assets.transport.http import HttpLimits
+from audit_assets_tests.linear.workspace import (
+    CHANGES,
+    FIRST,
+    WRITES,
+    Connect,
+    current_tickets,
+    open_all,
+    plan,
+    written,
+)
 from audit_assets_tests.sandbox.linear_calls import Door, door, sandbox
 from audit_assets_tests.support import JumpingClock
 from audit_assets_tests.tickets.sample_findings import HOUR, digest, finding, flood, new_type, unusual
@@ -42,14 +51,14 @@ def following(sandbox: Sandbox, client: LinearClient) -> Step:
 
 def flooding(_: Sandbox, __: LinearClient) -> Step:
     """More actors than get a ticket each."""
-    return lambda each: each.open_roll_up(FLOOD)
+    return lambda each: each.open_shared_ticket(FLOOD)
 
 
 def adding(_: Sandbox, client: LinearClient) -> Step:
     """A day's digest, after another hour of the day came to hold more."""
-    client.open_roll_up(digest({3: [unusual(1)], 9: [unusual(2)]}))
+    client.open_shared_ticket(digest({3: [unusual(1)], 9: [unusual(2)]}))
     now = digest({3: [unusual(1), unusual(7)], 9: [unusual(2)], 11: [unusual(8)]})
-    return lambda each: each.open_roll_up(now)
+    return lambda each: each.open_shared_ticket(now)
 
 
 SCENES = (reopening, following, flooding, adding)
@@ -80,7 +89,7 @@ def undisturbed(scene: Callable[[Sandbox, LinearClient], Step], door: Door, fold
 
 
 def in_order(sandbox: Sandbox) -> Standing:
-    return [issue | {"attachments": sorted(issue["attachments"], key=str)} for issue in standing(sandbox)]
+    return [issue | {"attachments": sorted(issue["attachments"], key=str)} for issue in current_tickets(sandbox)]
 
 
 @pytest.mark.parametrize("scene", SCENES)
@@ -99,12 +108,12 @@ def test_a_run_that_died_at_any_request_is_completed_by_the_next(
     if number:
         plan(sandbox, "*", kind, at=number, times=100)
         with contextlib.suppress(Unavailable):
-            step(connect(limits=Limits(attempts=1)))
+            step(connect(limits=HttpLimits(attempts=1)))
         sandbox.faults.clear()
     step(connect())
     assert in_order(sandbox) == whole[scene.__name__]
     before = written(sandbox)
-    assert step(connect()).outcome in ("seen", "rolled_up")
+    assert step(connect()).outcome in ("seen", "on_shared_ticket")
     assert written(sandbox) == before
 
 
@@ -134,7 +143,7 @@ def test_a_lost_answer_to_every_write_changes_nothing(
     step = scene(sandbox, connect())
     for call in (*WRITES, *CHANGES):
         plan(sandbox, call, kind, **options)
-    step(connect(limits=Limits(attempts=8, attempt_seconds=0.3)))
+    step(connect(limits=HttpLimits(attempts=8, attempt_seconds=0.3)))
     assert in_order(sandbox) == whole[scene.__name__]
 
 

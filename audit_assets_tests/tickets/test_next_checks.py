@@ -6,7 +6,15 @@ import pytest
 
 from audit_assets.tickets.next_checks import _APPLIES, CHECKS_SHOWN, NEXT_CHECKS, next_checks
 from audit_assets.tickets.ticket import comment_for, ticket_for
-from audit_assets_tests.tickets.sample_findings import TWELVE, burst, deed, finding, new_type, origin, together
+from audit_assets_tests.tickets.sample_findings import (
+    TWELVE,
+    action_summary,
+    burst,
+    finding,
+    new_type,
+    origin,
+    together,
+)
 
 MANY = new_type(new_types=7, touched_types=9)
 NEW_ADDRESS = origin(value="203.0.113.7", days=0, first_used=None)
@@ -25,14 +33,14 @@ NEW_ADDRESS = origin(value="203.0.113.7", days=0, first_used=None)
         ({"deviations": (burst(horizon_hours=6),)}, ["a person", "spread over hours"]),
         ({"deviations": (burst(horizon_hours=24),)}, ["a person", "spread over hours"]),
         ({"deviations": (burst(horizon_hours=24, slow_growth=True),)}, ["a person", "slow growth"]),
-        ({"deeds": (deed(),)}, ["a person", "deletes", "burst"]),
-        ({"deeds": (deed(action="create", deletes=False),)}, ["a person", "burst"]),
+        ({"action_summaries": (action_summary(),)}, ["a person", "deletes", "burst"]),
+        ({"action_summaries": (action_summary(action="create", deletes=False),)}, ["a person", "burst"]),
         ({"origins": (NEW_ADDRESS, origin()), "active_days": 14}, ["new address", "a person", "burst"]),
         ({"origins": (origin(),), "active_days": 14}, ["a person", "burst"]),
         ({"origins": (NEW_ADDRESS,), "active_days": 0}, ["a person", "burst"]),
         ({"origins": (NEW_ADDRESS,), "active_days": None}, ["a person", "burst"]),
         (
-            {"deviations": (together(*TWELVE),), "actor_type": "organisation", "deeds": (deed(),)},
+            {"deviations": (together(*TWELVE),), "actor_type": "organisation", "action_summaries": (action_summary(),)},
             ["the organisation at once", "deletes"],
         ),
     ],
@@ -48,7 +56,7 @@ def test_the_lines_follow_from_what_was_found(found: dict[str, Any], kinds: list
 def test_there_are_never_more_lines_than_a_person_reads() -> None:
     everything = finding(
         deviations=(burst(), burst(horizon_hours=6), new_type(), MANY),
-        deeds=(deed(),),
+        action_summaries=(action_summary(),),
         origins=(NEW_ADDRESS,),
         active_days=14,
     )

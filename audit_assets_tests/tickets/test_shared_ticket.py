@@ -6,18 +6,18 @@ import pytest
 
 from audit_assets.linear.client import LinearClient
 from audit_assets.sandbox.server import Sandbox
-from audit_assets.tickets.overflow import COMMENTS, flood_ticket
-from audit_assets.tickets.shared_ticket import RollUp
+from audit_assets.tickets.overflow import COMMENTS, overflow_ticket
+from audit_assets.tickets.shared_ticket import SharedTicket
 from audit_assets.tickets.ticket import COMMENT_LENGTH, DESCRIPTION_LENGTH, TITLE_LENGTH, HourComment
-from audit_assets_tests.linear.workspace import only_issue, plan, standing, written
+from audit_assets_tests.linear.workspace import current_tickets, only_issue, plan, written
 from audit_assets_tests.tickets.sample_findings import HOUR, flood, flood_of
 
 MANY = 9_981
 
 
-def said_of(roll_up: RollUp, *, described: bool) -> list[HourComment]:
+def said_of(shared_ticket: SharedTicket, *, described: bool) -> list[HourComment]:
     """The comments about all of it."""
-    return roll_up.comments_for(roll_up.parts, described=described)
+    return shared_ticket.comments_for(shared_ticket.parts, described=described)
 
 
 def test_the_ticket_says_how_many_and_names_the_gravest_first() -> None:
@@ -38,9 +38,9 @@ def test_the_ticket_says_how_many_and_names_the_gravest_first() -> None:
 @pytest.mark.parametrize("count", [1, 250, 1_000, MANY])
 @pytest.mark.parametrize("described", [True, False])
 def test_every_actor_is_listed_once_up_to_the_bound(count: int, *, described: bool) -> None:
-    roll_up = flood(count)
-    comments = [comment.body for comment in said_of(roll_up, described=described)]
-    texts = [roll_up.ticket.description] * described + comments
+    shared_ticket = flood(count)
+    comments = [comment.body for comment in said_of(shared_ticket, described=described)]
+    texts = [shared_ticket.ticket.description] * described + comments
     named = [line.split()[1] for text in texts for line in text.splitlines() if line.startswith(("low ", "medium "))]
     assert named == [f"actor-{number}@example[.]com" for number in range(len(named))]
     assert len(named) == count or (len(comments) == COMMENTS and len(named) > 2_000)
@@ -52,9 +52,13 @@ def test_every_actor_is_listed_once_up_to_the_bound(count: int, *, described: bo
 
 
 def test_hostile_names_stay_in_their_line() -> None:
-    roll_up = flood_of(3)
-    bad = replace(roll_up.findings[1], actor="eve\n```\n# Look https://linear.app/acme/profiles/bob \u202e" + "x" * 500)
-    hostile = flood_ticket(replace(roll_up, findings=(roll_up.findings[0], bad, roll_up.findings[2])))
+    shared_ticket = flood_of(3)
+    bad = replace(
+        shared_ticket.findings[1], actor="eve\n```\n# Look https://linear.app/acme/profiles/bob \u202e" + "x" * 500
+    )
+    hostile = overflow_ticket(
+        replace(shared_ticket, findings=(shared_ticket.findings[0], bad, shared_ticket.findings[2]))
+    )
     (comment,) = said_of(hostile, described=False)
     for text in (hostile.ticket.description, comment.body):
         assert text.count("```") == 2
@@ -64,12 +68,12 @@ def test_hostile_names_stay_in_their_line() -> None:
 
 
 def test_a_flood_is_one_ticket_however_often_it_is_told(sandbox: Sandbox, client: LinearClient) -> None:
-    opened = [client.open_roll_up(flood(600)) for _ in range(3)]
-    assert {(each.outcome, each.identifier, each.closed) for each in opened} == {("rolled_up", "SEC-1", False)}
+    opened = [client.open_shared_ticket(flood(600)) for _ in range(3)]
+    assert {(each.outcome, each.identifier, each.closed) for each in opened} == {("on_shared_ticket", "SEC-1", False)}
     issue = only_issue(sandbox)
     assert len(issue["comments"]) == len(said_of(flood(600), described=True))
     (mark,) = issue["attachments"]
-    assert (mark["title"], mark["subtitle"]) == ("Axiom: 2026-11-22 10:00 UTC", "The 20 gravest actors of 600")
+    assert (mark["title"], mark["subtitle"]) == ("Axiom: 2026-11-22 10:00 UTC", "The 20 most severe actors of 600")
     assert written(sandbox) == {
         "issueCreate": 1,
         "commentCreate": len(issue["comments"]),
@@ -78,44 +82,46 @@ def test_a_flood_is_one_ticket_however_often_it_is_told(sandbox: Sandbox, client
 
 
 def test_another_hour_has_another_ticket(sandbox: Sandbox, client: LinearClient) -> None:
-    client.open_roll_up(flood(30))
-    client.open_roll_up(flood(30, hour=HOUR.replace(hour=11)))
+    client.open_shared_ticket(flood(30))
+    client.open_shared_ticket(flood(30, hour=HOUR.replace(hour=11)))
     assert len(sandbox.linear.issues()) == 2
 
 
 @pytest.mark.parametrize("count", [300, 301])
 def test_a_list_that_changed_is_told_too(sandbox: Sandbox, client: LinearClient, count: int) -> None:
-    client.open_roll_up(flood(300))
+    client.open_shared_ticket(flood(300))
     before = len(only_issue(sandbox)["comments"])
     for _ in range(2):
-        assert client.open_roll_up(flood(count, first=1)).identifier == "SEC-1"
+        assert client.open_shared_ticket(flood(count, first=1)).identifier == "SEC-1"
     comments = only_issue(sandbox)["comments"][before:]
     assert len(comments) == len(said_of(flood(count, first=1), described=False))
     assert any(f"actor-{count}@example[.]com" in comment["body"] for comment in comments)
-    stands = standing(sandbox)
-    client.open_roll_up(flood(count, first=1))
-    assert standing(sandbox) == stands
+    stands = current_tickets(sandbox)
+    client.open_shared_ticket(flood(count, first=1))
+    assert current_tickets(sandbox) == stands
 
 
 @pytest.mark.parametrize("close", ["complete", "cancel", "trash", "archive"])
 def test_what_people_do_to_it_stays_done(sandbox: Sandbox, client: LinearClient, close: str) -> None:
-    client.open_roll_up(flood(30))
+    client.open_shared_ticket(flood(30))
     getattr(sandbox.linear, close)("SEC-1")
-    stands = standing(sandbox)
-    assert client.open_roll_up(flood(30)).outcome == "rolled_up"
-    assert standing(sandbox) == stands
+    stands = current_tickets(sandbox)
+    assert client.open_shared_ticket(flood(30)).outcome == "on_shared_ticket"
+    assert current_tickets(sandbox) == stands
 
 
 def test_one_that_is_out_of_reach_is_told(sandbox: Sandbox, client: LinearClient) -> None:
-    client.open_roll_up(flood(30))
+    client.open_shared_ticket(flood(30))
     plan(sandbox, "issues", "status", times=2, status=200, body='{"data": {"issues": {"nodes": []}}}')
-    assert client.open_roll_up(flood(30)).outcome == "unreadable"
+    assert client.open_shared_ticket(flood(30)).outcome == "unreadable"
     sandbox.linear.trash("SEC-1")
-    left = client.open_roll_up(flood(31))
+    left = client.open_shared_ticket(flood(31))
     assert (left.outcome, left.identifier) == ("unreadable", "SEC-1")
 
 
 def test_the_mark_is_the_list_s_whatever_its_order() -> None:
     listed = flood_of(30)
-    assert flood_ticket(replace(listed, findings=listed.findings[::-1])).mark.id == flood_ticket(listed).mark.id
-    assert flood(31).mark.id != flood(30).mark.id
+    assert (
+        overflow_ticket(replace(listed, findings=listed.findings[::-1])).marker.id == overflow_ticket(listed).marker.id
+    )
+    assert flood(31).marker.id != flood(30).marker.id

@@ -15,8 +15,8 @@ from audit_assets_tests.tickets.sample_findings import (
     ALICE,
     HOUR,
     TWELVE,
+    action_summary,
     burst,
-    deed,
     entry,
     finding,
     new_type,
@@ -33,10 +33,12 @@ def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
             entries=(entry(11), entry(12, zone=None, interface=None, result="failure")),
             last_entries=(entry(3_000),),
             entries_total=214,
-            deeds=(
-                deed(changes=210),
-                deed(action="create", resource_type="api_tokens", changes=1, newest=HOUR, oldest=HOUR, deletes=False),
-                *(deed(resource_type=f"type {number}", changes=1) for number in range(5)),
+            action_summaries=(
+                action_summary(changes=210),
+                action_summary(
+                    action="create", resource_type="api_tokens", changes=1, newest=HOUR, oldest=HOUR, deletes=False
+                ),
+                *(action_summary(resource_type=f"type {number}", changes=1) for number in range(5)),
             ),
             origins=(origin(value="203.0.113.7", changes=211, days=0, first_used=None), origin()),
             active_days=14,
@@ -184,11 +186,11 @@ def test_of_many_new_resource_types_the_rarest_here_are_told_in_sentences_and_al
             organisation_actors=41,
             new_types=6,
             touched_types=9,
-            once_in_years=40.0,
+            return_period_years=40.0,
         )
         for resource_type, colleagues in touched_by.items()
     )
-    described = ticket_for(finding(deviations=(burst(once_in_years=3.0), *news))).description
+    described = ticket_for(finding(deviations=(burst(return_period_years=3.0), *news))).description
     assert (
         "- 6 of the 9 resource types of this hour are new to this actor; the like comes once in 40 years for it\n"
         "- 214 changes in the hour 2026-11-22 10:00 UTC; usual is 3, at most 9 in 30 days; once in 3 years for this"
@@ -208,8 +210,8 @@ def test_of_many_new_resource_types_the_rarest_here_are_told_in_sentences_and_al
 
 
 def test_a_ticket_of_an_actor_who_is_hardly_known_says_so_once() -> None:
-    many_new = new_type(active_hours=3, new_types=7, touched_types=9, once_in_years=40.0)
-    newcomer = finding(deviations=(burst(active_hours=3, once_in_years=40.0), many_new), learning=True)
+    many_new = new_type(active_hours=3, new_types=7, touched_types=9, return_period_years=40.0)
+    newcomer = finding(deviations=(burst(active_hours=3, return_period_years=40.0), many_new), learning=True)
     for text in (ticket_for(newcomer).description, comment_for(newcomer).body):
         assert text.count("\n- only 3 active hours known in 30 days; judged mostly by what is usual here\n") == 1
         assert text.count("active hours") == 1
@@ -230,13 +232,17 @@ def test_many_entries_are_folded_away_and_the_rest_is_counted() -> None:
 
 
 def test_a_few_entries_stand_open_and_are_not_told_twice() -> None:
-    described = ticket_for(finding(entries=(entry(),), entries_total=1, deeds=(deed(changes=1),))).description
+    described = ticket_for(
+        finding(entries=(entry(),), entries_total=1, action_summaries=(action_summary(changes=1),))
+    ).description
     assert "## What was done\n\n```text\n10:00:00  delete dns_records · " in described
     assert "once" not in described
 
 
 def test_what_else_the_actor_did_in_the_hour_is_counted() -> None:
-    described = ticket_for(finding(deviations=(new_type(),), deeds=(deed(),), other_changes=7)).description
+    described = ticket_for(
+        finding(deviations=(new_type(),), action_summaries=(action_summary(),), other_changes=7)
+    ).description
     assert "10:40:07\n- and 7 other changes, not unusual by themselves\n\n+++ All 3 entries" in described
 
 

@@ -1,4 +1,4 @@
-"""In a flood the gravest get a ticket of their own, and the privileged among them are not drowned."""
+"""In a flood the most severe get a ticket of their own, and the privileged among them are not drowned."""
 
 import random
 from typing import Any

@@ -15,22 +15,24 @@ BEGINNING = "In the hour 2026-11-22 10:00 UTC, "
 @pytest.mark.parametrize(
     ("deviations", "title"),
     [
-        ((burst(changes=2_000, usual=12.4),), "alice@example·com: 2,000 changes in an hour, usually 12"),
-        ((burst(usual=0.4),), "alice@example·com: 214 changes in an hour, usually 0.4"),
-        ((burst(usual=None),), "alice@example·com: 214 changes in an hour"),
+        ((burst(changes=2_000, baseline_mean=12.4),), "alice@example·com: 2,000 changes in an hour, usually 12"),
+        ((burst(baseline_mean=0.4),), "alice@example·com: 214 changes in an hour, usually 0.4"),
+        ((burst(baseline_mean=None),), "alice@example·com: 214 changes in an hour"),
         ((new_type(),), "alice@example·com: first change to api_tokens on record"),
         (
-            (burst(once_in_years=40.0), new_type()),
+            (burst(return_period_years=40.0), new_type()),
             "alice@example·com: 214 changes in an hour, usually 3; once in 40 years; 1 more reason",
         ),
         (
-            (burst(changes=1_204, usual=80.3, horizon_hours=24, once_in_years=0.04),),
+            (burst(changes=1_204, baseline_mean=80.3, horizon_hours=24, return_period_years=0.04),),
             "alice@example·com: 1,204 changes in 24 hours, usually 80; once in 2 weeks",
         ),
         (
             (
-                new_type(resource_type="dns", colleagues=22, new_types=7, touched_types=9, once_in_years=40.0),
-                new_type(resource_type="api_tokens", colleagues=0, new_types=7, touched_types=9, once_in_years=40.0),
+                new_type(resource_type="dns", colleagues=22, new_types=7, touched_types=9, return_period_years=40.0),
+                new_type(
+                    resource_type="api_tokens", colleagues=0, new_types=7, touched_types=9, return_period_years=40.0
+                ),
             ),
             "alice@example·com: 7 of the 9 resource types new to it, api_tokens among them; once in 40 years",
         ),
@@ -50,8 +52,8 @@ def test_a_title_says_who_and_what(deviations: tuple[Deviation, ...], title: str
 
 
 def test_a_title_does_not_call_rare_what_an_actor_does_who_is_hardly_known() -> None:
-    known = {"active_hours": 3, "once_in_years": 40.0}
-    assert in_short(finding(deviations=(burst(usual=4.0, **known),), learning=True)) == (
+    known = {"active_hours": 3, "return_period_years": 40.0}
+    assert in_short(finding(deviations=(burst(baseline_mean=4.0, **known),), learning=True)) == (
         "214 changes in an hour, usually 4; actor hardly known"
     )
     assert in_short(finding(deviations=(new_type(new_types=3, touched_types=3, **known),), learning=True)) == (
@@ -107,7 +109,7 @@ def test_a_ticket_says_how_little_is_known() -> None:
 
 def test_the_table_has_a_row_for_each_kind() -> None:
     deviations = (
-        burst(changes=1_204, usual=80.3, ratio=15.0, horizon_hours=24),
+        burst(changes=1_204, baseline_mean=80.3, ratio=15.0, horizon_hours=24),
         new_type(colleagues=2, organisation_actors=41),
         new_type(first_ever=False, last_touched=LAST_TOUCHED, colleagues=0, organisation_actors=41),
         together(*TWELVE),

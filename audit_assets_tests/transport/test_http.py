@@ -13,11 +13,11 @@ from email.utils import format_datetime
 import pytest
 
 from audit_assets.config.errors import Refused, ServiceError, Unavailable
-from audit_assets.transport.http import Limits, Reply, TooMuch, Transport, TryAgain
+from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Reply, TooMuch, TryAgain
 from audit_assets_tests.support import JumpingClock
 
 TOKEN = "canary-4f1d8c0b77aa"
-QUICK = Limits(attempts=3, attempt_seconds=0.5, total_seconds=1000, body_bytes=1_000_000)
+QUICK = HttpLimits(attempts=3, attempt_seconds=0.5, total_seconds=1000, body_bytes=1_000_000)
 
 Answer = Callable[[socket.socket], None]
 
@@ -86,7 +86,7 @@ def body_of(reply: Reply) -> bytes:
 
 def ask(
     address: str,
-    limits: Limits = QUICK,
+    limits: HttpLimits = QUICK,
     clock: JumpingClock | None = None,
     read: Callable[[Reply], bytes] = body_of,
     token: str = TOKEN,
@@ -94,7 +94,9 @@ def ask(
     """One exchange with a token in its headers."""
     headers = {"Authorization": f"Bearer {token}"}
     clock = clock or JumpingClock()
-    with Transport(service="Cloudflare", base_url=address, headers=headers, clock=clock, limits=limits) as transport:
+    with BoundedHttpClient(
+        service="Cloudflare", base_url=address, headers=headers, clock=clock, limits=limits
+    ) as transport:
         return transport.exchange("GET", "/list", params={"cursor": "a b"}, read=read)
 
 
@@ -114,7 +116,7 @@ def test_a_reply_is_handed_over_whole_and_decompressed() -> None:
     ],
 )
 def test_a_drip_ends_with_the_time_of_the_try(drip: Answer) -> None:
-    limits = Limits(attempts=1, attempt_seconds=0.4)
+    limits = HttpLimits(attempts=1, attempt_seconds=0.4)
     with serving(drip) as (address, _):
         started = time.monotonic()
         with pytest.raises(TooMuch, match=r"no whole answer within 0 s\. Run the hour again later"):
@@ -126,7 +128,7 @@ def test_a_handshake_ends_with_the_time_of_the_try_too() -> None:
     with serving(silent(1.0)) as (address, _):
         started = time.monotonic()
         with pytest.raises(ServiceError, match=r"no connection in time|no whole answer"):
-            ask(address.replace("http:", "https:"), Limits(attempts=1, attempt_seconds=0.3))
+            ask(address.replace("http:", "https:"), HttpLimits(attempts=1, attempt_seconds=0.3))
         assert time.monotonic() - started < 0.8
 
 
@@ -138,7 +140,7 @@ def test_whoever_is_no_tls_server_gets_no_token() -> None:
 
 
 def test_whoever_can_ask_for_less_is_told_after_two_slow_replies() -> None:
-    limits = Limits(attempts=6, attempt_seconds=0.2, slow_attempts=2)
+    limits = HttpLimits(attempts=6, attempt_seconds=0.2, slow_attempts=2)
     with serving(silent(0.3)) as (address, asked):
         with pytest.raises(TooMuch, match="in 2 tries"):
             ask(address, limits)
@@ -263,7 +265,7 @@ def test_pauses_grow_but_stay_bounded() -> None:
     clock = JumpingClock()
     with serving(plain(b"", status="500 Oops")) as (address, asked):
         with pytest.raises(Unavailable, match="in 12 tries: HTTP 500"):
-            ask(address, Limits(attempts=12), clock)
+            ask(address, HttpLimits(attempts=12), clock)
         assert len(asked) == 12
     assert all(wait <= min(60, 2 ** (number + 1)) for number, wait in enumerate(clock.waits))
 
@@ -276,7 +278,7 @@ def test_an_address_that_nobody_answers_is_one_sentence() -> None:
     ):
         ask(closed)
     with pytest.raises(Unavailable, match=r"the connection failed \(ConnectError"):
-        ask("https://nobody.invalid", Limits(attempts=1))
+        ask("https://nobody.invalid", HttpLimits(attempts=1))
 
 
 @pytest.mark.parametrize(
@@ -316,12 +318,12 @@ def test_a_token_that_no_header_can_hold_is_refused_without_showing_it(token: st
 )
 def test_no_error_holds_the_token(answer: Answer) -> None:
     with serving(answer) as (address, _), pytest.raises(ServiceError) as error:
-        ask(address, Limits(attempts=1, attempt_seconds=0.3))
+        ask(address, HttpLimits(attempts=1, attempt_seconds=0.3))
     assert TOKEN not in "".join(traceback.format_exception(error.value))
 
 
 def test_words_of_a_service_are_quoted_short_printable_and_without_the_token() -> None:
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    with Transport(service="Cloudflare", base_url="https://127.0.0.1", headers=headers) as transport:
+    with BoundedHttpClient(service="Cloudflare", base_url="https://127.0.0.1", headers=headers) as transport:
         assert transport.quoted(f"bad {TOKEN}\x1b[31m\u202e\ud800\n") == "bad *** [31m\\u202e\\ud800 "
         assert len(transport.quoted("x" * 9_999)) == 203

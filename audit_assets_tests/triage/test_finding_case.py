@@ -49,8 +49,8 @@ def test_a_case_holds_the_numbers_and_the_entries_and_no_identifier_of_the_accou
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    told = json.loads(case_of(finding(deviations=(burst(usual=None, ratio=float("inf")),))))
-    assert not {"usual", "ratio"} & set(told["deviations"][0])
+    told = json.loads(case_of(finding(deviations=(burst(baseline_mean=None, ratio=float("inf")),))))
+    assert not {"baseline_mean", "ratio"} & set(told["deviations"][0])
 
 
 def test_the_data_can_not_end_its_string() -> None:

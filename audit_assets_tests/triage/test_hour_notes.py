@@ -48,7 +48,7 @@ def test_a_ticket_has_20_seconds_and_an_hour_60() -> None:
     for _ in range(20):
         assert notes.note_for(finding()) is None
     assert model.allowed == [20, 20, 20]
-    assert notes.troubles == [
+    assert notes.errors == [
         "no answer",
         "The triage model used up its time for this hour: the other tickets went without a note.",
     ]
@@ -66,7 +66,7 @@ def test_what_can_not_get_better_ends_the_notes_of_the_hour() -> None:
     model = SlowModel(JumpingClock(), fails=Refused("wrong key"))
     notes = hour_of(model)
     assert [notes.note_for(finding()) for _ in range(5)] == [None] * 5
-    assert (len(model.allowed), notes.troubles) == (1, ["wrong key"])
+    assert (len(model.allowed), notes.errors) == (1, ["wrong key"])
 
 
 def test_a_trouble_that_comes_again_is_told_once_and_the_next_ticket_may_have_a_note() -> None:
@@ -76,14 +76,14 @@ def test_a_trouble_that_comes_again_is_told_once_and_the_next_ticket_may_have_a_
         notes.note_for(finding())
     model.fails = None
     assert notes.note_for(finding()) == ANYTHING
-    assert (notes.troubles, notes.written) == (["nonsense"], 1)
+    assert (notes.errors, notes.written) == (["nonsense"], 1)
 
 
 def test_no_model_no_note_and_nothing_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AUDIT_ASSETS_TRIAGE_MODEL", raising=False)
     notes = TriageResource().hour_notes()
     assert notes.noted(finding()) == finding()
-    assert (notes.written, notes.troubles) == (0, [])
+    assert (notes.written, notes.errors) == (0, [])
     notes.close()
 
 
@@ -121,7 +121,7 @@ def test_a_prompt_that_is_none_is_one_sentence_and_asks_nobody(
     monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_PROMPT", str(own))
     notes = TriageResource().hour_notes()
     assert [notes.note_for(finding()) for _ in range(2)] == [None, None]
-    (told,) = notes.troubles
+    (told,) = notes.errors
     assert told.startswith(f"AUDIT_ASSETS_TRIAGE_PROMPT names '{own}': ")
     assert server.asked == []
 
@@ -131,7 +131,7 @@ def test_a_missing_package_is_one_sentence_that_names_the_command(monkeypatch: p
     monkeypatch.setitem(sys.modules, "audit_assets.triage.model", None)
     notes = TriageResource().hour_notes()
     assert notes.note_for(finding()) is None
-    assert notes.troubles == [
+    assert notes.errors == [
         "AUDIT_ASSETS_TRIAGE_MODEL names 'small-model-1', but the package for it is missing: "
         "pip install 'audit-assets[triage]'."
     ]
@@ -146,4 +146,4 @@ def test_one_bad_answer_costs_one_note(server: ModelServer) -> None:
     notes.close()
     assert told[0] is None
     assert told[1]
-    assert notes.troubles == ["The triage model's endpoint answered HTTP 500."]
+    assert notes.errors == ["The triage model's endpoint answered HTTP 500."]

@@ -14,7 +14,7 @@ import dagster as dg
 import polars as pl
 
 from audit_assets.config import policy
-from audit_assets.config.change_filter import COLUMNS, counts
+from audit_assets.config.change_filter import COLUMNS, is_change
 from audit_assets.config.errors import Incomplete
 from audit_assets.defs.assets.axiom_ingest import axiom_ingest
 from audit_assets.defs.assets.organisation_history import (
@@ -25,7 +25,7 @@ from audit_assets.defs.assets.organisation_history import (
     organisation_of,
 )
 from audit_assets.defs.assets.raw_audit_entries import ENTRIES
-from audit_assets.defs.failures import told_as_failures
+from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.partitions import AN_HOUR, hour_of, hourly_asset, hours_in, key_of
 from audit_assets.defs.resources import AxiomResource, StorageResource
@@ -53,7 +53,7 @@ def actor_baselines(
     storage: dg.ResourceParam[StorageResource],
 ) -> None:
     """What is usual for each active actor and for the organisation, from the 30 days before the hour."""
-    with told_as_failures():
+    with raise_as_dagster_failure():
         hours = hours_in(context)
         store = storage.open()
         changes = pl.concat([_changes(store, hour) for hour in hours])
@@ -91,7 +91,7 @@ def actor_baselines(
 
 def _changes(store: HourStore, hour: datetime) -> pl.DataFrame:
     """Who made how many changes in the hour, by the Parquet hour."""
-    entries = store.require(ENTRIES, hour, ["time", "actor_key", *COLUMNS]).filter(counts(policy.counted()))
+    entries = store.require(ENTRIES, hour, ["time", "actor_key", *COLUMNS]).filter(is_change(policy.counted()))
     by_actor = entries.group_by("actor_key", hour=pl.col("time").dt.truncate("1h"))
     return by_actor.agg(changes=pl.len().cast(pl.Int64))
 

@@ -16,7 +16,7 @@ import polars as pl
 
 from audit_assets.axiom.events import events_from, quarantined_events, quarantined_ids
 from audit_assets.defs.assets.raw_audit_entries import ENTRIES, QUARANTINE, raw_audit_entries
-from audit_assets.defs.failures import told_as_failures
+from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.partitions import hourly_asset, hours_in, key_of
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, StorageResource
 from audit_assets.storage.hour_store import ROWS_AT_ONCE, HourStore
@@ -33,7 +33,7 @@ def axiom_ingest(
     storage: dg.ResourceParam[StorageResource],
 ) -> None:
     """The hour's entries as events in Axiom: the durable, queryable record. Sends only what Axiom lacks."""
-    with told_as_failures():
+    with raise_as_dagster_failure():
         store, account_id = storage.open(), cloudflare.account_id()
         with closing(axiom.client()) as client:
             for _, day in groupby(hours_in(context), key=lambda hour: hour.date()):

@@ -15,7 +15,7 @@ import dagster as dg
 import polars as pl
 
 from audit_assets.config import policy
-from audit_assets.config.change_filter import COLUMNS, counts
+from audit_assets.config.change_filter import COLUMNS, is_change
 from audit_assets.config.errors import ServiceError, StoreError
 from audit_assets.config.settings import ticket_max_age
 from audit_assets.defs.assets.actor_baselines import ASSESSED, BASELINES
@@ -23,7 +23,7 @@ from audit_assets.defs.assets.flagged_actors import FLAGGED
 from audit_assets.defs.assets.opened_tickets import TICKETS, opened_tickets
 from audit_assets.defs.assets.organisation_history import SCORES_BEFORE, day_of, days_of
 from audit_assets.defs.assets.raw_audit_entries import ENTRIES, QUARANTINE
-from audit_assets.defs.failures import told_as_failures
+from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.markdown_tables import ROWS_SHOWN, markdown_table
 from audit_assets.defs.partitions import AN_HOUR, hourly_asset, hours_in, key_of
 from audit_assets.defs.resources import StorageResource, WebhookResource
@@ -59,7 +59,7 @@ def flagged_actor_summary(
     webhook: dg.ResourceParam[WebhookResource],
 ) -> None:
     """The hour in one object: entries, flagged actors, their deviations in numbers and words, their tickets."""
-    with told_as_failures():
+    with raise_as_dagster_failure():
         store = storage.open()
         for hour in hours_in(context):
             summary = summary_of(store, hour)
@@ -77,7 +77,7 @@ def flagged_actor_summary(
                     **_rests_on(store, hour),
                     "flagged": len(summary["flagged"]),
                     "dismissed": summary["dismissed"],
-                    "not_rung": len(summary["not_rung"]),
+                    "below_threshold": len(summary["below_threshold"]),
                     "overview": dg.MetadataValue.md(markdown_table(pl.DataFrame(overview))),
                     "summary": dg.MetadataValue.json(_shown(summary)),
                 },
@@ -111,8 +111,8 @@ def _deliver(store: HourStore, hour: datetime, summary: HourSummary, webhook: We
 def summary_of(store: HourStore, hour: datetime) -> HourSummary:
     """The summary of an hour whose other assets are materialised.
 
-    `flagged` are the actors whose deviations ring, `dismissed` so many of them for people to have said so; `not_rung`
-    those whose do not, with their `standing`: `under_budget` (unusual, but not among the rarest that the budget has
+    `flagged` are the actors whose deviations ring, `dismissed` so many of them for people to have said so; `below_threshold`
+    those whose do not, with their `disposition`: `below_threshold` (unusual, but not among the rarest that the budget has
     tickets for), `allowed` (by the policy, `allowed_because`) or `organisation` (told once for all). `learning` says
     that less than a week of history is known, `still_learning` what else is judged by defaults for
     want of history. Raises `StoreError` if a part of the hour is missing.
@@ -122,9 +122,9 @@ def summary_of(store: HourStore, hour: datetime) -> HourSummary:
     baselines = store.require(BASELINES, hour)
     tickets = {row["actor_key"]: row for row in store.require(TICKETS, hour).to_dicts()}
     told = store.require(FLAGGED, hour)
-    rings = pl.col("standing") == "ticket"
+    rings = pl.col("disposition") == "ticket"
     flagged = told.filter(rings).partition_by("actor_key", maintain_order=True)
-    not_rung = told.filter(~rings).partition_by("actor_key", maintain_order=True)
+    below_threshold = told.filter(~rings).partition_by("actor_key", maintain_order=True)
     if any(rows["actor_key"][0] not in tickets for rows in flagged):
         raise StoreError(f"{TICKETS} of {key_of(hour)} is older than {FLAGGED}: materialise it for this hour.")
     summary: HourSummary = {
@@ -133,7 +133,7 @@ def summary_of(store: HourStore, hour: datetime) -> HourSummary:
         "entries": {
             "pulled": entries.height,
             "by_stream": dict(entries.group_by("stream").len().sort("stream").iter_rows()),
-            "changes": entries.filter(counts(policy.counted())).height,
+            "changes": entries.filter(is_change(policy.counted())).height,
             "actors": entries["actor_key"].n_unique(),
             "quarantined": store.require(QUARANTINE, hour).height,
         },
@@ -142,7 +142,7 @@ def summary_of(store: HourStore, hour: datetime) -> HourSummary:
         "still_learning": _still_learning(store, hour),
         "dismissed": sum(ticket["outcome"] == "dismissed" for ticket in tickets.values()),
         "flagged": [_flagged(rows.to_dicts(), names, tickets[rows["actor_key"][0]]) for rows in flagged],
-        "not_rung": [_actor(rows.to_dicts(), names) for rows in not_rung],
+        "below_threshold": [_actor(rows.to_dicts(), names) for rows in below_threshold],
     }
     if is_dry_run(store, hour):
         summary["dry_run"] = True
@@ -151,7 +151,11 @@ def summary_of(store: HourStore, hour: datetime) -> HourSummary:
 
 def _shown(summary: HourSummary) -> dict[str, Any]:
     """Of a flood, as many actors as Dagster's database and pages can take; the hour store holds all."""
-    return {**summary, "flagged": summary["flagged"][:ROWS_SHOWN], "not_rung": summary["not_rung"][:ROWS_SHOWN]}
+    return {
+        **summary,
+        "flagged": summary["flagged"][:ROWS_SHOWN],
+        "below_threshold": summary["below_threshold"][:ROWS_SHOWN],
+    }
 
 
 def _still_learning(store: HourStore, hour: datetime) -> dict[str, str]:
@@ -171,8 +175,8 @@ def _flagged(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], ticket
         "url": ticket["url"],
         "closed": ticket["closed"],
     }
-    if would := ticket.get("would"):
-        shown["would"] = would
+    if planned_action := ticket.get("planned_action"):
+        shown["planned_action"] = planned_action
     return {**_actor(rows, names), "ticket": shown}
 
 

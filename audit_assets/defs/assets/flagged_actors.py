@@ -2,7 +2,7 @@
 
 In: the hour's activity, baselines, touched types and scores, the organisation's scores of the last weeks, the policy;
 the Parquet hour for names and what was touched. Out: one row per deviation, what rings first, with the address that
-opens the actor's activity in Axiom. True afterwards: what either rule finds is in it, and `standing` says what becomes
+opens the actor's activity in Axiom. True afterwards: what either rule finds is in it, and `disposition` says what becomes
 of it; the same hour, history and policy always give the same rows.
 """
 
@@ -12,12 +12,12 @@ import dagster as dg
 import polars as pl
 
 from audit_assets.config import policy
-from audit_assets.config.change_filter import COLUMNS, counts
+from audit_assets.config.change_filter import COLUMNS, is_change
 from audit_assets.config.policy_tables import Policy
 from audit_assets.defs.assets.actor_baselines import ACTIVITY, ASSESSED, BASELINES, TOUCHED, actor_baselines
 from audit_assets.defs.assets.organisation_history import SCORES_BEFORE, TOUCHED_BY, day_of
 from audit_assets.defs.assets.raw_audit_entries import ENTRIES
-from audit_assets.defs.failures import told_as_failures
+from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.partitions import AN_HOUR, hourly_asset, hours_in, key_of
 from audit_assets.defs.resources import AxiomResource, StorageResource
@@ -30,7 +30,7 @@ from audit_assets.storage.hour_store import HourStore
 FLAGGED = "flagged_actors"
 
 FLAGGED_ACTORS = pl.Schema({**FLAGGED_BY_NAME, "axiom_url": pl.String})
-"""A deviation and its standing, the actor's name for people, and the address that opens its activity in Axiom."""
+"""A deviation and its disposition, the actor's name for people, and the address that opens its activity in Axiom."""
 
 
 class FlaggedActorsConfig(dg.Config):
@@ -49,7 +49,7 @@ def flagged_actors(
     storage: dg.ResourceParam[StorageResource],
 ) -> None:
     """The actors who deviate in the hour, by how unusual it is for them, within a budget of tickets a day."""
-    with told_as_failures():
+    with raise_as_dagster_failure():
         store = storage.open()
         in_force = policy.policy(config.preset, config.tickets_per_day)
         before: dict[datetime, pl.DataFrame] = {}
@@ -59,14 +59,23 @@ def flagged_actors(
             found = flags(_judged(store, hour, before[day], in_force), in_force)
             flagged = found.join(_links(found, hour, axiom), on="actor_key", how="left", maintain_order="left")
             store.write(FLAGGED, hour, flagged.select(FLAGGED_ACTORS.names()))
-            rung = flagged.filter(pl.col("standing") == "ticket")
-            shown = ("standing", "severity", "actor", "kind", "resource_type", "changes", "usual", "tickets_a_day")
+            rung = flagged.filter(pl.col("disposition") == "ticket")
+            shown = (
+                "disposition",
+                "severity",
+                "actor",
+                "kind",
+                "resource_type",
+                "changes",
+                "baseline_mean",
+                "tickets_a_day",
+            )
             context.add_asset_metadata(
                 {
                     "preset": in_force.preset,
                     "flagged": rung["actor_key"].n_unique(),
                     "deviations": rung.height,
-                    "not_rung": flagged.height - rung.height,
+                    "below_threshold": flagged.height - rung.height,
                     "preview": dg.MetadataValue.md(markdown_table(flagged.select(shown))),
                 },
                 partition_key=key_of(hour),
@@ -85,7 +94,7 @@ def _judged(store: HourStore, hour: datetime, before: pl.DataFrame, in_force: Po
         touched=store.require(TOUCHED, hour),
         scores=scores.rename({"actor": "actor_key"}),
         colleagues=store.require(TOUCHED_BY, day_of(hour)).rename({"actor": "actor_key"}),
-        touches=entries.filter(counts(policy.counted())).select(
+        touches=entries.filter(is_change(policy.counted())).select(
             "actor_key", "resource_type", "action", hour=pl.lit(hour).cast(pl.Datetime("us", "UTC")), kind="change_kind"
         ),
         names=entries.group_by("actor_key").agg(pl.col("actor", "actor_type").last()),

@@ -21,7 +21,7 @@ from audit_assets.config import settings
 from audit_assets.defs.assets.actor_baselines import BASELINES
 from audit_assets.defs.assets.flagged_actors import FLAGGED, flagged_actors
 from audit_assets.defs.assets.organisation_history import day_of
-from audit_assets.defs.failures import told_as_failures
+from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.partitions import AN_HOUR, hourly_asset, hours_in, key_of
 from audit_assets.defs.resources import (
     AxiomResource,
@@ -31,7 +31,7 @@ from audit_assets.defs.resources import (
     TriageResource,
 )
 from audit_assets.defs.steps.day_digests import digest_of, tell_digest
-from audit_assets.defs.steps.dry_runs import DRY_RUN, RENDERED, RehearsedHour, in_markdown, rehearse
+from audit_assets.defs.steps.dry_runs import DRY_RUN, RENDERED, DryRunHour, in_markdown, render_hour
 from audit_assets.defs.steps.ticket_charts import tell_of
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, TICKETS, with_earlier, write_tickets
 from audit_assets.detection.baselines import is_learning
@@ -68,15 +68,15 @@ def opened_tickets(
 ) -> None:
     """One Linear ticket per flagged actor, and one for all beyond AUDIT_ASSETS_TICKETS_PER_HOUR. Safe to run again: a
     ticket's id follows from account and actor, or from account and hour."""
-    with told_as_failures():
+    with raise_as_dagster_failure():
         store, account = storage.open(), cloudflare.account_id()
         problems: list[str] = []
         dry_run = settings.dry_run() if config.dry_run is None else config.dry_run
         last_of = {day_of(hour): hour for hour in hours_in(context)}
-        linear = linear.rehearsal() if dry_run else linear  # whoever gets it from here on can't write
+        linear = linear.dry_run() if dry_run else linear  # whoever gets it from here on can't write
         for hour in hours_in(context):
-            flagged = store.require(FLAGGED, hour).filter(pl.col("standing") == "ticket")
-            reason = withheld(config.open_tickets, storage.now(), hour, store.require(BASELINES, hour))
+            flagged = store.require(FLAGGED, hour).filter(pl.col("disposition") == "ticket")
+            reason = skip_reason(config.open_tickets, storage.now(), hour, store.require(BASELINES, hour))
             before = store.read(TICKETS, hour)
             if reason and _still_owed(reason, before):
                 reason = None
@@ -90,10 +90,10 @@ def opened_tickets(
                 failed: list[str] = []
                 if dry_run:
                     digest = digest_of(store, day_of(hour), account, axiom) if hour == last_of[day_of(hour)] else None
-                    given |= {"digest": digest, "withheld": reason, "linear": linear}
-                    rehearsed = rehearse(account, hour, flagged, **given)
-                    _show(rehearsed, context, store, hour)
-                    opened, failed = _after_rehearsal(rehearsed.rows, before), rehearsed.problems
+                    given |= {"digest": digest, "skip_reason": reason, "linear": linear}
+                    rendered = render_hour(account, hour, flagged, **given)
+                    _show(rendered, context, store, hour)
+                    opened, failed = _after_dry_run(rendered.rows, before), rendered.problems
                 elif reason or flagged.is_empty():
                     opened = _not_opened(flagged, reason, before)
                 else:
@@ -108,11 +108,11 @@ def opened_tickets(
             for refused in opened["refused"].drop_nulls().unique(maintain_order=True):
                 context.log.warning(refused)
         for day, last in () if dry_run else last_of.items():
-            told = partial(withheld, config.open_tickets, storage.now())
+            told = partial(skip_reason, config.open_tickets, storage.now())
             if digest := tell_digest(store, day, account, told, axiom, linear):
                 context.add_asset_metadata(_shown_digest(digest), partition_key=key_of(last))
         if problems:
-            what = "could not be rehearsed" if dry_run else "got no ticket"
+            what = "could not be rendered" if dry_run else "got no ticket"
             raise dg.Failure(f"{len(problems):,} flagged actors {what}. First: {problems[0]}")
 
 
@@ -128,13 +128,13 @@ def _not_opened(flagged: pl.DataFrame, reason: str | None, before: pl.DataFrame 
     return rows if before is None else with_earlier(rows, before.drop_nulls("identifier"))
 
 
-def _show(rehearsed: RehearsedHour, context: dg.AssetExecutionContext, store: HourStore, hour: datetime) -> None:
+def _show(rendered: DryRunHour, context: dg.AssetExecutionContext, store: HourStore, hour: datetime) -> None:
     """The output of a dry run: the tickets, whole in the hour store, and as many as fit on the asset's page."""
-    store.write_json(RENDERED, hour, rehearsed.as_json())
-    context.add_asset_metadata({"rendered": dg.MetadataValue.md(in_markdown(rehearsed))}, partition_key=key_of(hour))
+    store.write_json(RENDERED, hour, rendered.as_json())
+    context.add_asset_metadata({"rendered": dg.MetadataValue.md(in_markdown(rendered))}, partition_key=key_of(hour))
 
 
-def _after_rehearsal(rows: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+def _after_dry_run(rows: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
     """The rows of a dry run, which takes nothing back: what a real run opened, and what it still owes, stays."""
     if before is None:
         return rows
@@ -142,7 +142,7 @@ def _after_rehearsal(rows: pl.DataFrame, before: pl.DataFrame | None) -> pl.Data
     return with_earlier(rows, before.filter(done))
 
 
-def withheld(wanted: OpenTickets, now: datetime, hour: datetime, baselines: pl.DataFrame) -> str | None:
+def skip_reason(wanted: OpenTickets, now: datetime, hour: datetime, baselines: pl.DataFrame) -> str | None:
     """Why, as it is `now`, this hour opens no tickets: `never`, `too_old` or `learning`; None if it does.
 
     `baselines`: the hour's BASELINE frame, whose row for the organisation says how far back its history goes.
@@ -160,9 +160,9 @@ def _tell_of(notes: HourNotes, context: dg.AssetExecutionContext, hour: datetime
     """How many notes a model wrote, and why others are missing: once an hour, and in no ticket's way."""
     if notes.written:
         context.add_asset_metadata({"triage_notes": notes.written}, partition_key=key_of(hour))
-    if notes.troubles:
-        context.log.warning(" ".join(notes.troubles))
-        context.add_asset_metadata({"triage_troubles": " ".join(notes.troubles)}, partition_key=key_of(hour))
+    if notes.errors:
+        context.log.warning(" ".join(notes.errors))
+        context.add_asset_metadata({"triage_errors": " ".join(notes.errors)}, partition_key=key_of(hour))
 
 
 def _shown(tickets: pl.DataFrame) -> Mapping[str, Any]:

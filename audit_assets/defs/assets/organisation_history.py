@@ -19,7 +19,7 @@ import polars as pl
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.config import policy
 from audit_assets.defs.assets.axiom_ingest import ROW_COUNT, axiom_ingest
-from audit_assets.defs.failures import told_as_failures
+from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.partitions import hour_of, hourly_asset, hours_in, key_of
 from audit_assets.defs.resources import AxiomResource, StorageResource
 from audit_assets.detection import alert_threshold
@@ -55,7 +55,7 @@ def organisation_history(
     storage: dg.ResourceParam[StorageResource],
 ) -> None:
     """The organisation before each UTC day: priors, who touched what, and the scores that the budget follows from."""
-    with told_as_failures():
+    with raise_as_dagster_failure():
         store = storage.open()
         hours = hours_in(context)
         verdicts = verdicts_in(store)

@@ -16,7 +16,7 @@ import dagster as dg
 import polars as pl
 
 from audit_assets.cloudflare.audit_log_client import Pull
-from audit_assets.defs.failures import told_as_failures
+from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.partitions import hourly_asset, hours_in, key_of
 from audit_assets.defs.resources import CloudflareResource, StorageResource
@@ -54,7 +54,7 @@ def raw_audit_entries(
     storage: dg.ResourceParam[StorageResource],
 ) -> None:
     """Every entry of Cloudflare's audit log of the hour, from both streams, as typed rows with the raw JSON."""
-    with told_as_failures():
+    with raise_as_dagster_failure():
         hours = hours_in(context)
         store = storage.open()
         _refuse_hours_to_come(hours, storage.now())

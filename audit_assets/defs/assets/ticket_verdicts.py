@@ -20,7 +20,7 @@ from dagster import DagsterEventType
 from audit_assets.defs.assets.flagged_actors import FLAGGED
 from audit_assets.defs.assets.opened_tickets import TICKETS, opened_tickets
 from audit_assets.defs.assets.organisation_history import REACH
-from audit_assets.defs.failures import told_as_failures
+from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.partitions import hour_of
 from audit_assets.defs.resources import LinearResource, StorageResource
@@ -69,7 +69,7 @@ def ticket_verdicts(
     storage: dg.ResourceParam[StorageResource],
 ) -> None:
     """What people confirmed or dismissed in Linear, and the precision of each month's tickets."""
-    with told_as_failures():
+    with raise_as_dagster_failure():
         store = storage.open()
         unread = unread_hours(context.instance, store)
         found = look(store, linear, storage.now(), unread)

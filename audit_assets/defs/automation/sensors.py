@@ -16,11 +16,11 @@ from audit_assets.defs.automation.verdict_planner import MANY_HOURS, MOST_HOURS,
 from audit_assets.defs.checks import every_hour_is_done as alarm
 from audit_assets.defs.partitions import key_of, range_tags
 from audit_assets.defs.resources import LinearResource, StorageResource
-from audit_assets.transport.http import Limits
+from audit_assets.transport.http import HttpLimits
 
 PRIORITIES = {"newest": "1", "missing": "0", "settling": "-1"}
 
-AT_ONCE = Limits(attempts=1, attempt_seconds=20, total_seconds=40)
+AT_ONCE = HttpLimits(attempts=1, attempt_seconds=20, total_seconds=40)
 """Dagster gives a sensor a minute; what is not read now is read half an hour later."""
 
 

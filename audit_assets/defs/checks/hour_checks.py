@@ -18,14 +18,14 @@ from audit_assets.defs.assets.axiom_ingest import axiom_ingest, expected_in_axio
 from audit_assets.defs.assets.flagged_actor_summary import DELIVERIES, flagged_actor_summary
 from audit_assets.defs.assets.opened_tickets import TICKETS, opened_tickets
 from audit_assets.defs.assets.raw_audit_entries import ENTRIES, QUARANTINE, raw_audit_entries
-from audit_assets.defs.failures import told_as_failures
+from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.partitions import AN_HOUR, SETTLING, hour_of, hours_in, key_of
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, StorageResource
 from audit_assets.defs.steps.dry_runs import DRY_RUN
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.pull_history import HourPull, added_when_settled, pulls_of
-from audit_assets.tickets.formatting import counted
+from audit_assets.tickets.formatting import pluralize
 
 WEEK = timedelta(days=7)
 WEEKS_COMPARED, WEEKS_NEEDED = 4, 3
@@ -36,7 +36,7 @@ COPIES_TOLERATED = 0.01
 """Of the rows: a batch that is sent twice now and then leaves fewer (docs/facts/reliability.md, 2b)."""
 
 NAMED_HOURS = 10
-WANTING = ("unreadable", "too_old", "learning", "failed")
+OUTCOMES_WITHOUT_TICKET = ("unreadable", "too_old", "learning", "failed")
 """Outcomes of `opened_tickets` that leave a flagged actor without a ticket, though nobody said `never`."""
 
 
@@ -47,7 +47,7 @@ def hour_is_complete(
     storage: dg.ResourceParam[StorageResource],
 ) -> dg.AssetCheckResult:
     """Every stream was pulled to its end, after the hour had settled, and the hour holds its own entries, each once."""
-    with told_as_failures():
+    with raise_as_dagster_failure():
         store = storage.open()
         problems = {
             hour: problem
@@ -79,7 +79,7 @@ def nothing_quarantined(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
     """Every entry could be understood. Those that could not are kept, with their reason."""
-    with told_as_failures():
+    with raise_as_dagster_failure():
         store = storage.open()
         quarantined = {hour: store.require(QUARANTINE, hour) for hour in hours_in(context)}
         problems = {hour: f"{frame.height} quarantined" for hour, frame in quarantined.items() if frame.height}
@@ -92,7 +92,7 @@ def no_sudden_silence(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
     """Hours without any entry are hours that usually have none: a lost permission looks like silence."""
-    with told_as_failures():
+    with raise_as_dagster_failure():
         store = storage.open()
         silences = {hour: silence(store, hour) for hour in hours_in(context)}
         problems = {
@@ -129,7 +129,7 @@ def settled_hours_stay_as_they_are(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
     """Nothing came after a pull that began a day or more after the hour's end: the log settles within a day."""
-    with told_as_failures():
+    with raise_as_dagster_failure():
         pulls = _pulls(storage.open(), hours_in(context))
         problems = {
             hour: f"{added} entries came after a pull of a day or more after its end"
@@ -144,7 +144,7 @@ def nothing_is_taken_back(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
     """The last pull listed every entry that earlier ones had brought. What it did not list is kept."""
-    with told_as_failures():
+    with raise_as_dagster_failure():
         pulls = _pulls(storage.open(), hours_in(context))
         problems = {
             hour: f"{made[-1].no_longer_listed} entries are no longer in Cloudflare's answer"
@@ -181,7 +181,7 @@ def proof_in_axiom(
     storage: dg.ResourceParam[StorageResource],
 ) -> Iterator[dg.AssetCheckResult]:
     """Ask once which events can be seen, and judge by it what is missing and what is there twice."""
-    with told_as_failures():
+    with raise_as_dagster_failure():
         expected = expected_in_axiom(storage.open(), hours_in(context), cloudflare.account_id())
         with closing(axiom.client()) as client:
             proof = client.prove(expected)
@@ -206,7 +206,7 @@ def axiom_dataset_is_fit(
     context: dg.AssetCheckExecutionContext, axiom: dg.ResourceParam[AxiomResource]
 ) -> dg.AssetCheckResult:
     """The dataset keeps events long enough, has room for their fields, and dropped none of them."""
-    with told_as_failures():
+    with raise_as_dagster_failure():
         hours = hours_in(context)
         with closing(axiom.client()) as client:
             incomplete = client.incomplete_events(hours[0], hours[-1] + AN_HOUR)
@@ -235,19 +235,19 @@ def every_flagged_actor_has_a_ticket(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
     """Nobody is flagged without a ticket that people can read, or that they dismissed: none is out of reach, none is
-    wanting for its age, and Linear refused none what it needed. A dry run is told, and is no fault."""
-    with told_as_failures():
+    missing_ticket_reason for its age, and Linear refused none what it needed. A dry run is told, and is no fault."""
+    with raise_as_dagster_failure():
         store = storage.open()
         tickets = {hour: store.require(TICKETS, hour) for hour in hours_in(context)}
-        problems = {hour: want for hour, of_hour in tickets.items() if (want := wanting(of_hour))}
-        rehearsed = sum(of_hour.filter(pl.col("outcome") == DRY_RUN).height for of_hour in tickets.values())
-        remarks = [f"a dry run: nothing was opened for {counted(rehearsed, 'flagged actor')}"] if rehearsed else []
+        problems = {hour: want for hour, of_hour in tickets.items() if (want := missing_ticket_reason(of_hour))}
+        rendered = sum(of_hour.filter(pl.col("outcome") == DRY_RUN).height for of_hour in tickets.values())
+        remarks = [f"a dry run: nothing was opened for {pluralize(rendered, 'flagged actor')}"] if rendered else []
         return _result(problems, dg.AssetCheckSeverity.WARN, remarks=remarks)
 
 
-def wanting(tickets: pl.DataFrame) -> str | None:
+def missing_ticket_reason(tickets: pl.DataFrame) -> str | None:
     """What the tickets of an hour (OPENED_TICKETS) leave to be desired; None if nothing."""
-    without = tickets.filter(pl.col("outcome").is_in(WANTING))
+    without = tickets.filter(pl.col("outcome").is_in(OUTCOMES_WITHOUT_TICKET))
     told = [f"{without.height} without: {', '.join(without['outcome'].unique().sort())}"] if without.height else []
     return "; ".join([*told, *tickets["refused"].drop_nulls().unique(maintain_order=True)]) or None
 
@@ -257,7 +257,7 @@ def summary_was_delivered(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
     """The team's webhook, if it has one, took the hour's summary. It is sent again when the hour is run again."""
-    with told_as_failures():
+    with raise_as_dagster_failure():
         store = storage.open()
         told = {hour: store.read_json(DELIVERIES, hour) or {} for hour in hours_in(context)}
         problems = {hour: f"was not delivered: {each['problem']}" for hour, each in told.items() if each.get("problem")}

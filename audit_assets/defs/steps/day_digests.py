@@ -25,9 +25,15 @@ from audit_assets.detection.flagging import FLAGGED as FLAGGED_BY_NAME
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.reports.summary import DigestShown
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.tickets.digest import DayUnderBudget, HourUnderBudget, digest_ticket, rarest_first, rarest_of_each
+from audit_assets.tickets.digest import (
+    DayBelowThreshold,
+    HourBelowThreshold,
+    digest_ticket,
+    rarest_first,
+    rarest_of_each,
+)
 from audit_assets.tickets.finding_builder import findings_of
-from audit_assets.tickets.shared_ticket import RollUp, word_for
+from audit_assets.tickets.shared_ticket import SharedTicket, content_hash_of
 
 DIGESTS = "digests"
 """Per day, filed under its first hour: what became of its digest."""
@@ -48,7 +54,12 @@ Withheld = Callable[[datetime, pl.DataFrame], str | None]
 
 
 def tell_digest(
-    store: HourStore, day: datetime, account_id: str, withheld: Withheld, axiom: AxiomResource, linear: LinearResource
+    store: HourStore,
+    day: datetime,
+    account_id: str,
+    skip_reason: Withheld,
+    axiom: AxiomResource,
+    linear: LinearResource,
 ) -> DigestShown | None:
     """Open a day's digest, or add to it what is new. None if the day lacks an hour or has nothing to tell.
 
@@ -58,7 +69,7 @@ def tell_digest(
     before: Mapping[str, Any] = store.read_json(DIGESTS, day) or {}
     told: dict[str, Any] | None
     try:
-        told = _told(store, day, account_id, withheld, axiom, linear, before.get("outcome"))
+        told = _told(store, day, account_id, skip_reason, axiom, linear, before.get("outcome"))
     except AuditAssetsError as error:
         told = {"outcome": "failed", "problem": str(error)}
     if told is None:
@@ -76,10 +87,10 @@ def tell_digest(
     return digest
 
 
-def digest_of(store: HourStore, day: datetime, account_id: str, axiom: AxiomResource) -> RollUp | None:
+def digest_of(store: HourStore, day: datetime, account_id: str, axiom: AxiomResource) -> SharedTicket | None:
     """A day's digest as it would be told. None if the day lacks an hour or has nothing to tell."""
     flags = _flags_of(store, day)
-    if flags is None or not (flags["standing"] == "under_budget").any():
+    if flags is None or not (flags["disposition"] == "below_threshold").any():
         return None
     return digest_ticket(_day(account_id, day, flags, axiom))
 
@@ -88,24 +99,24 @@ def _told(
     store: HourStore,
     day: datetime,
     account_id: str,
-    withheld: Withheld,
+    skip_reason: Withheld,
     axiom: AxiomResource,
     linear: LinearResource,
     outcome_before: str | None,
 ) -> dict[str, Any] | None:
     if (flags := _flags_of(store, day)) is None:
         return None
-    if not (flags["standing"] == "under_budget").any():
+    if not (flags["disposition"] == "below_threshold").any():
         return {"outcome": "nothing", "findings": 0, "actors": 0} if outcome_before else None
     found = _day(account_id, day, flags, axiom)
     counts = {"findings": found.total, "actors": len(found.hours_of)}
     last = _hours_of(day)[-1]
-    reason = withheld(last, store.require(BASELINES, last))
+    reason = skip_reason(last, store.require(BASELINES, last))
     if reason and not (reason == "too_old" and outcome_before == "failed"):
         return {"outcome": reason, **counts}
     with closing(linear.client()) as client:
-        ticket = client.open_roll_up(digest_ticket(found))
-    told = "told" if ticket.outcome == "rolled_up" else ticket.outcome
+        ticket = client.open_shared_ticket(digest_ticket(found))
+    told = "told" if ticket.outcome == "on_shared_ticket" else ticket.outcome
     return {"outcome": told, "identifier": ticket.identifier, "url": ticket.url, **counts}
 
 
@@ -120,17 +131,17 @@ def _flags_of(store: HourStore, day: datetime) -> pl.DataFrame | None:
     for hour in reversed(_hours_of(day)):
         if (flags := store.read(FLAGGED, hour, FLAGGED_BY_NAME.names())) is None:
             return None
-        frames.append(flags.filter(pl.col("standing") != "ticket"))
+        frames.append(flags.filter(pl.col("disposition") != "ticket"))
     return pl.concat(reversed(frames)) if frames else None
 
 
-def _day(account_id: str, day: datetime, flags: pl.DataFrame, axiom: AxiomResource) -> DayUnderBudget:
-    under = flags.filter(pl.col("standing") == "under_budget")
+def _day(account_id: str, day: datetime, flags: pl.DataFrame, axiom: AxiomResource) -> DayBelowThreshold:
+    under = flags.filter(pl.col("disposition") == "below_threshold")
     hours = tuple(_hour(account_id, rows) for rows in under.partition_by("hour", maintain_order=True))
     hours_of = under.group_by("actor_key").agg(pl.col("hour").n_unique())
-    others = dict(flags.unique(["hour", "actor_key", "standing"]).group_by("standing").len().iter_rows())
+    others = dict(flags.unique(["hour", "actor_key", "disposition"]).group_by("disposition").len().iter_rows())
     linked = [finding.actor_key for finding in islice(rarest_of_each(hours), LINKED)]
-    return DayUnderBudget(
+    return DayBelowThreshold(
         account_id=account_id,
         day=day,
         hours=hours,
@@ -143,16 +154,16 @@ def _day(account_id: str, day: datetime, flags: pl.DataFrame, axiom: AxiomResour
     )
 
 
-def _hour(account_id: str, flags: pl.DataFrame) -> HourUnderBudget:
+def _hour(account_id: str, flags: pl.DataFrame) -> HourBelowThreshold:
     """Of an hour's deviations under the budget. The entries behind them are not told."""
     by_actor = flags.group_by("actor_key").agg(pl.col("tickets_a_day").min())
     rarest = by_actor.sort("tickets_a_day", "actor_key", nulls_last=True).head(LISTED).select("actor_key")
     shown = flags.join(rarest, on="actor_key", how="semi", maintain_order="left").with_columns(axiom_url=pl.lit(""))
     deviation = pl.concat_str("actor_key", "kind", pl.col("resource_type").fill_null(""), separator=" ")
     hour = flags["hour"][0]
-    return HourUnderBudget(
+    return HourBelowThreshold(
         hour=hour,
         findings=tuple(rarest_first(findings_of(account_id, shown, pl.DataFrame(schema=ENTRY_SCHEMA)))),
         total=by_actor.height,
-        word=word_for([hour.isoformat(), *flags.select(deviation).to_series()], WORD_LENGTH),
+        content_hash=content_hash_of([hour.isoformat(), *flags.select(deviation).to_series()], WORD_LENGTH),
     )

@@ -1,7 +1,7 @@
 """An hour's tickets as they would be: for a dry run of `opened_tickets`, and for `audit-assets preview`.
 
 The very functions that open tickets decide and write, by a client that sends nothing (linear/dry_run.py). An hour
-whose tickets would be withheld is rendered all the same, with the reason.
+whose tickets would be skip_reason is rendered all the same, with the reason.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,32 +19,32 @@ from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, TICKETS, writ
 from audit_assets.linear.client import Noted, as_it_is
 from audit_assets.linear.dry_run import PRIORITY_NAMES, RenderedTicket
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.tickets.formatting import counted, listed
+from audit_assets.tickets.formatting import listed, pluralize
 from audit_assets.tickets.markdown import code, folds
-from audit_assets.tickets.shared_ticket import RollUp
+from audit_assets.tickets.shared_ticket import SharedTicket
 
 RENDERED = "rendered_tickets"
-"""The hours of the store that hold a RehearsedHour as JSON."""
+"""The hours of the store that hold a DryRunHour as JSON."""
 
 DRY_RUN = "dry_run"
-"""The outcome of a rehearsed ticket, and the evidence of an hour whose tickets were."""
+"""The outcome of a rendered ticket, and the evidence of an hour whose tickets were."""
 
 REASONS = {
     "too_old": "the hour ended longer ago than AUDIT_ASSETS_TICKET_MAX_AGE_HOURS",
     "learning": "less than a week of history lies before the hour",
     "never": "the run config says `never`",
 }
-"""Why a real run would open nothing, by what `withheld` says."""
+"""Why a real run would open nothing, by what `skip_reason` says."""
 
 
 @dataclass(frozen=True)
-class RehearsedHour:
-    """What a run would do about an hour's flagged actors. `withheld`: why it would open nothing after all, one of
+class DryRunHour:
+    """What a run would do about an hour's flagged actors. `skip_reason`: why it would open nothing after all, one of
     REASONS; `remarks` are for people; `rows`: OPENED_TICKETS of every actor, with the `problem` of those whose ticket
     could not be rendered."""
 
     hour: str
-    withheld: str | None
+    skip_reason: str | None
     remarks: tuple[str, ...]
     tickets: tuple[RenderedTicket, ...]
     rows: pl.DataFrame
@@ -56,33 +56,33 @@ class RehearsedHour:
 
     def as_json(self) -> dict[str, Any]:
         """The tickets, for other programs."""
-        told = {"hour": self.hour, "withheld": self.withheld, "remarks": [*self.remarks]}
+        told = {"hour": self.hour, "skip_reason": self.skip_reason, "remarks": [*self.remarks]}
         return {**told, "tickets": [asdict(ticket) for ticket in self.tickets]}
 
 
-def rehearse(
+def render_hour(
     account_id: str,
     hour: datetime,
     flagged: pl.DataFrame,
     *,
-    withheld: str | None,
+    skip_reason: str | None,
     store: HourStore,
     axiom: AxiomResource,
     linear: LinearResource,
     noted: Noted,
-    digest: RollUp | None = None,
+    digest: SharedTicket | None = None,
     run_id: str = "",
-) -> RehearsedHour:
+) -> DryRunHour:
     """Render an hour's tickets, and say what would become of each actor. `flagged`, `run_id` as in `write_tickets`;
     `digest`: the one of the day, if it is due with this hour.
 
     A model is asked for notes (`noted`) as a real run would: not for an hour that opens nothing. Raises
     `AuditAssetsError` for settings and hours that lack.
     """
-    rehearsal = linear.rehearsal()
-    remarks, rows = [*_remarks(withheld, rehearsal.unset())], pl.DataFrame(schema=OPENED_TICKETS)
+    dry_run = linear.dry_run()
+    remarks, rows = [*_remarks(skip_reason, dry_run.unset())], pl.DataFrame(schema=OPENED_TICKETS)
     if digest or not flagged.is_empty():
-        with closing(rehearsal.client()) as client:
+        with closing(dry_run.client()) as client:
             if not flagged.is_empty():
                 rows, charts = write_tickets(
                     account_id,
@@ -90,30 +90,30 @@ def rehearse(
                     store=store,
                     axiom=axiom,
                     client=client,
-                    noted=as_it_is if withheld else noted,
+                    noted=as_it_is if skip_reason else noted,
                     run_id=run_id,
                 )
-                remarks += [said_of_missing(charts)] if charts.troubles else []
+                remarks += [said_of_missing(charts)] if charts.errors else []
             if digest:
-                client.open_roll_up(digest)
-    tickets = tuple(rehearsal.rendered)
-    return RehearsedHour(key_of(hour), withheld, tuple(remarks), tickets, _rows(rows, tickets, withheld))
+                client.open_shared_ticket(digest)
+    tickets = tuple(dry_run.rendered)
+    return DryRunHour(key_of(hour), skip_reason, tuple(remarks), tickets, _rows(rows, tickets, skip_reason))
 
 
-def _remarks(withheld: str | None, unset: Sequence[str]) -> Iterator[str]:
-    if withheld:
-        yield f"A run would open nothing: {REASONS[withheld]}."
+def _remarks(skip_reason: str | None, unset: Sequence[str]) -> Iterator[str]:
+    if skip_reason:
+        yield f"A run would open nothing: {REASONS[skip_reason]}."
     if unset:
         are = "is" if len(unset) == 1 else "are"
         yield f"Linear was not read, as {listed(unset)} {are} not set: every ticket is shown as a new one."
 
 
-def _rows(opened: pl.DataFrame, tickets: Sequence[RenderedTicket], withheld: str | None) -> pl.DataFrame:
+def _rows(opened: pl.DataFrame, tickets: Sequence[RenderedTicket], skip_reason: str | None) -> pl.DataFrame:
     """The rows without the tickets that they name: whoever reads them must not take one for opened."""
-    would = {ticket.id: ticket.would for ticket in tickets}
+    would = {ticket.id: ticket.planned_action for ticket in tickets}
     said = pl.col("ticket_id").replace_strict(would, default=None, return_dtype=pl.String)
-    but = f"{{}}, but {REASONS[withheld]}" if withheld else "{}"
-    rows = opened.select("hour", "actor_key", "problem", outcome=pl.lit(DRY_RUN), would=pl.format(but, said))
+    but = f"{{}}, but {REASONS[skip_reason]}" if skip_reason else "{}"
+    rows = opened.select("hour", "actor_key", "problem", outcome=pl.lit(DRY_RUN), planned_action=pl.format(but, said))
     return pl.concat([pl.DataFrame(schema=OPENED_TICKETS), rows], how="diagonal")
 
 
@@ -126,15 +126,15 @@ SHOWN_LENGTH = 100_000
 """Characters of tickets that Dagster's database is given of an hour; the hour store holds all."""
 
 
-def in_markdown(rehearsed: RehearsedHour) -> str:
+def in_markdown(rendered: DryRunHour) -> str:
     """The tickets as Dagster's pages show them, as many as fit. Every value of an entry is quoted in them already."""
-    shown, room = ["**Dry run: nothing was opened.**", *rehearsed.remarks], SHOWN_LENGTH
-    for number, ticket in enumerate(rehearsed.tickets):
+    shown, room = ["**Dry run: nothing was opened.**", *rendered.remarks], SHOWN_LENGTH
+    for number, ticket in enumerate(rendered.tickets):
         text = _in_markdown(ticket)
         room -= len(text)
         if number and room < 0:
-            left = len(rehearsed.tickets) - number
-            shown.append(f"and {counted(left, 'more ticket')}: `audit-assets preview {rehearsed.hour}` shows all.")
+            left = len(rendered.tickets) - number
+            shown.append(f"and {pluralize(left, 'more ticket')}: `audit-assets preview {rendered.hour}` shows all.")
             break
         shown.append(text)
     return "\n\n".join(shown)
@@ -142,7 +142,7 @@ def in_markdown(rehearsed: RehearsedHour) -> str:
 
 def _in_markdown(ticket: RenderedTicket) -> str:
     fields = [f"{name} {code(value)}" for name, value in ticket.fields.items()]
-    stands = " · ".join([f"**{PRIORITY_NAMES[ticket.priority]}**", f"it {ticket.would}", *fields])
+    stands = " · ".join([f"**{PRIORITY_NAMES[ticket.priority]}**", f"it {ticket.planned_action}", *fields])
     texts = [ticket.description, *(f"**Comment**\n\n{comment}" for comment in ticket.comments)]
     unfolded = ["\n\n".join(_unfolded(ticket.without_pictures(text))) for text in texts if text]
     return "\n\n".join(["---", f"# {ticket.title}", stands, *unfolded])

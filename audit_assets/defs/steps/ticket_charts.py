@@ -29,15 +29,15 @@ def tell_of(charts: HourCharts, context: dg.AssetExecutionContext, hour: datetim
     """How many charts were drawn, and why others are missing: once an hour."""
     if charts.drawn:
         context.add_asset_metadata({"charts": charts.drawn}, partition_key=key_of(hour))
-    if charts.troubles:
+    if charts.errors:
         told = said_of_missing(charts)
         context.log.warning(told)
-        context.add_asset_metadata({"chart_troubles": told}, partition_key=key_of(hour))
+        context.add_asset_metadata({"chart_errors": told}, partition_key=key_of(hour))
 
 
 def said_of_missing(charts: HourCharts) -> str:
     """Why tickets have no chart."""
-    return f"Tickets went out without a chart. {' '.join(charts.troubles)}"
+    return f"Tickets went out without a chart. {' '.join(charts.errors)}"
 
 
 def _activity(axiom: AxiomResource, members: pl.DataFrame, hour: datetime) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from audit_assets.config import policy
-from audit_assets.config.change_filter import COLUMNS, counts
+from audit_assets.config.change_filter import COLUMNS, is_change
 from audit_assets.config.errors import ServiceError
 from audit_assets.config.settings import tickets_per_hour
 from audit_assets.defs.assets.actor_baselines import BASELINES
@@ -21,7 +21,7 @@ from audit_assets.storage.hour_store import HourStore
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.finding_builder import BEHIND, findings_of, links_of, members_of
 from audit_assets.tickets.hour_charts import HourCharts
-from audit_assets.tickets.overflow import Flood, flood_ticket
+from audit_assets.tickets.overflow import Overflow, overflow_ticket
 from audit_assets.tickets.ticket_slots import places
 
 TICKETS = "opened_tickets"
@@ -37,10 +37,10 @@ OPENED_TICKETS = pl.Schema(
         "closed": pl.Boolean,
         "problem": pl.String,
         "refused": pl.String,
-        "would": pl.String,
+        "planned_action": pl.String,
     }
 )
-"""`outcome`: `opened`, `joined`, `reopened`, `seen`, `dismissed`, `rolled_up` or `unreadable`, as OpenedTicket explains
+"""`outcome`: `opened`, `joined`, `reopened`, `seen`, `dismissed`, `on_shared_ticket` or `unreadable`, as OpenedTicket explains
 them; `too_old`, `learning`, `never` where no ticket was wanted; `failed` with its `problem`. `closed`: the actor's
 ticket is closed. `refused`: what Linear did not let us do to a ticket that tells of the hour all the same, or what it
 lacks of the fields that it should have. After a dry run it is `dry_run` with what `would` have become of the actor,
@@ -60,14 +60,14 @@ def write_tickets(
     noted: Noted,
     run_id: str = "",
 ) -> tuple[pl.DataFrame, HourCharts]:
-    """Open the tickets of an hour: an OPENED_TICKETS frame, the gravest first, and the charts that went with them.
+    """Open the tickets of an hour: an OPENED_TICKETS frame, the most severe first, and the charts that went with them.
 
     `flagged` as in `findings_of`; `run_id` is Dagster's, if a run of it asks.
     """
     chosen = places(flagged, tickets_per_hour())
     of_actors = flagged.join(chosen, on="actor_key", how="right", maintain_order="right")
     hour, singles = flagged["hour"][0], of_actors.filter("single")
-    entries = store.require(ENTRIES, hour, [*dict.fromkeys([*BEHIND, *COLUMNS])]).filter(counts(policy.counted()))
+    entries = store.require(ENTRIES, hour, [*dict.fromkeys([*BEHIND, *COLUMNS])]).filter(is_change(policy.counted()))
     alone = findings_of(
         account_id,
         singles,
@@ -79,7 +79,7 @@ def write_tickets(
     charts = charts_of(singles, store.require(BASELINES, hour), axiom)
     rows = [_row(each, lambda each=each: client.open_ticket(each, noted, charts.charted)) for each in alone]
     if others:
-        told = _row(others[0], lambda: client.open_roll_up(flood_ticket(_flood(others, axiom))))
+        told = _row(others[0], lambda: client.open_shared_ticket(overflow_ticket(_overflow(others, axiom))))
         rows += [told | {"actor_key": finding.actor_key} for finding in others]
     return pl.DataFrame(rows, schema=OPENED_TICKETS), charts
 
@@ -92,10 +92,10 @@ def with_earlier(rows: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _flood(findings: Sequence[Finding], axiom: AxiomResource) -> Flood:
+def _overflow(findings: Sequence[Finding], axiom: AxiomResource) -> Overflow:
     hour = findings[0].hour
     linked = [finding.actor_key for finding in findings if finding.actor_key != ORGANISATION][:LINKED]
-    return Flood(
+    return Overflow(
         account_id=findings[0].account_id,
         hour=hour,
         findings=tuple(findings),
@@ -106,7 +106,7 @@ def _flood(findings: Sequence[Finding], axiom: AxiomResource) -> Flood:
 
 
 def _row(finding: Finding, open_it: Callable[[], OpenedTicket]) -> dict[str, Any]:
-    """Open one ticket. A failure is kept as a row: one actor's trouble must not cost another its ticket."""
+    """Open one ticket. A failure is kept as a row: one actor's failure must not cost another its ticket."""
     row: dict[str, Any] = {"hour": finding.hour, "actor_key": finding.actor_key}
     try:
         ticket = open_it()

@@ -100,7 +100,7 @@ function tell(event, here) {
 
 function sentences(at) {
   const hour = new Date((points.first + points.hour[at]) * AN_HOUR).toISOString();
-  const usual = points.usual[at] === null ? "what is usual is not known yet" : `usual is ${points.usual[at]}`;
+  const usual = points.baseline_mean[at] === null ? "what is usual is not known yet" : `usual is ${points.baseline_mean[at]}`;
   const said = [points.actors[points.actor[at]], `${hour.slice(0, 10)} ${hour.slice(11, 16)} UTC`];
   const ticket = points.shared[at] ? "Ticket of the organisation" : "Ticket";
   if (points.level[at]) said.push(`${ticket}: ${LEVELS[points.level[at]]}`);

@@ -11,7 +11,7 @@ from audit_assets.config.settings import SETTINGS
 from audit_assets.defs.partitions import key_of
 from audit_assets.sandbox.cloudflare.log import AuditLog
 from audit_assets.sandbox.faults import Fault
-from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, failure_of, v2_burst, v2_entry
+from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, dagster_failure_of, v2_burst, v2_entry
 
 DEFAULTS = {name: setting.default for name, setting in SETTINGS.items() if setting.default is not None}
 
@@ -32,7 +32,7 @@ def test_a_pull_that_is_not_whole_leaves_nothing_behind(
 ) -> None:
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 5))
     pipeline.sandbox.faults.add(Fault("cloudflare", call, kind, times=1000, options=options))
-    told = failure_of(pipeline.run(JUDGED))
+    told = dagster_failure_of(pipeline.run(JUDGED))
     assert told.startswith("Cloudflare")
     assert pipeline.store.read("raw_audit_entries", JUDGED) is None
     pipeline.sandbox.faults.clear()
@@ -91,11 +91,11 @@ def test_what_is_wrong_is_one_sentence_at_the_asset_that_needs_it(
     assert pipeline.run(JUDGED - DAY * 10, job="history").success
     monkeypatch.setenv(name, value)
     result = pipeline.run(JUDGED)
-    assert sentence in failure_of(result)
+    assert sentence in dagster_failure_of(result)
     assert [event.step_key for event in result.all_events if event.is_step_failure] == [asset]
     everything = " ".join(str(event) for event in result.all_events)
     assert "canary" not in everything
-    assert "Traceback" not in failure_of(result)
+    assert "Traceback" not in dagster_failure_of(result)
     right = {**DEFAULTS, **pipeline.sandbox.environment(), "AUDIT_ASSETS_STORAGE": str(pipeline.store.root)}
     monkeypatch.setenv(name, right[name])
     assert pipeline.run(JUDGED).success, "the same hour, run again, is whole"
@@ -110,7 +110,7 @@ def test_an_hour_that_has_not_ended_is_refused(pipeline: Pipeline) -> None:
 
 
 def test_an_hour_that_has_not_ended_by_our_clock_is_refused(pipeline: Pipeline) -> None:
-    told = failure_of(pipeline.run(JUDGED + HOUR))
+    told = dagster_failure_of(pipeline.run(JUDGED + HOUR))
     assert told == "The hour 2026-11-22-10:00 has not ended: it can be pulled from 11:00 UTC on."
     assert pipeline.sandbox.stage.count()["cloudflare", "v2"] == 0
 
@@ -120,7 +120,7 @@ def test_a_full_disk_leaves_no_half_of_an_hour(pipeline: Pipeline) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
     try:
-        told = failure_of(pipeline.run(JUDGED))
+        told = dagster_failure_of(pipeline.run(JUDGED))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "can't be written: File too large. Free some space" in told

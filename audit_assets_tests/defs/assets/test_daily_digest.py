@@ -18,7 +18,7 @@ from audit_assets.defs.steps.day_digests import DIGESTS, tell_digest
 from audit_assets.defs.steps.dry_runs import RENDERED
 from audit_assets.detection.schemas import BASELINE
 from audit_assets.sandbox.faults import Fault
-from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, failure_of, v2_burst
+from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, dagster_failure_of, v2_burst
 
 MIDNIGHT = datetime(2026, 11, 21, tzinfo=UTC)
 LAST = MIDNIGHT + HOUR * 23
@@ -56,7 +56,7 @@ def test_a_day_is_one_ticket_once_it_is_whole_and_late_findings_are_a_comment(
     assert (pipeline.tickets(), pipeline.store.read_json(DIGESTS, MIDNIGHT)) == ([], None), "a dry run opens nothing"
 
     pipeline.sandbox.faults.add(Fault("linear", "attachmentCreate", "status", times=50, options={"status": 500}))
-    told = failure_of(run(LAST))
+    told = dagster_failure_of(run(LAST))
     assert told.startswith("The digest of findings under the budget failed, of 2026-11-21: Linear")
     assert pipeline.summary(LAST)["flagged"] == [], "the summary is there all the same"
     pipeline.sandbox.faults.clear()
@@ -108,7 +108,7 @@ def tell(pipeline: Pipeline) -> Tell:
     return made
 
 
-def under_budget(count: int, first: int = 0) -> pl.DataFrame:
+def below_threshold(count: int, first: int = 0) -> pl.DataFrame:
     """So many actors who made 50 changes."""
     numbers = pl.DataFrame({"number": range(first, first + count)})
     return numbers.select(
@@ -117,19 +117,19 @@ def under_budget(count: int, first: int = 0) -> pl.DataFrame:
         actor_type=pl.lit("user"),
         kind=pl.lit("volume"),
         severity=pl.lit("low"),
-        standing=pl.lit("under_budget"),
+        disposition=pl.lit("below_threshold"),
         changes=pl.lit(50),
-        usual=pl.lit(3.0),
+        baseline_mean=pl.lit(3.0),
         tickets_a_day=pl.lit(2.0) + pl.col("number"),
     )
 
 
-QUIET = under_budget(0)
+QUIET = below_threshold(0)
 HOURS = [FIRST + HOUR * step for step in range(3)]
 
 
 def test_a_day_of_100_000_findings_is_one_ticket_in_seconds(pipeline: Pipeline, tell: Tell) -> None:
-    flood = {hour: under_budget(50_000 if at else 0, first=50_000 * at) for at, hour in enumerate(HOURS)}
+    flood = {hour: below_threshold(50_000 if at else 0, first=50_000 * at) for at, hour in enumerate(HOURS)}
     started = time.monotonic()
     assert tell(flood)["findings"] == 100_000
     assert time.monotonic() - started < 10
@@ -145,37 +145,37 @@ def test_a_day_of_100_000_findings_is_one_ticket_in_seconds(pipeline: Pipeline, 
 def test_whether_a_digest_is_opened_is_decided_as_for_the_tickets_of_the_last_hour(
     pipeline: Pipeline, tell: Tell
 ) -> None:
-    day = dict.fromkeys(HOURS, under_budget(2))
+    day = dict.fromkeys(HOURS, below_threshold(2))
     for reason in ("too_old", "learning", "never"):
         assert tell(day, reason)["outcome"] == reason
     assert pipeline.tickets() == []
     opened = tell(day)
-    assert tell({HOURS[1]: under_budget(3)}, "too_old")["identifier"] == opened["identifier"], "it is not forgotten"
+    assert tell({HOURS[1]: below_threshold(3)}, "too_old")["identifier"] == opened["identifier"], "it is not forgotten"
     (ticket,) = pipeline.tickets()
     assert ticket["comments"] == []
 
 
 def test_a_digest_that_failed_in_time_is_owed(pipeline: Pipeline, tell: Tell) -> None:
     pipeline.sandbox.faults.add(Fault("linear", "issueCreate", "forbidden"))
-    failed = tell(dict.fromkeys(HOURS, under_budget(2)))
+    failed = tell(dict.fromkeys(HOURS, below_threshold(2)))
     assert (failed["outcome"], failed["problem"][:26]) == ("failed", "Linear does not allow this")
     assert tell({}, "too_old")["outcome"] == "told"
 
 
 @pytest.mark.parametrize("lacks", [0, 2])
 def test_a_day_that_lacks_any_of_its_hours_has_no_digest(tell: Tell, lacks: int) -> None:
-    assert tell({hour: under_budget(2) for at, hour in enumerate(HOURS) if at != lacks}) is None
+    assert tell({hour: below_threshold(2) for at, hour in enumerate(HOURS) if at != lacks}) is None
     assert tell({HOURS[lacks]: QUIET})["outcome"] == "told", "whichever hour came last"
 
 
 def test_what_rings_is_allowed_or_is_the_organisation_s_is_not_in_it(pipeline: Pipeline, tell: Tell) -> None:
     others = [
-        under_budget(number + 1).with_columns(standing=pl.lit(standing))
-        for number, standing in enumerate(("ticket", "allowed", "organisation"))
+        below_threshold(number + 1).with_columns(disposition=pl.lit(disposition))
+        for number, disposition in enumerate(("ticket", "allowed", "organisation"))
     ]
     day = {**dict.fromkeys(HOURS, QUIET), FIRST: pl.concat(others)}
     assert tell(day) is None
-    assert tell({LAST: under_budget(1)})["findings"] == 1
+    assert tell({LAST: below_threshold(1)})["findings"] == 1
     (ticket,) = pipeline.tickets()
     told = "Not counted here: 2 that the policy allows and 3 told in a finding of the organisation."
     assert told in ticket["description"]

@@ -17,7 +17,7 @@ from audit_assets.defs.partitions import key_of
 from audit_assets.defs.steps.dry_runs import RENDERED
 from audit_assets.sandbox.faults import Fault
 from audit_assets_tests.defs.assets.test_hour import a_quiet_fortnight
-from audit_assets_tests.pipeline import DAY, HOUR, QUIET, Pipeline, check_of, failure_of, v2_burst
+from audit_assets_tests.pipeline import DAY, HOUR, QUIET, Pipeline, check_of, dagster_failure_of, v2_burst
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
 WRITES = {"issueCreate", "issueUpdate", "commentCreate", "attachmentCreate", "issueRelationCreate"}
@@ -48,7 +48,7 @@ def again(pipeline: Pipeline, **config: Any) -> dg.ExecuteInProcessResult:
 
 def rows(pipeline: Pipeline) -> list[Any]:
     """What OPENED_TICKETS says of the hour."""
-    return pipeline.store.require(TICKETS, JUDGED).select("outcome", "identifier", "ticket_id", "would").rows()
+    return pipeline.store.require(TICKETS, JUDGED).select("outcome", "identifier", "ticket_id", "planned_action").rows()
 
 
 def writes(pipeline: Pipeline) -> int:
@@ -58,7 +58,7 @@ def writes(pipeline: Pipeline) -> int:
 
 def without_run(text: str) -> str:
     """What a ticket says, whichever run of Dagster's wrote it and wherever its chart lies."""
-    return re.sub(r"\n- Dagster run `[^`]*`|(?<=\]\()[^)]*(?:/storage/assets/|rehearsal\.invalid/)[^)]*", "", text)
+    return re.sub(r"\n- Dagster run `[^`]*`|(?<=\]\()[^)]*(?:/storage/assets/|dry-run\.invalid/)[^)]*", "", text)
 
 
 def preview(*arguments: str, command: str = "preview") -> str:
@@ -77,7 +77,7 @@ def test_a_dry_run_opens_nothing_and_the_run_after_it_opens_what_was_rendered(
     assert rows(judged) == [("dry_run", None, None, "would open a ticket")]
     summary = judged.summary(JUDGED)
     assert summary["dry_run"]
-    assert summary["flagged"][0]["ticket"]["would"] == "would open a ticket"
+    assert summary["flagged"][0]["ticket"]["planned_action"] == "would open a ticket"
     assert "dry run: would open a ticket" in preview(key_of(JUDGED), command="summary")
     assert judged.store.read_json(DELIVERIES, JUDGED) is None, "a dry run is told nowhere"
     (rendered,) = judged.store.read_json(RENDERED, JUDGED)["tickets"]
@@ -98,14 +98,14 @@ def test_a_dry_run_opens_nothing_and_the_run_after_it_opens_what_was_rendered(
     assert result.success
     assert rows(judged) == opened, "a dry run takes nothing back"
     assert (judged.tickets(), writes(judged)) == ([ticket], wrote)
-    assert judged.store.read_json(RENDERED, JUDGED)["tickets"][0]["would"] == "is on SEC-1 already"
+    assert judged.store.read_json(RENDERED, JUDGED)["tickets"][0]["planned_action"] == "is on SEC-1 already"
     assert check_of(result, "every_flagged_actor_has_a_ticket").description is None
 
 
 def assert_a_preview_shows_it(rendered: dict[str, Any], page: Path) -> None:
     """The same ticket, in an hour that is too old by the time of day."""
     shown = json.loads(preview(key_of(JUDGED), "--json"))
-    assert shown["withheld"] == "too_old"
+    assert shown["skip_reason"] == "too_old"
     (ticket,) = shown["tickets"]
     assert without_run(ticket["description"]) == without_run(rendered["description"])
     assert {**ticket, "description": ""} == {**rendered, "description": ""}
@@ -140,10 +140,10 @@ def test_a_dry_run_that_fails_owes_nothing_and_one_after_a_failure_settles_nothi
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setenv("LINEAR_API_KEY", "lin_api_revoked")
-        assert "1 flagged actors could not be rehearsed. First: LINEAR_API_KEY was" in failure_of(again(judged))
+        assert "1 flagged actors could not be rendered. First: LINEAR_API_KEY was" in dagster_failure_of(again(judged))
     assert rows(judged) == [("dry_run", None, None, None)]
     judged.sandbox.faults.add(Fault("linear", "issueCreate", "forbidden"))
-    assert "got no ticket" in failure_of(again(judged, dry_run=False))
+    assert "got no ticket" in dagster_failure_of(again(judged, dry_run=False))
     assert again(judged).success
     assert rows(judged)[0][0] == "failed"
     judged.clock.sleep((DAY * 10).total_seconds())

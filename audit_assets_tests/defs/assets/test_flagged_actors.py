@@ -15,7 +15,7 @@ from audit_assets.detection.stream_scores import score
 from audit_assets.reports.backtest import BACKTESTED, backtest_of, policy_of
 from audit_assets.reports.backtest_sources import of_axiom
 from audit_assets.reports.backtest_summary import summary_of
-from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, failure_of, v2_burst, v2_entry
+from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, dagster_failure_of, v2_burst, v2_entry
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
 COLLEAGUES = [f"{name}@example.com" for name in ("alice", "bob", "carol", "dave", "erin", "frank")]
@@ -67,9 +67,9 @@ def test_what_stays_under_the_budget_is_listed_and_opens_no_ticket(lived: Pipeli
     new_to_her = v2_burst(JUDGED, 1, actor="alice@example.com", resource_type="rulesets")
     summary = judged(lived, new_to_her, flags={"tickets_per_day": 0.001})
     assert (summary["flagged"], lived.tickets()) == ([], [])
-    (listed,) = summary["not_rung"]
+    (listed,) = summary["below_threshold"]
     (deviation,) = listed["deviations"]
-    assert (listed["actor"], deviation["standing"]) == ("alice@example.com", "under_budget")
+    assert (listed["actor"], deviation["disposition"]) == ("alice@example.com", "below_threshold")
     assert (deviation["kind"], deviation["resource_type"]) == ("new_resource_type", "rulesets")
     assert deviation["p"] < 1
     assert deviation["in_words"]
@@ -81,13 +81,15 @@ def test_the_budget_and_the_preset_come_from_the_settings(lived: Pipeline, monke
     monkeypatch.setenv("AUDIT_ASSETS_PRESET", "plain")
     (flagged,) = judged(lived)["flagged"]
     (deviation,) = flagged["deviations"]
-    assert (deviation["kind"], deviation["changes"], deviation["usual"]) == ("volume", 40, 4)
+    assert (deviation["kind"], deviation["changes"], deviation["baseline_mean"]) == ("volume", 40, 4)
     assert "p" not in deviation
 
 
 def test_a_preset_that_is_none_stops_the_hour_with_one_sentence(lived: Pipeline) -> None:
     lived.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
-    assert failure_of(lived.run(JUDGED, flags={"preset": "loud"})).startswith("AUDIT_ASSETS_PRESET is 'loud': set it")
+    assert dagster_failure_of(lived.run(JUDGED, flags={"preset": "loud"})).startswith(
+        "AUDIT_ASSETS_PRESET is 'loud': set it"
+    )
 
 
 def test_the_hours_scores_are_those_of_a_backtest_over_the_same_events(lived: Pipeline) -> None:
@@ -95,12 +97,12 @@ def test_the_hours_scores_are_those_of_a_backtest_over_the_same_events(lived: Pi
     judged(lived, attack, v2_burst(JUDGED, 4, actor="dave@example.com"))
     expected = score(events_in(lived)).filter(pl.col("hour") == JUDGED).sort("actor")
     got = lived.store.require("actor_scores", JUDGED).filter(pl.col("hour") == JUDGED).sort("actor")
-    columns = ["actor", "changes", "usual", "p_volume", "p_novelty", "p_many_new", "active_hours"]
+    columns = ["actor", "changes", "baseline_mean", "p_volume", "p_novelty", "p_many_new", "active_hours"]
     assert_frame_equal(got.select(columns), expected.select(columns))
     found = {row["actor_key"]: row for row in lived.store.require("flagged_actors", JUDGED).to_dicts()}
     (rung,) = expected.filter("flagged").to_dicts()
     assert found[rung["actor"]]["tickets_a_day"] == pytest.approx(rung["tickets_a_day"])
-    assert found[rung["actor"]]["standing"] == "ticket"
+    assert found[rung["actor"]]["disposition"] == "ticket"
 
 
 def test_the_organisation_is_asked_for_once_a_day(lived: Pipeline) -> None:
@@ -153,9 +155,9 @@ class TestAPolicyFile:
         self.write(monkeypatch, tmp_path, allowed)
         summary = judged(lived, v2_burst(JUDGED, 80, actor="bob@example.com"))
         assert (summary["flagged"], lived.tickets()) == ([], [])
-        (listed,) = summary["not_rung"]
+        (listed,) = summary["below_threshold"]
         (deviation,) = listed["deviations"]
-        assert (deviation["standing"], deviation["allowed_because"]) == ("allowed", "the move, SEC-9")
+        assert (deviation["disposition"], deviation["allowed_because"]) == ("allowed", "the move, SEC-9")
 
     def test_a_confirmed_incident_is_no_example_of_what_is_usual(
         self, lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -168,9 +170,9 @@ class TestAPolicyFile:
         text = incident.format(attack.isoformat(), (attack + HOUR).isoformat())
         self.write(monkeypatch, tmp_path, text)
         (flagged,) = judged(lived, flags={"preset": "plain"})["flagged"]
-        assert flagged["deviations"][0]["usual"] < 5
+        assert flagged["deviations"][0]["baseline_mean"] < 5
         (flagged,) = judged(lived)["flagged"]
-        assert flagged["deviations"][0]["usual"] < 5
+        assert flagged["deviations"][0]["baseline_mean"] < 5
 
     def test_failed_attempts_count_if_a_team_wants_it(
         self, lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -192,7 +194,7 @@ class TestAPolicyFile:
     ) -> None:
         self.write(monkeypatch, tmp_path, "[[allow]]\nactor = 5")
         lived.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
-        assert "policy.toml: allow.1" in failure_of(lived.run(JUDGED))
+        assert "policy.toml: allow.1" in dagster_failure_of(lived.run(JUDGED))
 
 
 @pytest.mark.parametrize("preset", ["balanced", "quiet", "plain"])
@@ -230,19 +232,19 @@ def test_a_backtest_over_axiom_says_the_same_of_the_hour_under_the_same_policy(
     tested = backtest_of(stream, policy_of(None, None))
     hour = lived.store.require("flagged_actors", JUDGED)
     of_actors = hour.filter(pl.col("actor_key") != "organisation")
-    ticket = pl.col("standing") == "ticket"
+    ticket = pl.col("disposition") == "ticket"
     expected = of_actors.group_by("actor").agg(
-        pl.col("standing").cast(BACKTESTED["standing"]).min(),
+        pl.col("disposition").cast(BACKTESTED["disposition"]).min(),
         pl.col("severity").filter(ticket).first(),
         pl.col("allowed_because").drop_nulls().first(),
     )
-    told = tested.scores.drop_nulls("standing").with_columns(severity=pl.when(ticket).then("severity"))
+    told = tested.scores.drop_nulls("disposition").with_columns(severity=pl.when(ticket).then("severity"))
     assert sorted(told.select(expected.columns).rows()) == sorted(expected.rows())
-    standings = dict(told.select("actor", "standing").iter_rows())
+    standings = dict(told.select("actor", "disposition").iter_rows())
     assert (standings[bob], standings[frank]) == ("allowed", "ticket")
     of_all = "ticket" if preset == "plain" else "organisation"
     assert {standings[actor] for actor in (alice, carol, dave)} == {of_all}
-    assert standings[erin] == ("under_budget" if preset == "quiet" else "ticket")
+    assert standings[erin] == ("below_threshold" if preset == "quiet" else "ticket")
     columns = ["resource_type", "changes", "members", "severity"]
     shared = hour.filter(pl.col("actor_key") == "organisation").select(columns)
     assert tested.tickets.filter(pl.col("actor_key") == "organisation").select(columns).rows() == shared.rows()
@@ -258,7 +260,7 @@ def test_what_many_do_at_once_is_one_ticket_for_the_organisation(lived: Pipeline
     (deviation,) = flagged["deviations"]
     assert (flagged["actor"], deviation["kind"], deviation["changes"]) == ("the organisation", "organisation", 240)
     assert len(deviation["members"]) == 4
-    assert {actor["actor"] for actor in summary["not_rung"]} == set(COLLEAGUES[:4])
+    assert {actor["actor"] for actor in summary["below_threshold"]} == set(COLLEAGUES[:4])
     (ticket,) = lived.tickets()
     assert all(actor.replace(".", "[.]") in ticket["description"] for actor in COLLEAGUES[:4])
     assert "new_registrar" in ticket["description"]

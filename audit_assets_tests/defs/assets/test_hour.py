@@ -12,7 +12,7 @@ from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.cloudflare.log import AuditLog
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox, running
-from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, failure_of, v1_entry, v2_burst, v2_entry
+from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, dagster_failure_of, v1_entry, v2_burst, v2_entry
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
@@ -31,8 +31,8 @@ def test_a_burst_becomes_a_ticket_with_its_numbers(pipeline: Pipeline) -> None:
     (flagged,) = pipeline.summary(JUDGED)["flagged"]
     (deviation,) = flagged["deviations"]
     assert (flagged["actor"], deviation["kind"]) == ("alice@example.com", "volume")
-    assert (deviation["changes"], deviation["most"], deviation["active_hours"]) == (45, 3, 14)
-    assert (deviation["usual"], deviation["ratio"]) == (pytest.approx(3, rel=0.01), pytest.approx(15, rel=0.01))
+    assert (deviation["changes"], deviation["baseline_max"], deviation["active_hours"]) == (45, 3, 14)
+    assert (deviation["baseline_mean"], deviation["ratio"]) == (pytest.approx(3, rel=0.01), pytest.approx(15, rel=0.01))
     (ticket,) = pipeline.tickets()
     assert ticket["identifier"] == flagged["ticket"]["identifier"]
     assert "45 changes" in ticket["title"]
@@ -163,7 +163,7 @@ def test_one_ticket_that_fails_costs_no_other_actor_his(pipeline: Pipeline) -> N
     pipeline.remember([*a_quiet_fortnight(), *a_quiet_fortnight("bob@example.com")])
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45) + v2_burst(JUDGED, 46, actor="bob@example.com"))
     pipeline.sandbox.faults.add(Fault("linear", "issueCreate", "status", times=50, options={"status": 500}))
-    told = failure_of(pipeline.run(JUDGED))
+    told = dagster_failure_of(pipeline.run(JUDGED))
     assert "2 flagged actors got no ticket. First: " in told
     pipeline.sandbox.faults.clear()
     assert pipeline.run(JUDGED).success
@@ -216,7 +216,7 @@ def test_an_axiom_that_counts_otherwise_than_the_hour_is_not_believed(pipeline: 
         json=[foreign],
     ).raise_for_status()
     pipeline.clock.sleep(60)
-    told = failure_of(pipeline.run(JUDGED))
+    told = dagster_failure_of(pipeline.run(JUDGED))
     assert told.startswith("Axiom counts other changes than were pulled, for 1 actors: 4 in place of 3 by actor")
     assert pipeline.tickets() == []
 
@@ -282,5 +282,5 @@ def test_a_damaged_file_says_what_to_do_and_stops_no_other_hour(pipeline: Pipeli
     assert pipeline.run(JUDGED - HOUR).success
     Path(str(pipeline.store.path("raw_audit_entries", JUDGED - HOUR))).write_bytes(b"PAR1 damaged")
     assert pipeline.run(JUDGED).success
-    told = failure_of(pipeline.run(JUDGED - HOUR))
+    told = dagster_failure_of(pipeline.run(JUDGED - HOUR))
     assert told.endswith("remove it, then run the hour again.")

@@ -17,7 +17,7 @@ from audit_assets.reports.backtest_sources import of_axiom
 from audit_assets.sandbox.faults import Fault
 from audit_assets.tickets.verdict_table import PRECISION, TABLE
 from audit_assets_tests.defs.assets.test_flagged_actors import COLLEAGUES, JUDGED, three_weeks
-from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, failure_of, v2_burst
+from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, dagster_failure_of, v2_burst
 
 BOB, ERIN = "bob@example.com", "erin@example.com"
 SECOND, THIRD = (JUDGED + (DAY + HOUR * 2) * number for number in (1, 2))
@@ -78,11 +78,11 @@ def test_what_people_said_decides_what_rings_next(pipeline: Pipeline, monkeypatc
     pipeline.remember(three_weeks(*COLLEAGUES))
     assert sensor.tick() == []
     found = ring(pipeline, JUDGED, bob=80, erin=80)
-    assert [each["standing"] for rows in found.values() for each in rows] == ["ticket"] * 2
+    assert [each["disposition"] for rows in found.values() for each in rows] == ["ticket"] * 2
     tickets = {issue["title"].split()[0].split("@")[0]: issue["identifier"] for issue in linear.issues()}
     bobs, erins = tickets["bob"], tickets["erin"]
     before = ring(pipeline, SECOND, bob=80, erin=80)
-    assert [each["standing"] for rows in before.values() for each in rows] == ["ticket"] * 2, "usual by itself"
+    assert [each["disposition"] for rows in before.values() for each in rows] == ["ticket"] * 2, "usual by itself"
 
     (new_tickets,) = sensor.tick()
     assert sensor.tick() == [], "it is asked for"
@@ -105,8 +105,8 @@ def test_what_people_said_decides_what_rings_next(pipeline: Pipeline, monkeypatc
     after = ring(pipeline, THIRD, bob=80, erin=80)
     assert after["bob"] == [], "neither rule finds anything, and no ticket's quiet is needed for it"
     (again,) = after["erin"]
-    assert again["standing"] == "ticket"
-    assert again["usual"] < before["erin"][0]["usual"]
+    assert again["disposition"] == "ticket"
+    assert again["baseline_mean"] < before["erin"][0]["baseline_mean"]
     told, evidence = metadata(pipeline, "actor_baselines"), pipeline.store.evidence(SCORES_BEFORE, day_of(THIRD))
     assert (told["confirmed_hours"], told["dismissed_hours"]) == (2, 2)
     assert evidence
@@ -148,7 +148,7 @@ def assert_it_is_told_and_nothing_is_forgotten(
     """What can't be read."""
     if fault:
         pipeline.sandbox.faults.add(Fault("linear", "issues", fault, times=100))
-    assert why in failure_of(pipeline.hear())
+    assert why in dagster_failure_of(pipeline.hear())
     assert str(sensor.tick()).startswith("The tickets could not be read, so what was said before stands. ")
     assert why in str(sensor.tick())
     assert table_of(pipeline).equals(kept)

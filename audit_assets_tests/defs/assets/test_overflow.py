@@ -13,7 +13,7 @@ from audit_assets.defs.assets.opened_tickets import TICKETS
 from audit_assets.defs.assets.raw_audit_entries import ENTRIES
 from audit_assets.defs.partitions import key_of
 from audit_assets.sandbox.faults import Fault
-from audit_assets_tests.pipeline import Pipeline, check_of, failure_of, v2_burst
+from audit_assets_tests.pipeline import Pipeline, check_of, dagster_failure_of, v2_burst
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
 PRIVILEGED = f"{10_000:032x}"
@@ -30,13 +30,13 @@ def flood(pipeline: Pipeline, count: int) -> None:
     made = entry.drop("actor_key", "actor").join(actors, how="cross").select(entry.columns)
     pipeline.store.write(ENTRIES, JUDGED, made, pipeline.store.evidence(ENTRIES, JUDGED))
     is_privileged = pl.col("actor_key") == PRIVILEGED
-    known: dict[str, Any] = {"kind": "volume", "standing": "ticket", "actor_type": "user", "judged_against": "actor"}
+    known: dict[str, Any] = {"kind": "volume", "disposition": "ticket", "actor_type": "user", "judged_against": "actor"}
     flagged = actors.with_columns(
         hour=pl.lit(JUDGED).cast(FLAGGED_ACTORS["hour"]),
         severity=pl.when(is_privileged).then(pl.lit("medium")).otherwise(pl.lit("urgent")),
         severity_because=pl.when(is_privileged).then(pl.lit(["API tokens and keys"])),
         changes=pl.lit(500),
-        usual=pl.lit(3.0),
+        baseline_mean=pl.lit(3.0),
         axiom_url=pl.format("https://app.axiom.co/acme/query?{}", pl.col("actor_key")),
         **{name: pl.lit(value) for name, value in known.items()},
     )
@@ -78,7 +78,7 @@ def test_ten_thousand_and_one_privileged_actor_are_21_tickets_in_a_minute(pipeli
     summary = pipeline.summary(JUDGED)
     assert len(summary["flagged"]) == 10_001
     outcomes = pl.Series(actor["ticket"]["outcome"] for actor in summary["flagged"]).value_counts()
-    assert dict(outcomes.iter_rows()) == {"opened": 20, "rolled_up": 9_981}
+    assert dict(outcomes.iter_rows()) == {"opened": 20, "on_shared_ticket": 9_981}
     assert "`audit-assets summary 2026-11-22-09:00 --json`" in shared["description"]
     (materialized,) = result.asset_materializations_for_node("flagged_actor_summary")
     assert len(str(materialized.metadata)) < 500_000
@@ -94,7 +94,7 @@ def test_a_flood_that_is_run_again_changes_nothing(pipeline: Pipeline) -> None:
     assert pipeline.tickets() == before
     after = pipeline.store.require(TICKETS, JUDGED)
     assert after.drop("outcome").equals(rows.drop("outcome"))
-    assert dict(after.group_by("outcome").len().iter_rows()) == {"seen": 20, "rolled_up": 21}
+    assert dict(after.group_by("outcome").len().iter_rows()) == {"seen": 20, "on_shared_ticket": 21}
 
 
 def test_how_many_get_a_ticket_of_their_own_is_a_setting(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,9 @@ def test_how_many_get_a_ticket_of_their_own_is_a_setting(pipeline: Pipeline, mon
 def test_a_flood_whose_ticket_fails_is_told_and_owed(pipeline: Pipeline) -> None:
     flood(pipeline, 40)
     pipeline.sandbox.faults.add(Fault("linear", "issueCreate", "forbidden", at=21))
-    assert failure_of(tell(pipeline)).startswith("21 flagged actors got no ticket. First: Linear does not allow this")
+    assert dagster_failure_of(tell(pipeline)).startswith(
+        "21 flagged actors got no ticket. First: Linear does not allow this"
+    )
     rows = pipeline.store.require(TICKETS, JUDGED)
     assert dict(rows.group_by("outcome").len().iter_rows()) == {"opened": 20, "failed": 21}
     assert tell(pipeline).success

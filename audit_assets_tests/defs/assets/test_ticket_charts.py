@@ -86,7 +86,7 @@ def assert_no_chart(pipeline: Pipeline, result: dg.ExecuteInProcessResult, why: 
     tickets = pipeline.tickets()
     assert len(tickets) == 2
     assert not any(PICTURE.findall(ticket["description"]) for ticket in tickets)
-    told = str(materialized(pipeline)["chart_troubles"])
+    told = str(materialized(pipeline)["chart_errors"])
     assert told.startswith("Tickets went out without a chart. ")
     assert why in told
     assert "Run the hour again" not in told, "that would bring none"

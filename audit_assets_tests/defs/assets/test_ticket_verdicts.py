@@ -102,20 +102,20 @@ def frame(schema: pl.Schema, *rows: dict[str, Any]) -> pl.DataFrame:
 def test_which_deviations_a_ticket_tells_of() -> None:
     """Bob's own, and what three did at once; not what was under the budget, silenced, or too many for a ticket."""
     actors = ("bob", "anne", "carl", "dora", "emil", ORGANISATION)
-    outcomes = ("seen", "dismissed", "rolled_up", "too_old", "unreadable", "opened")
+    outcomes = ("seen", "dismissed", "on_shared_ticket", "too_old", "unreadable", "opened")
     tickets = [
         {"actor_key": actor, "outcome": outcome, "ticket_id": actor, "identifier": "SEC-1"}
         for actor, outcome in zip(actors, outcomes, strict=True)
     ]
-    burst = {"kind": "volume", "standing": "ticket"}
-    migration = {"kind": "new_resource_type", "resource_type": "registrar", "standing": "organisation"}
+    burst = {"kind": "volume", "disposition": "ticket"}
+    migration = {"kind": "new_resource_type", "resource_type": "registrar", "disposition": "organisation"}
     flagged = [
         *({"actor_key": actor, **burst} for actor in actors[:-1]),
-        {"actor_key": "bob", "kind": "new_resource_type", "resource_type": "zone", "standing": "ticket"},
-        {"actor_key": "bob", "kind": "new_resource_type", "resource_type": "dns", "standing": "allowed"},
+        {"actor_key": "bob", "kind": "new_resource_type", "resource_type": "zone", "disposition": "ticket"},
+        {"actor_key": "bob", "kind": "new_resource_type", "resource_type": "dns", "disposition": "allowed"},
         *({"actor_key": actor, **migration} for actor in ("anne", "finn")),
-        {"actor_key": "finn", **burst, "standing": "under_budget"},
-        {"actor_key": ORGANISATION, "kind": ORGANISATION, "resource_type": "registrar", "standing": "ticket"},
+        {"actor_key": "finn", **burst, "disposition": "below_threshold"},
+        {"actor_key": ORGANISATION, "kind": ORGANISATION, "resource_type": "registrar", "disposition": "ticket"},
     ]
     found = on_tickets(frame(OPENED_TICKETS, *tickets), frame(FLAGGED_ACTORS, *flagged))
     assert set(found.select("ticket_id", "actor_key", "kind", "resource_type").rows()) == {

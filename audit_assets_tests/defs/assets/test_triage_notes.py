@@ -96,7 +96,7 @@ def test_without_a_named_model_nobody_is_asked(
     (ticket,) = pipeline.tickets()
     assert "Triage" not in ticket["description"]
     assert model.asked == []
-    assert not {"triage_notes", "triage_troubles"} & set(materialized(pipeline))
+    assert not {"triage_notes", "triage_errors"} & set(materialized(pipeline))
 
 
 MISBEHAVIOUR: dict[str, tuple[Behaviour, str]] = {
@@ -119,7 +119,7 @@ def test_whatever_the_model_does_the_ticket_goes_out_and_the_run_says_why_there_
     assert result.success
     (ticket,) = pipeline.tickets()
     assert "Triage" not in ticket["description"]
-    assert why in str(materialized(pipeline)["triage_troubles"])
+    assert why in str(materialized(pipeline)["triage_errors"])
     events = pipeline.instance.all_logs(result.run_id)
     assert sum(why in event.user_message for event in events if event.level == 30) == 1
     assert "canary" not in str(events)

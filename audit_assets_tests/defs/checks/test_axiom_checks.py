@@ -8,7 +8,7 @@ import dagster as dg
 import httpx
 
 from audit_assets.sandbox.faults import Fault
-from audit_assets_tests.pipeline import Pipeline, check_of, failure_of, v2_burst
+from audit_assets_tests.pipeline import Pipeline, check_of, dagster_failure_of, v2_burst
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
 NO_ID = '{"action": {"type": "create", "time": "2026-11-22T09:10:00Z"}, "note": "no id"}'
@@ -110,7 +110,7 @@ def test_fields_that_a_locked_schema_dropped_are_told_however_often_the_hour_is_
     messages = [{"priority": "warn", "code": "schema_rules_drop:raw", "count": 3, "msg": "dropped"}]
     receipt = json.dumps({"ingested": 3, "failed": 0, "failures": [], "processedBytes": 9, "messages": messages})
     pipeline.sandbox.faults.add(Fault("axiom", "ingest", "status", options={"status": 200, "body": receipt}))
-    assert "has a locked schema and dropped raw: unlock its schema" in failure_of(pipeline.run(JUDGED))
+    assert "has a locked schema and dropped raw: unlock its schema" in dagster_failure_of(pipeline.run(JUDGED))
     assert pipeline.run(JUDGED).success
     without_raw = {"_time": JUDGED.isoformat(), "entry_id": "f" * 64, "stream": "v2", "change_kind": "none"}
     put(pipeline, "/ingest", json=[without_raw])
