@@ -139,8 +139,8 @@ def test_a_ticket_s_link_leads_to_its_query_and_rows(sandbox: Sandbox, axiom: Ax
     axiom.store(change(0, "api_token"), change(0, "api_token", n=2), change(0), change(3), change(500, "zone"))
     page = httpx.get(ticket_link(sandbox))
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert f"let actors = dynamic([&quot;{ACTOR}&quot;]);\n" in page.text
-    assert f"[&#x27;{DATASET}&#x27;]\n| where _time" in page.text
+    assert f"let actors = dynamic([&#34;{ACTOR}&#34;]);\n" in page.text
+    assert f"[&#39;{DATASET}&#39;]\n| where _time" in page.text
     text = text_of(page.text)
     assert "From 2026-10-23 11:00 UTC Until 2026-11-22 11:00 UTC" in text
     assert f"The same in every row: actor_key {ACTOR}" in text

@@ -78,7 +78,7 @@ def test_a_page_tells_the_whole_ticket(ticket: str) -> None:
     assert '<td class="right">4.2</td>' in html
     assert "<summary>The entries behind it (20 of 312)</summary>" in html
     assert '<a href="https://app.axiom.example/acme/query?q=1" rel="noopener noreferrer nofollow">' in html
-    assert '<a href="https://app.axiom.example/q?&quot;x&quot;=1" rel="noopener noreferrer nofollow">' in html
+    assert '<a href="https://app.axiom.example/q?&#34;x&#34;=1" rel="noopener noreferrer nofollow">' in html
     assert f'id="comment-{OWN_ID[:8]}"' in html
 
 

@@ -7,38 +7,22 @@ answers nobody but this machine. What it runs only reads, and goes the way of ev
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from html import escape
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from audit_assets.sandbox import page
 from audit_assets.sandbox.axiom.behaviour import AxiomRefusal
 from audit_assets.sandbox.axiom.query import QueryRequest, request_from
-from audit_assets.sandbox.axiom.query_table import Rows, instant, rows_in, shown, table_html
+from audit_assets.sandbox.axiom.query_table import instant, rows_in, shown
+from audit_assets.sandbox.sandbox_pages import page_headers, render_page, style_sheet
 
 Ask = Callable[[QueryRequest, datetime], dict[str, Any]]
 """Runs a query as of a moment: the body of a 200, or an AxiomRefusal."""
 
-STYLE = (
-    page.STYLE
-    + """\
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: 0 0 1.25rem; }
-dt { color: var(--soft); } dd { margin: 0; font-variant-numeric: tabular-nums; }
-td { min-width: 4.5rem; max-width: 26rem; overflow-wrap: anywhere; unicode-bidi: isolate; }
-td.long { min-width: 16rem; }
-td.time { white-space: nowrap; font-variant-numeric: tabular-nums; }
-.none, .zone { color: var(--soft); font-weight: 400; }
-.last-hour td { background: var(--marked); font-weight: 600; }
-.last-hour td:first-child { box-shadow: inset 4px 0 var(--mark); }
-@media (max-width: 46rem) { .scroll table { width: 100%; font-size: .8125rem; }
-  .scroll th, .scroll td { padding: .35rem .45rem; } .scroll td.right { min-width: 0; } }
-"""
-)
-
-HEADERS = page.page_headers(STYLE)
+STYLE = style_sheet("axiom/query_page.css")
+HEADERS = page_headers(STYLE)
 
 QUICK_RANGES = ("1h", "24h", "7d", "30d", "90d")
 """The ranges up to now that a link may name (facts/axiom.md, 4)."""
@@ -115,43 +99,25 @@ def _range(options: dict[str, Any]) -> dict[str, Any]:
 def result_page(asked: QueryRequest, answer: dict[str, Any]) -> str:
     """The HTML of a query and the rows of its answer, as `answer_to` gives it."""
     hour = asked.end - min(AN_HOUR, asked.end - asked.start)
-    rows = rows_in(answer["tables"][0], hour)
-    messages = "".join(f"<p>{_text(each['msg'])}.</p>" for each in answer["status"].get("messages", []))
     return _page(
-        f"Query up to {_utc(asked.end)}",
-        f"<h1>Query of {_text(', '.join(answer['datasetNames']))}</h1>{_facts(asked, hour, rows)}{_apl(asked)}"
-        f'<h2>Rows <span class="count">{rows.total:,}</span></h2>{messages}{table_html(rows)}',
+        "query_result",
+        datasets=shown(", ".join(answer["datasetNames"])),
+        start=_utc(asked.start),
+        end=_utc(asked.end),
+        last_hour=_utc(hour),
+        apl=_apl(asked),
+        messages=[shown(message["msg"]) for message in answer["status"].get("messages", [])],
+        rows=rows_in(answer["tables"][0], hour),
     )
 
 
-def _facts(asked: QueryRequest, hour: datetime, rows: Rows) -> str:
-    facts = (
-        ("From", _utc(asked.start)),
-        ("Until", _utc(asked.end)),
-        ("Last hour", _utc(hour) + _marked(rows)),
-    )
-    return "<dl>" + "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts) + "</dl>"
-
-
-def _marked(rows: Rows) -> str:
-    """Where the rows of the last hour are: the one that a ticket speaks of."""
-    if not rows.timed:
-        return ""
-    if not rows.in_last_hour:
-        return ": no rows"
-    counted = f"{rows.in_last_hour:,} {'row' if rows.in_last_hour == 1 else 'rows'}"
-    if not rows.marked:
-        return f": {counted}, not among those shown"
-    return f': <a href="#last-hour">{counted}, marked below</a>'
-
-
-def _refusal_page(title: str, sentence: str, asked: QueryRequest | None = None, *, status: int = 400) -> Response:
-    body = f"<h1>{title}</h1><p>{_text(sentence)}</p>{_apl(asked) if asked else ''}"
-    return HTMLResponse(_page(title, body), status, headers=HEADERS)
+def _refusal_page(title: str, reason: str, asked: QueryRequest | None = None, *, status: int = 400) -> Response:
+    html = _page("query_refusal", title=title, reason=shown(reason), apl=_apl(asked) if asked else None)
+    return HTMLResponse(html, status, headers=HEADERS)
 
 
 def _sentence(refusal: AxiomRefusal) -> str:
-    """What a refusal says, on one line, with its place in the text where that is known."""
+    """The refusal's message on one line, with its place in the text where that is known."""
     message = " ".join(refusal.message.split()).rstrip(".")
     if len(message) > LONGEST_SENTENCE:
         message = message[:LONGEST_SENTENCE] + "…"
@@ -162,11 +128,7 @@ def _sentence(refusal: AxiomRefusal) -> str:
 
 
 def _apl(asked: QueryRequest) -> str:
-    return f'<h2>APL</h2><pre dir="ltr"><code>{escape(shown(asked.apl, kept=chr(10) + chr(9)))}</code></pre>'
-
-
-def _text(value: str) -> str:
-    return f"<bdi>{escape(shown(value))}</bdi>"
+    return shown(asked.apl, kept="\n\t")
 
 
 def _utc(at: datetime) -> str:
@@ -174,5 +136,5 @@ def _utc(at: datetime) -> str:
     return f"{instant(at.replace(tzinfo=UTC))} UTC"
 
 
-def _page(title: str, body: str) -> str:
-    return page.page_html(title, body, service="Axiom", style=STYLE)
+def _page(name: str, **values: Any) -> str:
+    return render_page(f"axiom/{name}.html.jinja", service="Axiom", style=STYLE, **values)
