@@ -104,7 +104,7 @@ def test_any_call_may_answer_with_any_status(axiom: AxiomCalls, call: str, statu
     response = {
         "ingest": lambda: axiom.ingest(EVENTS),
         "query": lambda: axiom.query("| count"),
-        "datasets": lambda: axiom.http.get("/v1/datasets"),
+        "datasets": lambda: axiom.http.get("/v2/datasets"),
     }[call]()
 
     assert (response.status_code, response.headers["retry-after"]) == (status, "3600")

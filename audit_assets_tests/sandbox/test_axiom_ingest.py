@@ -62,7 +62,7 @@ def test_the_same_events_sent_again_are_there_twice(axiom: AxiomCalls) -> None:
 def test_a_wrong_token_is_unauthorized(axiom: AxiomCalls, token: str | None) -> None:
     axiom.http.headers["authorization"] = token or ""
 
-    for response in (axiom.ingest([EVENT]), axiom.query("| count"), axiom.http.get("/v1/datasets")):
+    for response in (axiom.ingest([EVENT]), axiom.query("| count"), axiom.http.get("/v2/datasets")):
         assert (response.status_code, response.json()) == (401, {"code": 401, "message": "Unauthorized"})
 
 
@@ -74,8 +74,8 @@ def test_a_token_without_a_capability_is_forbidden(axiom: AxiomCalls) -> None:
     assert axiom.query("| count").status_code == 200
     behaviour.capabilities = {"ingest"}
     assert axiom.query("| count").status_code == 403
-    assert axiom.http.get("/v1/datasets").status_code == 200, "listing needs no capability"
-    assert axiom.http.post("/v1/datasets", json={"name": "new"}).status_code == 403
+    assert axiom.http.get("/v2/datasets").status_code == 200, "listing needs no capability"
+    assert axiom.http.get(f"/v2/datasets/{DATASET}/fields").status_code == 403
 
 
 def test_a_dataset_that_does_not_exist_is_not_found(axiom: AxiomCalls) -> None:
@@ -297,11 +297,11 @@ def test_too_many_requests_in_a_minute_are_turned_away_until_the_next(axiom: Axi
     axiom.sandbox.axiom.behaviour.requests_per_minute = 2
     axiom.pass_time(seconds=60)
 
-    statuses = [axiom.http.get("/v1/datasets").status_code for _ in range(3)]
+    statuses = [axiom.http.get("/v2/datasets").status_code for _ in range(3)]
     axiom.pass_time(seconds=60)
 
     assert statuses == [200, 200, 429]
-    assert axiom.http.get("/v1/datasets").status_code == 200
+    assert axiom.http.get("/v2/datasets").status_code == 200
 
 
 def test_many_writers_and_readers_lose_nothing(axiom: AxiomCalls) -> None:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from audit_assets.axiom.links import query_link
 from audit_assets.axiom.queries import activity_text
 from audit_assets.counted import Counted
-from audit_assets.sandbox.axiom.query import QueryRequest
+from audit_assets.sandbox.axiom.query_execution import QueryRequest
 from audit_assets.sandbox.axiom.query_page import result_page
 from audit_assets.sandbox.axiom.service import DATASET, ORG_ID
 from audit_assets.sandbox.faults import Fault

@@ -15,7 +15,7 @@ class AxiomBehaviour:
     """The knobs of one sandbox. What changes later holds for the calls after that."""
 
     capabilities: set[str] = field(default_factory=lambda: {"ingest", "query", "datasets"})
-    """What the token may do; `datasets` is creating, changing and deleting them (listing needs no capability)."""
+    """What the token may do; `datasets` is reading their fields (listing them needs no capability)."""
 
     row_delay: timedelta = timedelta(seconds=2)
     """From ingest until a query sees the rows. Axiom's own tests wait up to 60 s; a demo should not."""

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from audit_assets.sandbox.axiom.behaviour import AxiomRefusal
-from audit_assets.sandbox.axiom.query import QueryRequest, request_from
+from audit_assets.sandbox.axiom.query_execution import QueryRequest, request_from
 from audit_assets.sandbox.axiom.query_table import instant, rows_in, shown
 from audit_assets.sandbox.sandbox_pages import page_headers, render_page, style_sheet
 

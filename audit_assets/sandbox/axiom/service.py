@@ -1,4 +1,4 @@
-"""Axiom's stand-in: ingest, query and dataset management over HTTP, as facts/axiom.md describes them.
+"""The sandbox's Axiom: ingest, query and the list of datasets over HTTP, as docs/facts/axiom.md describes them.
 
 The two ways of ingest and query (edge and classic) share their handlers. Events lie in a DuckDB file in the stage's
 directory (axiom_store.py), APL is judged and translated in axiom_apl.py; the knobs are in axiom_behaviour.py.
@@ -6,23 +6,22 @@ directory (axiom_store.py), APL is judged and translated in axiom_apl.py; the kn
 
 import asyncio
 import json
-import re
 import threading
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from audit_assets.sandbox.axiom import faults as axiom_faults
+from audit_assets.sandbox.axiom import axiom_faults
 from audit_assets.sandbox.axiom.behaviour import AxiomBehaviour, AxiomRefusal
-from audit_assets.sandbox.axiom.ingest import Batch, batch_of, decompressed, events_in
-from audit_assets.sandbox.axiom.query import QueryRequest, answer_to, request_from, rfc3339
+from audit_assets.sandbox.axiom.event_batches import Batch, batch_of, decompressed, events_in
+from audit_assets.sandbox.axiom.event_store import AxiomStore, Dataset
+from audit_assets.sandbox.axiom.query_execution import QueryRequest, answer_to, request_from, rfc3339
 from audit_assets.sandbox.axiom.query_page import query_route
-from audit_assets.sandbox.axiom.store import AxiomStore, Dataset
 from audit_assets.sandbox.faults import Fault, FaultPlan, answer
 from audit_assets.sandbox.stage import Stage
 
@@ -36,10 +35,6 @@ ORG_ID = "sandbox-org"
 """The organisation that links point into."""
 
 WHO = "sandbox"
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-"""As Go writes a duration: 720h0m0s."""
 
 Handle = Callable[[Request, Fault | None], Awaitable[Response]]
 
@@ -73,11 +68,7 @@ class AxiomService:
             self._route("/v1/datasets/{name}/ingest", "ingest", POST=self._ingest),
             self._route("/v1/query/_apl", "query", POST=self._query),
             self._route("/v1/datasets/_apl", "query", POST=self._query),
-            self._route("/v1/datasets", "datasets", GET=self._list_v1, POST=self._create),
-            self._route("/v1/datasets/{name}", "datasets", GET=self._get, PUT=self._update, DELETE=self._delete),
-            self._route("/v1/datasets/{name}/trim", "datasets", POST=self._trim),
-            self._route("/v2/datasets", "datasets", GET=self._list_v2, POST=self._create),
-            self._route("/v2/datasets/{name}", "datasets", GET=self._get, PUT=self._update, DELETE=self._delete),
+            self._route("/v2/datasets", "datasets", GET=self._datasets),
             self._route("/v2/datasets/{name}/fields", "fields", GET=self._fields),
             query_route(f"/{ORG_ID}/query", self._answer_of, self.stage.clock.now),
         ]
@@ -187,56 +178,14 @@ class AxiomService:
 
     # Datasets
 
-    async def _list_v1(self, _request: Request, _fault: Fault | None) -> Response:
-        return JSONResponse([_shown(dataset, "v1") for dataset in self.store.datasets()])
-
-    async def _list_v2(self, _request: Request, _fault: Fault | None) -> Response:
-        return JSONResponse([_shown(dataset, "v2") for dataset in self.store.datasets()])
-
-    async def _get(self, request: Request, _fault: Fault | None) -> Response:
-        return JSONResponse(_shown(self.store.dataset(request.path_params["name"]), _version(request)))
+    async def _datasets(self, _request: Request, _fault: Fault | None) -> Response:
+        return JSONResponse([_shown(dataset) for dataset in self.store.datasets()])
 
     async def _fields(self, request: Request, _fault: Fault | None) -> Response:
         """The dataset's fields, told to those who may read datasets."""
         self._require("datasets")
         with self.store.reading(request.path_params["name"], self.stage.clock.now()) as view:
             return JSONResponse([{"name": name, "type": kind} for name, kind in view.fields.items()])
-
-    async def _create(self, request: Request, _fault: Fault | None) -> Response:
-        self._require("datasets")
-        body = await _json(request)
-        name, description, days = body.get("name"), body.get("description") or "", body.get("retentionDays")
-        if not isinstance(name, str) or not NAME.fullmatch(name) or not isinstance(description, str):
-            raise AxiomRefusal(400, "a dataset needs a name of letters, digits, '-', '_' and '.'")
-        kept = days if body.get("useRetentionPeriod") and isinstance(days, int) else self.behaviour.retention_days
-        dataset = self.store.create(name, description, kept, self.stage.clock.now())
-        return JSONResponse(_shown(dataset, _version(request)))
-
-    async def _update(self, request: Request, _fault: Fault | None) -> Response:
-        self._require("datasets")
-        body = await _json(request)
-        before = self.store.dataset(request.path_params["name"])
-        days = body.get("retentionDays", before.retention_days)
-        description = body.get("description", before.description)
-        dataset = self.store.update(before.name, description, days, self.stage.clock.now())
-        return JSONResponse(_shown(dataset, _version(request)))
-
-    async def _delete(self, request: Request, _fault: Fault | None) -> Response:
-        self._require("datasets")
-        await asyncio.to_thread(self.store.delete, request.path_params["name"])
-        return Response(status_code=204)
-
-    async def _trim(self, request: Request, _fault: Fault | None) -> Response:
-        """Deletes what is older than `maxDuration`; "0s" deletes everything, as it would at Axiom."""
-        self._require("datasets")
-        text = str((await _json(request)).get("maxDuration", ""))
-        found = DURATION.fullmatch(text)
-        if not text or not found:
-            raise AxiomRefusal(400, "maxDuration must be a duration such as 720h0m0s")
-        hours, minutes, seconds = (int(part or 0) for part in found.groups())
-        before = self.stage.clock.now() - timedelta(hours=hours, minutes=minutes, seconds=seconds)
-        await asyncio.to_thread(self.store.trim, request.path_params["name"], before)
-        return JSONResponse({"numDeleted": 0})
 
 
 async def _json(request: Request) -> dict[str, Any]:
@@ -257,10 +206,6 @@ def _check_parameters(request: Request) -> None:
         raise AxiomRefusal(400, "the sandbox does not play timestamp-field, timestamp-format, labels or CSV fields")
 
 
-def _version(request: Request) -> str:
-    return "v2" if request.url.path.startswith("/v2/") else "v1"
-
-
 def _monthly(prefix: str, limit: int) -> dict[str, str]:
     reset = datetime(2100, 1, 1, tzinfo=UTC)
     return {f"{prefix}-Limit": str(limit), f"{prefix}-Remaining": str(limit), f"{prefix}-Reset": _epoch(reset)}
@@ -270,19 +215,14 @@ def _epoch(at: datetime) -> str:
     return str(int(at.timestamp()))
 
 
-def _shown(dataset: Dataset, version: str) -> dict[str, Any]:
-    """A dataset as v1 and v2 show it; its id is its name."""
-    both = {
+def _shown(dataset: Dataset) -> dict[str, Any]:
+    """A dataset as v2 shows it; its id is its name."""
+    return {
         "id": dataset.name,
         "name": dataset.name,
         "description": dataset.description,
         "who": WHO,
         "created": rfc3339(dataset.created),
-    }
-    if version == "v1":
-        return both
-    return {
-        **both,
         "updatedAt": rfc3339(dataset.updated),
         "kind": "axiom:events:v1",
         "canWrite": True,

@@ -15,11 +15,11 @@ from typing import Any
 import duckdb
 from duckdb_kql import ir
 
-from audit_assets.sandbox.axiom.apl import Compiled, compiled, sql_for
-from audit_assets.sandbox.axiom.apl_kinds import refused
-from audit_assets.sandbox.axiom.apl_text import read_query
+from audit_assets.sandbox.axiom.apl_expressions import refused
+from audit_assets.sandbox.axiom.apl_syntax import read_query
 from audit_assets.sandbox.axiom.behaviour import AxiomBehaviour, AxiomRefusal
-from audit_assets.sandbox.axiom.store import AxiomStore, View, expiry, quoted
+from audit_assets.sandbox.axiom.event_store import AxiomStore, View, expiry, quoted
+from audit_assets.sandbox.axiom.query_plan import Compiled, compiled, sql_for
 
 LONGEST_RANGE = timedelta(days=3_650)
 """What a request without a start covers."""
@@ -79,7 +79,7 @@ def answer_to(request: QueryRequest, store: AxiomStore, behaviour: AxiomBehaviou
         with store.reading(query.dataset, now) as view:
             start = max(request.start, expiry(view.dataset, view.now)) if behaviour.expire else request.start
             source = view.source(start, request.end)
-            plan = compiled(query, view.fields, now)
+            plan = compiled(query, view.fields)
 
             def run(operators: list[ir.Operator]) -> list[tuple]:
                 return view.cursor.execute(sql_for(operators, view.fields, source)).fetchall()
@@ -185,8 +185,6 @@ def _field(name: str, kind: str, plan: Compiled) -> dict[str, Any]:
     described: dict[str, Any] = {"name": aggregate.name}
     if aggregate.fields:
         described["fields"] = list(aggregate.fields)
-    if aggregate.args:
-        described["args"] = list(aggregate.args)
     return {"name": name, "type": kind, "agg": described}
 
 
@@ -198,7 +196,7 @@ def _shown(values: tuple, kind: str) -> list[Any]:
         case "float":
             return [None if value is None else _number(value) for value in values]
         case "array":
-            return [None if value is None else _array(value) for value in values]
+            return [None if value is None else json.loads(value) for value in values]
         case "timespan":
             raise refused("a result with timespans")
         case _:
@@ -216,11 +214,6 @@ def _number(value: float) -> float:
     if not math.isfinite(value):
         raise refused("a result that is not a number: Axiom's answer is unknown")
     return float(value)
-
-
-def _array(value: str | list[Any]) -> list[Any]:
-    elements = json.loads(value) if isinstance(value, str) else value
-    return [rfc3339(element) if isinstance(element, datetime) else element for element in elements]
 
 
 def rfc3339(at: datetime) -> str:

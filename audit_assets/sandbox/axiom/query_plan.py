@@ -7,18 +7,17 @@ that one which is not visible yet is Axiom's `invalid field`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from duckdb_kql import ir
 from duckdb_kql.errors import KqlError, KqlSyntaxError
 from duckdb_kql.lower import lower
 from duckdb_kql.translate import to_sql
 
-from audit_assets.sandbox.axiom.apl_kinds import Columns, fields_in, kind_of, refused, resolved
-from audit_assets.sandbox.axiom.apl_summarize import Aggregate, summary_of, without_group
-from audit_assets.sandbox.axiom.apl_text import STAGES, QueryText, StageText
+from audit_assets.sandbox.axiom.apl_expressions import Columns, fields_in, kind_of, refused, resolved
+from audit_assets.sandbox.axiom.apl_summarize import Aggregate, check_summarize, without_group
+from audit_assets.sandbox.axiom.apl_syntax import STAGES, QueryText, StageText
 from audit_assets.sandbox.axiom.behaviour import bad_query
-from audit_assets.sandbox.axiom.store import SOURCE
+from audit_assets.sandbox.axiom.event_store import SOURCE
 
 NEWEST_FIRST = ir.Sort((ir.SortKey(ir.ColumnRef("_time")),))
 """The order of a plain result, as Axiom's documentation shows it."""
@@ -46,7 +45,7 @@ class Compiled:
     """How many of those groups a limit leaves: Axiom's limit counts groups there, not rows."""
 
 
-def compiled(query: QueryText, fields: Columns, now: datetime) -> Compiled:
+def compiled(query: QueryText, fields: Columns) -> Compiled:
     """Check a text against the fields of its dataset. Raises AxiomRefusal 400."""
     _check_distinct_names(fields)
     lowered = _lowered(query)
@@ -55,7 +54,7 @@ def compiled(query: QueryText, fields: Columns, now: datetime) -> Compiled:
     so_far = Compiled(columns=dict(fields))
     for written, operator in zip(query.stages, lowered.operators, strict=True):
         _check_written(written, operator)
-        _add(so_far, operator, now)
+        _add(so_far, operator)
         _check_distinct_names(so_far.columns)
     if _is_plain(so_far.operators):
         so_far.operators.insert(_first_cut(so_far.operators), NEWEST_FIRST)
@@ -95,10 +94,6 @@ def _check_written(written: StageText, operator: ir.Operator) -> None:
     match operator:
         case ir.Extend() | ir.Project() | ir.Distinct():
             width = len(operator.expressions)
-        case ir.ProjectAway():
-            width = len(operator.columns)
-        case ir.ProjectRename():
-            width = len(operator.renames)
         case ir.Summarize():
             width = len(operator.aggregates) + len(operator.by)
         case ir.Sort():
@@ -117,19 +112,17 @@ def _check_distinct_names(columns: Columns) -> None:
         raise refused("a query over fields that differ by case alone")
 
 
-def _add(query: Compiled, operator: ir.Operator, now: datetime) -> None:
+def _add(query: Compiled, operator: ir.Operator) -> None:
     match operator:
         case ir.Where():
-            _add_where(query, operator, now)
+            _add_where(query, operator)
         case ir.Extend() | ir.Project():
-            _add_named(query, operator, now)
-        case ir.ProjectAway() | ir.ProjectRename():
-            _add_renamed(query, operator)
+            _add_named(query, operator)
         case ir.Distinct():
             _add_distinct(query, operator)
         case ir.Summarize():
-            _add_summarize(query, operator, now)
-        case ir.Sort() | ir.Top():
+            _add_summarize(query, operator)
+        case ir.Sort():
             _add_sort(query, operator)
         case ir.Take():
             _add_take(query, operator)
@@ -149,8 +142,8 @@ def _start_over(query: Compiled, columns: dict[str, str]) -> None:
     query.time_groups, query.group_limit = None, None
 
 
-def _add_where(query: Compiled, operator: ir.Where, now: datetime) -> None:
-    predicate = resolved(operator.predicate, query.columns, now)
+def _add_where(query: Compiled, operator: ir.Where) -> None:
+    predicate = resolved(operator.predicate, query.columns)
     if kind_of(predicate, query.columns) != "boolean":
         raise bad_query("where takes a condition")
     if query.filters == query.operators:
@@ -159,11 +152,11 @@ def _add_where(query: Compiled, operator: ir.Where, now: datetime) -> None:
     query.totals = None
 
 
-def _add_named(query: Compiled, operator: ir.Extend | ir.Project, now: datetime) -> None:
+def _add_named(query: Compiled, operator: ir.Extend | ir.Project) -> None:
     named = []
     kinds: dict[str, str] = {}
     for each in operator.expressions:
-        expression = resolved(each.expr, query.columns, now)
+        expression = resolved(each.expr, query.columns)
         name = each.name or (expression.name if isinstance(expression, ir.ColumnRef) else None)
         if name is None or name in kinds:
             raise refused("expressions without a name of their own: write name=expression")
@@ -188,22 +181,6 @@ def _check_order(named: list[ir.NamedExpr]) -> None:
             raise refused("an expression that reads what its neighbour makes: write two stages")
 
 
-def _add_renamed(query: Compiled, operator: ir.ProjectAway | ir.ProjectRename) -> None:
-    away = isinstance(operator, ir.ProjectAway)
-    new_names = dict.fromkeys(operator.columns) if away else dict(operator.renames)
-    for name in new_names:
-        kind_of(ir.ColumnRef(name), query.columns)
-    columns: dict[str, str] = {}
-    for name, kind in query.columns.items():
-        renamed = new_names.get(name, name)
-        if renamed in columns:
-            raise refused("two columns of one name")
-        if renamed is not None:
-            columns[renamed] = kind
-    query.columns, query.totals = columns, None
-    query.operators.append(operator)
-
-
 def _add_distinct(query: Compiled, operator: ir.Distinct) -> None:
     columns: dict[str, str] = {}
     for each in operator.expressions:
@@ -214,24 +191,24 @@ def _add_distinct(query: Compiled, operator: ir.Distinct) -> None:
     _start_over(query, columns)
 
 
-def _add_summarize(query: Compiled, operator: ir.Summarize, now: datetime) -> None:
+def _add_summarize(query: Compiled, operator: ir.Summarize) -> None:
     before, columns = list(query.operators), query.columns
-    summary = summary_of(operator, columns, now)
-    query.operators.extend(summary.operators)
+    summary = check_summarize(operator, columns)
+    query.operators.append(summary.operator)
     _start_over(query, summary.columns)
     query.groups, query.aggregates = summary.groups, summary.aggregates
     if summary.time_bins and (operator.aggregates or operator.by[1:]):
-        totals = summary_of(without_group(operator, summary.time_bins[0]), columns, now)
+        totals = check_summarize(without_group(operator, summary.time_bins[0]), columns)
         query.totals = Compiled(
-            totals.columns, [*before, *totals.operators], groups=totals.groups, aggregates=totals.aggregates
+            totals.columns, [*before, totals.operator], groups=totals.groups, aggregates=totals.aggregates
         )
     if summary.time_bins[:1] == (0,):
         rows = ir.NamedExpr(ir.FunctionCall("count"), "number of rows")
-        groups = summary_of(ir.Summarize((rows,), operator.by[1:]), columns, now)
-        query.time_groups = [*before, *groups.operators, ir.Count("count")]
+        groups = check_summarize(ir.Summarize((rows,), operator.by[1:]), columns)
+        query.time_groups = [*before, groups.operator, ir.Count("count")]
 
 
-def _add_sort(query: Compiled, operator: ir.Sort | ir.Top) -> None:
+def _add_sort(query: Compiled, operator: ir.Sort) -> None:
     order = []
     for key in operator.keys:
         if not isinstance(key.expr, ir.ColumnRef) or key.nulls_first is not None:
@@ -241,10 +218,6 @@ def _add_sort(query: Compiled, operator: ir.Sort | ir.Top) -> None:
         order.append((key.expr.name, not key.ascending))
     query.operators.append(operator)
     query.order = tuple(order)
-    if isinstance(operator, ir.Top):
-        if query.time_groups is not None:
-            raise refused("top after a summarize that begins with time")
-        query.limited, query.totals = True, None
 
 
 def _add_take(query: Compiled, operator: ir.Take) -> None:
@@ -258,13 +231,13 @@ def _add_take(query: Compiled, operator: ir.Take) -> None:
 
 
 def _is_plain(operators: list[ir.Operator]) -> bool:
-    return not any(isinstance(op, ir.Sort | ir.Top | ir.Summarize | ir.Distinct | ir.Count) for op in operators)
+    return not any(isinstance(op, ir.Sort | ir.Summarize | ir.Distinct | ir.Count) for op in operators)
 
 
 def _first_cut(operators: list[ir.Operator]) -> int:
     """Before the first stage that takes rows or the time away."""
     for index, op in enumerate(operators):
-        cuts = isinstance(op, ir.Project | ir.ProjectAway | ir.ProjectRename | ir.Take)
+        cuts = isinstance(op, ir.Project | ir.Take)
         if cuts or (isinstance(op, ir.Extend) and any(each.name == "_time" for each in op.expressions)):
             return index
     return len(operators)

@@ -29,9 +29,7 @@ LITERALS: Mapping[str, str] = {
     "timespan": "timespan",
 }
 
-TEXT_OPERATORS = frozenset({"=~", "!~"}) | {
-    f"{no}{word}{case}" for no in ("", "!") for word in ("contains", "startswith", "endswith") for case in ("", "_cs")
-}
+TEXT_OPERATORS = frozenset({"startswith_cs"})
 
 SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
 SPAN_SECONDS: Mapping[str, float] = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -49,46 +47,35 @@ def kind_of(node: ir.Expr, columns: Columns) -> str:
             if node.name not in columns:
                 raise invalid_field(node.name)
             return columns[node.name]
-        case ir.UnaryOp():
-            return _expect(kind_of(node.operand, columns), ORDERED - {"datetime"}, "-")
         case ir.BinaryOp():
             return _binary(node.op, kind_of(node.left, columns), kind_of(node.right, columns))
-        case ir.Between():
-            return _alike(node.value, (node.low, node.high), columns, ORDERED)
         case ir.InList():
-            return _alike(node.value, node.items, columns, None)
+            return _in_list_kind(node, columns)
         case ir.FunctionCall():
             return _call(node, columns)
         case _:
             raise refused(f"expressions like {type(node).__name__}")
 
 
-def resolved(node: Any, columns: Columns, now: datetime) -> Any:
-    """An expression with the `let` names, `now` and lists put in, and only nodes and literals that are known."""
+def resolved(node: Any, columns: Columns) -> Any:
+    """An expression with the `let` names and lists put in, and only nodes and literals that are known."""
     match node:
         case ir.LetRef():
             if node.name in columns:
                 raise refused(f"a let named like the field {node.name!r}")
-            return resolved(node.value, columns, now)
+            return resolved(node.value, columns)
         case ir.Literal():
             return _literal(node)
         case ir.ColumnRef():
             return node
-        case ir.UnaryOp(op="-"):
-            return ir.UnaryOp("-", resolved(node.operand, columns, now))
         case ir.BinaryOp():
-            return ir.BinaryOp(node.op, resolved(node.left, columns, now), resolved(node.right, columns, now))
-        case ir.Between(negated=False):
-            low, high = resolved(node.low, columns, now), resolved(node.high, columns, now)
-            return ir.Between(resolved(node.value, columns, now), low, high)
-        case ir.InList(subquery=None):
-            return _in_list(node, columns, now)
+            return ir.BinaryOp(node.op, resolved(node.left, columns), resolved(node.right, columns))
+        case ir.InList(subquery=None, case_insensitive=False):
+            return _in_list(node, columns)
         case ir.FunctionCall(name="column_ifexists"):
-            return _field_or_fallback(node, columns, now)
-        case ir.FunctionCall(name="now" | "ago"):
-            return _clock(node, columns, now)
+            return _field_or_fallback(node, columns)
         case ir.FunctionCall():
-            return ir.FunctionCall(node.name, tuple(resolved(argument, columns, now) for argument in node.args))
+            return ir.FunctionCall(node.name, tuple(resolved(argument, columns) for argument in node.args))
         case _:
             raise refused(f"expressions like {type(node).__name__}")
 
@@ -119,65 +106,39 @@ def span_seconds(node: ir.Expr) -> float | None:
     return float(found[1]) * SPAN_SECONDS[found[2]] if found else None
 
 
-def _expect(kind: str, allowed: frozenset[str], where: str) -> str:
-    if kind not in allowed:
-        raise bad_query(f"{where} does not take a value of type {kind}")
-    return kind
-
-
 def _binary(operator: str, left: str, right: str) -> str:
     numbers = {left, right} <= NUMBERS
     match operator:
         case "and" | "or":
-            return _pair(operator, left, right, frozenset({"boolean"}), "boolean")
+            return _pair(operator, left, right, frozenset({"boolean"}))
         case "==" | "!=":
-            return "boolean" if numbers else _pair(operator, left, right, ORDERED | {"string", "boolean"}, "boolean")
+            return "boolean" if numbers else _pair(operator, left, right, ORDERED | {"string", "boolean"})
         case "<" | "<=" | ">" | ">=":
-            return "boolean" if numbers else _pair(operator, left, right, ORDERED, "boolean")
-        case "+" | "-" | "*" if numbers:
-            return "integer" if left == right == "integer" else "float"
-        case "/" if numbers and "float" in (left, right):
-            return "float"
-        case "%" if left == right == "integer":
-            return "integer"
-        case "+" | "-" if right == "timespan" and left in ("datetime", "timespan"):
-            return left
-        case "-" if left == right == "datetime":
-            return "timespan"
+            return "boolean" if numbers else _pair(operator, left, right, ORDERED)
         case text if text in TEXT_OPERATORS:
-            return _pair(operator, left, right, frozenset({"string"}), "boolean")
+            return _pair(operator, left, right, frozenset({"string"}))
         case _:
             raise refused(f"{left} {operator} {right}")
 
 
-def _pair(operator: str, left: str, right: str, allowed: frozenset[str], result: str) -> str:
+def _pair(operator: str, left: str, right: str, allowed: frozenset[str]) -> str:
     if left != right or left not in allowed:
         raise bad_query(f"{operator} does not take {left} and {right}")
-    return result
+    return "boolean"
 
 
-def _alike(value: ir.Expr, others: tuple[ir.Expr, ...], columns: Columns, allowed: frozenset[str] | None) -> str:
-    kind = kind_of(value, columns)
-    for other in others:
-        if allowed is not None:
-            _expect(kind, allowed, "between")
-        _binary("==", kind, kind_of(other, columns))
+def _in_list_kind(node: ir.InList, columns: Columns) -> str:
+    kind = kind_of(node.value, columns)
+    for item in node.items:
+        _binary("==", kind, kind_of(item, columns))
     return "boolean"
 
 
 def _call(node: ir.FunctionCall, columns: Columns) -> str:
     kinds = tuple(kind_of(argument, columns) for argument in node.args)
     match (node.name, kinds):
-        case ("hourofday", ("datetime",)):
-            return "integer"
-        case ("startofday", ("datetime",)):
-            return "datetime"
-        case ("tolower", ("string",)):
-            return "string"
-        case ("isempty" | "isnotempty", ("string",)) | ("not", ("boolean",)) | ("isnull" | "isnotnull", (_,)):
+        case ("isempty" | "isnotempty", ("string",)):
             return "boolean"
-        case ("iff", ("boolean", first, second)) if first == second:
-            return first
         case ("bin", ("datetime", "timespan")):
             _check_bin(span_seconds(node.args[1]))
             return "datetime"
@@ -213,27 +174,16 @@ def _moment(time: datetime) -> ir.Literal:
     return ir.Literal(time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "datetime")
 
 
-def _field_or_fallback(node: ir.FunctionCall, columns: Columns, now: datetime) -> ir.Expr:
+def _field_or_fallback(node: ir.FunctionCall, columns: Columns) -> ir.Expr:
     """`column_ifexists('field', fallback)`: the field, if one of that name is visible."""
     match node.args:
         case (ir.Literal(kind="string") as name, fallback):
-            return ir.ColumnRef(str(name.value)) if name.value in columns else resolved(fallback, columns, now)
+            return ir.ColumnRef(str(name.value)) if name.value in columns else resolved(fallback, columns)
         case _:
             raise refused("column_ifexists of anything but a name and a fallback")
 
 
-def _clock(node: ir.FunctionCall, columns: Columns, now: datetime) -> ir.Expr:
-    """`now()`, `now(-1h)` and `ago(1h)` as a time of the sandbox's clock."""
-    match (node.name, node.args):
-        case ("now", ()):
-            return _moment(now)
-        case ("now" | "ago", (span,)):
-            return ir.BinaryOp("+" if node.name == "now" else "-", _moment(now), resolved(span, columns, now))
-        case _:
-            raise refused(f"{node.name} with {len(node.args)} arguments")
-
-
-def _in_list(node: ir.InList, columns: Columns, now: datetime) -> ir.Expr:
+def _in_list(node: ir.InList, columns: Columns) -> ir.Expr:
     """A membership whose lists are spread out, nested ones too, as APL's `in` does."""
     items: list[ir.Expr] = []
     for item in node.items:
@@ -241,10 +191,10 @@ def _in_list(node: ir.InList, columns: Columns, now: datetime) -> ir.Expr:
         if isinstance(value, ir.Literal) and value.kind == "dynamic":
             items.extend(_elements(json.loads(str(value.value))))
         else:
-            items.append(resolved(item, columns, now))
+            items.append(resolved(item, columns))
     if not items:
         return ir.Literal(node.negated, "bool")
-    return ir.InList(resolved(node.value, columns, now), tuple(items), node.negated, node.case_insensitive)
+    return ir.InList(resolved(node.value, columns), tuple(items), node.negated)
 
 
 def _elements(value: Any) -> list[ir.Expr]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from audit_assets.sandbox.axiom.behaviour import AxiomRefusal
-from audit_assets.sandbox.axiom.ingest import Batch
+from audit_assets.sandbox.axiom.event_batches import Batch
 
 COLUMN_TYPES: Mapping[str, str] = {
     "string": "VARCHAR",
@@ -122,16 +122,6 @@ class AxiomStore:
             )
             return _dataset(cursor, name)
 
-    def update(self, name: str, description: str, retention_days: int | None, now: datetime) -> Dataset:
-        """Change what may be changed of a dataset."""
-        with self._write() as cursor:
-            number = _dataset(cursor, name).id
-            cursor.execute(
-                "UPDATE datasets SET description = ?, retention_days = ?, updated = ? WHERE id = ?",
-                [description, retention_days, now.replace(tzinfo=None), number],
-            )
-            return _dataset(cursor, name)
-
     def delete(self, name: str) -> None:
         """Drop a dataset with everything in it."""
         with self._write() as cursor:
@@ -139,12 +129,6 @@ class AxiomStore:
             cursor.execute(f"DROP TABLE events_{number}")
             cursor.execute("DELETE FROM fields WHERE dataset = ?", [number])
             cursor.execute("DELETE FROM datasets WHERE id = ?", [number])
-
-    def trim(self, name: str, before: datetime) -> None:
-        """Delete the events with a `_time` before that."""
-        with self._write() as cursor:
-            number = _dataset(cursor, name).id
-            cursor.execute(f"DELETE FROM events_{number} WHERE event_time < ?", [before.replace(tzinfo=None)])  # noqa: S608 - a number
 
     def append(
         self,
