@@ -1,7 +1,7 @@
 """The HTML pages of the sandbox: where their templates are, and what a browser may do with a page.
 
 What a page shows may have been written by an attacker. Every value is escaped, a page holds no script and loads
-nothing, and its headers tell the browser to allow neither.
+nothing, and its headers forbid the browser both.
 """
 
 import base64

@@ -18,7 +18,7 @@ from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.cloudflare.service import ACCOUNT_ID, CREDENTIAL, CloudflareService
 from audit_assets.sandbox.faults import Fault, FaultPlan
 from audit_assets.sandbox.server import served
-from audit_assets.sandbox.stage import Stage
+from audit_assets.sandbox.stage import ServiceContext
 
 HOUR = datetime(2026, 11, 22, 10, tzinfo=UTC)
 """The hour that tests ask for; it is noon for the service."""
@@ -111,7 +111,7 @@ def faults() -> FaultPlan:
 @pytest.fixture
 def service(door: Door, faults: FaultPlan, tmp_path: Path) -> CloudflareService:
     """A fresh service without entries."""
-    fresh = CloudflareService(Stage(tmp_path, door.clock), faults)
+    fresh = CloudflareService(ServiceContext(tmp_path, door.clock), faults)
     door.behind = Starlette(routes=fresh.routes())
     return fresh
 

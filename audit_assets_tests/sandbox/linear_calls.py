@@ -14,8 +14,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from audit_assets.sandbox.linear.seeded_workspace import seeded_id
 from audit_assets.sandbox.linear.service import API_KEY
-from audit_assets.sandbox.linear.workspace import seeded_id
 from audit_assets.sandbox.server import Sandbox, served
 
 SECURITY = seeded_id("team", "SEC")

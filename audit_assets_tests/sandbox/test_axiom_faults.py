@@ -1,4 +1,4 @@
-"""Each fault of the sandbox's Axiom, as its clients meet it (facts/axiom.md, 6)."""
+"""Each fault of the sandbox's Axiom, as its clients meet it (docs/facts/axiom.md, 6)."""
 
 from datetime import timedelta
 from typing import Any

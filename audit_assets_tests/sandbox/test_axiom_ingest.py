@@ -1,4 +1,4 @@
-"""What the sandbox's Axiom takes, changes and refuses of the events that are sent to it (facts/axiom.md, 2.1 and 6)."""
+"""Which events the sandbox's Axiom stores, changes and refuses (docs/facts/axiom.md, 2.1 and 6)."""
 
 import gzip
 import json

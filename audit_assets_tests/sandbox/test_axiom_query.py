@@ -1,4 +1,4 @@
-"""The sandbox's Axiom answers queries as documented: range, limits, messages, totals (facts/axiom.md, 2.3)."""
+"""The sandbox's Axiom answers queries as documented: range, limits, messages, totals (docs/facts/axiom.md, 2.3)."""
 
 import re
 from typing import Any
@@ -124,7 +124,7 @@ def test_half_a_character_is_no_text(axiom: AxiomCalls) -> None:
     broken = b'{"apl": "[\'cloudflare-audit\'] | extend a = \\"\\ud800\\""}'
     headers = {"content-type": "application/json"}
     response = axiom.http.post("/v1/query/_apl", params={"format": "tabular"}, content=broken, headers=headers)
-    assert (response.status_code, "half a character" in response.text) == (400, True)
+    assert (response.status_code, "half of a surrogate pair" in response.text) == (400, True)
 
 
 @pytest.mark.parametrize("result_format", ["legacy", "tabular-rows", ""])

@@ -1,4 +1,4 @@
-"""How the sandbox's Cloudflare misbehaves when it is told to."""
+"""How the sandbox's Cloudflare has_fault when it is told to."""
 
 import json
 from typing import Any

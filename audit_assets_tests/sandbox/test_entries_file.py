@@ -81,7 +81,7 @@ def test_json_and_ndjson_are_read_gzipped_or_not(tmp_path: Path, content: str | 
     entries = read(tmp_path, content)
     assert (bodies(entries.v2), bodies(entries.v1)) == ([V2], [V1])
     assert (entries.first, entries.last) == (entries.v2[0].time, entries.v1[0].time)
-    assert (entries.not_understood, entries.unreadable, entries.troubles) == (0, 0, [])
+    assert (entries.unrecognized, entries.unreadable, entries.problems) == (0, 0, [])
 
 
 def test_a_single_entry_is_a_file_too(tmp_path: Path) -> None:
@@ -181,23 +181,23 @@ def test_logpush_v1_is_what_the_api_samples_look_like(tmp_path: Path) -> None:
 def test_what_is_not_understood_is_served_as_it_stands(tmp_path: Path) -> None:
     odd = [{"note": "?"}, "text", 7, None, {"id": "x", "action": {"time": "soon"}}, {"When": 10**30, "ID": "y"}]
     entries = read(tmp_path, lines(odd[0], V2, *odd[1:]))
-    assert entries.not_understood == len(odd)
+    assert entries.unrecognized == len(odd)
     assert len(entries) == len(odd) + 1
     assert {entry.time for entry in (*entries.v2, *entries.v1)} == {entries.first}
-    assert len(entries.troubles) == len(odd)
-    assert entries.troubles[0] == "line 1: no audit entry with a time; served as it stands"
+    assert len(entries.problems) == len(odd)
+    assert entries.problems[0] == "line 1: no audit entry with a time; served unchanged"
 
 
 def test_lines_that_are_no_json_are_counted_and_told(tmp_path: Path) -> None:
     torn = json.dumps(V1)[:-5]
     entries = read(tmp_path, "\n".join([json.dumps(V2), torn, '{"id": NaN}', "[" * 100_000, json.dumps(V1)]))
     assert (len(entries), entries.unreadable) == (2, 3)
-    assert entries.troubles == [f"line {number}: no JSON; not served" for number in (2, 3, 4)]
+    assert entries.problems == [f"line {number}: not JSON; not served" for number in (2, 3, 4)]
 
 
 def test_troubles_are_told_up_to_a_point_and_counted_beyond(tmp_path: Path) -> None:
     entries = read(tmp_path, json.dumps(V2) + "\n" + "torn\n" * 1000)
-    assert (entries.unreadable, len(entries.troubles)) == (1000, 20)
+    assert (entries.unreadable, len(entries.problems)) == (1000, 20)
 
 
 @pytest.mark.parametrize(
@@ -205,9 +205,9 @@ def test_troubles_are_told_up_to_a_point_and_counted_beyond(tmp_path: Path) -> N
     [
         (b"", "neither JSON nor NDJSON"),
         (b"hello\nworld", "neither JSON nor NDJSON"),
-        (b"[]", "holds no audit entry"),
-        (b'{"errors":[],"messages":[],"result":[],"success":true}', "holds no audit entry"),
-        (b'{"a": 1}\n{"b": 2}', "holds no audit entry"),
+        (b"[]", "contains no audit entry"),
+        (b'{"errors":[],"messages":[],"result":[],"success":true}', "contains no audit entry"),
+        (b'{"a": 1}\n{"b": 2}', "contains no audit entry"),
         (b"\x1f\x8b damaged", "damaged gzip"),
         (gzip.compress(b"{}" * 100, mtime=0)[:-9], "damaged gzip"),
         (b"\xff\xfe{\x00}\x00", "not text in UTF-8"),
@@ -269,4 +269,4 @@ def test_the_samples_are_read(name: str, v2: int, v1: int) -> None:
     if not SAMPLES.exists():
         pytest.skip("the samples are not beside this checkout")
     entries = read_entries(SAMPLES / name)
-    assert (len(entries.v2), len(entries.v1), entries.not_understood, entries.unreadable) == (v2, v1, 0, 0)
+    assert (len(entries.v2), len(entries.v1), entries.unrecognized, entries.unreadable) == (v2, v1, 0, 0)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from audit_assets.sandbox.linear.workspace import seeded_id
+from audit_assets.sandbox.linear.seeded_workspace import seeded_id
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import linear_calls
 from audit_assets_tests.sandbox.linear_calls import CREATE, OWN_ID, SECURITY, Caller

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from audit_assets.sandbox.linear.store import timestamp
-from audit_assets.sandbox.linear.workspace import VIEWER, seeded_id
+from audit_assets.sandbox.linear.entity_store import timestamp
+from audit_assets.sandbox.linear.seeded_workspace import VIEWER, seeded_id
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import linear_calls
 from audit_assets_tests.sandbox.linear_calls import (
@@ -22,7 +22,7 @@ from audit_assets_tests.sandbox.linear_calls import (
 
 AUDIT = seeded_id("label", "SEC", "cloudflare-audit")
 INCIDENT = seeded_id("label", "SEC", "confirmed-incident")
-ELSEWHERE = seeded_id("label", "ENG", "cloudflare-audit")
+INCIDENT_ADDRESS = seeded_id("label", "ENG", "cloudflare-audit")
 
 door = linear_calls.door
 sandbox = linear_calls.sandbox
@@ -82,7 +82,7 @@ def test_an_issue_without_a_state_starts_where_its_author_s_do(sandbox: Sandbox,
         ({"priority": -1}, "Argument Validation Error", "priority must not be greater than 4"),
         ({"labelIds": ["x"]}, "Argument Validation Error", "each value in labelIds must be a UUID."),
         ({"labelIds": [OWN_ID]}, "Entity not found: IssueLabel", "Could not find referenced IssueLabel."),
-        ({"labelIds": [ELSEWHERE]}, "LabelIds for incorrect team", "LabelIds for incorrect team"),
+        ({"labelIds": [INCIDENT_ADDRESS]}, "LabelIds for incorrect team", "LabelIds for incorrect team"),
         ({"teamId": "SEC"}, "Argument Validation Error", "teamId must be a UUID."),
         ({"teamId": OWN_ID}, "Entity not found: Team", "Could not find referenced Team."),
         ({"stateId": OWN_ID}, "Entity not found: WorkflowState", "Could not find referenced WorkflowState."),

@@ -17,7 +17,7 @@ from graphql import (
     is_specified_scalar_type,
 )
 
-from audit_assets.sandbox.linear.schema import SDL, schema_from_sdl
+from audit_assets.sandbox.linear.linear_schema import SDL, schema_from_sdl
 
 REAL = Path(__file__).parents[3] / "shared" / "linear" / "schema.graphql"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from audit_assets.sandbox.linear.workspace import seeded_id
+from audit_assets.sandbox.linear.seeded_workspace import seeded_id
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import linear_calls
 from audit_assets_tests.sandbox.linear_calls import ATTACH, COMMENT, OWN_ID, Caller

@@ -1,7 +1,7 @@
-"""What kind of value an expression of a query has, and which kinds an operator takes.
+"""The type of an expression in a query, and the types that each operator and function takes.
 
-DuckDB would silently turn a string into a number to compare them; here kinds that do not belong together are
-refused, and so is every operator, function and literal that is not listed. Kinds are Axiom's names of field types.
+DuckDB would silently convert a string into a number to compare them; here types that do not match are refused, and so
+is every operator, function and literal that is not listed. Types ("kinds") have Axiom's names for field types.
 """
 
 import json
@@ -35,7 +35,7 @@ SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
 SPAN_SECONDS: Mapping[str, float] = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 DATETIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?(?:Z|[+-]\d\d:\d\d)?")
-"""The documented formats; more than microseconds is more than the sandbox keeps."""
+"""The documented formats; the sandbox keeps microseconds at most."""
 
 
 def kind_of(node: ir.Expr, columns: Columns) -> str:
@@ -57,25 +57,25 @@ def kind_of(node: ir.Expr, columns: Columns) -> str:
             raise refused(f"expressions like {type(node).__name__}")
 
 
-def resolved(node: Any, columns: Columns) -> Any:
-    """An expression with the `let` names and lists put in, and only nodes and literals that are known."""
+def resolve(node: Any, columns: Columns) -> Any:
+    """An expression with `let` names and lists replaced by their values, and only supported nodes and literals."""
     match node:
         case ir.LetRef():
             if node.name in columns:
                 raise refused(f"a let named like the field {node.name!r}")
-            return resolved(node.value, columns)
+            return resolve(node.value, columns)
         case ir.Literal():
             return _literal(node)
         case ir.ColumnRef():
             return node
         case ir.BinaryOp():
-            return ir.BinaryOp(node.op, resolved(node.left, columns), resolved(node.right, columns))
+            return ir.BinaryOp(node.op, resolve(node.left, columns), resolve(node.right, columns))
         case ir.InList(subquery=None, case_insensitive=False):
             return _in_list(node, columns)
         case ir.FunctionCall(name="column_ifexists"):
             return _field_or_fallback(node, columns)
         case ir.FunctionCall():
-            return ir.FunctionCall(node.name, tuple(resolved(argument, columns) for argument in node.args))
+            return ir.FunctionCall(node.name, tuple(resolve(argument, columns) for argument in node.args))
         case _:
             raise refused(f"expressions like {type(node).__name__}")
 
@@ -94,7 +94,7 @@ def fields_in(node: Any) -> set[str]:
 
 
 def refused(what: str) -> AxiomRefusal:
-    """A refusal that is the sandbox's own."""
+    """The refusal of something that the sandbox does not support, whatever Axiom would do."""
     return bad_query(f"the sandbox does not run {what}")
 
 
@@ -147,7 +147,7 @@ def _call(node: ir.FunctionCall, columns: Columns) -> str:
 
 
 def _check_bin(seconds: float | None) -> None:
-    """Where longer bins begin is not published: a day and what divides it leave no doubt."""
+    """Where longer bins begin is not documented; bins that divide a day begin at midnight."""
     if not seconds or 86_400 % seconds:
         raise refused("bins that do not divide a day")
 
@@ -178,23 +178,23 @@ def _field_or_fallback(node: ir.FunctionCall, columns: Columns) -> ir.Expr:
     """`column_ifexists('field', fallback)`: the field, if one of that name is visible."""
     match node.args:
         case (ir.Literal(kind="string") as name, fallback):
-            return ir.ColumnRef(str(name.value)) if name.value in columns else resolved(fallback, columns)
+            return ir.ColumnRef(str(name.value)) if name.value in columns else resolve(fallback, columns)
         case _:
             raise refused("column_ifexists of anything but a name and a fallback")
 
 
 def _in_list(node: ir.InList, columns: Columns) -> ir.Expr:
-    """A membership whose lists are spread out, nested ones too, as APL's `in` does."""
+    """A membership test whose lists, nested ones too, are flattened, as APL's `in` does."""
     items: list[ir.Expr] = []
     for item in node.items:
         value = item.value if isinstance(item, ir.LetRef) else item
         if isinstance(value, ir.Literal) and value.kind == "dynamic":
             items.extend(_elements(json.loads(str(value.value))))
         else:
-            items.append(resolved(item, columns))
+            items.append(resolve(item, columns))
     if not items:
         return ir.Literal(node.negated, "bool")
-    return ir.InList(resolved(node.value, columns), tuple(items), node.negated)
+    return ir.InList(resolve(node.value, columns), tuple(items), node.negated)
 
 
 def _elements(value: Any) -> list[ir.Expr]:

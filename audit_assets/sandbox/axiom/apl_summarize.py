@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from duckdb_kql import ir
 
-from audit_assets.sandbox.axiom.apl_expressions import NUMBERS, ORDERED, Columns, kind_of, refused, resolved
+from audit_assets.sandbox.axiom.apl_expressions import NUMBERS, ORDERED, Columns, kind_of, refused, resolve
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def without_group(operator: ir.Summarize, index: int) -> ir.Summarize:
 def _group(key: ir.NamedExpr, columns: Columns) -> ir.NamedExpr:
     if key.name is None and not isinstance(key.expr, ir.ColumnRef):
         raise refused("a group without a name: write name=expression")
-    named = ir.NamedExpr(resolved(key.expr, columns), key.name)
+    named = ir.NamedExpr(resolve(key.expr, columns), key.name)
     if kind_of(named.expr, columns) in ("array", "timespan"):
         raise refused("groups of arrays or timespans")
     return named
@@ -85,7 +85,7 @@ def _aggregate(each: ir.NamedExpr, columns: Columns) -> tuple[str, ir.FunctionCa
     name = "count_" if each.name is None and call.name == "count" else each.name
     if name is None:
         raise refused(f"{call.name} without a name: write name={call.name}(...)")
-    return name, ir.FunctionCall(call.name, tuple(resolved(argument, columns) for argument in call.args))
+    return name, ir.FunctionCall(call.name, tuple(resolve(argument, columns) for argument in call.args))
 
 
 def _fields(call: ir.FunctionCall) -> tuple[str, ...]:

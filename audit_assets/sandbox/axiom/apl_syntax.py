@@ -1,8 +1,8 @@
-"""APL text before anything translates it: only known tokens, only known stages, nothing that a translator may drop.
+"""APL text before it is translated: only known tokens and known stages, nothing that the translator could drop.
 
-duckdb-kql passes over some of what it reads (named arguments of arg_max, hints, wildcards of project-away) and reads
-what APL does not document (other escapes, functions in braces, member access with a dot). All of that is refused
-here, with its place; what the names mean is judged in axiom_apl.py.
+duckdb-kql ignores some of what it parses (hints, names inside calls) and accepts what APL does not document (other
+escapes, functions in braces, member access with a dot). All of that is refused here, with its position; whether names
+and types are right is checked in query_plan.py.
 """
 
 import re
@@ -26,13 +26,13 @@ STAGES: Mapping[str, str] = {
 AGGREGATES = ("count", "max", "min", "sum")
 SCALARS = ("bin", "column_ifexists", "isempty", "isnotempty")
 FUNCTIONS = frozenset({*AGGREGATES, *SCALARS, "dynamic"})
-"""What may be called: what our queries need, each with a test with a known answer."""
+"""What may be called: what our queries need, each tested with a known answer."""
 
 WORDS = frozenset({"where", "and", "or", "in", "by", "extend", "project"})
 """Words that a parenthesis may follow without being called."""
 
 DEEPEST = 50
-"""Brackets in brackets: the parser's time grows with them."""
+"""Nested brackets: the parser's time grows with them."""
 
 _STRING = r"""(?:[^{q}\\\x00-\x1f\x7f]|\\["'\\tn])*"""
 
@@ -64,7 +64,7 @@ class Token:
 
 @dataclass(frozen=True)
 class StageText:
-    """One stage as written: its operator, and how many expressions it lists (by-expressions counted in)."""
+    """One stage of the text: its operator, and how many expressions it lists, those after `by` included."""
 
     operator: str
     width: int
@@ -72,7 +72,7 @@ class StageText:
 
 @dataclass(frozen=True)
 class QueryText:
-    """A text that may be translated: the comments are blanks, so that places in it stay what they were."""
+    """A text that can be translated: comments are blanked out, so that positions stay the same."""
 
     text: str
     dataset: str
@@ -81,7 +81,7 @@ class QueryText:
 
 
 def read_query(text: str) -> QueryText:
-    """Take an APL text apart. Raises AxiomRefusal for all that the sandbox does not know for certain."""
+    """Parse an APL text. Raises AxiomRefusal for everything that the sandbox does not support."""
     tokens = _tokens(text)
     meaningful = [token for token in tokens if token.kind not in ("space", "comment")]
     _check_neighbours(text, meaningful)
@@ -104,7 +104,7 @@ def _tokens(text: str) -> list[Token]:
 
 
 def _check_neighbours(text: str, tokens: list[Token]) -> None:
-    """What can be told from a token and those beside it."""
+    """Check each token with the one before it."""
     depth = 0
     for before, token in zip([None, *tokens], tokens, strict=False):
         if token.text in ("(", "["):
@@ -114,9 +114,9 @@ def _check_neighbours(text: str, tokens: list[Token]) -> None:
         if depth < 0:
             raise _refused(text, token.at, "a bracket is closed that was not opened")
         if depth > DEEPEST:
-            raise _refused(text, token.at, "the sandbox does not read brackets as deep as this")
+            raise _refused(text, token.at, "the sandbox does not support brackets nested as deep as this")
         if token.text == "=" and depth:
-            raise _refused(text, token.at, "the sandbox does not take names inside a call")
+            raise _refused(text, token.at, "the sandbox does not support names inside a call")
         if token.kind in ("string", "raw") and before and before.kind in ("string", "raw"):
             raise _refused(text, token.at, "two strings side by side")
         if token.kind in ("string", "raw") and before and before.kind == "name" and _touch(before, token):
@@ -138,12 +138,12 @@ def _lets(text: str, tokens: list[Token]) -> tuple[tuple[str, ...], list[Token]]
         if len(tokens) < 4 or tokens[1].kind != "name" or tokens[2].text != "=":
             raise _refused(text, tokens[0].at, "a let statement is `let name = value;`")
         if tokens[1].text in names:
-            raise _refused(text, tokens[1].at, f"{tokens[1].text!r} is given a value twice")
+            raise _refused(text, tokens[1].at, f"{tokens[1].text!r} is defined twice")
         ends = [index for index, token in enumerate(tokens) if token.text == ";"]
         if not ends:
             raise _refused(text, tokens[0].at, "a let statement ends with a semicolon")
         if any(token.text == "|" for token in tokens[: ends[0]]):
-            raise _refused(text, tokens[0].at, "the sandbox gives names to values only")
+            raise _refused(text, tokens[0].at, "the sandbox supports let statements with values only")
         names.append(tokens[1].text)
         tokens = tokens[ends[0] + 1 :]
     return tuple(names), tokens
@@ -183,7 +183,7 @@ def _stage(text: str, tokens: list[Token]) -> StageText:
 
 
 def _width(operator: str, body: list[Token]) -> int:
-    """How many expressions a stage lists: what was translated must have as many."""
+    """How many expressions a stage lists: the translation must have as many."""
     if not body:
         return 0
     lists = _split(body, ",")
@@ -192,7 +192,7 @@ def _width(operator: str, body: list[Token]) -> int:
 
 
 def _split(tokens: list[Token], sign: str) -> list[list[Token]]:
-    """Cut at a sign that stands outside of all brackets."""
+    """Split at a sign outside of all brackets."""
     parts: list[list[Token]] = [[]]
     depth = 0
     for token in tokens:

@@ -1,10 +1,10 @@
-"""How the sandbox's Axiom misbehaves on demand, beyond the faults of the wire.
+"""How the sandbox's Axiom fails on demand, beyond connection faults.
 
-For `ingest`: `late_surfacing` stores the events but shows them only after `seconds`, and answers with `status` in
-place of 200 or, with `silent`, not at all; `rejected_events` loses the last `events` of a batch in a 200;
+For `ingest`: `late_surfacing` stores the events but makes them visible only after `seconds`, and answers with
+`status` instead of 200 or, with `silent`, not at all; `rejected_events` loses the last `events` of a batch in a 200;
 `bare_receipt` leaves out what the OpenAPI document does not require.
 For `query`: `partial` (half of the rows, isPartial), `estimate`, `unknown_priority`, `empty_tables` (no rows, or with
-`null` no tables), `truncated` (only `rows` rows, and not a word about it).
+`null` no tables), `truncated` (only `rows` rows, without a message).
 """
 
 from collections.abc import Mapping
@@ -19,12 +19,12 @@ from audit_assets.sandbox.faults import Fault
 NOT_REQUIRED = frozenset({"failures", "blocksCreated", "walLength"})
 
 
-def lateness(fault: Fault | None) -> timedelta:
-    """How much later than usual the events surface."""
+def extra_delay(fault: Fault | None) -> timedelta:
+    """How much later than usual the events become visible."""
     return timedelta(seconds=fault.options["seconds"] if fault and fault.kind == "late_surfacing" else 0)
 
 
-def lost_events(events: list[dict[str, Any]], fault: Fault | None) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+def drop_events(events: list[dict[str, Any]], fault: Fault | None) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """The events that are stored, and a failure for each of the others."""
     if fault is None or fault.kind != "rejected_events":
         return events, []
@@ -48,7 +48,7 @@ async def ingest_answer(
 
 
 def query_answer(result: dict[str, Any], fault: Fault | None) -> dict[str, Any]:
-    """The result as it is sent."""
+    """The result as it is sent, with the fault if there is one."""
     status = result["status"]
     match fault:
         case Fault(kind="partial"):

@@ -1,7 +1,7 @@
-"""From the body of an ingest request to columns: decompressing, reading, flattening, and Axiom's limits.
+"""From the body of an ingest request to columns: decompress, parse, flatten, and apply Axiom's limits.
 
-Source: facts/axiom.md, 2.1 and 6. Where Axiom's behaviour is unknown (a field of two types, a literal dot in a key,
-CSV, zstd) the request is refused as a whole, loudly.
+Source: docs/facts/axiom.md, 2.1 and 6. Where Axiom's behaviour is unknown (a field of two types, a literal dot in a
+key, CSV, zstd) the whole request is refused.
 """
 
 import json
@@ -19,7 +19,7 @@ from audit_assets.sandbox.axiom.behaviour import AxiomBehaviour, AxiomRefusal
 JSON_TYPES = frozenset({"application/json", "application/x-ndjson", "application/nd-json"})
 
 RESERVED = frozenset({"_blockInfo", "_cursor", "_rowID", "_source", "_sysTime"})
-"""Names that Axiom keeps for itself: an event's own field of that name is renamed."""
+"""Names that Axiom reserves: an event's own field of that name is renamed."""
 
 NAME_BYTES = 200
 DEEPEST = 100
@@ -40,27 +40,27 @@ class Column:
 
 @dataclass(frozen=True)
 class Batch:
-    """What is stored of one request. `times` are naive and in UTC, as the database keeps them."""
+    """What one request stores. `times` are naive and in UTC, as in the database."""
 
     times: list[datetime]
     columns: dict[str, Column]
     failures: list[dict[str, str]]
 
 
-def decompressed(body: bytes, encoding: str, most_bytes: int) -> bytes:
-    """The body as it was before compression. Raises AxiomRefusal for what can't be read."""
+def decompress(body: bytes, encoding: str, most_bytes: int) -> bytes:
+    """The body before compression. Raises AxiomRefusal for one that can't be read."""
     match encoding.strip().lower():
         case "" | "identity":
             return body
         case "gzip":
-            return _unzipped(body, most_bytes)
+            return _gunzip(body, most_bytes)
         case "zstd":
             raise AxiomRefusal(400, "the sandbox does not read zstd, which Axiom does: send gzip")
         case unknown:
             raise AxiomRefusal(400, f"the sandbox does not know the content encoding {unknown[:20]!r}")
 
 
-def _unzipped(body: bytes, most_bytes: int) -> bytes:
+def _gunzip(body: bytes, most_bytes: int) -> bytes:
     unzip = zlib.decompressobj(31)
     try:
         whole = unzip.decompress(body, most_bytes + 1)
@@ -73,7 +73,7 @@ def _unzipped(body: bytes, most_bytes: int) -> bytes:
     return whole
 
 
-def events_in(body: bytes, content_type: str) -> list[dict[str, Any]]:
+def parse_events(body: bytes, content_type: str) -> list[dict[str, Any]]:
     """The events of a decompressed body: a JSON array, or one JSON object a line."""
     media = content_type.partition(";")[0].strip().lower()
     if media not in JSON_TYPES:
@@ -92,10 +92,10 @@ def events_in(body: bytes, content_type: str) -> list[dict[str, Any]]:
 
 
 _read = json.JSONDecoder(parse_constant=lambda _: None).decode
-"""NaN and the infinities become null, as Axiom's limits say."""
+"""NaN and the infinities become null (docs/facts/axiom.md, 6)."""
 
 
-def batch_of(
+def build_batch(
     events: Sequence[dict[str, Any]], fields: Mapping[str, str], now: datetime, behaviour: AxiomBehaviour
 ) -> Batch:
     """Columns from events, for a dataset that has `fields` (name to type) so far.
@@ -168,7 +168,7 @@ def _check_new(new: set[str], known: int, limit: int) -> None:
 
 
 def _time_of(value: Any, now: datetime) -> datetime:
-    """`_time` as a naive datetime in UTC: RFC 3339, or an epoch whose unit its size tells. Nothing: now."""
+    """`_time` as a naive datetime in UTC: RFC 3339, or an epoch whose unit follows from its size. Missing: now."""
     if value is None:
         return now.replace(tzinfo=None)
     try:
@@ -199,7 +199,7 @@ def _columns(events: list[dict[str, Any]], fields: Mapping[str, str], string_byt
 
 
 def _by_name(events: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """The events turned on their side; events of one shape, which most batches are, without a look-up per value."""
+    """The events as columns. A batch whose events have the same keys, as most have, needs no look-up per value."""
     if len(set(map(tuple, events))) == 1:
         return dict(zip(events[0], map(list, zip(*map(dict.values, events), strict=True)), strict=True))
     return {name: [event.get(name) for event in events] for name in dict.fromkeys(chain.from_iterable(events))}
@@ -225,7 +225,7 @@ def _column(name: str, values: list[Any], kinds: set[type], known: str | None, s
 
 
 def _finite(value: float | None) -> float | None:
-    """A number as a float; what is beyond a float's range becomes null, as Axiom's limits say of infinities."""
+    """A number as a float; what is beyond a float's range becomes null, as infinities do."""
     try:
         return None if value is None or not math.isfinite(value) else float(value)
     except OverflowError:
@@ -240,7 +240,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _clean(values: list[str | None], string_bytes: int) -> list[str | None]:
-    """Strings that are too long, or no text at all, are replaced. All are looked at as one first: most are fine."""
+    """Replace strings that are too long or not valid Unicode. One check of all together comes first: most are fine."""
     texts = [value for value in values if value is not None]
     if max(map(len, texts)) * 4 <= string_bytes and not _SURROGATE.search("".join(texts)):
         return values

@@ -1,4 +1,4 @@
-"""The sandbox's Axiom datasets on disk: one DuckDB file, one wide table a dataset, nothing ever deduplicated.
+"""The sandbox's Axiom datasets on disk: one DuckDB file, one wide table for each dataset, no deduplication.
 
 Tables and columns have names of our own (`events_3`, `c7`); the names of fields are values in a table, so that no
 text of an event ever becomes part of a statement here. DuckDB reads and writes no other file.
@@ -28,7 +28,7 @@ TIMES: Mapping[str, str] = {"_sysTime": "sys_time", "_time": "event_time"}
 """The two fields that every dataset has, and their columns."""
 
 SOURCE = "visible_events"
-"""What a query reads from: the events that it may see, under the names of their fields."""
+"""The name under which a query finds the visible events, with the names of their fields."""
 
 SETTINGS = (
     "SET GLOBAL TimeZone = 'UTC'",
@@ -66,7 +66,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class View:
-    """What one query may see. `fields` are the visible ones in the order of a plain result."""
+    """What is visible to one query. `fields` are in the order of a plain result."""
 
     cursor: duckdb.DuckDBPyConnection
     dataset: Dataset
@@ -144,7 +144,7 @@ class AxiomStore:
             dataset = _dataset(cursor, name)
             known = _fields(cursor, dataset.id)
             batch = arrange({field: kind for field, (_, kind) in known.items()})
-            columns = _placed(cursor, dataset.id, known, batch, fields_visible.replace(tzinfo=None))
+            columns = _place(cursor, dataset.id, known, batch, fields_visible.replace(tzinfo=None))
             _insert(cursor, dataset.id, batch, columns, now.replace(tzinfo=None), rows_visible.replace(tzinfo=None))
             length = dataset.wal_length + len(batch.times)
             cursor.execute("UPDATE datasets SET wal_length = ? WHERE id = ?", [length, dataset.id])
@@ -152,7 +152,7 @@ class AxiomStore:
 
     @contextlib.contextmanager
     def reading(self, name: str, now: datetime) -> Iterator[View]:
-        """A view of the dataset as it is now, unmoved by what is ingested meanwhile. Raises AxiomRefusal 404."""
+        """A snapshot of the dataset, unchanged by what is ingested meanwhile. Raises AxiomRefusal 404."""
         at = now.replace(tzinfo=None)
         with contextlib.closing(self._database.cursor()) as cursor:
             cursor.begin()
@@ -167,7 +167,7 @@ class AxiomStore:
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A transaction, one at a time: kept whole, or not at all."""
+        """A transaction, one at a time: committed whole, or not at all."""
         with self._writing, contextlib.closing(self._database.cursor()) as cursor:
             cursor.begin()
             try:
@@ -210,7 +210,7 @@ def _fields(
     return {name: (position, kind) for name, position, kind in rows}
 
 
-def _placed(
+def _place(
     cursor: duckdb.DuckDBPyConnection,
     dataset: int,
     known: Mapping[str, tuple[int, str]],

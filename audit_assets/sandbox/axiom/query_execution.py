@@ -1,6 +1,6 @@
-"""A query request and its tabular answer: time range, limits, messages, totals (facts/axiom.md, 2.3).
+"""A query request and its tabular answer: time range, limits, messages, totals (docs/facts/axiom.md, 2.3).
 
-What of a request changes its answer and is not played here (cursors, variables, other formats) is refused.
+Options that the sandbox does not support (cursors, variables, other formats) are refused, not ignored.
 """
 
 import json
@@ -19,12 +19,12 @@ from audit_assets.sandbox.axiom.apl_expressions import refused
 from audit_assets.sandbox.axiom.apl_syntax import read_query
 from audit_assets.sandbox.axiom.behaviour import AxiomBehaviour, AxiomRefusal
 from audit_assets.sandbox.axiom.event_store import AxiomStore, View, expiry, quoted
-from audit_assets.sandbox.axiom.query_plan import Compiled, compiled, sql_for
+from audit_assets.sandbox.axiom.query_plan import QueryPlan, plan_query, sql_for
 
 LONGEST_RANGE = timedelta(days=3_650)
-"""What a request without a start covers."""
+"""The time range of a request without a start."""
 
-PLAYED = frozenset({"apl", "startTime", "endTime"})
+SUPPORTED_KEYS = frozenset({"apl", "startTime", "endTime"})
 
 RELATIVE = re.compile(r"now(?:-(\d{1,6})([smhdw]))?")
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -43,17 +43,17 @@ class QueryRequest:
     end: datetime
 
 
-def request_from(body: Any, result_format: str, now: datetime) -> QueryRequest:
-    """What a request asks. Raises AxiomRefusal 400."""
+def parse_query_request(body: Any, result_format: str, now: datetime) -> QueryRequest:
+    """The query in a request. Raises AxiomRefusal 400."""
     if result_format != "tabular":
         raise AxiomRefusal(400, "the sandbox answers format=tabular only")
     if not isinstance(body, dict) or not isinstance(body.get("apl"), str):
         raise AxiomRefusal(400, "apl is required")
-    if others := sorted(key for key, value in body.items() if value and key not in PLAYED):
-        raise AxiomRefusal(400, f"the sandbox does not play {', '.join(others)}")
+    if others := sorted(key for key, value in body.items() if value and key not in SUPPORTED_KEYS):
+        raise AxiomRefusal(400, f"the sandbox does not support {', '.join(others)}")
     start = _instant(body.get("startTime"), now - LONGEST_RANGE, now)
     if any("\ud800" <= letter <= "\udfff" for letter in body["apl"]):
-        raise AxiomRefusal(400, "apl is no text: it holds half a character")
+        raise AxiomRefusal(400, "apl is not valid Unicode: it contains half of a surrogate pair")
     return QueryRequest(body["apl"], start, _instant(body.get("endTime"), now, now))
 
 
@@ -71,15 +71,15 @@ def _instant(value: Any, default: datetime, now: datetime) -> datetime:
         raise AxiomRefusal(400, f"{str(value)[:40]!r} is not a time") from None
 
 
-def answer_to(request: QueryRequest, store: AxiomStore, behaviour: AxiomBehaviour, now: datetime) -> dict[str, Any]:
-    """The body of a 200. Raises AxiomRefusal: 400 for the text, 404 for the dataset, 432 when memory does not do."""
+def run_query(request: QueryRequest, store: AxiomStore, behaviour: AxiomBehaviour, now: datetime) -> dict[str, Any]:
+    """The body of a 200. Raises AxiomRefusal: 400 for the text, 404 for the dataset, 432 when it runs out of memory."""
     began = time.perf_counter()
     query = read_query(request.apl)
     try:
         with store.reading(query.dataset, now) as view:
             start = max(request.start, expiry(view.dataset, view.now)) if behaviour.expire else request.start
             source = view.source(start, request.end)
-            plan = compiled(query, view.fields)
+            plan = plan_query(query, view.fields)
 
             def run(operators: list[ir.Operator]) -> list[tuple]:
                 return view.cursor.execute(sql_for(operators, view.fields, source)).fetchall()
@@ -87,7 +87,7 @@ def answer_to(request: QueryRequest, store: AxiomStore, behaviour: AxiomBehaviou
             _check_group_limit(plan, run)
             most = behaviour.most_rows if plan.limited else min(behaviour.default_rows, behaviour.most_rows)
             rows = run([*plan.operators, ir.Take(most + 1)])
-            status = _status(plan, run, _scanned(view, source), len(rows))
+            status = _status(plan, run, _scan(view, source), len(rows))
             if len(rows) > most and not plan.limited:
                 status["messages"] = [_limit_message(most)]
             tables = [_table("0", plan, rows[:most], query.dataset, request)]
@@ -109,8 +109,8 @@ def answer_to(request: QueryRequest, store: AxiomStore, behaviour: AxiomBehaviou
     }
 
 
-def _check_group_limit(plan: Compiled, run: Run) -> None:
-    """A limit that would leave groups out of every time bin: which ones Axiom keeps is not known well enough."""
+def _check_group_limit(plan: QueryPlan, run: Run) -> None:
+    """Refuse a limit that would drop groups from every time bin: which ones Axiom keeps is not known well enough."""
     if plan.time_groups is None or plan.group_limit is None:
         return
     [(groups,)] = run(plan.time_groups)
@@ -119,19 +119,19 @@ def _check_group_limit(plan: Compiled, run: Run) -> None:
 
 
 @dataclass(frozen=True)
-class _Scanned:
+class _Scan:
     rows: int
     oldest: datetime | None
     newest: datetime | None
 
 
-def _scanned(view: View, source: str) -> _Scanned:
+def _scan(view: View, source: str) -> _Scan:
     at = quoted("_time")
     [row] = view.cursor.execute(f"SELECT count(*), min({at}), max({at}) FROM ({source})").fetchall()  # noqa: S608 - names of our own
-    return _Scanned(*row)
+    return _Scan(*row)
 
 
-def _status(plan: Compiled, run: Run, scanned: _Scanned, rows: int) -> dict[str, Any]:
+def _status(plan: QueryPlan, run: Run, scanned: _Scan, rows: int) -> dict[str, Any]:
     matched = run([*plan.filters, ir.Count("count")])[0][0]
     blocks = 1 if scanned.rows else 0
     return {
@@ -164,7 +164,7 @@ def _field_meta(name: str, kind: str) -> dict[str, Any]:
     return {"name": name, "type": kind, "unit": "", "hidden": False, "description": ""}
 
 
-def _table(name: str, plan: Compiled, rows: list[tuple], dataset: str, request: QueryRequest) -> dict[str, Any]:
+def _table(name: str, plan: QueryPlan, rows: list[tuple], dataset: str, request: QueryRequest) -> dict[str, Any]:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(plan.columns)
     kinds = plan.columns.items()
     return {
@@ -178,7 +178,7 @@ def _table(name: str, plan: Compiled, rows: list[tuple], dataset: str, request: 
     }
 
 
-def _field(name: str, kind: str, plan: Compiled) -> dict[str, Any]:
+def _field(name: str, kind: str, plan: QueryPlan) -> dict[str, Any]:
     aggregate = plan.aggregates.get(name)
     if aggregate is None:
         return {"name": name, "type": kind}
@@ -204,7 +204,7 @@ def _shown(values: tuple, kind: str) -> list[Any]:
 
 
 def _time(value: Any) -> str:
-    """DuckDB hands over times that Python has no date for as text."""
+    """A time as JSON has it; DuckDB returns text for times outside of Python's range."""
     if not isinstance(value, datetime):
         raise refused("a result with times before the year 1 or after 9999")
     return rfc3339(value)
@@ -212,7 +212,7 @@ def _time(value: Any) -> str:
 
 def _number(value: float) -> float:
     if not math.isfinite(value):
-        raise refused("a result that is not a number: Axiom's answer is unknown")
+        raise refused("a result that is not a finite number")
     return float(value)
 
 

@@ -1,7 +1,7 @@
-"""From APL text to SQL: duckdb-kql translates, this decides what may be translated.
+"""From APL text to SQL: duckdb-kql translates, this module decides what is translated.
 
-Every stage and expression is checked against what the sandbox knows to be right in APL and in duckdb-kql 1.1.2 alike
-(facts/apl.md, 1 and 4); everything else is a 400 that says so, never a guess. Names of fields are checked here, so
+Every stage and expression is checked against what is known to be the same in APL and in duckdb-kql 1.1.2
+(docs/facts/apl.md, 1 and 4); everything else is a 400 with the reason, never a guess. Field names are checked here, so
 that one which is not visible yet is Axiom's `invalid field`.
 """
 
@@ -13,7 +13,7 @@ from duckdb_kql.errors import KqlError, KqlSyntaxError
 from duckdb_kql.lower import lower
 from duckdb_kql.translate import to_sql
 
-from audit_assets.sandbox.axiom.apl_expressions import Columns, fields_in, kind_of, refused, resolved
+from audit_assets.sandbox.axiom.apl_expressions import Columns, fields_in, kind_of, refused, resolve
 from audit_assets.sandbox.axiom.apl_summarize import Aggregate, check_summarize, without_group
 from audit_assets.sandbox.axiom.apl_syntax import STAGES, QueryText, StageText
 from audit_assets.sandbox.axiom.behaviour import bad_query
@@ -24,8 +24,8 @@ NEWEST_FIRST = ir.Sort((ir.SortKey(ir.ColumnRef("_time")),))
 
 
 @dataclass
-class Compiled:
-    """A query that may run. The lists of operators all begin at the visible events."""
+class QueryPlan:
+    """A checked query. Each list of operators begins at the visible events."""
 
     columns: dict[str, str]
     operators: list[ir.Operator] = field(default_factory=list)
@@ -36,24 +36,24 @@ class Compiled:
     limited: bool = False
     """Whether the text itself limits the result."""
     filters: list[ir.Operator] = field(default_factory=list)
-    """The stages at the beginning that only choose events."""
-    totals: "Compiled | None" = None
-    """Behind a summarize by time: the same without the time."""
+    """The first stages, as long as they only filter events."""
+    totals: "QueryPlan | None" = None
+    """After a summarize by time: the same without the time."""
     time_groups: list[ir.Operator] | None = None
-    """Behind a summarize that begins with time: these count its groups but for the time."""
+    """After a summarize that begins with time: these count its groups without the time."""
     group_limit: int | None = None
-    """How many of those groups a limit leaves: Axiom's limit counts groups there, not rows."""
+    """How many of those groups a limit keeps: Axiom's limit counts groups there, not rows."""
 
 
-def compiled(query: QueryText, fields: Columns) -> Compiled:
+def plan_query(query: QueryText, fields: Columns) -> QueryPlan:
     """Check a text against the fields of its dataset. Raises AxiomRefusal 400."""
     _check_distinct_names(fields)
     lowered = _lowered(query)
     if len(lowered.operators) != len(query.stages):
         raise refused("this query as it is written")
-    so_far = Compiled(columns=dict(fields))
+    so_far = QueryPlan(columns=dict(fields))
     for written, operator in zip(query.stages, lowered.operators, strict=True):
-        _check_written(written, operator)
+        _check_width(written, operator)
         _add(so_far, operator)
         _check_distinct_names(so_far.columns)
     if _is_plain(so_far.operators):
@@ -89,8 +89,8 @@ def _lowered(query: QueryText) -> ir.Query:
     return lowered
 
 
-def _check_written(written: StageText, operator: ir.Operator) -> None:
-    """What was translated must have as many expressions as what was written."""
+def _check_width(written: StageText, operator: ir.Operator) -> None:
+    """The translation must have as many expressions as the text."""
     match operator:
         case ir.Extend() | ir.Project() | ir.Distinct():
             width = len(operator.expressions)
@@ -107,12 +107,12 @@ def _check_written(written: StageText, operator: ir.Operator) -> None:
 
 
 def _check_distinct_names(columns: Columns) -> None:
-    """DuckDB does not tell `Foo` from `foo`; APL does."""
+    """To DuckDB `Foo` and `foo` are one name; to APL they are two."""
     if len({name.casefold() for name in columns}) < len(columns):
         raise refused("a query over fields that differ by case alone")
 
 
-def _add(query: Compiled, operator: ir.Operator) -> None:
+def _add(query: QueryPlan, operator: ir.Operator) -> None:
     match operator:
         case ir.Where():
             _add_where(query, operator)
@@ -128,22 +128,22 @@ def _add(query: Compiled, operator: ir.Operator) -> None:
             _add_take(query, operator)
         case ir.Count():
             query.operators.append(ir.Count("count"))
-            _start_over(query, {"count": "integer"})
+            _reset_rows(query, {"count": "integer"})
             query.aggregates = {"count": Aggregate("count")}
         case _:
             raise refused(f"{type(operator).__name__}")
 
 
-def _start_over(query: Compiled, columns: dict[str, str]) -> None:
-    """What was true of the rows before holds no more: these are new rows."""
+def _reset_rows(query: QueryPlan, columns: dict[str, str]) -> None:
+    """Forget what was known of the rows before: these are new rows."""
     query.columns = columns
     query.groups, query.aggregates, query.order = (), {}, ()
     query.limited, query.totals = False, None
     query.time_groups, query.group_limit = None, None
 
 
-def _add_where(query: Compiled, operator: ir.Where) -> None:
-    predicate = resolved(operator.predicate, query.columns)
+def _add_where(query: QueryPlan, operator: ir.Where) -> None:
+    predicate = resolve(operator.predicate, query.columns)
     if kind_of(predicate, query.columns) != "boolean":
         raise bad_query("where takes a condition")
     if query.filters == query.operators:
@@ -152,11 +152,11 @@ def _add_where(query: Compiled, operator: ir.Where) -> None:
     query.totals = None
 
 
-def _add_named(query: Compiled, operator: ir.Extend | ir.Project) -> None:
+def _add_named(query: QueryPlan, operator: ir.Extend | ir.Project) -> None:
     named = []
     kinds: dict[str, str] = {}
     for each in operator.expressions:
-        expression = resolved(each.expr, query.columns)
+        expression = resolve(each.expr, query.columns)
         name = each.name or (expression.name if isinstance(expression, ir.ColumnRef) else None)
         if name is None or name in kinds:
             raise refused("expressions without a name of their own: write name=expression")
@@ -174,32 +174,32 @@ def _add_named(query: Compiled, operator: ir.Extend | ir.Project) -> None:
 
 
 def _check_order(named: list[ir.NamedExpr]) -> None:
-    """Whether an expression sees what another one beside it makes of a field is not documented."""
+    """Whether an expression sees the new value of a field that its stage assigns is not documented."""
     made = {each.name for each in named if each.expr != ir.ColumnRef(each.name or "")}
     for each in named:
         if fields_in(each.expr) & (made - {each.name}):
-            raise refused("an expression that reads what its neighbour makes: write two stages")
+            raise refused("an expression that reads a field assigned in the same stage: write two stages")
 
 
-def _add_distinct(query: Compiled, operator: ir.Distinct) -> None:
+def _add_distinct(query: QueryPlan, operator: ir.Distinct) -> None:
     columns: dict[str, str] = {}
     for each in operator.expressions:
         if each.name is not None or not isinstance(each.expr, ir.ColumnRef) or each.expr.name in columns:
             raise refused("a distinct of anything but fields")
         columns[each.expr.name] = kind_of(each.expr, query.columns)
     query.operators.append(operator)
-    _start_over(query, columns)
+    _reset_rows(query, columns)
 
 
-def _add_summarize(query: Compiled, operator: ir.Summarize) -> None:
+def _add_summarize(query: QueryPlan, operator: ir.Summarize) -> None:
     before, columns = list(query.operators), query.columns
     summary = check_summarize(operator, columns)
     query.operators.append(summary.operator)
-    _start_over(query, summary.columns)
+    _reset_rows(query, summary.columns)
     query.groups, query.aggregates = summary.groups, summary.aggregates
     if summary.time_bins and (operator.aggregates or operator.by[1:]):
         totals = check_summarize(without_group(operator, summary.time_bins[0]), columns)
-        query.totals = Compiled(
+        query.totals = QueryPlan(
             totals.columns, [*before, totals.operator], groups=totals.groups, aggregates=totals.aggregates
         )
     if summary.time_bins[:1] == (0,):
@@ -208,7 +208,7 @@ def _add_summarize(query: Compiled, operator: ir.Summarize) -> None:
         query.time_groups = [*before, groups.operator, ir.Count("count")]
 
 
-def _add_sort(query: Compiled, operator: ir.Sort) -> None:
+def _add_sort(query: QueryPlan, operator: ir.Sort) -> None:
     order = []
     for key in operator.keys:
         if not isinstance(key.expr, ir.ColumnRef) or key.nulls_first is not None:
@@ -220,7 +220,7 @@ def _add_sort(query: Compiled, operator: ir.Sort) -> None:
     query.order = tuple(order)
 
 
-def _add_take(query: Compiled, operator: ir.Take) -> None:
+def _add_take(query: QueryPlan, operator: ir.Take) -> None:
     if operator.count < 0:
         raise refused("a negative limit")
     if query.time_groups is None:
@@ -235,7 +235,7 @@ def _is_plain(operators: list[ir.Operator]) -> bool:
 
 
 def _first_cut(operators: list[ir.Operator]) -> int:
-    """Before the first stage that takes rows or the time away."""
+    """The position before the first stage that drops rows or the time."""
     for index, op in enumerate(operators):
         cuts = isinstance(op, ir.Project | ir.Take)
         if cuts or (isinstance(op, ir.Extend) and any(each.name == "_time" for each in op.expressions)):

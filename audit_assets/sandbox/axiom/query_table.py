@@ -1,4 +1,4 @@
-"""The rows of a tabular answer as a table for people: in an order that helps, bounded, every value as text."""
+"""The rows of a tabular answer as a table for people: newest first, at most so many, every value as text."""
 
 import json
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from typing import Any
 SHOWN_ROWS = 200
 
 SHOWN_CHARACTERS = 500
-"""Of one value."""
+"""Of one value; the rest is cut."""
 
 LONG = 30
-"""Characters from which a text is given room before it is broken into lines."""
+"""A text of more characters gets a wide column."""
 
 TIMES = ("hour", "_time")
-"""The columns that say when: the first of them that a result has."""
+"""The columns that can hold a row's time: the first of them that a result has does."""
 
 NUMBERS = ("integer", "float")
 
@@ -89,10 +89,10 @@ class Rows:
         return max(0, self.total - SHOWN_ROWS)
 
 
-def rows_in(table: dict[str, Any], hour: datetime) -> Rows:
+def read_rows(table: dict[str, Any], hour: datetime) -> Rows:
     """The rows of an answer's table; `hour` (naive, UTC) is where the last hour of the range begins.
 
-    A result that its query leaves in no order and that has a time comes newest first.
+    A result that has a time, and that its query does not sort, is shown newest first.
     """
     columns = [
         Column(field["name"], field["type"], tuple(values))
@@ -145,7 +145,7 @@ def _cell(value: Any, column: Column) -> Text | None:
     if value is None:
         return None
     if column.is_time:
-        time = instant(datetime.fromisoformat(value))
+        time = format_time(datetime.fromisoformat(value))
         return Text(time, len(time))
     if isinstance(value, str):
         return _text(value)
@@ -157,13 +157,13 @@ def _text(value: str, *, is_text: bool = True) -> Text:
 
 
 def shown(text: str, *, kept: str = "") -> str:
-    """The text with what nobody would see, or what turns its reading direction, written out as Python does."""
+    """The text with invisible characters, and those that change the reading direction, written as escapes."""
     return "".join(
         each if each.isprintable() or each in kept else each.encode("unicode_escape").decode() for each in text
     )
 
 
-def instant(at: datetime) -> str:
-    """A time in UTC: to the minute where it is one, else as exactly as it is."""
+def format_time(at: datetime) -> str:
+    """A time in UTC: to the minute if it is a whole minute, else in full."""
     text = at.replace(tzinfo=None).isoformat(sep=" ")
     return text.rstrip("0") if "." in text else text.removesuffix(":00")

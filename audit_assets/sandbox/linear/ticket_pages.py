@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from audit_assets.sandbox.linear.issues import TICKETS_PATH
-from audit_assets.sandbox.linear.ticket_markdown import Pictures, rendered
+from audit_assets.sandbox.linear.issue_rules import TICKETS_PATH
+from audit_assets.sandbox.linear.ticket_markdown import Pictures, render_markdown
 from audit_assets.sandbox.sandbox_pages import page_headers, render_page, style_sheet
 
 Issue = dict[str, Any]
@@ -32,7 +32,7 @@ def ticket_routes(issues: Callable[[], list[Issue]], pictures: Pictures) -> list
         identifier = request.path_params["identifier"].upper()
         for issue in issues():
             if issue["identifier"] == identifier:
-                return _page("ticket", issue=issue, markdown=partial(rendered, pictures=pictures))
+                return _page("ticket", issue=issue, markdown=partial(render_markdown, pictures=pictures))
         return _page("ticket_missing", status=404, identifier=identifier)
 
     def to_tickets(_: Request) -> Response:

@@ -1,7 +1,7 @@
-"""The file storage of the sandbox's Linear: signed addresses, files that are PUT there, and who may see them.
+"""The file storage of the sandbox's Linear: signed addresses, files that are PUT there, and access to them.
 
-As recorded of the real one (facts/linear.md, 1; linear/linear#353): `fileUpload` answers an address that is good for
-one file and a short while, and headers that are signed with it. In a plan of faults and in the notes of calls the
+As recorded of the real one (docs/facts/linear.md, 1; linear/linear#353): `fileUpload` returns an address that is valid
+for one file and a short time, and headers that are signed with it. In a fault plan and among the recorded calls the
 storage is a service of its own, "storage", with the calls "put" and "get".
 """
 
@@ -16,19 +16,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from audit_assets.sandbox.faults import Fault, FaultPlan, answer
-from audit_assets.sandbox.linear.context import Context
-from audit_assets.sandbox.linear.errors import invalid_input
-from audit_assets.sandbox.linear.store import Entity, LinearStore, timestamp
-from audit_assets.sandbox.linear.values import checked_text
-from audit_assets.sandbox.stage import Stage
+from audit_assets.sandbox.faults import Fault, FaultPlan, answer_call
+from audit_assets.sandbox.linear.entity_store import Entity, LinearStore, timestamp
+from audit_assets.sandbox.linear.input_checks import checked_text
+from audit_assets.sandbox.linear.linear_errors import invalid_input
+from audit_assets.sandbox.linear.request_context import Context
+from audit_assets.sandbox.stage import ServiceContext
 
 UPLOADS_PATH = "/storage/uploads"
 ASSETS_PATH = "/storage/assets"
 
 CACHED = "public, max-age=31536000"
 SHOWN_TYPES = frozenset({"image/png", "image/jpeg", "image/gif"})
-"""Of a file of another type a page shows no picture."""
+"""A file of another type is not shown as a picture."""
 
 _ASSET = re.compile(rf"http://(?:127\.0\.0\.1|localhost):\d+{ASSETS_PATH}/([0-9a-f-]{{36}})")
 
@@ -62,15 +62,15 @@ def file_upload(context: Context, contentType: str, filename: str, size: int, ma
 class Storage:
     """The files, and the routes to them."""
 
-    def __init__(self, store: LinearStore, stage: Stage, plan: FaultPlan, api_key: str) -> None:
+    def __init__(self, store: LinearStore, shared: ServiceContext, plan: FaultPlan, api_key: str) -> None:
         self._store = store
-        self._stage = stage
+        self._shared = shared
         self._plan = plan
         self._api_key = api_key
-        self._folder = stage.data_dir / "linear-files"
+        self._folder = shared.data_dir / "linear-files"
 
     def routes(self) -> list[Route]:
-        """What is served of it."""
+        """The routes of uploads and files."""
         return [
             Route(f"{UPLOADS_PATH}/{{id}}", self._put, methods=["PUT"]),
             Route(f"{ASSETS_PATH}/{{id}}", self._get),
@@ -93,7 +93,7 @@ class Storage:
             with self._store.lock:
                 return self._take(request, content)
 
-        return await answer(self._stage, self._plan, "storage", "put", request, handle)
+        return await answer_call(self._shared, self._plan, "storage", "put", request, handle)
 
     def _take(self, request: Request, content: bytes) -> Response:
         upload = self._store.find("Upload", request.path_params["id"])
@@ -125,7 +125,7 @@ class Storage:
             headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}
             return Response(self._file(upload).read_bytes(), 200, headers, upload["contentType"])
 
-        return await answer(self._stage, self._plan, "storage", "get", request, handle)
+        return await answer_call(self._shared, self._plan, "storage", "get", request, handle)
 
     def _stored(self, upload_id: str) -> Entity | None:
         upload = self._store.find("Upload", upload_id)

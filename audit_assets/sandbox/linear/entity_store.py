@@ -1,8 +1,8 @@
-"""The sandbox's Linear as it lies on disk: entities as JSON documents in SQLite, unique as Linear keeps them unique.
+"""The entities of the sandbox's Linear as JSON documents in SQLite, with the uniqueness rules of Linear.
 
 An entity has an id, at most one parent (a comment's issue, an issue's team) and at most one alias (an issue's
 identifier, an attachment's url); ids are unique per kind and aliases per parent, by the database's own constraints.
-What may be written, and what a clash of ids is answered with, is decided in `mutations.py`.
+What may be written, and the answer to a conflict of ids, is decided in mutation_resolvers.py.
 """
 
 import contextlib
@@ -72,7 +72,7 @@ class LinearStore:
         """The sandbox's time as Linear writes times."""
         return timestamp(self.clock.now())
 
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether nothing was ever written."""
         return self._database.execute("SELECT NOT EXISTS (SELECT 1 FROM entity)").fetchone()[0] == 1
 
@@ -99,7 +99,7 @@ class LinearStore:
             "INSERT INTO entity (kind, id, parent, alias, body) VALUES (?, ?, ?, ?, ?)",
             (kind, entity["id"], parent, alias, json.dumps(entity)),
         )
-        self._count_a_change()
+        self._count_change()
         return entity
 
     def change(self, kind: Kind, entity_id: str, changes: Entity, *, touch: bool = True) -> Entity:
@@ -110,11 +110,11 @@ class LinearStore:
         self._database.execute(
             "UPDATE entity SET body = ? WHERE kind = ? AND id = ?", (json.dumps(entity), kind, entity_id)
         )
-        self._count_a_change()
+        self._count_change()
         return entity
 
     def move(self, kind: Kind, entity_id: str, changes: Entity, *, parent: str, alias: str) -> Entity:
-        """As `change`, and give it another parent and alias."""
+        """As `change`, with another parent and alias."""
         entity = self.change(kind, entity_id, changes)
         self._database.execute(
             "UPDATE entity SET parent = ?, alias = ? WHERE kind = ? AND id = ?", (parent, alias, kind, entity_id)
@@ -122,11 +122,11 @@ class LinearStore:
         return entity
 
     def remove(self, kind: Kind, entity_id: str) -> None:
-        """Take an entity away, with those whose parent it is."""
+        """Remove an entity and its children."""
         self._database.execute(
             "DELETE FROM entity WHERE (kind = ? AND id = ?) OR parent = ?", (kind, entity_id, entity_id)
         )
-        self._count_a_change()
+        self._count_change()
 
     def find(self, kind: Kind, entity_id: str) -> Entity | None:
         """The entity with that id, if there is one."""
@@ -157,7 +157,7 @@ class LinearStore:
             return [json.loads(body) for (body,) in rows]
 
     def last_sync_id(self) -> int:
-        """How many changes were ever written."""
+        """The number of changes so far."""
         with self.lock:
             return self._database.execute("SELECT coalesce(max(last), 0) FROM sync").fetchone()[0]
 
@@ -166,7 +166,7 @@ class LinearStore:
             row = self._database.execute(query, values).fetchone()
         return json.loads(row[0]) if row else None
 
-    def _count_a_change(self) -> None:
+    def _count_change(self) -> None:
         last = self.last_sync_id()
         self._database.execute("DELETE FROM sync")
         self._database.execute("INSERT INTO sync VALUES (?)", (last + 1,))

@@ -21,10 +21,10 @@ def schema_from_sdl() -> GraphQLSchema:
 
 
 def _check_input(built: GraphQLSchema, name: str, check: Any) -> None:
-    """graphql-core up to 3.2 asks `parse_value`, 3.3 asks `coerce_input_value` (facts/linear.md, 5)."""
+    """graphql-core up to 3.2 asks `parse_value`, 3.3 asks `coerce_input_value` (docs/facts/linear.md, 5)."""
     scalar = built.type_map[name]
     if not isinstance(scalar, GraphQLScalarType):
-        raise TypeError(f"{name} is no scalar")
+        raise TypeError(f"{name} is not a scalar")
     for hook in ("parse_value", "coerce_input_value"):
         if hasattr(scalar, hook):
             setattr(scalar, hook, check)

@@ -1,7 +1,7 @@
-"""Logpush's two audit data sets, turned back into the entries of the API (facts/cloudflare.md, 4).
+"""Records of Logpush's two audit datasets, converted to entries of the API (docs/facts/cloudflare.md, 4).
 
-Keys that are not known are kept under their own names, and so are members of objects whose inner keys no source
-tells: a client meets them as what they are, extra keys.
+Unknown keys keep their names, and so do members of objects whose inner keys are not documented: to a client they are
+extra keys.
 """
 
 import re
@@ -69,18 +69,18 @@ UNITS = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3), (10**20, 1))
 
 def from_v1(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record of `audit_logs` as an entry of v1."""
-    entry = _placed(record, _V1_PLACES)
+    entry = _place(record, _V1_PLACES)
     for value in ("newValueJson", "oldValueJson"):
         if entry.get(value) in (None, ""):
             entry.pop(value, None)
     if "when" in entry:
         entry["when"] = as_rfc3339(entry["when"])
-    return _with_the_rest(entry, record, _V1_PLACES)
+    return _with_unknown_keys(entry, record, _V1_PLACES)
 
 
 def from_v2(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of `audit_logs_v2` as an entry of v2. The inner keys of Raw and ActorTokenDetails are guessed at."""
-    entry = _placed(record, _V2_PLACES)
+    """A record of `audit_logs_v2` as an entry of v2. The inner keys of Raw and ActorTokenDetails are guesses."""
+    entry = _place(record, _V2_PLACES)
     if "time" in entry.get("action", {}):
         entry["action"]["time"] = as_rfc3339(entry["action"]["time"])
     if isinstance(entry.get("raw"), dict):
@@ -90,7 +90,7 @@ def from_v2(record: Mapping[str, Any]) -> dict[str, Any]:
         entry["actor"] |= {_TOKEN_NAMES[_plain(key)]: v for key, v in details.items() if _plain(key) in _TOKEN_NAMES}
     if not any(entry.get("zone", {}).values()):
         entry.pop("zone", None)
-    return _with_the_rest(entry, record, _V2_PLACES)
+    return _with_unknown_keys(entry, record, _V2_PLACES)
 
 
 def as_rfc3339(value: Any) -> Any:
@@ -110,7 +110,7 @@ def as_rfc3339(value: Any) -> Any:
     return f"{moment:%Y-%m-%dT%H:%M:%S}{decimals}Z"
 
 
-def _placed(record: Mapping[str, Any], places: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+def _place(record: Mapping[str, Any], places: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     entry: dict[str, Any] = {}
     for key, place in places.items():
         if key in record:
@@ -122,10 +122,10 @@ def _placed(record: Mapping[str, Any], places: Mapping[str, tuple[str, ...]]) ->
     return entry
 
 
-def _with_the_rest(
+def _with_unknown_keys(
     entry: dict[str, Any], record: Mapping[str, Any], places: Mapping[str, tuple[str, ...]]
 ) -> dict[str, Any]:
-    """Keys that are not Logpush's keep their names, or come under `extra` where the entry has such a key already."""
+    """Keys that are not Logpush's keep their names, or go under `extra` if the entry has such a key already."""
     rest = {key: value for key, value in record.items() if key not in places}
     taken = {key: value for key, value in rest.items() if key in entry}
     return {**rest, **entry, **({"extra": taken} if taken else {})}

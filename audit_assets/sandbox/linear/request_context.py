@@ -1,17 +1,17 @@
-"""What every resolver of the sandbox's Linear is handed: the store, how to behave, and which request this is."""
+"""The context of a request to the sandbox's Linear, which every resolver gets: store, behaviour and planned fault."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
 from audit_assets.sandbox.faults import Fault
-from audit_assets.sandbox.linear.store import LinearStore
+from audit_assets.sandbox.linear.entity_store import LinearStore
 
 
 @dataclass
 class Behaviour:
-    """How this Linear behaves where the real one was seen both ways, moved, or was never asked (facts/linear.md).
+    """How this Linear behaves where the real one was seen both ways, changed, or is not known (docs/facts/linear.md).
 
-    Of several statuses, each is answered in its turn: a client that reads only one of them is found out.
+    Of several statuses, each is used in turn: a client that understands only one of them fails.
     """
 
     conflict_statuses: tuple[int, ...] = (200, 400)
@@ -26,7 +26,7 @@ class Behaviour:
     """Reported by third parties, like the next."""
     longest_title: int = 255
     upload_seconds: float = 60.0
-    """How long the address that a file is PUT to is good for: not known."""
+    """How long an upload address is valid: not known."""
     key_is_member: bool = True
     """Whether an issue without stateId starts in the team's default state; a non-member's goes to triage."""
     key_may_write: bool = True
@@ -40,7 +40,7 @@ class Behaviour:
     """Which time moving to a state of type `duplicate` sets, such as canceledAt: not known."""
     archived_issues_are_writable: bool = False
     """Whether an archived or trashed issue takes comments, attachments and relations: attachmentLinkURL was seen to
-    answer `Entity not found: Issue` there, the others were never asked."""
+    answer `Entity not found: Issue`, the others are not known."""
     unreadable_by_id: frozenset[str] = frozenset()
     """Of "archived" and "trashed": which of them `issue(id)` does not find."""
     _turns: Counter[str] = field(default_factory=Counter)
@@ -50,16 +50,16 @@ class Behaviour:
         return self._next("conflict", self.conflict_statuses)
 
     def missing_status(self) -> int:
-        """The HTTP status of this answer to an id that leads nowhere."""
+        """The HTTP status of this answer to an id that does not exist."""
         return self._next("missing", self.missing_statuses)
 
     def invalid_input_status(self) -> int:
         """The HTTP status of this answer to a bad value."""
         return self._next("invalid input", self.invalid_input_statuses)
 
-    def _next(self, what: str, statuses: tuple[int, ...]) -> int:
-        self._turns[what] += 1
-        return statuses[(self._turns[what] - 1) % len(statuses)]
+    def _next(self, error: str, statuses: tuple[int, ...]) -> int:
+        self._turns[error] += 1
+        return statuses[(self._turns[error] - 1) % len(statuses)]
 
 
 @dataclass
@@ -71,6 +71,6 @@ class Context:
     base_url: str
     fault: Fault | None = None
 
-    def misbehaves(self, kind: str) -> bool:
-        """Whether that fault was planned for this request."""
+    def has_fault(self, kind: str) -> bool:
+        """Whether that fault is planned for this request."""
         return self.fault is not None and self.fault.kind == kind

@@ -1,28 +1,28 @@
-"""What can be read from the sandbox's Linear: the resolvers of the Query type and of the relations between entities."""
+"""The resolvers of the sandbox's Linear for the Query type and for the relations between entities."""
 
 from collections.abc import Callable
 from typing import Any
 
 from graphql import GraphQLResolveInfo, GraphQLSchema
 
-from audit_assets.sandbox.linear.connections import matches, page
-from audit_assets.sandbox.linear.context import Context
-from audit_assets.sandbox.linear.errors import not_found
-from audit_assets.sandbox.linear.issues import PRIORITIES, find_issue, page_path
-from audit_assets.sandbox.linear.store import Entity, Kind, LinearStore
-from audit_assets.sandbox.linear.workspace import VIEWER
+from audit_assets.sandbox.linear.connection_pages import connection_page, matches
+from audit_assets.sandbox.linear.entity_store import Entity, Kind, LinearStore
+from audit_assets.sandbox.linear.issue_rules import PRIORITIES, find_issue, page_path
+from audit_assets.sandbox.linear.linear_errors import not_found
+from audit_assets.sandbox.linear.request_context import Context
+from audit_assets.sandbox.linear.seeded_workspace import VIEWER
 
 Resolver = Callable[..., Any]
 
 
 def attach_queries(schema: GraphQLSchema) -> None:
-    """Give the schema its resolvers for reading."""
+    """Attach the resolvers of queries to the schema."""
     for type_name, fields in _RESOLVERS.items():
         for name, resolver in fields.items():
             schema.type_map[type_name].fields[name].resolve = resolver  # pyright: ignore[reportAttributeAccessIssue] - an object type
 
 
-def the_issue(context: Context, reference: str) -> Entity:
+def require_issue(context: Context, reference: str) -> Entity:
     """As `find_issue`; raises Linear's error when there is none."""
     issue = find_issue(context.store, reference)
     if issue is None:
@@ -30,7 +30,7 @@ def the_issue(context: Context, reference: str) -> Entity:
     return issue
 
 
-def the_entity(context: Context, kind: Kind, entity_id: str) -> Entity:
+def require_entity(context: Context, kind: Kind, entity_id: str) -> Entity:
     """The entity with that id; raises Linear's error when there is none."""
     entity = context.store.find(kind, entity_id.lower())
     if entity is None:
@@ -40,32 +40,32 @@ def the_entity(context: Context, kind: Kind, entity_id: str) -> Entity:
 
 def _issue(_: Any, info: GraphQLResolveInfo, id: str) -> Entity:
     context: Context = info.context
-    issue = the_issue(context, id)
+    issue = require_issue(context, id)
     is_now = "trashed" if issue["trashed"] else "archived" if issue["archivedAt"] else ""
     if is_now in context.behaviour.unreadable_by_id:
         raise not_found("Issue", context.behaviour.missing_status())
-    if context.misbehaves("wrong_nodes"):
+    if context.has_fault("wrong_nodes"):
         return next((other for other in context.store.all("Issue") if other["id"] != issue["id"]), issue)
     return issue
 
 
 def _one(kind: Kind) -> Resolver:
     def resolve(_: Any, info: GraphQLResolveInfo, id: str | None = None) -> Entity:
-        return the_entity(info.context, kind, id or "")
+        return require_entity(info.context, kind, id or "")
 
     return resolve
 
 
 def _many(entities: Callable[[LinearStore, Any], list[Entity]]) -> Resolver:
-    """A connection over what `entities` reads from the store for its parent, filtered."""
+    """A connection over the entities that `entities` reads from the store for a parent, filtered."""
 
     def resolve(parent: Any, info: GraphQLResolveInfo, **arguments: Any) -> dict[str, Any]:
         context: Context = info.context
         conditions = arguments.get("filter") or {}
-        # A filter that broke one day returned issues that did not match it (facts/linear.md, 4)
-        wanted = not (parent is None and conditions and context.misbehaves("wrong_nodes"))
-        found = [one for one in entities(context.store, parent) if matches(context.store, one, conditions) == wanted]
-        return page(context, found, arguments)
+        # A broken filter once returned issues that did not match it (docs/facts/linear.md, 4)
+        expected = not (parent is None and conditions and context.has_fault("wrong_nodes"))
+        found = [one for one in entities(context.store, parent) if matches(context.store, one, conditions) == expected]
+        return connection_page(context, found, arguments)
 
     return resolve
 
@@ -79,11 +79,11 @@ def _users(_: Any, info: GraphQLResolveInfo, **arguments: Any) -> dict[str, Any]
 
 def _attachments_for_url(_: Any, info: GraphQLResolveInfo, url: str, **arguments: Any) -> dict[str, Any]:
     context: Context = info.context
-    wanted = not context.misbehaves("wrong_nodes")
-    found = [one for one in context.store.all("Attachment") if (one["url"] == url) == wanted]
+    expected = not context.has_fault("wrong_nodes")
+    found = [one for one in context.store.all("Attachment") if (one["url"] == url) == expected]
     if not arguments.get("includeArchived"):
         found = [one for one in found if not context.store.get("Issue", one["issueId"])["archivedAt"]]
-    return page(context, found, arguments)
+    return connection_page(context, found, arguments)
 
 
 def _related(kind: Kind, key: str) -> Resolver:
@@ -94,7 +94,7 @@ def _related(kind: Kind, key: str) -> Resolver:
 
 
 def issue_url(context: Context, issue: Entity) -> str:
-    """Where the sandbox shows the issue to people."""
+    """The address of the issue's page in the sandbox."""
     return context.base_url + page_path(issue)
 
 

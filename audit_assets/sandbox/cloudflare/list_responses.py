@@ -1,7 +1,6 @@
-"""A page of a list: cut from the entries, written down, and spoilt on demand.
+"""A page of a list: made from the entries, written as JSON, and damaged on demand.
 
-The ways of spoiling are those that a client must see through (facts/cloudflare.md, 6.4 and 7); a plan of faults
-names them as kinds: see `SPOILT`.
+The kinds of damage are those that a client must detect (docs/facts/cloudflare.md, 6.4 and 7): see `PAGE_FAULTS`.
 """
 
 import json
@@ -11,32 +10,32 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from audit_assets.sandbox.cloudflare.list_parameters import BadRequest, Query
 from audit_assets.sandbox.cloudflare.log import Row
-from audit_assets.sandbox.cloudflare.queries import BadRequest, Query
 
 Options = Mapping[str, Any]
 
 
 @dataclass
-class Manners:
-    """What differs from reply to reply, or is not known of the real service."""
+class ResponseBehaviour:
+    """Details that differ from reply to reply, or are not known of the real service."""
 
     last_cursor: Literal["absent", "null", "empty", "mixed"] = "mixed"
-    """How v2 says that there is no further page."""
+    """The form in which v2 shows that there is no further page."""
 
     cursor_place: Literal["cursor", "cursors.after"] = "cursor"
     count_as: Literal["integer", "string"] = "integer"
     cursor_after_exact_page: bool = False
-    """A full last page carries a cursor nevertheless, which leads to an empty page."""
+    """A full last page has a cursor nevertheless, which leads to an empty page."""
 
     errors_on_success: Literal["empty", "absent", "null"] = "empty"
     past_the_end: Literal["refused", "empty"] = "refused"
-    """What v1 says to a page after the last one."""
+    """v1's answer to a page number after the last one."""
 
 
 @dataclass
 class Page:
-    """What is about to be sent."""
+    """A page that is about to be sent."""
 
     stream: str
     query: Query
@@ -49,44 +48,44 @@ class Page:
 
     success: bool = True
     result: Any = None
-    """In place of the entries."""
+    """Instead of the entries."""
 
     errors: list[dict[str, str]] = field(default_factory=list)
     text: bytes | None = None
-    """In place of everything."""
+    """Instead of the whole body."""
 
     media_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def v2_page(query: Query, rows: Sequence[Row], manners: Manners) -> Page:
+def v2_page(query: Query, rows: Sequence[Row], behaviour: ResponseBehaviour) -> Page:
     """The page after the cursor's position, of entries that are given oldest first."""
     ordered, start = _from(query, rows)
     page = ordered[start : start + query.limit]
-    more = len(ordered) > start + query.limit or (manners.cursor_after_exact_page and len(page) == query.limit)
-    count = len(page) if manners.count_as == "integer" else str(len(page))
-    info = {"count": count} | (_next(query.cursor(page[-1]), manners) if more else _end(query, manners))
+    more = len(ordered) > start + query.limit or (behaviour.cursor_after_exact_page and len(page) == query.limit)
+    count = len(page) if behaviour.count_as == "integer" else str(len(page))
+    info = {"count": count} | (_next(query.cursor(page[-1]), behaviour) if more else _end(query, behaviour))
     return Page("v2", query, [row.body for row in page], ordered[max(0, start - query.limit) : start], info)
 
 
-def v1_page(query: Query, rows: Sequence[Row], manners: Manners) -> Page:
+def v1_page(query: Query, rows: Sequence[Row], behaviour: ResponseBehaviour) -> Page:
     """The page with that number. Raises BadRequest for one after the last."""
     ordered = rows if query.ascending else rows[::-1]
     start = (query.page - 1) * query.limit
-    if start and start >= len(ordered) and manners.past_the_end == "refused":
+    if start and start >= len(ordered) and behaviour.past_the_end == "refused":
         raise BadRequest(f"page {query.page} is past the end")
     page = ordered[start : start + query.limit]
     return Page("v1", query, [row.body for row in page], ordered[max(0, start - query.limit) : start], None)
 
 
-def as_text(page: Page, manners: Manners) -> bytes:
+def as_text(page: Page, behaviour: ResponseBehaviour) -> bytes:
     """The body of the reply."""
     if page.text is not None:
         return page.text
     parts: list[bytes] = []
-    if page.errors or page.stream == "v1" or manners.errors_on_success == "empty":
+    if page.errors or page.stream == "v1" or behaviour.errors_on_success == "empty":
         parts.append(b'"errors":' + json.dumps(page.errors).encode())
-    elif manners.errors_on_success == "null":
+    elif behaviour.errors_on_success == "null":
         parts.append(b'"errors":null')
     if page.stream == "v1":
         parts.append(b'"messages":[]')
@@ -99,32 +98,32 @@ def as_text(page: Page, manners: Manners) -> bytes:
 
 
 def _from(query: Query, rows: Sequence[Row]) -> tuple[Sequence[Row], int]:
-    """The entries in the order asked for, and where in it the page starts."""
+    """The entries in the requested order, and where in it the page starts."""
     if query.ascending:
         return rows, bisect_left(rows, (query.after.time, query.after.number + 1)) if query.after else 0
     return rows[::-1], len(rows) - bisect_left(rows, query.after) if query.after else 0
 
 
-def _next(cursor: str, manners: Manners) -> dict[str, Any]:
-    return {"cursors": {"after": cursor}} if manners.cursor_place == "cursors.after" else {"cursor": cursor}
+def _next(cursor: str, behaviour: ResponseBehaviour) -> dict[str, Any]:
+    return {"cursors": {"after": cursor}} if behaviour.cursor_place == "cursors.after" else {"cursor": cursor}
 
 
-def _end(query: Query, manners: Manners) -> dict[str, Any]:
-    """No further page: said by one question in one way, by another in another."""
-    mixture = ("absent", "null", "empty")
-    way = mixture[query.identity % 3] if manners.last_cursor == "mixed" else manners.last_cursor
-    return {"absent": {}, "null": {"cursor": None}, "empty": {"cursor": ""}}[way]
+def _end(query: Query, behaviour: ResponseBehaviour) -> dict[str, Any]:
+    """No further page, in a form that depends on the query when it is "mixed"."""
+    forms = ("absent", "null", "empty")
+    form = forms[query.identity % 3] if behaviour.last_cursor == "mixed" else behaviour.last_cursor
+    return {"absent": {}, "null": {"cursor": None}, "empty": {"cursor": ""}}[form]
 
 
 def _duplicate_rows(page: Page, options: Options) -> None:
-    """The last `rows` entries of the page before come once more; on a first page its own do."""
+    """The last `rows` entries of the page before are repeated; on a first page its own are."""
     again = [row.body for row in page.earlier] or list(page.bodies)
     page.bodies[:0] = again[-options.get("rows", 1) :]
     _recount(page)
 
 
 def _empty_page(page: Page, _: Options) -> None:
-    """No entries, though there are some, and a cursor of its own that leads to them."""
+    """No entries, although there are some, and a cursor that leads to them."""
     _nothing_yet(page, variant=1)
 
 
@@ -143,7 +142,7 @@ def _repeat_cursor(page: Page, _: Options) -> None:
 
 
 def _wrong_count(page: Page, options: Options) -> None:
-    """`by` entries more are counted than sent."""
+    """The count is `by` higher than the number of entries."""
     page.info = {**(page.info or {}), "count": len(page.bodies) + options.get("by", 1)}
 
 
@@ -156,7 +155,7 @@ def _no_result_info(page: Page, _: Options) -> None:
 
 
 def _cursors_after(page: Page, _: Options) -> None:
-    """The cursor stands where the official SDKs look for it."""
+    """The cursor is where the official SDKs look for it."""
     info = page.info or {}
     if cursor := info.pop("cursor", None):
         info["cursors"] = {"after": cursor}
@@ -194,9 +193,9 @@ def _html(page: Page, options: Options) -> None:
 
 
 def _cut_json(page: Page, _: Options) -> None:
-    """Half a body whose length is announced rightly, unlike the wire's torn one."""
-    whole = as_text(page, Manners())
-    page.text = whole[: len(whole) // 2]
+    """Half a body with a correct Content-Length, unlike the connection fault `torn`."""
+    text = as_text(page, ResponseBehaviour())
+    page.text = text[: len(text) // 2]
 
 
 def _disorder(page: Page, _: Options) -> None:
@@ -210,7 +209,7 @@ def _short_page(page: Page, options: Options) -> None:
 
 
 def _date(page: Page, options: Options) -> None:
-    """The server's clock says `value`."""
+    """The Date header is `value`."""
     page.headers["Date"] = options["value"]
 
 
@@ -219,7 +218,7 @@ def _recount(page: Page) -> None:
         page.info["count"] = len(page.bodies)
 
 
-SPOILT: Mapping[str, Callable[[Page, Options], None]] = {
+PAGE_FAULTS: Mapping[str, Callable[[Page, Options], None]] = {
     "duplicate_rows": _duplicate_rows,
     "empty_page": _empty_page,
     "repeat_cursor": _repeat_cursor,
@@ -237,4 +236,4 @@ SPOILT: Mapping[str, Callable[[Page, Options], None]] = {
     "short_page": _short_page,
     "date": _date,
 }
-"""The kinds of fault that a page can have, with their options in the functions' words."""
+"""The kinds of fault that a page can have; the functions describe their options."""

@@ -1,4 +1,4 @@
-"""Who may ask the sandbox's Cloudflare, and how often (facts/cloudflare.md, 2.7 and 2.8)."""
+"""Credentials and the rate limit of the sandbox's Cloudflare (docs/facts/cloudflare.md, 2.7 and 2.8)."""
 
 import json
 import math
@@ -14,34 +14,34 @@ from audit_assets.sandbox.clock import SandboxClock
 
 ACCOUNT_ID = "5a11db0c0ffee0ddba11ad0be5eab1e5"
 CREDENTIAL = "sandbox-cloudflare-no-secret"
-"""What a caller must show; it opens nothing but this sandbox."""
+"""The API token; it opens nothing but a sandbox."""
 
 OTHER_CREDENTIALS = ("x-auth-email", "x-auth-key")
 
 
 @dataclass
 class Quota:
-    """So many requests in so many seconds; whoever asks more is let in no more for `block_seconds`."""
+    """`requests` in `seconds`; a caller that exceeds them is blocked for `block_seconds`."""
 
     requests: int = 1200
     seconds: float = 300
     block_seconds: float = 300
     missing_credentials_status: int = 400
-    """Cloudflare's status for it is not known."""
+    """Unknown for the real service."""
 
 
-class Gate:
-    """Lets a request pass, or says why not."""
+class AccessControl:
+    """Admits a request, or answers why not."""
 
     def __init__(self, clock: SandboxClock, quota: Quota) -> None:
         self._clock = clock
         self._quota = quota
         self._period_ends: datetime | None = None
-        self._asked = 0
+        self._requests_made = 0
         self._blocked_until: datetime | None = None
 
     def refusal(self, request: Request) -> Response | None:
-        """The reply to a request that is not let in; None for one that is, which is then counted."""
+        """The reply to a request that is not admitted; None for one that is, which is then counted."""
         account_id = request.path_params["account_id"]
         bearer = request.headers.get("authorization")
         if not re.fullmatch(r"[0-9a-f]{32}", account_id):
@@ -58,8 +58,8 @@ class Gate:
         self._blocked_until = self._clock.now() + timedelta(seconds=seconds)
 
     def headers(self) -> dict[str, str]:
-        """What every reply says of the quota."""
-        left = max(0, self._quota.requests - self._asked)
+        """The rate limit headers of every reply."""
+        left = max(0, self._quota.requests - self._requests_made)
         return {
             "Ratelimit": f'"default";r={left};t={_seconds_until(self._period_ends, self._clock.now())}',
             "Ratelimit-Policy": f'"default";q={self._quota.requests};w={math.ceil(self._quota.seconds)}',
@@ -70,9 +70,9 @@ class Gate:
         if self._blocked_until and now < self._blocked_until:
             return self._too_many()
         if self._period_ends is None or now >= self._period_ends:
-            self._period_ends, self._asked = now + timedelta(seconds=self._quota.seconds), 0
-        self._asked += 1
-        if self._asked > self._quota.requests:
+            self._period_ends, self._requests_made = now + timedelta(seconds=self._quota.seconds), 0
+        self._requests_made += 1
+        if self._requests_made > self._quota.requests:
             self.block(self._quota.block_seconds)
             self._period_ends = None
             return self._too_many()
@@ -96,11 +96,11 @@ class Gate:
         headers: Mapping[str, str] | None = None,
         *more: tuple[int | None, str],
     ) -> Response:
-        return refused(status, first, *more, headers={**self.headers(), **(headers or {})})
+        return error_reply(status, first, *more, headers={**self.headers(), **(headers or {})})
 
 
-def refused(status: int, *errors: tuple[int | None, str], headers: Mapping[str, str]) -> Response:
-    """Cloudflare's reply to what it does not carry out; v2's own errors have no code."""
+def error_reply(status: int, *errors: tuple[int | None, str], headers: Mapping[str, str]) -> Response:
+    """Cloudflare's error reply; v2's own errors have no code."""
     listed = [{"message": text} if code is None else {"code": code, "message": text} for code, text in errors]
     body = json.dumps({"success": False, "errors": listed, "messages": [], "result": None})
     return Response(body, status, headers, media_type="application/json")

@@ -1,24 +1,24 @@
-"""What people do in Linear, for tests that need a ticket read, closed, archived or edited by hand."""
+"""What people do in Linear by hand, for tests: read, close, archive, move or edit a ticket."""
 
-from audit_assets.sandbox.linear.context import Behaviour
-from audit_assets.sandbox.linear.issues import PRIORITIES, find_issue, in_state, next_number, page_path
-from audit_assets.sandbox.linear.store import Entity, LinearStore
-from audit_assets.sandbox.linear.workspace import VIEWER
+from audit_assets.sandbox.linear.entity_store import Entity, LinearStore
+from audit_assets.sandbox.linear.issue_rules import PRIORITIES, find_issue, next_number, page_path, state_changes
+from audit_assets.sandbox.linear.request_context import Behaviour
+from audit_assets.sandbox.linear.seeded_workspace import VIEWER
 
 
-class People:
-    """Hands on the workspace, past the API and its limits."""
+class ManualActions:
+    """Changes the workspace directly, without the API and its limits."""
 
     def __init__(self, store: LinearStore, behaviour: Behaviour) -> None:
         self.store = store
         self.behaviour = behaviour
 
     def issues(self) -> list[Entity]:
-        """Every issue, oldest first, archived ones too: its fields, and beside them
+        """Every issue, oldest first, archived ones included: its fields, and in addition
 
         `state` and `stateType`, `labels` (names), `team` (key), `project` and `assignee` (names or None),
         `priorityLabel`, `path` (of its page here), and `comments` (with `user`, a name) and `attachments`, oldest
-        first, with their own fields; `related`, the identifiers of the issues that it was said to be related to.
+        first, with their own fields; `related`, the identifiers of its related issues.
         """
         with self.store.lock:
             return [self._whole(issue) for issue in self.store.all("Issue")]
@@ -29,12 +29,12 @@ class People:
             return self._whole(self._find(identifier))
 
     def archive(self, identifier: str) -> None:
-        """As Linear does by itself, some time after an issue was closed."""
+        """Archive it, as Linear does by itself some time after an issue was closed."""
         now = self.store.now()
         self._change(identifier, {"archivedAt": now, "autoArchivedAt": now}, touch=False)
 
     def trash(self, identifier: str) -> None:
-        """Delete it: it lies in the trash for 30 days."""
+        """Delete it: it is in the trash for 30 days."""
         self._change(identifier, {"archivedAt": self.store.now(), "trashed": True})
 
     def complete(self, identifier: str) -> None:
@@ -52,12 +52,12 @@ class People:
             for state in self.store.all("WorkflowState", issue["teamId"]):
                 if state["name"] == state_name:
                     sets = self.behaviour.duplicate_sets
-                    return self._change(identifier, in_state(self.store.now(), state, issue, duplicate_sets=sets))
+                    return self._change(identifier, state_changes(self.store.now(), state, issue, duplicate_sets=sets))
         raise KeyError(f"no state {state_name}")
 
     def move_to_team(self, identifier: str, team_key: str) -> None:
-        """Give it to another team: a new number there, the state of the same name; what that team does not have, its
-        labels and its project, is taken off (reported by third parties). Raises KeyError."""
+        """Move it to another team: it gets a new number and the state of the same name there; labels and a
+        project that the team does not have are removed (reported by third parties). Raises KeyError."""
         with self.store.transaction():
             issue = self._find(identifier)
             team = self.store.named("Team", team_key)
@@ -86,7 +86,7 @@ class People:
             self.store.change("User", user["id"], {"active": False})
 
     def retire_label(self, label_name: str, team_key: str | None = None) -> None:
-        """Retire a label of a team, or of the workspace: it can be seen, but put on no other issue. Raises
+        """Retire a label of a team, or of the workspace: it stays visible, but can be put on no other issue. Raises
         StopIteration."""
         team = self.store.named("Team", team_key) if team_key else None
         own = {"name": label_name, "teamId": team["id"] if team else None}
@@ -103,7 +103,7 @@ class People:
             self.store.change("Team", team["id"], {"retiredAt": self.store.now()})
 
     def close_as_stale(self, identifier: str) -> None:
-        """As Linear does by itself with what nobody touched for months, in a team that wants it."""
+        """Close it, as Linear does by itself with an issue without changes for months, if the team has that enabled."""
         self.move(identifier, "Canceled")
         self._change(identifier, {"autoClosedAt": self.store.now()})
 
@@ -115,7 +115,7 @@ class People:
             self.store.add("IssueLabel", fields, parent=team)
 
     def rename_label(self, old: str, new: str) -> None:
-        """Give all labels of that name another."""
+        """Rename all labels of that name."""
         with self.store.transaction():
             for label in self.store.all("IssueLabel"):
                 if label["name"] == old:
@@ -139,12 +139,12 @@ class People:
             self._change(identifier, {"labelIds": kept})
 
     def delete_for_good(self, identifier: str) -> None:
-        """As an admin may, or as Linear does 30 days after an issue was thrown away."""
+        """Delete it permanently, as an admin can, or as Linear does after 30 days in the trash."""
         with self.store.transaction():
             self.store.remove("Issue", self._find(identifier)["id"])
 
     def edit_description(self, identifier: str, text: str) -> None:
-        """Write another description over it."""
+        """Replace its description."""
         self._change(identifier, {"description": text})
 
     def set_priority(self, identifier: str, priority: int) -> None:

@@ -1,7 +1,7 @@
-"""Who is in the organisation: people with offices and duties, service users, API tokens, and Cloudflare itself.
+"""The members of the organisation: people with offices and duties, service users, API tokens, and Cloudflare itself.
 
-Each actor has the kinds of resources it touches again and again; that, and how much it does in an hour, is what is
-usual for it. Everything follows from the seed and the day on which the organisation is looked at.
+Each actor has usual kinds of resources and a usual number of changes in an hour. Everything follows from the seed and
+the day for which the organisation is generated.
 """
 
 import random
@@ -23,7 +23,7 @@ ZONE_NAMES = (
 
 @dataclass(frozen=True)
 class Office:
-    """Where people work: hours from UTC, and the address that the office's requests come from."""
+    """Where people work: hours from UTC, and the network of the office's requests."""
 
     name: str
     utc_offset: int
@@ -49,7 +49,7 @@ _LAST_NAMES = (
 
 @dataclass(frozen=True)
 class Duty:
-    """What a group of people does: kinds with weights, and the size of an ordinary hour of it."""
+    """What a group of people does: kinds with weights, and the changes of an ordinary hour."""
 
     usual: Mapping[str, float]
     median: float
@@ -79,16 +79,16 @@ DUTIES: Mapping[str, Duty] = {
     ),
 }
 
-FOREIGN: Mapping[str, frozenset[str]] = {
+INCIDENT_ONLY: Mapping[str, frozenset[str]] = {
     "analyst": frozenset({"logpush_job", "d1_database", "r2_bucket"}),
     "support": frozenset({"api_token"}),
 }
-"""Kinds that people of these duties touch in incidents alone: else an incident would bring nothing new by chance."""
+"""Kinds that people of these duties use in incidents only: otherwise an incident could by chance have nothing new."""
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody or something that acts. Empty strings are members that its entries do not have."""
+    """A person or a machine that acts. An empty string is a member that its entries do not have."""
 
     type: Literal["user", "account", "system"]
     id: str
@@ -96,7 +96,7 @@ class Actor:
     usual: Mapping[str, float]
     median: float
     spread: float
-    """Of the logarithm of an hour's size."""
+    """Standard deviation of the logarithm of an hour's changes."""
 
     address: str
     user_agent: str
@@ -108,31 +108,31 @@ class Actor:
     hours_a_day: float = 4.0
     joined: date = date.min
     schedule: Mapping[int, float] | None = None
-    """Of a machine: the hours of the day (UTC) and how likely it acts in each."""
+    """For a machine: the hours of the day (UTC) and how likely it acts in each."""
 
-    at_once: bool = False
-    """Whether all of an hour's changes come within a minute."""
+    in_one_burst: bool = False
+    """Whether all changes of an hour are made within a minute."""
 
     @property
     def label(self) -> str:
-        """A name for people: the token's where there is one."""
+        """A readable name: the token's if there is one."""
         return self.token_name or self.email or self.type
 
 
 @dataclass(frozen=True)
-class Cast:
-    """Everybody."""
+class Members:
+    """All actors, and the zones that they change."""
 
     people: Sequence[Actor]
     machines: Sequence[Actor]
     zones: Mapping[str, str]
-    """Names of zones and their ids."""
+    """Name to id."""
 
-    def one(self, duty: str) -> Actor:
-        """The first person with that duty who has long been there."""
+    def person_with(self, duty: str) -> Actor:
+        """The first person with that duty who is no newcomer."""
         return next(person for person in self.people if person.duty == duty and person.joined == date.min)
 
-    def token(self, name: str) -> Actor:
+    def token_named(self, name: str) -> Actor:
         """The token of that name."""
         return next(machine for machine in self.machines if machine.token_name == name)
 
@@ -147,11 +147,12 @@ DEPLOYER = "github-actions-deploy"
 TERRAFORM = "terraform-cloud"
 
 NEWCOMERS = {"developer": timedelta(days=12), "support": timedelta(days=6)}
-"""The last of those duties joined so long before the day that is looked at."""
+"""The last person of these duties joined so long before the day."""
 
 
-def cast(seed: int, today: date) -> Cast:
-    """The organisation as it is on a day: who joined lately is counted from there."""
+def make_members(seed: int, today: date) -> Members:
+    """The organisation on a day, from which the newcomers' days are counted."""
+    # The text behind the seed is part of every organisation so far: another one would be another organisation.
     rng = random.Random(f"{seed}/cast")  # noqa: S311 - an invented organisation, no secret
     first, last = (rng.sample(names, len(names)) for names in (_FIRST_NAMES.split(), _LAST_NAMES.split()))
     names = list(zip(first, last, strict=True))
@@ -159,7 +160,7 @@ def cast(seed: int, today: date) -> Cast:
         _person(rng, names.pop(), duty, number, today) for duty, of in DUTIES.items() for number in range(of.people)
     ]
     zones = {name: f"{rng.getrandbits(128):032x}" for name in ZONE_NAMES}
-    return Cast(people, _machines(rng), zones)
+    return Members(people, _machines(rng), zones)
 
 
 def _person(rng: random.Random, name: tuple[str, str], duty: str, number: int, today: date) -> Actor:
@@ -195,7 +196,7 @@ def _machines(rng: random.Random) -> list[Actor]:
         *,
         agent: str,
         owner: str = "",
-        at_once: bool = False,
+        in_one_burst: bool = False,
     ) -> Actor:
         return Actor(
             type="user" if owner else "account",
@@ -209,7 +210,7 @@ def _machines(rng: random.Random) -> list[Actor]:
             token_id=f"{rng.getrandbits(128):032x}" if token else "",
             token_name=token,
             schedule=schedule,
-            at_once=at_once,
+            in_one_burst=in_one_burst,
         )
 
     curl, go, terraform = "curl/8.14.1", "Go-http-client/2.0", "Terraform/1.13 terraform-provider-cloudflare/5.12.0"
@@ -218,11 +219,13 @@ def _machines(rng: random.Random) -> list[Actor]:
     return [
         machine(DEPLOYER, deploys, 5, _hours(22, 28, 0.6), agent="wrangler/4.31.0", owner="ci-deploy"),
         machine("", {"script": 1}, 4, _hours(22, 28, 0.7), agent="wrangler/4.31.0", owner="ci-deploy"),
-        machine(TERRAFORM, infrastructure, 22, _hours(6, 20, 0.22), agent=terraform, at_once=True),
+        machine(TERRAFORM, infrastructure, 22, _hours(6, 20, 0.22), agent=terraform, in_one_burst=True),
         machine("external-dns", {"dns_record": 1}, 3, _hours(0, 24, 0.6), agent=go),
         machine("cms-cache-purge", {"cache_purge": 1}, 4, _hours(6, 19, 0.7), agent=curl),
         machine("cert-manager", {"dns_record": 2, "certificate_pack": 1}, 8, _hours(3, 4, 0.95), agent=go),
-        machine("waf-feed-sync", {"list_item": 1}, 11, dict.fromkeys((1, 7, 13, 19), 0.95), agent=curl, at_once=True),
+        machine(
+            "waf-feed-sync", {"list_item": 1}, 11, dict.fromkeys((1, 7, 13, 19), 0.95), agent=curl, in_one_burst=True
+        ),
         machine("partner-onboarding", {"custom_hostname": 1}, 3, _hours(8, 17, 0.6), agent="axios/1.12.2"),
         machine("nightly-backup", {"r2_bucket": 1}, 3, _hours(2, 4, 0.9), agent="rclone/v1.71", owner="backup"),
         Actor("system", "", "", {"certificate_pack": 1}, 4, 0.6, "", "", schedule=_hours(0, 24, 0.25)),

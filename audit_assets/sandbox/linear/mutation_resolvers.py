@@ -1,7 +1,7 @@
-"""What can be written to the sandbox's Linear: the resolvers of the Mutation type, and the rules that they keep.
+"""The resolvers of the sandbox's Linear for the Mutation type.
 
-A mutation is carried out whole or not at all; its arguments have the names that the schema gives them. To answer one
-more, write its resolver, name it in `_MUTATIONS`, and give the SDL beside this file its lines.
+A mutation is executed whole or not at all; its arguments have the names of the schema. To support one more, write its
+resolver, add it to `_MUTATIONS`, and add its lines to linear_schema.graphql.
 """
 
 from collections.abc import Callable
@@ -10,21 +10,21 @@ from typing import Any
 
 from graphql import GraphQLResolveInfo, GraphQLSchema
 
-from audit_assets.sandbox.linear.context import Context
-from audit_assets.sandbox.linear.errors import conflict, forbidden, invalid_input, not_found
-from audit_assets.sandbox.linear.fields import checked_assignee, checked_labels, checked_project, state_of
-from audit_assets.sandbox.linear.issues import PRIORITIES, in_state, next_number
-from audit_assets.sandbox.linear.queries import the_entity, the_issue
-from audit_assets.sandbox.linear.store import Entity, IdTaken, Kind, timestamp
-from audit_assets.sandbox.linear.uploads import file_upload
-from audit_assets.sandbox.linear.values import checked_id, checked_past, checked_text, checked_uuid, without_bad_text
-from audit_assets.sandbox.linear.workspace import VIEWER
+from audit_assets.sandbox.linear.entity_store import Entity, IdTaken, Kind, timestamp
+from audit_assets.sandbox.linear.file_storage import file_upload
+from audit_assets.sandbox.linear.input_checks import check_text, checked_id, checked_past, checked_text, checked_uuid
+from audit_assets.sandbox.linear.issue_fields import checked_assignee, checked_labels, checked_project, state_of
+from audit_assets.sandbox.linear.issue_rules import PRIORITIES, next_number, state_changes
+from audit_assets.sandbox.linear.linear_errors import conflict, forbidden, invalid_input, not_found
+from audit_assets.sandbox.linear.query_resolvers import require_entity, require_issue
+from audit_assets.sandbox.linear.request_context import Context
+from audit_assets.sandbox.linear.seeded_workspace import VIEWER
 
 Write = Callable[..., Entity]
 
 
 def attach_mutations(schema: GraphQLSchema) -> None:
-    """Give the schema its resolvers for writing."""
+    """Attach the resolvers of mutations to the schema."""
     mutations = schema.mutation_type
     if mutations is None:
         raise TypeError("the schema has no mutations")
@@ -36,12 +36,12 @@ def _mutation(entity_field: str, write: Write) -> Callable[..., dict[str, Any]]:
     def resolve(_: Any, info: GraphQLResolveInfo, **arguments: Any) -> dict[str, Any]:
         context: Context = info.context
         store = context.store
-        if context.misbehaves("success_false"):
+        if context.has_fault("success_false"):
             return {"success": False, entity_field: None, "lastSyncId": store.last_sync_id()}
-        without_bad_text(context, arguments)
+        check_text(context, arguments)
         with store.transaction():
             entity = write(context, **arguments)
-        shown = None if context.misbehaves("no_entity") else entity
+        shown = None if context.has_fault("no_entity") else entity
         return {"success": True, entity_field: shown, "lastSyncId": store.last_sync_id()}
 
     return resolve
@@ -49,7 +49,7 @@ def _mutation(entity_field: str, write: Write) -> Callable[..., dict[str, Any]]:
 
 def _issue_create(context: Context, input: Entity) -> Entity:
     store = context.store
-    team = the_entity(context, "Team", checked_uuid(context, "teamId", input["teamId"]))
+    team = require_entity(context, "Team", checked_uuid(context, "teamId", input["teamId"]))
     start = "defaultIssueStateId" if context.behaviour.key_is_member else "triageIssueStateId"
     state = state_of(context, team["id"], input.get("stateId") or team[start])
     number = next_number(store, team)
@@ -68,14 +68,14 @@ def _issue_create(context: Context, input: Entity) -> Entity:
         "creatorId": VIEWER,
         "trashed": None,
         **_times(context, input),
-        **in_state(store.now(), state, duplicate_sets=context.behaviour.duplicate_sets),
+        **state_changes(store.now(), state, duplicate_sets=context.behaviour.duplicate_sets),
     }
     return _add(context, "Issue", fields, parent=team["id"], alias=fields["identifier"])
 
 
 def _issue_update(context: Context, id: str, input: Entity) -> Entity:
     _needs_write(context)
-    issue = the_issue(context, id)
+    issue = require_issue(context, id)
     changes: Entity = {}
     if "title" in input:
         changes["title"] = _title(context, input["title"])
@@ -96,23 +96,23 @@ def _issue_update(context: Context, id: str, input: Entity) -> Entity:
 
 def _moved(context: Context, state_id: str, issue: Entity) -> Entity:
     state = state_of(context, issue["teamId"], state_id)
-    return in_state(context.store.now(), state, issue, duplicate_sets=context.behaviour.duplicate_sets)
+    return state_changes(context.store.now(), state, issue, duplicate_sets=context.behaviour.duplicate_sets)
 
 
 def _issue_archive(context: Context, id: str, trash: bool | None = None) -> Entity:
     changes = _trashed(context, True) if trash else {"archivedAt": context.store.now()}
-    # archiving does not count as an update (facts/linear.md, 1)
-    return context.store.change("Issue", the_issue(context, id)["id"], changes, touch=False)
+    # archiving does not count as an update (docs/facts/linear.md, 1)
+    return context.store.change("Issue", require_issue(context, id)["id"], changes, touch=False)
 
 
 def _issue_unarchive(context: Context, id: str) -> Entity:
-    return context.store.change("Issue", the_issue(context, id)["id"], {"archivedAt": None, "trashed": None})
+    return context.store.change("Issue", require_issue(context, id)["id"], {"archivedAt": None, "trashed": None})
 
 
 def _issue_delete(context: Context, id: str, permanentlyDelete: bool | None = None) -> Entity:
     if permanentlyDelete:
         raise forbidden("Only admins can delete issues permanently.")
-    return context.store.change("Issue", the_issue(context, id)["id"], _trashed(context, True))
+    return context.store.change("Issue", require_issue(context, id)["id"], _trashed(context, True))
 
 
 def _comment_create(context: Context, input: Entity) -> Entity:
@@ -120,7 +120,7 @@ def _comment_create(context: Context, input: Entity) -> Entity:
         raise invalid_input("issueId should not be empty.", context.behaviour.invalid_input_status())
     issue = _writable_issue(context, input["issueId"])
     if input.get("parentId") is not None:
-        the_entity(context, "Comment", input["parentId"])
+        require_entity(context, "Comment", input["parentId"])
     return _add_comment(context, issue, input)
 
 
@@ -139,7 +139,7 @@ def _add_comment(context: Context, issue: Entity, input: Entity) -> Entity:
 
 
 def _comment_update(context: Context, id: str, input: Entity) -> Entity:
-    comment = the_entity(context, "Comment", id)
+    comment = require_entity(context, "Comment", id)
     changes = {"body": checked_text(context, "body", input["body"])} if "body" in input else {}
     return context.store.change("Comment", comment["id"], changes | {"editedAt": context.store.now()})
 
@@ -158,7 +158,7 @@ def _attachment_create(context: Context, input: Entity) -> Entity:
         _add_comment(context, issue, {"body": input["commentBody"]})
     own_id = checked_id(context, input.get("id"))
     existing = context.store.named("Attachment", url, issue["id"])
-    if existing:  # one per issue and url (facts/linear.md, 1)
+    if existing:  # one per issue and url (docs/facts/linear.md, 1)
         return context.store.change("Attachment", existing["id"], fields)
     own = {"id": own_id, "url": url, "issueId": issue["id"], "creatorId": VIEWER}
     return _add(context, "Attachment", fields | own, parent=issue["id"], alias=url)
@@ -188,7 +188,7 @@ def _add(context: Context, kind: Kind, fields: Entity, *, parent: str, alias: st
 
 
 def _writable_issue(context: Context, reference: str) -> Entity:
-    issue = the_issue(context, reference)
+    issue = require_issue(context, reference)
     if issue["archivedAt"] and not context.behaviour.archived_issues_are_writable:
         raise not_found("Issue", context.behaviour.missing_status())
     return issue
@@ -206,7 +206,7 @@ def _priority(context: Context, priority: int | None) -> int:
 
 
 def _trashed(context: Context, trashed: bool | None) -> Entity:
-    """Into the trash, which is archived too, or (null) out of it."""
+    """Move into the trash, which archives too, or (null) out of it."""
     if trashed is False:
         raise invalid_input("trashed must be true or null.", context.behaviour.invalid_input_status())
     return {"trashed": trashed, "archivedAt": context.store.now() if trashed else None}

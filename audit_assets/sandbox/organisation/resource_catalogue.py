@@ -1,7 +1,7 @@
-"""What can be done in a Cloudflare account: products, resource types, paths and words.
+"""The resource types of a Cloudflare account: products, paths and the words of v1.
 
 Paths are those of Cloudflare's public API. v2's `resource.product` is a path segment, as in the API reference's example
-(`members`); v1's words are those of its samples (facts/cloudflare.md, 2.4 and 3).
+(`members`); v1's words are those of its samples (docs/facts/cloudflare.md, 2.4 and 3).
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _USUALLY: Mapping[Action, int] = {"create": 4, "update": 6, "delete": 2}
 
 @dataclass(frozen=True)
 class Kind:
-    """A type of resource, how it is spoken to, and how often which action is done to it."""
+    """A resource type, the path of its API, and how often each action is done to it."""
 
     type: str
     title: str
@@ -27,10 +27,10 @@ class Kind:
     weights: Mapping[Action, int] = field(default_factory=lambda: dict(_USUALLY))
     update_method: str = "PUT"
     single: bool = False
-    """Whether the path is the whole address, with no id after it."""
+    """Whether the path is complete, with no id after it."""
 
     v1_words: Mapping[str, str] | None = None
-    """The actions' words, for what only v1 records."""
+    """The words for the actions, if only v1 records them."""
 
     @property
     def scope(self) -> str:

@@ -1,12 +1,12 @@
-"""Which entities a query is about, in which order, and the page of them that it asked for."""
+"""Filters of a query, the order of its entities, and one page of a connection."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from audit_assets.sandbox.linear.context import Context
-from audit_assets.sandbox.linear.errors import invalid_input
-from audit_assets.sandbox.linear.limits import DEFAULT_PAGE
-from audit_assets.sandbox.linear.store import Entity, LinearStore
+from audit_assets.sandbox.linear.entity_store import Entity, LinearStore
+from audit_assets.sandbox.linear.linear_errors import invalid_input
+from audit_assets.sandbox.linear.request_context import Context
+from audit_assets.sandbox.linear.request_limits import DEFAULT_PAGE
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "eq": lambda value, given: value == given,
@@ -33,11 +33,12 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def matches(store: LinearStore, entity: Entity | None, conditions: Mapping[str, Any]) -> bool:
-    """Whether an entity meets a filter: all of its conditions. A condition that is null is none."""
-    return all(_meets(store, entity, name, given) for name, given in conditions.items() if given is not None)
+    """Whether an entity matches all conditions of a filter. A condition that is null is ignored."""
+    given = {name: condition for name, condition in conditions.items() if condition is not None}
+    return all(_matches_condition(store, entity, name, condition) for name, condition in given.items())
 
 
-def _meets(store: LinearStore, entity: Entity | None, name: str, given: Any) -> bool:
+def _matches_condition(store: LinearStore, entity: Entity | None, name: str, given: Any) -> bool:
     if name == "null":
         return (entity is None) == given
     if entity is None:
@@ -55,7 +56,9 @@ def _meets(store: LinearStore, entity: Entity | None, name: str, given: Any) -> 
         return _some_and_every(store, store.all("Attachment", entity["id"]), given)
     if name == "labels":
         return _some_and_every(store, [store.get("IssueLabel", label) for label in entity["labelIds"]], given)
-    return all(_COMPARISONS[how](entity.get(name), what) for how, what in given.items() if what is not None)
+    return all(
+        _COMPARISONS[comparison](entity.get(name), value) for comparison, value in given.items() if value is not None
+    )
 
 
 def _some_and_every(store: LinearStore, entities: list[Entity], given: Mapping[str, Any]) -> bool:
@@ -64,8 +67,8 @@ def _some_and_every(store: LinearStore, entities: list[Entity], given: Mapping[s
     return some_do and (every is None or all(matches(store, one, every) for one in entities))
 
 
-def page(context: Context, entities: list[Entity], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """A connection: newest first, archived ones only if asked for, cut as first, last, after and before say."""
+def connection_page(context: Context, entities: list[Entity], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """One page of a connection by first, last, after and before: newest first, without archived ones by default."""
     shown = entities if arguments.get("includeArchived") else [one for one in entities if not one["archivedAt"]]
     by = arguments.get("orderBy") or "createdAt"
     ordered = sorted(shown, key=lambda entity: entity[by])[::-1]

@@ -1,13 +1,13 @@
-"""What the sandbox's Linear workspace has from the start: users, two teams, their states, labels and projects."""
+"""The initial contents of the sandbox's Linear workspace: users, two teams, their states, labels and projects."""
 
 import hashlib
 import uuid
 
-from audit_assets.sandbox.linear.store import LinearStore
+from audit_assets.sandbox.linear.entity_store import LinearStore
 
 
 def seeded_id(*words: str) -> str:
-    """The id of something that every sandbox has: the same in each, and shaped like a v4 UUID."""
+    """The id of an entity that every sandbox has: the same in each, and a v4 UUID."""
     return str(uuid.UUID(bytes=hashlib.sha256("|".join(("sandbox", *words)).encode()).digest()[:16], version=4))
 
 
@@ -21,13 +21,13 @@ STATES = (
     ("Canceled", "canceled"),
     ("Duplicate", "duplicate"),
 )
-"""Name and type of each team's states: all seven types, one of them twice (facts/linear.md, 1)."""
+"""Name and type of each team's states: all seven types, one of them twice (docs/facts/linear.md, 1)."""
 
 TEAMS = {
     "SEC": ("Security", ("cloudflare-audit", "confirmed-incident", "false-positive")),
     "ENG": ("Engineering", ("cloudflare-audit", "bug")),
 }
-"""Key → name and labels. Engineering catches whoever forgets to name the team: it has a label of the same name."""
+"""Key → name and labels. A query that forgets the team also finds Engineering's label of the same name."""
 
 WORKSPACE_LABELS = ("Improvement",)
 """Labels of no team."""
@@ -39,17 +39,17 @@ PROJECTS = {"Incident response": ("SEC",), "Edge hardening": ("ENG",), "Zero tru
 """Name → keys of its teams."""
 
 USERS = {"Anne Archer": ("SEC", "ENG"), "Ben Okafor": ("ENG",), "Clara Voss": ("SEC",)}
-"""Name → keys of the teams that they are members of; anne@sandbox.invalid and so on."""
+"""Name → keys of the teams of which they are members; the addresses are anne@sandbox.invalid and so on."""
 
 VIEWER = seeded_id("user", "bot")
-"""Who the API key belongs to: a user of its own, as the facts advise, and not an admin."""
+"""The user of the API key: one of its own, as docs/facts/linear.md advises, and no admin."""
 
 
-def furnish(store: LinearStore) -> None:
-    """Give an empty workspace its user, teams, states and labels. One that has them stays as it is."""
+def seed_workspace(store: LinearStore) -> None:
+    """Fill an empty workspace with users, teams, states and labels; one that has them is left unchanged."""
     colour = "#5e6ad2"
     with store.transaction():
-        if not store.empty():
+        if not store.is_empty():
             return
         _user(store, VIEWER, "Audit bot", "audit-bot", tuple(TEAMS), is_me=True)
         for name, teams in USERS.items():
@@ -85,6 +85,6 @@ def _user(
     store: LinearStore, own_id: str, name: str, short_name: str, teams: tuple[str, ...], *, is_me: bool = False
 ) -> None:
     person = {"name": name, "displayName": short_name, "email": f"{short_name}@sandbox.invalid"}
-    standing = {"active": True, "admin": False, "app": False, "isMe": is_me, "isAssignable": True}
+    flags = {"active": True, "admin": False, "app": False, "isMe": is_me, "isAssignable": True}
     teams_of = {"teamIds": [seeded_id("team", key) for key in teams]}
-    store.add("User", {"id": own_id, **person, **standing, **teams_of})
+    store.add("User", {"id": own_id, **person, **flags, **teams_of})

@@ -1,14 +1,14 @@
-"""What an issue is in the sandbox's Linear: how it is referred to, and what a state does to it."""
+"""Rules of an issue in the sandbox's Linear: its references, its number, and the times that a state sets."""
 
 import re
 
-from audit_assets.sandbox.linear.store import Entity, LinearStore
+from audit_assets.sandbox.linear.entity_store import Entity, LinearStore
 
 PRIORITIES = ("No priority", "Urgent", "High", "Medium", "Low")
 """The labels of priorities 0 to 4."""
 
 TICKETS_PATH = "/sandbox/tickets"
-"""Where the sandbox shows issues to people."""
+"""The path of the ticket pages."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9]+-\d+")
 
@@ -21,9 +21,9 @@ def find_issue(store: LinearStore, reference: str) -> Entity | None:
 
 
 def next_number(store: LinearStore, team: Entity) -> int:
-    """The number of the team's next issue. One that was moved away keeps its old one as a name, so no other gets it."""
-    had = (name for issue in store.all("Issue") for name in (issue["identifier"], *issue["previousIdentifiers"]))
-    return 1 + sum(name.startswith(f"{team['key']}-") for name in had)
+    """The number of the team's next issue. An issue that was moved away keeps its old identifier."""
+    used = (name for issue in store.all("Issue") for name in (issue["identifier"], *issue["previousIdentifiers"]))
+    return 1 + sum(name.startswith(f"{team['key']}-") for name in used)
 
 
 def page_path(issue: Entity) -> str:
@@ -31,8 +31,8 @@ def page_path(issue: Entity) -> str:
     return f"{TICKETS_PATH}/{issue['identifier']}"
 
 
-def in_state(now: str, state: Entity, issue: Entity | None = None, *, duplicate_sets: str = "") -> Entity:
-    """What changes with the state. Which time `duplicate` sets is not known (facts/linear.md, 1): the named one."""
+def state_changes(now: str, state: Entity, issue: Entity | None = None, *, duplicate_sets: str = "") -> Entity:
+    """The fields that change with the state. The time that `duplicate` sets is not known (docs/facts/linear.md, 1)."""
     kind = state["type"]
     already_started = issue["startedAt"] if issue else None
     times = {

@@ -1,4 +1,4 @@
-"""What a query costs and how much may be spent: Linear's complexity and its leaky buckets (facts/linear.md, 2)."""
+"""Linear's limits: the complexity of a query, and buckets for requests and complexity (docs/facts/linear.md, 2)."""
 
 import math
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ from graphql import (
 )
 
 from audit_assets.sandbox.clock import SandboxClock
-from audit_assets.sandbox.linear.context import Behaviour
-from audit_assets.sandbox.linear.errors import rate_limited
+from audit_assets.sandbox.linear.linear_errors import rate_limited
+from audit_assets.sandbox.linear.request_context import Behaviour
 
 PERIOD = timedelta(hours=1)
 DEFAULT_PAGE = 50
@@ -31,7 +31,7 @@ OBJECT_COST = 1.0
 
 @dataclass(frozen=True)
 class Costs:
-    """Works out complexities: a scalar 0.1, an object 1, and a connection's content once per item of a page."""
+    """Computes complexities: a scalar is 0.1, an object 1; a connection's content counts once per item of a page."""
 
     schema: GraphQLSchema
     fragments: Mapping[str, FragmentDefinitionNode]
@@ -72,14 +72,14 @@ class Costs:
 
 
 class LeakyBucket:
-    """Takes a limit an hour, all at once or one by one: what was poured in leaks out evenly."""
+    """Admits `limit` an hour, all at once or one by one: the level falls evenly."""
 
     def __init__(self) -> None:
         self._level = 0.0
         self._at: datetime | None = None
 
-    def pour(self, amount: float, limit: float, now: datetime) -> bool:
-        """Whether that much still fitted in; if not, nothing was poured."""
+    def add(self, amount: float, limit: float, now: datetime) -> bool:
+        """Whether the amount still fits; if not, nothing is added."""
         self._leak(limit, now)
         if self._level + amount > limit:
             return False
@@ -92,7 +92,7 @@ class LeakyBucket:
         return max(0, math.floor(limit - self._level))
 
     def reset(self, limit: float, now: datetime) -> int:
-        """When it will be empty again, as the schema says of `reset`: UTC epoch milliseconds."""
+        """When it will be empty again: UTC epoch milliseconds, as the schema documents `reset`."""
         self._leak(limit, now)
         return epoch_ms(now + PERIOD * min(1.0, self._level / max(limit, 1.0)))
 
@@ -103,7 +103,7 @@ class LeakyBucket:
 
 
 class Meter:
-    """What the one API key has spent of its two allowances."""
+    """What the API key has used of its two limits."""
 
     def __init__(self, behaviour: Behaviour, clock: SandboxClock) -> None:
         self._behaviour = behaviour
@@ -113,25 +113,25 @@ class Meter:
 
     def take_request(self) -> None:
         """Count one request. Raises RATELIMITED."""
-        if not self._requests.pour(1, self._behaviour.requests_per_hour, self._clock.now()):
+        if not self._requests.add(1, self._behaviour.requests_per_hour, self._clock.now()):
             raise rate_limited(self._behaviour.rate_limit_status)
 
     def take_complexity(self, complexity: float) -> None:
         """Count a query's complexity. Raises RATELIMITED."""
-        if not self._complexity.pour(complexity, self._behaviour.complexity_per_hour, self._clock.now()):
+        if not self._complexity.add(complexity, self._behaviour.complexity_per_hour, self._clock.now()):
             raise rate_limited(self._behaviour.rate_limit_status)
 
     def headers(self) -> dict[str, str]:
-        """What Linear says of both with every answer."""
+        """The headers of both limits, which every answer has."""
         now = self._clock.now()
-        spent = (
+        usage = (
             ("Requests", self._requests, self._behaviour.requests_per_hour),
             ("Complexity", self._complexity, self._behaviour.complexity_per_hour),
         )
         return {
-            f"X-RateLimit-{name}-{what}": f"{value:.0f}"
-            for name, bucket, limit in spent
-            for what, value in (
+            f"X-RateLimit-{name}-{part}": f"{value:.0f}"
+            for name, bucket, limit in usage
+            for part, value in (
                 ("Limit", limit),
                 ("Remaining", bucket.remaining(limit, now)),
                 ("Reset", bucket.reset(limit, now)),
@@ -139,7 +139,7 @@ class Meter:
         }
 
     def planned_headers(self, seconds: float) -> dict[str, str]:
-        """As `headers`, but that no request is left for so many seconds."""
+        """As `headers`, but with no request left for so many seconds."""
         reset = epoch_ms(self._clock.now() + timedelta(seconds=seconds))
         spent = {"X-RateLimit-Requests-Remaining": "0", "X-RateLimit-Requests-Reset": str(reset)}
         return self.headers() | spent

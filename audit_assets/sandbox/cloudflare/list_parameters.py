@@ -1,4 +1,4 @@
-"""What the two lists can be asked, checked as Cloudflare checks it (facts/cloudflare.md, 2.3 and 3)."""
+"""The parameters of the two lists, checked as Cloudflare checks them (docs/facts/cloudflare.md, 2.3 and 3)."""
 
 import base64
 import binascii
@@ -16,7 +16,7 @@ from audit_assets.sandbox.cloudflare.log import Row, nanoseconds, parsed_time
 LARGEST_PAGE = 1000
 USUAL_PAGE = 100
 V1_KEPT = timedelta(days=548)
-"""18 months; asking v1 for more is an error, for v2 it is not known."""
+"""18 months; a request to v1 for more is an error, for v2 it is not known."""
 
 _FILTER = re.compile(
     r"(account_name|action_result|action_type|actor_\w+|audit_log_id|id|raw_\w+|resource_\w+|zone_id|zone_name)(\.not)?"
@@ -25,7 +25,7 @@ _FILTER = re.compile(
 
 
 class BadRequest(Exception):
-    """What was asked makes no sense to Cloudflare."""
+    """Cloudflare refuses the parameters."""
 
     def __init__(self, message: str, code: int | None = None) -> None:
         super().__init__(message)
@@ -34,12 +34,12 @@ class BadRequest(Exception):
 
 
 CURSOR = ">IqqB"
-"""What a cursor holds: the question, a time and a number, and a variant that means nothing."""
+"""The content of a cursor: its query, a time and a number, and a variant that makes no difference."""
 
 
 @dataclass
-class Bounds:
-    """How the ends of a window are meant, which Cloudflare does not say."""
+class WindowBehaviour:
+    """Whether the ends of a window belong to it, which Cloudflare does not document."""
 
     since_inclusive: bool = True
     before_inclusive: bool = False
@@ -50,7 +50,7 @@ class Bounds:
 
 
 class Position(NamedTuple):
-    """The last entry that was handed out."""
+    """The last entry that was returned."""
 
     time: int
     number: int
@@ -58,9 +58,9 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True)
 class Query:
-    """A checked question: entries with a time in [low, high) nanoseconds, `limit` of them, after `after` or on `page`.
+    """Checked parameters: entries with a time in [low, high) nanoseconds, `limit` of them, after `after` or on `page`.
 
-    v2 knows only the former, v1 only the latter.
+    v2 has only `after`, v1 only `page`.
     """
 
     low: int
@@ -68,13 +68,13 @@ class Query:
     ascending: bool
     limit: int
     identity: int
-    """The same for two questions that differ only in their cursor."""
+    """The same for two queries that differ only in their cursor."""
 
     after: Position | None = None
     page: int = 1
 
     def cursor(self, row: Row, variant: int = 0) -> str:
-        """Opaque: where to go on, and for which question. Another `variant` leads to the same place."""
+        """Opaque: the next position, and for which query. Another `variant` leads to the same page."""
         return _encoded(self.identity, row.time, row.number, variant)
 
     def first_cursor(self) -> str:
@@ -83,58 +83,58 @@ class Query:
         return _encoded(self.identity, *beginning, 0)
 
 
-def v2_query(asked: QueryParams, bounds: Bounds) -> Query:
-    """Raises BadRequest. `page` and `per_page` have no effect; a cursor must come with the question it was made for."""
-    _refuse_filters(asked)
+def v2_query(parameters: QueryParams, bounds: WindowBehaviour) -> Query:
+    """Raises BadRequest. `page` and `per_page` have no effect; a cursor is valid with its own query only."""
+    _refuse_filters(parameters)
     for name in ("since", "before"):
-        if not asked.get(name):
+        if not parameters.get(name):
             raise BadRequest(f"{name} is required")
-    low, high = _low(asked["since"], bounds), _high(asked["before"], bounds)
-    limit = _number(asked, "limit", USUAL_PAGE, LARGEST_PAGE)
-    ascending = _ascending(asked)
-    identity = zlib.crc32(repr((asked["since"], asked["before"], ascending, limit)).encode())
-    after = _decoded(asked["cursor"], identity) if asked.get("cursor") else None
+    low, high = _low(parameters["since"], bounds), _high(parameters["before"], bounds)
+    limit = _number(parameters, "limit", USUAL_PAGE, LARGEST_PAGE)
+    ascending = _ascending(parameters)
+    identity = zlib.crc32(repr((parameters["since"], parameters["before"], ascending, limit)).encode())
+    after = _decoded(parameters["cursor"], identity) if parameters.get("cursor") else None
     return Query(low, high, ascending, limit, identity, after)
 
 
-def v1_query(asked: QueryParams, bounds: Bounds, now: datetime) -> Query:
+def v1_query(parameters: QueryParams, bounds: WindowBehaviour, now: datetime) -> Query:
     """Raises BadRequest. Both ends may be open."""
-    _refuse_filters(asked)
-    low = _low(asked["since"], bounds) if asked.get("since") else 0
-    high = _high(asked["before"], bounds) if asked.get("before") else 2**62
-    if asked.get("since") and bounds.v1_kept and low < nanoseconds(now - bounds.v1_kept):
+    _refuse_filters(parameters)
+    low = _low(parameters["since"], bounds) if parameters.get("since") else 0
+    high = _high(parameters["before"], bounds) if parameters.get("before") else 2**62
+    if parameters.get("since") and bounds.v1_kept and low < nanoseconds(now - bounds.v1_kept):
         raise BadRequest("since: audit logs are available for the last 18 months only", 113)
-    limit = _number(asked, "per_page", USUAL_PAGE, LARGEST_PAGE)
-    return Query(low, high, _ascending(asked), limit, 0, page=_number(asked, "page", 1, 2**31))
+    limit = _number(parameters, "per_page", USUAL_PAGE, LARGEST_PAGE)
+    return Query(low, high, _ascending(parameters), limit, 0, page=_number(parameters, "page", 1, 2**31))
 
 
-def _refuse_filters(asked: QueryParams) -> None:
-    """A filter that was silently ignored would be the sandbox's own lie: better none at all."""
-    for name in asked:
+def _refuse_filters(parameters: QueryParams) -> None:
+    """Refuse every filter: one that was silently ignored would give entries that the real service leaves out."""
+    for name in parameters:
         if _FILTER.fullmatch(name):
-            raise BadRequest(f"the sandbox's Cloudflare knows no filter {name}: ask without it")
+            raise BadRequest(f"the sandbox's Cloudflare supports no filter {name}: leave it out")
 
 
-def _ascending(asked: QueryParams) -> bool:
-    direction = asked.get("direction", "desc")
+def _ascending(parameters: QueryParams) -> bool:
+    direction = parameters.get("direction", "desc")
     if direction not in ("asc", "desc"):
         raise BadRequest("direction must be asc or desc")
     return direction == "asc"
 
 
-def _number(asked: QueryParams, name: str, usual: int, largest: int) -> int:
-    text = asked.get(name, str(usual))
+def _number(parameters: QueryParams, name: str, usual: int, largest: int) -> int:
+    text = parameters.get(name, str(usual))
     if not re.fullmatch(r"[0-9]{1,10}", text) or not 1 <= int(text) <= largest:
         raise BadRequest(f"{name} must be a number from 1 to {largest}")
     return int(text)
 
 
-def _low(text: str, bounds: Bounds) -> int:
+def _low(text: str, bounds: WindowBehaviour) -> int:
     moment, _ = _moment(text, "since")
     return moment if bounds.since_inclusive else moment + 1
 
 
-def _high(text: str, bounds: Bounds) -> int:
+def _high(text: str, bounds: WindowBehaviour) -> int:
     moment, bare_date = _moment(text, "before")
     if bare_date and bounds.before_day_inclusive:
         return moment + nanoseconds(datetime.fromisoformat("1970-01-02T00:00:00Z"))

@@ -1,4 +1,4 @@
-"""How an act stands in the audit log: v2's and v1's entries with what varies in them."""
+"""The audit entries of an act, in the formats of v2 and v1 with their variations."""
 
 import random
 from collections.abc import Mapping
@@ -6,35 +6,35 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from audit_assets.sandbox.organisation.cast import ACCOUNT_NAME, Actor
-from audit_assets.sandbox.organisation.catalogue import ZONE, Action, Kind
+from audit_assets.sandbox.organisation.organisation_members import ACCOUNT_NAME, Actor
+from audit_assets.sandbox.organisation.resource_catalogue import ZONE, Action, Kind
 
 _VERBS: Mapping[Action, str] = {"create": "Create", "update": "Update", "delete": "Delete", "view": "View"}
 _WORDS = ("alpha", "beacon", "cargo", "delta", "ember", "fjord", "harbour", "jetty", "keel", "lagoon", "mast", "quay")
 _BIG_REQUEST = 0.002
-"""Of rulesets: how often the whole expression list is sent, some tens of kilobytes."""
+"""The share of ruleset changes that send the whole list of expressions, some tens of kilobytes."""
 
 
 @dataclass(frozen=True)
 class Act:
-    """Somebody did something to something at a time."""
+    """An actor did an action to a resource at a time."""
 
     time: datetime
     actor: Actor
     kind: Kind
     action: Action
     zone: tuple[str, str] | None = None
-    """Name and id, where the kind is a zone's."""
+    """Name and id, if the kind belongs to a zone."""
 
     address: str = ""
-    """Where it came from, when not from the actor's usual place."""
+    """The source address, if it is not the actor's usual one."""
 
     fields: Mapping[str, Any] | None = None
-    """What was sent, when it matters."""
+    """The body of the request, if it matters."""
 
 
 def entry(act: Act, account_id: str, rng: random.Random) -> dict[str, Any]:
-    """The act as the stream of its kind records it."""
+    """The audit entry of the act, in the stream of its kind."""
     return _v1(act, rng) if act.kind.v1_words else _v2(act, account_id, rng)
 
 
@@ -106,7 +106,7 @@ def _v1(act: Act, rng: random.Random) -> dict[str, Any]:
 
 
 def _actor(act: Act, rng: random.Random) -> dict[str, str]:
-    """Members that an actor has not are left out, as systems and account tokens were seen without them."""
+    """Members that an actor does not have are left out, as they are for systems and account tokens."""
     actor = act.actor
     context = "" if actor.type == "system" else "api_token" if actor.token_id else "dash"
     if context == "dash" and rng.random() < 0.02:

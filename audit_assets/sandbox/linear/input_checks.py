@@ -1,12 +1,12 @@
-"""Which values Linear takes where its schema says no more than String."""
+"""Checks of values for which Linear's schema has no more than String."""
 
 import uuid
 from datetime import datetime
 from typing import Any
 
-from audit_assets.sandbox.linear.context import Context
-from audit_assets.sandbox.linear.errors import invalid_input
-from audit_assets.sandbox.linear.store import timestamp
+from audit_assets.sandbox.linear.entity_store import timestamp
+from audit_assets.sandbox.linear.linear_errors import invalid_input
+from audit_assets.sandbox.linear.request_context import Context
 
 
 def checked_uuid(context: Context, name: str, value: str) -> str:
@@ -20,7 +20,7 @@ def checked_uuid(context: Context, name: str, value: str) -> str:
 
 
 def checked_id(context: Context, value: str | None) -> str | None:
-    """The caller's own id for what it creates: v4, as every text says (that another is refused is a guess)."""
+    """The caller's id for a new entity: v4, as documented (that another version is refused is a guess)."""
     if value is None:
         return None
     own = uuid.UUID(checked_uuid(context, "id", value))
@@ -30,7 +30,7 @@ def checked_id(context: Context, value: str | None) -> str | None:
 
 
 def checked_text(context: Context, name: str, value: str | None, longest: int | None = None) -> str:
-    """A text that is there and not too long. Raises INVALID_INPUT."""
+    """A text that is neither empty nor too long. Raises INVALID_INPUT."""
     if not value:
         raise invalid_input(f"{name} should not be empty.", context.behaviour.invalid_input_status())
     if longest is not None and len(value.encode("utf-16-le")) // 2 > longest:
@@ -40,19 +40,19 @@ def checked_text(context: Context, name: str, value: str | None, longest: int | 
 
 
 def checked_past(context: Context, time: datetime) -> datetime:
-    """A time that was. Raises INVALID_INPUT."""
+    """A time in the past. Raises INVALID_INPUT."""
     if timestamp(time) > context.store.now():
         raise invalid_input("createdAt must be in the past.", context.behaviour.invalid_input_status())
     return time
 
 
-def without_bad_text(context: Context, value: Any) -> None:
-    """Refuse what no database of text keeps: a NUL, half a surrogate pair. Raises INVALID_INPUT."""
+def check_text(context: Context, value: Any) -> None:
+    """Refuse text with a NUL or half of a surrogate pair. Raises INVALID_INPUT."""
     if isinstance(value, dict):
         for inner in value.values():
-            without_bad_text(context, inner)
+            check_text(context, inner)
     elif isinstance(value, list):
         for inner in value:
-            without_bad_text(context, inner)
+            check_text(context, inner)
     elif isinstance(value, str) and ("\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value)):
         raise invalid_input("The text is not valid Unicode.", context.behaviour.invalid_input_status())

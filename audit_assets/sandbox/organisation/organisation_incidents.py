@@ -1,6 +1,6 @@
-"""What should not have happened: three incidents in the last hours before a given time, and the truth about them.
+"""Three incidents in the last hours before a given time, and the ground truth about them.
 
-The truth is for tests alone; nothing that detects may read it.
+The ground truth is for tests only; nothing that detects may read it.
 """
 
 import random
@@ -9,28 +9,28 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from audit_assets.sandbox.organisation.cast import DEPLOYER, Actor, Cast
-from audit_assets.sandbox.organisation.catalogue import KINDS, Action
-from audit_assets.sandbox.organisation.writing import Act, of_zone
+from audit_assets.sandbox.organisation.entry_formats import Act, of_zone
+from audit_assets.sandbox.organisation.organisation_members import DEPLOYER, Actor, Members
+from audit_assets.sandbox.organisation.resource_catalogue import KINDS, Action
 
 HOUR = timedelta(hours=1)
-ELSEWHERE = "2001:db8:bad::66"
+INCIDENT_ADDRESS = "2001:db8:bad::66"
 
 
 @dataclass(frozen=True)
 class Expected:
-    """A deviation that should be found: "volume" or "new_resource_type"."""
+    """A deviation that detection should find: "volume" or "new_resource_type"."""
 
     hour: str
     kind: str
     resource_type: str | None
     changes: int
-    """At most: a call that failed changed nothing."""
+    """At most so many: a failed call changed nothing."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """An incident as it really was. Hours are named by their start, in RFC 3339."""
+    """The ground truth of an incident. Hours are named by their start, in RFC 3339."""
 
     incident: str
     actor: str
@@ -48,17 +48,17 @@ class Truth:
         return asdict(self)
 
 
-def incidents(cast: Cast, until: datetime, seed: int) -> tuple[list[Act], list[Truth]]:
-    """The acts and the truths, in the six closed hours before `until`."""
+def make_incidents(members: Members, until: datetime, seed: int) -> tuple[list[Act], list[Truth]]:
+    """The acts and the ground truth of the incidents in the six closed hours before `until`."""
     closed = until.replace(minute=0, second=0, microsecond=0)
     rng = random.Random(f"{seed}/incidents/{closed.isoformat()}")  # noqa: S311 - no secret
-    told = [make(cast, closed, rng) for make in (_stolen_token, _helpful_agent, _leaver)]
-    return [act for acts, _ in told for act in acts], [truth for _, truth in told]
+    made = [make(members, closed, rng) for make in (_stolen_token, _tricked_agent, _leaving_analyst)]
+    return [act for acts, _ in made for act in acts], [truth for _, truth in made]
 
 
-def _stolen_token(cast: Cast, closed: datetime, rng: random.Random) -> tuple[list[Act], Truth]:
-    actor, hour, records = cast.token(DEPLOYER), closed - 2 * HOUR, 340
-    acts = list(_spread(actor, hour, 6, 31, records, "dns_record", "delete", cast, rng))
+def _stolen_token(members: Members, closed: datetime, rng: random.Random) -> tuple[list[Act], Truth]:
+    actor, hour, records = members.token_named(DEPLOYER), closed - 2 * HOUR, 340
+    acts = list(_spread(actor, hour, 6, 31, records, "dns_record", "delete", members, rng))
     expected = [
         Expected(_name(hour), "volume", None, records),
         Expected(_name(hour), "new_resource_type", "dns_record", records),
@@ -67,17 +67,17 @@ def _stolen_token(cast: Cast, closed: datetime, rng: random.Random) -> tuple[lis
     return acts, _truth("stolen_ci_token", actor, [hour], expected, why)
 
 
-def _helpful_agent(cast: Cast, closed: datetime, rng: random.Random) -> tuple[list[Act], Truth]:
-    actor, hour, tokens = cast.one("support"), closed - 4 * HOUR, 3
-    acts = list(_spread(actor, hour, 20, 18, tokens, "api_token", "create", cast, rng))
+def _tricked_agent(members: Members, closed: datetime, rng: random.Random) -> tuple[list[Act], Truth]:
+    actor, hour, tokens = members.person_with("support"), closed - 4 * HOUR, 3
+    acts = list(_spread(actor, hour, 20, 18, tokens, "api_token", "create", members, rng))
     expected = [Expected(_name(hour), "new_resource_type", "api_token", tokens)]
     why = "a support agent who was talked into creating API tokens with all permissions"
     return acts, _truth("support_agent_creates_tokens", actor, [hour], expected, why)
 
 
-def _leaver(cast: Cast, closed: datetime, rng: random.Random) -> tuple[list[Act], Truth]:
-    """Slow: no hour of it is large. Each new way of taking data along shows once."""
-    actor = cast.one("analyst")
+def _leaving_analyst(members: Members, closed: datetime, rng: random.Random) -> tuple[list[Act], Truth]:
+    """Slow: no hour has many changes. Each new way of taking data along appears once."""
+    actor = members.person_with("analyst")
     steps = [
         (6, "logpush_job", 3),
         (5, "logpush_job", 2),
@@ -89,7 +89,7 @@ def _leaver(cast: Cast, closed: datetime, rng: random.Random) -> tuple[list[Act]
     expected: list[Expected] = []
     for hours_ago, kind, changes in steps:
         hour = closed - hours_ago * HOUR
-        acts += _spread(actor, hour, 4, 50, changes, kind, "create", cast, rng)
+        acts += _spread(actor, hour, 4, 50, changes, kind, "create", members, rng)
         if kind not in {found.resource_type for found in expected}:
             expected.append(Expected(_name(hour), "new_resource_type", kind, changes))
     why = "an analyst who is leaving sends logs to a bucket of their own and exports databases, a few an hour"
@@ -105,18 +105,18 @@ def _spread(
     size: int,
     kind: str,
     action: Action,
-    cast: Cast,
+    members: Members,
     rng: random.Random,
 ) -> Iterator[Act]:
-    zones = list(cast.zones.items())
+    zones = list(members.zones.items())
     for _ in range(size):
         moment = hour + timedelta(minutes=first_minute + minutes * rng.random())
         zone = rng.choice(zones) if of_zone(KINDS[kind]) else None
-        yield Act(moment, actor, KINDS[kind], action, zone, ELSEWHERE, _taken(kind, rng))
+        yield Act(moment, actor, KINDS[kind], action, zone, INCIDENT_ADDRESS, _request_body(kind, rng))
 
 
-def _taken(kind: str, rng: random.Random) -> dict[str, Any] | None:
-    """What was sent, where it tells the story."""
+def _request_body(kind: str, rng: random.Random) -> dict[str, Any] | None:
+    """The body of the request, where it matters to a reader."""
     if kind == "api_token":
         return {"name": f"migration-helper-{rng.randrange(100)}", "policies": [{"effect": "allow", "resources": "*"}]}
     if kind == "logpush_job":
