@@ -63,7 +63,7 @@ def axiom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AxiomCalls]:
         ("_time >= datetime(2026-11-20 12:00:00+02:00) and _time < datetime(2026-11-20 11:00)", "e3 e4 e5"),
     ],
 )
-def test_where_finds(axiom: AxiomCalls, condition: str, found: str) -> None:
+def test_a_condition_matches(axiom: AxiomCalls, condition: str, found: str) -> None:
     rows = axiom.rows(f"| where {condition} | sort by _time asc, entry_id asc | project entry_id")
 
     assert [entry_id for (entry_id,) in rows] == found.split()
@@ -117,7 +117,7 @@ def test_where_finds(axiom: AxiomCalls, condition: str, found: str) -> None:
         ("| limit 0", []),
     ],
 )
-def test_stages_give(axiom: AxiomCalls, apl: str, rows: list[tuple]) -> None:
+def test_a_pipeline_returns(axiom: AxiomCalls, apl: str, rows: list[tuple]) -> None:
     assert axiom.rows(apl) == rows
 
 
@@ -127,7 +127,7 @@ def test_the_sum_of_nothing_is_zero(axiom: AxiomCalls) -> None:
     ]
 
 
-def test_parameters_stand_in_let_statements(axiom: AxiomCalls) -> None:
+def test_let_statements_are_the_parameters(axiom: AxiomCalls) -> None:
     text = """// Changes by actor and type; entries that were ingested twice count once.
 let start = datetime(2026-11-20T09:00:00Z);
 let end = datetime(2026-11-20T11:00:00Z);

@@ -1,5 +1,7 @@
 """The datasets of the sandbox's Axiom, as v2 lists them."""
 
+from pathlib import Path
+
 import pytest
 
 from audit_assets.sandbox.axiom.service import DATASET, ORG_ID, TOKEN
@@ -12,7 +14,7 @@ sandbox = axiom_calls.sandbox
 axiom = axiom_calls.axiom
 
 
-def test_the_settings_lead_to_the_dataset_that_is_there(sandbox: Sandbox, axiom: AxiomCalls) -> None:
+def test_the_environment_names_the_existing_dataset(sandbox: Sandbox, axiom: AxiomCalls) -> None:
     settings = sandbox.axiom.environment(sandbox.url)
 
     assert settings == {
@@ -54,9 +56,26 @@ def test_datasets_cannot_be_changed(axiom: AxiomCalls, method: str, path: str) -
     assert axiom.http.request(method, path, json={"name": "more"}).status_code in (404, 405)
 
 
-def test_calls_are_noted_by_kind(sandbox: Sandbox, axiom: AxiomCalls) -> None:
+def test_calls_are_recorded_by_kind(sandbox: Sandbox, axiom: AxiomCalls) -> None:
     axiom.ingest([{"n": 1}])
     axiom.query("| count")
     axiom.http.get("/v2/datasets")
 
     assert sandbox.stage.count() == {("axiom", "ingest"): 1, ("axiom", "query"): 1, ("axiom", "datasets"): 1}
+
+
+def test_the_database_itself_reads_no_file(axiom: AxiomCalls, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    database = axiom.sandbox.axiom.store._database
+
+    for statement in (
+        f"FROM read_csv('{secret}')",
+        f"FROM '{secret}'",
+        f"ATTACH '{tmp_path / 'x.duckdb'}'",
+        f"COPY datasets TO '{tmp_path / 'out.csv'}'",
+        "SET enable_external_access = true",
+        "INSTALL httpfs",
+    ):
+        with pytest.raises(Exception, match=r"(?i)disabled|locked|cannot"):
+            database.cursor().execute(statement)

@@ -128,7 +128,7 @@ def test_a_result_may_be_an_estimate(axiom: AxiomCalls) -> None:
     assert "isEstimate" not in axiom.query("| count").json()["status"]
 
 
-def test_a_message_may_have_a_priority_that_nobody_knows(axiom: AxiomCalls) -> None:
+def test_a_message_can_have_an_unknown_priority(axiom: AxiomCalls) -> None:
     misbehave(axiom, "query", "unknown_priority")
 
     [message] = axiom.query("| count").json()["status"]["messages"]
@@ -151,7 +151,7 @@ def test_tables_may_be_missing(axiom: AxiomCalls) -> None:
     assert axiom.query("| count").json()["tables"] is None
 
 
-def test_a_result_may_be_cut_without_a_word(axiom: AxiomCalls) -> None:
+def test_a_result_can_be_cut_without_a_message(axiom: AxiomCalls) -> None:
     axiom.store(*EVENTS)
     misbehave(axiom, "query", "truncated", rows=3)
 

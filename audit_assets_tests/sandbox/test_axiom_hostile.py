@@ -1,4 +1,4 @@
-"""Whatever an attacker writes into an event or a query, it stays a value: no other row, dataset or file is touched."""
+"""Text of an attacker in an event or a query stays a value: no other row, dataset or file is read or changed."""
 
 import itertools
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def axiom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AxiomCalls]:
-    """Two datasets: what is asked of one must never show anything of the other."""
+    """Two datasets: a query of one must never return anything of the other."""
     with running(Sandbox(tmp_path_factory.mktemp("hostile"))) as sandbox, connected(sandbox) as calls:
         sandbox.axiom.behaviour.field_limit = 100_000
         sandbox.axiom.store.create("other", "", None, sandbox.stage.clock.now())

@@ -72,7 +72,7 @@ def test_a_warning_parses(client: Client, sandbox: Sandbox) -> None:
     assert [message.code for message in result.status.messages] == ["default_limit_warning"]
 
 
-def test_events_that_fail_are_told(client: Client) -> None:
+def test_failed_events_are_reported(client: Client) -> None:
     receipt = client.ingest_events(DATASET, [{"_time": "never"}, {"n": 1}])
 
     assert (receipt.ingested, receipt.failed) == (1, 1)

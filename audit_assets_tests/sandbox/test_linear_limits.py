@@ -35,7 +35,7 @@ def test_complexity_counts_objects_scalars_and_pages(query: str, variables: dict
     assert asked.complexity(schema) == complexity
 
 
-def test_a_bucket_takes_its_limit_at_once_and_leaks_evenly() -> None:
+def test_a_bucket_admits_its_limit_at_once_and_empties_evenly() -> None:
     bucket = LeakyBucket()
     assert [bucket.add(1, 3, NOON) for _ in range(4)] == [True, True, True, False]
     assert (bucket.remaining(3, NOON), bucket.reset(3, NOON)) == (0, int((NOON.timestamp() + 3600) * 1000))

@@ -53,11 +53,11 @@ def test_a_table_is_a_table_that_scrolls_and_aligns_without_styles() -> None:
 
 
 @pytest.mark.parametrize("text", ["https://axiom.example/q?a=1&b=2", "[Open](https://axiom.example/q?a=1&b=2)"])
-def test_links_are_live_and_tell_nobody_where_from(text: str) -> None:
+def test_links_work_and_send_no_referrer(text: str) -> None:
     assert 'href="https://axiom.example/q?a=1&amp;b=2" rel="noopener noreferrer nofollow"' in render_markdown(text)
 
 
-def test_a_folded_part_opens_under_its_title() -> None:
+def test_a_collapsed_section_has_its_title_as_summary() -> None:
     html = render_markdown("before\n+++ The *entries* (2)\n- a\n- b\n\ntext\n+++\nafter")
     assert html == (
         "<p>before</p>\n<details>\n<summary>The <em>entries</em> (2)</summary>\n"
@@ -74,20 +74,20 @@ def test_a_folded_part_opens_under_its_title() -> None:
         ("> +++ A\n> in\n> +++\n\nout", ["in"]),
     ],
 )
-def test_a_folded_part_ends_where_it_was_meant_to(text: str, inside: list[str]) -> None:
+def test_a_collapsed_section_ends_at_its_own_mark(text: str, inside: list[str]) -> None:
     html = render_markdown(text)
     first, last = html.index("<details>"), html.rindex("</details>")
     assert all(part in html[first:last] for part in inside)
     assert "out" in html[last:]
 
 
-def test_a_folded_part_that_never_ends_goes_to_the_end() -> None:
+def test_an_open_collapsed_section_extends_to_the_end() -> None:
     assert render_markdown("+++ A\nin").endswith("<p>in</p>\n</details>\n")
     assert render_markdown("+++ A").endswith("<summary>A</summary>\n</details>\n")
 
 
 @pytest.mark.parametrize("text", ["+++", "++ A", "+++A", "    +++ A\n    x\n    +++", "`+++ A`"])
-def test_what_only_looks_like_a_fold_is_text(text: str) -> None:
+def test_text_that_resembles_a_collapsed_section_stays_text(text: str) -> None:
     assert "<details>" not in render_markdown(text)
 
 
@@ -140,7 +140,7 @@ https://e.example
 
 
 @given(st.lists(st.sampled_from(PIECES.splitlines()) | st.text(max_size=12), max_size=14))
-def test_whatever_is_written_stays_harmless(lines: list[str]) -> None:
+def test_any_text_stays_harmless(lines: list[str]) -> None:
     assert_harmless(render_markdown("\n".join(lines)))
 
 
@@ -153,6 +153,6 @@ def assert_harmless(html: str) -> None:
     assert sorted(tag for tag, _ in tags.opened) == sorted(tags.closed)
 
 
-def test_deep_nesting_ends() -> None:
+def test_deep_nesting_is_bounded() -> None:
     assert_harmless(render_markdown("\n".join(f"+++ {level}" for level in range(500))))
     assert_harmless(render_markdown(">" * 2_000 + " x"))

@@ -95,7 +95,7 @@ class CloudflareService:
         self.behaviour.v1_kept = None
 
     def environment(self, base_url: str) -> dict[str, str]:
-        """The settings with which audit_assets speaks to this service."""
+        """The settings with which audit_assets uses this service."""
         return {
             "CLOUDFLARE_API_URL": f"{base_url}/client/v4",
             "CLOUDFLARE_ACCOUNT_ID": ACCOUNT_ID,

@@ -1,4 +1,4 @@
-"""Who may ask the sandbox's Cloudflare, how often, and what every reply says."""
+"""Credentials and the rate limit of the sandbox's Cloudflare."""
 
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -18,11 +18,11 @@ def refusal(reply: httpx.Response) -> tuple[int, list[int | None]]:
     return reply.status_code, [error.get("code") for error in body["errors"]]
 
 
-def test_the_settings_are_those_that_open_it(service: CloudflareService, door: Door) -> None:
-    told = service.environment(door.url)
+def test_the_environment_has_working_settings(service: CloudflareService, door: Door) -> None:
+    settings = service.environment(door.url)
     reply = httpx.get(
-        f"{told['CLOUDFLARE_API_URL']}/accounts/{told['CLOUDFLARE_ACCOUNT_ID']}/audit_logs",
-        headers={"Authorization": f"Bearer {told['CLOUDFLARE_API_TOKEN']}"},
+        f"{settings['CLOUDFLARE_API_URL']}/accounts/{settings['CLOUDFLARE_ACCOUNT_ID']}/audit_logs",
+        headers={"Authorization": f"Bearer {settings['CLOUDFLARE_API_TOKEN']}"},
         trust_env=False,
     )
     assert reply.status_code == 200
@@ -45,12 +45,12 @@ def test_no_credentials_are_9106(service: CloudflareService, caller: Caller, sta
     assert refusal(caller.v2(headers={"X-Auth-Email": "a@example.com", "X-Auth-Key": "k"})) == (403, [10000])
 
 
-def test_an_id_of_the_wrong_form_can_not_be_routed_to(caller: Caller) -> None:
+def test_an_account_id_of_the_wrong_form_has_no_route(caller: Caller) -> None:
     assert refusal(caller.v2(account="notanaccount")) == (404, [7003, 7000])
     assert refusal(caller.v2(account="a*b")) == (400, [7003])
 
 
-def test_every_reply_tells_the_quota_and_the_services_time(caller: Caller, door: Door) -> None:
+def test_every_reply_has_the_quota_and_the_time_of_the_service(caller: Caller, door: Door) -> None:
     before = door.clock.now()
     replies = [caller.v2(), caller.v1(), caller.v2(since="x")]
     assert [reply.headers["ratelimit"] for reply in replies] == [
@@ -60,7 +60,7 @@ def test_every_reply_tells_the_quota_and_the_services_time(caller: Caller, door:
     assert abs(parsedate_to_datetime(replies[0].headers["date"]) - before) < timedelta(seconds=5)
 
 
-def test_whoever_asks_too_often_is_shut_out_of_both_lists_for_five_minutes(
+def test_a_caller_above_the_quota_is_blocked_from_both_lists_for_five_minutes(
     service: CloudflareService, caller: Caller, door: Door
 ) -> None:
     service.behaviour.requests = 3
@@ -73,14 +73,14 @@ def test_whoever_asks_too_often_is_shut_out_of_both_lists_for_five_minutes(
     assert [caller.v2().status_code for _ in range(3)] == [200, 200, 200]
 
 
-def test_the_quota_is_anew_after_its_period(service: CloudflareService, caller: Caller, door: Door) -> None:
+def test_the_quota_is_reset_after_its_period(service: CloudflareService, caller: Caller, door: Door) -> None:
     service.behaviour.requests = 2
     for _ in range(3):
         assert [caller.v2().status_code, caller.v2().status_code] == [200, 200]
         door.clock.advance(timedelta(seconds=301))
 
 
-def test_a_refused_caller_uses_up_nothing(service: CloudflareService, caller: Caller) -> None:
+def test_a_refused_call_does_not_count_against_the_quota(service: CloudflareService, caller: Caller) -> None:
     service.behaviour.requests = 1
     assert caller.v2(account="0" * 32).status_code == 403
     assert caller.v2(account=ACCOUNT_ID).status_code == 200
