@@ -70,7 +70,9 @@ def change(hours_ago: int, resource_type: str = "dns_record", **fields: Any) -> 
 
 def ticket_link(sandbox: Sandbox, apl: str = "", *, start: datetime = END - timedelta(days=30)) -> str:
     """The link in a ticket of that hour, or the same with another query."""
-    return query_link(apl or activity_text(DATASET, [ACTOR], start, END, ChangeFilter()), start, END, ORG_ID, sandbox.url)
+    return query_link(
+        apl or activity_text(DATASET, [ACTOR], start, END, ChangeFilter()), start, END, ORG_ID, sandbox.url
+    )
 
 
 def opened_form(sandbox: Sandbox, form: str) -> httpx.Response:
