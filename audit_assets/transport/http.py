@@ -226,7 +226,7 @@ def checked_address(service: str, address: str) -> httpx.URL:
         return url
     if url.scheme == "http" and url.host:
         raise Refused(f"{service}: http://{url.host} would carry the token in clear: set an https:// address")
-    raise Refused(f"{service}: the address that is set is none: it must begin with https://")
+    raise Refused(f"{service}: the address is not valid: it must begin with https://")
 
 
 def is_loopback(host: str) -> bool:

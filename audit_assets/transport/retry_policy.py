@@ -17,6 +17,7 @@ from audit_assets.transport.clock import Clock
 LONGEST_PAUSE = 60.0
 """Seconds: the cap of the growing random pause. A judgement."""
 
+
 @dataclass(frozen=True)
 class HttpLimits:
     """How long, how often and how much. The defaults outlast Cloudflare's block of five minutes."""
@@ -43,9 +44,7 @@ class TryAgain(Exception):
         self.after = after
 
 
-def retry_policy(
-    limits: HttpLimits, clock: Clock, give_up: Callable[[int, TryAgain], Exception]
-) -> tenacity.Retrying:
+def retry_policy(limits: HttpLimits, clock: Clock, give_up: Callable[[int, TryAgain], Exception]) -> tenacity.Retrying:
     """Call the result with a function: it is called again for each `TryAgain` that it raises.
 
     `give_up` builds the error to raise instead of the last `TryAgain`, from the number of attempts and that failure.

@@ -1,1 +1,1 @@
-"""A language model's note on a ticket, for teams that want one: it decides nothing."""
+"""A language model's note on a ticket, for teams that set a model up. The note decides nothing."""

@@ -1,7 +1,7 @@
-"""What a model answered, taken only if it is exactly what was asked for.
+"""Parses a model's answer: a note if it is exactly what was requested, else an error.
 
-Nothing is repaired: an answer that is cut off, refused, too long or of another shape is none. What is taken is still
-untrusted text, as an entry's values may have dictated it: tickets/model_note.py shows it.
+Nothing is repaired: an answer that is cut off, refused, too long or of another shape gives no note. The text of a note
+is still untrusted, as an entry's values may have dictated it: tickets/model_note.py renders it safely.
 """
 
 from typing import Annotated, Any
@@ -36,7 +36,7 @@ class _Choice(BaseModel):
 
 
 class _Completion(BaseModel):
-    """The part of a chat completion that is read: the package makes an object of anything, unchecked."""
+    """The part of a chat completion that is read."""
 
     choices: list[_Choice] = Field(min_length=1)
 
@@ -56,10 +56,10 @@ RESPONSE_FORMAT: dict[str, Any] = {
         },
     },
 }
-"""The shape that is asked for. No lengths: not every endpoint that takes a schema takes those; the prompt says them."""
+"""The requested shape. It has no lengths, because not every endpoint that takes a schema takes those: the prompt has."""
 
 
-def note_of(body: bytes, model: str) -> TriageNote:
+def parse_note(body: bytes, model: str) -> TriageNote:
     """The note in the body of a chat completion. Raises `Incomplete` with the reason if there is none."""
     try:
         choice = _Completion.model_validate_json(body).choices[0]
@@ -69,7 +69,7 @@ def note_of(body: bytes, model: str) -> TriageNote:
     if message.refusal:
         raise _unusable("the model refused")
     if choice.finish_reason != "stop" or message.tool_calls:
-        raise _unusable("the model did not come to an end")
+        raise _unusable("the model did not finish")
     try:
         answer = _Answer.model_validate_json(message.content or "")
     except ValidationError:
@@ -77,5 +77,5 @@ def note_of(body: bytes, model: str) -> TriageNote:
     return TriageNote(model, answer.assessment, tuple(answer.harmless), tuple(answer.check))
 
 
-def _unusable(why: str) -> Incomplete:
-    return Incomplete(f"The answer of the triage model can't be used: {why}.")
+def _unusable(reason: str) -> Incomplete:
+    return Incomplete(f"The answer of the triage model can't be used: {reason}.")

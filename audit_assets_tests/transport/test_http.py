@@ -284,7 +284,7 @@ def test_an_address_that_nobody_answers_is_one_sentence() -> None:
 @pytest.mark.parametrize(
     ("address", "sentence"),
     [
-        ("", "the address that is set is none: it must begin with https://"),
+        ("", "the address is not valid: it must begin with https://"),
         ("api.cloudflare.com/client/v4", "must begin with https://"),
         ("https://", "must begin with https://"),
         ("ftp://127.0.0.1", "must begin with https://"),

@@ -84,7 +84,7 @@ def opened_tickets(
                 given: dict[str, Any] = {
                     "store": store,
                     "axiom": axiom,
-                    "noted": notes.noted,
+                    "noted": notes.add_note,
                     "run_id": context.run.run_id,
                 }
                 failed: list[str] = []
