@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from audit_assets.axiom.client import AxiomClient
-from audit_assets.axiom.limits import Bounds
+from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.axiom.links import APP_URL, query_link
 from audit_assets.axiom.query_texts import activity_text, entries_text
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
@@ -60,7 +60,7 @@ class AxiomResource:
     """One dataset in Axiom."""
 
     clock: Clock = field(default_factory=SystemClock)
-    bounds: Bounds | None = None
+    limits: AxiomLimits | None = None
 
     def client(self) -> AxiomClient:
         """A client. Raises `SettingError` if a setting is missing."""
@@ -70,8 +70,8 @@ class AxiomResource:
             org_id=setting("AXIOM_ORG_ID"),
             url=setting("AXIOM_URL"),
             clock=self.clock,
-            bounds=self.bounds,
-            counted=counted(),
+            limits=self.limits,
+            change_filter=counted(),
         )
 
     def dataset(self) -> str:

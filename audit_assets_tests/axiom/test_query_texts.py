@@ -26,7 +26,7 @@ SHARED = PROJECT.parent / "shared"
 KUSTO_TYPES = {"String": "string", "Boolean": "bool", "Int64": "long", "Datetime": "datetime"}
 
 
-LEFT_OUT = queries.changes_counted(ChangeFilter())
+LEFT_OUT = queries.change_filter_values(ChangeFilter())
 
 
 def window() -> dict[str, Any]:
@@ -45,7 +45,7 @@ def test_a_query_is_its_file_with_the_values_and_the_dataset_put_in() -> None:
     assert text.replace("['acme-logs']", queries.EXAMPLE_DATASET).splitlines()[5:] == file.splitlines()[5:]
 
 
-def test_times_of_any_zone_are_told_in_utc() -> None:
+def test_times_of_any_zone_are_written_in_utc() -> None:
     there = AT.astimezone(timezone(timedelta(hours=-7)))
     values = {"window_start": there - DAY, "window_end": there}
     assert queries.fill("entries_held", "d", **values) == queries.fill("entries_held", "d", **window())
