@@ -6,14 +6,19 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from audit_assets.axiom.axiom_py_adapter import AxiomConnection, AxiomReply
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import events_from
+from audit_assets.axiom.ingest_delivery import IngestStatus, classify_reply
 from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.config.errors import Incomplete, Refused, Unavailable
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.axiom.made_entries import AT, DAY, HOUR, client_of, entries
+from audit_assets_tests.axiom.test_tabular_results import json_values
 from audit_assets_tests.support import JumpingClock
 
 
@@ -262,3 +267,23 @@ def test_a_result_that_was_cut_in_silence_does_not_prove(axiom: AxiomClient, san
     axiom.prove(sent(axiom))
     misbehave(sandbox, "truncated", call="query", times=99, rows=1)
     assert axiom.prove(entries(3)).missing == 2
+
+
+@given(
+    json_values
+    | st.fixed_dictionaries({}, optional=dict.fromkeys(("ingested", "failed", "failures", "messages"), json_values))
+)
+def test_any_json_is_an_outcome_of_an_ingest(body: Any) -> None:
+    connection = AxiomConnection(
+        token="xaat-t",
+        dataset="d",
+        org_id=None,
+        url="https://api.axiom.co",
+        edge=None,
+        clock=JumpingClock(),
+        limits=AxiomLimits(),
+    )
+    reply = AxiomReply(200, {}, json.dumps(body).encode())
+    outcome = classify_reply(connection, reply, 3, AT)
+    connection.close()
+    assert outcome.status in (IngestStatus.ACCEPTED, IngestStatus.UNSURE)
