@@ -202,7 +202,7 @@ def _take_reply(response: requests.Response, *_: Any, **__: Any) -> None:
 
 
 def resolve_addresses(url: str, edge: bool | None) -> tuple[str, str | None]:
-    """Where management calls go, and where ingest and query go if that is an edge. `edge` None: judged by the host's name.
+    """Where management calls go, and where ingest and query go if that is an edge; `edge` None: judged by the host.
 
     Raises `SettingError` for an invalid address, or one that would expose the token on the way.
     """

@@ -44,7 +44,7 @@ from audit_assets.config.errors import Incomplete
 from audit_assets.transport.clock import Clock, SystemClock
 
 ACTORS_AT_ONCE = 500
-"""Keys in one query: a text of some 20 kB. Axiom allows a million values, but documents no limit for a text's length."""
+"""Keys in one query: some 20 kB. Axiom allows a million values, but documents no limit of a text's length."""
 
 FACTS_WINDOW = timedelta(days=365)
 

@@ -13,7 +13,7 @@ ENOUGH_RETENTION_DAYS = 45
 """Axiom deletes by blocks, so that a retention of 30 days cuts into a window of 30 days (docs/facts/axiom.md, 2.1)."""
 
 FIELD_LIMITS = {"Personal": 256, "Cloud": 1_024}
-"""Above it an event with a new field is rejected (docs/facts/axiom.md, 2.1). Axiom does not report which plan applies."""
+"""Above it an event with a new field is rejected (docs/facts/axiom.md, 2.1). Axiom does not report the plan."""
 
 NEAR = 0.9
 """Of a limit: from here on it is reported, while there is still room for the fields of a new version. A judgement."""

@@ -14,7 +14,7 @@ from audit_assets.config.change_filter import COLUMNS, said
 from audit_assets.config.errors import AuditAssetsError
 
 LONGEST_TEXT = 1_000
-"""Characters of a string field. Axiom takes 1 MB (docs/facts/axiom.md, 2.1); this is a judgement: enough for a person."""
+"""Characters of a string field. Axiom takes 1 MB (docs/facts/axiom.md, 2.1); a judgement: enough to read."""
 
 LONGEST_RAW = 32_768
 """Characters of `raw`. At 6 bytes each, the most that JSON needs, an event stays under 0.5 MB."""

@@ -13,7 +13,7 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 PARTS = 4
-"""Four rather than two: a result that does not fit is thrown away, so each level of splitting costs one. A judgement."""
+"""Four rather than two: a result that does not fit is thrown away, so each level costs one. A judgement."""
 
 LONGEST_PREFIX = 3
 """16³ parts of an hour hold 200 million entries."""

@@ -1,4 +1,4 @@
-"""What the client of Axiom reports: what was sent, and what was found in the dataset. Plain values; frames are by hour."""
+"""What the client of Axiom reports: what was sent, and what is in the dataset. Plain values; frames are by hour."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -92,7 +92,9 @@ def _cloudflare(_: datetime) -> Iterator[Finding]:
 
 
 def _axiom(now: datetime) -> Iterator[Finding]:
-    with closing(AxiomResource(limits=AxiomLimits(attempts=1, read_seconds=30, visibility_seconds=0)).client()) as client:
+    with closing(
+        AxiomResource(limits=AxiomLimits(attempts=1, read_seconds=30, visibility_seconds=0)).client()
+    ) as client:
         facts = client.dataset_facts()
     yield Finding("Axiom", "ok", f"dataset {facts.name} can be queried; it holds {facts.rows:,} rows")
     for doubt in find_issues(facts.limits, facts.incomplete):

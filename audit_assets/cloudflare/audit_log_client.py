@@ -33,8 +33,7 @@ SLOW_ATTEMPTS = 2
 """After this many replies that do not end in time, half as many entries are requested. A judgement."""
 
 PULL_SECONDS = 3_600.0
-"""A pull that takes longer is given up. 30 days with 1,000 entries an hour are 720 pages: some four minutes. A
-judgement."""
+"""A pull that takes longer is given up. A judgement: 30 days with 1,000 entries an hour take some four minutes."""
 
 UNROUTABLE = 7003
 """Cloudflare's code for an invalid account id, with status 400 or 404 (docs/facts/cloudflare.md, 2.7)."""
@@ -59,7 +58,7 @@ class CloudflareClient:
         limits: HttpLimits | None = None,
         pull_seconds: float = PULL_SECONDS,
     ) -> None:
-        """Sends nothing yet. Raises `SettingError` or `Refused` for a token, an account or an address that can't be right."""
+        """Sends nothing yet. Raises `SettingError` or `Refused` for an impossible token, account or address."""
         if not token.strip():
             raise SettingError(
                 "CLOUDFLARE_API_TOKEN is empty: set it to a token with the permission Account Settings Read"

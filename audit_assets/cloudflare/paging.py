@@ -16,7 +16,7 @@ MOST_PAGES = 20_000
 """A judgement: 20 million entries."""
 
 MOST_BARREN_PAGES = 1_000
-"""In a row, without one new entry. Cloudflare may send some: it may search a long window slice by slice. A judgement."""
+"""In a row, without one new entry. Cloudflare may send some: it may search a long window in slices. A judgement."""
 
 MOST_CONFIRMATIONS = 3
 """How often the end of v1's list may turn out not to be the end: entries can still be arriving. A judgement."""

@@ -28,7 +28,7 @@ RETRIED_STATUSES = frozenset({408, 425, 429})
 """Besides these, every 5xx: the other 4xx do not get better by repeating them."""
 
 LONGEST_BLOCK = 300.0
-"""Seconds that a 429 without a time is waited for: Cloudflare's block lasts five minutes (docs/facts/cloudflare.md, 2.8)."""
+"""Seconds to wait after a 429 that names no time: Cloudflare's block lasts so long (docs/facts/cloudflare.md, 2.8)."""
 
 AGAIN_LATER = " Run the hour again later."
 """Ends an error about something that was not available now."""

@@ -56,7 +56,7 @@ RESPONSE_FORMAT: dict[str, Any] = {
         },
     },
 }
-"""The requested shape. It has no lengths, because not every endpoint that takes a schema takes those: the prompt has."""
+"""The requested shape. It has no lengths, because not every endpoint takes those in a schema: the prompt has."""
 
 
 def parse_note(body: bytes, model: str) -> TriageNote:

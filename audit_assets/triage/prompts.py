@@ -15,7 +15,7 @@ def load_prompt(path: str) -> str:
         prompt = Path(path).read_text("utf-8") if path else (files("audit_assets.triage") / "prompt.md").read_text()
     except (OSError, ValueError):
         raise SettingError(
-            f"AUDIT_ASSETS_TRIAGE_PROMPT names {path!r}, which can't be read as UTF-8 text: correct the path, or unset it."
+            f"AUDIT_ASSETS_TRIAGE_PROMPT names {path!r}, which can't be read as UTF-8: correct or unset it."
         ) from None
     if not 0 < len(prompt.strip()) <= LONGEST_PROMPT:
         raise SettingError(
