@@ -1,7 +1,7 @@
 """Audit entries as the events that Axiom takes: flat snake_case fields, no text longer than Axiom keeps.
 
 Axiom replaces an over-long string by a note that it was too long, and limits the fields of a dataset; open-ended
-JSON stays one string (`raw`), so that no entry can add fields to the dataset or spoil its batch. The whole text of
+JSON stays one string (`raw`), so that no entry can add fields to the dataset or fail its batch. The whole text of
 every entry is in the Parquet hour. An unreadable entry is an event as well: its raw text, marked as quarantined.
 """
 
@@ -72,7 +72,7 @@ _QUERIED = ("actor_key", "actor", "resource_type")
 """What queries name, besides the columns of the change filter."""
 
 _IDENTITIES = frozenset({"entry_id", "actor_key"})
-"""Hashes, short by construction; a truncated one could stand for two things."""
+"""Hashes, short by construction; truncated, two could become equal."""
 
 
 def events_from(entries: pl.DataFrame) -> pl.DataFrame:

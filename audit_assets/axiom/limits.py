@@ -33,7 +33,7 @@ class AxiomLimits(HttpLimits):
     clients allow queries 120 s (2.3)."""
 
     sends: int = 3
-    """Of a batch of which nobody knew whether it arrived, and which then was found missing. A judgement."""
+    """Of a batch that may have arrived, but then was found missing. A judgement."""
 
     visibility_seconds: float = 90.0
     """Rows show after 10 to 20 s as a rule; Axiom's own tests wait up to 60 s (docs/facts/axiom.md, 3)."""

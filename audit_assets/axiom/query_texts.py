@@ -17,7 +17,7 @@ from audit_assets.config.errors import SettingError
 EXAMPLE_DATASET = "['cloudflare-audit']"
 """As written in the files."""
 
-NOBODY = ("",)
+NO_NAMES = ("",)
 """Used for no names at all, since an empty list in APL is documented nowhere: no event holds an empty text."""
 
 LET = re.compile(r"^let (\w+) = (.+);$", re.MULTILINE)
@@ -108,7 +108,7 @@ def _literal(parameter: str, value: Value) -> str:
     if isinstance(value, str):
         return _hex(parameter, value)
     if isinstance(value, Names):
-        return f"dynamic([{', '.join(_name(parameter, item) for item in value or NOBODY)}])"
+        return f"dynamic([{', '.join(_name(parameter, item) for item in value or NO_NAMES)}])"
     if isinstance(value, Sequence) and value:
         return f"dynamic([{', '.join(_hex(parameter, item) for item in value)}])"
     raise ValueError(f"{parameter} must be a time, a hex string or a list of those")

@@ -198,7 +198,7 @@ class Normalizer:
         before = self._bodies.get(identity)
         if before is None:
             self._bodies[identity] = body
-        elif before != body:
+        elif before != body:  # the reason goes into a stored id, so its wording stays
             raise _UnusableEntry("another entry with the same id says something else")
         return before is not None
 

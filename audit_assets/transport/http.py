@@ -107,13 +107,13 @@ class BoundedHttpClient:
         return other
 
     def quoted(self, text: str) -> str:
-        """A service's own words, fit for an error: short, printable, and without our token."""
+        """A text of the service's, fit for an error: short, printable, and without our token."""
         printable = self._masked(text).encode("ascii", "backslashreplace").decode()
         plain = "".join(char if char.isprintable() else " " for char in printable)
         return plain if len(plain) <= LONGEST_QUOTE else f"{plain[:LONGEST_QUOTE]}..."
 
     def masked(self, body: bytes) -> bytes:
-        """A body without our token, for a caller that keeps what a service says."""
+        """A body without our token, for a caller that keeps texts of a service."""
         return self._masked(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     def exchange(
@@ -187,7 +187,7 @@ class BoundedHttpClient:
         """
         encoding = response.headers.get("content-encoding", "identity").lower()
         if encoding not in ("gzip", "identity"):
-            raise TryAgain(f"a body in an encoding that was not asked for ({self.quoted(encoding)})")
+            raise TryAgain(f"a body in an unexpected encoding ({self.quoted(encoding)})")
         unzip = zlib.decompressobj(31) if encoding == "gzip" else None
         body = bytearray()
         for chunk in response.iter_raw():
@@ -242,7 +242,7 @@ def _unusable_token(service: str) -> Refused:
 
 
 def describe_failure(what: str, attempts: int, failure: TryAgain) -> str:
-    """`what` ("Cloudflare gave no answer"), in how many tries, why, and the wait that was asked for."""
+    """`what` ("Cloudflare gave no answer"), in how many tries, why, and the wait that the service asks for."""
     tries = "1 try" if attempts == 1 else f"{attempts} tries"
     wait = f"; it asks to wait {failure.after:.0f} s" if failure.after else ""
     return f"{what} in {tries}: {failure}{wait}.{AGAIN_LATER}"

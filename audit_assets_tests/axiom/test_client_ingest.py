@@ -158,7 +158,9 @@ def test_only_the_events_that_a_200_rejected_are_sent_again(axiom: AxiomClient, 
     assert axiom.prove(entries(4)).rows == 4
 
 
-def test_events_that_are_rejected_for_good_are_told_with_axioms_reason(axiom: AxiomClient, sandbox: Sandbox) -> None:
+def test_events_that_are_rejected_for_good_are_reported_with_axioms_reason(
+    axiom: AxiomClient, sandbox: Sandbox
+) -> None:
     misbehave(sandbox, "rejected_events", times=9, events=1, error="too many\nfields " + "x" * 999)
     with pytest.raises(
         Incomplete, match=r"1 of 4 events are not in Axiom dataset .* too many fields x+\. Run"

@@ -1,4 +1,4 @@
-"""What was changed is counted once and told whole, or not at all."""
+"""Changes are counted once, and reported whole or not at all."""
 
 import json
 from collections.abc import Iterator
@@ -86,7 +86,9 @@ def test_an_actor_has_the_name_and_type_of_its_newest_entry(lived: AxiomClient) 
     assert lived.actors(AT - 30 * DAY, AT + 2 * HOUR)["actor"].to_list() == ["anne@example.com"] * 2
 
 
-def test_origins_are_told_by_day_with_their_oldest_use_whatever_was_done(lived: AxiomClient, sandbox: Sandbox) -> None:
+def test_origins_are_grouped_by_day_with_their_oldest_use_whatever_was_done(
+    lived: AxiomClient, sandbox: Sandbox
+) -> None:
     put_in(
         lived,
         entries(1, at=AT - DAY, actor_key=ANNE, ip_address="203.0.113.7", user_agent="curl/8", is_change=False),

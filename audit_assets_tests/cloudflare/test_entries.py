@@ -70,8 +70,8 @@ def test_an_entry_of_v1_is_a_row() -> None:
     entry = v1_entry(action={"info": "by hand"})
     row = row_of(entry, "v1")
     assert json.loads(row["raw"]) == entry
-    said = {name: value for name, value in row.items() if value is not None}
-    assert {name: said[name] for name in said.keys() - {"entry_id", "raw", "actor_key"}} == {
+    known = {name: value for name, value in row.items() if value is not None}
+    assert {name: known[name] for name in known.keys() - {"entry_id", "raw", "actor_key"}} == {
         "stream": "v1",
         "account_id": ACCOUNT,
         "native_id": entry["id"],

@@ -101,7 +101,7 @@ def test_control_characters_and_endless_integers_do_not_stop_a_page() -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_an_entry_that_is_nested_without_end_spoils_no_other(number: int) -> None:
+def test_an_endlessly_nested_entry_affects_no_other(number: int) -> None:
     depth = 100_000
     deep = b"[" * depth + b'"],]{\\""' + b"]" * depth
     parts = [json.dumps(v2_entry(each)).encode() for each in (1, 2)]

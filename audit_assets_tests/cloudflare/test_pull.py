@@ -1,4 +1,4 @@
-"""A pull over the wire: every entry of the window, once, however the pages lie."""
+"""A pull from the sandbox: every entry of the window, once, whatever the pages are."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -211,8 +211,8 @@ def test_an_entry_that_can_not_be_read_is_counted_and_affects_no_other(
     sandbox.cloudflare.add("v2", [v2_entry(1), *odd, v2_entry(2, 7 * minute)])
     pull = client.pull("v2", HOUR, HOUR + AN_HOUR)
     assert pull.entries["native_id"].to_list() == [v2_entry(1)["id"], "long", v2_entry(2)["id"]]
-    told = [(record["native_id"], record["time"] - HOUR) for record in pull.quarantined]
-    assert told == [
+    filed = [(record["native_id"], record["time"] - HOUR) for record in pull.quarantined]
+    assert filed == [
         ("undated", 0 * minute),
         (None, 0 * minute),
         (v2_entry(3)["id"], 3 * minute),
