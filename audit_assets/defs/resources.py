@@ -17,6 +17,7 @@ from audit_assets.axiom.query_texts import activity_text, entries_text
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.config.policy import counted, tables
 from audit_assets.config.settings import cloudflare_account, cloudflare_streams, is_set, quiet_time, setting
+from audit_assets.defs.steps.hour_notes import HourNotes, NoteModel
 from audit_assets.linear.client import LinearClient
 from audit_assets.linear.dry_run import NOT_SET, DryRunClient, RenderedTicket
 from audit_assets.linear.dry_run_connections import OfflineConnection, ReadOnlyConnection
@@ -24,7 +25,6 @@ from audit_assets.notify.webhook import post_summary
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.transport.clock import Clock, SystemClock
 from audit_assets.transport.http import HttpLimits
-from audit_assets.triage.hour_notes import HourNotes, NoteModel
 from audit_assets.triage.model import Model
 from audit_assets.triage.prompts import load_prompt
 

@@ -5,10 +5,9 @@ leave the machine, and no redirect is followed. No tools are offered to the mode
 """
 
 from audit_assets.config.errors import Refused, SettingError, Unavailable
-from audit_assets.tickets.finding import TriageNote
 from audit_assets.transport.clock import Clock
 from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Reply, TooSlow, TryAgain
-from audit_assets.triage.model_answer import RESPONSE_FORMAT, parse_note
+from audit_assets.triage.model_answer import RESPONSE_FORMAT, ModelNote, parse_note
 
 ANSWER_TOKENS = 2_000
 """A note takes about 400; models that reason first count their reasoning as well. A judgement."""
@@ -49,7 +48,7 @@ class Model:
         """Close the connections."""
         self._http.close()
 
-    def note_on(self, case: str, *, seconds: float) -> TriageNote:
+    def note_on(self, case: str, *, seconds: float) -> ModelNote:
         """The model's note on a case (JSON text, all of it data), requested once.
 
         Raises `Refused` if another request is pointless for now, `Unavailable` for no answer within `seconds`,

@@ -4,13 +4,29 @@ Nothing is repaired: an answer that is cut off, refused, too long or of another 
 is still untrusted, as an entry's values may have dictated it: tickets/model_note.py renders it safely.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from audit_assets.config.errors import Incomplete
-from audit_assets.tickets.finding import TriageNote
-from audit_assets.tickets.model_note import ASSESSMENT_LENGTH, CHECKS, ITEM_LENGTH, REASONS
+
+ASSESSMENT_LENGTH = 400
+ITEM_LENGTH = 160
+MOST_REASONS = 3
+MOST_CHECKS = 4
+"""A longer answer is refused; the prompt asks for less. Judgements: a ticket is read on a phone."""
+
+
+@dataclass(frozen=True)
+class ModelNote:
+    """A model's note: its assessment, what suggests an ordinary cause, and what to check. Untrusted text."""
+
+    model: str
+    assessment: str
+    harmless: tuple[str, ...]
+    check: tuple[str, ...]
+
 
 _Assessment = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=ASSESSMENT_LENGTH)]
 _Item = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=ITEM_LENGTH)]
@@ -20,8 +36,8 @@ class _Answer(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     assessment: _Assessment
-    harmless: list[_Item] = Field(max_length=REASONS)
-    check: list[_Item] = Field(max_length=CHECKS)
+    harmless: list[_Item] = Field(max_length=MOST_REASONS)
+    check: list[_Item] = Field(max_length=MOST_CHECKS)
 
 
 class _Message(BaseModel):
@@ -59,7 +75,7 @@ RESPONSE_FORMAT: dict[str, Any] = {
 """The requested shape. It has no lengths, because not every endpoint takes those in a schema: the prompt has."""
 
 
-def parse_note(body: bytes, model: str) -> TriageNote:
+def parse_note(body: bytes, model: str) -> ModelNote:
     """The note in the body of a chat completion. Raises `Incomplete` with the reason if there is none."""
     try:
         choice = _Completion.model_validate_json(body).choices[0]
@@ -74,7 +90,7 @@ def parse_note(body: bytes, model: str) -> TriageNote:
         answer = _Answer.model_validate_json(message.content or "")
     except ValidationError:
         raise _unusable("it is not the short JSON object that the prompt asks for") from None
-    return TriageNote(model, answer.assessment, tuple(answer.harmless), tuple(answer.check))
+    return ModelNote(model, answer.assessment, tuple(answer.harmless), tuple(answer.check))
 
 
 def _unusable(reason: str) -> Incomplete:

@@ -7,13 +7,15 @@ import pytest
 
 from audit_assets.config.errors import AuditAssetsError, Incomplete, Refused, Unavailable
 from audit_assets.defs.resources import TriageResource
+from audit_assets.defs.steps.hour_notes import HourNotes
 from audit_assets.tickets.finding import TriageNote
-from audit_assets.triage.hour_notes import HourNotes
+from audit_assets.tickets.model_note import note_section
+from audit_assets.triage.model_answer import ASSESSMENT_LENGTH, ITEM_LENGTH, MOST_CHECKS, MOST_REASONS, ModelNote
 from audit_assets_tests.support import JumpingClock
 from audit_assets_tests.tickets.sample_findings import finding
 from audit_assets_tests.triage.model_server import ModelServer, answer, error
 
-ANYTHING = TriageNote("m", "a", (), ())
+NOTE = TriageNote("m", "a", (), ())
 
 
 @dataclass
@@ -25,13 +27,13 @@ class SlowModel:
     fails: AuditAssetsError | None = None
     allowed: list[float] = field(default_factory=list)
 
-    def note_on(self, case: str, *, seconds: float) -> TriageNote:
+    def note_on(self, case: str, *, seconds: float) -> ModelNote:
         assert "alice" in case
         self.allowed.append(round(seconds))
         self.clock.sleep(min(self.takes, seconds))
         if self.fails:
             raise self.fails
-        return ANYTHING
+        return ModelNote(NOTE.model, NOTE.assessment, NOTE.harmless, NOTE.check)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -56,7 +58,7 @@ def test_a_ticket_has_20_seconds_and_an_hour_60() -> None:
 def test_what_is_left_of_the_hour_is_all_that_a_ticket_gets() -> None:
     model = SlowModel(JumpingClock(), takes=15.0)
     notes = hour_of(model)
-    assert [notes.note_for(finding()) for _ in range(6)] == [ANYTHING] * 4 + [None] * 2
+    assert [notes.note_for(finding()) for _ in range(6)] == [NOTE] * 4 + [None] * 2
     assert model.allowed == [20, 20, 20, 15]
     assert notes.written == 4
 
@@ -74,7 +76,7 @@ def test_a_repeated_error_is_recorded_once_and_the_next_ticket_may_have_a_note()
     for _ in range(3):
         notes.note_for(finding())
     model.fails = None
-    assert notes.note_for(finding()) == ANYTHING
+    assert notes.note_for(finding()) == NOTE
     assert (notes.errors, notes.written) == (["nonsense"], 1)
 
 
@@ -133,3 +135,11 @@ def test_one_bad_answer_costs_one_note(server: ModelServer) -> None:
     assert written[0] is None
     assert written[1]
     assert notes.errors == ["The triage model's endpoint answered HTTP 500."]
+
+
+def test_a_ticket_renders_the_longest_note_that_is_accepted_whole() -> None:
+    reasons, checks = ("h" * ITEM_LENGTH,) * MOST_REASONS, ("c" * ITEM_LENGTH,) * MOST_CHECKS
+    text = note_section(TriageNote("m", "a" * ASSESSMENT_LENGTH, reasons, checks))
+    assert text.count("a" * ASSESSMENT_LENGTH) == 1
+    assert text.count("h" * ITEM_LENGTH) == MOST_REASONS
+    assert text.count("c" * ITEM_LENGTH) == MOST_CHECKS

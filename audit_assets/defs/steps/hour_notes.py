@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Protocol
 
 from audit_assets.config.errors import AuditAssetsError
+from audit_assets.defs.steps.finding_case import build_case
 from audit_assets.tickets.finding import Finding, TriageNote
 from audit_assets.transport.clock import Clock, SystemClock
-from audit_assets.triage.finding_case import build_case
+from audit_assets.triage.model_answer import ModelNote
 
 TICKET_SECONDS = 20.0
 HOUR_SECONDS = 60.0
@@ -24,7 +25,7 @@ LEAST_SECONDS = 1.0
 class NoteModel(Protocol):
     """What writes notes: triage/model.py, or a substitute in tests."""
 
-    def note_on(self, case: str, *, seconds: float) -> TriageNote:
+    def note_on(self, case: str, *, seconds: float) -> ModelNote:
         """A note on a case. Raises `AuditAssetsError`."""
         ...
 
@@ -81,7 +82,7 @@ class HourNotes:
         finally:
             self._seconds_left -= self._clock.monotonic() - began
         self.written += 1
-        return note
+        return TriageNote(note.model, note.assessment, note.harmless, note.check)
 
     def _stop(self, error: str | None = None) -> None:
         self._over = True
