@@ -1,7 +1,7 @@
-"""One request to Axiom and its whole answer, through axiom-py with its blind re-sending switched off.
+"""One request to Axiom and its whole reply, through axiom-py with its blind re-sending switched off.
 
-axiom-py addresses, encodes and sends; the answer is taken from it before it reads it, because its reader demands
-keys that the service does not promise and forgets the headers (docs/facts/axiom.md, 1.4 and 1.5). What an answer means
+axiom-py addresses, encodes and sends; the reply is taken from it before it reads it, because its reader requires
+keys that the service does not promise and drops the headers (docs/facts/axiom.md, 1.4 and 1.5). What a reply means
 is not decided here.
 """
 
@@ -22,60 +22,67 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
-from audit_assets.axiom.limits import Bounds
+from audit_assets.axiom.limits import CONNECT_SECONDS, AxiomLimits
 from audit_assets.axiom.timed_connections import bounded_pools
 from audit_assets.config.errors import Refused, SettingError
 from audit_assets.transport.clock import Clock
 from audit_assets.transport.redaction import Mask
+from audit_assets.transport.retry_policy import TryAgain
 
 CLASSIC_URL = "https://api.axiom.co"
 """Management calls go here even when ingest and query go to an edge (docs/facts/axiom.md, 1.1)."""
 
 EDGE_DOMAIN = ".edge.axiom.co"
 PERSONAL_TOKEN = "xapt-"  # noqa: S105 - a prefix
+NO_ADDRESS = "AXIOM_URL is not an address: set it to https://api.axiom.co or to an edge"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
-LARGEST_ANSWER = 256 * 1024 * 1024
-"""Bytes: far above 50,000 rows of our queries, far below what would hurt."""
-
-ONLY_CONNECTING = Retry(
+ONLY_UNSENT = Retry(
     total=2, connect=2, read=0, status=0, other=0, redirect=0, respect_retry_after_header=False, allowed_methods=None
 )
-"""Try again only what was never sent. axiom-py's own policy sends a POST that was carried out, but whose answer was
-lost, a second time (docs/facts/axiom.md, 1.5)."""
+"""Repeat only what was never sent. axiom-py's own policy sends a POST that was carried out, but whose reply was lost,
+a second time (docs/facts/axiom.md, 1.5)."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A reply that arrived whole, whatever it says."""
+class AxiomReply:
+    """A reply that arrived whole, whatever it means."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def json(self) -> Any:
-        """The body as JSON; None if it is none."""
+        """The body as JSON; None if it is not JSON."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
             return None
 
 
-class NoAnswer(Exception):
-    """No whole reply came. `sent` says whether Axiom may have carried the request out."""
+class NoReply(TryAgain):
+    """No whole reply came. `sent`: whether Axiom may have carried the request out."""
 
     def __init__(self, reason: str, *, sent: bool) -> None:
         super().__init__(reason)
         self.sent = sent
 
 
-class Wire:
+class AxiomConnection:
     """A connection to one dataset. Close it with `close()`."""
 
     def __init__(
-        self, *, token: str, dataset: str, org_id: str | None, url: str, edge: bool | None, clock: Clock, bounds: Bounds
+        self,
+        *,
+        token: str,
+        dataset: str,
+        org_id: str | None,
+        url: str,
+        edge: bool | None,
+        clock: Clock,
+        limits: AxiomLimits,
     ) -> None:
-        classic_url, edge_url = addresses(url, edge)
+        classic_url, edge_url = resolve_addresses(url, edge)
         _check_token(token, on_edge=edge_url is not None)
         self.dataset = dataset
         self._masked = Mask(token)
@@ -89,80 +96,80 @@ class Wire:
         self._session = self._axiom.session
         self._session.trust_env = False  # no .netrc, no proxy: they would see or replace the token
         self._session.headers["Accept-Encoding"] = "gzip"
-        self._session.hooks = {"response": [_take]}
+        self._session.hooks = {"response": [_take_reply]}
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _BoundedAdapter(clock, bounds))
+            self._session.mount(scheme, _BoundedAdapter(clock, limits))
 
     def close(self) -> None:
-        """Close the connections and let go of axiom-py's exit hook, which would keep each client for ever."""
+        """Close the connections and remove axiom-py's exit hook, which would keep each client in memory for ever."""
         atexit.unregister(self._axiom.shutdown_hook)
         self._session.close()
 
-    def ingest(self, ndjson_gzip: bytes) -> Answer:
-        """POST events to the dataset, once. Raises `NoAnswer`."""
+    def ingest(self, ndjson_gzip: bytes) -> AxiomReply:
+        """POST events to the dataset, once. Raises `NoReply`."""
         return self._exchange(
             lambda: self._axiom.ingest(self.dataset, ndjson_gzip, ContentType.NDJSON, ContentEncoding.GZIP)
         )
 
-    def query(self, apl: str, start: datetime, end: datetime) -> Answer:
-        """POST a query over [start, end), once. Raises `NoAnswer`."""
+    def query(self, apl: str, start: datetime, end: datetime) -> AxiomReply:
+        """POST a query over [start, end), once. Raises `NoReply`."""
         return self._exchange(lambda: self._axiom.query(apl, AplOptions(start_time=start, end_time=end)))
 
-    def get(self, path: str) -> Answer:
-        """GET a management resource, once. Raises `NoAnswer`."""
+    def get(self, path: str) -> AxiomReply:
+        """GET a management resource, once. Raises `NoReply`."""
         return self._exchange(lambda: self._session.get(path))
 
-    def text_of(self, answer: Answer) -> str:
-        """What the answer says of a failure: one short printable line without the token."""
-        told = answer.json()
-        told = told if isinstance(told, dict) else {}
-        said = told.get("error") or told.get("message") or ""
-        return self.clean(str(said) or f"HTTP {answer.status}")
+    def error_text(self, reply: AxiomReply) -> str:
+        """Axiom's text on a failure: one short printable line without the token."""
+        body = reply.json()
+        body = body if isinstance(body, dict) else {}
+        text = body.get("error") or body.get("message") or f"HTTP {reply.status}"
+        return self.sanitize(str(text))
 
-    def clean(self, text: str, longest: int = 300) -> str:
-        """A service's words, fit for an error message."""
+    def sanitize(self, text: str, longest: int = 300) -> str:
+        """A text of the service's, fit for an error message."""
         line = self._masked(text)[: longest * 2]
         return "".join(letter if letter.isprintable() else " " for letter in line)[:longest]
 
-    def _exchange(self, send: Callable[[], object]) -> Answer:
+    def _exchange(self, send: Callable[[], object]) -> AxiomReply:
         try:
             send()
-        except _Taken as taken:
-            return taken.answer
+        except _ReplyArrived as arrival:
+            return arrival.reply
         except requests.exceptions.ConnectTimeout:
-            raise NoAnswer("no connection in time", sent=False) from None
+            raise NoReply("no connection in time", sent=False) from None
         except requests.exceptions.Timeout:
-            raise NoAnswer("no answer in time", sent=True) from None
+            raise NoReply("no answer in time", sent=True) from None
         except requests.exceptions.ConnectionError as error:
-            raise NoAnswer(_reason(error), sent=not _never_connected(error)) from None
+            raise NoReply(_reason(error), sent=not _never_connected(error)) from None
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
-            raise SettingError("AXIOM_URL is not an address: set it to https://api.axiom.co or to an edge") from None
+            raise SettingError(NO_ADDRESS) from None
         except (requests.exceptions.RequestException, HTTPError, OSError) as error:
-            raise NoAnswer(_reason(error), sent=True) from None
-        raise AssertionError("a response that no hook saw")
+            raise NoReply(_reason(error), sent=True) from None
+        raise AssertionError("requests calls the response hook for every response")
 
 
 class _UncachedClient(axiom_py.Client):
-    """axiom-py, asking for results that are not older than the question: a repeated query may be answered from a
-    cache, which would hide what became visible meanwhile (docs/facts/axiom.md, 3)."""
+    """axiom-py with its queries marked `nocache`: a repeated query may be answered from a cache, which would hide what
+    became visible meanwhile (docs/facts/axiom.md, 3)."""
 
     def _prepare_apl_options(self, opts: AplOptions | None) -> dict[str, object]:
         return {**super()._prepare_apl_options(opts), "nocache": "true"}
 
 
 class _BoundedAdapter(HTTPAdapter):
-    """Sends once, with time-outs, and reads the whole body within bounds."""
+    """Sends once, with time-outs, and reads the whole body within its limits."""
 
-    def __init__(self, clock: Clock, bounds: Bounds) -> None:
-        super().__init__(max_retries=ONLY_CONNECTING)
+    def __init__(self, clock: Clock, limits: AxiomLimits) -> None:
+        super().__init__(max_retries=ONLY_UNSENT)
         self._clock = clock
-        self._bounds = bounds
-        self.poolmanager.pool_classes_by_scheme = bounded_pools(bounds.answer_seconds)
+        self._limits = limits
+        self.poolmanager.pool_classes_by_scheme = bounded_pools(limits.attempt_seconds)
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
-        deadline = self._clock.monotonic() + self._bounds.answer_seconds
-        read_seconds = min(self._bounds.read_seconds, self._bounds.answer_seconds)
-        options["timeout"] = (self._bounds.connect_seconds, read_seconds)
+        deadline = self._clock.monotonic() + self._limits.attempt_seconds
+        read_seconds = min(self._limits.read_seconds, self._limits.attempt_seconds)
+        options["timeout"] = (CONNECT_SECONDS, read_seconds)
         response = super().send(request, *arguments, **options)
         try:
             response.raw = io.BytesIO(self._body(response, deadline))
@@ -172,32 +179,32 @@ class _BoundedAdapter(HTTPAdapter):
         return response
 
     def _body(self, response: requests.Response, deadline: float) -> bytes:
-        """The decoded body. `read1` returns with each arrival, so a dripping body can't outlast the deadline."""
+        """The decoded body. `read1` returns with each arrival, so a slow body can't outlast the deadline."""
         body = bytearray()
         while chunk := response.raw.read1(65536, decode_content=True):
             body += chunk
-            if len(body) > LARGEST_ANSWER or self._clock.monotonic() > deadline:
+            if len(body) > self._limits.body_bytes or self._clock.monotonic() > deadline:
                 raise requests.exceptions.Timeout("an answer that does not end")
         response.raw.release_conn()
         return bytes(body)
 
 
-class _Taken(Exception):
-    """Carries an answer past axiom-py's reader."""
+class _ReplyArrived(Exception):
+    """Carries a reply past axiom-py's reader."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__("an answer arrived")
-        self.answer = answer
-
-
-def _take(response: requests.Response, *_: Any, **__: Any) -> None:
-    raise _Taken(Answer(response.status_code, response.headers, response.content))
+    def __init__(self, reply: AxiomReply) -> None:
+        super().__init__("a reply arrived")
+        self.reply = reply
 
 
-def addresses(url: str, edge: bool | None) -> tuple[str, str | None]:
-    """Where management calls go, and where ingest and query go if that is an edge. `edge` None: the host's name tells.
+def _take_reply(response: requests.Response, *_: Any, **__: Any) -> None:
+    raise _ReplyArrived(AxiomReply(response.status_code, response.headers, response.content))
 
-    Raises `SettingError` for what is no address, or one that would show the token on the way.
+
+def resolve_addresses(url: str, edge: bool | None) -> tuple[str, str | None]:
+    """Where management calls go, and where ingest and query go if that is an edge; `edge` None: judged by the host.
+
+    Raises `SettingError` for an invalid address, or one that would expose the token on the way.
     """
     base = _checked_address(url)
     on_edge_host = (urlsplit(base).hostname or "").endswith(EDGE_DOMAIN)
@@ -206,16 +213,15 @@ def addresses(url: str, edge: bool | None) -> tuple[str, str | None]:
 
 
 def _checked_address(url: str) -> str:
-    no_address = SettingError("AXIOM_URL is not an address: set it to https://api.axiom.co or to an edge")
     try:
         parts = urlsplit(url.strip().rstrip("/"))
-        named = parts.hostname and (parts.port or True)
+        has_host = parts.hostname and (parts.port or True)
     except ValueError:
-        raise no_address from None
-    if parts.scheme not in ("http", "https") or not named or parts.username or parts.query or parts.path:
-        raise no_address
+        raise SettingError(NO_ADDRESS) from None
+    if parts.scheme not in ("http", "https") or not has_host or parts.username or parts.query or parts.path:
+        raise SettingError(NO_ADDRESS)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise SettingError("AXIOM_URL begins with http://, which would show the token to everybody: use https://")
+        raise SettingError("AXIOM_URL begins with http://, which would send the token unencrypted: use https://")
     return f"{parts.scheme}://{parts.netloc}"
 
 
@@ -229,7 +235,7 @@ def _check_token(token: str, *, on_edge: bool) -> None:
 
 
 def _never_connected(error: requests.exceptions.ConnectionError) -> bool:
-    """Whether the connection was refused, its name unknown or its certificate wrong: nothing was carried out."""
+    """Whether the connection was refused, its host unknown or its certificate wrong: nothing was carried out."""
     cause = getattr(error.args[0] if error.args else None, "reason", None)
     if isinstance(error, requests.exceptions.SSLError):
         # A TLS connection that is dropped after the request ends in an SSLError too

@@ -1,7 +1,7 @@
-"""Whether a dataset can hold what is asked of it: what stands in the way, and what nobody could find out.
+"""Whether a dataset fits its purpose: problems, advice, and what could not be found out. Pure.
 
-Pure. Axiom tells the retention and the fields only to tokens that may read datasets, and never whether a schema is
-locked; what is not told is unknown, and is said to be. A locked schema shows in what it dropped.
+Only a token that may read datasets sees the retention and the fields, and none sees whether a schema is locked; what
+this token can't see is reported as unknown. A locked schema shows in the fields that it dropped.
 """
 
 from dataclasses import dataclass
@@ -13,31 +13,31 @@ ENOUGH_RETENTION_DAYS = 45
 """Axiom deletes by blocks, so that a retention of 30 days cuts into a window of 30 days (docs/facts/axiom.md, 2.1)."""
 
 FIELD_LIMITS = {"Personal": 256, "Cloud": 1_024}
-"""Above it an event with a new field is rejected (docs/facts/axiom.md, 2.1). Which plan it is, Axiom does not tell."""
+"""Above it an event with a new field is rejected (docs/facts/axiom.md, 2.1). Axiom does not report the plan."""
 
 NEAR = 0.9
-"""Of a limit: from here on it is told, while there is still room for the fields of a new version."""
+"""Of a limit: from here on it is reported, while there is still room for the fields of a new version. A judgement."""
 
 
 @dataclass(frozen=True)
 class DatasetIssue:
-    """One thing that stands in the way ("problem"), soon may ("advice"), or could not be found out ("unknown")."""
+    """A dataset is unfit ("problem"), may soon be ("advice"), or this token can't see whether it is ("unknown")."""
 
     kind: Literal["problem", "advice", "unknown"]
     what: str
     next_step: str
 
 
-def doubts(limits: DatasetLimits, incomplete: int) -> list[DatasetIssue]:
-    """What is to be said against the dataset; `incomplete` are its events that lack a field they were sent with."""
-    return [*_of_retention(limits.retention_days), *_of_fields(limits.fields), *_of_schema(incomplete)]
+def find_issues(limits: DatasetLimits, incomplete: int) -> list[DatasetIssue]:
+    """The dataset's issues; `incomplete`: how many of its events lack a field that they were sent with."""
+    return [*_retention_issues(limits.retention_days), *_field_issues(limits.fields), *_schema_issues(incomplete)]
 
 
-def _of_retention(days: int | None) -> list[DatasetIssue]:
+def _retention_issues(days: int | None) -> list[DatasetIssue]:
     if days is None:
-        what = "Axiom does not tell this token how long the dataset keeps its entries"
+        what = "this token can't see how long the Axiom dataset keeps its entries"
         return [
-            DatasetIssue("unknown", what, f"See in Axiom that its retention is {ENOUGH_RETENTION_DAYS} days or more.")
+            DatasetIssue("unknown", what, f"Check in Axiom that its retention is {ENOUGH_RETENTION_DAYS} days or more.")
         ]
     if days < ENOUGH_RETENTION_DAYS:
         what = f"the dataset keeps {days} days: too few for a baseline of 30"
@@ -45,10 +45,10 @@ def _of_retention(days: int | None) -> list[DatasetIssue]:
     return []
 
 
-def _of_fields(fields: int | None) -> list[DatasetIssue]:
+def _field_issues(fields: int | None) -> list[DatasetIssue]:
     if fields is None:
-        what = "Axiom does not tell this token how many fields the dataset has"
-        return [DatasetIssue("unknown", what, "See in Axiom that nothing else writes into it.")]
+        what = "this token can't see how many fields the Axiom dataset has"
+        return [DatasetIssue("unknown", what, "Check in Axiom that nothing else writes into it.")]
     step = "Let nothing else write into it, and vacuum its fields: events with new ones will be rejected."
     for plan, limit in FIELD_LIMITS.items():
         if fields <= limit:
@@ -58,7 +58,7 @@ def _of_fields(fields: int | None) -> list[DatasetIssue]:
     return [DatasetIssue("advice", what, step)]
 
 
-def _of_schema(incomplete: int) -> list[DatasetIssue]:
+def _schema_issues(incomplete: int) -> list[DatasetIssue]:
     if incomplete == 0:
         return []
     what = f"{incomplete:,} events in the dataset lack fields that they were sent with"

@@ -1,78 +1,75 @@
 """What Axiom's failures mean, in one sentence for the person who must do something about it.
 
-Pure: an answer in, an error or a number of seconds out (statuses and headers: docs/facts/axiom.md, 2.2).
+Pure: a reply in, an error or a number of seconds out (statuses and headers: docs/facts/axiom.md, 2.2).
 """
 
+import re
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
-from audit_assets.axiom.axiom_py_adapter import Answer, Wire
-from audit_assets.config.errors import Refused
+from audit_assets.axiom.axiom_py_adapter import AxiomConnection, AxiomReply
+from audit_assets.config.errors import Refused, Unavailable
+from audit_assets.transport.http import describe_failure
+from audit_assets.transport.retry_policy import TryAgain, retry_after_seconds
 
 RATE_LIMITED = 429
 PLAN_LIMITED = 430
 TOO_LARGE = 413
 
+EPOCH_SECONDS = re.compile(r"[0-9]{1,11}")
+
 INGEST_CAPABILITY = "ingest (create)"
 QUERY_CAPABILITY = "query (read)"
 
 
-def is_passing(answer: Answer) -> bool:
+def is_temporary(reply: AxiomReply) -> bool:
     """Whether the same request may succeed later."""
-    return answer.status in (408, RATE_LIMITED, PLAN_LIMITED) or answer.status >= 500
+    return reply.status in (408, RATE_LIMITED, PLAN_LIMITED) or reply.status >= 500
 
 
-def of_ingest(wire: Wire, answer: Answer) -> Refused:
-    """The error for an ingest that was turned down for good."""
-    return _refused(wire, answer, INGEST_CAPABILITY, "events")
+def ingest_refusal(connection: AxiomConnection, reply: AxiomReply) -> Refused:
+    """The error for an ingest that was refused for good."""
+    return _refused(connection, reply, INGEST_CAPABILITY, "events")
 
 
-def of_query(wire: Wire, answer: Answer) -> Refused:
-    """The error for a query that was turned down for good."""
-    return _refused(wire, answer, QUERY_CAPABILITY, "a query")
+def query_refusal(connection: AxiomConnection, reply: AxiomReply) -> Refused:
+    """The error for a query that was refused for good."""
+    return _refused(connection, reply, QUERY_CAPABILITY, "a query")
 
 
-def passing_reason(wire: Wire, answer: Answer) -> str:
-    """What stands in the way for now."""
-    if answer.status == PLAN_LIMITED:
-        return f"the limit of the organisation's plan is reached (HTTP 430: {wire.text_of(answer)})"
-    if answer.status == RATE_LIMITED:
-        return f"too many requests (HTTP 429: {wire.text_of(answer)})"
-    return "an answer that is no JSON" if answer.status == 200 else f"HTTP {answer.status}"
+def describe_temporary(connection: AxiomConnection, reply: AxiomReply) -> str:
+    """Why the request failed for now."""
+    if reply.status == PLAN_LIMITED:
+        return f"the limit of the organisation's plan is reached (HTTP 430: {connection.error_text(reply)})"
+    if reply.status == RATE_LIMITED:
+        return f"too many requests (HTTP 429: {connection.error_text(reply)})"
+    return "an answer that is not JSON" if reply.status == 200 else f"HTTP {reply.status}"
 
 
-def asked_wait(answer: Answer, now: datetime) -> float | None:
-    """Seconds that Axiom asks to wait: Retry-After in either form, or the reset of the limit that was hit."""
-    after = answer.headers.get("retry-after", "").strip()
-    if after.isdigit():
-        return float(after)
-    try:
-        return max(0.0, (parsedate_to_datetime(after) - now).total_seconds())
-    except (ValueError, TypeError):
-        return _until_reset(answer, now)
+def requested_wait(reply: AxiomReply, now: datetime) -> float | None:
+    """Seconds that Axiom asks to wait: Retry-After in either form, or the reset of the limit that was reached."""
+    after = retry_after_seconds(reply.headers, now)
+    return _seconds_until_reset(reply, now) if after is None else after
 
 
-def gave_up(what: str, attempts: int, reason: str, asked: float | None) -> str:
-    """The sentence when the tries or the time are used up."""
-    tries = "1 try" if attempts == 1 else f"{attempts} tries"
-    wait = f"; it asks to wait {asked:.0f} s" if asked else ""
-    return f"Axiom did not take {what} in {tries}: {reason}{wait}. Run the hour again later."
+def give_up(what: str, attempts: int, failure: TryAgain) -> Unavailable:
+    """The error when the attempts or the time are used up; `what` is "events" or "a query"."""
+    return Unavailable(describe_failure(f"Axiom did not take {what}", attempts, failure))
 
 
-def _until_reset(answer: Answer, now: datetime) -> float | None:
+def _seconds_until_reset(reply: AxiomReply, now: datetime) -> float | None:
     """X-RateLimit-Reset and X-QueryLimit-Reset are seconds since 1970."""
-    if answer.status != RATE_LIMITED:
+    if reply.status != RATE_LIMITED:
         return None
     for limit in ("ratelimit", "querylimit"):
-        reset = answer.headers.get(f"x-{limit}-reset", "").strip()
-        if answer.headers.get(f"x-{limit}-remaining", "").strip() == "0" and reset.isdigit() and len(reset) < 12:
+        reset = reply.headers.get(f"x-{limit}-reset", "").strip()
+        if reply.headers.get(f"x-{limit}-remaining", "").strip() == "0" and EPOCH_SECONDS.fullmatch(reset):
             return max(0.0, (datetime.fromtimestamp(int(reset), UTC) - now).total_seconds())
     return None
 
 
-def _refused(wire: Wire, answer: Answer, capability: str, what: str) -> Refused:
-    dataset = wire.dataset
-    match answer.status:
+def _refused(connection: AxiomConnection, reply: AxiomReply, capability: str, what: str) -> Refused:
+    dataset = connection.dataset
+    match reply.status:
         case 401:
             return Refused(
                 "Axiom does not know this token (HTTP 401): set AXIOM_TOKEN to an API token "
@@ -88,4 +85,6 @@ def _refused(wire: Wire, answer: Answer, capability: str, what: str) -> Refused:
         case status if 300 <= status < 400:
             return Refused(f"Axiom's address answers with a redirect (HTTP {status}): correct AXIOM_URL")
         case status:
-            return Refused(f"Axiom refused {what} for dataset '{dataset}' (HTTP {status}): {wire.text_of(answer)}")
+            return Refused(
+                f"Axiom refused {what} for dataset '{dataset}' (HTTP {status}): {connection.error_text(reply)}"
+            )

@@ -1,8 +1,8 @@
 """Audit entries as the events that Axiom takes: flat snake_case fields, no text longer than Axiom keeps.
 
 Axiom replaces an over-long string by a note that it was too long, and limits the fields of a dataset; open-ended
-JSON stays one string (`raw`), so that no entry can widen the dataset or spoil its batch. The whole text of every
-entry is in the Parquet hour. What could not be understood is an event as well: its raw text, marked as quarantined.
+JSON stays one string (`raw`), so that no entry can add fields to the dataset or fail its batch. The whole text of
+every entry is in the Parquet hour. An unreadable entry is an event as well: its raw text, marked as quarantined.
 """
 
 import hashlib
@@ -14,16 +14,16 @@ from audit_assets.config.change_filter import COLUMNS, said
 from audit_assets.config.errors import AuditAssetsError
 
 LONGEST_TEXT = 1_000
-"""Letters of a string field. Axiom takes 1 MB (docs/facts/axiom.md, 2.1); nobody reads more than this of a user agent."""
+"""Characters of a string field. Axiom takes 1 MB (docs/facts/axiom.md, 2.1); a judgement: enough to read."""
 
 LONGEST_RAW = 32_768
-"""Letters of `raw`. With every letter at its widest in JSON (6 bytes) an event stays under 0.5 MB."""
+"""Characters of `raw`. At 6 bytes each, the most that JSON needs, an event stays under 0.5 MB."""
 
 CUT = "…"
-"""Ends a text of which the rest was left out."""
+"""Ends a truncated text."""
 
 TIME = "_time"
-"""Axiom's name for the time of an event; any other leading underscore would be renamed (docs/facts/axiom.md, 2.1)."""
+"""Axiom's name for the time of an event; it renames any other leading underscore (docs/facts/axiom.md, 2.1)."""
 
 _TEXTS = (
     "entry_id",
@@ -66,19 +66,19 @@ EVENT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "quarantined": pl.Boolean,
     "is_change": pl.Boolean,
 }
-"""A column for each field of an event. The last is never null, which batches.py relies on."""
+"""A column for each field of an event. The last is never null, which ingest_batches.py relies on."""
 
-_ASKED_ABOUT = ("actor_key", "actor", "resource_type")
-"""What questions name, besides the columns that decide what counts."""
+_QUERIED = ("actor_key", "actor", "resource_type")
+"""What queries name, besides the columns of the change filter."""
 
 _IDENTITIES = frozenset({"entry_id", "actor_key"})
-"""Hashes, short by their making; cutting one would make two things one."""
+"""Hashes, short by construction; truncated, two could become equal."""
 
 
 def events_from(entries: pl.DataFrame) -> pl.DataFrame:
     """The events of audit entries, in the same order: a row of `EVENT_SCHEMA` for each row of the entry frame.
 
-    `_time` is the entry's own time. Texts of more than `LONGEST_TEXT` letters (`raw`: `LONGEST_RAW`, then
+    `_time` is the entry's own time. Texts of more than `LONGEST_TEXT` characters (`raw`: `LONGEST_RAW`, then
     `raw_truncated` is true) end with `CUT` after that many. Raises `AuditAssetsError` when a column is missing.
     """
     missing = {"time", "status_code", "raw", "is_change", *_TEXTS} - set(entries.columns)
@@ -90,23 +90,23 @@ def events_from(entries: pl.DataFrame) -> pl.DataFrame:
             raw_truncated=(pl.col("raw").str.len_chars() > LONGEST_RAW).fill_null(value=False),
             is_change=pl.col("is_change").fill_null(value=False),
             quarantined=pl.lit(value=False),
-            **_nothing("raw_letters", "raw_sha256", "quarantine_reason"),
+            **_nulls("raw_letters", "raw_sha256", "quarantine_reason"),
         )
         .with_columns(said(name) for name in COLUMNS)
-        .with_columns(*(_capped(name, LONGEST_TEXT) for name in texts), _capped("raw", LONGEST_RAW))
+        .with_columns(*(_truncated(name, LONGEST_TEXT) for name in texts), _truncated("raw", LONGEST_RAW))
         .rename({"time": TIME})
         .select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())
     )
 
 
 def quarantined_events(quarantined: pl.DataFrame, account_id: str) -> pl.DataFrame:
-    """The events of what could not be understood, in the same order, in `EVENT_SCHEMA`; none of them is a change.
+    """The events of quarantined entries, in the same order, in `EVENT_SCHEMA`; none of them is a change.
 
-    In: columns stream, reason, native_id, time and raw (text). `raw` is cut as that of an entry; its full length and
-    sha256 stand beside it. Who acted on what is not said, so that no question about actors or changes finds them; it
-    is empty rather than missing, since a question about a field that no event has is an error (docs/facts/axiom.md, 0.4).
+    In: columns stream, reason, native_id, time and raw (text). `raw` is truncated as that of an entry; its full length
+    and sha256 are beside it. Actor and resource are empty, so that no query about actors or changes finds these events;
+    empty rather than missing, since a query about a field that no event has is an error (docs/facts/axiom.md, 0.4).
     """
-    said_of_it = {
+    known = {
         "raw_truncated": pl.col("raw").str.len_chars() > LONGEST_RAW,
         "raw_letters": pl.col("raw").str.len_chars(),
         "raw_sha256": pl.Series([_sha256(raw) for raw in quarantined["raw"]], dtype=pl.String),
@@ -114,24 +114,24 @@ def quarantined_events(quarantined: pl.DataFrame, account_id: str) -> pl.DataFra
         "quarantined": pl.lit(value=True),
         "is_change": pl.lit(value=False),
     }
-    unsaid = set(_TEXTS) - set(quarantined.columns) - {"entry_id", "account_id", *_ASKED_ABOUT}
+    unknown = set(_TEXTS) - set(quarantined.columns) - {"entry_id", "account_id", *_QUERIED}
     texts = ["native_id", "quarantine_reason"]
     ids = quarantined_ids(quarantined, account_id)["entry_id"]
     return (
-        quarantined.with_columns(ids, account_id=pl.lit(account_id), **said_of_it)
-        .with_columns(**_nothing(*unsaid, "status_code"), **dict.fromkeys(_ASKED_ABOUT, pl.lit("")))
+        quarantined.with_columns(ids, account_id=pl.lit(account_id), **known)
+        .with_columns(**_nulls(*unknown, "status_code"), **dict.fromkeys(_QUERIED, pl.lit("")))
         .with_columns(said(name) for name in COLUMNS)
-        .with_columns(*(_capped(name, LONGEST_TEXT) for name in texts), _capped("raw", LONGEST_RAW))
+        .with_columns(*(_truncated(name, LONGEST_TEXT) for name in texts), _truncated("raw", LONGEST_RAW))
         .rename({"time": TIME})
         .select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())
     )
 
 
 def quarantined_ids(quarantined: pl.DataFrame, account_id: str) -> pl.DataFrame:
-    """Which event each quarantined member is: entry_id and time.
+    """Which event each quarantined entry is: entry_id and time.
 
-    The same text with the same reason is one in its hour, as it is in the hour store. It may have no time of its own
-    and then be found in two hours, by pulls that began elsewhere; these are two.
+    Entries of one hour with the same text and the same reason are one, as they are in the hour store. One without a
+    time of its own may be filed in two hours, by pulls that began at different times; these are two events.
     """
     rows = quarantined.select("stream", "reason", "raw", "time").iter_rows()
     ids = [_quarantined_id(stream, account_id, time, reason, raw) for stream, reason, raw, time in rows]
@@ -146,11 +146,11 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _nothing(*names: str) -> dict[str, pl.Expr]:
-    """Columns in which nothing is said."""
+def _nulls(*names: str) -> dict[str, pl.Expr]:
+    """Columns without a value."""
     return {name: pl.lit(None, EVENT_SCHEMA[name]) for name in names}
 
 
-def _capped(name: str, longest: int) -> pl.Expr:
+def _truncated(name: str, longest: int) -> pl.Expr:
     text = pl.col(name)
     return pl.when(text.str.len_chars() > longest).then(text.str.head(longest) + CUT).otherwise(text).alias(name)

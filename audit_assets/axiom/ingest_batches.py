@@ -1,6 +1,6 @@
-"""Events as the bodies of ingest requests: compressed NDJSON, oldest first, each body within a day and its bounds.
+"""Turns events into the bodies of ingest requests: compressed NDJSON, oldest first, each of one day and within limits.
 
-Rows leave the frame a slice at a time, so that 200,000 events never stand in memory as text at once.
+Rows leave the frame a slice at a time, so that 200,000 events are never in memory as text at once.
 """
 
 import gzip
@@ -15,10 +15,10 @@ MOST_EVENTS = 5_000
 """Axiom takes 10,000 (docs/facts/axiom.md, 2.1)."""
 
 MOST_BYTES = 2_000_000
-"""Uncompressed. Axiom's limit is unpublished; this is counted the way Axiom counts what it processed."""
+"""Uncompressed. Axiom's limit is unpublished, so this is a judgement; counted as Axiom counts processed bytes."""
 
 COMPRESSION = 3
-"""Of gzip's 1 to 9: as small as the default within a few per cent for JSON, at a third of its time."""
+"""Of gzip's 1 to 9: for JSON within a few per cent of the default's size, in a third of its time."""
 
 NULL_FIELD = r'"[a-z0-9_]+":null,'
 """A field without a value. Inside a JSON string every quote follows a backslash, so both quotes here are those of a

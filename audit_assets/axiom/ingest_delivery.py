@@ -1,32 +1,34 @@
-"""Getting events into Axiom when an answer may be lost: send, and when in doubt look before sending again.
+"""Gets events into Axiom when a reply may be lost: sends, and if unsure looks before sending again.
 
-Axiom takes no idempotency key and never drops a duplicate (docs/facts/axiom.md, 0.3), so only an existence check tells
-a batch that landed from one that did not. What still gets in twice, because it surfaced late, has the same
-entry_id, and every query drops it.
+Axiom takes no idempotency key and never drops a duplicate (docs/facts/axiom.md, 0.3), so only an existence check
+distinguishes a batch that arrived from one that did not. An event that still gets in twice, because its first copy
+surfaced late, has the same entry_id, and every query drops the second.
 """
 
-import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from functools import partial
 from typing import Any
 
 import polars as pl
+from pydantic import BaseModel, ValidationError
 
 from audit_assets.axiom import error_messages
-from audit_assets.axiom.axiom_py_adapter import Answer, NoAnswer, Wire
+from audit_assets.axiom.axiom_py_adapter import AxiomConnection, AxiomReply, NoReply
 from audit_assets.axiom.events import TIME
 from audit_assets.axiom.ingest_batches import Batch, batches
-from audit_assets.axiom.limits import Bounds
-from audit_assets.config.errors import Incomplete, Refused, Unavailable
+from audit_assets.axiom.limits import LONGEST_POLL_SECONDS, AxiomLimits
+from audit_assets.config.errors import Incomplete, Refused
 from audit_assets.transport.clock import Clock
+from audit_assets.transport.retry_policy import TryAgain, retry_policy
 
 SCHEMA_DROP = "schema_rules_drop:"
-"""Begins the code of the only sign that a locked dataset leaves when it drops a field (docs/facts/axiom.md, 2.1)."""
+"""The code of the only sign that a locked dataset gives when it drops a field begins so (docs/facts/axiom.md, 2.1)."""
 
 
-class Fate(Enum):
+class IngestStatus(Enum):
     """What became of a batch."""
 
     ACCEPTED = "accepted"
@@ -36,72 +38,95 @@ class Fate(Enum):
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """A fate, its reason in words, and the seconds that Axiom asks to wait before the next attempt."""
+class IngestOutcome:
+    """What became of a batch, why, and the seconds that Axiom asks to wait before the next attempt."""
 
-    fate: Fate
+    status: IngestStatus
     reason: str = ""
     wait: float | None = None
 
 
-def verdict_on(wire: Wire, answer: Answer, offered: int, now: datetime) -> Verdict:
-    """What an answer to an ingest of `offered` events says. Raises `Refused` when no other attempt can help.
+class _Acknowledgement(BaseModel):
+    """The body of a reply to an ingest, as far as it is read."""
 
-    A 200 whose body can't be read is no failure: the events are in, or at least may be. One that counts failures is
+    ingested: Any = None
+    failed: Any = None
+    failures: Any = None
+    messages: Any = None
+
+
+def classify_reply(connection: AxiomConnection, reply: AxiomReply, offered: int, now: datetime) -> IngestOutcome:
+    """What a reply to an ingest of `offered` events means. Raises `Refused` when no other attempt can help.
+
+    A 200 whose body can't be read is no failure: the events are in, or may be. One that counts failures is
     (docs/facts/axiom.md, 1.4 and 2.1).
     """
-    if 200 <= answer.status < 300:
-        return _verdict_on_counts(wire, answer.json(), offered)
-    if answer.status == error_messages.TOO_LARGE and offered > 1:
-        return Verdict(Fate.TOO_LARGE, "HTTP 413")
-    if not error_messages.is_passing(answer):
-        raise error_messages.of_ingest(wire, answer)
-    reason, wait = error_messages.passing_reason(wire, answer), error_messages.asked_wait(answer, now)
-    limited = answer.status in (error_messages.RATE_LIMITED, error_messages.PLAN_LIMITED)
-    return Verdict(Fate.NOT_TAKEN if limited else Fate.UNSURE, reason, wait)
+    if 200 <= reply.status < 300:
+        return _parse_acknowledgement(connection, reply.json(), offered)
+    if reply.status == error_messages.TOO_LARGE and offered > 1:
+        return IngestOutcome(IngestStatus.TOO_LARGE, "HTTP 413")
+    if not error_messages.is_temporary(reply):
+        raise error_messages.ingest_refusal(connection, reply)
+    limited = reply.status in (error_messages.RATE_LIMITED, error_messages.PLAN_LIMITED)
+    return IngestOutcome(
+        IngestStatus.NOT_TAKEN if limited else IngestStatus.UNSURE,
+        error_messages.describe_temporary(connection, reply),
+        error_messages.requested_wait(reply, now),
+    )
 
 
-def _verdict_on_counts(wire: Wire, told: Any, offered: int) -> Verdict:
-    if not isinstance(told, dict):
-        return Verdict(Fate.UNSURE, "an acknowledgement that can't be read")
-    _check_schema_drops(wire, told.get("messages"))
-    failed = told.get("failed") or 0
-    if failed:
-        return Verdict(Fate.UNSURE, f"Axiom rejected {failed} of {offered} events: {_first_error(wire, told)}")
-    if told.get("ingested") != offered:
-        return Verdict(Fate.UNSURE, f"Axiom acknowledged {told.get('ingested')} of {offered} events")
-    return Verdict(Fate.ACCEPTED)
+def _parse_acknowledgement(connection: AxiomConnection, body: Any, offered: int) -> IngestOutcome:
+    """Total: any JSON value gives an outcome, or `Refused` for a locked schema."""
+    try:
+        counts = _Acknowledgement.model_validate(body)
+    except ValidationError:
+        return IngestOutcome(IngestStatus.UNSURE, "an acknowledgement that can't be read")
+    _check_schema_drops(connection, counts.messages)
+    if counts.failed:
+        reason = f"Axiom rejected {counts.failed} of {offered} events: {_first_error(counts.failures)}"
+    elif counts.ingested != offered:
+        reason = f"Axiom acknowledged {counts.ingested} of {offered} events"
+    else:
+        return IngestOutcome(IngestStatus.ACCEPTED)
+    return IngestOutcome(IngestStatus.UNSURE, connection.sanitize(reason))
 
 
-def _check_schema_drops(wire: Wire, messages: Any) -> None:
-    codes = [str(message.get("code")) for message in messages or [] if isinstance(message, dict)]
+def _check_schema_drops(connection: AxiomConnection, messages: Any) -> None:
+    listed = messages if isinstance(messages, list) else []
+    codes = [str(message.get("code")) for message in listed if isinstance(message, dict)]
     dropped = sorted({code.removeprefix(SCHEMA_DROP) for code in codes if code.startswith(SCHEMA_DROP)})
     if dropped:
-        fields = wire.clean(", ".join(dropped))
-        raise Refused(f"Axiom dataset '{wire.dataset}' has a locked schema and dropped {fields}: unlock its schema")
+        fields = connection.sanitize(", ".join(dropped))
+        raise Refused(
+            f"Axiom dataset '{connection.dataset}' has a locked schema and dropped {fields}: unlock its schema"
+        )
 
 
-def _first_error(wire: Wire, told: dict[str, Any]) -> str:
+def _first_error(failures: Any) -> str:
     try:
-        return wire.clean(str(told["failures"][0]["error"]))
+        return str(failures[0]["error"])
     except (KeyError, IndexError, TypeError):
         return "no reason given"
 
 
-class Deliverer:
-    """Sends batches to one dataset. `held` answers which entry_ids are visible in [start, end)."""
+class BatchSender:
+    """Sends batches to one dataset. `held` returns the entry_ids that are visible in [start, end)."""
 
     def __init__(
-        self, wire: Wire, held: Callable[[datetime, datetime], pl.Series], clock: Clock, bounds: Bounds
+        self,
+        connection: AxiomConnection,
+        held: Callable[[datetime, datetime], pl.Series],
+        clock: Clock,
+        limits: AxiomLimits,
     ) -> None:
-        self._wire = wire
+        self._connection = connection
         self._held = held
         self._clock = clock
-        self._bounds = bounds
+        self._limits = limits
         self.batches = 0
         self.sent_again = 0
 
-    def deliver(self, events: pl.DataFrame) -> None:
+    def send(self, events: pl.DataFrame) -> None:
         """Send all these events, oldest first.
 
         Raises `Refused`, `Unavailable`, or `Incomplete` when Axiom keeps rejecting some; what was accepted before
@@ -109,70 +134,66 @@ class Deliverer:
         """
         for batch in batches(events):
             self.batches += 1
-            self._deliver(batch)
+            self._send_whole(batch)
 
-    def _deliver(self, batch: Batch) -> None:
+    def _send_whole(self, batch: Batch) -> None:
+        """Send until every event of the batch is there."""
         left, reason = batch, ""
-        for send in range(1, self._bounds.sends + 1):
+        for send in range(1, self._limits.sends + 1):
             if send > 1:
                 self.sent_again += len(left.events)
-            verdict = self._send(left)
-            if verdict.fate is Fate.ACCEPTED:
+            outcome = self._send_until_taken(left)
+            if outcome.status is IngestStatus.ACCEPTED:
                 return
-            if verdict.fate is Fate.TOO_LARGE:
-                self._deliver_halves(left)
+            if outcome.status is IngestStatus.TOO_LARGE:
+                self._send_halves(left)
                 return
-            lacking = self._lacking_after_waiting(left.events, verdict)
-            if lacking.is_empty():
+            missing = self._missing_after_waiting(left.events, outcome)
+            if missing.is_empty():
                 return
-            left, reason = _one_batch(lacking), verdict.reason
+            left, reason = _one_batch(missing), outcome.reason
         raise Incomplete(
-            f"{len(left.events):,} of {len(batch.events):,} events are not in Axiom dataset '{self._wire.dataset}' "
-            f"after {self._bounds.sends} attempts: {reason}. Run the hour again later."
+            f"{len(left.events):,} of {len(batch.events):,} events are not in Axiom dataset "
+            f"'{self._connection.dataset}' after {self._limits.sends} attempts: {reason}. Run the hour again later."
         )
 
-    def _deliver_halves(self, batch: Batch) -> None:
+    def _send_halves(self, batch: Batch) -> None:
         middle = len(batch.events) // 2
         for half in (batch.events.head(middle), batch.events.tail(-middle)):
-            self._deliver(_one_batch(half))
+            self._send_whole(_one_batch(half))
 
-    def _send(self, batch: Batch) -> Verdict:
-        """Send until Axiom took it or may have taken it: what it surely did not take can be sent again blindly."""
-        waited = 0.0
-        for attempt in range(1, self._bounds.tries + 1):
-            verdict = self._attempt(batch)
-            if verdict.fate is not Fate.NOT_TAKEN:
-                return verdict
-            own = random.uniform(0.0, 2.0**attempt)  # noqa: S311 - no secret depends on it
-            pause = verdict.wait if verdict.wait is not None else own
-            waited += pause
-            if attempt == self._bounds.tries or waited > self._bounds.asked_wait_seconds:
-                raise Unavailable(error_messages.gave_up("events", attempt, verdict.reason, verdict.wait))
-            self._clock.sleep(pause)
-        raise AssertionError("at least one try")
+    def _send_until_taken(self, batch: Batch) -> IngestOutcome:
+        """Send until Axiom took it or may have taken it: what it certainly did not take can be sent again blindly."""
 
-    def _attempt(self, batch: Batch) -> Verdict:
+        def attempt() -> IngestOutcome:
+            outcome = self._send_once(batch)
+            if outcome.status is IngestStatus.NOT_TAKEN:
+                raise TryAgain(outcome.reason, outcome.wait)
+            return outcome
+
+        return retry_policy(self._limits, self._clock, partial(error_messages.give_up, "events"))(attempt)
+
+    def _send_once(self, batch: Batch) -> IngestOutcome:
         try:
-            answer = self._wire.ingest(batch.body)
-        except NoAnswer as failure:
-            return Verdict(Fate.UNSURE if failure.sent else Fate.NOT_TAKEN, str(failure))
-        return verdict_on(self._wire, answer, len(batch.events), self._clock.now())
+            reply = self._connection.ingest(batch.body)
+        except NoReply as failure:
+            return IngestOutcome(IngestStatus.UNSURE if failure.sent else IngestStatus.NOT_TAKEN, str(failure))
+        return classify_reply(self._connection, reply, len(batch.events), self._clock.now())
 
-    def _lacking_after_waiting(self, events: pl.DataFrame, verdict: Verdict) -> pl.DataFrame:
-        """The events that have not become visible within the bound."""
-        wait = verdict.wait or 0.0
-        if wait > self._bounds.asked_wait_seconds:
-            raise Unavailable(error_messages.gave_up("events", 1, verdict.reason, wait))
+    def _missing_after_waiting(self, events: pl.DataFrame, outcome: IngestOutcome) -> pl.DataFrame:
+        """The events that have not become visible within `visibility_seconds`."""
+        if outcome.wait and outcome.wait > self._limits.total_seconds:
+            raise error_messages.give_up("events", 1, TryAgain(outcome.reason, outcome.wait))
+        if outcome.wait:
+            self._clock.sleep(outcome.wait)
         start, end = span(events, TIME, "1s")
-        lacking = events
-        if wait:
-            self._clock.sleep(wait)
-        for pause in poll_pauses(self._bounds.visibility_seconds, self._bounds.longest_poll_seconds):
+        missing = events
+        for pause in poll_pauses(self._limits.visibility_seconds):
             self._clock.sleep(pause)
-            lacking = lacking.join(self._held(start, end).to_frame("entry_id"), on="entry_id", how="anti")
-            if lacking.is_empty():
+            missing = missing.join(self._held(start, end).to_frame("entry_id"), on="entry_id", how="anti")
+            if missing.is_empty():
                 break
-        return lacking
+        return missing
 
 
 def span(frame: pl.DataFrame, column: str, unit: str) -> tuple[datetime, datetime]:
@@ -183,16 +204,16 @@ def span(frame: pl.DataFrame, column: str, unit: str) -> tuple[datetime, datetim
     ).row(0)
 
 
-def poll_pauses(total: float, longest: float) -> Iterator[float]:
+def poll_pauses(total: float) -> Iterator[float]:
     """Pauses that begin short and grow, adding up to `total`: most rows show early, some late."""
     pause, left = 2.0, total
     while left > 0:
         yield min(pause, left)
         left -= pause
-        pause = min(pause * 1.5, longest)
+        pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
 
 
 def _one_batch(events: pl.DataFrame) -> Batch:
-    """Some of a batch's events, which therefore fit into one."""
+    """A batch of some of another batch's events, which therefore fit into one."""
     [batch] = batches(events)
     return batch

@@ -1,4 +1,4 @@
-"""Addresses that open something in Axiom's web application (docs/facts/axiom.md, 4)."""
+"""Builds addresses that open a query in Axiom's web application (docs/facts/axiom.md, 4)."""
 
 import json
 from datetime import UTC, datetime
@@ -13,12 +13,12 @@ def query_link(apl: str, start: datetime, end: datetime, org_id: str, app_url: s
     Every character beyond letters, digits and `-._~` is escaped, so that the address stays whole inside Markdown
     and HTML.
     """
-    form = {"apl": apl, "queryOptions": {"startTime": _stamp(start), "endTime": _stamp(end)}}
-    whole = json.dumps(form, ensure_ascii=False, separators=(",", ":"))
-    return f"{app_url.rstrip('/')}/{quote(org_id, safe='')}/query?initForm={quote(whole, safe='')}"
+    form = {"apl": apl, "queryOptions": {"startTime": _timestamp(start), "endTime": _timestamp(end)}}
+    text = json.dumps(form, ensure_ascii=False, separators=(",", ":"))
+    return f"{app_url.rstrip('/')}/{quote(org_id, safe='')}/query?initForm={quote(text, safe='')}"
 
 
-def _stamp(time: datetime) -> str:
+def _timestamp(time: datetime) -> str:
     if time.tzinfo is None:
         raise ValueError("a link's time range needs aware times")
     return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,8 +1,8 @@
 """The texts of queries/*.apl, filled with typed values.
 
-Each file is a whole query, valid as it stands: its `let` lines hold example values of the right kind, and filling
-one in replaces these values and the name of the dataset, nothing else. Only times, hex strings, lists of hex
-strings and the plain names of a team's policy can be put in; no text of an entry ever reaches a query.
+Each file is a whole, valid query: its `let` lines hold example values of the right kind, and filling a file replaces
+these values and the name of the dataset, nothing else. Only times, hex strings, lists of hex strings and the plain
+names of a team's policy can be put in; no text of an entry ever reaches a query.
 """
 
 import re
@@ -17,17 +17,17 @@ from audit_assets.config.errors import SettingError
 EXAMPLE_DATASET = "['cloudflare-audit']"
 """As written in the files."""
 
-NOBODY = ("",)
-"""Stands for no names at all, since an empty list in APL is documented nowhere: no event holds an empty text."""
+NO_NAMES = ("",)
+"""Used for no names at all, since an empty list in APL is documented nowhere: no event holds an empty text."""
 
 LET = re.compile(r"^let (\w+) = (.+);$", re.MULTILINE)
 HEX = re.compile(r"[0-9a-f]{1,64}")
 DATASET = re.compile(r"[a-z0-9-]{1,80}")
-"""Names that Axiom surely takes, and that need no quoting (docs/facts/axiom.md, 2.4)."""
+"""Names that Axiom accepts for certain, and that need no quoting (docs/facts/axiom.md, 2.4)."""
 
 
 class Names(tuple[str, ...]):
-    """Plain names from a team's policy, where else a list holds hex keys."""
+    """Plain names from a team's policy; every other list holds hex keys."""
 
 
 Value = datetime | str | Sequence[str] | Names
@@ -37,7 +37,7 @@ LARGEST_RESULT = 50_000
 
 
 def check_dataset(dataset: str) -> str:
-    """The name itself. Raises `SettingError` if it is none that Axiom surely takes."""
+    """The name itself. Raises `SettingError` for one that Axiom may not accept."""
     if not DATASET.fullmatch(dataset):
         raise SettingError(
             "AXIOM_DATASET must be 1 to 80 lower-case letters, digits and dashes: set it to the dataset's name"
@@ -68,24 +68,24 @@ def limit_of(name: str) -> int:
     return int(_text(name).rsplit("| limit ", 1)[1])
 
 
-def changes_counted(counted: ChangeFilter) -> dict[str, Names]:
-    """The parameters of a query file about changes: which entries do not count as such."""
+def change_filter_values(change_filter: ChangeFilter) -> dict[str, Names]:
+    """The parameters of a query file about changes: which entries do not count as changes."""
     return {
-        "streams_left_out": Names(counted.without_streams),
-        "kinds_left_out": Names(counted.without_kinds),
-        "actions_left_out": Names(counted.without_actions),
-        "results_left_out": Names(counted.without_results),
-        "products_left_out": Names(counted.without_products),
-        "actor_types_left_out": Names(counted.without_actor_types),
+        "streams_left_out": Names(change_filter.without_streams),
+        "kinds_left_out": Names(change_filter.without_kinds),
+        "actions_left_out": Names(change_filter.without_actions),
+        "results_left_out": Names(change_filter.without_results),
+        "products_left_out": Names(change_filter.without_products),
+        "actor_types_left_out": Names(change_filter.without_actor_types),
     }
 
 
 def activity_text(
-    dataset: str, actor_keys: Sequence[str], start: datetime, end: datetime, counted: ChangeFilter
+    dataset: str, actor_keys: Sequence[str], start: datetime, end: datetime, change_filter: ChangeFilter
 ) -> str:
     """The query behind `AxiomClient.activity`, for a link that shows a person the same rows."""
     values = {"window_start": start, "window_end": end, "actors": sorted(actor_keys)}
-    return fill("activity", dataset, **values, **changes_counted(counted))
+    return fill("activity", dataset, **values, **change_filter_values(change_filter))
 
 
 def entries_text(dataset: str, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
@@ -108,7 +108,7 @@ def _literal(parameter: str, value: Value) -> str:
     if isinstance(value, str):
         return _hex(parameter, value)
     if isinstance(value, Names):
-        return f"dynamic([{', '.join(_name(parameter, item) for item in value or NOBODY)}])"
+        return f"dynamic([{', '.join(_name(parameter, item) for item in value or NO_NAMES)}])"
     if isinstance(value, Sequence) and value:
         return f"dynamic([{', '.join(_hex(parameter, item) for item in value)}])"
     raise ValueError(f"{parameter} must be a time, a hex string or a list of those")

@@ -1,7 +1,7 @@
-"""A question's extent, and how it is cut when the answer would not fit.
+"""What a query covers, and how it is split when its result would not fit.
 
-Pieces cover their whole exactly and do not overlap, and times are cut at full hours: rows are counted by hour, so
-a row is never spread over two pieces.
+The parts cover the whole window exactly and do not overlap. Times are split at full hours: rows are counted by hour,
+so no row is spread over two parts.
 """
 
 from collections.abc import Callable
@@ -13,15 +13,15 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 PARTS = 4
-"""Cut in four rather than in two: an answer that does not fit is thrown away, so each step down costs one."""
+"""Four rather than two: a result that does not fit is thrown away, so each level costs one. A judgement."""
 
 LONGEST_PREFIX = 3
-"""16³ pieces of an hour hold 200 million entries."""
+"""16³ parts of an hour hold 200 million entries."""
 
 
 @dataclass(frozen=True)
-class Piece:
-    """What is asked about: [start, end), and some actors, or the entry_ids with a prefix."""
+class QueryWindow:
+    """The time [start, end), and some actors, or the entry_ids with a prefix."""
 
     start: datetime
     end: datetime
@@ -34,37 +34,36 @@ class Piece:
         return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M}{actors}{prefix}"
 
 
-Cut = Callable[[Piece], list[Piece]]
-"""The smaller pieces of a piece, in order; none when it can't be cut any further."""
+Split = Callable[[QueryWindow], list[QueryWindow]]
+"""The smaller parts of a window, in order; none when it can't be split any further."""
 
 
-def by_time(piece: Piece) -> list[Piece]:
-    """Days first, then hours; an hour can't be cut."""
-    step = DAY if piece.end - piece.start > DAY else HOUR
-    first = _floor(piece.start, step)
-    units = -((first - piece.end) // step)
+def split_by_time(window: QueryWindow) -> list[QueryWindow]:
+    """Days first, then hours; an hour can't be split."""
+    step = DAY if window.end - window.start > DAY else HOUR
+    first = _floor(window.start, step)
+    units = -((first - window.end) // step)
     if units < 2:
         return []
     size = -(-units // PARTS)
-    edges = [first + step * n for n in range(size, units, size)]
-    bounds = [piece.start, *edges, piece.end]
-    return [replace(piece, start=start, end=end) for start, end in pairwise(bounds)]
+    inner = [first + step * n for n in range(size, units, size)]
+    return [replace(window, start=start, end=end) for start, end in pairwise([window.start, *inner, window.end])]
 
 
-def by_actors_then_time(piece: Piece) -> list[Piece]:
-    """Fewer actors, and when there is but one, fewer days."""
-    if len(piece.actors) < 2:
-        return by_time(piece)
-    size = -(-len(piece.actors) // PARTS)
-    return [replace(piece, actors=piece.actors[at : at + size]) for at in range(0, len(piece.actors), size)]
+def split_by_actors_then_time(window: QueryWindow) -> list[QueryWindow]:
+    """Fewer actors; for a single one, fewer days."""
+    if len(window.actors) < 2:
+        return split_by_time(window)
+    size = -(-len(window.actors) // PARTS)
+    return [replace(window, actors=window.actors[at : at + size]) for at in range(0, len(window.actors), size)]
 
 
-def by_time_then_prefix(piece: Piece) -> list[Piece]:
-    """Fewer days and hours; then by the first hex digits of the ids, which spread evenly."""
-    pieces = [] if piece.prefix else by_time(piece)
-    if pieces or len(piece.prefix) >= LONGEST_PREFIX:
-        return pieces
-    return [replace(piece, prefix=piece.prefix + digit) for digit in "0123456789abcdef"]
+def split_by_time_then_prefix(window: QueryWindow) -> list[QueryWindow]:
+    """Fewer days and hours; then by the first hex digits of the ids, which are evenly distributed."""
+    parts = [] if window.prefix else split_by_time(window)
+    if parts or len(window.prefix) >= LONGEST_PREFIX:
+        return parts
+    return [replace(window, prefix=window.prefix + digit) for digit in "0123456789abcdef"]
 
 
 def _floor(time: datetime, step: timedelta) -> datetime:

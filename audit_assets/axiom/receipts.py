@@ -1,4 +1,4 @@
-"""What the client reports: what was sent, and what was found to be there. Plain values; frames are by hour."""
+"""What the client of Axiom reports: what was sent, and what is in the dataset. Plain values; frames are by hour."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,14 +13,14 @@ INGESTED_HOURS_SCHEMA = {"hour": UTC_TIME, "offered": pl.Int64, "already_there":
 
 @dataclass(frozen=True)
 class IngestReceipt:
-    """What became of the events that were handed in: `offered` = `already_there` + `sent`."""
+    """What became of the events of one ingest: `offered` = `already_there` + `sent`."""
 
     offered: int
     already_there: int
     sent: int
     batches: int
     sent_again: int
-    """Events sent once more because the first attempt had left no trace. They may surface twice; queries drop that."""
+    """Events sent once more because they did not become visible. They may surface twice; queries drop the second."""
 
     hours: pl.DataFrame
     """INGESTED_HOURS_SCHEMA, an hour a row."""
@@ -34,7 +34,7 @@ class Proof:
     found: int
     missing: int
     unexpected: int
-    """Ids in the same hours that were not expected: an hour that was pulled again with less, or another sender."""
+    """Ids in the same hours that were not expected: from a pull that listed more, or from another sender."""
 
     rows: int
     """Physical rows of those hours: more than ids where a batch was sent twice."""
@@ -42,7 +42,6 @@ class Proof:
     copies: int
     """Rows beyond the first of an entry_id."""
 
-    waited_seconds: float
     hours: pl.DataFrame
     """PROVED_HOURS_SCHEMA, an expected hour a row; `found` counts the expected ids that are there."""
 
@@ -54,18 +53,18 @@ class Proof:
 
 @dataclass(frozen=True)
 class DatasetLimits:
-    """What bounds a dataset, as far as Axiom tells it to this token; None: it does not."""
+    """The limits of a dataset, as far as this token may read them; else None."""
 
     retention_days: int | None
-    """None also if the dataset has no period of its own: what then holds is not documented."""
+    """None also if the dataset has no period of its own: what then applies is not documented."""
 
     fields: int | None
-    """Those it has, of the 256 or 1,024 that the plan allows."""
+    """How many it has, of the 256 or 1,024 that the plan allows."""
 
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """What `doctor` wants to know of a dataset."""
+    """What `doctor` reports on a dataset."""
 
     name: str
     limits: DatasetLimits

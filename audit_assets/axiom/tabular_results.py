@@ -1,7 +1,8 @@
-"""What a tabular answer says, or why it can't be relied on. Pure: an answer's JSON in, a frame out.
+"""Parses a query's result, or reports why it can't be relied on. Pure and total: any JSON value in, a frame or
+`UnreliableResult` out.
 
-Axiom may answer with a part, an estimate or a result cut at a limit, and says so in different places
-(docs/facts/axiom.md, 2.3); such an answer is never mistaken for the whole.
+Axiom may answer with a part, an estimate or a result truncated at a limit, and reports that in different places
+(docs/facts/axiom.md, 2.3); such a result is never mistaken for the whole.
 """
 
 import re
@@ -9,85 +10,125 @@ from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 Schema = Mapping[str, pl.DataType | type[pl.DataType]]
 
 HARMLESS_CODES = re.compile(r"apl_implicitendtimeofnowapplied_\d+")
-"""Warnings that change nothing for us: both ends of the range are always given."""
+"""Warnings that change nothing here: both ends of the time range are always sent."""
 
-CUTTING_CODES = frozenset({"default_limit_warning", "license_limit_for_query_warning"})
+TRUNCATION_CODES = frozenset({"default_limit_warning", "license_limit_for_query_warning"})
 """Refused at any priority: rows, or a part of the time range, were left out."""
 
 QUIET_PRIORITIES = frozenset({"trace", "debug", "info"})
-"""Notes; everything else warns, also a priority that nobody has documented."""
+"""Notes; everything else is a warning, also a priority that is documented nowhere."""
 
 
-class Unreliable(Exception):
-    """The answer is not the whole truth, or can't be read. A smaller question may be answered better."""
+class UnreliableResult(Exception):
+    """The result is not the whole truth, or can't be read. A smaller query may bring a better one."""
 
 
-def frame_of(answer: Any, schema: Schema, limit: int) -> pl.DataFrame:
-    """The rows of a tabular answer as a frame with this schema (strings, integers, times in UTC).
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True)
 
-    Raises `Unreliable` with the reason in words.
+
+class _Message(_Part):
+    priority: str | None = None
+    code: str | None = None
+    msg: Any = None
+
+
+class _Status(_Part):
+    isPartial: Any = None
+    continuationToken: Any = None
+    isEstimate: Any = None
+    rowsMatched: Any = None
+    messages: list[_Message] | None = None
+
+
+class _Field(_Part):
+    name: str
+
+
+class _Table(_Part):
+    fields: list[_Field]
+    columns: list[list[Any]] | None = None
+
+
+class _Result(_Part):
+    status: _Status
+    tables: list[_Table] | None = None
+
+
+def parse_result(body: Any, schema: Schema, limit: int) -> pl.DataFrame:
+    """The rows of a tabular result as a frame with this schema (strings, integers, times in UTC).
+
+    Raises `UnreliableResult`, and nothing else, with the reason in words.
     """
-    if not isinstance(answer, dict) or not isinstance(answer.get("status"), dict):
-        raise Unreliable("is not a query result")
-    status = answer["status"]
-    _check_status(status)
-    tables = answer.get("tables") or []
-    columns = _columns(tables[0]) if tables else {}
-    frame = _typed(columns, schema)
-    if frame.is_empty() and status.get("rowsMatched"):
-        raise Unreliable(f"holds no rows, though {status['rowsMatched']} events matched")
+    try:
+        result = _Result.model_validate(body)
+    except ValidationError as error:
+        raise UnreliableResult(_describe_shape(error)) from None
+    _check_status(result.status)
+    columns = _columns(result.tables[0]) if result.tables else {}  # a second table holds totals
+    frame = _typed_frame(columns, schema)
+    if frame.is_empty() and result.status.rowsMatched:
+        raise UnreliableResult(f"holds no rows, though {result.status.rowsMatched} events matched")
     if len(frame) >= limit:
-        raise Unreliable(f"reaches the limit of {limit:,} rows")
+        raise UnreliableResult(f"reaches the limit of {limit:,} rows")
     return frame
 
 
-def _check_status(status: dict[str, Any]) -> None:
-    if status.get("isPartial") is not False:
-        raise Unreliable("is partial")
-    if status.get("continuationToken"):
-        raise Unreliable("is to be continued")
-    if status.get("isEstimate"):
-        raise Unreliable("is an estimate")
-    for message in status.get("messages") or []:
-        if not isinstance(message, dict):
-            raise Unreliable("holds a message that can't be read")
+def _describe_shape(error: ValidationError) -> str:
+    match error.errors(include_url=False, include_input=False)[0]["loc"]:
+        case ("status", "messages", *_):
+            return "holds a message that can't be read"
+        case ("tables", *_):
+            return "has a table that can't be read"
+        case _:
+            return "is not a query result"
+
+
+def _check_status(status: _Status) -> None:
+    if status.isPartial is not False:
+        raise UnreliableResult("is partial")
+    if status.continuationToken:
+        raise UnreliableResult("is to be continued")
+    if status.isEstimate:
+        raise UnreliableResult("is an estimate")
+    for message in status.messages or []:
         _check_message(message)
 
 
-def _check_message(message: dict[str, Any]) -> None:
-    code = str(message.get("code") or "")
+def _check_message(message: _Message) -> None:
+    code = message.code or ""
     if HARMLESS_CODES.fullmatch(code):
         return
-    if code in CUTTING_CODES or message.get("priority") not in QUIET_PRIORITIES:
-        raise Unreliable(f"warns: {code} {message.get('msg') or ''}".rstrip())
+    if code in TRUNCATION_CODES or message.priority not in QUIET_PRIORITIES:
+        raise UnreliableResult(f"warns: {code} {message.msg or ''}".rstrip())
 
 
-def _columns(table: Any) -> dict[str, list[Any]]:
-    """Columns by name, of the first table alone: a second one holds totals."""
-    try:
-        names = [field["name"] for field in table["fields"]]
-        columns = table.get("columns") or []
-        by_name = dict(zip(names, columns, strict=bool(columns)))
-        if len(by_name) != len(columns) or len({len(column) for column in columns}) > 1:
-            raise Unreliable("has columns of different lengths or of one name")
-    except (TypeError, KeyError, ValueError, AttributeError):
-        raise Unreliable("has a table that can't be read") from None
-    return by_name
+def _columns(table: _Table) -> dict[str, list[Any]]:
+    names, columns = [field.name for field in table.fields], table.columns or []
+    if not columns:
+        return {}
+    if len(names) != len(columns):
+        raise UnreliableResult("has a table that can't be read")
+    if len(set(names)) < len(names) or len({len(column) for column in columns}) > 1:
+        raise UnreliableResult("has columns of different lengths or of one name")
+    return dict(zip(names, columns, strict=True))
 
 
-def _typed(columns: dict[str, list[Any]], schema: Schema) -> pl.DataFrame:
+def _typed_frame(columns: dict[str, list[Any]], schema: Schema) -> pl.DataFrame:
     if not any(columns.values()):
         return pl.DataFrame(schema=schema)
+    missing = schema.keys() - columns.keys()
+    if missing:
+        raise UnreliableResult(f"lacks the column '{min(missing)}'")
     try:
         return pl.DataFrame([_series(name, columns[name], dtype) for name, dtype in schema.items()])
-    except KeyError as missing:
-        raise Unreliable(f"lacks the column {missing}") from None
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-        raise Unreliable("has values of another type than asked for") from None
+        raise UnreliableResult("has values of another type than requested") from None
 
 
 def _series(name: str, values: list[Any], dtype: pl.DataType | type[pl.DataType]) -> pl.Series:

@@ -1,7 +1,8 @@
-"""Connections under axiom-py whose answers begin in time.
+"""Connections under axiom-py on which the head of every reply ends in time.
 
-A read time-out counts from byte to byte, and a head is read within http.client, where no other bound can be set: a
-server that drips one holds a call for hours (docs/facts/reliability.md, 2f). So the socket is shut from outside.
+A read time-out counts from byte to byte: a server that sent a byte every 0.2 s held a call with a time-out of 1 s for
+11.8 s (docs/facts/reliability.md, 2f), and from that it follows that a long head could hold one for hours. The head is
+read within http.client, where no other limit can be set, so the socket is shut down from outside.
 """
 
 import socket
@@ -13,36 +14,36 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 
 class _BoundedHead:
-    """Mixed into a connection of urllib3's."""
+    """A mixin for urllib3's connections."""
 
-    answer_seconds: float
+    head_seconds: float
     sock: socket.socket | None
 
     def getresponse(self) -> Any:
-        ending = threading.Timer(self.answer_seconds, self._end)
-        ending.daemon = True
-        ending.start()
+        timer = threading.Timer(self.head_seconds, self._shut_down)
+        timer.daemon = True
+        timer.start()
         try:
             return super().getresponse()  # type: ignore[misc] - the connection's own
         finally:
-            ending.cancel()
+            timer.cancel()
 
-    def _end(self) -> None:
+    def _shut_down(self) -> None:
         try:
             if self.sock:
                 self.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
-            pass  # it has ended by itself
+            pass  # it is closed already
 
 
 def bounded_pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
-    """urllib3's pools by scheme; the head of an answer has so many seconds from the end of its request."""
+    """urllib3's pools by scheme; the head of a reply has `seconds` from the end of its request."""
 
     class Plain(_BoundedHead, HTTPConnection):
-        answer_seconds = seconds
+        head_seconds = seconds
 
     class Secure(_BoundedHead, HTTPSConnection):
-        answer_seconds = seconds
+        head_seconds = seconds
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain  # pyright: ignore[reportAssignmentType]

@@ -9,8 +9,8 @@ from typing import Literal
 
 import polars as pl
 
-from audit_assets.axiom.dataset_health import ENOUGH_RETENTION_DAYS, doubts
-from audit_assets.axiom.limits import Bounds
+from audit_assets.axiom.dataset_health import ENOUGH_RETENTION_DAYS, find_issues
+from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.config.errors import AuditAssetsError, SettingError
 from audit_assets.config.policy import policy, tables
 from audit_assets.config.settings import (
@@ -92,10 +92,12 @@ def _cloudflare(_: datetime) -> Iterator[Finding]:
 
 
 def _axiom(now: datetime) -> Iterator[Finding]:
-    with closing(AxiomResource(bounds=Bounds(tries=1, read_seconds=30, visibility_seconds=0)).client()) as client:
+    with closing(
+        AxiomResource(limits=AxiomLimits(attempts=1, read_seconds=30, visibility_seconds=0)).client()
+    ) as client:
         facts = client.dataset_facts()
     yield Finding("Axiom", "ok", f"dataset {facts.name} can be queried; it holds {facts.rows:,} rows")
-    for doubt in doubts(facts.limits, facts.incomplete):
+    for doubt in find_issues(facts.limits, facts.incomplete):
         verdict: Verdict = "problem" if doubt.kind == "problem" else "advice"
         yield Finding("Axiom", verdict, doubt.what, doubt.next_step)
     if (days := facts.limits.retention_days) is not None and days >= ENOUGH_RETENTION_DAYS:

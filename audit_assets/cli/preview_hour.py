@@ -9,7 +9,7 @@ from datetime import datetime
 
 import polars as pl
 
-from audit_assets.axiom.limits import Bounds
+from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.defs.assets.actor_baselines import BASELINES
 from audit_assets.defs.assets.flagged_actors import FLAGGED
@@ -27,7 +27,7 @@ from audit_assets.defs.steps.day_digests import digest_of
 from audit_assets.defs.steps.dry_runs import DryRunHour, render_hour
 from audit_assets.transport.http import HttpLimits
 
-IMPATIENT = Bounds(tries=1, read_seconds=30, visibility_seconds=0)
+IMPATIENT = AxiomLimits(attempts=1, read_seconds=30, visibility_seconds=0)
 
 
 class PreviewError(AuditAssetsError):
@@ -45,7 +45,7 @@ def preview_of(name: str) -> DryRunHour:
             f"{store.root} holds no judgement of {key_of(hour)}: materialise `flagged_actors` for that hour, "
             "or set AUDIT_ASSETS_STORAGE to where the hours lie."
         )
-    account, axiom = CloudflareResource().account_id(), AxiomResource(bounds=IMPATIENT)
+    account, axiom = CloudflareResource().account_id(), AxiomResource(limits=IMPATIENT)
     ends_day = (hour + AN_HOUR).hour == 0
     with closing(TriageResource().hour_notes()) as notes:
         rendered = render_hour(
@@ -57,7 +57,7 @@ def preview_of(name: str) -> DryRunHour:
             store=store,
             axiom=axiom,
             linear=LinearResource(limits=HttpLimits(attempts=2, attempt_seconds=30, total_seconds=90)),
-            noted=notes.noted,
+            noted=notes.add_note,
         )
     if problems := rendered.problems:
         raise PreviewError(f"Tickets of {len(problems):,} flagged actors can't be rendered. First: {problems[0]}")

@@ -1,1 +1,1 @@
-"""Cloudflare's audit log: pulled whole or not at all, and made into typed frames."""
+"""Cloudflare's audit log: pulled whole or not at all, and normalized into typed frames."""

@@ -1,7 +1,8 @@
 """Who acted: a key that never changes, and a label for people.
 
-The key is made of what identifies, never of what is shown: two actors with one label stay two, and a person keeps
-one key in v1 and v2 and after a change of e-mail. An API token is an actor of its own, apart from its owner.
+The key is computed from what identifies an actor, never from a displayed name: two actors with one label stay two, and
+a person keeps one key in v1 and v2 and after a change of e-mail. An API token is an actor of its own, separate from
+its owner.
 """
 
 import hashlib
@@ -10,14 +11,14 @@ KEY_LENGTH = 32
 """Hex characters of a sha256: 128 bits."""
 
 LONGEST_LABEL, CUT = 1_000, "…"
-"""Letters, as many as Axiom's events hold: the label goes into summaries and into Dagster's records."""
+"""Characters, as many as a text of Axiom's events: the label goes into summaries and into Dagster's records."""
 
-_REMEMBERED_KEYS = 20_000
-_REMEMBERED_LENGTH = 200
+_CACHED_KEYS = 20_000
+_CACHED_LENGTH = 200
 
 
 class ActorKeys:
-    """The actor keys of one account; the recent ones are remembered, since few actors write most entries."""
+    """The actor keys of one account; recent ones are cached, since few actors write most entries."""
 
     def __init__(self, account_id: str) -> None:
         self._account_id = account_id
@@ -38,8 +39,8 @@ class ActorKeys:
         if known is not None:
             return known
         key = hashlib.sha256(f"{self._account_id}\0{kind}\0{identity}".encode()).hexdigest()[:KEY_LENGTH]
-        if len(identity) <= _REMEMBERED_LENGTH:
-            if len(self._recent) >= _REMEMBERED_KEYS:
+        if len(identity) <= _CACHED_LENGTH:
+            if len(self._recent) >= _CACHED_KEYS:
                 self._recent.clear()
             self._recent[kind, identity] = key
         return key
@@ -48,7 +49,7 @@ class ActorKeys:
 def actor_label(
     token_id: str | None, token_name: str | None, actor_id: str | None, email: str | None, actor_type: str
 ) -> str:
-    """How people call the actor: an e-mail, `token "deploy" of ann@example.com`, or the type and id. Never endless."""
+    """The name for people: an e-mail, `token "deploy" of ann@example.com`, or type and id. Of bounded length."""
     label = _label(token_id, token_name, actor_id, email, actor_type)
     return label if len(label) <= LONGEST_LABEL else label[:LONGEST_LABEL] + CUT
 

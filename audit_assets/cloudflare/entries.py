@@ -1,8 +1,8 @@
-"""Raw audit entries into a typed frame: the seam at which what Cloudflare says becomes what everything else reads.
+"""Normalizes raw audit entries into a typed frame, which is what everything else reads.
 
-Nothing an entry holds raises here. What is no JSON object with an id and a time, or can't be written as JSON text,
-is quarantined with its reason; everything else is in the frame, with its whole text in `raw`. What counts as a
-change is `changes.py`'s, who acted `actors.py`'s, where a field stands `wire.py`'s.
+Nothing in an entry raises here. Anything but a JSON object with an id and a time, or one that can't be written as JSON
+text, is quarantined with its reason; everything else is in the frame, with its whole text in `raw`. Kinds of changes
+are in change_kinds.py, identities of actors in actor_keys.py, the fields of both streams in entry_fields.py.
 """
 
 import hashlib
@@ -16,8 +16,8 @@ import polars as pl
 from audit_assets.cloudflare import timestamps
 from audit_assets.cloudflare.actor_keys import ActorKeys, actor_label
 from audit_assets.cloudflare.change_kinds import FAILURE, change_kind
-from audit_assets.cloudflare.entry_fields import Said, said_in, text
-from audit_assets.cloudflare.entry_json import NotJson, entry_text, rescued_text
+from audit_assets.cloudflare.entry_fields import EntryFields, parse_fields, text
+from audit_assets.cloudflare.entry_json import NotJson, entry_text, salvage_text
 
 ENTRY_SCHEMA = pl.Schema(
     {
@@ -53,24 +53,27 @@ ENTRY_SCHEMA = pl.Schema(
         "raw": pl.String(),
     }
 )
-"""A row is an audit entry. What an entry does not say is null; only `action_result` is then "" (it is so in v2)."""
+"""A row is an audit entry. Missing values are null, except `action_result`, which is then "", as it is in v2."""
 
-_ALWAYS_NEW = frozenset({"entry_id", "native_id", "ray_id", "uri", "raw"})
+_MOSTLY_UNIQUE = frozenset({"entry_id", "native_id", "ray_id", "uri", "raw"})
 
 UNKNOWN = "unknown"
-"""Stands for the type of an actor or resource that an entry does not name."""
+"""The type of an actor or resource that an entry does not name."""
 
 CREDIBLE = (
     (datetime(2009, 1, 1, tzinfo=UTC) - timestamps.EPOCH) // timestamps.MICROSECOND,
     (datetime(2100, 1, 1, tzinfo=UTC) - timestamps.EPOCH) // timestamps.MICROSECOND,
 )
-"""Cloudflare is younger than the one and nobody plans for the other: such a time is broken, as one that can't be read
-is. A credible time outside of what was asked for is another matter: it makes the whole answer doubtful."""
+"""Cloudflare was founded after the first, and the second is far off: a time outside of these is broken, like one that
+can't be parsed. A credible time outside of the requested window is another matter: then no entry is trusted."""
 
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A member of a page that can't be filed as an entry; `after` is the time of the entry before it, if any."""
+    """An item of a page that is no usable entry; `after` is the time of the entry before it, if any.
+
+    `reason` goes into the stored id (axiom/events.py): its wording never changes.
+    """
 
     stream: str
     reason: str
@@ -80,7 +83,7 @@ class Quarantined:
     after: datetime | None = None
 
     def record(self) -> dict[str, Any]:
-        """As it is handed on and kept."""
+        """The values that are stored."""
         return {
             "stream": self.stream,
             "reason": self.reason,
@@ -92,7 +95,7 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Stands in a page for a member whose JSON text could not be read."""
+    """An item of a page whose JSON text could not be parsed."""
 
     text: str
     reason: str
@@ -101,22 +104,22 @@ class Unreadable:
 def normalize_entries(raw: Sequence[Any], stream: str, account_id: str) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
     """Entries of one stream ("v1" or "v2") as Cloudflare's API lists them.
 
-    In: any JSON values. Out: a frame in ENTRY_SCHEMA, in the order given, one row per entry_id, and the members
-    that are quarantined, as dicts of stream, reason, native_id (str or None), time (aware datetime or None) and raw
-    (ASCII JSON text). Each member is in one of the two exactly once; members that are equal, id and all, are one
-    entry. Of two with the same id that are not equal the first is kept and the other quarantined. Raises only
-    ValueError, for a stream that does not exist.
+    In: any JSON values. Out: a frame in ENTRY_SCHEMA, in the order given, one row per entry_id, and the quarantined
+    items, as dicts of stream, reason, native_id (str or None), time (aware datetime or None) and raw (ASCII JSON
+    text). Each item is in one of the two exactly once; items that are equal, id and all, are one entry. Of two with
+    the same id that are not equal, the first is kept and the other quarantined. Raises only ValueError, for a stream
+    that does not exist.
     """
-    frame, quarantined = Normaliser(stream, account_id).normalised(raw)
+    frame, quarantined = Normalizer(stream, account_id).normalize(raw)
     return frame, [each.record() for each in quarantined]
 
 
-class Normaliser:
-    """Normalises the pages of one stream and remembers across them which entries it has seen."""
+class Normalizer:
+    """Normalizes the pages of one stream and remembers across them which entries it has seen."""
 
     def __init__(self, stream: str, account_id: str) -> None:
         if stream not in ("v1", "v2"):
-            raise ValueError(f"there are the streams v1 and v2, not {stream!r}")
+            raise ValueError(f"the streams are v1 and v2, not {stream!r}")
         self.stream = stream
         self.account_id = account_id.encode("utf-8", "backslashreplace").decode()
         self._id_prefix = hashlib.sha256(f"{stream}\0{self.account_id}\0".encode())
@@ -124,15 +127,15 @@ class Normaliser:
         self._bodies: dict[bytes, int] = {}
         self._latest: int | None = None
 
-    def normalised(self, members: Sequence[Any]) -> tuple[pl.DataFrame, list[Quarantined]]:
-        """The entries among the members that were not seen before, in ENTRY_SCHEMA, and what is quarantined."""
+    def normalize(self, items: Sequence[Any]) -> tuple[pl.DataFrame, list[Quarantined]]:
+        """The entries that were not seen before, in ENTRY_SCHEMA, and the quarantined items."""
         rows: list[tuple[Any, ...]] = []
         quarantined: list[Quarantined] = []
-        for member in members:
+        for item in items:
             try:
-                row = self._row(member)
-            except _NotUnderstood as failure:
-                quarantined.append(self._quarantined(member, str(failure)))
+                row = self._row(item)
+            except _UnusableEntry as failure:
+                quarantined.append(self._quarantine(item, str(failure)))
                 continue
             if row is not None:
                 rows.append(row)
@@ -143,19 +146,19 @@ class Normaliser:
         raw = _whole_text(entry)
         native_id = text(entry.get("id"))
         if native_id is None:
-            raise _NotUnderstood("it has no id")
-        said = said_in(self.stream, entry)
-        time = _time(said)
+            raise _UnusableEntry("it has no id")
+        fields = parse_fields(self.stream, entry)
+        time = _time(fields)
         if time is None:
-            raise _NotUnderstood("it has no time that can be read")
+            raise _UnusableEntry("it has no time that can be read")
         self._latest = time
         entry_id = self._id_prefix.copy()
         entry_id.update(native_id.encode())
-        if self._was_seen(entry_id.digest(), raw):
+        if self._is_known(entry_id.digest(), raw):
             return None
-        actor_type = "token" if said.token_id else (said.actor_type or UNKNOWN).lower()
-        actor_id, email, token_id = said.actor_id, said.actor_email, said.token_id
-        kind = change_kind(self.stream, said.verb, said.description, said.uri)
+        actor_type = "token" if fields.token_id else (fields.actor_type or UNKNOWN).lower()
+        actor_id, email, token_id = fields.actor_id, fields.actor_email, fields.token_id
+        kind = change_kind(self.stream, fields.verb, fields.description, fields.uri)
         return (
             entry_id.hexdigest(),
             self.stream,
@@ -163,75 +166,75 @@ class Normaliser:
             native_id,
             time,
             self._actor_keys.key(token_id, actor_id, email, actor_type),
-            actor_label(token_id, said.token_name, actor_id, email, actor_type),
+            actor_label(token_id, fields.token_name, actor_id, email, actor_type),
             actor_type,
             email,
             actor_id,
             token_id,
-            said.token_name,
-            said.interface,
-            said.ip_address,
-            said.user_agent,
-            said.verb.lower() if said.verb else None,
+            fields.token_name,
+            fields.interface,
+            fields.ip_address,
+            fields.user_agent,
+            fields.verb.lower() if fields.verb else None,
             kind,
-            said.description,
-            said.result,
-            kind is not None and said.result != FAILURE,
-            said.resource_type or UNKNOWN,
-            said.resource_id,
-            said.resource_product,
-            said.zone_id,
-            said.zone_name,
-            said.method,
-            said.uri,
-            said.status_code,
-            said.ray_id,
+            fields.description,
+            fields.result,
+            kind is not None and fields.result != FAILURE,
+            fields.resource_type or UNKNOWN,
+            fields.resource_id,
+            fields.resource_product,
+            fields.zone_id,
+            fields.zone_name,
+            fields.method,
+            fields.uri,
+            fields.status_code,
+            fields.ray_id,
             raw,
         )
 
-    def _was_seen(self, entry_id: bytes, raw: str) -> bool:
-        """Whether this very entry came before; half of an id and a hash of the body are enough to tell."""
+    def _is_known(self, entry_id: bytes, raw: str) -> bool:
+        """Whether this very entry came before; half of an id and a hash of the body are enough to recognise it."""
         identity, body = entry_id[:16], hash(raw)
         before = self._bodies.get(identity)
         if before is None:
             self._bodies[identity] = body
-        elif before != body:
-            raise _NotUnderstood("another entry with the same id says something else")
+        elif before != body:  # the reason goes into a stored id, so its wording stays
+            raise _UnusableEntry("another entry with the same id says something else")
         return before is not None
 
-    def _quarantined(self, member: Any, reason: str) -> Quarantined:
+    def _quarantine(self, item: Any, reason: str) -> Quarantined:
         after = self._latest
-        entry = member if isinstance(member, dict) else {}
+        entry = item if isinstance(item, dict) else {}
         native_id = text(entry.get("id"))
-        time = _time(said_in(self.stream, entry))
+        time = _time(parse_fields(self.stream, entry))
         return Quarantined(
             stream=self.stream,
             reason=reason,
             native_id=native_id and native_id.encode("utf-8", "backslashreplace").decode(),
-            time=None if time is None else timestamps.moment(time),
-            raw=rescued_text(member.text if isinstance(member, Unreadable) else member),
-            after=None if after is None else timestamps.moment(after),
+            time=None if time is None else timestamps.to_datetime(time),
+            raw=salvage_text(item.text if isinstance(item, Unreadable) else item),
+            after=None if after is None else timestamps.to_datetime(after),
         )
 
 
-class _NotUnderstood(Exception):
-    """Why a member can't be filed."""
+class _UnusableEntry(Exception):
+    """Why an item is no usable entry; its text becomes the `reason` of a `Quarantined`."""
 
 
-def _whole_text(member: Any) -> str:
-    if isinstance(member, Unreadable):
-        raise _NotUnderstood(member.reason)
-    if not isinstance(member, dict):
-        raise _NotUnderstood("it is not a JSON object")
+def _whole_text(item: Any) -> str:
+    if isinstance(item, Unreadable):
+        raise _UnusableEntry(item.reason)
+    if not isinstance(item, dict):
+        raise _UnusableEntry("it is not a JSON object")
     try:
-        return entry_text(member)
+        return entry_text(item)
     except NotJson as failure:
-        raise _NotUnderstood(str(failure)) from None
+        raise _UnusableEntry(str(failure)) from None
 
 
-def _time(said: Said) -> int | None:
+def _time(fields: EntryFields) -> int | None:
     try:
-        time = timestamps.microseconds(said.time)
+        time = timestamps.parse_microseconds(fields.time)
     except ValueError:
         return None
     return time if CREDIBLE[0] <= time < CREDIBLE[1] else None
@@ -243,14 +246,14 @@ def _frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
 
 
 def _column(name: str, values: Sequence[Any]) -> pl.Series:
-    """Times come as microseconds since 1970: polars takes those much faster than datetimes.
+    """Times are microseconds since 1970, which polars takes much faster than datetimes.
 
-    A text that comes often is kept once: of an hour of 200,000 entries that saves some 60 MB.
+    A text that repeats is kept once: of an hour of 200,000 entries that saves some 60 MB.
     """
     dtype = ENTRY_SCHEMA[name]
     if name == "time":
         return pl.Series(name, values, dtype=pl.Int64).cast(dtype)
-    if dtype != pl.String or name in _ALWAYS_NEW:
+    if dtype != pl.String or name in _MOSTLY_UNIQUE:
         return pl.Series(name, values, dtype=dtype)
     places = {value: place for place, value in enumerate(dict.fromkeys(values))}
     if len(places) > len(values) / 2:

@@ -1,21 +1,21 @@
-"""What an audit entry says, from the two shapes in which Cloudflare writes it.
+"""Parses the fields of an audit entry from the two shapes in which Cloudflare writes it.
 
-Every field of either shape may be missing, null, empty or of another type than documented, and keys and enum
-values that nobody has heard of are usual (docs/facts/cloudflare.md, 2.3, 2.4 and 3). Text is taken as it is, whole
-numbers as their digits, anything else as not said.
+Every field of either shape may be missing, null, empty or of another type than documented, and undocumented keys and
+enum values are common (docs/facts/cloudflare.md, 2.3, 2.4 and 3). Text is taken as it is, whole numbers as their
+digits, anything else as missing.
 """
 
 from typing import Any, NamedTuple
 
 LONGEST_INTEGER_BITS = 1_024
-"""Beyond that no number is an identifier, and Python may refuse to write it."""
+"""A larger number is no identifier, and Python may refuse to format it."""
 
-_NOTHING: dict[str, Any] = {}
-_TRUTHS = {"true": "success", "false": "failure"}
+_EMPTY: dict[str, Any] = {}
+_BOOLEAN_WORDS = {"true": "success", "false": "failure"}
 
 
-class Said(NamedTuple):
-    """One entry's words, whichever the stream. `result` is "success", "failure", "" or a word not known yet."""
+class EntryFields(NamedTuple):
+    """The fields of one entry of either stream. `result` is "success", "failure", "" or an undocumented word."""
 
     time: Any
     actor_type: str | None
@@ -40,9 +40,9 @@ class Said(NamedTuple):
     ray_id: str | None
 
 
-def said_in(stream: str, entry: dict[Any, Any]) -> Said:
-    """What the entry says, in the shape of that stream."""
-    return _said_in_v2(entry) if stream == "v2" else _said_in_v1(entry)
+def parse_fields(stream: str, entry: dict[Any, Any]) -> EntryFields:
+    """The entry's fields, by the shape of that stream. Never raises."""
+    return _parse_v2(entry) if stream == "v2" else _parse_v1(entry)
 
 
 def text(value: Any) -> str | None:
@@ -54,11 +54,11 @@ def text(value: Any) -> str | None:
     return None
 
 
-def _said_in_v2(entry: dict[Any, Any]) -> Said:
+def _parse_v2(entry: dict[Any, Any]) -> EntryFields:
     action, actor, http = _part(entry, "action"), _part(entry, "actor"), _part(entry, "raw")
     resource, zone = _part(entry, "resource"), _part(entry, "zone")
     product = text(resource.get("product"))
-    return Said(
+    return EntryFields(
         time=action.get("time"),
         actor_type=text(actor.get("type")),
         actor_email=text(actor.get("email")),
@@ -83,11 +83,11 @@ def _said_in_v2(entry: dict[Any, Any]) -> Said:
     )
 
 
-def _said_in_v1(entry: dict[Any, Any]) -> Said:
+def _parse_v1(entry: dict[Any, Any]) -> EntryFields:
     """v1 names no acting token: `metadata.token_name` is that of a token that was acted on."""
     action, actor, resource = _part(entry, "action"), _part(entry, "actor"), _part(entry, "resource")
     kind, resource_id = text(resource.get("type")), text(resource.get("id"))
-    return Said(
+    return EntryFields(
         time=entry.get("when"),
         actor_type=text(actor.get("type")),
         actor_email=text(actor.get("email")),
@@ -114,15 +114,15 @@ def _said_in_v1(entry: dict[Any, Any]) -> Said:
 
 def _part(entry: dict[Any, Any], name: str) -> dict[Any, Any]:
     part = entry.get(name)
-    return part if isinstance(part, dict) else _NOTHING
+    return part if isinstance(part, dict) else _EMPTY
 
 
 def _result(value: Any) -> str:
-    """v1 says it as a boolean, v2 as a word (docs/facts/cloudflare.md, 2.4 and 3)."""
+    """v1 has a boolean, v2 a word (docs/facts/cloudflare.md, 2.4 and 3)."""
     if isinstance(value, bool):
         return "success" if value else "failure"
     word = (text(value) or "").lower()
-    return _TRUTHS.get(word, word)
+    return _BOOLEAN_WORDS.get(word, word)
 
 
 def _status(value: Any) -> int | None:

@@ -1,7 +1,7 @@
-"""Audit entries as JSON text, and the text of what is no JSON.
+"""Reads and writes audit entries as JSON text, and keeps the text of what is not JSON.
 
-An entry comes from a stranger: it may hold what JSON text can't (half a surrogate pair, NaN, a depth without end),
-and none of it may stop the page that it came on.
+An entry comes from a stranger: it may contain what JSON text can't (half a surrogate pair, NaN, endless nesting), and
+none of that may stop the page that it came on.
 """
 
 import json
@@ -14,10 +14,10 @@ DEEPEST = 500
 allows, so that the same entry could be one thing in this pull and another in the next."""
 
 DEEPEST_RESCUED = 20
-"""Levels that are kept of something nested too deeply to be written as it is."""
+"""Levels that are kept of something nested too deeply to be written as it is. A judgement."""
 
 LONGEST_INTEGER = 1_000
-"""Digits. Python refuses to read or write more than 4,300 (docs/facts/reliability.md, 4): beyond, they are kept as text."""
+"""Digits. Longer integers are kept as text: Python refuses more than 4,300 digits (docs/facts/reliability.md, 4)."""
 
 _write = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True).encode
 
@@ -43,7 +43,7 @@ def is_deeper(text: str, levels: int = DEEPEST) -> bool:
 
 
 def entry_text(entry: Any) -> str:
-    """Compact JSON text, valid Unicode, keys in order so that equal entries are equal texts. Raises NotJson."""
+    """Compact JSON text, valid Unicode, with sorted keys, so that equal entries are equal texts. Raises NotJson."""
     try:
         text = _write(entry)
     except RecursionError:
@@ -60,8 +60,8 @@ def entry_text(entry: Any) -> str:
     return text
 
 
-def rescued_text(value: Any) -> str:
-    """ASCII JSON text of anything at all: what JSON can't hold stands as a string."""
+def salvage_text(value: Any) -> str:
+    """ASCII JSON text of any value: what JSON can't contain becomes a string."""
     try:
         text = json.dumps(value, allow_nan=False)
     except (ValueError, TypeError, OverflowError, RecursionError):
@@ -69,8 +69,8 @@ def rescued_text(value: Any) -> str:
     return json.dumps(_plain(value, DEEPEST_RESCUED)) if is_deeper(text) else text
 
 
-def decoded(text: str) -> Any:
-    """JSON text as Python values; control characters in strings and integers of any length pass.
+def parse_json(text: str) -> Any:
+    """JSON text as Python values; control characters in strings and integers of any length are accepted.
 
     Raises ValueError, or RecursionError for what is nested too deeply.
     """
@@ -85,7 +85,7 @@ _DECODER = JSONDecoder(strict=False, parse_int=_integer)
 
 
 def _plain(value: Any, levels: int) -> Any:
-    """The value in what JSON has."""
+    """The value in the types that JSON has."""
     if isinstance(value, str) or value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):

@@ -1,7 +1,7 @@
-"""A page of Cloudflare's list, from the bytes of a reply: its entries and where it goes on, or why it can't be trusted.
+"""Parses a page of Cloudflare's list: its entries and the cursor of the next page, or why it can't be trusted.
 
-An envelope that contradicts itself raises `Incomplete`; bytes that are no JSON raise `TryAgain`; one entry that can't
-be read stands in the page as `Unreadable` and spoils no other.
+An envelope that contradicts itself raises `Incomplete`; bytes that are not JSON raise `TryAgain`; an entry that can't
+be read becomes an `Unreadable` in the page and affects no other.
 """
 
 import re
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit_assets.cloudflare.entries import Unreadable
-from audit_assets.cloudflare.entry_json import DEEPEST, decoded, is_deeper
+from audit_assets.cloudflare.entry_json import DEEPEST, is_deeper, parse_json
 from audit_assets.config.errors import Incomplete
 from audit_assets.transport.http import TryAgain
 
 LONGEST_CURSOR = 16_384
-"""Characters. Those that were seen have some 130; one that no address can hold is none."""
+"""Characters. Cursors seen so far have some 130; no address can hold one of this length. A judgement."""
 
 AROUND_AN_ENTRY = 2
 """Levels: the envelope and its list."""
@@ -32,35 +32,35 @@ class Page:
     cursor: str | None
 
 
-def page_of(body: bytes, stream: str) -> Page:
-    """What a reply with status 200 lists. Raises `Incomplete` and `TryAgain`; stream is "v2" or "v1"."""
-    envelope = _envelope(body)
+def parse_page(body: bytes, stream: str) -> Page:
+    """The page in a reply with status 200. Raises `Incomplete` and `TryAgain`; stream is "v2" or "v1"."""
+    envelope = _parse_envelope(body)
     if not isinstance(envelope, dict):
-        raise TryAgain("a body that is no JSON object")
+        raise TryAgain("a body that is not a JSON object")
     if envelope.get("success") is not True:
-        raise Incomplete(f"'success' is not true: {spoken_errors(envelope)}")
+        raise Incomplete(f"'success' is not true: {describe_errors(envelope)}")
     if envelope.get("errors"):
-        raise Incomplete(f"it lists errors beside its entries: {spoken_errors(envelope)}")
+        raise Incomplete(f"it lists errors beside its entries: {describe_errors(envelope)}")
     entries, info = envelope.get("result"), envelope.get("result_info")
     if not isinstance(entries, list):
         raise Incomplete("'result' is not a list")
     if info is not None and not isinstance(info, dict):
         raise Incomplete("'result_info' is not an object")
     if info is None and entries and stream == "v2":
-        raise Incomplete("it does not say whether there is more ('result_info' is missing)")
+        raise Incomplete("'result_info' is missing, so there may be more entries")
     _check_count(info or {}, len(entries))
     return Page(entries, _cursor(info or {}) if stream == "v2" else None)
 
 
-def spoken_errors(envelope: Any) -> str:
-    """Cloudflare's errors in words, `10000 Authentication error`; not yet fit for an error of ours."""
+def describe_errors(envelope: Any) -> str:
+    """Cloudflare's errors, such as `10000 Authentication error`; not yet masked for an error of ours."""
     errors = envelope.get("errors") if isinstance(envelope, dict) else None
     listed = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
-    spoken = [f"{_word(error.get('code'))} {_word(error.get('message'))}".strip() for error in listed[:3]]
-    return "; ".join(spoken) or "no reason given"
+    described = [f"{_text(error.get('code'))} {_text(error.get('message'))}".strip() for error in listed[:3]]
+    return "; ".join(described) or "no reason given"
 
 
-def _word(value: Any) -> str:
+def _text(value: Any) -> str:
     return str(value) if isinstance(value, str | int) else ""
 
 
@@ -72,49 +72,49 @@ def error_codes(envelope: Any) -> set[Any]:
 
 
 def envelope_or_none(body: bytes) -> Any:
-    """The JSON value of a body, None where it is none, as of a page of the edge."""
+    """The JSON value of a body; None if it is not JSON, such as an error page of Cloudflare's edge."""
     try:
-        return _envelope(body)
+        return _parse_envelope(body)
     except TryAgain:
         return None
 
 
-def _envelope(body: bytes) -> Any:
-    """A byte that is no UTF-8 becomes a lone surrogate, by which the entry that holds it is told later."""
+def _parse_envelope(body: bytes) -> Any:
+    """A byte that is not UTF-8 becomes a lone surrogate, by which its entry is recognised and quarantined later."""
     text = body.decode("utf-8", "surrogateescape")
     try:
-        envelope = decoded(text)
+        envelope = parse_json(text)
     except RecursionError:
-        return _read_piece_by_piece(text)
+        return _parse_entry_by_entry(text)
     except ValueError:
         raise TryAgain("a body that is not JSON") from None
-    return _read_piece_by_piece(text) if is_deeper(text, AROUND_AN_ENTRY + DEEPEST) else envelope
+    return _parse_entry_by_entry(text) if is_deeper(text, AROUND_AN_ENTRY + DEEPEST) else envelope
 
 
-def _read_piece_by_piece(text: str) -> Any:
-    """The envelope of a page of which an entry is nested too deeply: each entry is read alone."""
+def _parse_entry_by_entry(text: str) -> Any:
+    """The envelope of a page with an entry that is nested too deeply: each entry is parsed alone."""
     spans = list(_entry_spans(text))
     if not spans:
         raise TryAgain("a body that is nested too deeply")
     try:
-        envelope = decoded(f"{text[: spans[0][0]]}{text[spans[-1][1] :]}")
-        envelope["result"] = [_read_entry(text[start:end]) for start, end in spans]
+        envelope = parse_json(f"{text[: spans[0][0]]}{text[spans[-1][1] :]}")
+        envelope["result"] = [_parse_entry(text[start:end]) for start, end in spans]
     except (ValueError, TypeError, RecursionError):
         raise TryAgain("a body that is not JSON") from None
     return envelope
 
 
-def _read_entry(text: str) -> Any:
-    """One that is nested too deeply stands there in its own letters, without the blanks that its place in the page
-    brings with it: what is quarantined is known again by its text."""
+def _parse_entry(text: str) -> Any:
+    """An entry that is nested too deeply keeps its own text, without the blanks around it in the page: what is
+    quarantined is recognised by its text when it is pulled again."""
     if not is_deeper(text):
         with suppress(RecursionError):
-            return decoded(text)
+            return parse_json(text)
     return Unreadable(text.strip(), "it is nested too deeply")
 
 
 def _entry_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Where the members of the outermost "result" list begin and end."""
+    """Where the items of the outermost "result" list begin and end."""
     depth, key, start = 0, "", None
     for token in _TOKEN.finditer(text):
         mark = token.group()
@@ -135,18 +135,18 @@ def _entry_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _check_count(info: dict[str, Any], received: int) -> None:
-    """The spec says text, those who run on it a number (docs/facts/cloudflare.md, 2.4); either may be missing."""
+    """The count is text in the spec and a number in practice (docs/facts/cloudflare.md, 2.4); either may be missing."""
     count = info.get("count")
-    if count is not None and (isinstance(count, bool) or _word(count) != str(received)):
-        raise Incomplete(f"it counts {_word(count) or 'no number of'} entries and holds {received}")
+    if count is not None and (isinstance(count, bool) or _text(count) != str(received)):
+        raise Incomplete(f"it counts {_text(count) or 'no number of'} entries and holds {received}")
 
 
 def _cursor(info: dict[str, Any]) -> str | None:
-    """The official SDKs look elsewhere than the documentation (docs/facts/cloudflare.md, 1): both places are read."""
+    """The SDKs and the documentation disagree on its place (docs/facts/cloudflare.md, 1): both places are read."""
     after = info.get("cursors")
     cursor = info.get("cursor") or (after.get("after") if isinstance(after, dict) else None)
     if cursor is None or cursor == "":
         return None
     if not isinstance(cursor, str) or len(cursor) > LONGEST_CURSOR or not cursor.isascii():
-        raise Incomplete("its cursor is none that could be sent back")
+        raise Incomplete("its cursor can't be sent back")
     return cursor

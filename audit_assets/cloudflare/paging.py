@@ -1,6 +1,6 @@
-"""How each stream is paged through, from its first entry to an end that can be believed.
+"""Fetches all pages of a stream, from its first entry to an end that can be trusted.
 
-The bounds, the direction and the size of a page are the same on every page: whether a cursor embeds them is not
+The window, the direction and the size of a page are the same on every page: whether a cursor contains them is not
 known, and v1's pages would shift (docs/facts/cloudflare.md, 2.5 and 3).
 """
 
@@ -9,127 +9,133 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from audit_assets.cloudflare.page_parser import Page
-from audit_assets.cloudflare.pulls import Collection
+from audit_assets.cloudflare.pulls import PullBuilder
 from audit_assets.config.errors import Incomplete
 
 MOST_PAGES = 20_000
+"""A judgement: 20 million entries."""
+
 MOST_BARREN_PAGES = 1_000
-"""In a row, without one new entry. Cloudflare is free to send some: it may search a long window slice by slice."""
+"""In a row, without one new entry. Cloudflare may send some: it may search a long window in slices. A judgement."""
 
 MOST_CONFIRMATIONS = 3
-"""So often may the end of v1's list turn out not to be the end: entries can still be arriving."""
+"""How often the end of v1's list may turn out not to be the end: entries can still be arriving. A judgement."""
 
-A_SECOND = timedelta(seconds=1)
+ONE_SECOND = timedelta(seconds=1)
 
-Question = Mapping[str, str | int]
+PageRequest = Mapping[str, str | int]
 
 
-class NotAccepted(Exception):
-    """HTTP 400: what was asked is not answered. The text is Cloudflare's, fit for an error."""
+class RequestRejected(Exception):
+    """HTTP 400. The text is Cloudflare's, fit for an error."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class PageReply:
     """A page with the server's time, and the size and hash of its body."""
 
     page: Page
-    dated: datetime
+    server_time: datetime
     body_bytes: int
     body_sha256: bytes
 
 
-Ask = Callable[[Question], Answer]
-"""Sends one question. Raises `NotAccepted`, and whatever ends a pull."""
+FetchPage = Callable[[PageRequest], PageReply]
+"""Sends one request. Raises `RequestRejected`, and whatever ends a pull."""
 
 
-def sweep_v2(ask: Ask, collection: Collection, limit: int) -> None:
-    """Follow the cursor to its end, through empty pages too. Raises `NotAccepted` for the question as such."""
-    window = collection.window
-    question = {"since": _written(window.since), "before": _written(window.before), "direction": "asc", "limit": limit}
-    taking = _Taking(collection, MOST_BARREN_PAGES)
+def fetch_all_v2(fetch: FetchPage, builder: PullBuilder, limit: int) -> None:
+    """Follow the cursor to its end, through empty pages too. Raises `RequestRejected` for the first page."""
+    window = {"since": _format(builder.window.since), "before": _format(builder.window.before)}
+    request = {**window, "direction": "asc", "limit": limit}
+    pages = _Pages(builder, MOST_BARREN_PAGES)
     cursors: set[str] = set()
-    cursor = taking.take_to_cursor(ask(question))
+    cursor = pages.add_until_cursor(fetch(request))
     while cursor is not None:
         if cursor in cursors:
-            raise Incomplete(f"the cursor of page {taking.pages} had come before")
+            raise Incomplete(f"the cursor of page {pages.count} had come before")
         cursors.add(cursor)
         try:
-            answer = ask({**question, "cursor": cursor})
-        except NotAccepted as error:
-            raise Incomplete(f"the cursor of page {taking.pages} was not accepted: {error}") from None
-        cursor = taking.take_to_cursor(answer)
+            reply = fetch({**request, "cursor": cursor})
+        except RequestRejected as error:
+            raise Incomplete(f"the cursor of page {pages.count} was not accepted: {error}") from None
+        cursor = pages.add_until_cursor(reply)
 
 
-def sweep_v1(ask: Ask, collection: Collection, limit: int) -> None:
+def fetch_all_v1(fetch: FetchPage, builder: PullBuilder, limit: int) -> None:
     """Page on to a short page, or to HTTP 400 after a full one, which v1 answers past an exact multiple.
 
-    Neither is believed: the list is asked for again from the newest entry on, in pages of another size, until that
-    brings nothing new. Raises `NotAccepted` for the question as such.
+    Neither is trusted: the list is fetched again from the newest entry on, in pages of another size, until that brings
+    nothing new. Raises `RequestRejected` for the first page.
     """
-    _, refused_at = _page_through(ask, collection, collection.window.since, limit, most_barren=0)
-    if collection.newest is None and not refused_at:
+    _, rejected_page = _fetch_pages(fetch, builder, builder.window.since, limit, most_barren=0)
+    if builder.newest is None and not rejected_page:
         return
     for _ in range(MOST_CONFIRMATIONS):
-        since = max(collection.window.since, (collection.newest or collection.window.since) - A_SECOND)
+        since = max(builder.window.since, (builder.newest or builder.window.since) - ONE_SECOND)
         try:
-            new, refused_again = _page_through(ask, collection, since, max(2, limit - 1), MOST_BARREN_PAGES)
-        except NotAccepted as error:
+            new, rejected_again = _fetch_pages(fetch, builder, since, max(2, limit - 1), MOST_BARREN_PAGES)
+        except RequestRejected as error:
             raise Incomplete(f"its end could not be confirmed: {error}") from None
-        if refused_again or (refused_at and new):
-            raise Incomplete(f"page {refused_again or refused_at} was not accepted, though it may not be the end")
+        if rejected_again or (rejected_page and new):
+            page = rejected_again or rejected_page
+            raise Incomplete(f"page {page} was not accepted, though it may not be the end")
         if not new:
             return
     raise Incomplete(f"it went on after its end {MOST_CONFIRMATIONS} times")
 
 
-def _page_through(
-    ask: Ask, collection: Collection, since: datetime, per_page: int, most_barren: int
+def _fetch_pages(
+    fetch: FetchPage, builder: PullBuilder, since: datetime, per_page: int, most_barren: int
 ) -> tuple[int, int | None]:
-    """Take in pages until a short one or a refused one; how much was new, and the number of the refused page."""
-    window = {"since": _written(since), "before": _written(collection.window.before)}
-    taking = _Taking(collection, most_barren)
+    """Add pages until a short one or a rejected one: how many entries were new, and the number of the rejected page."""
+    window = {"since": _format(since), "before": _format(builder.window.before)}
+    pages = _Pages(builder, most_barren)
     while True:
-        number = taking.pages + 1
+        number = pages.count + 1
         try:
-            answer = ask({**window, "direction": "asc", "page": number, "per_page": per_page})
-        except NotAccepted:
+            reply = fetch({**window, "direction": "asc", "page": number, "per_page": per_page})
+        except RequestRejected:
             if number == 1:
                 raise
-            return taking.new, number
-        full = len(answer.page.entries) >= per_page
-        taking.take(answer, leads_on=full)
-        if not full:
-            return taking.new, None
+            return pages.new, number
+        is_full = len(reply.page.entries) >= per_page
+        pages.add(reply, goes_on=is_full)
+        if not is_full:
+            return pages.new, None
 
 
-class _Taking:
-    """Hands pages to a collection, as long as they bring anything."""
+class _Pages:
+    """Adds pages to a pull, and gives up on a list that seems to have no end."""
 
-    def __init__(self, collection: Collection, most_barren: int) -> None:
-        self.pages = 0
+    def __init__(self, builder: PullBuilder, most_barren: int) -> None:
+        self.count = 0
         self.new = 0
-        self._collection = collection
+        self._builder = builder
         self._most_barren = most_barren
         self._barren = 0
 
-    def take_to_cursor(self, answer: Answer) -> str | None:
-        """Take a page of v2 in; the cursor of the next one."""
-        self.take(answer, leads_on=answer.page.cursor is not None)
-        return answer.page.cursor
+    def add_until_cursor(self, reply: PageReply) -> str | None:
+        """Add a page of v2; the cursor of the next one."""
+        self.add(reply, goes_on=reply.page.cursor is not None)
+        return reply.page.cursor
 
-    def take(self, answer: Answer, *, leads_on: bool) -> None:
-        """Take a page in. Raises `Incomplete` if such pages seem to have no end."""
-        new = self._collection.add(
-            answer.page.entries, dated=answer.dated, body_bytes=answer.body_bytes, body_sha256=answer.body_sha256
+    def add(self, reply: PageReply, *, goes_on: bool) -> None:
+        """Add a page. Raises `Incomplete` if such pages seem to have no end."""
+        new = self._builder.add(
+            reply.page.entries,
+            server_time=reply.server_time,
+            body_bytes=reply.body_bytes,
+            body_sha256=reply.body_sha256,
         )
-        self.pages += 1
+        self.count += 1
         self.new += new
-        self._barren = 0 if new or self.pages == 1 else self._barren + 1
-        if leads_on and self._barren > self._most_barren:
-            raise Incomplete(f"page {self.pages} brings nothing that had not come before, and leads on")
-        if leads_on and self.pages >= MOST_PAGES:
+        self._barren = 0 if new or self.count == 1 else self._barren + 1
+        if goes_on and self._barren > self._most_barren:
+            raise Incomplete(f"page {self.count} brings nothing new, and more pages are announced")
+        if goes_on and self.count >= MOST_PAGES:
             raise Incomplete(f"it does not end within {MOST_PAGES:,} pages")
 
 
-def _written(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+def _format(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"

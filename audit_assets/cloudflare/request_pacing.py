@@ -1,8 +1,8 @@
-"""How fast Cloudflare may be asked: slowly enough never to be blocked, and slower still when it says so.
+"""Paces the requests to Cloudflare: slowly enough never to be blocked, and more slowly when it asks for that.
 
 Documented are 1,200 requests in five minutes over dashboard, key and token together, and a block of five minutes
-for whoever asks more (docs/facts/cloudflare.md, 2.8). A burst of 100 and then 3 a second are at most 1,000: the rest is
-left to the people who use the same credentials.
+beyond that (docs/facts/cloudflare.md, 2.8). A burst of 100 and then 3 a second are at most 1,000: the rest is left to
+the people who use the same credentials.
 """
 
 import re
@@ -12,17 +12,17 @@ from audit_assets.transport.clock import Clock
 BURST = 100
 PER_SECOND = 3.0
 
-FEW_LEFT = 20
-"""Requests that are left, by the Ratelimit header, from which on they are spread over the time that is left."""
+FEW_REMAINING = 20
+"""Remaining requests by the Ratelimit header, from which on they are spread over the remaining time. A judgement."""
 
 LONGEST_WINDOW = 300.0
 """Seconds: no limit is documented that counts for longer."""
 
-_LEFT = re.compile(r";\s*r=([0-9]{1,9})\s*;\s*t=([0-9]{1,9})(?![0-9])")
+_REMAINING = re.compile(r";\s*r=([0-9]{1,9})\s*;\s*t=([0-9]{1,9})(?![0-9])")
 
 
-class Pace:
-    """Tells how long to wait before the next request."""
+class RequestPacer:
+    """Computes how long to wait before the next request."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -31,20 +31,22 @@ class Pace:
         self._not_before = float("-inf")
 
     def seconds_to_wait(self) -> float:
-        """Seconds until the next request may be sent; call `spend` when it is."""
+        """Seconds until the next request may be sent; call `count_request` when it is."""
         now = self._clock.monotonic()
         self._tokens = min(BURST, self._tokens + (now - self._counted_at) * PER_SECOND)
         self._counted_at = now
         return max(0.0, (1.0 - self._tokens) / PER_SECOND, self._not_before - now)
 
-    def spend(self) -> None:
-        """A request is sent now."""
+    def count_request(self) -> None:
+        """Count a request that is sent now."""
         self._tokens -= 1.0
 
-    def heed(self, ratelimit: str) -> None:
-        """Slow down by a `Ratelimit` header such as `"default";r=50;t=30`, in which several may be listed."""
+    def apply_ratelimit(self, ratelimit: str) -> None:
+        """Slow down by a `Ratelimit` header such as `"default";r=50;t=30`; it may list several limits."""
         waits = [
-            int(seconds) / max(1, int(left)) for left, seconds in _LEFT.findall(ratelimit) if int(left) <= FEW_LEFT
+            int(seconds) / max(1, int(left))
+            for left, seconds in _REMAINING.findall(ratelimit)
+            if int(left) <= FEW_REMAINING
         ]
         if waits:
             self._not_before = self._clock.monotonic() + min(LONGEST_WINDOW, max(waits))

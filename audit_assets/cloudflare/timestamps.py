@@ -1,7 +1,8 @@
-"""The times that Cloudflare writes, as microseconds since 1970 in UTC.
+"""Parses the times that Cloudflare writes, to microseconds since 1970 in UTC.
 
-v2 and v1 write RFC 3339 with no to nine decimals, mixed in one list; Logpush can also write seconds or nanoseconds
-since 1970 (docs/facts/cloudflare.md, 2.3, 3 and 4). Decimals beyond microseconds are cut, never rounded into the next hour.
+v2 and v1 write RFC 3339 with up to nine decimals, mixed in one list; Logpush can also write seconds or nanoseconds
+since 1970 (docs/facts/cloudflare.md, 2.4, 3 and 4). Decimals beyond microseconds are dropped, never rounded up into
+the next hour.
 """
 
 import re
@@ -19,37 +20,37 @@ _RFC3339 = re.compile(
 _UNIX = re.compile(r"[0-9]{10}|[0-9]{19}")
 
 
-def microseconds(written: Any) -> int:
-    """Microseconds since 1970. A time without a zone is taken as UTC; raises ValueError for what is no time."""
+def parse_microseconds(written: Any) -> int:
+    """Microseconds since 1970. A time without a zone is taken as UTC; raises ValueError for anything else."""
     if isinstance(written, str) and written[10:11] in ("T", " ", "t"):
-        return _of_text(written)
+        return _parse_text(written)
     digits = str(written) if type(written) in (str, int) else ""
     if not _UNIX.fullmatch(digits):
-        raise ValueError("no time")
+        raise ValueError("not a time")
     return int(digits.ljust(16, "0")[:16])
 
 
-def moment(since_epoch: int) -> datetime:
-    """Those microseconds as an aware datetime."""
+def to_datetime(since_epoch: int) -> datetime:
+    """Microseconds since 1970 as an aware datetime."""
     return EPOCH + since_epoch * MICROSECOND
 
 
-def _of_text(text: str) -> int:
+def _parse_text(text: str) -> int:
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
-        parsed = _of_odd_text(text)
+        parsed = _parse_unusual_text(text)
     since = ((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)) - EPOCH) // MICROSECOND
     if not _FIRST <= since <= _LAST:
-        raise ValueError("no time that a calendar has")
+        raise ValueError("not a time of the calendar")
     return since
 
 
-def _of_odd_text(text: str) -> datetime:
-    """RFC 3339 that Python does not read: a small z, or second 60, which counts as the end of its minute."""
+def _parse_unusual_text(text: str) -> datetime:
+    """RFC 3339 that Python does not parse: a lower-case z, or second 60, which counts as the end of its minute."""
     found = _RFC3339.fullmatch(text[:64])
     if not found:
-        raise ValueError("no time")
+        raise ValueError("not a time")
     day, minute, second, decimals, zone = found.groups()
     second, decimals = ("59", "999999") if second == "60" else (second, (decimals or "")[:6].ljust(6, "0"))
     return datetime.fromisoformat(f"{day}T{minute}{second}.{decimals}{(zone or 'Z').upper()}")

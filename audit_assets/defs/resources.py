@@ -11,22 +11,22 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from audit_assets.axiom.client import AxiomClient
-from audit_assets.axiom.limits import Bounds
+from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.axiom.links import APP_URL, query_link
 from audit_assets.axiom.query_texts import activity_text, entries_text
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
-from audit_assets.config.errors import SettingError
 from audit_assets.config.policy import counted, tables
 from audit_assets.config.settings import cloudflare_account, cloudflare_streams, is_set, quiet_time, setting
+from audit_assets.defs.steps.hour_notes import HourNotes, NoteModel
 from audit_assets.linear.client import LinearClient
 from audit_assets.linear.dry_run import NOT_SET, DryRunClient, RenderedTicket
 from audit_assets.linear.dry_run_connections import OfflineConnection, ReadOnlyConnection
-from audit_assets.notify.webhook import post
+from audit_assets.notify.webhook import post_summary
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.transport.clock import Clock, SystemClock
 from audit_assets.transport.http import HttpLimits
-from audit_assets.triage.hour_notes import HourNotes, NoteModel
-from audit_assets.triage.prompts import prompt_of
+from audit_assets.triage.model import Model
+from audit_assets.triage.prompts import load_prompt
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class AxiomResource:
     """One dataset in Axiom."""
 
     clock: Clock = field(default_factory=SystemClock)
-    bounds: Bounds | None = None
+    limits: AxiomLimits | None = None
 
     def client(self) -> AxiomClient:
         """A client. Raises `SettingError` if a setting is missing."""
@@ -70,8 +70,8 @@ class AxiomResource:
             org_id=setting("AXIOM_ORG_ID"),
             url=setting("AXIOM_URL"),
             clock=self.clock,
-            bounds=self.bounds,
-            counted=counted(),
+            limits=self.limits,
+            change_filter=counted(),
         )
 
     def dataset(self) -> str:
@@ -158,7 +158,7 @@ class WebhookResource:
 
     def post(self, summary: Mapping[str, Any]) -> None:
         """Send a summary. Raises `Refused` or `Unavailable`."""
-        post(summary, setting("AUDIT_ASSETS_WEBHOOK_URL"), clock=self.clock)
+        post_summary(summary, setting("AUDIT_ASSETS_WEBHOOK_URL"), clock=self.clock)
 
 
 @dataclass(frozen=True)
@@ -172,18 +172,11 @@ class TriageResource:
         name = setting("AUDIT_ASSETS_TRIAGE_MODEL")
         if not name:
             return None
-        try:
-            from audit_assets.triage.model import Model  # noqa: PLC0415 - needs an extra
-        except ImportError:
-            raise SettingError(
-                f"AUDIT_ASSETS_TRIAGE_MODEL names {name!r}, but the package for it is missing: "
-                "pip install 'audit-assets[triage]'."
-            ) from None
         return Model(
             name=name,
             api_key=setting("AUDIT_ASSETS_TRIAGE_API_KEY"),
             url=setting("AUDIT_ASSETS_TRIAGE_URL"),
-            prompt=prompt_of(setting("AUDIT_ASSETS_TRIAGE_PROMPT")),
+            prompt=load_prompt(setting("AUDIT_ASSETS_TRIAGE_PROMPT")),
             clock=self.clock,
         )
 

@@ -14,6 +14,7 @@ from uuid import UUID
 from audit_assets.config.errors import Refused
 from audit_assets.tickets.markdown import one_line
 from audit_assets.transport.http import Reply, TryAgain
+from audit_assets.transport.retry_policy import retry_after_seconds
 
 LONGEST_WAIT = 600.0
 """Seconds: a bucket that leaks refills before its reset, which can be an hour away; so it is asked in between."""
@@ -135,7 +136,7 @@ def wait_for_limit(reply: Reply, now: datetime) -> float | None:
         if reset is not None and (not used_up or name in used_up)
     ]
     ahead = [wait for wait in waits if wait > 0]
-    after = max(ahead) if ahead else _header(reply, "retry-after")
+    after = max(ahead) if ahead else retry_after_seconds(reply.headers, now)
     return None if after is None else min(after, LONGEST_WAIT)
 
 

@@ -1,1 +1,1 @@
-"""Where else a finding or a summary goes besides the tracker: today a webhook."""
+"""Where summaries go besides the tracker: a webhook."""

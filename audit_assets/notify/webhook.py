@@ -1,6 +1,6 @@
-"""Hands an hour's summary to whoever wants it: one POST of the JSON object to an address that the team sets.
+"""Sends an hour's summary to a team's webhook: one POST of the JSON object to the address in the settings.
 
-The address itself may be a secret (chat services put a token into it), so that no error repeats it.
+The address itself may be a secret (chat services put a token into it), so no error repeats it.
 """
 
 from collections.abc import Mapping
@@ -11,20 +11,20 @@ from audit_assets.transport.clock import Clock
 from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Reply
 
 LIMITS = HttpLimits(attempts=4, attempt_seconds=30.0, total_seconds=120.0, body_bytes=1024 * 1024)
-"""A receiver that is down must not hold the hour up for long: it is tried again when the hour is run again."""
+"""A receiver that is down must not delay the hour for long: the hour's next run sends again. A judgement."""
 
 SUCCESS = range(200, 300)
 
 
-def post(summary: Mapping[str, Any], url: str, *, clock: Clock | None = None) -> None:
-    """POST a summary as JSON. The receiver may get it twice: it has version and hour to tell by.
+def post_summary(summary: Mapping[str, Any], url: str, *, clock: Clock | None = None) -> None:
+    """POST a summary as JSON. The receiver may get it twice, and recognises it by its version and hour.
 
     Raises `Refused` for an address that can't be used or an answer that is no success, `Unavailable` for none in time.
     """
-    with BoundedHttpClient(service="The webhook", base_url=url, headers={}, clock=clock, limits=LIMITS) as transport:
-        transport.exchange("POST", url, read=_accepted, json=summary)
+    with BoundedHttpClient(service="The webhook", base_url=url, headers={}, clock=clock, limits=LIMITS) as client:
+        client.exchange("POST", url, read=_check_success, json=summary)
 
 
-def _accepted(reply: Reply) -> None:
+def _check_success(reply: Reply) -> None:
     if reply.status not in SUCCESS:
         raise Refused(f"The webhook answered HTTP {reply.status}: correct AUDIT_ASSETS_WEBHOOK_URL or its receiver.")

@@ -1,1 +1,4 @@
-"""One bounded way to speak HTTP: deadlines, sizes, retries, redaction, the clock."""
+"""One bounded HTTP client for every service: deadlines, sizes, retries, redaction of secrets, the clock.
+
+What a reply means is decided in the room of the service that sent it.
+"""

@@ -1,6 +1,7 @@
-"""The time, as a thing that can be handed in.
+"""The time, as an object that can be passed in.
 
-Everything that waits or that compares with now takes a `Clock`, so that a test can let an hour pass at once.
+Everything that waits, or that compares something with the present, takes a `Clock`, so that a test can let an hour
+pass at once.
 """
 
 import time
@@ -9,14 +10,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What a client needs to know of time."""
+    """What a client needs to know about time."""
 
     def now(self) -> datetime:
         """The time of day, aware and in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary start, never going back: for deadlines."""
+        """Seconds from an arbitrary start that never go back: for deadlines."""
         ...
 
     def sleep(self, seconds: float) -> None:

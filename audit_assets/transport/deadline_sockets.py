@@ -1,8 +1,8 @@
 """Sockets that keep a deadline, under httpx.
 
-httpx's read time-out starts anew with every byte: a server that drips holds a call for ever, in the headers as in
-the body (docs/facts/reliability.md, 2f). Here every read and write ends when the time of the whole try is used up.
-The errors that come out are httpcore's.
+httpx's read time-out starts anew with every byte: a server that sent one every 0.2 s held a call with a time-out of
+1 s for 11.8 s (docs/facts/reliability.md, 2f), and nothing suggests that a longer answer would end sooner. Here every
+read and write, of headers as of bodies, ends when the time of the whole attempt is used up. Its errors are httpcore's.
 """
 
 import logging
@@ -21,7 +21,7 @@ for library in ("httpx", "httpcore"):  # they log addresses, which may be secret
 
 
 class Deadline:
-    """When the try that is under way must have ended, as the clock's monotonic seconds."""
+    """When the attempt that is under way must end, as the clock's monotonic seconds."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -31,7 +31,7 @@ class Deadline:
         """Raises httpcore.ReadTimeout when none are left."""
         left = self.at - self.clock.monotonic()
         if left <= 0:
-            raise httpcore.ReadTimeout("the time of this try is used up")
+            raise httpcore.ReadTimeout("the time of this attempt is used up")
         return left if at_most is None else min(left, at_most)
 
 
@@ -71,7 +71,7 @@ class _BoundedBackend(httpcore.SyncBackend):
 
 
 class _Body(httpx.SyncByteStream):
-    """httpcore's stream under the name that httpx asks for."""
+    """httpcore's stream as the class that httpx requires."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
@@ -85,12 +85,12 @@ class _Body(httpx.SyncByteStream):
 
 @cache
 def _ssl_context() -> ssl.SSLContext:
-    """One for all: making it reads some hundred certificates."""
+    """Shared by all clients, because creating it reads more than a hundred certificates."""
     return httpx.create_ssl_context(trust_env=False)
 
 
 class BoundedTransport(httpx.BaseTransport):
-    """As httpx.HTTPTransport, over sockets that end by `deadline`. Its errors are httpcore's."""
+    """Like httpx.HTTPTransport, over sockets that end by `deadline`. Its errors are httpcore's."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._pool = httpcore.ConnectionPool(ssl_context=_ssl_context(), network_backend=_BoundedBackend(deadline))

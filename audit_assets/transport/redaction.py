@@ -1,4 +1,4 @@
-"""Takes our own secrets out of what a service says, whatever it has made of them.
+"""Removes our own secrets from a service's text, in whichever encoding the service returns them.
 
 A service that repeats a token in an error would otherwise put it into logs, tickets and Dagster's database.
 """
@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 SHORTEST = 8
-"""Letters of a secret: a shorter one is none, and would be found in words that are."""
+"""Characters. A shorter string is no secret, and would be found inside ordinary words."""
 
 
 class Mask:
-    """Call it with a text to have it without the secrets: plain, in an address, in JSON, in hex or in base64."""
+    """Call it with a text to get it without the secrets: plain, in an address, in JSON, in hex or in base64."""
 
     def __init__(self, *secrets: str) -> None:
         forms = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}

@@ -1,1 +1,1 @@
-"""A language model's note on a ticket, for teams that want one: it decides nothing."""
+"""The client of the language model that may write a note on a ticket. A note decides nothing."""

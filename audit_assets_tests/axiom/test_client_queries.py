@@ -1,4 +1,4 @@
-"""What was changed is counted once and told whole, or not at all."""
+"""Changes are counted once, and reported whole or not at all."""
 
 import json
 from collections.abc import Iterator
@@ -86,7 +86,9 @@ def test_an_actor_has_the_name_and_type_of_its_newest_entry(lived: AxiomClient) 
     assert lived.actors(AT - 30 * DAY, AT + 2 * HOUR)["actor"].to_list() == ["anne@example.com"] * 2
 
 
-def test_origins_are_told_by_day_with_their_oldest_use_whatever_was_done(lived: AxiomClient, sandbox: Sandbox) -> None:
+def test_origins_are_grouped_by_day_with_their_oldest_use_whatever_was_done(
+    lived: AxiomClient, sandbox: Sandbox
+) -> None:
     put_in(
         lived,
         entries(1, at=AT - DAY, actor_key=ANNE, ip_address="203.0.113.7", user_agent="curl/8", is_change=False),
@@ -105,7 +107,7 @@ def test_origins_are_told_by_day_with_their_oldest_use_whatever_was_done(lived: 
     ]
 
 
-def test_origins_are_told_though_no_entry_ever_had_a_token_or_a_user_agent(
+def test_origins_are_found_though_no_entry_ever_had_a_token_or_a_user_agent(
     axiom: AxiomClient, sandbox: Sandbox, clock: JumpingClock
 ) -> None:
     put_in(axiom, entries(3, user_agent=None, ip_address=None, interface=None))
@@ -115,13 +117,13 @@ def test_origins_are_told_though_no_entry_ever_had_a_token_or_a_user_agent(
     assert clock.waits == []
 
 
-def test_origins_that_do_not_fit_are_asked_by_actor_and_by_time(lived: AxiomClient, sandbox: Sandbox) -> None:
+def test_origins_that_do_not_fit_are_queried_by_actor_and_by_time(lived: AxiomClient, sandbox: Sandbox) -> None:
     misbehave(sandbox, "partial", times=2)
     assert lived.origins([ANNE, BORIS], AT - 30 * DAY, AT + HOUR).height == 3
     assert asked(sandbox) > 3
 
 
-def test_no_actors_ask_nothing(lived: AxiomClient, sandbox: Sandbox) -> None:
+def test_without_actors_nothing_is_queried(lived: AxiomClient, sandbox: Sandbox) -> None:
     assert lived.activity([], AT, AT + HOUR).schema == pl.Schema(ACTIVITY_SCHEMA)
     assert asked(sandbox) == 0
 
@@ -146,7 +148,9 @@ def test_events_of_somebody_else_in_the_dataset_do_not_count(lived: AxiomClient,
 
 
 @pytest.mark.parametrize("kind", ["partial", "estimate", "unknown_priority", "empty_tables"])
-def test_half_an_answer_is_asked_again_in_smaller_pieces(lived: AxiomClient, sandbox: Sandbox, kind: str) -> None:
+def test_an_unreliable_result_is_queried_again_in_smaller_parts(
+    lived: AxiomClient, sandbox: Sandbox, kind: str
+) -> None:
     misbehave(sandbox, kind)
     assert lived.activity([ANNE, BORIS], AT - DAY, AT + HOUR)["changes"].sum() == 6
     assert asked(sandbox) == 3, "both, then each of the two actors"
@@ -156,20 +160,20 @@ def test_half_an_answer_is_asked_again_in_smaller_pieces(lived: AxiomClient, san
     assert asked(sandbox) == 5, "all, then hour by hour"
 
 
-def test_no_tables_though_events_matched_are_no_answer(lived: AxiomClient, sandbox: Sandbox) -> None:
+def test_a_result_without_tables_though_events_matched_is_unreliable(lived: AxiomClient, sandbox: Sandbox) -> None:
     misbehave(sandbox, "empty_tables", null=True)
     assert lived.activity([ANNE], AT, AT + 2 * HOUR)["changes"].sum() == 3
     assert asked(sandbox) == 3
 
 
-def test_a_query_that_needs_too_much_memory_is_cut(lived: AxiomClient, sandbox: Sandbox) -> None:
+def test_a_query_that_needs_too_much_memory_is_split(lived: AxiomClient, sandbox: Sandbox) -> None:
     misbehave(sandbox, "status", status=432, body='{"code":432,"message":"query out of memory"}')
     assert lived.organisation_types(AT - 30 * DAY, AT + HOUR)["changes"].sum() == 6
     assert asked(sandbox) == 5
 
 
 @pytest.mark.parametrize("kind", ["partial", "estimate", "unknown_priority", "empty_tables"])
-def test_what_stays_unreliable_is_told_not_believed(lived: AxiomClient, sandbox: Sandbox, kind: str) -> None:
+def test_a_result_that_stays_unreliable_is_reported_not_used(lived: AxiomClient, sandbox: Sandbox, kind: str) -> None:
     misbehave(sandbox, kind, times=999)
     with pytest.raises(Incomplete, match=r"activity \(2026-11-.* can't be made smaller: run the hour again later"):
         lived.activity([ANNE, BORIS], AT - DAY, AT + HOUR)
@@ -189,15 +193,13 @@ def test_what_stays_unreliable_is_told_not_believed(lived: AxiomClient, sandbox:
         ("status", {"status": 503, "headers": {"retry-after": "9"}}),
     ],
 )
-def test_a_query_is_simply_asked_again(
-    lived: AxiomClient, sandbox: Sandbox, kind: str, options: dict[str, Any]
-) -> None:
+def test_a_query_is_simply_sent_again(lived: AxiomClient, sandbox: Sandbox, kind: str, options: dict[str, Any]) -> None:
     misbehave(sandbox, kind, times=2, **options)
     assert lived.organisation_hours(AT, AT + HOUR)["changes"].sum() == 5
     assert asked(sandbox) == 3
 
 
-def test_a_service_that_stays_away_is_told(lived: AxiomClient, sandbox: Sandbox, clock: JumpingClock) -> None:
+def test_a_service_that_stays_away_is_reported(lived: AxiomClient, sandbox: Sandbox, clock: JumpingClock) -> None:
     clock.waits.clear()
     misbehave(sandbox, "status", times=99, status=503)
     with pytest.raises(Unavailable, match=r"a query in 5 tries: HTTP 503\. Run the hour again later"):
@@ -205,7 +207,9 @@ def test_a_service_that_stays_away_is_told(lived: AxiomClient, sandbox: Sandbox,
     assert sum(clock.waits) <= 300
 
 
-def test_a_wait_of_an_hour_is_told_and_not_waited(lived: AxiomClient, sandbox: Sandbox, clock: JumpingClock) -> None:
+def test_a_wait_of_an_hour_is_reported_and_not_waited_for(
+    lived: AxiomClient, sandbox: Sandbox, clock: JumpingClock
+) -> None:
     clock.waits.clear()
     misbehave(sandbox, "status", times=9, status=429, headers={"retry-after": "3600"})
     with pytest.raises(Unavailable, match=r"too many requests .* asks to wait 3600 s"):
@@ -213,7 +217,7 @@ def test_a_wait_of_an_hour_is_told_and_not_waited(lived: AxiomClient, sandbox: S
     assert clock.waits == []
 
 
-def test_a_text_that_axiom_refuses_is_told_with_its_reason(lived: AxiomClient, sandbox: Sandbox) -> None:
+def test_a_query_that_axiom_refuses_is_reported_with_its_reason(lived: AxiomClient, sandbox: Sandbox) -> None:
     misbehave(sandbox, "status", status=400, body='{"code":400,"message":"syntax error near x"}')
     with pytest.raises(Refused, match=r"a query .*HTTP 400.*: syntax error near x"):
         lived.activity([ANNE], AT, AT + HOUR)
@@ -248,12 +252,12 @@ def test_fields_that_show_later_than_rows_are_waited_for(axiom: AxiomClient, san
     assert axiom.prove(entries(3)).holds
 
 
-def test_a_field_that_never_shows_is_told(lived: AxiomClient, sandbox: Sandbox, clock: JumpingClock) -> None:
-    """Every other query says that events are there, every first that their fields are not."""
+def test_a_field_that_never_shows_is_reported(lived: AxiomClient, sandbox: Sandbox, clock: JumpingClock) -> None:
+    """Every second query finds that events are there, every other that their fields are not."""
     body = json.dumps({"code": 400, "message": 'invalid field "is_change"'})
     for at in range(1, 60, 2):
         sandbox.faults.add(Fault("axiom", "query", "status", at, 1, {"status": 400, "body": body}))
-    with pytest.raises(Incomplete, match="a field of theirs is not visible after 90 s"):
+    with pytest.raises(Incomplete, match="one of their fields is not visible after 90 s"):
         lived.activity([ANNE], AT, AT + HOUR)
 
 
@@ -280,7 +284,7 @@ def test_an_hour_of_more_entries_than_rows_is_proved(crowded: tuple[AxiomClient,
     assert axiom.ingest(events_from(whole)).sent == 0
 
 
-def test_more_activity_than_rows_is_asked_by_actor(crowded: tuple[AxiomClient, Sandbox, pl.DataFrame]) -> None:
+def test_more_activity_than_rows_is_queried_by_actor(crowded: tuple[AxiomClient, Sandbox, pl.DataFrame]) -> None:
     axiom, _, _ = crowded
     activity = axiom.activity([ANNE, BORIS], AT - DAY, AT + HOUR)
     assert activity.group_by("actor_key").agg(pl.col("changes").sum()).sort("actor_key").rows() == [
@@ -289,7 +293,7 @@ def test_more_activity_than_rows_is_asked_by_actor(crowded: tuple[AxiomClient, S
     ]
 
 
-def test_what_can_not_be_made_to_fit_is_told(crowded: tuple[AxiomClient, Sandbox, pl.DataFrame]) -> None:
+def test_a_result_that_can_not_be_made_to_fit_is_reported(crowded: tuple[AxiomClient, Sandbox, pl.DataFrame]) -> None:
     axiom, _, _ = crowded
     with pytest.raises(Incomplete, match="reaches the limit of 50,000 rows"):
         axiom.organisation_types(AT, AT + HOUR)
@@ -309,7 +313,7 @@ def test_facts_of_a_dataset(axiom: AxiomClient, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("kind", ["status", "torn", "drop_before"])
-def test_facts_of_an_empty_dataset_of_which_nothing_is_told(axiom: AxiomClient, sandbox: Sandbox, kind: str) -> None:
+def test_facts_of_an_empty_dataset_that_the_token_can_not_see(axiom: AxiomClient, sandbox: Sandbox, kind: str) -> None:
     for call in ("datasets", "fields"):
         sandbox.faults.add(Fault("axiom", call, kind, 1, 1, {"status": 403}))
     facts = axiom.dataset_facts()

@@ -1,4 +1,4 @@
-"""What is wrong with a token, an address or a dataset is one sentence, and no sentence holds the token."""
+"""A wrong token, address or dataset is one sentence, and no sentence holds the token."""
 
 import gc
 import socket
@@ -9,9 +9,9 @@ from typing import Any
 import axiom_py
 import pytest
 
-from audit_assets.axiom.axiom_py_adapter import addresses
+from audit_assets.axiom.axiom_py_adapter import resolve_addresses
 from audit_assets.axiom.events import events_from
-from audit_assets.axiom.limits import Bounds
+from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.config.errors import AuditAssetsError, Refused, ServiceError, SettingError, Unavailable
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
@@ -22,7 +22,7 @@ QUERY_AND_INGEST = ["ingest", "query"]
 
 
 def use(sandbox: Sandbox, clock: JumpingClock, call: str, **options: Any) -> None:
-    """Ingest or query, whichever `call` says."""
+    """Ingest or query, by `call`."""
     with client_of(sandbox, clock, **options) as axiom:
         if call == "query":
             axiom.activity([ANNE], AT, AT + HOUR)
@@ -30,7 +30,7 @@ def use(sandbox: Sandbox, clock: JumpingClock, call: str, **options: Any) -> Non
             axiom.ingest(events_from(entries(2)))
 
 
-def test_an_unknown_token_is_told_with_what_it_needs(sandbox: Sandbox, clock: JumpingClock) -> None:
+def test_an_unknown_token_is_reported_with_the_capability_it_needs(sandbox: Sandbox, clock: JumpingClock) -> None:
     with pytest.raises(Refused, match=r"HTTP 401.*set AXIOM_TOKEN .* capability query \(read\) on .*cloudflare-audit"):
         use(sandbox, clock, "query", token="xaat-of-somebody-else")
 
@@ -60,7 +60,7 @@ def test_a_redirect_is_not_followed(sandbox: Sandbox, clock: JumpingClock) -> No
 
 
 @pytest.mark.parametrize("token", ["", "a b", "a\nb", "ä", "a\x00", "xaat-1\r\nX-Other: 1"])
-def test_what_can_be_no_token_is_refused_before_it_is_used(sandbox: Sandbox, clock: JumpingClock, token: str) -> None:
+def test_an_impossible_token_is_refused_before_it_is_used(sandbox: Sandbox, clock: JumpingClock, token: str) -> None:
     with pytest.raises(SettingError, match="AXIOM_TOKEN") as raised:
         client_of(sandbox, clock, token=token)
     assert token == "" or token not in str(raised.value)
@@ -71,7 +71,7 @@ def test_an_edge_takes_no_personal_token(sandbox: Sandbox, clock: JumpingClock) 
         client_of(sandbox, clock, token="xapt-1", edge=True)
 
 
-def test_a_dataset_that_can_be_none_is_refused(sandbox: Sandbox, clock: JumpingClock) -> None:
+def test_an_impossible_dataset_name_is_refused(sandbox: Sandbox, clock: JumpingClock) -> None:
     with pytest.raises(SettingError, match="AXIOM_DATASET"):
         client_of(sandbox, clock, dataset="a/../b")
 
@@ -89,22 +89,22 @@ def test_a_dataset_that_can_be_none_is_refused(sandbox: Sandbox, clock: JumpingC
         "https://a:b",
     ],
 )
-def test_what_is_no_address_is_refused(url: str) -> None:
+def test_an_invalid_address_is_refused(url: str) -> None:
     with pytest.raises(SettingError, match="AXIOM_URL is not an address"):
-        addresses(url, None)
+        resolve_addresses(url, None)
 
 
-def test_the_token_goes_over_no_open_line() -> None:
+def test_the_token_is_not_sent_unencrypted() -> None:
     with pytest.raises(SettingError, match="use https"):
-        addresses("http://api.axiom.co", None)
+        resolve_addresses("http://api.axiom.co", None)
 
 
 def test_an_edge_is_known_by_its_name_and_management_stays_with_the_classic_address() -> None:
     classic, edge = "https://api.axiom.co", "https://eu-central-1.aws.edge.axiom.co"
-    assert addresses(classic, None) == (classic, None)
-    assert addresses(f"{edge}/", None) == (classic, edge)
-    assert addresses("http://127.0.0.1:8080", True) == ("http://127.0.0.1:8080", "http://127.0.0.1:8080")
-    assert addresses("https://edge.axiom.co.evil.example", None) == ("https://edge.axiom.co.evil.example", None)
+    assert resolve_addresses(classic, None) == (classic, None)
+    assert resolve_addresses(f"{edge}/", None) == (classic, edge)
+    assert resolve_addresses("http://127.0.0.1:8080", True) == ("http://127.0.0.1:8080", "http://127.0.0.1:8080")
+    assert resolve_addresses("https://edge.axiom.co.evil.example", None) == ("https://edge.axiom.co.evil.example", None)
 
 
 def test_nothing_of_the_environment_is_used(
@@ -144,7 +144,7 @@ def test_closing_leaves_nothing_behind(sandbox: Sandbox, clock: JumpingClock) ->
 
 
 @pytest.mark.parametrize("call", QUERY_AND_INGEST)
-def test_an_address_where_nobody_listens_is_told(sandbox: Sandbox, clock: JumpingClock, call: str) -> None:
+def test_an_address_where_nobody_listens_is_reported(sandbox: Sandbox, clock: JumpingClock, call: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -155,14 +155,14 @@ def test_an_address_where_nobody_listens_is_told(sandbox: Sandbox, clock: Jumpin
 def test_events_that_met_no_connection_are_sent_again_without_looking(sandbox: Sandbox, clock: JumpingClock) -> None:
     """The name of the host is wrong at first; nothing can have been carried out."""
     with pytest.raises(Unavailable, match="no connection"):
-        use(sandbox, clock, "ingest", url="http://localhost:1", bounds=Bounds(tries=2))
+        use(sandbox, clock, "ingest", url="http://localhost:1", limits=AxiomLimits(attempts=2))
     assert sum(clock.waits) < 10
 
 
 @pytest.mark.parametrize("call", QUERY_AND_INGEST)
-def test_an_answer_that_drips_is_given_up(sandbox: Sandbox, clock: JumpingClock, call: str) -> None:
+def test_a_reply_that_drips_is_given_up(sandbox: Sandbox, clock: JumpingClock, call: str) -> None:
     sandbox.faults.add(Fault("axiom", call, "drip", 1, 1, {"seconds": 0.05}))
-    use(sandbox, clock, call, bounds=Bounds(answer_seconds=0.3))
+    use(sandbox, clock, call, limits=AxiomLimits(attempt_seconds=0.3))
     sent_again = sandbox.stage.count()["axiom", call]
     assert sent_again == (1 if call == "ingest" else 3), "what landed is found, a query is repeated"
 

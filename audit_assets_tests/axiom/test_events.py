@@ -31,7 +31,7 @@ def test_names_are_flat_and_none_but_the_time_begins_with_an_underscore() -> Non
     assert [name for name in EVENT_SCHEMA if name.startswith("_")] == ["_time"]
 
 
-def test_long_texts_are_cut_and_say_so_and_hashes_never_are() -> None:
+def test_long_texts_are_visibly_truncated_and_hashes_never_are() -> None:
     long = "ä" * 1_000_000
     [event] = events_from(entries(1, user_agent=long, resource_type=long, raw=long, actor_key="c" * 2000)).to_dicts()
     assert event["user_agent"] == event["resource_type"] == "ä" * LONGEST_TEXT + CUT
@@ -50,7 +50,7 @@ def test_texts_at_the_cap_stay_whole() -> None:
     assert event["raw_truncated"] is False
 
 
-def test_what_an_entry_does_not_say_stays_empty_except_the_two_flags() -> None:
+def test_missing_values_stay_empty_except_the_two_flags() -> None:
     [event] = events_from(entries(1, raw=None, is_change=None, zone_id=None)).to_dicts()
     assert event["zone_id"] is None
     assert (event["is_change"], event["raw_truncated"]) == (False, False)

@@ -20,7 +20,7 @@ from audit_assets_tests.support import JumpingClock
 NOT_THEIRS = {"entry_id", "actor_key", "stream", "account_id", "raw_sha256", "quarantine_reason"}
 WRITABLE = sorted(name for name, dtype in EVENT_SCHEMA.items() if dtype == pl.String and name not in NOT_THEIRS)
 OURS = {"change_kind": "update"}
-"""What we say of an entry in words of our own."""
+"""The fields of an entry that this project words itself."""
 
 ATTACKS = [
     "'] | union ['x",

@@ -27,7 +27,7 @@ def test_a_link_stays_whole_inside_markdown_and_html() -> None:
     assert "/o%2F..%2Frg/query" in link
 
 
-def test_times_of_any_zone_are_told_in_utc() -> None:
+def test_times_of_any_zone_are_written_in_utc() -> None:
     there = AT.astimezone(timezone(timedelta(hours=5)))
     assert query_link("x", there, there + DAY, "org") == query_link("x", AT, AT + DAY, "org")
 

@@ -29,9 +29,9 @@ def quarantined(*raws: str, at: datetime = AT, reason: str = "it has no id", str
 
 def test_an_event_holds_the_raw_text_the_reason_and_nothing_that_counts() -> None:
     [event] = quarantined_events(quarantined('{"a":1}').with_columns(native_id=pl.lit("n1")), "acc0").to_dicts()
-    said = {name: value for name, value in event.items() if value is not None}
-    assert said.pop("entry_id") == quarantined_ids(quarantined('{"a":1}'), "acc0")["entry_id"][0]
-    assert said == {
+    known = {name: value for name, value in event.items() if value is not None}
+    assert known.pop("entry_id") == quarantined_ids(quarantined('{"a":1}'), "acc0")["entry_id"][0]
+    assert known == {
         "_time": AT,
         "stream": "v2",
         "account_id": "acc0",
@@ -74,10 +74,10 @@ def test_the_same_text_with_the_same_reason_in_an_hour_of_a_stream_is_one() -> N
 
 
 def test_it_is_ingested_once_and_proved_with_the_entries(axiom: AxiomClient) -> None:
-    understood, doubtful = entries(3), quarantined("a", "b")
-    events = pl.concat([events_from(understood), quarantined_events(doubtful, "acc0")])
+    readable, unreadable = entries(3), quarantined("a", "b")
+    events = pl.concat([events_from(readable), quarantined_events(unreadable, "acc0")])
     assert axiom.ingest(events).sent == 5
-    expected = pl.concat([understood.select("entry_id", "time"), quarantined_ids(doubtful, "acc0")])
+    expected = pl.concat([readable.select("entry_id", "time"), quarantined_ids(unreadable, "acc0")])
     proof = axiom.prove(expected)
     assert (proof.holds, proof.found, proof.rows, proof.copies, proof.unexpected) == (True, 5, 5, 0, 0)
     assert axiom.ingest(events).already_there == 5
@@ -88,9 +88,9 @@ def answers(axiom: AxiomClient, request: pytest.FixtureRequest) -> dict[str, Any
     """What every question answers, with so many quarantined beside three entries of Anne's."""
     axiom.ingest(events_from(entries(3)))
     before = _answers(axiom)
-    doubtful = quarantined(*(f'{{"action":"create","n":{n}}}' for n in range(request.param)))
-    axiom.ingest(quarantined_events(doubtful, "acc0"))
-    axiom.prove(quarantined_ids(doubtful, "acc0"))
+    unreadable = quarantined(*(f'{{"action":"create","n":{n}}}' for n in range(request.param)))
+    axiom.ingest(quarantined_events(unreadable, "acc0"))
+    axiom.prove(quarantined_ids(unreadable, "acc0"))
     return {name: (before[name], after, request.param) for name, after in _answers(axiom).items()}
 
 
@@ -117,7 +117,9 @@ def test_no_question_about_actors_or_changes_finds_it(answers: dict[str, Any]) -
     for name, (before, after, added) in answers.items():
         assert after == (before + added if name in holding else before), name
     asked = {path.stem.removesuffix("_by_prefix") for path in QUERIES.glob("*.apl")}
-    assert asked - ONLY_OPENED_BY_PEOPLE == set(answers), "a new query must say whether it counts what is quarantined"
+    assert asked - ONLY_OPENED_BY_PEOPLE == set(answers), (
+        "a new query must define whether it counts what is quarantined"
+    )
 
 
 def test_a_dataset_that_holds_nothing_else_answers_every_question(axiom: AxiomClient) -> None:

@@ -1,4 +1,4 @@
-"""Over TLS too, a request that may have been carried out is told from one that was never sent."""
+"""Over TLS too, a request that may have been carried out is distinguished from one that was never sent."""
 
 import shutil
 import socket
@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import requests.adapters
 
-from audit_assets.axiom.axiom_py_adapter import NoAnswer, Wire
-from audit_assets.axiom.limits import Bounds
+from audit_assets.axiom.axiom_py_adapter import AxiomConnection, NoReply
+from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.transport.clock import SystemClock
 
 OPENSSL = shutil.which("openssl")
@@ -30,7 +30,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.fixture(params=[b"", b"HTTP/1.1 502 Bad Gateway\r\n\r\n"], ids=["nothing", "words in clear"])
+@pytest.fixture(params=[b"", b"HTTP/1.1 502 Bad Gateway\r\n\r\n"], ids=["nothing", "unencrypted text"])
 def dropping(certificate: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str, list[bytes]]]:
     """A server that reads a request and then drops the connection as a crashed one, or a proxy, does; what it read."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -59,28 +59,34 @@ def dropping(certificate: Path, request: pytest.FixtureRequest) -> Iterator[tupl
     thread.join(timeout=5)
 
 
-def no_answer(url: str) -> NoAnswer:
-    wire = Wire(
-        token="xaat-t", dataset="d", org_id=None, url=url, edge=None, clock=SystemClock(), bounds=Bounds(read_seconds=5)
+def no_reply(url: str) -> NoReply:
+    connection = AxiomConnection(
+        token="xaat-t",
+        dataset="d",
+        org_id=None,
+        url=url,
+        edge=None,
+        clock=SystemClock(),
+        limits=AxiomLimits(read_seconds=5),
     )
     try:
-        with pytest.raises(NoAnswer) as caught:
-            wire.ingest(b"")
+        with pytest.raises(NoReply) as caught:
+            connection.ingest(b"")
     finally:
-        wire.close()
+        connection.close()
     return caught.value
 
 
-def test_a_connection_that_is_dropped_after_the_request_leaves_its_fate_open(
+def test_a_request_on_a_connection_that_is_dropped_may_have_been_carried_out(
     dropping: tuple[str, list[bytes]], certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, read = dropping
     monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(certificate))
-    assert no_answer(url).sent
+    assert no_reply(url).sent
     assert len(read) == 1
 
 
-def test_a_certificate_that_nobody_vouches_for_gets_no_request(dropping: tuple[str, list[bytes]]) -> None:
+def test_an_untrusted_certificate_gets_no_request(dropping: tuple[str, list[bytes]]) -> None:
     url, read = dropping
-    assert not no_answer(url).sent
+    assert not no_reply(url).sent
     assert read == []

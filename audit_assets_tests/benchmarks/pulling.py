@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
-from audit_assets.cloudflare.entries import Normaliser
+from audit_assets.cloudflare.entries import Normalizer
 from audit_assets_tests.cloudflare.samples import ACCOUNT, AN_HOUR, HOUR, v2_entry
 from audit_assets_tests.support import JumpingClock
 
@@ -112,11 +112,11 @@ def timed(work: Callable[[], object]) -> float:
 
 def normalise(bodies: list[bytes]) -> float:
     """Seconds spent on normalising alone, page by page as a pull does."""
-    normaliser, spent = Normaliser("v2", ACCOUNT), 0.0
+    normaliser, spent = Normalizer("v2", ACCOUNT), 0.0
     for body in bodies:
         members = json.loads(body)["result"]
         began = time.perf_counter()
-        normaliser.normalised(members)
+        normaliser.normalize(members)
         spent += time.perf_counter() - began
     return spent
 

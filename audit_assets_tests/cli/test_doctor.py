@@ -140,8 +140,8 @@ def test_what_axiom_does_not_tell_is_said_to_be_unknown(connected: Sandbox) -> N
         connected.faults.add(Fault("axiom", call, "status", options={"status": 403}))
     code, text = told()
     assert code == 0
-    assert "advice Axiom does not tell this token how long the dataset keeps its entries → See in Axiom" in text
-    assert "advice Axiom does not tell this token how many fields the dataset has → See in Axiom" in text
+    assert "advice this token can't see how long the Axiom dataset keeps its entries → Check in Axiom" in text
+    assert "advice this token can't see how many fields the Axiom dataset has → Check in Axiom" in text
 
 
 def test_fields_that_were_dropped_are_a_problem(connected: Sandbox) -> None:

@@ -1,4 +1,4 @@
-"""The benchmark of pulling runs and says what it promises."""
+"""The benchmark of pulling runs and prints what it promises."""
 
 import subprocess
 import sys

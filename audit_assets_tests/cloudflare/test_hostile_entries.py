@@ -1,4 +1,4 @@
-"""Whatever stands in an entry, nothing raises and nothing is lost."""
+"""Whatever an entry contains, nothing raises and nothing is lost."""
 
 import json
 from typing import Any

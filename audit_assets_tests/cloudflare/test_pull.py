@@ -1,4 +1,4 @@
-"""A pull over the wire: every entry of the window, once, however the pages lie."""
+"""A pull from the sandbox: every entry of the window, once, whatever the pages are."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -46,7 +46,7 @@ def test_every_entry_arrives_whatever_the_number_of_pages(
 
 
 @both_streams
-def test_the_window_is_cut_half_open_by_the_entries_own_time(
+def test_the_window_is_half_open_by_the_entries_own_time(
     sandbox: Sandbox, client: CloudflareClient, stream: str
 ) -> None:
     tick, end = timedelta(microseconds=1), AN_HOUR
@@ -77,7 +77,7 @@ def test_a_tie_across_the_edge_of_a_page_loses_nothing(sandbox: Sandbox, client:
     assert sorted(pull.entries["native_id"]) == ids_of(entries)
 
 
-def test_an_hour_is_asked_for_with_an_overlap_and_the_same_bounds_on_every_page(
+def test_an_hour_is_requested_with_an_overlap_and_the_same_window_on_every_page(
     sandbox: Sandbox, client: CloudflareClient
 ) -> None:
     sandbox.cloudflare.add("v2", spread("v2", 1001))
@@ -92,7 +92,7 @@ def test_an_hour_is_asked_for_with_an_overlap_and_the_same_bounds_on_every_page(
 
 
 @both_streams
-def test_thirty_days_are_one_sweep(sandbox: Sandbox, client: CloudflareClient, stream: str) -> None:
+def test_thirty_days_are_one_pull(sandbox: Sandbox, client: CloudflareClient, stream: str) -> None:
     entries = [MAKERS[stream](number, after=-number * AN_HOUR) for number in range(720)]
     sandbox.cloudflare.add(stream, entries)
     pull = client.pull(stream, HOUR - timedelta(days=30), HOUR + AN_HOUR)
@@ -111,7 +111,7 @@ def test_rows_that_come_twice_are_one(sandbox: Sandbox, client: CloudflareClient
 
 
 @pytest.mark.parametrize("at", [1, 2])
-def test_an_empty_page_with_a_cursor_is_gone_through(sandbox: Sandbox, client: CloudflareClient, at: int) -> None:
+def test_an_empty_page_with_a_cursor_is_not_the_end(sandbox: Sandbox, client: CloudflareClient, at: int) -> None:
     sandbox.cloudflare.add("v2", spread("v2", 1500))
     sandbox.faults.add(Fault("cloudflare", "v2", "empty_page", at=at))
     assert client.pull("v2", HOUR, HOUR + AN_HOUR).evidence.kept == 1500
@@ -119,7 +119,7 @@ def test_an_empty_page_with_a_cursor_is_gone_through(sandbox: Sandbox, client: C
 
 @pytest.mark.parametrize("last_cursor", ["absent", "null", "empty"])
 @pytest.mark.parametrize("place", ["cursor", "cursors.after"])
-def test_the_cursor_may_stand_in_two_places_and_end_in_three_ways(
+def test_the_cursor_may_be_in_two_places_and_end_in_three_ways(
     sandbox: Sandbox, client: CloudflareClient, last_cursor: Any, place: Any
 ) -> None:
     behaviour = sandbox.cloudflare.behaviour
@@ -135,7 +135,7 @@ def test_a_full_last_page_may_carry_a_cursor(sandbox: Sandbox, client: Cloudflar
 
 
 @pytest.mark.parametrize("past_the_end", ["refused", "empty"])
-def test_both_ways_of_v1_to_end_after_a_full_page_are_known(
+def test_v1_may_end_in_two_ways_after_a_full_page(
     sandbox: Sandbox, client: CloudflareClient, past_the_end: Any
 ) -> None:
     sandbox.cloudflare.behaviour.past_the_end = past_the_end
@@ -143,7 +143,7 @@ def test_both_ways_of_v1_to_end_after_a_full_page_are_known(
     assert client.pull("v1", HOUR, HOUR + AN_HOUR).evidence.kept == 1000
 
 
-def test_v1_is_asked_on_when_a_page_is_short_too_early(sandbox: Sandbox, client: CloudflareClient) -> None:
+def test_v1_is_read_on_when_a_page_is_short_too_early(sandbox: Sandbox, client: CloudflareClient) -> None:
     entries = spread("v1", 1500)
     sandbox.cloudflare.add("v1", entries)
     sandbox.faults.add(Fault("cloudflare", "v1", "short_page", options={"rows": 30}))
@@ -182,13 +182,13 @@ def test_the_order_of_a_page_does_not_matter(sandbox: Sandbox, client: Cloudflar
 
 
 @both_streams
-def test_the_pull_began_when_the_server_says(sandbox: Sandbox, client: CloudflareClient, stream: str) -> None:
+def test_a_pull_begins_by_the_servers_clock(sandbox: Sandbox, client: CloudflareClient, stream: str) -> None:
     sandbox.faults.add(Fault("cloudflare", stream, "date", options={"value": "Fri, 20 Nov 2026 23:00:01 GMT"}))
     pull = client.pull(stream, HOUR, HOUR + AN_HOUR)
     assert pull.evidence.started_at == datetime(2026, 11, 20, 23, 0, 1, tzinfo=UTC)
 
 
-def test_a_date_that_is_none_is_replaced_by_our_own(
+def test_an_invalid_date_is_replaced_by_our_own(
     sandbox: Sandbox, client: CloudflareClient, clock: JumpingClock
 ) -> None:
     sandbox.faults.add(Fault("cloudflare", "v2", "date", options={"value": "soon"}))
@@ -196,7 +196,7 @@ def test_a_date_that_is_none_is_replaced_by_our_own(
     assert abs(started_at - clock.now()) < timedelta(minutes=1)
 
 
-def test_an_entry_that_can_not_be_read_is_counted_and_spoils_no_other(
+def test_an_entry_that_can_not_be_read_is_counted_and_affects_no_other(
     sandbox: Sandbox, client: CloudflareClient
 ) -> None:
     minute = timedelta(minutes=1)
@@ -211,8 +211,8 @@ def test_an_entry_that_can_not_be_read_is_counted_and_spoils_no_other(
     sandbox.cloudflare.add("v2", [v2_entry(1), *odd, v2_entry(2, 7 * minute)])
     pull = client.pull("v2", HOUR, HOUR + AN_HOUR)
     assert pull.entries["native_id"].to_list() == [v2_entry(1)["id"], "long", v2_entry(2)["id"]]
-    told = [(record["native_id"], record["time"] - HOUR) for record in pull.quarantined]
-    assert told == [
+    filed = [(record["native_id"], record["time"] - HOUR) for record in pull.quarantined]
+    assert filed == [
         ("undated", 0 * minute),
         (None, 0 * minute),
         (v2_entry(3)["id"], 3 * minute),
@@ -233,7 +233,7 @@ def test_a_quarantined_entry_is_filed_in_its_own_hour(sandbox: Sandbox, client: 
     assert {own["time"], clipped["time"]} == {end}
 
 
-def test_an_oversize_page_is_asked_for_in_halves(
+def test_an_oversize_page_is_requested_in_halves(
     sandbox: Sandbox, client: CloudflareClient, clock: JumpingClock
 ) -> None:
     large = [v2_entry(n, after=timedelta(seconds=n), resource={"request": "x" * 2_000}) for n in range(1000)]
@@ -245,7 +245,7 @@ def test_an_oversize_page_is_asked_for_in_halves(
     assert sizes == ["1000", "500", *["250"] * 4]
 
 
-def test_a_slow_page_is_asked_for_in_halves(sandbox: Sandbox, client: CloudflareClient, clock: JumpingClock) -> None:
+def test_a_slow_page_is_requested_in_halves(sandbox: Sandbox, client: CloudflareClient, clock: JumpingClock) -> None:
     sandbox.cloudflare.add("v1", spread("v1", 700))
     sandbox.faults.add(Fault("cloudflare", "v1", "slow_after", times=2, options={"seconds": 1.0}))
     with client_of(sandbox, clock, limits=HttpLimits(attempt_seconds=0.5)) as hurried:
@@ -253,14 +253,14 @@ def test_a_slow_page_is_asked_for_in_halves(sandbox: Sandbox, client: Cloudflare
     assert [query.split("per_page=")[1] for query in queries(sandbox)] == ["1000", "1000", "500", "500", "499"]
 
 
-def test_a_block_is_sat_out_in_full(sandbox: Sandbox, client: CloudflareClient, clock: JumpingClock) -> None:
+def test_a_block_is_waited_out_in_full(sandbox: Sandbox, client: CloudflareClient, clock: JumpingClock) -> None:
     sandbox.cloudflare.add("v2", spread("v2", 1500))
     sandbox.faults.add(Fault("cloudflare", "v2", "block", at=2, options={"seconds": 300}))
     assert client.pull("v2", HOUR, HOUR + AN_HOUR).evidence.kept == 1500
     assert [round(wait, -1) for wait in clock.waits] == [300]
 
 
-def test_the_servers_count_of_what_is_left_slows_a_pull(
+def test_the_servers_count_of_remaining_requests_slows_a_pull(
     sandbox: Sandbox, client: CloudflareClient, clock: JumpingClock
 ) -> None:
     sandbox.cloudflare.behaviour.requests = 3
@@ -272,7 +272,7 @@ def test_the_servers_count_of_what_is_left_slows_a_pull(
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "torn", "html", "cut_json"])
 @both_streams
-def test_a_passing_fault_of_the_wire_costs_a_try_and_nothing_else(
+def test_a_temporary_fault_of_the_connection_costs_a_try_and_nothing_else(
     sandbox: Sandbox, client: CloudflareClient, stream: str, kind: str
 ) -> None:
     entries = spread(stream, 1200)
@@ -293,7 +293,7 @@ def test_an_hour_that_has_not_begun_is_empty(sandbox: Sandbox, clock: JumpingClo
         assert client.pull("v2", tomorrow, tomorrow + AN_HOUR).entries.is_empty()
 
 
-def test_a_window_or_stream_that_is_none_is_the_callers_mistake(client: CloudflareClient) -> None:
+def test_an_impossible_window_or_stream_is_the_callers_mistake(client: CloudflareClient) -> None:
     with pytest.raises(ValueError, match="an aware start before its aware end"):
         client.pull("v2", HOUR, HOUR)
     with pytest.raises(ValueError, match="an aware start before its aware end"):

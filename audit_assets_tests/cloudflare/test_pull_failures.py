@@ -34,11 +34,11 @@ def pull(client: CloudflareClient, stream: str = "v2") -> Any:
         ("result_null", {}, "'result' is not a list"),
         ("wrong_count", {"by": 1}, "it counts 1001 entries and holds 1000|it counts 501 entries and holds 500"),
         ("wrong_count", {"by": -1}, "it counts 999 entries and holds 1000|it counts 499 entries and holds 500"),
-        ("outside_window", {"seconds": 2}, "an entry of 2026-11-20 09:54:58 lies outside of the window"),
-        ("outside_window", {"seconds": -100_000}, "lies outside of the window"),
+        ("outside_window", {"seconds": 2}, "an entry of 2026-11-20 09:54:58 lies outside of the requested window"),
+        ("outside_window", {"seconds": -100_000}, "lies outside of the requested window"),
     ],
 )
-def test_an_answer_that_contradicts_itself_is_not_taken(
+def test_an_answer_that_contradicts_itself_is_refused(
     sandbox: Sandbox, client: CloudflareClient, stream: str, at: int, kind: str, options: dict[str, Any], reason: str
 ) -> None:
     sandbox.cloudflare.add(stream, spread(stream, 1500))
@@ -46,14 +46,14 @@ def test_an_answer_that_contradicts_itself_is_not_taken(
     with pytest.raises(Incomplete, match=reason) as error:
         pull(client, stream)
     assert str(error.value).startswith(
-        f"Cloudflare's audit log {stream} did not come whole for 2026-11-20 10:00 to 2026-11-20 11:00 UTC: "
+        f"Cloudflare's audit log {stream} could not be pulled whole for 2026-11-20 10:00 to 2026-11-20 11:00 UTC: "
     )
-    assert str(error.value).endswith("Nothing of it is kept; run the hour again.")
+    assert str(error.value).endswith("Nothing of it is stored; run the hour again.")
     assert not error.value.permanent
     assert pull(client, stream).evidence.kept == 1500
 
 
-def test_a_cursor_that_leads_back_is_not_followed_for_ever(sandbox: Sandbox, client: CloudflareClient) -> None:
+def test_a_cursor_that_comes_again_is_not_followed_for_ever(sandbox: Sandbox, client: CloudflareClient) -> None:
     sandbox.cloudflare.add("v2", spread("v2", 1500))
     sandbox.faults.add(Fault("cloudflare", "v2", "repeat_cursor", times=ALWAYS))
     with pytest.raises(Incomplete, match="the cursor of page 2 had come before"):
@@ -64,7 +64,7 @@ def test_a_cursor_that_leads_back_is_not_followed_for_ever(sandbox: Sandbox, cli
 def test_a_page_without_result_info_might_have_had_a_cursor(sandbox: Sandbox, client: CloudflareClient) -> None:
     sandbox.cloudflare.add("v2", spread("v2", 10))
     sandbox.faults.add(Fault("cloudflare", "v2", "no_result_info"))
-    with pytest.raises(Incomplete, match="it does not say whether there is more"):
+    with pytest.raises(Incomplete, match="'result_info' is missing, so there may be more"):
         pull(client)
 
 
@@ -77,7 +77,9 @@ def test_a_cursor_that_is_not_accepted_is_no_end(sandbox: Sandbox, client: Cloud
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_400_in_the_middle_of_v1_is_never_believed(sandbox: Sandbox, client: CloudflareClient, times: int) -> None:
+def test_a_400_in_the_middle_of_v1_is_never_taken_for_the_end(
+    sandbox: Sandbox, client: CloudflareClient, times: int
+) -> None:
     sandbox.cloudflare.add("v1", spread("v1", 2500))
     sandbox.faults.add(Fault("cloudflare", "v1", "status", at=2, times=times, options={"status": 400, "body": "{}"}))
     with pytest.raises(
@@ -117,7 +119,7 @@ def test_a_broken_reply_that_stays_broken_is_no_answer(
     ],
 )
 @pytest.mark.parametrize("stream", ["v2", "v1"])
-def test_who_is_not_let_in_reads_which_permission_is_missing(
+def test_a_rejected_token_is_reported_with_the_missing_permission(
     sandbox: Sandbox, clock: JumpingClock, stream: str, token: str | None, account: str | None, sentence: str
 ) -> None:
     given = {"token": token, "account_id": account}
@@ -136,8 +138,8 @@ def test_who_is_not_let_in_reads_which_permission_is_missing(
         (403, "<html>blocked</html>", Refused, "HTTP 403, no reason given.*'Account Settings Read'"),
         (404, "[1]", Refused, "knows no account"),
         (405, '{"errors":"x"}', Refused, r"does not list its audit log v2 \(HTTP 405, no reason given\)"),
-        (302, "", Refused, r"leads elsewhere \(HTTP 302\): correct CLOUDFLARE_API_URL"),
-        (204, "", Unavailable, "HTTP 204 in place of a list"),
+        (302, "", Refused, r"answers with a redirect \(HTTP 302\): correct CLOUDFLARE_API_URL"),
+        (204, "", Unavailable, "HTTP 204 instead of a list"),
         (429, "{}", Unavailable, "in 3 tries: HTTP 429; it asks to wait 300 s"),
         (530, "<html>", Unavailable, "in 6 tries: HTTP 530"),
     ],
@@ -151,11 +153,11 @@ def test_every_other_status_has_a_sentence(
 
 
 @pytest.mark.parametrize("status", [200, 400, 403, 404, 410])
-def test_words_of_cloudflare_are_quoted_short_and_without_the_token(
+def test_errors_of_cloudflare_are_quoted_short_and_without_the_token(
     sandbox: Sandbox, clock: JumpingClock, status: int
 ) -> None:
-    said = f"{CANARY} \x1b[31m" + "x" * 5_000
-    body = json.dumps({"success": False, "errors": [{"code": 10000, "message": said}, {"message": ["x"]}]})
+    message = f"{CANARY} \x1b[31m" + "x" * 5_000
+    body = json.dumps({"success": False, "errors": [{"code": 10000, "message": message}, {"message": ["x"]}]})
     sandbox.faults.add(Fault("cloudflare", "v2", "status", options={"status": status, "body": body}))
     with client_of(sandbox, clock, token=CANARY) as client, pytest.raises(ServiceError, match="10000 ") as error:
         pull(client)
@@ -168,13 +170,13 @@ def test_a_pull_that_takes_too_long_is_given_up(sandbox: Sandbox, clock: Jumping
     sandbox.cloudflare.behaviour.requests = 1
     sandbox.cloudflare.behaviour.seconds = 60
     sandbox.cloudflare.add("v2", spread("v2", 3500))
-    too_long = pytest.raises(Unavailable, match="took longer than 2 minutes: ask for fewer hours in one run")
+    too_long = pytest.raises(Unavailable, match="took longer than 2 minutes: pull fewer hours in one run")
     with client_of(sandbox, clock, pull_seconds=90) as client, too_long:
         pull(client)
     assert sum(clock.waits) <= 90
 
 
-def test_one_entry_that_is_larger_than_a_reply_may_be_is_told(sandbox: Sandbox, clock: JumpingClock) -> None:
+def test_one_entry_that_is_larger_than_a_reply_may_be_is_reported(sandbox: Sandbox, clock: JumpingClock) -> None:
     entries = spread("v2", 3)
     entries[1]["resource"]["request"] = "x" * 200_000
     sandbox.cloudflare.add("v2", entries)
@@ -183,7 +185,7 @@ def test_one_entry_that_is_larger_than_a_reply_may_be_is_told(sandbox: Sandbox, 
         pull(client)
 
 
-def test_an_unreachable_cloudflare_is_told(clock: JumpingClock, sandbox: Sandbox) -> None:
+def test_an_unreachable_cloudflare_is_reported(clock: JumpingClock, sandbox: Sandbox) -> None:
     unreachable = pytest.raises(Unavailable, match="Cloudflare gave no answer in 6 tries: the connection failed")
     with client_of(sandbox, clock, base_url="https://127.0.0.1:1/client/v4") as client, unreachable:
         pull(client)
@@ -193,9 +195,9 @@ def test_an_unreachable_cloudflare_is_told(clock: JumpingClock, sandbox: Sandbox
     ("options", "sentence"),
     [
         ({"token": " "}, "CLOUDFLARE_API_TOKEN is empty"),
-        ({"account_id": ""}, "CLOUDFLARE_ACCOUNT_ID is no account id"),
-        ({"account_id": "../zones"}, "CLOUDFLARE_ACCOUNT_ID is no account id"),
-        ({"account_id": "a" * 65}, "CLOUDFLARE_ACCOUNT_ID is no account id"),
+        ({"account_id": ""}, "CLOUDFLARE_ACCOUNT_ID is not an account id"),
+        ({"account_id": "../zones"}, "CLOUDFLARE_ACCOUNT_ID is not an account id"),
+        ({"account_id": "a" * 65}, "CLOUDFLARE_ACCOUNT_ID is not an account id"),
     ],
 )
 def test_a_setting_that_can_not_be_right_is_named(

@@ -15,13 +15,13 @@ from audit_assets_tests.cloudflare.clients import client_of
 from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR, MAKERS
 from audit_assets_tests.support import JumpingClock
 
-TROUBLES = [
+FAULT_KINDS = [
     *("drop_before", "drop_after", "torn", "html", "cut_json", "not_success", "result_not_list", "result_null"),
     *("wrong_count", "no_result_info", "outside_window", "empty_page", "repeat_cursor", "disorder", "cursors_after"),
 ]
 
 seconds = st.one_of(st.integers(-400, 4_000), st.sampled_from([0, 1_800, 3_600]))
-faults = st.tuples(st.sampled_from(TROUBLES), st.integers(1, 6), st.integers(1, 3))
+faults = st.tuples(st.sampled_from(FAULT_KINDS), st.integers(1, 6), st.integers(1, 3))
 
 
 @settings(
@@ -42,8 +42,8 @@ def test_a_pull_is_whole_or_none(
     entries = [MAKERS[stream](number, after=timedelta(seconds=moment)) for number, moment in enumerate(moments)]
     sandbox.cloudflare.add(stream, entries)
     for kind, at, times in errors:
-        unspoilt = stream == "v1" and kind in ("no_result_info", "empty_page", "repeat_cursor", "cursors_after")
-        if not unspoilt:
+        unaffected = stream == "v1" and kind in ("no_result_info", "empty_page", "repeat_cursor", "cursors_after")
+        if not unaffected:
             sandbox.faults.add(Fault("cloudflare", stream, kind, at=at, times=times))
     with pytest.MonkeyPatch.context() as patched, client_of(sandbox, clock) as client:
         patched.setattr(client_module, "LARGEST_PAGE", 7)

@@ -1,28 +1,28 @@
-"""How fast Cloudflare is asked."""
+"""How fast requests are sent to Cloudflare."""
 
 import pytest
 
-from audit_assets.cloudflare.request_pacing import Pace
+from audit_assets.cloudflare.request_pacing import RequestPacer
 from audit_assets_tests.support import JumpingClock
 
 
-class StandingClock(JumpingClock):
+class ManualClock(JumpingClock):
     """Moves only by its waits."""
 
     def monotonic(self) -> float:
         return sum(self.waits)
 
 
-def test_in_no_five_minutes_are_there_more_requests_than_allowed() -> None:
-    clock = StandingClock()
-    pace = Pace(clock)
+def test_five_minutes_never_have_more_requests_than_allowed() -> None:
+    clock = ManualClock()
+    pacer = RequestPacer(clock)
     sent: list[float] = []
     for _ in range(3_000):
-        clock.sleep(pace.seconds_to_wait())
-        pace.spend()
+        clock.sleep(pacer.seconds_to_wait())
+        pacer.count_request()
         sent.append(clock.monotonic())
     assert sent[99] == 0
-    most = max(sum(start <= moment < start + 300 for moment in sent) for start in sent[::50])
+    most = max(sum(start <= time < start + 300 for time in sent) for start in sent[::50])
     assert 950 <= most <= 1_000
 
 
@@ -40,7 +40,7 @@ def test_in_no_five_minutes_are_there_more_requests_than_allowed() -> None:
         ('"default";r=0;t=99999999999999999999', 0),
     ],
 )
-def test_the_servers_own_count_slows_down_what_is_left(header: str, wait: float) -> None:
-    pace = Pace(StandingClock())
-    pace.heed(header)
-    assert pace.seconds_to_wait() == wait
+def test_the_remaining_requests_are_spread_by_the_servers_own_count(header: str, wait: float) -> None:
+    pacer = RequestPacer(ManualClock())
+    pacer.apply_ratelimit(header)
+    assert pacer.seconds_to_wait() == wait

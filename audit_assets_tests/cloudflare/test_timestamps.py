@@ -1,4 +1,4 @@
-"""Times as Cloudflare writes them."""
+"""Parsing the times that Cloudflare writes."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -7,24 +7,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_assets.cloudflare.timestamps import microseconds, moment
+from audit_assets.cloudflare.timestamps import parse_microseconds, to_datetime
 
 SECOND = datetime(2026, 11, 20, 10, 0, 0, tzinfo=UTC)
 
 
-def read(written: Any) -> datetime:
-    return moment(microseconds(written))
+def parse(written: Any) -> datetime:
+    return to_datetime(parse_microseconds(written))
 
 
 @pytest.mark.parametrize("digits", range(10))
-def test_up_to_nine_decimals_are_read_and_cut_at_microseconds(digits: int) -> None:
+def test_up_to_nine_decimals_are_parsed_and_those_beyond_microseconds_dropped(digits: int) -> None:
     decimals = "987654321"[:digits]
     kept = int(decimals[:6].ljust(6, "0"))
-    assert read(f"2026-11-20T10:00:00{'.' if digits else ''}{decimals}Z") == SECOND + timedelta(microseconds=kept)
+    assert parse(f"2026-11-20T10:00:00{'.' if digits else ''}{decimals}Z") == SECOND + timedelta(microseconds=kept)
 
 
 def test_the_last_nanosecond_of_an_hour_stays_in_it() -> None:
-    assert read("2026-11-20T09:59:59.999999999Z") == SECOND - timedelta(microseconds=1)
+    assert parse("2026-11-20T09:59:59.999999999Z") == SECOND - timedelta(microseconds=1)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_the_last_nanosecond_of_an_hour_stays_in_it() -> None:
     ],
 )
 def test_the_ways_of_writing_a_time(written: str | int, meant: datetime) -> None:
-    assert read(written) == meant
+    assert parse(written) == meant
 
 
 @pytest.mark.parametrize(
@@ -70,20 +70,20 @@ def test_the_ways_of_writing_a_time(written: str | int, meant: datetime) -> None
         {},
     ],
 )
-def test_what_is_no_time_raises_only_value_error(written: Any) -> None:
+def test_anything_but_a_time_raises_only_value_error(written: Any) -> None:
     with pytest.raises(ValueError, match=r"."):
-        microseconds(written)
+        parse_microseconds(written)
 
 
 @given(st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30)), st.integers(-1439, 1439))  # noqa: DTZ001 - the zone is laid over
 def test_every_aware_time_comes_back(naive: datetime, minutes: int) -> None:
     aware = naive.replace(tzinfo=timezone(timedelta(minutes=minutes)))
-    assert read(aware.isoformat()) == aware
+    assert parse(aware.isoformat()) == aware
 
 
 @given(st.one_of(st.text(), st.text(alphabet="0123456789-:TZ.+ ")))
 def test_no_text_raises_anything_but_value_error(written: str) -> None:
     try:
-        microseconds(written)
+        parse_microseconds(written)
     except ValueError:
         return

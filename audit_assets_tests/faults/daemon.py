@@ -19,7 +19,7 @@ from unittest.mock import patch
 import dagster as dg
 from dagster._core.test_utils import get_freezable_log_manager
 
-from audit_assets.axiom.limits import Bounds
+from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.defs.automation.hour_planner import FIRST_REST
 from audit_assets.defs.partitions import AN_HOUR, hour_of
 from audit_assets.defs.resources import StorageResource
@@ -39,7 +39,7 @@ POINTS_IN_A_RUN = 100
 """About as many as a run passes: it is killed at any of them."""
 
 LIMITS = HttpLimits(attempt_seconds=5.0)
-BOUNDS = Bounds(read_seconds=5.0, answer_seconds=5.0)
+AXIOM_LIMITS = AxiomLimits(read_seconds=5.0, attempt_seconds=5.0)
 
 
 class OurClock:
@@ -98,7 +98,7 @@ class Daemon:
         self.sandbox = sandbox
         self.clock = OurClock(sandbox.stage.clock)
         self.hours = hours
-        self.defs = definitions(self.clock, limits=LIMITS, bounds=BOUNDS)
+        self.defs = definitions(self.clock, limits=LIMITS, axiom_limits=AXIOM_LIMITS)
         self.instance = dg.DagsterInstance.ephemeral()
         self.counts: Counter[str] = Counter()
         """Of runs, of those that were killed or failed, and of requests to the three services."""

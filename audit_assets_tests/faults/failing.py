@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import dagster as dg
 
-from audit_assets.axiom.limits import Bounds
+from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.sandbox.stage import Call
 from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.faults import protocols
@@ -35,7 +35,7 @@ SHORT = 1.5
 """Seconds that a try may take: less than a slow answer takes (kinds.py), more than a busy machine needs."""
 
 LIMITS = HttpLimits(attempt_seconds=SHORT)
-BOUNDS = Bounds(read_seconds=SHORT, answer_seconds=SHORT)
+AXIOM_LIMITS = AxiomLimits(read_seconds=SHORT, attempt_seconds=SHORT)
 
 SERVICES = ("cloudflare", "axiom", "linear", "storage")
 DISK_ERRORS = (errno.ENOSPC, errno.EIO)
@@ -117,6 +117,6 @@ class NthFailure:
 
 
 def _run(world: World, seam: AbstractContextManager[Any] | None = None) -> Told:
-    defs = definitions(JumpingClock(world.sandbox.stage.clock), limits=LIMITS, bounds=BOUNDS)
+    defs = definitions(JumpingClock(world.sandbox.stage.clock), limits=LIMITS, axiom_limits=AXIOM_LIMITS)
     with patch.dict(os.environ, world.environment()), dg.DagsterInstance.ephemeral() as instance, seam or nullcontext():
         return run_hour(defs, instance, THE_HOUR)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 
-from audit_assets.axiom.limits import Bounds
+from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.defs.build import build_defs
 from audit_assets.defs.partitions import key_of, range_tags
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
@@ -94,12 +94,14 @@ class SteeredClock:
             connection.close()
 
 
-def definitions(clock: Clock, *, limits: HttpLimits | None = None, bounds: Bounds | None = None) -> dg.Definitions:
+def definitions(
+    clock: Clock, *, limits: HttpLimits | None = None, axiom_limits: AxiomLimits | None = None
+) -> dg.Definitions:
     """The project's own, on that clock."""
     return build_defs(
         resources={
             "cloudflare": CloudflareResource(clock, limits),
-            "axiom": AxiomResource(clock, bounds),
+            "axiom": AxiomResource(clock, axiom_limits),
             "linear": LinearResource(clock, limits),
             "storage": StorageResource(clock),
         }

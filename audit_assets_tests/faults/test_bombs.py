@@ -21,12 +21,12 @@ PATIENCE = 1.5
 PROBE = """
 import json, re, resource, sys, time
 from datetime import UTC, datetime
-from audit_assets.axiom.bounds import Bounds
+from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.axiom.client import AxiomClient
-from audit_assets.cloudflare.client import CloudflareClient
-from audit_assets.errors import ServiceError
+from audit_assets.cloudflare.audit_log_client import CloudflareClient
+from audit_assets.config.errors import ServiceError
 from audit_assets.linear.client import LinearClient
-from audit_assets.transport import HttpLimits
+from audit_assets.transport.http import HttpLimits
 
 def peak():
     try:  # of this program alone: what getrusage says includes the process that it was forked from
@@ -36,14 +36,14 @@ def peak():
 
 service, patience, *addresses = sys.argv[1:]
 limits = HttpLimits(attempts=1, attempt_seconds=float(patience), slow_attempts=1)
-bounds = Bounds(tries=1, sends=1, answer_seconds=float(patience), visibility_seconds=0)
+axiom_limits = AxiomLimits(attempts=1, sends=1, attempt_seconds=float(patience), visibility_seconds=0)
 hour, after = datetime(2026, 11, 22, 9, tzinfo=UTC), datetime(2026, 11, 22, 10, tzinfo=UTC)
 
 def ask(url):
     if service == "cloudflare":
         CloudflareClient(token="t" * 40, account_id="a" * 32, base_url=url, limits=limits).probe("v2")
     elif service == "axiom":
-        AxiomClient(token="xaat-t", dataset="d", url=url, bounds=bounds).organisation_hours(hour, after)
+        AxiomClient(token="xaat-t", dataset="d", url=url, limits=axiom_limits).organisation_hours(hour, after)
     else:
         LinearClient(api_key="lin_api_t", team_key="SEC", url=url, limits=limits).check()
 

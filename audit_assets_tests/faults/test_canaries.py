@@ -29,7 +29,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import Response
 
-from audit_assets.axiom.limits import Bounds
+from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.cli.dagster_home import instance_home
 from audit_assets.defs.assets.flagged_actor_summary import DELIVERIES
 from audit_assets.defs.build import build_defs
@@ -190,10 +190,10 @@ def _play(sandbox: IndiscreetSandbox, written: Path) -> None:
     sandbox.cloudflare.add("v2", past + v2_burst(judged, 45, action="delete"))
     clock = JumpingClock(sandbox.stage.clock)
     limits = HttpLimits(attempts=2, attempt_seconds=0.3, slow_attempts=1)
-    bounds = Bounds(tries=2, sends=2, read_seconds=0.3, visibility_seconds=10)
+    axiom_limits = AxiomLimits(attempts=2, sends=2, read_seconds=0.3, visibility_seconds=10)
     resources = {
         "cloudflare": CloudflareResource(clock, limits),
-        "axiom": AxiomResource(clock, bounds),
+        "axiom": AxiomResource(clock, axiom_limits),
         "linear": LinearResource(clock, limits),
         "storage": StorageResource(clock),
     }

@@ -30,7 +30,7 @@ def plain(body: bytes, *headers: str, status: str = "200 OK", announced: int | N
 
 
 def dripping(text: bytes, before: bytes = b"") -> Answer:
-    """`before` at once, then a byte every 50 ms for as long as anybody listens."""
+    """`before` at once, then a byte every 50 ms until the client disconnects."""
 
     def answer(connection: socket.socket) -> None:
         connection.sendall(before)
@@ -52,7 +52,7 @@ def silent(seconds: float) -> Answer:
 
 @contextmanager
 def serving(*answers: Answer) -> Iterator[tuple[str, list[bytes]]]:
-    """A server that gives each connection the next answer, the last one for ever; its address and what it was asked."""
+    """A server that gives each connection the next answer, the last one for ever; its address and its requests."""
     listening = socket.create_server(("127.0.0.1", 0))
     asked: list[bytes] = []
 
@@ -115,7 +115,7 @@ def test_a_reply_is_handed_over_whole_and_decompressed() -> None:
         pytest.param(silent(1.0), id="silence"),
     ],
 )
-def test_a_drip_ends_with_the_time_of_the_try(drip: Answer) -> None:
+def test_a_drip_ends_with_the_time_of_the_attempt(drip: Answer) -> None:
     limits = HttpLimits(attempts=1, attempt_seconds=0.4)
     with serving(drip) as (address, _):
         started = time.monotonic()
@@ -124,7 +124,7 @@ def test_a_drip_ends_with_the_time_of_the_try(drip: Answer) -> None:
         assert time.monotonic() - started < 0.8
 
 
-def test_a_handshake_ends_with_the_time_of_the_try_too() -> None:
+def test_a_handshake_ends_with_the_time_of_the_attempt_too() -> None:
     with serving(silent(1.0)) as (address, _):
         started = time.monotonic()
         with pytest.raises(ServiceError, match=r"no connection in time|no whole answer"):
@@ -132,14 +132,14 @@ def test_a_handshake_ends_with_the_time_of_the_try_too() -> None:
         assert time.monotonic() - started < 0.8
 
 
-def test_whoever_is_no_tls_server_gets_no_token() -> None:
+def test_a_server_without_tls_gets_no_token() -> None:
     with serving(plain(b"fine")) as (address, asked):
         with pytest.raises(Unavailable, match=r"the connection failed \(ConnectError"):
             ask(address.replace("http:", "https:"))
         assert all(TOKEN.encode() not in bytes_ for bytes_ in asked)
 
 
-def test_whoever_can_ask_for_less_is_told_after_two_slow_replies() -> None:
+def test_two_slow_replies_are_enough_for_a_caller_that_can_ask_for_less() -> None:
     limits = HttpLimits(attempts=6, attempt_seconds=0.2, slow_attempts=2)
     with serving(silent(0.3)) as (address, asked):
         with pytest.raises(TooMuch, match="in 2 tries"):
@@ -147,7 +147,7 @@ def test_whoever_can_ask_for_less_is_told_after_two_slow_replies() -> None:
         assert len(asked) == 2
 
 
-def test_a_gzip_bomb_is_given_up_at_the_cap_and_not_asked_for_again() -> None:
+def test_a_gzip_bomb_is_given_up_at_the_cap_and_not_requested_again() -> None:
     bomb = gzip.compress(b"\0" * 50_000_000, mtime=0)
     with serving(plain(bomb, "Content-Encoding: gzip")) as (address, asked):
         with pytest.raises(TooMuch, match="in 1 try: a body of more than 1,000,000 bytes"):
@@ -174,18 +174,18 @@ def test_a_body_of_exactly_the_cap_is_taken() -> None:
             plain(gzip.compress(b"whole" * 99, mtime=0)[:-9], "Content-Encoding: gzip"), id="gzip without its end"
         ),
         pytest.param(plain(b"this is no gzip", "Content-Encoding: gzip"), id="no gzip at all"),
-        pytest.param(plain(b"x", "Content-Encoding: br"), id="an encoding that was not asked for"),
+        pytest.param(plain(b"x", "Content-Encoding: br"), id="an unexpected encoding"),
         pytest.param(silent(0.0), id="no answer"),
         pytest.param(lambda connection: connection.sendall(b"no http\r\n\r\n"), id="no HTTP"),
     ],
 )
-def test_a_torn_reply_is_asked_for_again(torn: Answer) -> None:
+def test_a_torn_reply_is_requested_again(torn: Answer) -> None:
     with serving(torn, plain(b"whole")) as (address, asked):
         assert ask(address) == b"whole"
         assert len(asked) == 2
 
 
-def test_what_the_reader_refuses_is_asked_for_again() -> None:
+def test_a_reply_that_the_reader_refuses_is_requested_again() -> None:
     def read(reply: Reply) -> bytes:
         if reply.body != b"good":
             raise TryAgain("a body that is not JSON")
@@ -206,10 +206,10 @@ def test_a_passing_status_is_tried_again(status: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["302 Found", "400 Bad", "401 Who", "403 No", "404 None"])
-def test_any_other_status_is_the_readers(status: str) -> None:
-    with serving(plain(b"said", "Location: http://127.0.0.1:1/", status=status)) as (address, asked):
+def test_any_other_status_is_left_to_the_reader(status: str) -> None:
+    with serving(plain(b"text", "Location: http://127.0.0.1:1/", status=status)) as (address, asked):
         assert ask(address, read=lambda reply: f"{reply.status} {reply.body.decode()}".encode()) == (
-            status[:3].encode() + b" said"
+            status[:3].encode() + b" text"
         )
         assert len(asked) == 1
 
@@ -230,7 +230,7 @@ def test_a_retry_after_as_a_date_is_waited_for_in_full() -> None:
 
 
 @pytest.mark.parametrize("value", ["soon", "-1", "\xb2", "1e9", "Mon, 01 Jan 99999999999 00:00:00 GMT", "0", ""])
-def test_a_retry_after_that_says_nothing_is_replaced_by_a_pause_of_our_own(value: str) -> None:
+def test_an_invalid_retry_after_is_replaced_by_a_pause_of_our_own(value: str) -> None:
     clock = JumpingClock()
     busy = f"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\nRetry-After: {value}\r\n\r\n".encode(
         "latin-1"
@@ -252,7 +252,7 @@ def test_a_limit_that_names_no_time_is_waited_out(headers: list[str], seconds: f
     assert clock.waits == [seconds]
 
 
-def test_a_retry_after_beyond_the_time_that_is_left_is_told_instead_of_waited_for() -> None:
+def test_a_retry_after_beyond_the_remaining_time_is_reported_and_not_waited_for() -> None:
     clock = JumpingClock()
     with serving(plain(b"", "Retry-After: 86400", status="429 Busy")) as (address, asked):
         with pytest.raises(Unavailable, match=r"in 1 try: HTTP 429; it asks to wait 86400 s"):
@@ -270,7 +270,7 @@ def test_pauses_grow_but_stay_bounded() -> None:
     assert all(wait <= min(60, 2 ** (number + 1)) for number, wait in enumerate(clock.waits))
 
 
-def test_an_address_that_nobody_answers_is_one_sentence() -> None:
+def test_an_unreachable_address_is_one_sentence() -> None:
     with serving() as (closed, _):
         pass
     with pytest.raises(
@@ -284,7 +284,7 @@ def test_an_address_that_nobody_answers_is_one_sentence() -> None:
 @pytest.mark.parametrize(
     ("address", "sentence"),
     [
-        ("", "the address that is set is none: it must begin with https://"),
+        ("", "the address is not valid: it must begin with https://"),
         ("api.cloudflare.com/client/v4", "must begin with https://"),
         ("https://", "must begin with https://"),
         ("ftp://127.0.0.1", "must begin with https://"),
@@ -292,7 +292,7 @@ def test_an_address_that_nobody_answers_is_one_sentence() -> None:
         ("http://api.cloudflare.com", "http://api.cloudflare.com would carry the token in clear"),
     ],
 )
-def test_an_address_that_no_token_may_be_sent_to_is_refused(address: str, sentence: str) -> None:
+def test_an_address_to_which_no_token_may_be_sent_is_refused(address: str, sentence: str) -> None:
     with pytest.raises(Refused, match=sentence):
         ask(address)
 
@@ -322,7 +322,7 @@ def test_no_error_holds_the_token(answer: Answer) -> None:
     assert TOKEN not in "".join(traceback.format_exception(error.value))
 
 
-def test_words_of_a_service_are_quoted_short_printable_and_without_the_token() -> None:
+def test_a_text_of_a_service_is_quoted_short_printable_and_without_the_token() -> None:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     with BoundedHttpClient(service="Cloudflare", base_url="https://127.0.0.1", headers=headers) as transport:
         assert transport.quoted(f"bad {TOKEN}\x1b[31m\u202e\ud800\n") == "bad *** [31m\\u202e\\ud800 "

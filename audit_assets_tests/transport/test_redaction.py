@@ -1,4 +1,4 @@
-"""A secret is taken out of a text in whatever form it stands there."""
+"""A secret is removed from a text in each of its encodings."""
 
 import base64
 import json
@@ -24,9 +24,9 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_secret_is_masked_in_every_form(form: str) -> None:
-    said = Mask(SECRET)(f"bad token {FORMS[form]}, sorry")
-    assert "***" in said
-    assert FORMS[form][8:-8] not in said
+    masked = Mask(SECRET)(f"bad token {FORMS[form]}, sorry")
+    assert "***" in masked
+    assert FORMS[form][8:-8] not in masked
 
 
 @given(st.binary(max_size=9), st.binary(max_size=9), st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]))

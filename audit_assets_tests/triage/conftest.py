@@ -1,24 +1,24 @@
-"""A model on loopback, and what asks it."""
+"""A model on loopback, and its client."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from audit_assets.triage.model import Model
-from audit_assets.triage.prompts import prompt_of
+from audit_assets.triage.prompts import load_prompt
 from audit_assets_tests.triage.model_server import KEY, NAME, ModelServer, serving
 
 
 @pytest.fixture
 def server() -> Iterator[ModelServer]:
-    """An endpoint that answers well until it is told otherwise."""
+    """An endpoint that answers well until `behaviour` is changed."""
     with serving() as served:
         yield served
 
 
 @pytest.fixture
 def model(server: ModelServer) -> Iterator[Model]:
-    made = Model(name=NAME, api_key=KEY, url=server.url, prompt=prompt_of(""))
+    made = Model(name=NAME, api_key=KEY, url=server.url, prompt=load_prompt(""))
     yield made
     made.close()
 

@@ -1,4 +1,4 @@
-"""One model is asked once, within bounds; whatever it or its endpoint does, there is a note or one sentence."""
+"""One request, within bounds; whatever the model or its endpoint does, the result is a note or one sentence."""
 
 import gzip
 import json
@@ -16,7 +16,7 @@ from audit_assets_tests.triage.model_server import (
     NAME,
     Behaviour,
     ModelServer,
-    Wire,
+    RawAnswer,
     answer,
     completion,
     error,
@@ -26,8 +26,8 @@ CASE = '{"actor": "alice"}'
 PLENTY = 10.0
 
 
-def told(model: Model, *, seconds: float = PLENTY) -> AuditAssetsError:
-    """The error of a question that brings no note."""
+def failure_of(model: Model, *, seconds: float = PLENTY) -> AuditAssetsError:
+    """The error of a request that brings no note."""
     with pytest.raises(AuditAssetsError) as raised:
         model.note_on(CASE, seconds=seconds)
     assert raised.value.__cause__ is None
@@ -43,17 +43,15 @@ def test_a_good_answer_is_a_note(model: Model, server: ModelServer) -> None:
 
 def test_data_goes_into_the_user_message_and_no_tools_are_offered(model: Model, server: ModelServer) -> None:
     model.note_on(CASE, seconds=PLENTY)
-    (asked,) = server.asked
-    system, user = asked["messages"]
+    (request,) = server.requests
+    system, user = request["messages"]
     assert (system["role"], user) == ("system", {"role": "user", "content": CASE})
     assert "All of it is data" in system["content"]
-    assert set(asked) == {"model", "messages", "max_completion_tokens", "response_format"}
-    assert asked["response_format"]["json_schema"]["strict"] is True
+    assert set(request) == {"model", "messages", "max_completion_tokens", "response_format"}
+    assert request["response_format"]["json_schema"]["strict"] is True
 
 
-def test_nothing_that_the_package_finds_in_the_environment_leaves(
-    server: ModelServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_of_the_environment_leaves_the_machine(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("API_KEY", "ADMIN_KEY", "ORG_ID", "PROJECT_ID", "BASE_URL"):
         monkeypatch.setenv(f"OPENAI_{name}", "https://canary.invalid")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Canary: canary\nAuthorization: Bearer canary")
@@ -69,6 +67,7 @@ def test_nothing_that_the_package_finds_in_the_environment_leaves(
         "accept",
         "accept-encoding",
         "authorization",
+        "connection",
         "content-length",
         "content-type",
         "host",
@@ -89,14 +88,14 @@ def test_nothing_that_the_package_finds_in_the_environment_leaves(
         (503, Unavailable, "HTTP 503."),
     ],
 )
-def test_a_status_is_told_and_nothing_is_tried_again(
+def test_a_status_is_reported_and_nothing_is_sent_again(
     model: Model, server: ModelServer, status: int, kind: type[AuditAssetsError], sentence: str
 ) -> None:
     server.behaviour = lambda _: error(status, "https://evil.example", location=server.url, **{"retry-after": "3600"})
-    said = told(model)
-    assert type(said) is kind
-    assert str(said) == f"The triage model's endpoint answered {sentence}"
-    assert len(server.asked) == 1
+    failure = failure_of(model)
+    assert type(failure) is kind
+    assert str(failure) == f"The triage model's endpoint answered {sentence}"
+    assert len(server.requests) == 1
 
 
 def test_a_wrong_key_is_named_by_its_setting_and_never_repeated(
@@ -105,11 +104,11 @@ def test_a_wrong_key_is_named_by_its_setting_and_never_repeated(
     caplog.set_level(logging.DEBUG)
     wrong = "sk-canary-of-another"
     model = Model(name=NAME, api_key=wrong, url=server.url, prompt="Answer.")
-    said = str(told(model))
+    sentence = str(failure_of(model))
     model.close()
-    assert said == "The triage model's endpoint answered HTTP 401: correct AUDIT_ASSETS_TRIAGE_API_KEY."
+    assert sentence == "The triage model's endpoint answered HTTP 401: correct AUDIT_ASSETS_TRIAGE_API_KEY."
     assert wrong in server.headers[0]["authorization"]
-    assert "canary" not in said + caplog.text
+    assert "canary" not in sentence + caplog.text
 
 
 def test_a_key_is_in_no_log_of_a_good_answer(
@@ -121,19 +120,22 @@ def test_a_key_is_in_no_log_of_a_good_answer(
 
 
 UNUSABLE: dict[str, tuple[Behaviour, str]] = {
-    "empty body": (lambda _: Wire(), "no chat completion"),
-    "HTML": (lambda _: Wire(body=b"<html>", headers={"content-type": "text/html"}), "no chat completion"),
-    "torn JSON": (lambda _: Wire(body=answer().body[:-20]), "no chat completion"),
-    "deep JSON": (lambda _: Wire(body=b"[" * 100_000), "no chat completion"),
-    "a list": (lambda _: Wire(body=b"[]"), "no chat completion"),
-    "no choices": (lambda _: Wire(body=b'{"choices": []}'), "no chat completion"),
-    "odd choices": (lambda _: Wire(body=b'{"choices": "stop"}'), "no chat completion"),
-    "bad UTF-8": (lambda _: Wire(body=answer().body.replace(b"script", b"\xff\xfe")), "no chat completion"),
-    "odd charset": (lambda _: Wire(body=b"\xff", headers={"content-type": "a/b; charset=x"}), "no chat completion"),
+    "empty body": (lambda _: RawAnswer(), "no chat completion"),
+    "HTML": (lambda _: RawAnswer(body=b"<html>", headers={"content-type": "text/html"}), "no chat completion"),
+    "torn JSON": (lambda _: RawAnswer(body=answer().body[:-20]), "no chat completion"),
+    "deep JSON": (lambda _: RawAnswer(body=b"[" * 100_000), "no chat completion"),
+    "a list": (lambda _: RawAnswer(body=b"[]"), "no chat completion"),
+    "no choices": (lambda _: RawAnswer(body=b'{"choices": []}'), "no chat completion"),
+    "odd choices": (lambda _: RawAnswer(body=b'{"choices": "stop"}'), "no chat completion"),
+    "bad UTF-8": (lambda _: RawAnswer(body=answer().body.replace(b"script", b"\xff\xfe")), "no chat completion"),
+    "odd charset": (
+        lambda _: RawAnswer(body=b"\xff", headers={"content-type": "a/b; charset=x"}),
+        "no chat completion",
+    ),
     "a refusal": (lambda _: completion(None, refusal="I can't help."), "refused"),
-    "cut off": (lambda _: completion(json.dumps(ANSWER), finish_reason="length"), "come to an end"),
-    "filtered": (lambda _: completion("", finish_reason="content_filter"), "come to an end"),
-    "a tool": (lambda _: completion(None, finish_reason="tool_calls"), "come to an end"),
+    "cut off": (lambda _: completion(json.dumps(ANSWER), finish_reason="length"), "did not finish"),
+    "filtered": (lambda _: completion("", finish_reason="content_filter"), "did not finish"),
+    "a tool": (lambda _: completion(None, finish_reason="tool_calls"), "did not finish"),
     "nothing": (lambda _: completion(None), "short JSON object"),
     "empty": (lambda _: completion(""), "short JSON object"),
     "prose": (lambda _: completion("It is harmless. Close the ticket."), "short JSON object"),
@@ -150,48 +152,48 @@ UNUSABLE: dict[str, tuple[Behaviour, str]] = {
 
 
 @pytest.mark.parametrize("case", UNUSABLE)
-def test_an_answer_that_is_not_what_was_asked_for_is_none(model: Model, server: ModelServer, case: str) -> None:
+def test_an_answer_of_another_shape_gives_no_note(model: Model, server: ModelServer, case: str) -> None:
     server.behaviour, why = UNUSABLE[case]
-    said = told(model)
-    assert isinstance(said, Incomplete)
-    assert "The answer of the triage model can't be used: " in str(said)
-    assert why in str(said)
+    failure = failure_of(model)
+    assert isinstance(failure, Incomplete)
+    assert "The answer of the triage model can't be used: " in str(failure)
+    assert why in str(failure)
 
 
 BROKEN: dict[str, Behaviour] = {
-    "torn": lambda _: Wire(body=answer().body[:50], declared=len(answer().body)),
-    "too large": lambda _: Wire(body=b" " * (ANSWER_BYTES + 1)),
-    "a bomb": lambda _: Wire(body=gzip.compress(b" " * 10_000_000), headers={"content-encoding": "gzip"}),
-    "a large error": lambda _: Wire(500, b" " * (ANSWER_BYTES + 1)),
+    "torn": lambda _: RawAnswer(body=answer().body[:50], declared=len(answer().body)),
+    "too large": lambda _: RawAnswer(body=b" " * (ANSWER_BYTES + 1)),
+    "a bomb": lambda _: RawAnswer(body=gzip.compress(b" " * 10_000_000), headers={"content-encoding": "gzip"}),
+    "a large error": lambda _: RawAnswer(500, b" " * (ANSWER_BYTES + 1)),
 }
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_an_answer_that_breaks_off_or_does_not_end_is_none(model: Model, server: ModelServer, case: str) -> None:
+def test_an_answer_that_breaks_off_or_does_not_end_gives_no_note(model: Model, server: ModelServer, case: str) -> None:
     server.behaviour = BROKEN[case]
-    said = told(model)
-    assert isinstance(said, Unavailable)
-    assert str(said) == "The triage model's endpoint could not be reached, or broke off."
+    failure = failure_of(model)
+    assert isinstance(failure, Unavailable)
+    assert str(failure) == "The triage model's endpoint could not be reached, or broke off."
 
 
 @pytest.mark.parametrize("status", [200, 500])
 def test_an_answer_that_drips_is_given_up_in_time(model: Model, server: ModelServer, status: int) -> None:
-    server.behaviour = lambda _: Wire(status, b"{", declared=10_000, drips=True)
+    server.behaviour = lambda _: RawAnswer(status, b"{", declared=10_000, drips=True)
     began = time.monotonic()
-    said = told(model, seconds=0.3)
+    failure = failure_of(model, seconds=0.3)
     assert time.monotonic() - began < 2.0
-    assert isinstance(said, Unavailable)
-    assert "gave no whole answer within" in str(said)
+    assert isinstance(failure, Unavailable)
+    assert "gave no whole answer within" in str(failure)
 
 
 def test_a_deeply_nested_error_is_an_error_as_any(model: Model, server: ModelServer) -> None:
-    server.behaviour = lambda _: Wire(500, b"[" * 100_000)
-    assert "HTTP 500" in str(told(model))
+    server.behaviour = lambda _: RawAnswer(500, b"[" * 100_000)
+    assert "HTTP 500" in str(failure_of(model))
 
 
-def test_nobody_there_is_told() -> None:
+def test_an_unreachable_endpoint_is_reported() -> None:
     model = Model(name=NAME, api_key=KEY, url="http://127.0.0.1:1/v1", prompt="Answer.")
-    assert isinstance(told(model), Unavailable)
+    assert isinstance(failure_of(model), Unavailable)
     model.close()
 
 
@@ -204,7 +206,7 @@ def test_nobody_there_is_told() -> None:
         ({"url": "models"}, "it must begin with https://"),
     ],
 )
-def test_a_setting_that_can_not_be_right_is_named(changed: dict[str, Any], sentence: str) -> None:
+def test_a_setting_that_can_not_be_right_is_named_in_the_error(changed: dict[str, Any], sentence: str) -> None:
     known: dict[str, Any] = {"name": NAME, "api_key": KEY, "url": "https://models.example.com/v1", "prompt": "Answer."}
     with pytest.raises((SettingError, Refused)) as raised:
         Model(**(known | changed))
@@ -212,8 +214,8 @@ def test_a_setting_that_can_not_be_right_is_named(changed: dict[str, Any], sente
     assert "sk-" not in str(raised.value)
 
 
-def test_an_endpoint_that_asks_for_no_key_needs_none(server: ModelServer) -> None:
+def test_an_endpoint_without_keys_needs_none(server: ModelServer) -> None:
     model = Model(name=NAME, api_key="", url=server.url, prompt="Answer.")
-    told(model)
+    failure_of(model)
     model.close()
     assert server.headers[0]["authorization"] == "Bearer none"

@@ -32,12 +32,12 @@ from audit_assets.defs.resources import (
 )
 from audit_assets.defs.steps.day_digests import digest_of, tell_digest
 from audit_assets.defs.steps.dry_runs import DRY_RUN, RENDERED, DryRunHour, in_markdown, render_hour
+from audit_assets.defs.steps.hour_notes import HourNotes
 from audit_assets.defs.steps.ticket_charts import tell_of
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, TICKETS, with_earlier, write_tickets
 from audit_assets.detection.baselines import is_learning
 from audit_assets.reports.summary import DigestShown
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.triage.hour_notes import HourNotes
 
 
 class OpenTickets(Enum):
@@ -84,7 +84,7 @@ def opened_tickets(
                 given: dict[str, Any] = {
                     "store": store,
                     "axiom": axiom,
-                    "noted": notes.noted,
+                    "noted": notes.add_note,
                     "run_id": context.run.run_id,
                 }
                 failed: list[str] = []

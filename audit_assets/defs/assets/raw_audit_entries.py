@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from audit_assets.cloudflare.audit_log_client import Pull
+from audit_assets.cloudflare.pulls import Pull
 from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.partitions import hourly_asset, hours_in, key_of

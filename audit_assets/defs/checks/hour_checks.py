@@ -11,7 +11,7 @@ from statistics import median
 import dagster as dg
 import polars as pl
 
-from audit_assets.axiom.dataset_health import doubts
+from audit_assets.axiom.dataset_health import find_issues
 from audit_assets.config.errors import StoreError
 from audit_assets.defs.assets.actor_baselines import HOURS_IN_WINDOW, actor_baselines
 from audit_assets.defs.assets.axiom_ingest import axiom_ingest, expected_in_axiom
@@ -210,7 +210,7 @@ def axiom_dataset_is_fit(
         hours = hours_in(context)
         with closing(axiom.client()) as client:
             incomplete = client.incomplete_events(hours[0], hours[-1] + AN_HOUR)
-            told = doubts(client.dataset_limits(), incomplete)
+            told = find_issues(client.dataset_limits(), incomplete)
     return dg.AssetCheckResult(
         passed=all(doubt.kind == "unknown" for doubt in told),
         severity=dg.AssetCheckSeverity.WARN,

@@ -7,7 +7,7 @@ from datetime import datetime
 import dagster as dg
 import polars as pl
 
-from audit_assets.axiom.limits import Bounds
+from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.defs.partitions import AN_HOUR, key_of
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.detection.baselines import history_since
@@ -15,7 +15,7 @@ from audit_assets.detection.schemas import WINDOW
 from audit_assets.tickets.finding_builder import members_of
 from audit_assets.tickets.hour_charts import HourCharts
 
-NOT_LONG = Bounds(read_seconds=15.0, answer_seconds=20.0, tries=2, asked_wait_seconds=5.0, visibility_seconds=5.0)
+NOT_LONG = AxiomLimits(attempts=2, attempt_seconds=20.0, total_seconds=5.0, read_seconds=15.0, visibility_seconds=5.0)
 """No ticket waits longer for a picture."""
 
 
@@ -42,6 +42,6 @@ def said_of_missing(charts: HourCharts) -> str:
 
 def _activity(axiom: AxiomResource, members: pl.DataFrame, hour: datetime) -> pl.DataFrame:
     """One question to Axiom serves all tickets of an hour. Raises `ServiceError`."""
-    with closing(replace(axiom, bounds=NOT_LONG).client()) as client:
+    with closing(replace(axiom, limits=NOT_LONG).client()) as client:
         changes = client.activity([*members["actor_key"].unique()], hour - WINDOW, hour + AN_HOUR)
     return members.join(changes, on="actor_key")

@@ -14,7 +14,7 @@ from audit_assets_tests.triage.model_server import (
     NAME,
     Behaviour,
     ModelServer,
-    Wire,
+    RawAnswer,
     answer,
     completion,
     echo,
@@ -63,7 +63,7 @@ def test_a_new_ticket_has_the_note_and_a_replay_asks_nobody_and_changes_nothing(
     assert ticket["description"].index("## Triage note") < ticket["description"].index("## Links")
     assert materialized(pipeline)["triage_notes"] == 1
     assert pipeline.run(JUDGED).success
-    assert (len(model.asked), pipeline.tickets()) == (1, before)
+    assert (len(model.requests), pipeline.tickets()) == (1, before)
 
 
 def test_an_hour_that_joins_a_ticket_has_its_own_note(pipeline: Pipeline, model: ModelServer) -> None:
@@ -73,7 +73,7 @@ def test_an_hour_that_joins_a_ticket_has_its_own_note(pipeline: Pipeline, model:
     (ticket,) = pipeline.tickets()
     (comment,) = ticket["comments"]
     assert MARK in comment["body"]
-    assert len(model.asked) == 2
+    assert len(model.requests) == 2
 
 
 def test_the_model_decides_nothing(pipeline: Pipeline, model: ModelServer) -> None:
@@ -95,7 +95,7 @@ def test_without_a_named_model_nobody_is_asked(
     assert pipeline.run(JUDGED).success
     (ticket,) = pipeline.tickets()
     assert "Triage" not in ticket["description"]
-    assert model.asked == []
+    assert model.requests == []
     assert not {"triage_notes", "triage_errors"} & set(materialized(pipeline))
 
 
@@ -103,7 +103,7 @@ MISBEHAVIOUR: dict[str, tuple[Behaviour, str]] = {
     "a server error": (lambda _: error(500), "answered HTTP 500"),
     "a limit": (lambda _: error(429, **{"retry-after": "3600"}), "HTTP 429: its limit is reached"),
     "a redirect": (lambda _: error(307, location="http://127.0.0.1:1/"), "answered HTTP 307"),
-    "a torn answer": (lambda _: Wire(body=b"{", declared=100), "broke off"),
+    "a torn answer": (lambda _: RawAnswer(body=b"{", declared=100), "broke off"),
     "nonsense": (lambda _: completion("All is well!"), "not the short JSON object"),
     "a wrong key": (lambda _: error(401, f"Incorrect API key provided: {KEY}"), "AUDIT_ASSETS_TRIAGE_API_KEY"),
 }
@@ -151,6 +151,6 @@ def test_a_model_that_says_what_the_entries_tell_it_to_puts_nothing_live_on_a_ti
     assert not {"html_inline", "html_block"} & {token.type for token in found}
     (picture,) = [str(token.attrs["src"]) for token in found if token.type == "image"]
     assert picture.startswith(f"{pipeline.sandbox.url}/"), "the chart, and no other"
-    system, user = model.asked[0]["messages"]
+    system, user = model.requests[0]["messages"]
     assert "evil" in user["content"]
     assert "evil" not in system["content"]

@@ -1,4 +1,4 @@
-"""The webhook gets an hour's summary once it says something new, and holds no hour up."""
+"""The webhook gets an hour's summary when it contains something new, and delays no hour."""
 
 import json
 import threading
@@ -16,17 +16,17 @@ PATH = "/hooks/canary-of-the-webhook"
 
 
 class Receiver:
-    """A team's own program: notes what it gets, and answers with `status`."""
+    """A team's own program: records what it gets, and answers with `status`."""
 
     def __init__(self) -> None:
-        self.got: list[dict[str, Any]] = []
+        self.received: list[dict[str, Any]] = []
         self.status = 204
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 assert self.path == PATH
-                receiver.got.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+                receiver.received.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
                 self.send_response(receiver.status)
                 self.send_header("content-length", "0")
                 self.end_headers()
@@ -51,54 +51,52 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     made.server.server_close()
 
 
-def test_the_summary_arrives_once_and_again_when_it_says_something_new(pipeline: Pipeline, receiver: Receiver) -> None:
+def test_the_summary_arrives_once_and_again_when_it_changes(pipeline: Pipeline, receiver: Receiver) -> None:
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 5))
     assert pipeline.run(JUDGED).success
-    assert receiver.got == [pipeline.summary(JUDGED)]
+    assert receiver.received == [pipeline.summary(JUDGED)]
     assert pipeline.run(JUDGED).success
-    assert len(receiver.got) == 1
+    assert len(receiver.received) == 1
     pipeline.sandbox.cloudflare.add("v2", [v2_entry(JUDGED, actor="late@example.com")])
     assert pipeline.run(JUDGED).success
-    assert [summary["entries"]["pulled"] for summary in receiver.got] == [5, 6]
+    assert [summary["entries"]["pulled"] for summary in receiver.received] == [5, 6]
 
 
-def test_a_receiver_that_fails_holds_no_hour_up_and_gets_it_with_the_next_run(
+def test_a_receiver_that_fails_delays_no_hour_and_gets_the_summary_with_the_next_run(
     pipeline: Pipeline, receiver: Receiver
 ) -> None:
     receiver.status = 503
     result = pipeline.run(JUDGED)
     assert result.success
-    told = check_of(result, "summary_was_delivered")
-    assert not told.passed
-    assert "The webhook gave no answer in 4 tries: HTTP 503" in (told.description or "")
-    receiver.status, receiver.got[:] = 200, []
+    delivery = check_of(result, "summary_was_delivered")
+    assert not delivery.passed
+    assert "The webhook gave no answer in 4 tries: HTTP 503" in (delivery.description or "")
+    receiver.status, receiver.received[:] = 200, []
     again = pipeline.run(JUDGED)
-    assert receiver.got == [pipeline.summary(JUDGED)]
+    assert receiver.received == [pipeline.summary(JUDGED)]
     assert check_of(again, "summary_was_delivered").passed
 
 
 @pytest.mark.parametrize("status", [302, 404])
-def test_an_address_that_is_none_is_named_without_its_secret(
-    pipeline: Pipeline, receiver: Receiver, status: int
-) -> None:
+def test_a_wrong_address_is_reported_without_its_secret(pipeline: Pipeline, receiver: Receiver, status: int) -> None:
     receiver.status = status
     result = pipeline.run(JUDGED)
-    told = check_of(result, "summary_was_delivered").description or ""
-    assert f"The webhook answered HTTP {status}: correct AUDIT_ASSETS_WEBHOOK_URL" in told
-    assert "canary" not in told
-    assert len(receiver.got) == 1
+    description = check_of(result, "summary_was_delivered").description or ""
+    assert f"The webhook answered HTTP {status}: correct AUDIT_ASSETS_WEBHOOK_URL" in description
+    assert "canary" not in description
+    assert len(receiver.received) == 1
 
 
-def test_a_backfill_floods_nobody(pipeline: Pipeline, receiver: Receiver) -> None:
+def test_a_backfill_sends_nothing_for_old_hours(pipeline: Pipeline, receiver: Receiver) -> None:
     long_ago = JUDGED - DAY * 10
     assert pipeline.run(long_ago, long_ago + HOUR * 2).success
-    assert receiver.got == []
+    assert receiver.received == []
 
 
-def test_an_address_in_clear_is_refused(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_without_tls_is_refused(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUDIT_ASSETS_WEBHOOK_URL", "http://hooks.example.com/secret-path")
     result = pipeline.run(JUDGED)
     assert result.success
-    told = check_of(result, "summary_was_delivered").description or ""
-    assert "set an https:// address" in told
-    assert "secret-path" not in told
+    description = check_of(result, "summary_was_delivered").description or ""
+    assert "set an https:// address" in description
+    assert "secret-path" not in description

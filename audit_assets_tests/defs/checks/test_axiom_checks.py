@@ -102,7 +102,7 @@ def test_what_axiom_does_not_tell_this_token_is_said_to_be_unknown(pipeline: Pip
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
     fit = check_of(pipeline.run(JUDGED), "axiom_dataset_is_fit")
     assert fit.passed
-    assert (fit.description or "").count("Axiom does not tell this token how") == 2
+    assert (fit.description or "").count("this token can't see how") == 2
 
 
 def test_fields_that_a_locked_schema_dropped_are_told_however_often_the_hour_is_run(pipeline: Pipeline) -> None:

@@ -1,6 +1,6 @@
-"""What a model is told of a finding: one JSON object of a fixed structure, in which every value is quoted data.
+"""What a model gets of a finding: one JSON object of a fixed structure, in which every value is quoted data.
 
-The keys are ours and the values bounded; text is cut, its invisible characters are written out and its addresses
+The keys are ours and the values bounded; text is truncated, its invisible characters are written out and its addresses
 defanged (tickets/markdown.py). Identifiers of the account and links are left out: a model has no use for them.
 """
 
@@ -16,11 +16,12 @@ from audit_assets.tickets.finding import ENTRIES_SHOWN, Finding
 from audit_assets.tickets.markdown import one_line
 
 VALUE_LENGTH = 120
-DEVIATIONS_TOLD = 8
+MOST_DEVIATIONS = 8
 LIST_LENGTH = 20
+"""These bounds are judgements: enough for a note, and a case stays under 60,000 characters."""
 
 
-def case_of(finding: Finding) -> str:
+def build_case(finding: Finding) -> str:
     """A finding as the JSON text of a user message."""
     deviations = telling_first(finding.deviations)
     case = {
@@ -29,20 +30,20 @@ def case_of(finding: Finding) -> str:
         "hour_utc": finding.hour,
         "severity": finding.severity,
         "severity_because": finding.severity_because,
-        "little_history_is_known": finding.learning,
-        "deviations": [asdict(each) for each in deviations[:DEVIATIONS_TOLD]],
+        "limited_history": finding.learning,
+        "deviations": [asdict(each) for each in deviations[:MOST_DEVIATIONS]],
         "deviations_total": len(deviations),
-        "done": [asdict(each) for each in finding.action_summaries],
-        "from_where": [asdict(each) for each in finding.origins],
+        "actions": [asdict(each) for each in finding.action_summaries],
+        "origins": [asdict(each) for each in finding.origins],
         "entries": [asdict(each) for each in finding.entries[:ENTRIES_SHOWN]],
         "last_entries": [asdict(each) for each in finding.last_entries[:ENTRIES_SHOWN]],
         "entries_total": finding.entries_total,
     }
-    return json.dumps(_quoted(case), ensure_ascii=False, allow_nan=False)
+    return json.dumps(_quote(case), ensure_ascii=False, allow_nan=False)
 
 
-def _quoted(value: Any) -> Any:
-    """A value as JSON takes it; what is not known, or is no number, is None and left out."""
+def _quote(value: Any) -> Any:
+    """A value in the form that JSON takes; an unknown value, or one that is no number, is None and left out."""
     if isinstance(value, str):
         return one_line(value, VALUE_LENGTH)
     if isinstance(value, datetime):
@@ -50,7 +51,7 @@ def _quoted(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {key: quoted for key, each in value.items() if (quoted := _quoted(each)) is not None}
+        return {key: quoted for key, each in value.items() if (quoted := _quote(each)) is not None}
     if isinstance(value, Sequence):
-        return [_quoted(each) for each in value[:LIST_LENGTH]]
+        return [_quote(each) for each in value[:LIST_LENGTH]]
     return value

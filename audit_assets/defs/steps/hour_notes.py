@@ -1,7 +1,7 @@
-"""The notes of one hour's tickets: asked for one by one, for a bounded time, and never in a ticket's way.
+"""The notes of one hour's tickets: requested one by one, within a bounded time, and never delaying a ticket for long.
 
-Whatever goes wrong, the ticket goes out without a note, and the reason is kept once for the run to tell. What can't get
-better within the hour (a wrong key, a missing package, a reached limit) ends its notes at once.
+Whatever goes wrong, the ticket goes out without a note, and the reason is recorded once for the run to report. An
+error that can't get better within the hour (a wrong key, a reached limit) ends its notes at once.
 """
 
 from collections.abc import Callable
@@ -9,20 +9,23 @@ from dataclasses import replace
 from typing import Protocol
 
 from audit_assets.config.errors import AuditAssetsError
+from audit_assets.defs.steps.finding_case import build_case
 from audit_assets.tickets.finding import Finding, TriageNote
 from audit_assets.transport.clock import Clock, SystemClock
-from audit_assets.triage.finding_case import case_of
+from audit_assets.triage.model_answer import ModelNote
 
 TICKET_SECONDS = 20.0
 HOUR_SECONDS = 60.0
+"""For all notes of an hour together. Both are judgements: a note is worth a short delay of a ticket."""
+
 LEAST_SECONDS = 1.0
-"""With less time left in the hour, no model is asked any more."""
+"""With less time left for the hour, no more notes are requested."""
 
 
 class NoteModel(Protocol):
-    """What is asked for notes."""
+    """What writes notes: triage/model.py, or a substitute in tests."""
 
-    def note_on(self, case: str, *, seconds: float) -> TriageNote:
+    def note_on(self, case: str, *, seconds: float) -> ModelNote:
         """A note on a case. Raises `AuditAssetsError`."""
         ...
 
@@ -32,7 +35,7 @@ class NoteModel(Protocol):
 
 
 class HourNotes:
-    """Writes the notes of one hour. `written` counts them, `errors` says in sentences why others are missing."""
+    """Writes the notes of one hour. `written` counts them, `errors` are sentences on why others are missing."""
 
     def __init__(
         self,
@@ -42,7 +45,7 @@ class HourNotes:
         ticket_seconds: float = TICKET_SECONDS,
         hour_seconds: float = HOUR_SECONDS,
     ) -> None:
-        """`connect` makes the model when the first note is wanted, or returns None if none is named."""
+        """`connect` builds the model when the first note is needed, or returns None if no model is set."""
         self._connect = connect
         self._clock = clock or SystemClock()
         self._ticket_seconds = ticket_seconds
@@ -57,8 +60,8 @@ class HourNotes:
         if self._model:
             self._model.close()
 
-    def noted(self, finding: Finding) -> Finding:
-        """The finding with its note, or as it was. Costs a request: for a finding that is about to be told."""
+    def add_note(self, finding: Finding) -> Finding:
+        """The finding with its note, or unchanged. Costs a request: for a finding that is about to go on a ticket."""
         return replace(finding, note=self.note_for(finding))
 
     def note_for(self, finding: Finding) -> TriageNote | None:
@@ -66,25 +69,25 @@ class HourNotes:
         if self._over:
             return None
         if self._seconds_left < LEAST_SECONDS:
-            return self._end("The triage model used up its time for this hour: the other tickets went without a note.")
+            return self._stop("The triage model used up its time for this hour: the other tickets have no note.")
         began = self._clock.monotonic()
         try:
             self._model = self._model or self._connect()
             if self._model is None:
-                return self._end()
+                return self._stop()
             seconds = min(self._ticket_seconds, self._seconds_left)
-            note = self._model.note_on(case_of(finding), seconds=seconds)
+            note = self._model.note_on(build_case(finding), seconds=seconds)
         except AuditAssetsError as error:
-            return self._end(str(error)) if error.permanent else self._tell(str(error))
+            return self._stop(str(error)) if error.permanent else self._record(str(error))
         finally:
             self._seconds_left -= self._clock.monotonic() - began
         self.written += 1
-        return note
+        return TriageNote(note.model, note.assessment, note.harmless, note.check)
 
-    def _end(self, problem: str | None = None) -> None:
+    def _stop(self, error: str | None = None) -> None:
         self._over = True
-        self._tell(problem)
+        self._record(error)
 
-    def _tell(self, problem: str | None) -> None:
-        if problem and problem not in self.errors:
-            self.errors.append(problem)
+    def _record(self, error: str | None) -> None:
+        if error and error not in self.errors:
+            self.errors.append(error)
