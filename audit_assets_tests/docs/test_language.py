@@ -12,8 +12,9 @@ import audit_assets
 PACKAGE = Path(audit_assets.__file__).parent
 
 FORBIDDEN = frozenset(
-    "told tell tells said say says hear heard ring rings rung wanting trouble troubles doubt doubts rehearse rehearsal "
-    "withheld gravest deed deeds flood standing fate wire".split()
+    {"told", "tell", "tells", "said", "say", "says", "hear", "heard", "ring", "rings", "rung", "wanting"}
+    | {"trouble", "troubles", "doubt", "doubts", "rehearse", "rehearsal", "withheld", "gravest", "deed", "deeds"}
+    | {"flood", "standing", "fate", "wire"}
 )
 
 ALLOWED: dict[str, frozenset[str]] = {}
