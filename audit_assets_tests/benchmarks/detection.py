@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from audit_assets.detection.stream_scores import score
+from audit_assets_tests.detection.streams import score_events
 
 BUDGETS = (0.25, 0.5, 1.0, 2.0)
 WARM_UP = 100
@@ -115,9 +115,9 @@ def main() -> None:
     events, labels = read(asked.events), read(asked.labels)
     if asked.refine:
         events = events.with_columns(pl.concat_str("resource_type", pl.lit(":"), asked.refine).alias("resource_type"))
-    score(events.head(WARM_UP))
+    score_events(events.head(WARM_UP))
     began = time.process_time()
-    at = {budget: labelled(score(events, budget=budget), labels) for budget in BUDGETS}
+    at = {budget: labelled(score_events(events, budget=budget), labels) for budget in BUDGETS}
     seconds = (time.process_time() - began) / len(BUDGETS)
     any_budget = at[1.0]
     print(
@@ -129,7 +129,7 @@ def main() -> None:
     table(turned([{**recall(at[budget], pl.col("flagged")), **spent(at[budget], budget)} for budget in BUDGETS]))
     print("\nWithout the labelled hours")
     background = without(events, labels)
-    quiet = {budget: labelled(score(background, budget=budget), labels) for budget in BUDGETS}
+    quiet = {budget: labelled(score_events(background, budget=budget), labels) for budget in BUDGETS}
     table(turned([spent(quiet[budget], budget) for budget in BUDGETS]))
     if asked.peers:
         beside_peers(events, labels, ours=recalls(any_budget), seconds=seconds)
@@ -186,9 +186,9 @@ def million() -> None:
     """Time and memory of a year of 100,000 events of 500 actors, and of a million active actor-hours."""
     for actors, active_hours, changes in ((500, 7_000, 14), (5_000, 1_000_000, 2)):
         events = invented(actors=actors, active_hours=active_hours, changes=changes)
-        score(events.head(WARM_UP))
+        score_events(events.head(WARM_UP))
         began = time.process_time()
-        scores = score(events)
+        scores = score_events(events)
         print(
             f"{len(events):,} events, {actors:,} actors, {len(scores):,} active hours: "
             f"scored in {time.process_time() - began:.1f} s, "

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from audit_assets.detection.activity_arrays import activity_of
-from audit_assets.detection.plain_rule import PlainRule
-from audit_assets.detection.ranking import repeats
+from audit_assets.config.policy_tables import PlainRule
+from audit_assets.detection.activity_arrays import count_changes
+from audit_assets.detection.ranking import is_repeat
 from audit_assets.detection.schemas import WINDOW
 
 Peer = Callable[[pl.DataFrame], pl.Series]
@@ -41,7 +41,7 @@ def active_hours(events: pl.DataFrame) -> pl.DataFrame:
     actor's changes in the 30 days before; `new_types`, those not touched in 30 days (0 without any active hour in
     them), and `rareness` of the rarest: 1 if nobody touched it in 30 days, 1/2 if it was touched in one actor-hour."""
     touches = (
-        activity_of(events)
+        count_changes(events)
         .sort("hour")
         .with_columns(
             last_touched=pl.col("hour").shift().over("actor", "resource_type"),
@@ -83,7 +83,7 @@ def tickets(hours: pl.DataFrame, numbers: pl.Series) -> pl.DataFrame:
     is no more extreme than an earlier hour of the actor within a day is the same ticket: most peers gain by it."""
     unusual = pl.when(numbers > 0).then(-numbers.cast(pl.Float64))
     ranks = hours.select("actor", "hour", p=unusual, confirmed=pl.lit(value=False))
-    return ranks.select("actor", "hour", p=pl.when(~repeats("p")).then("p"))
+    return ranks.select("actor", "hour", p=pl.when(~is_repeat("p")).then("p"))
 
 
 def ratio(hours: pl.DataFrame) -> pl.Series:
