@@ -13,20 +13,20 @@ from audit_assets.sandbox.world import CannotServe, World, furnish
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM. Returns the exit code: 1, after one sentence, when it can't start."""
-    asked = _asked(arguments)
+    """Serve until SIGINT or SIGTERM. Returns the exit code: 1, after an error message, when it can't start."""
+    parsed = _parse_arguments(arguments)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     try:
-        _serve(asked, stopped)
+        _serve(parsed, stopped)
     except CannotServe as error:
         print(f"The sandbox can't start: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m audit_assets.sandbox",
         description="Cloudflare's audit API, Axiom and Linear on this machine, until stopped.",
@@ -36,36 +36,36 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--data",
         type=Path,
         required=True,
-        help="directory that keeps the state; one that was used before goes on with what it served",
+        help="directory that keeps the state; one that was used before serves the same as before",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the invented organisation (default: 1)")
-    parser.add_argument("--history-days", type=int, default=30, help="of its past life (default: 30)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the invented organisation (default: 1)")
+    parser.add_argument("--history-days", type=int, default=30, help="of history of the organisation (default: 30)")
     parser.add_argument("--entries", type=Path, help="serve this file of audit entries in place of the organisation")
     return parser.parse_args(arguments)
 
 
-def _serve(asked: argparse.Namespace, stopped: threading.Event) -> None:
-    sandbox, world = furnish(asked.data, seed=asked.seed, days=asked.history_days, entries=asked.entries)
-    _report(asked.entries, world)
+def _serve(parsed: argparse.Namespace, stopped: threading.Event) -> None:
+    sandbox, history = furnish(parsed.data, seed=parsed.seed, days=parsed.history_days, entries=parsed.entries)
+    _report_problems(parsed.entries, history)
     try:
-        with running(sandbox, asked.port):
-            print(_settings(sandbox), flush=True)
+        with running(sandbox, parsed.port):
+            print(_exports(sandbox), flush=True)
             stopped.wait()
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise CannotServe(f"{HOST}:{asked.port} can't be listened on ({reason}); choose another --port") from None
+        raise CannotServe(f"{HOST}:{parsed.port} can't be listened on ({reason}); choose another --port") from None
 
 
-def _report(entries: Path | None, world: World) -> None:
-    """What of a file was not as it should be."""
-    for trouble in world.troubles:
-        print(f"{entries}, {trouble}", file=sys.stderr)
-    if world.not_understood or world.unreadable:
-        served = f"{world.not_understood} records are served as they stand"
-        print(f"{entries}: {served}, {world.unreadable} could not be read", file=sys.stderr)
+def _report_problems(entries: Path | None, history: World) -> None:
+    """The problems of a file, one a line."""
+    for problem in history.problems:
+        print(f"{entries}, {problem}", file=sys.stderr)
+    if history.unrecognized or history.unreadable:
+        served = f"{history.unrecognized} unrecognized records are served unchanged"
+        print(f"{entries}: {served}, {history.unreadable} could not be read", file=sys.stderr)
 
 
-def _settings(sandbox: Sandbox) -> str:
+def _exports(sandbox: Sandbox) -> str:
     exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in sandbox.environment().items())
     return f"The sandbox is at {sandbox.url} - export {exports}"
 

@@ -1,11 +1,11 @@
-"""The sandbox's own time, which a test may set and let run ahead."""
+"""The sandbox's own time, which a test can set and advance."""
 
 import time
 from datetime import UTC, datetime, timedelta
 
 
 class SandboxClock:
-    """Goes at the speed of the real clock, from `start` (default: now); `advance` lets time pass at once."""
+    """Runs at the speed of the real clock, from `start` (default: now); `advance` jumps ahead."""
 
     def __init__(self, start: datetime | None = None) -> None:
         self._start = start or datetime.now(UTC)
@@ -17,5 +17,5 @@ class SandboxClock:
         return self._start + timedelta(seconds=time.monotonic() - self._from) + self._ahead
 
     def advance(self, by: timedelta) -> None:
-        """Let that much time pass."""
+        """Jump ahead by that much."""
         self._ahead += by

@@ -1,7 +1,7 @@
-"""How the sandbox misbehaves on demand: a plan of faults by service and call.
+"""How the sandbox fails on demand: a plan of faults by service and call.
 
-The faults of the wire, which any call can suffer, are carried out here; those that only one service knows
-(`kind` is then a name of its own) are handed to that service's handler. Which exist is listed in the facts.
+Connection faults, which any call can have, are produced here; a fault of another kind is passed to the service, which
+knows what it means. The kinds are those that docs/facts lists for the real services.
 """
 
 import asyncio
@@ -15,20 +15,20 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from audit_assets.sandbox.stage import Stage
+from audit_assets.sandbox.stage import ServiceContext
 
-WIRE_FAULTS = frozenset(
+CONNECTION_FAULTS = frozenset(
     {"status", "drop_before", "drop_after", "reset_before", "reset_after", "slow_before", "slow_after", "torn", "drip"}
 )
 """status: answer with `status`, `body`, `headers` instead · drop_before, drop_after: close the socket without an
-answer, before or after the call was carried out · reset_before, reset_after: the same with a TCP reset · slow_before,
-slow_after: `seconds` late, before or after it was carried out · torn: half of the body, then close ·
+answer, before or after the call was executed · reset_before, reset_after: the same with a TCP reset · slow_before,
+slow_after: `seconds` late, before or after it was executed · torn: half of the body, then close ·
 drip: a byte each `seconds`"""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Misbehave at the `at`-th matching call from now on (1 is the next), for `times` calls."""
+    """Fail at the `at`-th matching call from now on (1 is the next), for `times` calls."""
 
     service: str
     call: str
@@ -39,7 +39,7 @@ class Fault:
 
 
 class FaultPlan:
-    """The faults that are still to come. `call` may be `*`."""
+    """The faults that are still to happen. `call` may be `*`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -51,7 +51,7 @@ class FaultPlan:
             self._pending.append((fault, 0))
 
     def clear(self) -> None:
-        """Behave from now on."""
+        """Drop all faults: every call succeeds from now on."""
         with self._lock:
             self._pending.clear()
 
@@ -80,11 +80,13 @@ class FaultPlan:
 Handler = Callable[[Fault | None], Awaitable[Response]]
 
 
-async def answer(stage: Stage, plan: FaultPlan, service: str, call: str, request: Request, handle: Handler) -> Response:
-    """Note the call, then let `handle` answer it, or misbehave as planned."""
-    stage.note(service, call, request)
+async def answer_call(
+    context: ServiceContext, plan: FaultPlan, service: str, call: str, request: Request, handle: Handler
+) -> Response:
+    """Record the call, then let `handle` answer it, or fail as planned."""
+    context.record_call(service, call, request)
     fault = plan.take(service, call)
-    if fault is None or fault.kind not in WIRE_FAULTS:
+    if fault is None or fault.kind not in CONNECTION_FAULTS:
         return await handle(fault)
     options = fault.options
     match fault.kind:
@@ -93,17 +95,17 @@ async def answer(stage: Stage, plan: FaultPlan, service: str, call: str, request
             headers = {"content-type": "application/json", **options.get("headers", {})}
             return Response(body, status_code=options["status"], headers=headers)
         case "drop_before":
-            return _Dropped()
+            return _DroppedResponse()
         case "drop_after":
             await handle(None)
-            return _Dropped()
+            return _DroppedResponse()
         case "reset_before":
-            return _Reset()
+            return _ResetResponse()
         case "reset_after":
             await handle(None)
-            return _Reset()
+            return _ResetResponse()
         case "slow_before":
-            await request.body()  # carried out though the caller has left meanwhile
+            await request.body()  # executed even if the caller has left meanwhile
             await asyncio.sleep(options["seconds"])
             return await handle(None)
         case "slow_after":
@@ -111,20 +113,20 @@ async def answer(stage: Stage, plan: FaultPlan, service: str, call: str, request
             await asyncio.sleep(options["seconds"])
             return response
         case "torn":
-            return _Torn(await handle(None))
+            return _TornResponse(await handle(None))
         case _:
-            return _Dripping(await handle(None), options["seconds"])
+            return _DrippingResponse(await handle(None), options["seconds"])
 
 
-class _Dropped(Response):
+class _DroppedResponse(Response):
     """No answer at all: the socket is closed."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         scope["sandbox.transport"].abort()
 
 
-class _Reset(_Dropped):
-    """No answer, and the peer hears it as an error: a socket that lingers for no time is closed with a reset."""
+class _ResetResponse(_DroppedResponse):
+    """No answer but a TCP reset: a socket that lingers for no time is closed with one."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         connection = scope["sandbox.transport"].get_extra_info("socket")
@@ -132,8 +134,8 @@ class _Reset(_Dropped):
         await super().__call__(scope, receive, send)
 
 
-class _Torn(Response):
-    """The first half of a response that announced its whole length."""
+class _TornResponse(Response):
+    """The first half of a response whose headers announce the whole length."""
 
     def __init__(self, whole: Response) -> None:
         super().__init__(whole.body, whole.status_code, dict(whole.headers))
@@ -145,7 +147,7 @@ class _Torn(Response):
         scope["sandbox.transport"].close()
 
 
-class _Dripping(_Torn):
+class _DrippingResponse(_TornResponse):
     """The whole response, one byte at a time."""
 
     def __init__(self, whole: Response, seconds: float) -> None:

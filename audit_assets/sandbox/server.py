@@ -1,7 +1,7 @@
-"""The sandbox as one process on loopback: the three services behind one port, and a door for tests.
+"""The sandbox as one server on loopback: the three services behind one port, and a control API for tests.
 
 `running()` serves from a thread of the calling process; `python -m audit_assets.sandbox` from a process of its own.
-The routes under /sandbox/ (faults, clock, calls) belong to no service: they are how another process steers it.
+The routes under /sandbox/ (faults, clock, calls) belong to no service: another process controls the sandbox with them.
 """
 
 import asyncio
@@ -28,21 +28,21 @@ from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.cloudflare.service import CloudflareService
 from audit_assets.sandbox.faults import Fault, FaultPlan
 from audit_assets.sandbox.linear.service import LinearService
-from audit_assets.sandbox.stage import Stage
+from audit_assets.sandbox.stage import ServiceContext
 
 HOST = "127.0.0.1"
-"""Loopback only: the sandbox knows no secrets and keeps none."""
+"""Loopback only: the sandbox holds no secrets and protects none."""
 
 PREFERRED_PORT = 8641
-"""Addresses of tickets hold the port: with the same one they still lead somewhere when a sandbox is started again."""
+"""Ticket links contain the port: with the same one they still work after a restart."""
 
 
 class Sandbox:
-    """The three services and what tests steer them with."""
+    """The three services, and what tests control them with."""
 
     def __init__(self, data_dir: Path, *, clock: SandboxClock | None = None) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
-        self.stage = Stage(data_dir, clock or SandboxClock())
+        self.stage = ServiceContext(data_dir, clock or SandboxClock())
         self.faults = FaultPlan()
         self.cloudflare = CloudflareService(self.stage, self.faults)
         self.axiom = AxiomService(self.stage, self.faults)
@@ -50,7 +50,7 @@ class Sandbox:
         self.url = ""
 
     def environment(self) -> dict[str, str]:
-        """The settings that make audit_assets speak to this sandbox."""
+        """The settings with which audit_assets uses this sandbox."""
         return {
             **self.cloudflare.environment(self.url),
             **self.axiom.environment(self.url),
@@ -91,66 +91,66 @@ class Sandbox:
 
 
 class _Protocol(H11Protocol):
-    """HTTP that lets an application close its socket: an honest opponent must be able to hang up."""
+    """HTTP whose application can close the socket: some faults are a dropped connection."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        whole: Any = self.app
+        inner: Any = self.app
 
         async def app_with_transport(scope: Any, receive: Any, send: Any) -> None:
-            await whole({**scope, "sandbox.transport": self.transport}, receive, send)
+            await inner({**scope, "sandbox.transport": self.transport}, receive, send)
 
         self.app = app_with_transport
 
 
-class _Dated:
-    """Every reply says when it was made, by the sandbox's clock: clients judge by it what can be complete."""
+class _WithDate:
+    """Puts the sandbox's time into the Date header of every reply: clients decide by it which hours are complete."""
 
     def __init__(self, app: Starlette, clock: SandboxClock) -> None:
         self.app = app
         self.clock = clock
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        async def dated(message: Any) -> None:
+        async def with_date(message: Any) -> None:
             if message["type"] == "http.response.start" and all(name != b"date" for name, _ in message["headers"]):
                 date = format_datetime(self.clock.now(), usegmt=True).encode()
                 message = {**message, "headers": [*message["headers"], (b"date", date)]}
             await send(message)
 
-        await self.app(scope, receive, dated)
+        await self.app(scope, receive, with_date)
 
 
 class _Server(uvicorn.Server):
-    """Ends as soon as it is told to: uvicorn's own looks ten times a second, then waits a tenth of a second more."""
+    """Stops at once: uvicorn polls ten times a second, and then waits a tenth of a second more."""
 
     _loop: asyncio.AbstractEventLoop
-    _told: asyncio.Event
+    _stop_requested: asyncio.Event
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        self._loop, self._told = asyncio.get_running_loop(), asyncio.Event()
+        self._loop, self._stop_requested = asyncio.get_running_loop(), asyncio.Event()
         await super().startup(sockets)
 
     async def main_loop(self) -> None:
         await self.on_tick(0)
-        await self._told.wait()
+        await self._stop_requested.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in [*self.servers, *(sockets or [])]:
             server.close()
         for connection in [*self.server_state.connections]:
             connection.shutdown()
-        await asyncio.sleep(0)  # in which they close
+        await asyncio.sleep(0)  # lets them close
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """From another thread."""
-        self._loop.call_soon_threadsafe(self._told.set)
+        self._loop.call_soon_threadsafe(self._stop_requested.set)
 
 
 def _server_for(app: Starlette, clock: SandboxClock | None) -> _Server:
-    """A uvicorn server that is quiet, dates its replies by `clock` and can be dropped by the application."""
+    """A uvicorn server that logs nothing, dates its replies by `clock` and lets the application drop connections."""
     return _Server(
         uvicorn.Config(
-            _Dated(app, clock or SandboxClock()),
+            _WithDate(app, clock or SandboxClock()),
             host=HOST,
             http=_Protocol,
             log_level="error",
@@ -181,8 +181,8 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def served(app: Starlette, clock: SandboxClock | None = None, port: int = 0) -> Iterator[str]:
-    """Serve an application from a thread until the block ends; the block gets its address. Raises OSError if the port
-    is taken."""
+    """Serve an application from a thread until the block ends; yields its address. Raises OSError if the port is
+    taken."""
     with bound_socket(port) as listening:
         server = _server_for(app, clock)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
@@ -193,12 +193,12 @@ def served(app: Starlette, clock: SandboxClock | None = None, port: int = 0) -> 
             yield f"http://{HOST}:{listening.getsockname()[1]}"
         finally:
             if server.started:
-                server.end()
+                server.stop()
             thread.join(timeout=10)
 
 
 @contextlib.contextmanager
 def running(sandbox: Sandbox, port: int = 0) -> Iterator[Sandbox]:
-    """Serve from a thread until the block ends; `sandbox.url` says where."""
+    """Serve from a thread until the block ends, at `sandbox.url`."""
     with contextlib.closing(sandbox), served(sandbox.app(), sandbox.stage.clock, port) as sandbox.url:
         yield sandbox

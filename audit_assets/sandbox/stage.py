@@ -1,4 +1,4 @@
-"""What the three services stand on together: the time, a directory, and a note of every call."""
+"""What the three services of a sandbox share: the time, a directory, and a record of every call."""
 
 import threading
 from collections import Counter
@@ -10,12 +10,12 @@ from starlette.requests import Request
 from audit_assets.sandbox.clock import SandboxClock
 
 KEPT_CALLS = 100_000
-"""A sandbox that runs for days must not fill the memory with its notes."""
+"""A sandbox that runs for days must not fill the memory with its calls."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it came in: what it asked and with which query parameters."""
+    """One request as it came in. `call` names the service's operation, `at` is the sandbox's time."""
 
     service: str
     call: str
@@ -26,7 +26,7 @@ class Call:
 
 
 @dataclass
-class Stage:
+class ServiceContext:
     """Shared by the three services of one sandbox."""
 
     data_dir: Path
@@ -34,8 +34,8 @@ class Stage:
     calls: list[Call] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, service: str, call: str, request: Request) -> None:
-        """Write down that a call came in."""
+    def record_call(self, service: str, call: str, request: Request) -> None:
+        """Keep a call that came in."""
         at = self.clock.now().isoformat()
         with self._lock:
             self.calls.append(Call(service, call, request.method, request.url.path, request.url.query, at))
@@ -45,4 +45,4 @@ class Stage:
     def count(self) -> Counter[tuple[str, str]]:
         """How often each call of each service came in."""
         with self._lock:
-            return Counter((noted.service, noted.call) for noted in self.calls)
+            return Counter((call.service, call.call) for call in self.calls)

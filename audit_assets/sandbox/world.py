@@ -1,6 +1,6 @@
-"""What a sandbox serves: an invented organisation that goes on living, or the entries of a file.
+"""What a sandbox serves: an invented organisation with new activity every hour, or the audit entries of a file.
 
-It is written into the sandbox's directory, so that one that is started again goes on with the same.
+The choice is kept in the sandbox's directory, so that a restarted sandbox goes on with the same.
 """
 
 import json
@@ -16,33 +16,34 @@ from audit_assets.sandbox.server import Sandbox
 
 
 class CannotServe(Exception):
-    """One sentence that says why not."""
+    """The sandbox can't start; the message is one sentence with the reason."""
 
 
-WORLD_FILE = "world.json"
+CHOICE_FILE = "world.json"
+"""Directories of earlier versions have this name: a file of another one would start them afresh."""
 
 SETTLED = timedelta(minutes=15)
-"""An hour is whole this long after its end: `organisation.life.delay` lets no entry show later."""
+"""An hour is complete this long after its end: `organisation.life.delay` makes no entry visible later."""
 
 
 @dataclass(frozen=True)
 class World:
-    """The whole hours [first, until) of a sandbox's past, and what of a file could not be served."""
+    """The whole hours [first, until) of a sandbox's past, and what could not be served of a file."""
 
     first: datetime
     until: datetime
-    not_understood: int = 0
+    unrecognized: int = 0
     unreadable: int = 0
-    troubles: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 def furnish(data_dir: Path, *, seed: int = 1, days: int = 30, entries: Path | None = None) -> tuple[Sandbox, World]:
-    """A sandbox with a past of at most so many days. What the directory remembers goes before what is asked for.
+    """A sandbox with at most `days` of history. A directory that was used before keeps its own choice of entries.
 
     Raises `CannotServe` for a file that can't be served or a directory that can't be used.
     """
     try:
-        return _furnished(data_dir, seed, days, entries)
+        return _open_sandbox(data_dir, seed, days, entries)
     except EntriesFileError as error:
         raise CannotServe(str(error)) from None
     except (OSError, duckdb.Error) as error:
@@ -50,41 +51,41 @@ def furnish(data_dir: Path, *, seed: int = 1, days: int = 30, entries: Path | No
         raise CannotServe(f"{data_dir} can't be used as its directory ({reason})") from None
 
 
-def _furnished(data_dir: Path, seed: int, days: int, entries: Path | None) -> tuple[Sandbox, World]:
+def _open_sandbox(data_dir: Path, seed: int, days: int, entries: Path | None) -> tuple[Sandbox, World]:
     sandbox = Sandbox(data_dir)
-    told = _remembered(data_dir) or {
+    choice = _saved_choice(data_dir) or {
         "seed": seed,
         "days": days,
         "until": (sandbox.stage.clock.now() - SETTLED).replace(minute=0, second=0, microsecond=0).isoformat(),
         "entries": str(entries.absolute()) if entries else None,
     }
-    world = _filled_from_file(sandbox, told) if told["entries"] else _filled_with_life(sandbox, told)
-    (data_dir / WORLD_FILE).write_text(json.dumps(told), encoding="utf-8")
-    return sandbox, world
+    history = _load_file(sandbox, choice) if choice["entries"] else _load_organisation(sandbox, choice)
+    (data_dir / CHOICE_FILE).write_text(json.dumps(choice), encoding="utf-8")
+    return sandbox, history
 
 
-def _filled_with_life(sandbox: Sandbox, told: dict[str, Any]) -> World:
-    until = datetime.fromisoformat(told["until"])
-    sandbox.cloudflare.load_organisation(told["seed"], until, told["days"])
-    return World(until - timedelta(days=told["days"]), until)
+def _load_organisation(sandbox: Sandbox, choice: dict[str, Any]) -> World:
+    until = datetime.fromisoformat(choice["until"])
+    sandbox.cloudflare.load_organisation(choice["seed"], until, choice["days"])
+    return World(until - timedelta(days=choice["days"]), until)
 
 
-def _filled_from_file(sandbox: Sandbox, told: dict[str, Any]) -> World:
-    entries = read_entries(Path(told["entries"]))
+def _load_file(sandbox: Sandbox, choice: dict[str, Any]) -> World:
+    entries = read_entries(Path(choice["entries"]))
     sandbox.cloudflare.load_entries(entries)
     until = _hour(entries.last) + timedelta(hours=1)
-    first = max(_hour(entries.first), until - timedelta(days=told["days"]))
-    return World(first, until, entries.not_understood, entries.unreadable, tuple(entries.troubles))
+    first = max(_hour(entries.first), until - timedelta(days=choice["days"]))
+    return World(first, until, entries.unrecognized, entries.unreadable, tuple(entries.problems))
 
 
 def _hour(time: datetime) -> datetime:
     return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def _remembered(data_dir: Path) -> dict[str, Any] | None:
+def _saved_choice(data_dir: Path) -> dict[str, Any] | None:
     """What was served from this directory before; None for a first start, or one that was interrupted."""
     try:
-        told = json.loads((data_dir / WORLD_FILE).read_text(encoding="utf-8"))
-        return told if {"seed", "days", "until", "entries"} <= told.keys() else None
+        choice = json.loads((data_dir / CHOICE_FILE).read_text(encoding="utf-8"))
+        return choice if {"seed", "days", "until", "entries"} <= choice.keys() else None
     except (FileNotFoundError, ValueError, AttributeError):
         return None

@@ -1,6 +1,6 @@
-"""Speaks to the sandbox's Axiom in plain HTTP, with nothing of the client under test.
+"""Calls the sandbox's Axiom in plain HTTP, without the client under test.
 
-A test file that takes `door`, `sandbox` and `axiom` from here has one server for all of its tests, and a fresh
+A test file that imports `door`, `sandbox` and `axiom` from here has one server for all of its tests, and a fresh
 sandbox behind it for each.
 """
 
@@ -51,7 +51,7 @@ class AxiomCalls:
         return self.http.post(path, content=body, headers={"content-type": media, **(headers or {})})
 
     def store(self, *events: Event) -> None:
-        """Ingest, and let the time pass until everything is visible."""
+        """Ingest, and advance the clock until everything is visible."""
         receipt = self.ingest(events).json()
         assert receipt["failed"] == 0, receipt
         self.pass_time(seconds=10)
@@ -60,7 +60,7 @@ class AxiomCalls:
         self.sandbox.stage.clock.advance(timedelta(seconds=seconds))
 
     def query(self, apl: str, **body: Any) -> httpx.Response:
-        """Run APL, written without the dataset: it is put in front of the first stage."""
+        """Run APL, written without the dataset: it is added before the first stage."""
         return self.query_text(f"['{DATASET}'] {apl}", **body)
 
     def query_text(self, apl: str, **body: Any) -> httpx.Response:

@@ -1,6 +1,6 @@
-"""Asks the sandbox's Cloudflare for its lists, with nothing of the client under test.
+"""Calls the lists of the sandbox's Cloudflare in plain HTTP, without the client under test.
 
-A test file that takes `server`, `service` and `caller` from here has one server for all of its tests, and a fresh
+A test file that imports `door`, `service` and `caller` from here has one server for all of its tests, and a fresh
 service behind it for each.
 """
 
@@ -18,10 +18,10 @@ from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.cloudflare.service import ACCOUNT_ID, CREDENTIAL, CloudflareService
 from audit_assets.sandbox.faults import Fault, FaultPlan
 from audit_assets.sandbox.server import served
-from audit_assets.sandbox.stage import Stage
+from audit_assets.sandbox.stage import ServiceContext
 
 HOUR = datetime(2026, 11, 22, 10, tzinfo=UTC)
-"""The hour that tests ask for; it is noon for the service."""
+"""The hour that tests query; for the service it is noon."""
 
 END = HOUR + timedelta(hours=1)
 
@@ -51,7 +51,7 @@ def ids(entries: list[dict[str, Any]]) -> list[int]:
 
 
 class Door:
-    """An ASGI application that is whichever service stands behind it now."""
+    """An ASGI application that forwards to the service of the current test."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -63,7 +63,7 @@ class Door:
 
 
 class Caller:
-    """Asks with the right credentials and in the plainest way, unless told otherwise."""
+    """Sends the right credentials and default parameters, unless a test gives others."""
 
     def __init__(self, url: str) -> None:
         headers = {"Authorization": f"Bearer {CREDENTIAL}"}
@@ -91,12 +91,12 @@ class Caller:
             cursor = body["result_info"].get("cursor")
             if not cursor:
                 return entries
-        raise AssertionError("the cursor leads nowhere")
+        raise AssertionError("the cursor never ends")
 
 
 @pytest.fixture(scope="module")
 def door() -> Iterator[Door]:
-    """A server on loopback with nothing behind it yet."""
+    """A server on loopback that forwards to no service yet."""
     opened = Door()
     with served(Starlette(routes=[Mount("/", app=opened)]), opened.clock) as opened.url:
         yield opened
@@ -111,7 +111,7 @@ def faults() -> FaultPlan:
 @pytest.fixture
 def service(door: Door, faults: FaultPlan, tmp_path: Path) -> CloudflareService:
     """A fresh service without entries."""
-    fresh = CloudflareService(Stage(tmp_path, door.clock), faults)
+    fresh = CloudflareService(ServiceContext(tmp_path, door.clock), faults)
     door.behind = Starlette(routes=fresh.routes())
     return fresh
 

@@ -1,6 +1,6 @@
-"""Speaks GraphQL to the sandbox's Linear, with nothing of the client under test.
+"""Calls the sandbox's Linear in plain GraphQL, without the client under test.
 
-A test file that takes `door`, `sandbox` and `caller` from here has one server for all of its tests, and a fresh
+A test file that imports `door`, `sandbox` and `caller` from here has one server for all of its tests, and a fresh
 sandbox behind it for each.
 """
 
@@ -14,8 +14,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from audit_assets.sandbox.linear.seeded_workspace import seeded_id
 from audit_assets.sandbox.linear.service import API_KEY
-from audit_assets.sandbox.linear.workspace import seeded_id
 from audit_assets.sandbox.server import Sandbox, served
 
 SECURITY = seeded_id("team", "SEC")
@@ -71,15 +71,15 @@ class Caller:
 
     def announced(self, content: bytes, content_type: str = "image/png") -> tuple[dict[str, Any], dict[str, str]]:
         """Where a file goes, and the headers that it needs, in small letters."""
-        told = self.data(UPLOAD, type=content_type, size=len(content))["uploadFile"]
-        headers = {"content-type": told["contentType"], "cache-control": "public, max-age=31536000"}
-        return told, headers | {each["key"].lower(): each["value"] for each in told["headers"]}
+        upload = self.data(UPLOAD, type=content_type, size=len(content))["uploadFile"]
+        headers = {"content-type": upload["contentType"], "cache-control": "public, max-age=31536000"}
+        return upload, headers | {each["key"].lower(): each["value"] for each in upload["headers"]}
 
     def stored(self, content: bytes, content_type: str = "image/png") -> str:
         """The address of a new file."""
-        told, headers = self.announced(content, content_type)
-        assert httpx.put(told["uploadUrl"], headers=headers, content=content).status_code == 200
-        return told["assetUrl"]
+        upload, headers = self.announced(content, content_type)
+        assert httpx.put(upload["uploadUrl"], headers=headers, content=content).status_code == 200
+        return upload["assetUrl"]
 
     def found(self, **variables: Any) -> list[str]:
         """The identifiers of the issues that a query finds."""
@@ -87,7 +87,7 @@ class Caller:
 
 
 class Door:
-    """An ASGI application that is whichever sandbox stands behind it now."""
+    """An ASGI application that forwards to the sandbox of the current test."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -99,7 +99,7 @@ class Door:
 
 @pytest.fixture(scope="module")
 def door() -> Iterator[Door]:
-    """A server on loopback with nothing behind it yet."""
+    """A server on loopback that forwards to no sandbox yet."""
     opened = Door()
     with served(Starlette(routes=[Mount("/", app=opened)])) as opened.url:
         yield opened
@@ -107,7 +107,7 @@ def door() -> Iterator[Door]:
 
 @pytest.fixture
 def sandbox(door: Door, tmp_path: Path) -> Iterator[Sandbox]:
-    """A fresh sandbox behind the door."""
+    """A fresh sandbox that the server forwards to."""
     fresh = Sandbox(tmp_path / "sandbox")
     fresh.url = door.url
     door.behind = fresh.app()

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from audit_assets.sandbox.axiom.apl_kinds import TEXT_OPERATORS
-from audit_assets.sandbox.axiom.apl_text import AGGREGATES, SCALARS, STAGES
+from audit_assets.sandbox.axiom.apl_expressions import TEXT_OPERATORS
+from audit_assets.sandbox.axiom.apl_syntax import AGGREGATES, SCALARS, STAGES
 from audit_assets.sandbox.server import Sandbox, running
 from audit_assets_tests.sandbox.axiom_calls import AxiomCalls, connected
 
-DOCUMENTED = Path(__file__).parents[2].parent / "shared" / "axiom" / "apl_features.json"
+DOCUMENTED = Path(__file__).parents[1] / "fixtures" / "axiom" / "apl_features.json"
+"""The names of the documented functions and operators, by category."""
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +24,13 @@ def axiom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AxiomCalls]:
         yield calls
 
 
-@pytest.mark.skipif(not DOCUMENTED.exists(), reason="the list of documented names is not beside the project")
-def test_everything_that_runs_is_documented() -> None:
+def test_everything_supported_is_documented() -> None:
     features = {name: set(items) for name, items in json.loads(DOCUMENTED.read_text()).items()}
     functions = {name for group, names in features.items() if group.endswith(" function") for name in names}
 
     assert set(STAGES) <= features["Tabular operator"]
     assert set(AGGREGATES) <= features["Aggregation function"]
-    assert {*SCALARS, "now", "ago"} <= functions
+    assert set(SCALARS) <= functions
     assert features["String operator"] >= TEXT_OPERATORS
 
 
@@ -38,12 +38,13 @@ def test_everything_that_runs_is_documented() -> None:
     "stage",
     [
         # documented, but duckdb-kql gets it wrong, or Axiom's way is not known well enough
-        "| summarize a = arg_max(n, s)",
-        "| summarize arg_max(n, t = s)",
-        "| summarize arg_max(m = n, s)",
-        "| summarize arg_max(s, n)",
-        "| summarize arg_max(n + 1, s)",
-        "| summarize arg_max(n, s, *)",
+        "| summarize arg_max(_time, *) by s",
+        "| summarize arg_min(n, s)",
+        "| summarize a = avg(n)",
+        "| summarize c = countif(ok)",
+        "| summarize s = sumif(n, ok)",
+        "| summarize m = make_set(s)",
+        "| summarize m = make_list(s)",
         "| summarize d = dcount(s)",
         "| summarize p = percentile(n, 50)",
         "| summarize d = stdev(n)",
@@ -51,10 +52,6 @@ def test_everything_that_runs_is_documented() -> None:
         "| summarize m = max(ok)",
         "| summarize t = topk(s, 5)",
         "| summarize r = rate(n)",
-        "| summarize m = make_set(tags)",
-        "| summarize m = make_set(n, n)",
-        "| summarize m = make_set(n, 0)",
-        "| summarize m = make_list(n, 5)",
         "| summarize sum(n)",
         "| summarize x = round(sum(n), 2)",
         "| summarize x = sum(n) / count()",
@@ -74,7 +71,7 @@ def test_everything_that_runs_is_documented() -> None:
         "| extend i = toint(s)",
         "| extend x = strcat(s, s)",
         "| extend n + 1",
-        "| extend n = n + 1, m = n",  # of which n?
+        "| extend n = f, m = n",  # of which n?
         "| extend x = n / 2",
         "| extend x = s + s",
         "| extend x = -s",
@@ -85,8 +82,8 @@ def test_everything_that_runs_is_documented() -> None:
         "| project tags[0]",
         "| project ['map']['k']",
         "| project map.k",
-        "| project-away d*",
-        "| project-away *",
+        "| project-away n",
+        "| project-rename m = n",
         "| project-keep n",
         "| project-reorder n",
         "| distinct *",
@@ -95,7 +92,9 @@ def test_everything_that_runs_is_documented() -> None:
         "| sort by n asc nulls last",
         "| sort by n + 1",
         "| sort by tags",
-        "| top 5 by n + 1",
+        "| top 5 by n",
+        "| order by n",
+        "| take 5",
         "| limit n",
         "| limit -1",
         "| join kind=inner (['other']) on n",
@@ -107,6 +106,29 @@ def test_everything_that_runs_is_documented() -> None:
         "| make-series x = count() on _time step 1h",
         "| getschema",
         "| sample 5",
+        "| where s =~ 'x'",
+        "| where s !~ 'x'",
+        "| where s in~ ('x')",
+        "| where s !in~ ('x')",
+        "| where s contains 'x'",
+        "| where s startswith 'x'",
+        "| where s !startswith_cs 'x'",
+        "| where s endswith_cs 'x'",
+        "| where isnull(s)",
+        "| where isnotnull(s)",
+        "| where not(ok)",
+        "| where iff(ok, n, 2) == 1",
+        "| where tolower(s) == 'x'",
+        "| where hourofday(_time) == 1",
+        "| where startofday(_time) == _time",
+        "| where _time > now()",
+        "| where _time > ago(1h)",
+        "| where _time + 1h > datetime(2026-11-20)",
+        "| where n == -n",
+        "| where n between (1 .. 2)",
+        "| extend x = n + 1",
+        "| extend x = n * 2",
+        "| extend x = n % 2",
         "| where s has 'x'",
         "| where s matches regex 'x'",
         "| where s has_any ('x')",
@@ -131,7 +153,7 @@ def test_everything_that_runs_is_documented() -> None:
         "| where n == 's'",
         "| where s == 1",
         "| where s > 'a'",
-        "| where s contains n",
+        "| where s startswith_cs n",
         "| where n",
         "| where s",
         "| where _time > '2026-11-20'",
@@ -141,11 +163,8 @@ def test_everything_that_runs_is_documented() -> None:
         "| where s in (1, 'x')",
         "| where n between ('a' .. 'b')",
         "| where tags == tags",
-        "| where not(n)",
-        "| where iff(ok, n, s) == 1",
         "| where isempty(n)",
         "| summarize x = sum(s)",
-        "| summarize x = countif(n)",
         # literals that are read in more than one way
         r"| where s == 'a\r'",
         r"| where s == '\u0041'",
@@ -251,24 +270,7 @@ def test_no_file_can_be_read(axiom: AxiomCalls, name: str) -> None:
     assert axiom.query_text(f"{quoted} | count").status_code in (400, 404)
 
 
-def test_the_database_itself_reads_no_file(axiom: AxiomCalls, tmp_path: Path) -> None:
-    secret = tmp_path / "secret.csv"
-    secret.write_text("a\n1\n")
-    database = axiom.sandbox.axiom.store._database
-
-    for statement in (
-        f"FROM read_csv('{secret}')",
-        f"FROM '{secret}'",
-        f"ATTACH '{tmp_path / 'x.duckdb'}'",
-        f"COPY datasets TO '{tmp_path / 'out.csv'}'",
-        "SET enable_external_access = true",
-        "INSTALL httpfs",
-    ):
-        with pytest.raises(Exception, match=r"(?i)disabled|locked|cannot"):
-            database.cursor().execute(statement)
-
-
-def test_fields_that_differ_by_case_alone_are_refused(tmp_path: Path) -> None:
+def test_fields_that_differ_only_by_case_are_refused(tmp_path: Path) -> None:
     with running(Sandbox(tmp_path)) as sandbox, connected(sandbox) as axiom:
         axiom.store({"name": 1, "Name": 2})
 

@@ -1,4 +1,4 @@
-"""Each fault of the sandbox's Axiom, as its clients meet it (facts/axiom.md, 6)."""
+"""Each fault of the sandbox's Axiom, as its clients meet it (docs/facts/axiom.md, 6)."""
 
 from datetime import timedelta
 from typing import Any
@@ -104,7 +104,7 @@ def test_any_call_may_answer_with_any_status(axiom: AxiomCalls, call: str, statu
     response = {
         "ingest": lambda: axiom.ingest(EVENTS),
         "query": lambda: axiom.query("| count"),
-        "datasets": lambda: axiom.http.get("/v1/datasets"),
+        "datasets": lambda: axiom.http.get("/v2/datasets"),
     }[call]()
 
     assert (response.status_code, response.headers["retry-after"]) == (status, "3600")
@@ -128,7 +128,7 @@ def test_a_result_may_be_an_estimate(axiom: AxiomCalls) -> None:
     assert "isEstimate" not in axiom.query("| count").json()["status"]
 
 
-def test_a_message_may_have_a_priority_that_nobody_knows(axiom: AxiomCalls) -> None:
+def test_a_message_can_have_an_unknown_priority(axiom: AxiomCalls) -> None:
     misbehave(axiom, "query", "unknown_priority")
 
     [message] = axiom.query("| count").json()["status"]["messages"]
@@ -151,7 +151,7 @@ def test_tables_may_be_missing(axiom: AxiomCalls) -> None:
     assert axiom.query("| count").json()["tables"] is None
 
 
-def test_a_result_may_be_cut_without_a_word(axiom: AxiomCalls) -> None:
+def test_a_result_can_be_cut_without_a_message(axiom: AxiomCalls) -> None:
     axiom.store(*EVENTS)
     misbehave(axiom, "query", "truncated", rows=3)
 

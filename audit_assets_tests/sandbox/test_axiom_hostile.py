@@ -1,4 +1,4 @@
-"""Whatever an attacker writes into an event or a query, it stays a value: no other row, dataset or file is touched."""
+"""Text of an attacker in an event or a query stays a value: no other row, dataset or file is read or changed."""
 
 import itertools
 from collections.abc import Iterator
@@ -47,10 +47,10 @@ numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def axiom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AxiomCalls]:
-    """Two datasets: what is asked of one must never show anything of the other."""
+    """Two datasets: a query of one must never return anything of the other."""
     with running(Sandbox(tmp_path_factory.mktemp("hostile"))) as sandbox, connected(sandbox) as calls:
         sandbox.axiom.behaviour.field_limit = 100_000
-        calls.http.post("/v1/datasets", json={"name": "other"})
+        sandbox.axiom.store.create("other", "", None, sandbox.stage.clock.now())
         calls.ingest([{"secret": SECRET}], dataset="other")
         calls.store({"run": 0, "resource_type": "canary", "changes": 7})
         yield calls
@@ -70,10 +70,6 @@ def test_a_hostile_value_comes_back_as_it_was_and_changes_no_other_row(axiom: Ax
     mine = f"| where run == {run}"
     assert dict(axiom.rows(f"{mine} | project resource_type, changes")) == {t: n for n, t in enumerate(texts)}
     assert sorted(axiom.rows(f"{mine} | summarize n = count() by resource_type")) == sorted((t, 1) for t in texts)
-    first = axiom.rows(f"{mine} | summarize arg_min(changes, resource_type)")
-    assert first == [(0, texts[0])]
-    [(as_set,)] = axiom.rows(f"{mine} | summarize s = make_set(resource_type)")
-    assert sorted(as_set) == sorted(texts)
     check_untouched(axiom)
 
 

@@ -1,15 +1,13 @@
-"""What the sandbox's Axiom takes, changes and refuses of the events that are sent to it (facts/axiom.md, 2.1 and 6)."""
+"""Which events the sandbox's Axiom stores, changes and refuses (docs/facts/axiom.md, 2.1 and 6)."""
 
 import gzip
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from audit_assets.sandbox.axiom.service import DATASET, TOKEN
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.axiom.service import DATASET
 from audit_assets_tests.sandbox import axiom_calls
-from audit_assets_tests.sandbox.axiom_calls import AxiomCalls, connected, ndjson
+from audit_assets_tests.sandbox.axiom_calls import AxiomCalls, ndjson
 
 door = axiom_calls.door
 sandbox = axiom_calls.sandbox
@@ -58,32 +56,6 @@ def test_the_same_events_sent_again_are_there_twice(axiom: AxiomCalls) -> None:
     assert axiom.rows("| summarize n = count() by entry_id") == [("e1", 2)]
 
 
-@pytest.mark.parametrize("token", [None, "Bearer xaat-other", f"Basic {TOKEN}", f"bearer{TOKEN}"])
-def test_a_wrong_token_is_unauthorized(axiom: AxiomCalls, token: str | None) -> None:
-    axiom.http.headers["authorization"] = token or ""
-
-    for response in (axiom.ingest([EVENT]), axiom.query("| count"), axiom.http.get("/v1/datasets")):
-        assert (response.status_code, response.json()) == (401, {"code": 401, "message": "Unauthorized"})
-
-
-def test_a_token_without_a_capability_is_forbidden(axiom: AxiomCalls) -> None:
-    behaviour = axiom.sandbox.axiom.behaviour
-
-    behaviour.capabilities = {"query"}
-    assert axiom.ingest([EVENT]).json() == {"code": 403, "message": "Forbidden"}
-    assert axiom.query("| count").status_code == 200
-    behaviour.capabilities = {"ingest"}
-    assert axiom.query("| count").status_code == 403
-    assert axiom.http.get("/v1/datasets").status_code == 200, "listing needs no capability"
-    assert axiom.http.post("/v1/datasets", json={"name": "new"}).status_code == 403
-
-
-def test_a_dataset_that_does_not_exist_is_not_found(axiom: AxiomCalls) -> None:
-    response = axiom.ingest([EVENT], dataset="other")
-
-    assert (response.status_code, response.json()["code"]) == (404, 404)
-
-
 @pytest.mark.parametrize(
     ("media", "encoding", "body"),
     [
@@ -101,7 +73,7 @@ def test_a_dataset_that_does_not_exist_is_not_found(axiom: AxiomCalls) -> None:
         ("", "identity", ndjson([EVENT])),
     ],
 )
-def test_what_can_not_be_read_is_refused_whole(axiom: AxiomCalls, media: str, encoding: str, body: bytes) -> None:
+def test_an_unreadable_body_is_refused_whole(axiom: AxiomCalls, media: str, encoding: str, body: bytes) -> None:
     response = axiom.ingest_body(body, media=media, headers={"content-encoding": encoding})
 
     assert (response.status_code, response.json()["code"]) == (400, 400)
@@ -118,7 +90,7 @@ def test_a_body_beyond_the_bound_is_too_large(axiom: AxiomCalls) -> None:
 
 
 @pytest.mark.parametrize("parameter", [{"timestamp-field": "at"}, {"timestamp-format": "2006-01-02"}])
-def test_parameters_that_are_not_played_are_refused(axiom: AxiomCalls, parameter: dict[str, str]) -> None:
+def test_unsupported_parameters_are_refused(axiom: AxiomCalls, parameter: dict[str, str]) -> None:
     response = axiom.http.post(f"/v1/ingest/{DATASET}", params=parameter, content=ndjson([EVENT]))
 
     assert response.status_code == 400
@@ -145,7 +117,7 @@ def test_an_object_too_deep_is_cut(axiom: AxiomCalls) -> None:
 
 
 @pytest.mark.parametrize("key", ["a.b", "a"])
-def test_a_literal_dot_in_a_key_is_refused_loudly(axiom: AxiomCalls, key: str) -> None:
+def test_a_literal_dot_in_a_key_is_refused(axiom: AxiomCalls, key: str) -> None:
     event = {"a.b": 1} if key == "a.b" else {"a": {"b.c": 1}}
 
     assert "literal dot" in axiom.ingest([event]).json()["message"]
@@ -179,7 +151,7 @@ def test_an_event_without_a_time_happened_now(axiom: AxiomCalls) -> None:
     assert before.strftime("%Y-%m-%dT%H:%M") == time[:16]
 
 
-def test_an_event_with_an_unreadable_time_fails_alone(axiom: AxiomCalls) -> None:
+def test_only_the_event_with_an_invalid_time_fails(axiom: AxiomCalls) -> None:
     receipt = axiom.ingest([EVENT, {"_time": "yesterday"}, {"_time": True}, {"_time": 1e300}]).json()
 
     assert (receipt["ingested"], receipt["failed"]) == (1, 3)
@@ -200,7 +172,7 @@ def test_a_string_over_a_megabyte_is_replaced(axiom: AxiomCalls) -> None:
     assert len(rows["b"]) == 499_999
 
 
-def test_what_is_no_text_is_replaced(axiom: AxiomCalls) -> None:
+def test_invalid_unicode_is_replaced(axiom: AxiomCalls) -> None:
     axiom.ingest_body(
         b'{"entry_id": "a", "s": "\\ud800"}\n{"entry_id": "b", "s": "\xff"}\n{"entry_id": "c", "s": "ok"}'
     )
@@ -210,14 +182,14 @@ def test_what_is_no_text_is_replaced(axiom: AxiomCalls) -> None:
     assert rows == [("a", "<invalid data>"), ("b", "<invalid data>"), ("c", "ok")]
 
 
-def test_numbers_that_are_none_become_null(axiom: AxiomCalls) -> None:
+def test_numbers_that_are_not_finite_become_null(axiom: AxiomCalls) -> None:
     axiom.ingest_body(b'{"id": 1, "x": NaN}\n{"id": 2, "x": 1e999}\n{"id": 3, "x": -Infinity}\n{"id": 4, "x": 0.5}')
 
     axiom.pass_time(seconds=10)
     assert axiom.rows("| project id, x | sort by id asc") == [(1, None), (2, None), (3, None), (4, 0.5)]
 
 
-def test_integers_that_meet_a_fraction_become_floats(axiom: AxiomCalls) -> None:
+def test_integers_in_a_field_with_fractions_become_floats(axiom: AxiomCalls) -> None:
     axiom.store({"id": 1, "x": 2})
     axiom.store({"id": 2, "x": 0.5})
     axiom.store({"id": 3, "x": 7})
@@ -226,7 +198,7 @@ def test_integers_that_meet_a_fraction_become_floats(axiom: AxiomCalls) -> None:
 
 
 @pytest.mark.parametrize("second", ["1", True, ["x"], {"y": 1}])
-def test_a_field_of_two_types_is_refused_loudly(axiom: AxiomCalls, second: object) -> None:
+def test_a_field_of_two_types_is_refused(axiom: AxiomCalls, second: object) -> None:
     axiom.store({"entry_id": "a", "x": 1})
 
     response = axiom.ingest([{"entry_id": "b", "x": second}, EVENT])
@@ -239,12 +211,12 @@ def test_a_field_of_two_types_is_refused_loudly(axiom: AxiomCalls, second: objec
         assert axiom.rows("| project entry_id") == [("a",)], "nothing of the batch is stored"
 
 
-def test_an_integer_beyond_64_bits_is_refused_loudly(axiom: AxiomCalls) -> None:
+def test_an_integer_beyond_64_bits_is_refused(axiom: AxiomCalls) -> None:
     assert "64 bits" in axiom.ingest([{"x": 2**63}]).json()["message"]
     assert axiom.ingest([{"x": 2**63 - 1}, {"x": -(2**63)}]).json()["ingested"] == 2
 
 
-def test_an_event_with_too_many_fields_fails_alone(axiom: AxiomCalls) -> None:
+def test_only_the_event_with_too_many_fields_fails(axiom: AxiomCalls) -> None:
     axiom.sandbox.axiom.behaviour.field_limit = 3
 
     receipt = axiom.ingest([{"a": 1, "b": 1}, {"c": 1, "d": 1}, {"c": 1}, {"a": 1, "d": 1}, {"a": 2}]).json()
@@ -259,7 +231,7 @@ def test_an_event_with_too_many_fields_fails_alone(axiom: AxiomCalls) -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 201, "é" * 101, ""])
-def test_a_field_name_must_fit(axiom: AxiomCalls, name: str) -> None:
+def test_a_field_name_has_1_to_200_bytes(axiom: AxiomCalls, name: str) -> None:
     receipt = axiom.ingest([{name: 1}, EVENT]).json()
 
     assert (receipt["ingested"], receipt["failed"]) == (1, 1)
@@ -267,52 +239,3 @@ def test_a_field_name_must_fit(axiom: AxiomCalls, name: str) -> None:
 
 def test_no_events_are_no_failure(axiom: AxiomCalls) -> None:
     assert axiom.ingest([]).json()["ingested"] == 0
-
-
-def test_events_survive_a_restart(axiom: AxiomCalls) -> None:
-    axiom.store(EVENT)
-    axiom.sandbox.axiom.close()
-
-    with running(Sandbox(axiom.sandbox.stage.data_dir)) as again, connected(again) as calls:
-        calls.pass_time(seconds=20)
-        assert calls.rows("| project entry_id, status") == [("e1", 200)]
-        assert calls.ingest([EVENT]).json()["walLength"] == 2
-
-
-def test_every_answer_carries_the_documented_headers(axiom: AxiomCalls) -> None:
-    ingested, queried = axiom.ingest([EVENT]), axiom.query("| count")
-
-    for response in (ingested, queried):
-        assert response.headers["x-ratelimit-scope"] == "organization"
-        assert int(response.headers["x-ratelimit-remaining"]) < int(response.headers["x-ratelimit-limit"])
-        assert int(response.headers["x-ratelimit-reset"]) > axiom.sandbox.stage.clock.now().timestamp()
-        assert response.headers["x-axiom-trace-id"]
-    assert ingested.headers["x-ingestlimit-remaining"]
-    assert queried.headers["x-querylimit-remaining"]
-    assert queried.headers["x-axiom-history-query-id"]
-    assert queried.headers["x-axiom-query-cost-gbms"]
-
-
-def test_too_many_requests_in_a_minute_are_turned_away_until_the_next(axiom: AxiomCalls) -> None:
-    axiom.sandbox.axiom.behaviour.requests_per_minute = 2
-    axiom.pass_time(seconds=60)
-
-    statuses = [axiom.http.get("/v1/datasets").status_code for _ in range(3)]
-    axiom.pass_time(seconds=60)
-
-    assert statuses == [200, 200, 429]
-    assert axiom.http.get("/v1/datasets").status_code == 200
-
-
-def test_many_writers_and_readers_lose_nothing(axiom: AxiomCalls) -> None:
-    def write(writer: int) -> None:
-        for batch in range(5):
-            receipt = axiom.ingest([{"writer": writer, f"field_{writer}_{batch}": n} for n in range(50)])
-            assert receipt.json()["ingested"] == 50, receipt.text
-            assert axiom.query("| summarize n = count()").status_code == 200
-
-    with ThreadPoolExecutor(6) as pool:
-        list(pool.map(write, range(6)))
-
-    axiom.pass_time(seconds=10)
-    assert axiom.rows("| summarize n = count() by writer | sort by writer asc") == [(n, 250) for n in range(6)]

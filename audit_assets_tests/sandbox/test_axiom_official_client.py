@@ -72,7 +72,7 @@ def test_a_warning_parses(client: Client, sandbox: Sandbox) -> None:
     assert [message.code for message in result.status.messages] == ["default_limit_warning"]
 
 
-def test_events_that_fail_are_told(client: Client) -> None:
+def test_failed_events_are_reported(client: Client) -> None:
     receipt = client.ingest_events(DATASET, [{"_time": "never"}, {"n": 1}])
 
     assert (receipt.ingested, receipt.failed) == (1, 1)
@@ -87,16 +87,3 @@ def test_refusals_become_axiom_errors(client: Client) -> None:
 
     assert missing.value.status == 404
     assert (unknown.value.status, unknown.value.message) == (400, 'invalid field "nobody"')
-
-
-def test_datasets_are_managed(client: Client) -> None:
-    created = client.datasets.create("more", "Ours")
-
-    assert (created.name, created.description) == ("more", "Ours")
-    assert [dataset.name for dataset in client.datasets.get_list()] == [DATASET, "more"]
-    assert client.datasets.get("more").id == "more"
-    assert client.datasets.update("more", "Theirs").description == "Theirs"
-    client.datasets.trim("more", timedelta(days=30))
-    client.datasets.delete("more")
-    with pytest.raises(AxiomError):
-        client.datasets.get("more")

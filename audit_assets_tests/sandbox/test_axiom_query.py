@@ -1,4 +1,4 @@
-"""The sandbox's Axiom answers queries as documented: range, limits, messages, totals (facts/axiom.md, 2.3)."""
+"""The sandbox's Axiom answers queries as documented: range, limits, messages, totals (docs/facts/axiom.md, 2.3)."""
 
 import re
 from typing import Any
@@ -73,7 +73,7 @@ def test_a_result_has_the_documented_shape(axiom: AxiomCalls, path: str) -> None
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", ingested)
 
 
-def test_the_range_is_half_open_and_holds_besides_the_text(axiom: AxiomCalls) -> None:
+def test_the_range_is_half_open_and_applies_besides_the_text(axiom: AxiomCalls) -> None:
     axiom.store(*(at(minute) for minute in range(6)))
 
     asked = {"startTime": "2026-11-20T10:01:00Z", "endTime": "2026-11-20T10:04:00Z"}
@@ -116,15 +116,15 @@ def test_a_range_may_be_relative(axiom: AxiomCalls) -> None:
         {"defaultLimit": 10},
     ],
 )
-def test_what_is_not_played_is_refused_not_ignored(axiom: AxiomCalls, asked: dict[str, Any]) -> None:
+def test_unsupported_options_are_refused_not_ignored(axiom: AxiomCalls, asked: dict[str, Any]) -> None:
     assert axiom.query("| count", **asked).status_code == 400
 
 
-def test_half_a_character_is_no_text(axiom: AxiomCalls) -> None:
+def test_half_of_a_surrogate_pair_is_refused(axiom: AxiomCalls) -> None:
     broken = b'{"apl": "[\'cloudflare-audit\'] | extend a = \\"\\ud800\\""}'
     headers = {"content-type": "application/json"}
     response = axiom.http.post("/v1/query/_apl", params={"format": "tabular"}, content=broken, headers=headers)
-    assert (response.status_code, "half a character" in response.text) == (400, True)
+    assert (response.status_code, "half of a surrogate pair" in response.text) == (400, True)
 
 
 @pytest.mark.parametrize("result_format", ["legacy", "tabular-rows", ""])
@@ -171,7 +171,7 @@ def test_a_query_without_a_limit_is_cut_at_a_thousand_with_a_warning(axiom: Axio
 
 
 @pytest.mark.parametrize("apl", ["| project n | limit 50000", "| where n < 1000", "| summarize c = count()"])
-def test_nothing_cut_nothing_said(axiom: AxiomCalls, apl: str) -> None:
+def test_a_whole_result_has_no_message(axiom: AxiomCalls, apl: str) -> None:
     axiom.store(*({"n": n} for n in range(1_001)))
 
     response = axiom.query(apl)
@@ -222,7 +222,7 @@ def test_a_summarize_without_time_has_one_table(axiom: AxiomCalls) -> None:
     assert len(axiom.query("| extend t = bin(_time, 1h) | summarize n = count() by t").json()["tables"]) == 1
 
 
-def test_a_limit_behind_time_first_counts_groups_not_rows(axiom: AxiomCalls) -> None:
+def test_a_limit_after_a_summarize_that_begins_with_time_counts_groups(axiom: AxiomCalls) -> None:
     axiom.store(*(at(60 * hour, actor=actor) for hour in range(3) for actor in "ab"))
 
     apl = "| summarize n = count() by hour = bin(_time, 1h), actor | limit"
@@ -256,7 +256,7 @@ def test_rows_are_visible_before_new_fields_are(axiom: AxiomCalls) -> None:
     assert axiom.rows("| where actor == 'b' | count") == [(0,)], "the field is known, the row is not there yet"
 
 
-def test_visibility_delays_are_knobs(axiom: AxiomCalls) -> None:
+def test_visibility_delays_can_be_set(axiom: AxiomCalls) -> None:
     behaviour = axiom.sandbox.axiom.behaviour
     behaviour.row_delay = behaviour.field_delay = behaviour.row_delay * 30
 
@@ -268,7 +268,7 @@ def test_visibility_delays_are_knobs(axiom: AxiomCalls) -> None:
     assert axiom.rows("| where actor == 'a' | count") == [(1,)]
 
 
-def test_what_is_past_the_retention_is_gone_when_asked_for(axiom: AxiomCalls) -> None:
+def test_events_past_the_retention_are_hidden_with_expire(axiom: AxiomCalls) -> None:
     axiom.store({"_time": "2026-01-01T00:00:00Z", "n": 1}, {"_time": "2026-11-20T00:00:00Z", "n": 2})
 
     assert len(axiom.rows("| project n")) == 2

@@ -82,6 +82,6 @@ def test_more_than_eighteen_months_back_is_code_113(service: CloudflareService, 
         {"export": "true"},
     ],
 )
-def test_what_makes_no_sense_is_400(caller: Caller, asked: dict[str, Any]) -> None:
+def test_invalid_parameters_are_400(caller: Caller, asked: dict[str, Any]) -> None:
     reply = caller.v1(**asked)
     assert (reply.status_code, reply.json()["success"]) == (400, False)

@@ -44,14 +44,14 @@ def test_an_empty_window_is_an_empty_list(caller: Caller) -> None:
     assert not body["result_info"].get("cursor")
 
 
-def test_the_newest_come_first_unless_asked_otherwise(service: CloudflareService, caller: Caller) -> None:
+def test_the_newest_come_first_by_default(service: CloudflareService, caller: Caller) -> None:
     service.add("v2", every(1, 3))
     assert ids(caller.v2(direction=None).json()["result"]) == [2, 1, 0]
     assert ids(caller.v2(direction="desc").json()["result"]) == [2, 1, 0]
     assert ids(caller.v2(direction="asc").json()["result"]) == [0, 1, 2]
 
 
-def test_a_page_holds_a_hundred_unless_asked_otherwise(service: CloudflareService, caller: Caller) -> None:
+def test_a_page_has_a_hundred_entries_by_default(service: CloudflareService, caller: Caller) -> None:
     service.add("v2", every(1, 1001))
     assert caller.v2().json()["result_info"]["count"] == 100
     assert caller.v2(limit=1000).json()["result_info"]["count"] == 1000
@@ -63,7 +63,7 @@ def test_numbers_of_pages_have_no_effect(service: CloudflareService, caller: Cal
 
 
 @pytest.mark.parametrize("direction", ["asc", "desc"])
-def test_a_cursor_goes_on_between_entries_of_one_moment(
+def test_a_cursor_separates_entries_of_the_same_time(
     service: CloudflareService, caller: Caller, direction: str
 ) -> None:
     service.add("v2", every(0, 10))
@@ -98,7 +98,7 @@ def test_either_end_of_a_window_may_be_in_it_or_not(
     assert ids(caller.v2().json()["result"]) == ([1, 2, 3] if inclusive else [2])
 
 
-def test_bounds_are_told_apart_to_the_nanosecond(service: CloudflareService, caller: Caller) -> None:
+def test_bounds_are_exact_to_the_nanosecond(service: CloudflareService, caller: Caller) -> None:
     times = [f"2026-11-22T10:00:00.{decimals}Z" for decimals in ("1", "12", "123456788", "123456789")]
     service.add("v2", [{"id": str(n), "action": {"time": moment}} for n, moment in enumerate(times)])
     found = caller.v2(since="2026-11-22T11:00:00.12+01:00", before="2026-11-22T10:00:00.123456789Z").json()["result"]
@@ -131,7 +131,7 @@ def test_a_bare_date_is_midnight_and_as_an_end_perhaps_the_next(
         {"actor_email": "a@example.com"},
     ],
 )
-def test_what_makes_no_sense_is_400_with_a_message_and_no_code(caller: Caller, asked: dict[str, Any]) -> None:
+def test_invalid_parameters_are_400_with_a_message_and_no_code(caller: Caller, asked: dict[str, Any]) -> None:
     reply = caller.v2(**asked)
     status, messages = errors(reply)
     assert (status, len(messages)) == (400, 1)
@@ -141,7 +141,7 @@ def test_what_makes_no_sense_is_400_with_a_message_and_no_code(caller: Caller, a
 @pytest.mark.parametrize(
     "changed", [{"before": text(END + SECOND)}, {"since": text(HOUR - SECOND)}, {"direction": "desc"}, {"limit": 3}]
 )
-def test_a_cursor_goes_with_its_own_question_alone(
+def test_a_cursor_is_valid_only_with_its_own_query(
     service: CloudflareService, caller: Caller, changed: dict[str, Any]
 ) -> None:
     service.add("v2", every(1, 5))
@@ -152,17 +152,17 @@ def test_a_cursor_goes_with_its_own_question_alone(
 
 
 @pytest.mark.parametrize(("end", "info"), [("absent", {}), ("null", {"cursor": None}), ("empty", {"cursor": ""})])
-def test_the_end_is_told_in_three_ways(
+def test_the_last_page_has_three_forms(
     service: CloudflareService, caller: Caller, end: Literal["absent", "null", "empty"], info: dict[str, Any]
 ) -> None:
     service.behaviour.last_cursor = end
     assert caller.v2().json()["result_info"] == {"count": 0, **info}
 
 
-def test_the_way_the_end_is_told_varies_by_question_but_not_from_try_to_try(caller: Caller) -> None:
-    told = [json.dumps(caller.v2(limit=limit).json()["result_info"]) for limit in (*range(1, 20), *range(1, 20))]
-    assert told[:19] == told[19:]
-    assert len(set(told)) == 3
+def test_the_form_of_the_last_page_depends_on_the_query_only(caller: Caller) -> None:
+    infos = [json.dumps(caller.v2(limit=limit).json()["result_info"]) for limit in (*range(1, 20), *range(1, 20))]
+    assert infos[:19] == infos[19:]
+    assert len(set(infos)) == 3
 
 
 def test_a_full_last_page_may_lead_to_an_empty_one(service: CloudflareService, caller: Caller) -> None:
@@ -173,7 +173,7 @@ def test_a_full_last_page_may_lead_to_an_empty_one(service: CloudflareService, c
     assert (last["result"], bool(last["result_info"].get("cursor"))) == ([], False)
 
 
-def test_the_other_shapes_that_the_documents_speak_of(service: CloudflareService, caller: Caller) -> None:
+def test_the_other_documented_shapes(service: CloudflareService, caller: Caller) -> None:
     service.add("v2", every(1, 2))
     service.behaviour.count_as, service.behaviour.cursor_place = "string", "cursors.after"
     service.behaviour.errors_on_success = "absent"
@@ -184,7 +184,7 @@ def test_the_other_shapes_that_the_documents_speak_of(service: CloudflareService
     assert ids(following["result"]) == [1]
 
 
-def test_nothing_shows_before_its_time(service: CloudflareService, caller: Caller, door: Door) -> None:
+def test_nothing_is_visible_before_its_time(service: CloudflareService, caller: Caller, door: Door) -> None:
     soon = door.clock.now() + timedelta(minutes=10)
     window: dict[str, Any] = {"since": text(HOUR), "before": text(soon + timedelta(days=1))}
     service.add("v2", [v2_entry(1, soon)])
@@ -193,7 +193,7 @@ def test_nothing_shows_before_its_time(service: CloudflareService, caller: Calle
     assert ids(caller.v2(**window).json()["result"]) == [1]
 
 
-def test_a_late_entry_shows_when_it_arrives(service: CloudflareService, caller: Caller, door: Door) -> None:
+def test_a_late_entry_is_visible_when_it_arrives(service: CloudflareService, caller: Caller, door: Door) -> None:
     service.add("v2", every(1, 3))
     service.add("v2", [v2_entry(7, HOUR + 1.5 * SECOND)], visible_at=door.clock.now() + timedelta(minutes=5))
     assert ids(caller.sweep(limit=2)) == [0, 1, 2]
@@ -224,13 +224,13 @@ def test_any_text_is_served_as_it_is(service: CloudflareService, caller: Caller)
     assert '"\\ud800"' in body
 
 
-def test_an_entry_whose_time_nobody_knows_is_refused(service: CloudflareService) -> None:
+def test_an_entry_without_a_time_is_refused(service: CloudflareService) -> None:
     for entry in ({"id": "1"}, "[]", "{", {"id": "1", "action": {"time": "soon"}}):
         with pytest.raises(ValueError, match="without a time"):
             service.add("v2", [entry])
 
 
-def test_a_body_is_compressed_for_those_who_take_it(service: CloudflareService, caller: Caller) -> None:
+def test_a_body_is_compressed_for_clients_that_accept_gzip(service: CloudflareService, caller: Caller) -> None:
     service.add("v2", every(1, 100))
     assert caller.v2().headers["content-encoding"] == "gzip"
     plain = caller.v2(headers={"Accept-Encoding": "identity"})

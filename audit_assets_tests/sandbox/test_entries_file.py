@@ -17,7 +17,7 @@ from audit_assets_tests.sandbox.cloudflare_calls import Caller, caller, door, fa
 
 __all__ = ["caller", "door", "faults", "service"]
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "cloudflare" / "samples"
+SAMPLES = Path(__file__).parents[1] / "fixtures" / "cloudflare"
 
 LOGPUSH_V2 = {
     "AccountID": "a" * 32,
@@ -81,14 +81,14 @@ def test_json_and_ndjson_are_read_gzipped_or_not(tmp_path: Path, content: str | 
     entries = read(tmp_path, content)
     assert (bodies(entries.v2), bodies(entries.v1)) == ([V2], [V1])
     assert (entries.first, entries.last) == (entries.v2[0].time, entries.v1[0].time)
-    assert (entries.not_understood, entries.unreadable, entries.troubles) == (0, 0, [])
+    assert (entries.unrecognized, entries.unreadable, entries.problems) == (0, 0, [])
 
 
 def test_a_single_entry_is_a_file_too(tmp_path: Path) -> None:
     assert len(read(tmp_path, json.dumps(V2, indent=1))) == 1
 
 
-def test_logpush_v2_becomes_what_the_api_would_have_said(tmp_path: Path) -> None:
+def test_logpush_v2_becomes_the_entry_of_the_api(tmp_path: Path) -> None:
     (entry,) = bodies(read(tmp_path, lines(LOGPUSH_V2)).v2)
     assert entry == {
         "account": {"id": "a" * 32, "name": "Example"},
@@ -131,7 +131,7 @@ def test_logpush_v2_becomes_what_the_api_would_have_said(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("told", "meant"),
+    ("value", "expected"),
     [
         ("2026-05-01T10:00:00.123456789Z", "2026-05-01T10:00:00.123456789Z"),
         (1777629600, "2026-05-01T10:00:00Z"),
@@ -141,11 +141,13 @@ def test_logpush_v2_becomes_what_the_api_would_have_said(tmp_path: Path) -> None
         ("1777629600123456789", "2026-05-01T10:00:00.123456789Z"),
     ],
 )
-def test_logpush_tells_the_time_in_many_ways(tmp_path: Path, told: object, meant: str) -> None:
-    entries = read(tmp_path, lines({**LOGPUSH_V2, "ActionTimestamp": told}, {"ID": "1", "When": told, "OwnerID": "o"}))
-    assert bodies(entries.v2)[0]["action"]["time"] == meant
-    assert bodies(entries.v1)[0] == {"id": "1", "when": meant, "owner": {"id": "o"}}
-    assert entries.first == entries.last == datetime.fromisoformat(meant[:26].rstrip("Z") + "+00:00")
+def test_logpush_has_several_formats_of_time(tmp_path: Path, value: object, expected: str) -> None:
+    entries = read(
+        tmp_path, lines({**LOGPUSH_V2, "ActionTimestamp": value}, {"ID": "1", "When": value, "OwnerID": "o"})
+    )
+    assert bodies(entries.v2)[0]["action"]["time"] == expected
+    assert bodies(entries.v1)[0] == {"id": "1", "when": expected, "owner": {"id": "o"}}
+    assert entries.first == entries.last == datetime.fromisoformat(expected[:26].rstrip("Z") + "+00:00")
 
 
 def test_keys_that_are_not_logpushs_are_kept(tmp_path: Path) -> None:
@@ -178,26 +180,26 @@ def test_logpush_v1_is_what_the_api_samples_look_like(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_not_understood_is_served_as_it_stands(tmp_path: Path) -> None:
+def test_an_unrecognized_record_is_served_unchanged(tmp_path: Path) -> None:
     odd = [{"note": "?"}, "text", 7, None, {"id": "x", "action": {"time": "soon"}}, {"When": 10**30, "ID": "y"}]
     entries = read(tmp_path, lines(odd[0], V2, *odd[1:]))
-    assert entries.not_understood == len(odd)
+    assert entries.unrecognized == len(odd)
     assert len(entries) == len(odd) + 1
     assert {entry.time for entry in (*entries.v2, *entries.v1)} == {entries.first}
-    assert len(entries.troubles) == len(odd)
-    assert entries.troubles[0] == "line 1: no audit entry with a time; served as it stands"
+    assert len(entries.problems) == len(odd)
+    assert entries.problems[0] == "line 1: no audit entry with a time; served unchanged"
 
 
-def test_lines_that_are_no_json_are_counted_and_told(tmp_path: Path) -> None:
+def test_lines_that_are_not_json_are_counted_and_reported(tmp_path: Path) -> None:
     torn = json.dumps(V1)[:-5]
     entries = read(tmp_path, "\n".join([json.dumps(V2), torn, '{"id": NaN}', "[" * 100_000, json.dumps(V1)]))
     assert (len(entries), entries.unreadable) == (2, 3)
-    assert entries.troubles == [f"line {number}: no JSON; not served" for number in (2, 3, 4)]
+    assert entries.problems == [f"line {number}: not JSON; not served" for number in (2, 3, 4)]
 
 
-def test_troubles_are_told_up_to_a_point_and_counted_beyond(tmp_path: Path) -> None:
+def test_problems_are_described_up_to_a_limit_and_all_counted(tmp_path: Path) -> None:
     entries = read(tmp_path, json.dumps(V2) + "\n" + "torn\n" * 1000)
-    assert (entries.unreadable, len(entries.troubles)) == (1000, 20)
+    assert (entries.unreadable, len(entries.problems)) == (1000, 20)
 
 
 @pytest.mark.parametrize(
@@ -205,21 +207,21 @@ def test_troubles_are_told_up_to_a_point_and_counted_beyond(tmp_path: Path) -> N
     [
         (b"", "neither JSON nor NDJSON"),
         (b"hello\nworld", "neither JSON nor NDJSON"),
-        (b"[]", "holds no audit entry"),
-        (b'{"errors":[],"messages":[],"result":[],"success":true}', "holds no audit entry"),
-        (b'{"a": 1}\n{"b": 2}', "holds no audit entry"),
+        (b"[]", "contains no audit entry"),
+        (b'{"errors":[],"messages":[],"result":[],"success":true}', "contains no audit entry"),
+        (b'{"a": 1}\n{"b": 2}', "contains no audit entry"),
         (b"\x1f\x8b damaged", "damaged gzip"),
         (gzip.compress(b"{}" * 100, mtime=0)[:-9], "damaged gzip"),
         (b"\xff\xfe{\x00}\x00", "not text in UTF-8"),
     ],
 )
-def test_a_file_that_holds_nothing_is_told_in_one_sentence(tmp_path: Path, content: bytes, why: str) -> None:
+def test_a_file_without_entries_is_an_error_of_one_sentence(tmp_path: Path, content: bytes, why: str) -> None:
     with pytest.raises(EntriesFileError, match=why) as raised:
         read(tmp_path, content)
     assert str(tmp_path / "entries") in str(raised.value)
 
 
-def test_a_missing_file_and_a_folder_are_told_apart_from_empty_ones(tmp_path: Path) -> None:
+def test_a_missing_file_or_a_folder_has_an_error_of_its_own(tmp_path: Path) -> None:
     for path in (tmp_path / "missing", tmp_path):
         with pytest.raises(EntriesFileError, match="can't be read"):
             read_entries(path)
@@ -266,7 +268,5 @@ def test_the_service_serves_a_file_however_old(tmp_path: Path, service: Cloudfla
     [("v1_entries.jsonl", 0, 8), ("logpush_v1.jsonl", 0, 2), ("v2_response.json", 1, 0)],
 )
 def test_the_samples_are_read(name: str, v2: int, v1: int) -> None:
-    if not SAMPLES.exists():
-        pytest.skip("the samples are not beside this checkout")
     entries = read_entries(SAMPLES / name)
-    assert (len(entries.v2), len(entries.v1), entries.not_understood, entries.unreadable) == (v2, v1, 0, 0)
+    assert (len(entries.v2), len(entries.v1), entries.unrecognized, entries.unreadable) == (v2, v1, 0, 0)

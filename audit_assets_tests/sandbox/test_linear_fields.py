@@ -1,10 +1,10 @@
-"""What an issue of the sandbox's Linear may have set on it, and what becomes of it in another team."""
+"""The fields that an issue of the sandbox's Linear can have, and their change when it moves to another team."""
 
 from typing import Any
 
 import pytest
 
-from audit_assets.sandbox.linear.workspace import seeded_id
+from audit_assets.sandbox.linear.seeded_workspace import seeded_id
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import linear_calls
 from audit_assets_tests.sandbox.linear_calls import CREATE, OWN_ID, SECURITY, Caller
@@ -54,7 +54,7 @@ def test_an_issue_has_a_project_an_assignee_and_labels(caller: Caller) -> None:
         ({"labelIds": [EDGE, IDENTITY]}, "labelIds not exclusive child labels", "The label 'Identity' is in the same"),
     ],
 )
-def test_what_does_not_fit_its_team_is_refused(
+def test_fields_of_another_team_are_refused(
     sandbox: Sandbox, caller: Caller, given: dict[str, Any], message: str, shown: str
 ) -> None:
     sandbox.linear.suspend("Clara Voss")
@@ -65,7 +65,7 @@ def test_what_does_not_fit_its_team_is_refused(
     assert sandbox.linear.issues() == []
 
 
-def test_whom_linear_lets_be_assigned_can_be_chosen(sandbox: Sandbox, caller: Caller) -> None:
+def test_the_users_that_can_be_assigned_can_be_chosen(sandbox: Sandbox, caller: Caller) -> None:
     sandbox.linear.suspend("Clara Voss")
     sandbox.linear.behaviour.assignee_must_be_member = sandbox.linear.behaviour.assignee_must_be_active = False
     for user in (BEN, CLARA):
@@ -73,7 +73,7 @@ def test_whom_linear_lets_be_assigned_can_be_chosen(sandbox: Sandbox, caller: Ca
     assert [issue["assignee"] for issue in sandbox.linear.issues()] == ["Ben Okafor", "Clara Voss"]
 
 
-def test_suspended_users_are_shown_if_asked_for(sandbox: Sandbox, caller: Caller) -> None:
+def test_suspended_users_are_shown_if_included(sandbox: Sandbox, caller: Caller) -> None:
     sandbox.linear.suspend("Clara Voss")
     query = "query ($all: Boolean) { users(includeDisabled: $all) { nodes { displayName teams { nodes { key } } } } }"
     names = [{user["displayName"] for user in caller.data(query, all=each)["nodes"]} for each in (False, True)]

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from audit_assets.sandbox.linear.limits import LeakyBucket
+from audit_assets.sandbox.linear.linear_schema import schema_from_sdl
+from audit_assets.sandbox.linear.request_limits import LeakyBucket
 from audit_assets.sandbox.linear.requests import read_request
-from audit_assets.sandbox.linear.schema import schema_from_sdl
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -35,12 +35,12 @@ def test_complexity_counts_objects_scalars_and_pages(query: str, variables: dict
     assert asked.complexity(schema) == complexity
 
 
-def test_a_bucket_takes_its_limit_at_once_and_leaks_evenly() -> None:
+def test_a_bucket_admits_its_limit_at_once_and_empties_evenly() -> None:
     bucket = LeakyBucket()
-    assert [bucket.pour(1, 3, NOON) for _ in range(4)] == [True, True, True, False]
+    assert [bucket.add(1, 3, NOON) for _ in range(4)] == [True, True, True, False]
     assert (bucket.remaining(3, NOON), bucket.reset(3, NOON)) == (0, int((NOON.timestamp() + 3600) * 1000))
     later = NOON + timedelta(minutes=20)
     assert bucket.remaining(3, later) == 1
-    assert [bucket.pour(1, 3, later) for _ in range(2)] == [True, False]
+    assert [bucket.add(1, 3, later) for _ in range(2)] == [True, False]
     next_day = NOON + timedelta(days=1)
     assert (bucket.remaining(3, next_day), bucket.reset(3, next_day)) == (3, int(next_day.timestamp() * 1000))

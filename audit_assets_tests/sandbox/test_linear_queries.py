@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from audit_assets.sandbox.linear.workspace import seeded_id
+from audit_assets.sandbox.linear.seeded_workspace import seeded_id
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import linear_calls
 from audit_assets_tests.sandbox.linear_calls import ATTACH, COMMENT, ISSUES, OWN_ID, SECURITY, Caller
@@ -37,7 +37,7 @@ def test_a_team_is_found_by_its_key(caller: Caller) -> None:
     assert names(team["labels"]) == {"cloudflare-audit", "confirmed-incident", "false-positive"}
 
 
-def test_a_team_that_is_not_there_is_no_node_but_an_error_by_id(caller: Caller) -> None:
+def test_an_unknown_team_is_no_node_and_by_id_an_error(caller: Caller) -> None:
     assert caller.data('{ teams(filter: { key: { eq: "NO" } }) { nodes { id } } }') == {"nodes": []}
     assert caller.data(f'{{ team(id: "{SECURITY}") {{ key }} }}') == {"key": "SEC"}
     assert caller.error(f'{{ team(id: "{OWN_ID}") {{ key }} }}')["message"] == "Entity not found: Team"
@@ -67,7 +67,7 @@ def test_an_issue_is_found_by_id_and_by_identifier(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("reference", ["SEC-2", "3f2b9c1e-5a77-4d20-9b41-0c6de0a1f002", "", "' OR 1=1 --"])
-def test_an_issue_that_is_not_there_is_an_error(caller: Caller, reference: str) -> None:
+def test_an_unknown_issue_is_an_error(caller: Caller, reference: str) -> None:
     caller.open()
     error = caller.error("query ($id: String!) { issue(id: $id) { id } }", id=reference)
     assert error["message"] == "Entity not found: Issue"
@@ -75,7 +75,7 @@ def test_an_issue_that_is_not_there_is_an_error(caller: Caller, reference: str) 
     assert error["extensions"]["userPresentableMessage"] == "Could not find referenced Issue."
 
 
-def test_comments_and_attachments_hang_on_their_issue(caller: Caller) -> None:
+def test_comments_and_attachments_belong_to_their_issue(caller: Caller) -> None:
     caller.open()
     comment = caller.data(COMMENT, input={"issueId": "SEC-1", "body": "Hello."})["comment"]
     attachment = caller.data(ATTACH, input={"issueId": "SEC-1", "title": "Q", "url": "https://x.example"})["attachment"]
@@ -92,7 +92,7 @@ def test_comments_and_attachments_hang_on_their_issue(caller: Caller) -> None:
     assert caller.error("{ comment { body } }")["message"] == "Entity not found: Comment"
 
 
-def test_what_was_put_away_is_hidden_unless_asked_for(sandbox: Sandbox, caller: Caller) -> None:
+def test_archived_issues_are_hidden_unless_included(sandbox: Sandbox, caller: Caller) -> None:
     for _ in range(3):
         caller.open()
     caller.data(ATTACH, input={"issueId": "SEC-1", "title": "Q", "url": "https://x.example"})
@@ -179,12 +179,12 @@ def test_pages_can_follow_the_last_update(sandbox: Sandbox, caller: Caller) -> N
 
 
 @pytest.mark.parametrize("arguments", ["first: 0", "first: 251", "last: -1", 'after: "nowhere"'])
-def test_a_page_that_can_not_be_is_refused(caller: Caller, arguments: str) -> None:
+def test_an_invalid_page_size_is_refused(caller: Caller, arguments: str) -> None:
     error = caller.error(f"{{ teams({arguments}) {{ nodes {{ id }} }} }}")
     assert error["extensions"]["code"] == "INVALID_INPUT"
 
 
-def test_a_page_holds_fifty_unless_asked(caller: Caller) -> None:
+def test_a_page_has_fifty_nodes_by_default(caller: Caller) -> None:
     for _ in range(51):
         caller.open()
     assert len(caller.found()) == 50

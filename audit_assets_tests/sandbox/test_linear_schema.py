@@ -1,5 +1,6 @@
-"""The SDL that the sandbox answers, beside Linear's own."""
+"""The sandbox's schema agrees with Linear's own."""
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -17,16 +18,17 @@ from graphql import (
     is_specified_scalar_type,
 )
 
-from audit_assets.sandbox.linear.schema import SDL, schema_from_sdl
+from audit_assets.sandbox.linear.linear_schema import SDL, schema_from_sdl
 
-REAL = Path(__file__).parents[3] / "shared" / "linear" / "schema.graphql"
+REAL_SCHEMA = "AUDIT_ASSETS_TESTS_LINEAR_SCHEMA"
 
 
 @cache
 def real_schema() -> GraphQLSchema:
-    if not REAL.exists():
-        pytest.skip("Linear's real schema does not lie beside this checkout")
-    return build_schema(REAL.read_text(), assume_valid=True)
+    path = os.environ.get(REAL_SCHEMA)
+    if not path:
+        pytest.skip(f"{REAL_SCHEMA} is not set: packages/sdk/src/schema.graphql of github.com/linear/linear")
+    return build_schema(Path(path).read_text(encoding="utf-8"), assume_valid=True)
 
 
 def own_types() -> dict[str, GraphQLNamedType]:

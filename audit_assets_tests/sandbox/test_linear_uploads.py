@@ -1,4 +1,4 @@
-"""The sandbox's file storage takes what was announced, from whoever holds the address, for a short while."""
+"""The sandbox's file storage takes the announced file at its signed address for a short time."""
 
 from base64 import b64encode
 from datetime import timedelta
@@ -23,18 +23,18 @@ def put(url: str, headers: dict[str, str], content: bytes = CONTENT) -> int:
     return httpx.put(url, headers=headers, content=content).status_code
 
 
-def test_a_file_that_was_announced_is_taken_and_shown_to_who_has_the_key(caller: Caller) -> None:
-    told, headers = caller.announced(CONTENT)
-    assert httpx.get(told["assetUrl"], headers={"Authorization": API_KEY}).status_code == 404, "not yet"
-    assert put(told["uploadUrl"], headers) == 200
-    shown = httpx.get(told["assetUrl"], headers={"Authorization": API_KEY})
+def test_an_uploaded_file_can_be_read_with_the_key(caller: Caller) -> None:
+    upload, headers = caller.announced(CONTENT)
+    assert httpx.get(upload["assetUrl"], headers={"Authorization": API_KEY}).status_code == 404, "not yet"
+    assert put(upload["uploadUrl"], headers) == 200
+    shown = httpx.get(upload["assetUrl"], headers={"Authorization": API_KEY})
     assert (shown.content, shown.headers["content-type"]) == (CONTENT, "image/png")
-    assert httpx.get(told["assetUrl"]).status_code == 401
+    assert httpx.get(upload["assetUrl"]).status_code == 401
 
 
-def test_what_was_not_announced_is_refused(sandbox: Sandbox, caller: Caller) -> None:
-    told, headers = caller.announced(CONTENT)
-    url = told["uploadUrl"]
+def test_an_upload_that_differs_from_its_announcement_is_refused(sandbox: Sandbox, caller: Caller) -> None:
+    upload, headers = caller.announced(CONTENT)
+    url = upload["uploadUrl"]
     for name in headers:
         assert put(url, {key: value for key, value in headers.items() if key != name}) == 403, name
     assert put(url, headers | {"content-type": "text/html"}) == 403
@@ -43,11 +43,11 @@ def test_what_was_not_announced_is_refused(sandbox: Sandbox, caller: Caller) -> 
     assert put(url.replace("%2F", "/"), headers) == put(url[:-1] + "x", headers) == 403
     sandbox.stage.clock.advance(timedelta(seconds=61))
     assert put(url, headers) == 400
-    assert httpx.get(told["assetUrl"], headers={"Authorization": API_KEY}).status_code == 404
+    assert httpx.get(upload["assetUrl"], headers={"Authorization": API_KEY}).status_code == 404
 
 
 @pytest.mark.parametrize(("name", "value"), [("size", 0), ("type", "")])
-def test_a_file_that_is_none_is_not_announced(caller: Caller, name: str, value: Any) -> None:
+def test_a_file_without_a_size_or_name_gets_no_address(caller: Caller, name: str, value: Any) -> None:
     body = caller.ask(UPLOAD, **({"type": "image/png", "size": 3} | {name: value}))
     assert body["errors"][0]["extensions"]["code"] == "INVALID_INPUT"
 

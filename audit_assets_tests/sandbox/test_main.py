@@ -34,7 +34,7 @@ def started(data: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], dic
 
 
 def refused(*arguments: str) -> tuple[int, str]:
-    """How the program ended, and what it said on standard error."""
+    """The exit code of the program, and its standard error."""
     ended = subprocess.run([*PROGRAM, *arguments], capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
     assert ended.stdout == ""
     return ended.returncode, ended.stderr
@@ -52,7 +52,7 @@ def listed(settings: dict[str, str], **asked: Any) -> list[dict[str, Any]]:
     return reply.json()["result"]
 
 
-def test_it_serves_until_it_is_stopped_and_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_it_serves_until_stopped_and_a_restart_serves_the_same(tmp_path: Path) -> None:
     with started(tmp_path / "data") as (program, settings):
         assert {"AXIOM_URL", "LINEAR_API_URL"} < settings.keys()
         first = listed(settings)
@@ -75,20 +75,20 @@ def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
     with bound_socket() as taken:
         taken.listen()
         port = str(taken.getsockname()[1])
-        code, said = refused("--port", port, "--data", str(tmp_path / "data"), "--history-days", "1")
-    assert (code, said.count("\n")) == (1, 1)
-    assert f"127.0.0.1:{port} can't be listened on" in said
+        code, output = refused("--port", port, "--data", str(tmp_path / "data"), "--history-days", "1")
+    assert (code, output.count("\n")) == (1, 1)
+    assert f"127.0.0.1:{port} can't be listened on" in output
 
 
 def test_a_file_that_can_not_be_served_is_one_sentence(tmp_path: Path) -> None:
-    code, said = refused("--port", "0", "--data", str(tmp_path / "data"), "--entries", str(tmp_path / "missing"))
-    assert (code, said.count("\n")) == (1, 1)
-    assert "missing can't be read: No such file" in said
+    code, output = refused("--port", "0", "--data", str(tmp_path / "data"), "--entries", str(tmp_path / "missing"))
+    assert (code, output.count("\n")) == (1, 1)
+    assert "missing can't be read: No such file" in output
 
 
-@pytest.mark.skipif(os.name != "posix", reason="a directory can't be a file elsewhere either, but says so differently")
+@pytest.mark.skipif(os.name != "posix", reason="a directory can't be a file elsewhere either, but the error differs")
 def test_a_directory_that_can_not_be_used_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
-    code, said = refused("--port", "0", "--data", str(tmp_path / "data"))
-    assert (code, said.count("\n")) == (1, 1)
-    assert "can't be used as its directory" in said
+    code, output = refused("--port", "0", "--data", str(tmp_path / "data"))
+    assert (code, output.count("\n")) == (1, 1)
+    assert "can't be used as its directory" in output

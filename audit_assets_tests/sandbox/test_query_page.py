@@ -6,43 +6,35 @@ import html as markup
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
+from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit_assets.axiom.links import query_link
-from audit_assets.axiom.query_texts import activity_text
-from audit_assets.config.change_filter import ChangeFilter
-from audit_assets.sandbox.axiom.query import QueryRequest
+from audit_assets.sandbox.axiom.query_execution import QueryRequest
 from audit_assets.sandbox.axiom.query_page import result_page
 from audit_assets.sandbox.axiom.service import DATASET, ORG_ID
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox, running
 from audit_assets_tests.sandbox import axiom_calls
 from audit_assets_tests.sandbox.axiom_calls import AxiomCalls
-from audit_assets_tests.sandbox.test_ticket_pages import CHROMIUM, in_chromium, text_of
+from audit_assets_tests.sandbox.chromium import CHROMIUM, in_chromium
+from audit_assets_tests.sandbox.query_page_calls import (
+    EVIL,
+    change,
+    check_harmless,
+    opened_form,
+    ticket_link,
+)
 
 door = axiom_calls.door
 sandbox = axiom_calls.sandbox
 axiom = axiom_calls.axiom
 
-ACTOR = "00112233445566778899aabbccddeeff"
-END = datetime(2026, 11, 22, 11, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
-
-FRAME = frozenset({"html", "head", "meta", "title", "style", "body", "header", "a", "span", "main", "h1"})
-TABLE = frozenset({"div", "table", "thead", "tbody", "tr", "th", "td"})
-TAGS = FRAME | TABLE | {"h2", "p", "dl", "dt", "dd", "bdi", "pre", "code"}
-NAMED = frozenset({"lang", "charset", "name", "content", "href", "class", "id"})
-ATTRIBUTES = NAMED | {"scope", "dir", "role", "aria-label", "tabindex"}
 
 FRAGMENTS = [
     EVIL,
@@ -67,179 +59,6 @@ json_values = st.recursive(
 )
 
 
-def change(hours_ago: int, resource_type: str = "dns_record", **fields: Any) -> dict[str, Any]:
-    """An event so many hours before the last hour of the range."""
-    at = END - HOUR * (hours_ago + 1) + timedelta(minutes=7)
-    ident = f"{hours_ago}-{resource_type}-{json.dumps(fields)}"
-    known = {"_time": at.isoformat(), "entry_id": ident, "actor_key": ACTOR, **COUNTS}
-    return {**known, "resource_type": resource_type, **fields}
-
-
-COUNTS = {
-    "stream": "v2",
-    "change_kind": "update",
-    "action": "update",
-    "action_result": "success",
-    "resource_product": "dns",
-    "actor_type": "user",
-}
-"""What makes an event count as a change."""
-
-
-def ticket_link(sandbox: Sandbox, apl: str = "", *, start: datetime = END - timedelta(days=30)) -> str:
-    """What a ticket of that hour holds, or the same with another query."""
-    return query_link(
-        apl or activity_text(DATASET, [ACTOR], start, END, ChangeFilter()), start, END, ORG_ID, sandbox.url
-    )
-
-
-def opened_form(sandbox: Sandbox, form: str) -> httpx.Response:
-    return httpx.get(f"{sandbox.url}/{ORG_ID}/query?initForm={quote(form, safe='')}", trust_env=False)
-
-
-def rows_on(html: str) -> list[list[str]]:
-    """The cells of the table's body, as a person reads them."""
-    body = html.partition("<tbody>")[2].partition("</tbody>")[0]
-    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", body, re.DOTALL)
-    return [
-        [markup.unescape(re.sub(r"<[^>]*>", "", cell)) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)]
-        for row in rows
-    ]
-
-
-class _Markup(HTMLParser):
-    """What a page holds beyond text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.attributes: set[str] = set()
-        self.links: set[str | None] = set()
-        self.others: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes.update(name for name, _ in attrs)
-        self.links.update(value for name, value in attrs if name == "href")
-
-    def handle_comment(self, data: str) -> None:
-        self.others.append(data)
-
-    handle_pi = unknown_decl = handle_comment
-
-
-def check_harmless(html: str) -> None:
-    held = _Markup(html)
-    assert held.tags <= TAGS
-    assert held.attributes <= ATTRIBUTES
-    assert held.links <= {"/sandbox", "#last-hour"}
-    assert held.others == []
-
-
-def test_a_ticket_s_link_leads_to_its_query_and_rows(sandbox: Sandbox, axiom: AxiomCalls) -> None:
-    axiom.store(change(0, "api_token"), change(0, "api_token", n=2), change(0), change(3), change(500, "zone"))
-    page = httpx.get(ticket_link(sandbox))
-    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert f"let actors = dynamic([&quot;{ACTOR}&quot;]);\n" in page.text
-    assert f"[&#x27;{DATASET}&#x27;]\n| where _time" in page.text
-    text = text_of(page.text)
-    assert "From 2026-10-23 11:00 UTC Until 2026-11-22 11:00 UTC" in text
-    assert f"The same in every row: actor_key {ACTOR}" in text
-    assert "Rows 4 " in text
-    assert rows_on(page.text) == [
-        ["api_token", "2026-11-22 10:00", "2"],
-        ["dns_record", "2026-11-22 10:00", "1"],
-        ["dns_record", "2026-11-22 07:00", "1"],
-        ["zone", "2026-11-01 14:00", "1"],
-    ]
-    assert '<th scope="col" class="right">changes</th>' in page.text
-
-
-def test_the_hour_of_the_ticket_is_marked(sandbox: Sandbox, axiom: AxiomCalls) -> None:
-    axiom.store(change(1), change(0, "api_token"), change(0), change(2))
-    html = httpx.get(ticket_link(sandbox)).text
-    assert 'Last hour</dt><dd>2026-11-22 10:00 UTC: <a href="#last-hour">2 rows, marked below</a>' in html
-    assert re.findall(r"<tr([^>]*)><td>(\w+)", html) == [
-        (' class="last-hour" id="last-hour"', "api_token"),
-        (' class="last-hour"', "dns_record"),
-        ("", "dns_record"),
-        ("", "dns_record"),
-    ]
-
-
-def test_a_ticket_s_hour_without_rows_is_told(sandbox: Sandbox, axiom: AxiomCalls) -> None:
-    axiom.store(change(1), change(2))
-    html = httpx.get(ticket_link(sandbox)).text
-    assert "2026-11-22 10:00 UTC: no rows</dd>" in html
-    assert 'class="last-hour"' not in html
-
-
-def test_no_rows_at_all_are_told(sandbox: Sandbox, axiom: AxiomCalls) -> None:
-    axiom.store(change(9_000))
-    text = text_of(httpx.get(ticket_link(sandbox)).text)
-    assert "Rows 0 No row in this time range." in text
-
-
-def test_rows_beyond_200_are_counted(sandbox: Sandbox, axiom: AxiomCalls) -> None:
-    axiom.store(*(change(hour) for hour in range(290)))
-    html = httpx.get(ticket_link(sandbox)).text
-    hours = [row[0] for row in rows_on(html)]
-    assert len(hours) == 200
-    assert hours[0] == "2026-11-22 10:00"
-    assert hours == sorted(hours, reverse=True)
-    assert "Rows 290 " in text_of(html)
-    assert "The first 200 rows, newest first; 90 more are not shown." in html
-
-
-def test_the_order_of_a_query_is_kept(sandbox: Sandbox, axiom: AxiomCalls) -> None:
-    axiom.store(*(change(hour) for hour in range(290)))
-    apl = f"['{DATASET}'] | summarize changes = count() by hour = bin(_time, 1h) | sort by hour asc"
-    html = httpx.get(ticket_link(sandbox, apl)).text
-    assert rows_on(html)[0] == ["2026-11-10 09:00", "1"]
-    assert "The first 200 rows; 90 more are not shown." in html
-    assert "2026-11-22 10:00 UTC: 1 row, not among those shown</dd>" in html
-
-
-def test_every_kind_of_value_is_readable(sandbox: Sandbox, axiom: AxiomCalls) -> None:
-    axiom.store(
-        {
-            **change(0, "x" * 501),
-            "_time": "2026-11-22T10:07:08.25Z",
-            "is_change": True,
-            "share": 0.5,
-            "tags": ["a", "é"],
-        }
-    )
-    apl = f"['{DATASET}'] | project _time, is_change, share, tags, resource_type"
-    html = httpx.get(ticket_link(sandbox, apl)).text
-    [cells] = rows_on(html)
-    assert cells == ["2026-11-22 10:07:08.25", "true", "0.5", '["a", "é"]', f"{'x' * 500}… (501 characters)"]
-    assert '<td class="right">0.5</td>' in html
-
-
-def test_what_is_missing_is_null(sandbox: Sandbox, axiom: AxiomCalls) -> None:
-    axiom.store(change(0), change(1, count=7))
-    html = httpx.get(ticket_link(sandbox, f"['{DATASET}'] | project _time, ['count']")).text
-    assert rows_on(html) == [["2026-11-22 10:07", "null"], ["2026-11-22 09:07", "7"]]
-
-
-def test_a_limit_that_the_query_does_not_set_is_told(sandbox: Sandbox, axiom: AxiomCalls) -> None:
-    sandbox.axiom.behaviour.default_rows = 2
-    axiom.store(*(change(hour) for hour in range(5)))
-    text = text_of(httpx.get(ticket_link(sandbox, f"['{DATASET}'] | project _time")).text)
-    assert "Rows 2 A default limit of 2 was applied . All rows" in text
-
-
-def test_a_quick_range_ends_now(sandbox: Sandbox, axiom: AxiomCalls) -> None:
-    now = sandbox.stage.clock.now()
-    axiom.store({"_time": (now - timedelta(days=2)).isoformat(), "n": 1}, {"_time": now.isoformat(), "n": 2})
-    form = {"apl": f"['{DATASET}'] | project n", "queryOptions": {"quickRange": "24h"}}
-    page = opened_form(sandbox, json.dumps(form))
-    assert page.status_code == 200
-    assert rows_on(page.text) == [["2"]]
-
-
 def form_of(apl: Any = f"['{DATASET}'] | count", /, **options: Any) -> str:
     times = {"startTime": "2026-11-01T00:00:00Z", "endTime": "2026-11-02T00:00:00Z"}
     return json.dumps({"apl": apl, "queryOptions": {**times, **options}})
@@ -253,10 +72,10 @@ def form_of(apl: Any = f"['{DATASET}'] | count", /, **options: Any) -> str:
         ("[" * 15_000, "The link's initForm is not JSON."),
         (f'{{"apl": {"9" * 5_000}}}', "The link's initForm is not JSON."),
         ('["x"]', "The link's initForm is not a JSON object."),
-        ('{"apl": "\\ud800", "queryOptions": {}}', "The link's initForm holds half a character."),
+        ('{"apl": "\\ud800", "queryOptions": {}}', "The link's initForm contains half of a surrogate pair."),
         ('{"apl": "x"}', "The link's initForm has no queryOptions with a time range."),
-        ('{"apl": "x", "queryOptions": {}, "evil": 1}', "The sandbox does not play evil in an initForm."),
-        (form_of(cursor="x"), "The sandbox does not play cursor in an initForm."),
+        ('{"apl": "x", "queryOptions": {}, "evil": 1}', "The sandbox does not support evil in an initForm."),
+        (form_of(cursor="x"), "The sandbox does not support cursor in an initForm."),
         (form_of(None), "The link's initForm has no apl."),
         (form_of(startTime="yesterday"), "'yesterday' is not a time."),
         (form_of(startTime=["now"]), "\"['now']\" is not a time."),
@@ -269,16 +88,16 @@ def form_of(apl: Any = f"['{DATASET}'] | count", /, **options: Any) -> str:
         (form_of(f"['{DATASET}'] | where nope == 1"), 'Invalid field "nope".'),
     ],
 )
-def test_a_link_that_opens_nothing_is_one_sentence(sandbox: Sandbox, form: str, sentence: str) -> None:
+def test_an_invalid_link_has_one_sentence(sandbox: Sandbox, form: str, sentence: str) -> None:
     page = opened_form(sandbox, form)
     assert page.status_code == 400
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
-    [told] = re.findall(r"<p>(.*?)</p>", page.text)
-    assert sentence in markup.unescape(re.sub(r"<[^>]*>", "", told))
+    [reason] = re.findall(r"<p>(.*?)</p>", page.text)
+    assert sentence in markup.unescape(re.sub(r"<[^>]*>", "", reason))
     check_harmless(page.text)
 
 
-def test_a_link_without_its_query_says_so(sandbox: Sandbox) -> None:
+def test_a_link_without_a_query_is_an_error(sandbox: Sandbox) -> None:
     for query in ("", "?other=1", "?initForm={}&initForm={}"):
         page = httpx.get(f"{sandbox.url}/{ORG_ID}/query{query}")
         assert page.status_code == 400
@@ -314,7 +133,7 @@ def test_the_page_only_reads(sandbox: Sandbox, axiom: AxiomCalls) -> None:
     assert axiom.rows("| count") == [(0,)]
 
 
-def test_the_page_is_for_this_machine_alone(sandbox: Sandbox) -> None:
+def test_the_page_is_for_this_machine_only(sandbox: Sandbox) -> None:
     address = ticket_link(sandbox, f"['{DATASET}'] | count")
     for host in ("evil.example", "evil.example:8641", "127.0.0.1.evil.example", "[::1", ""):
         page = httpx.get(address, headers={"host": host})
@@ -324,7 +143,7 @@ def test_the_page_is_for_this_machine_alone(sandbox: Sandbox) -> None:
         assert httpx.get(address, headers={"host": host}).status_code == 200
 
 
-def test_the_page_allows_the_browser_its_own_style_alone(sandbox: Sandbox) -> None:
+def test_the_page_allows_only_its_own_style(sandbox: Sandbox) -> None:
     page = opened_form(sandbox, form_of())
     [style] = re.findall(r"<style>(.*?)</style>", page.text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -335,7 +154,7 @@ def test_the_page_allows_the_browser_its_own_style_alone(sandbox: Sandbox) -> No
     assert not re.search(r"url\(|@import|https?:", page.text)
 
 
-def test_the_tickets_are_one_step_away(sandbox: Sandbox) -> None:
+def test_the_page_links_to_the_tickets(sandbox: Sandbox) -> None:
     assert '<a href="/sandbox">All tickets</a>' in opened_form(sandbox, form_of()).text
     assert "No ticket was opened yet" in httpx.get(f"{sandbox.url}/sandbox", follow_redirects=True).text
 
@@ -408,10 +227,10 @@ def test_a_real_browser_shows_the_rows_and_runs_nothing(sandbox: Sandbox, axiom:
         pytest.skip("no Chromium on PATH")
     axiom.store(change(0, EVIL), change(1))
     before = len(sandbox.stage.calls)
-    dom, said = in_chromium(CHROMIUM, ticket_link(sandbox), tmp_path / "profile")
+    dom, log = in_chromium(CHROMIUM, ticket_link(sandbox), tmp_path / "profile")
     assert "<title>Query up to 2026-11-22 11:00 UTC</title>" in dom
     assert '<tr class="last-hour" id="last-hour"><td class="long">&lt;script&gt;document.title' in dom
     assert '<td class="time">2026-11-22 09:00</td><td class="right">1</td>' in dom
     assert not re.search(r"<(script|img)\b", dom)
-    assert "Content Security Policy" not in said  # it took the style, and nothing else was tried
+    assert "Content Security Policy" not in log  # it took the style, and nothing else was tried
     assert sandbox.stage.calls[before:] == []

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_assets.sandbox.linear.ticket_markdown import rendered
+from audit_assets.sandbox.linear.ticket_markdown import render_markdown
 
 ALLOWED = re.compile(
     "p|h[1-6]|ul|ol|li|blockquote|hr|br|pre|code|div|span|a|em|strong|s|table|thead|tbody|tr|th|td|details|summary"
@@ -38,7 +38,7 @@ class Tags(HTMLParser):
 
 def test_what_linear_supports_is_shown() -> None:
     text = "## Why\n\n**bold** *it* ~~gone~~ `code`\n\n- one\n\n1. first\n\n> said\n\n---\n\n```text\nx < y\n```"
-    html = rendered(text)
+    html = render_markdown(text)
     for part in ("<h2>Why</h2>", "<strong>bold</strong>", "<em>it</em>", "<s>gone</s>", "<code>code</code>"):
         assert part in html
     for part in ("<li>one</li>", "<li>first</li>", "<blockquote>", "<hr", '<code class="language-text">x &lt; y\n'):
@@ -46,19 +46,19 @@ def test_what_linear_supports_is_shown() -> None:
 
 
 def test_a_table_is_a_table_that_scrolls_and_aligns_without_styles() -> None:
-    html = rendered("| what | usual |\n|---|--:|\n| DNS | 4.2 |")
+    html = render_markdown("| what | usual |\n|---|--:|\n| DNS | 4.2 |")
     assert html.startswith('<div class="scroll"><table>')
     assert '<td>DNS</td>\n<td class="right">4.2</td>' in html
     assert "style" not in html
 
 
 @pytest.mark.parametrize("text", ["https://axiom.example/q?a=1&b=2", "[Open](https://axiom.example/q?a=1&b=2)"])
-def test_links_are_live_and_tell_nobody_where_from(text: str) -> None:
-    assert 'href="https://axiom.example/q?a=1&amp;b=2" rel="noopener noreferrer nofollow"' in rendered(text)
+def test_links_work_and_send_no_referrer(text: str) -> None:
+    assert 'href="https://axiom.example/q?a=1&amp;b=2" rel="noopener noreferrer nofollow"' in render_markdown(text)
 
 
-def test_a_folded_part_opens_under_its_title() -> None:
-    html = rendered("before\n+++ The *entries* (2)\n- a\n- b\n\ntext\n+++\nafter")
+def test_a_collapsed_section_has_its_title_as_summary() -> None:
+    html = render_markdown("before\n+++ The *entries* (2)\n- a\n- b\n\ntext\n+++\nafter")
     assert html == (
         "<p>before</p>\n<details>\n<summary>The <em>entries</em> (2)</summary>\n"
         "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n<p>text</p>\n</details>\n<p>after</p>\n"
@@ -74,21 +74,21 @@ def test_a_folded_part_opens_under_its_title() -> None:
         ("> +++ A\n> in\n> +++\n\nout", ["in"]),
     ],
 )
-def test_a_folded_part_ends_where_it_was_meant_to(text: str, inside: list[str]) -> None:
-    html = rendered(text)
+def test_a_collapsed_section_ends_at_its_own_mark(text: str, inside: list[str]) -> None:
+    html = render_markdown(text)
     first, last = html.index("<details>"), html.rindex("</details>")
     assert all(part in html[first:last] for part in inside)
     assert "out" in html[last:]
 
 
-def test_a_folded_part_that_never_ends_goes_to_the_end() -> None:
-    assert rendered("+++ A\nin").endswith("<p>in</p>\n</details>\n")
-    assert rendered("+++ A").endswith("<summary>A</summary>\n</details>\n")
+def test_an_open_collapsed_section_extends_to_the_end() -> None:
+    assert render_markdown("+++ A\nin").endswith("<p>in</p>\n</details>\n")
+    assert render_markdown("+++ A").endswith("<summary>A</summary>\n</details>\n")
 
 
 @pytest.mark.parametrize("text", ["+++", "++ A", "+++A", "    +++ A\n    x\n    +++", "`+++ A`"])
-def test_what_only_looks_like_a_fold_is_text(text: str) -> None:
-    assert "<details>" not in rendered(text)
+def test_text_that_resembles_a_collapsed_section_stays_text(text: str) -> None:
+    assert "<details>" not in render_markdown(text)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_what_only_looks_like_a_fold_is_text(text: str) -> None:
     ],
 )
 def test_nothing_runs_and_nothing_is_fetched(text: str) -> None:
-    assert_harmless(rendered(text))
+    assert_harmless(render_markdown(text))
 
 
 PIECES = r"""
@@ -140,8 +140,8 @@ https://e.example
 
 
 @given(st.lists(st.sampled_from(PIECES.splitlines()) | st.text(max_size=12), max_size=14))
-def test_whatever_is_written_stays_harmless(lines: list[str]) -> None:
-    assert_harmless(rendered("\n".join(lines)))
+def test_any_text_stays_harmless(lines: list[str]) -> None:
+    assert_harmless(render_markdown("\n".join(lines)))
 
 
 def assert_harmless(html: str) -> None:
@@ -153,6 +153,6 @@ def assert_harmless(html: str) -> None:
     assert sorted(tag for tag, _ in tags.opened) == sorted(tags.closed)
 
 
-def test_deep_nesting_ends() -> None:
-    assert_harmless(rendered("\n".join(f"+++ {level}" for level in range(500))))
-    assert_harmless(rendered(">" * 2_000 + " x"))
+def test_deep_nesting_is_bounded() -> None:
+    assert_harmless(render_markdown("\n".join(f"+++ {level}" for level in range(500))))
+    assert_harmless(render_markdown(">" * 2_000 + " x"))

@@ -1,7 +1,7 @@
-"""How the sandbox's Axiom behaves, as values that a test may change, and what it answers instead of a result.
+"""How the sandbox's Axiom behaves, as values that a test can change, and its error answers.
 
-The defaults are what is documented or reported for a Cloud dataset (facts/axiom.md, 2 and 3); what nobody outside
-Axiom knows is refused in words that begin with "the sandbox", so that no client takes it for Axiom's own answer.
+The defaults are documented or reported for a Cloud dataset (docs/facts/axiom.md, 2 and 3). Where the real behaviour is
+unknown, the error message begins with "the sandbox", so that it is not mistaken for Axiom's own.
 """
 
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ from typing import Any
 
 @dataclass
 class AxiomBehaviour:
-    """The knobs of one sandbox. What changes later holds for the calls after that."""
+    """What a test can vary. A change applies to the calls after it."""
 
     capabilities: set[str] = field(default_factory=lambda: {"ingest", "query", "datasets"})
-    """What the token may do; `datasets` is creating, changing and deleting them (listing needs no capability)."""
+    """What the token may do; `datasets` is reading their fields (listing them needs no capability)."""
 
     row_delay: timedelta = timedelta(seconds=2)
     """From ingest until a query sees the rows. Axiom's own tests wait up to 60 s; a demo should not."""
@@ -42,11 +42,11 @@ class AxiomBehaviour:
     """Rows of any result."""
 
     retention_days: int | None = 95
-    """Of the dataset that is there from the start; None keeps data for ever."""
+    """Of the dataset that exists from the start; None keeps data for ever."""
 
     expire: bool = False
-    """Whether queries stop seeing what is older than the retention. Off, so that a log of last year can be tried:
-    what Axiom does with events that are too old on arrival is unknown."""
+    """Whether queries leave out what is older than the retention. Off, so that last year's audit log can be tried:
+    how Axiom treats events that are too old on arrival is unknown."""
 
     requests_per_minute: int = 10_000
     """Above it: 429."""
@@ -70,7 +70,7 @@ class AxiomRefusal(Exception):
         self.headers = dict(headers or {})
 
     def body(self) -> dict[str, Any]:
-        """The JSON of the answer (facts/axiom.md, 2.2)."""
+        """The JSON of the answer (docs/facts/axiom.md, 2.2)."""
         plain = {"code": self.status, "message": self.message}
         return plain if self.detail is None else {**plain, "detail": dict(self.detail)}
 

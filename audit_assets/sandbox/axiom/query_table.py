@@ -1,24 +1,43 @@
-"""The rows of a tabular answer as a table for people: in an order that helps, bounded, every value as text."""
+"""The rows of a tabular answer as a table for people: newest first, at most so many, every value as text."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
 from typing import Any
 
 SHOWN_ROWS = 200
 
 SHOWN_CHARACTERS = 500
-"""Of one value."""
+"""Of one value; the rest is cut."""
 
 LONG = 30
-"""Characters from which a text is given room before it is broken into lines."""
+"""A text of more characters gets a wide column."""
 
 TIMES = ("hour", "_time")
-"""The columns that say when: the first of them that a result has."""
+"""The columns that can hold a row's time: the first of them that a result has does."""
 
 NUMBERS = ("integer", "float")
+
+
+@dataclass(frozen=True)
+class Text:
+    """A value as it is shown: `length` is that of the whole."""
+
+    shown: str
+    length: int
+    is_text: bool = True
+    """Whether it is a string of the answer, not a number, a boolean or a list written out."""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether only its beginning is shown."""
+        return self.length > SHOWN_CHARACTERS
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether its column needs room."""
+        return self.is_text and self.length > LONG
 
 
 @dataclass(frozen=True)
@@ -29,25 +48,51 @@ class Column:
     kind: str
     values: tuple[Any, ...]
 
+    @property
+    def heading(self) -> Text:
+        """The name as it is shown."""
+        return _text(self.name)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are aligned to the right."""
+        return self.kind in NUMBERS
+
+    @property
+    def is_time(self) -> bool:
+        """Whether its values are times in UTC."""
+        return self.kind == "datetime"
+
+    def cells(self) -> list[Text | None]:
+        """The values as they are shown; None for null."""
+        return [_cell(value, self) for value in self.values]
+
 
 @dataclass(frozen=True)
 class Rows:
-    """What is shown of an answer. `marked` are the places, in what is shown, of the rows in the last hour."""
+    """The rows of an answer. `marked` are the places, among the lines, of the rows in the last hour."""
 
     columns: tuple[Column, ...]
-    same: tuple[tuple[str, str], ...]
-    """Texts that every row has, by their column: told once."""
+    lines: tuple[tuple[Text | None, ...], ...]
+    """What is shown of the rows: a cell for each column."""
+    same: tuple[tuple[Text, Text], ...]
+    """Texts that every row has, by their column: shown once."""
     total: int
     in_last_hour: int
     marked: tuple[int, ...]
-    timed: bool
+    has_times: bool
     newest_first: bool
 
+    @property
+    def hidden(self) -> int:
+        """How many rows are not shown."""
+        return max(0, self.total - SHOWN_ROWS)
 
-def rows_in(table: dict[str, Any], hour: datetime) -> Rows:
+
+def read_rows(table: dict[str, Any], hour: datetime) -> Rows:
     """The rows of an answer's table; `hour` (naive, UTC) is where the last hour of the range begins.
 
-    A result that its query leaves in no order and that has a time comes newest first.
+    A result that has a time, and that its query does not sort, is shown newest first.
     """
     columns = [
         Column(field["name"], field["type"], tuple(values))
@@ -60,15 +105,17 @@ def rows_in(table: dict[str, Any], hour: datetime) -> Rows:
     late = {row for row, at in enumerate(times or ()) if at is not None and at >= hour.replace(tzinfo=UTC)}
     chosen = order[:SHOWN_ROWS]
     same = _same_in_all(columns) if total > 1 else {}
+    shown_columns = [
+        Column(c.name, c.kind, tuple(c.values[row] for row in chosen)) for c in columns if c.name not in same
+    ]
     return Rows(
-        columns=tuple(
-            Column(c.name, c.kind, tuple(c.values[row] for row in chosen)) for c in columns if c.name not in same
-        ),
-        same=tuple(same.items()),
+        columns=tuple(shown_columns),
+        lines=tuple(zip(*(column.cells() for column in shown_columns), strict=True)),
+        same=tuple((_text(name), _text(value)) for name, value in same.items()),
         total=total,
         in_last_hour=len(late),
         marked=tuple(place for place, row in enumerate(chosen) if row in late),
-        timed=times is not None,
+        has_times=times is not None,
         newest_first=newest_first,
     )
 
@@ -94,68 +141,29 @@ def _newest_first(columns: Sequence[Column], times: Sequence[datetime | None]) -
     return sorted(rows, key=lambda row: times[row] or datetime.min.replace(tzinfo=UTC), reverse=True)
 
 
-def table_html(rows: Rows) -> str:
-    """The HTML of the rows, and of how many there are beyond them."""
-    if not rows.total:
-        return "<p>No row in this time range.</p>"
-    head = "".join(_head(column) for column in rows.columns)
-    cells = [[_cell(value, column.kind) for value in column.values] for column in rows.columns]
-    body = "".join(_row(place, "".join(row), rows) for place, row in enumerate(zip(*cells, strict=True)))
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'{_same(rows)}{_bounds(rows)}<div class="scroll" role="region" aria-label="Rows" tabindex="0">{table}</div>'
-
-
-def _same(rows: Rows) -> str:
-    items = "".join(f"<dt>{_text(name)}</dt><dd>{_text(value)}</dd>" for name, value in rows.same)
-    return f"<p>The same in every row:</p><dl>{items}</dl>" if items else ""
-
-
-def _bounds(rows: Rows) -> str:
-    order = ", newest first" if rows.newest_first else ""
-    if rows.total <= SHOWN_ROWS:
-        return f"<p>All rows{order}.</p>"
-    return f"<p>The first {SHOWN_ROWS} rows{order}; {rows.total - SHOWN_ROWS:,} more are not shown.</p>"
-
-
-def _head(column: Column) -> str:
-    right = ' class="right"' if column.kind in NUMBERS else ""
-    zone = ' <span class="zone">UTC</span>' if column.kind == "datetime" else ""
-    return f'<th scope="col"{right}>{_text(column.name)}{zone}</th>'
-
-
-def _row(place: int, cells: str, rows: Rows) -> str:
-    if place not in rows.marked:
-        return f"<tr>{cells}</tr>"
-    target = ' id="last-hour"' if place == rows.marked[0] else ""
-    return f'<tr class="last-hour"{target}>{cells}</tr>'
-
-
-def _cell(value: Any, kind: str) -> str:
+def _cell(value: Any, column: Column) -> Text | None:
     if value is None:
-        return '<td class="none">null</td>'
-    if kind == "datetime":
-        return f'<td class="time">{instant(datetime.fromisoformat(value))}</td>'
+        return None
+    if column.is_time:
+        time = format_time(datetime.fromisoformat(value))
+        return Text(time, len(time))
     if isinstance(value, str):
-        wide = ' class="long"' if len(value) > LONG else ""
-        return f"<td{wide}>{_text(value)}</td>"
-    right = ' class="right"' if kind in NUMBERS else ""
-    return f"<td{right}>{_text(json.dumps(value, ensure_ascii=False))}</td>"
+        return _text(value)
+    return _text(json.dumps(value, ensure_ascii=False), is_text=False)
 
 
-def _text(value: str) -> str:
-    cut = shown(value[:SHOWN_CHARACTERS])
-    more = f'… <span class="none">({len(value):,} characters)</span>' if len(value) > SHOWN_CHARACTERS else ""
-    return escape(cut) + more
+def _text(value: str, *, is_text: bool = True) -> Text:
+    return Text(shown(value[:SHOWN_CHARACTERS]), len(value), is_text)
 
 
 def shown(text: str, *, kept: str = "") -> str:
-    """The text with what nobody would see, or what turns its reading direction, written out as Python does."""
+    """The text with invisible characters, and those that change the reading direction, written as escapes."""
     return "".join(
         each if each.isprintable() or each in kept else each.encode("unicode_escape").decode() for each in text
     )
 
 
-def instant(at: datetime) -> str:
-    """A time in UTC: to the minute where it is one, else as exactly as it is."""
+def format_time(at: datetime) -> str:
+    """A time in UTC: to the minute if it is a whole minute, else in full."""
     text = at.replace(tzinfo=None).isoformat(sep=" ")
     return text.rstrip("0") if "." in text else text.removesuffix(":00")

@@ -1,30 +1,29 @@
-"""Axiom's stand-in: ingest, query and dataset management over HTTP, as facts/axiom.md describes them.
+"""The sandbox's Axiom: ingest, query and the list of datasets over HTTP, as docs/facts/axiom.md describes them.
 
-The two ways of ingest and query (edge and classic) share their handlers. Events lie in a DuckDB file in the stage's
-directory (axiom_store.py), APL is judged and translated in axiom_apl.py; the knobs are in axiom_behaviour.py.
+Both pairs of addresses for ingest and query (edge and classic) share their handlers. Events are kept in a DuckDB file
+(event_store.py); APL is checked and translated in query_plan.py; what tests can vary is in `AxiomBehaviour`.
 """
 
 import asyncio
 import json
-import re
 import threading
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from audit_assets.sandbox.axiom import faults as axiom_faults
+from audit_assets.sandbox.axiom import axiom_faults
 from audit_assets.sandbox.axiom.behaviour import AxiomBehaviour, AxiomRefusal
-from audit_assets.sandbox.axiom.ingest import Batch, batch_of, decompressed, events_in
-from audit_assets.sandbox.axiom.query import QueryRequest, answer_to, request_from, rfc3339
+from audit_assets.sandbox.axiom.event_batches import Batch, build_batch, decompress, parse_events
+from audit_assets.sandbox.axiom.event_store import AxiomStore, Dataset
+from audit_assets.sandbox.axiom.query_execution import QueryRequest, parse_query_request, rfc3339, run_query
 from audit_assets.sandbox.axiom.query_page import query_route
-from audit_assets.sandbox.axiom.store import AxiomStore, Dataset
-from audit_assets.sandbox.faults import Fault, FaultPlan, answer
-from audit_assets.sandbox.stage import Stage
+from audit_assets.sandbox.faults import Fault, FaultPlan, answer_call
+from audit_assets.sandbox.stage import ServiceContext
 
 DATASET = "cloudflare-audit"
 """The dataset that exists from the start."""
@@ -37,33 +36,31 @@ ORG_ID = "sandbox-org"
 
 WHO = "sandbox"
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-"""As Go writes a duration: 720h0m0s."""
-
 Handle = Callable[[Request, Fault | None], Awaitable[Response]]
 
 
 class AxiomService:
     """The routes, on one database. `behaviour` may be changed while it runs."""
 
-    def __init__(self, stage: Stage, plan: FaultPlan) -> None:
-        self.stage = stage
-        self.plan = plan
+    def __init__(self, context: ServiceContext, plan: FaultPlan) -> None:
+        self._context = context
+        self._plan = plan
         self.behaviour = AxiomBehaviour()
         self._store: AxiomStore | None = None
         self._opening = threading.Lock()
-        self._began = stage.clock.now()
+        self._created = context.clock.now()
         self._minute = (0, 0)
 
     @property
     def store(self) -> AxiomStore:
-        """The database. It is opened when first asked for: who speaks to another service alone does not wait for it."""
+        """The database, opened on first use: tests of the other services do not wait for it."""
         with self._opening:
             if self._store is None:
-                self._store = AxiomStore(self.stage.data_dir / "axiom.duckdb")
+                self._store = AxiomStore(self._context.data_dir / "axiom.duckdb")
                 if not self._store.datasets():
-                    self._store.create(DATASET, "Cloudflare audit entries", self.behaviour.retention_days, self._began)
+                    self._store.create(
+                        DATASET, "Cloudflare audit entries", self.behaviour.retention_days, self._created
+                    )
             return self._store
 
     def routes(self) -> list[Route]:
@@ -73,17 +70,13 @@ class AxiomService:
             self._route("/v1/datasets/{name}/ingest", "ingest", POST=self._ingest),
             self._route("/v1/query/_apl", "query", POST=self._query),
             self._route("/v1/datasets/_apl", "query", POST=self._query),
-            self._route("/v1/datasets", "datasets", GET=self._list_v1, POST=self._create),
-            self._route("/v1/datasets/{name}", "datasets", GET=self._get, PUT=self._update, DELETE=self._delete),
-            self._route("/v1/datasets/{name}/trim", "datasets", POST=self._trim),
-            self._route("/v2/datasets", "datasets", GET=self._list_v2, POST=self._create),
-            self._route("/v2/datasets/{name}", "datasets", GET=self._get, PUT=self._update, DELETE=self._delete),
+            self._route("/v2/datasets", "datasets", GET=self._datasets),
             self._route("/v2/datasets/{name}/fields", "fields", GET=self._fields),
-            query_route(f"/{ORG_ID}/query", self._answer_of, self.stage.clock.now),
+            query_route(f"/{ORG_ID}/query", self._run, self._context.clock.now),
         ]
 
     def environment(self, base_url: str) -> dict[str, str]:
-        """The settings that make audit_assets speak to this service."""
+        """The settings with which audit_assets uses this service."""
         return {"AXIOM_URL": base_url, "AXIOM_TOKEN": TOKEN, "AXIOM_ORG_ID": ORG_ID, "AXIOM_DATASET": DATASET}
 
     def close(self) -> None:
@@ -98,12 +91,12 @@ class AxiomService:
                     handles["GET" if request.method == "HEAD" else request.method], request, fault
                 )
 
-            return await answer(self.stage, self.plan, "axiom", call, request, handle)
+            return await answer_call(self._context, self._plan, "axiom", call, request, handle)
 
         return Route(path, endpoint, methods=list(handles))
 
     async def _guarded(self, handle: Handle, request: Request, fault: Fault | None) -> Response:
-        """What every call has in common: who asks, how often, and the headers of 2.2."""
+        """What every call has in common: the token, the rate limit, and the headers of docs/facts/axiom.md, 2.2."""
         calls, limits = self._rate_limit()
         try:
             if request.headers.get("authorization") != f"Bearer {TOKEN}":
@@ -118,8 +111,8 @@ class AxiomService:
         return response
 
     def _rate_limit(self) -> tuple[int, dict[str, str]]:
-        """The calls of this minute with this one, and what the headers say of them."""
-        minute = int(self.stage.clock.now().timestamp()) // 60
+        """The number of calls in this minute, and the headers of the limit."""
+        minute = int(self._context.clock.now().timestamp()) // 60
         self._minute = (minute, self._minute[1] + 1 if self._minute[0] == minute else 1)
         limit = self.behaviour.requests_per_minute
         return self._minute[1], {
@@ -143,18 +136,18 @@ class AxiomService:
         return await axiom_faults.ingest_answer(request, receipt, fault, _monthly("X-IngestLimit", 10**12))
 
     def _store_body(self, request: Request, body: bytes, fault: Fault | None) -> dict[str, Any]:
-        """Read a body, store what it holds, and write the receipt (facts/axiom.md, 2.1)."""
+        """Read a body, store its events, and make the receipt (docs/facts/axiom.md, 2.1)."""
         name = request.path_params["name"]
         self.store.dataset(name)
         _check_parameters(request)
-        headers, behaviour, now = request.headers, self.behaviour, self.stage.clock.now()
-        whole = decompressed(body, headers.get("content-encoding", ""), behaviour.body_bytes)
-        events = events_in(whole, headers.get("content-type", ""))
-        events, lost = axiom_faults.lost_events(events, fault)
-        late = axiom_faults.lateness(fault)
+        headers, behaviour, now = request.headers, self.behaviour, self._context.clock.now()
+        plain = decompress(body, headers.get("content-encoding", ""), behaviour.body_bytes)
+        events = parse_events(plain, headers.get("content-type", ""))
+        events, lost = axiom_faults.drop_events(events, fault)
+        late = axiom_faults.extra_delay(fault)
 
         def arrange(fields: Mapping[str, str]) -> Batch:
-            return batch_of(events, fields, now, behaviour)
+            return build_batch(events, fields, now, behaviour)
 
         rows, fields = now + max(late, behaviour.row_delay), now + max(late, behaviour.field_delay)
         batch, length = self.store.append(name, arrange, now=now, rows_visible=rows, fields_visible=fields)
@@ -163,7 +156,7 @@ class AxiomService:
             "ingested": len(batch.times),
             "failed": len(failures),
             "failures": failures,
-            "processedBytes": len(whole),
+            "processedBytes": len(plain),
             "blocksCreated": 0,
             "walLength": length,
         }
@@ -172,9 +165,9 @@ class AxiomService:
 
     async def _query(self, request: Request, fault: Fault | None) -> Response:
         self._require("query")
-        now = self.stage.clock.now()
-        asked = request_from(await _json(request), request.query_params.get("format", ""), now)
-        result = await asyncio.to_thread(self._answer_of, asked, now)
+        now = self._context.clock.now()
+        query = parse_query_request(await _json(request), request.query_params.get("format", ""), now)
+        result = await asyncio.to_thread(self._run, query, now)
         headers = {
             "X-Axiom-History-Query-Id": uuid.uuid4().hex,
             "X-Axiom-Query-Cost-Gbms": str(result["status"]["rowsExamined"]),
@@ -182,61 +175,19 @@ class AxiomService:
         }
         return JSONResponse(axiom_faults.query_answer(result, fault), headers=headers)
 
-    def _answer_of(self, asked: QueryRequest, now: datetime) -> dict[str, Any]:
-        return answer_to(asked, self.store, self.behaviour, now)
+    def _run(self, query: QueryRequest, now: datetime) -> dict[str, Any]:
+        return run_query(query, self.store, self.behaviour, now)
 
     # Datasets
 
-    async def _list_v1(self, _request: Request, _fault: Fault | None) -> Response:
-        return JSONResponse([_shown(dataset, "v1") for dataset in self.store.datasets()])
-
-    async def _list_v2(self, _request: Request, _fault: Fault | None) -> Response:
-        return JSONResponse([_shown(dataset, "v2") for dataset in self.store.datasets()])
-
-    async def _get(self, request: Request, _fault: Fault | None) -> Response:
-        return JSONResponse(_shown(self.store.dataset(request.path_params["name"]), _version(request)))
+    async def _datasets(self, _request: Request, _fault: Fault | None) -> Response:
+        return JSONResponse([_shown(dataset) for dataset in self.store.datasets()])
 
     async def _fields(self, request: Request, _fault: Fault | None) -> Response:
-        """The dataset's fields, told to those who may read datasets."""
+        """The fields of the dataset, for a token that may read datasets."""
         self._require("datasets")
-        with self.store.reading(request.path_params["name"], self.stage.clock.now()) as view:
+        with self.store.reading(request.path_params["name"], self._context.clock.now()) as view:
             return JSONResponse([{"name": name, "type": kind} for name, kind in view.fields.items()])
-
-    async def _create(self, request: Request, _fault: Fault | None) -> Response:
-        self._require("datasets")
-        body = await _json(request)
-        name, description, days = body.get("name"), body.get("description") or "", body.get("retentionDays")
-        if not isinstance(name, str) or not NAME.fullmatch(name) or not isinstance(description, str):
-            raise AxiomRefusal(400, "a dataset needs a name of letters, digits, '-', '_' and '.'")
-        kept = days if body.get("useRetentionPeriod") and isinstance(days, int) else self.behaviour.retention_days
-        dataset = self.store.create(name, description, kept, self.stage.clock.now())
-        return JSONResponse(_shown(dataset, _version(request)))
-
-    async def _update(self, request: Request, _fault: Fault | None) -> Response:
-        self._require("datasets")
-        body = await _json(request)
-        before = self.store.dataset(request.path_params["name"])
-        days = body.get("retentionDays", before.retention_days)
-        description = body.get("description", before.description)
-        dataset = self.store.update(before.name, description, days, self.stage.clock.now())
-        return JSONResponse(_shown(dataset, _version(request)))
-
-    async def _delete(self, request: Request, _fault: Fault | None) -> Response:
-        self._require("datasets")
-        await asyncio.to_thread(self.store.delete, request.path_params["name"])
-        return Response(status_code=204)
-
-    async def _trim(self, request: Request, _fault: Fault | None) -> Response:
-        """Deletes what is older than `maxDuration`; "0s" deletes everything, as it would at Axiom."""
-        self._require("datasets")
-        text = str((await _json(request)).get("maxDuration", ""))
-        found = DURATION.fullmatch(text)
-        if not text or not found:
-            raise AxiomRefusal(400, "maxDuration must be a duration such as 720h0m0s")
-        hours, minutes, seconds = (int(part or 0) for part in found.groups())
-        before = self.stage.clock.now() - timedelta(hours=hours, minutes=minutes, seconds=seconds)
-        await asyncio.to_thread(self.store.trim, request.path_params["name"], before)
-        return JSONResponse({"numDeleted": 0})
 
 
 async def _json(request: Request) -> dict[str, Any]:
@@ -250,15 +201,11 @@ async def _json(request: Request) -> dict[str, Any]:
 
 
 def _check_parameters(request: Request) -> None:
-    """What would change how events are read, and is not played here."""
+    """Refuse what would change how events are read."""
     query, headers = request.query_params, request.headers
     others = query.get("timestamp-field", "_time") != "_time" or query.get("timestamp-format")
     if others or "x-axiom-event-labels" in headers or "x-axiom-csv-fields" in headers:
-        raise AxiomRefusal(400, "the sandbox does not play timestamp-field, timestamp-format, labels or CSV fields")
-
-
-def _version(request: Request) -> str:
-    return "v2" if request.url.path.startswith("/v2/") else "v1"
+        raise AxiomRefusal(400, "the sandbox does not support timestamp-field, timestamp-format, labels or CSV fields")
 
 
 def _monthly(prefix: str, limit: int) -> dict[str, str]:
@@ -270,19 +217,14 @@ def _epoch(at: datetime) -> str:
     return str(int(at.timestamp()))
 
 
-def _shown(dataset: Dataset, version: str) -> dict[str, Any]:
-    """A dataset as v1 and v2 show it; its id is its name."""
-    both = {
+def _shown(dataset: Dataset) -> dict[str, Any]:
+    """A dataset as v2 shows it; its id is its name."""
+    return {
         "id": dataset.name,
         "name": dataset.name,
         "description": dataset.description,
         "who": WHO,
         "created": rfc3339(dataset.created),
-    }
-    if version == "v1":
-        return both
-    return {
-        **both,
         "updatedAt": rfc3339(dataset.updated),
         "kind": "axiom:events:v1",
         "canWrite": True,

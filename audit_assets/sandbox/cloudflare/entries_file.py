@@ -1,8 +1,8 @@
 """Real audit entries from a file: as the API gave them or as Logpush wrote them, in JSON or NDJSON, gzipped or not.
 
-What each record is, is seen from its keys; Logpush's records are turned back into those of the API. Nothing is
-dropped in silence: what can't be understood is served as it stands, for a client to make of it what it can, and what
-can't even be served is counted. Facts: facts/cloudflare.md, 2.4, 3 and 4.
+A record is recognized by its keys; Logpush's records are converted to those of the API. Nothing is dropped silently:
+an unrecognized record is served unchanged, and one that can't be served is counted (docs/facts/cloudflare.md, 2.4, 3
+and 4).
 """
 
 import gzip
@@ -15,36 +15,36 @@ from pathlib import Path
 from typing import Any, Literal
 
 from audit_assets.sandbox.cloudflare.log import NANOSECONDS, Timed, parsed_time
-from audit_assets.sandbox.cloudflare.logpush import from_v1, from_v2
+from audit_assets.sandbox.cloudflare.logpush_records import from_v1, from_v2
 
 Stream = Literal["v2", "v1"]
 
-MOST_TROUBLES = 20
-"""So many are told of one by one; all are counted."""
+MOST_PROBLEMS = 20
+"""So many are described one by one; all are counted."""
 
 _LATEST = datetime.max.replace(tzinfo=UTC)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 class EntriesFileError(Exception):
-    """The file holds nothing that could be served; one sentence that says why."""
+    """The file contains nothing that can be served; the message is one sentence with the reason."""
 
 
 @dataclass
 class FileEntries:
-    """The entries of a file, by stream and ready to be served, and what was amiss with it."""
+    """The entries of a file by stream, ready to be served, and the problems of the file."""
 
     v2: list[Timed] = field(default_factory=list)
     v1: list[Timed] = field(default_factory=list)
     first: datetime = _LATEST
     last: datetime = _EARLIEST
-    not_understood: int = 0
-    """Served as they stand: no known kind of record, or without a time (they then have the time of the one before)."""
+    unrecognized: int = 0
+    """Served unchanged: no known kind of record, or without a time (they get the time of the one before)."""
 
     unreadable: int = 0
-    """Not served: no JSON."""
+    """Not served: not JSON."""
 
-    troubles: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.v2) + len(self.v1)
@@ -55,16 +55,16 @@ def read_entries(path: Path) -> FileEntries:
     entries = FileEntries()
     untimed: list[tuple[Stream, str]] = []
     for place, record in _records(_text(path), path, entries):
-        stream, body, time = _recognised(record, "v2" if len(entries.v2) >= len(entries.v1) else "v1")
+        stream, body, time = _identify(record, "v2" if len(entries.v2) >= len(entries.v1) else "v1")
         if time is None:
-            entries.not_understood += 1
-            _trouble(entries, f"{place}: no audit entry with a time; served as it stands")
+            entries.unrecognized += 1
+            _add_problem(entries, f"{place}: no audit entry with a time; served unchanged")
         if time is None and not len(entries):
             untimed.append((stream, body))
             continue
         _add(entries, stream, body, time)
     if not len(entries):
-        raise EntriesFileError(f"{path} holds no audit entry with a time (v1, v2 or Logpush, as JSON or NDJSON)")
+        raise EntriesFileError(f"{path} contains no audit entry with a time (v1, v2 or Logpush, as JSON or NDJSON)")
     for stream, body in untimed:
         getattr(entries, stream).append(Timed(entries.first, body))
     return entries
@@ -80,7 +80,7 @@ def _add(entries: FileEntries, stream: Stream, body: str, time: datetime | None)
     kept.append(Timed(time, body))
 
 
-def _recognised(record: Any, otherwise: Stream) -> tuple[Stream, str, datetime | None]:
+def _identify(record: Any, otherwise: Stream) -> tuple[Stream, str, datetime | None]:
     """Which stream the record belongs to, its text in the API's shape, and its time if it has one."""
     if not isinstance(record, dict):
         return otherwise, _compact(record), None
@@ -106,9 +106,9 @@ def _time(entry: dict[str, Any], stream: Stream) -> datetime | None:
 
 
 def _records(text: str, path: Path, entries: FileEntries) -> Iterator[tuple[str, Any]]:
-    """Every record with the place where it stands: of one JSON document, or of a document a line."""
+    """Every record with its place: those of one JSON document, or of one document in each line."""
     try:
-        yield from _unpacked("record", _parsed(text))
+        yield from _records_in("record", _parse(text))
         return
     except ValueError:
         pass
@@ -117,18 +117,18 @@ def _records(text: str, path: Path, entries: FileEntries) -> Iterator[tuple[str,
         if not line.strip():
             continue
         try:
-            document = _parsed(line)
+            document = _parse(line)
         except ValueError:
             entries.unreadable += 1
-            _trouble(entries, f"line {number}: no JSON; not served")
+            _add_problem(entries, f"line {number}: not JSON; not served")
             continue
         read += 1
-        yield from _unpacked(f"line {number}", document)
+        yield from _records_in(f"line {number}", document)
     if not read:
         raise EntriesFileError(f"{path} is neither JSON nor NDJSON")
 
 
-def _unpacked(place: str, document: Any) -> Iterator[tuple[str, Any]]:
+def _records_in(place: str, document: Any) -> Iterator[tuple[str, Any]]:
     """The records of a reply of the API, of an array, or the one that the document is."""
     if isinstance(document, dict) and isinstance(document.get("result"), list):
         document = document["result"]
@@ -154,23 +154,23 @@ def _text(path: Path) -> str:
         raise EntriesFileError(f"{path} is not text in UTF-8") from None
 
 
-def _parsed(text: str) -> Any:
-    """Strict JSON: a NaN that was served would spoil the page for every entry on it. Raises ValueError."""
+def _parse(text: str) -> Any:
+    """Strict JSON: a NaN would make the whole page invalid. Raises ValueError."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_reject_constant)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+def _reject_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _compact(record: Any) -> str:
-    """ASCII alone: a lone surrogate travels only as an escape."""
+    """ASCII only: a lone surrogate can be sent only as an escape."""
     return json.dumps(record, separators=(",", ":"))
 
 
-def _trouble(entries: FileEntries, what: str) -> None:
-    if len(entries.troubles) < MOST_TROUBLES:
-        entries.troubles.append(what)
+def _add_problem(entries: FileEntries, what: str) -> None:
+    if len(entries.problems) < MOST_PROBLEMS:
+        entries.problems.append(what)

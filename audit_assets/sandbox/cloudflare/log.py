@@ -1,6 +1,6 @@
-"""A stream of audit entries in the order of time, of which only those are shown that have arrived by now.
+"""A stream of audit entries in the order of time, of which only those are visible that have arrived by now.
 
-What belongs here: keeping, ordering and finding entries. How they are asked for and paged is `cloudflare.py`'s.
+Here: keeping, ordering and finding entries. Not here: parameters (list_parameters) and pages (list_responses).
 """
 
 import json
@@ -17,7 +17,7 @@ _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([
 
 
 class Row(NamedTuple):
-    """An entry as it is kept; `number` tells entries of the same time apart, in the order of arrival."""
+    """An entry as it is kept; `number` orders entries of the same time by arrival."""
 
     time: int
     number: int
@@ -27,14 +27,14 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Timed:
-    """An entry that is filed under a time which its text need not hold, or need not hold rightly."""
+    """An entry with a time of its own, whether its text has that time, another one or none."""
 
     time: datetime
     body: Mapping[str, Any] | str | bytes
 
 
 Entry = Mapping[str, Any] | str | Timed
-"""A JSON object (or its text) with its own time, or anything at all with a time given."""
+"""A JSON object (or its text) that contains its time, or any text with a time."""
 
 
 class AuditLog:
@@ -55,9 +55,9 @@ class AuditLog:
         visible_at: datetime | None = None,
         delay: Callable[[Entry], timedelta] = lambda _: timedelta(0),
     ) -> None:
-        """Keep more entries; each shows `delay` after its time, and not before `visible_at`.
+        """Keep more entries; each is visible `delay` after its time, and not before `visible_at`.
 
-        Raises ValueError for an entry whose time can't be told.
+        Raises ValueError for an entry without a time.
         """
         earliest = nanoseconds(visible_at) if visible_at else 0
         with self._lock:

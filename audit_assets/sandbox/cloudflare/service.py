@@ -1,7 +1,7 @@
-"""Cloudflare's account audit log API on this machine: both lists, with their different ways of paging.
+"""Cloudflare's account audit log API on this machine: both lists, each with its own way of paging.
 
-Written from facts/cloudflare.md; what is not known of the real service is a field of `Behaviour`. What is served are
-the entries of an invented organisation, of a file, or of a test; none shows before its time has come.
+Where the real behaviour is unknown, it is a field of `Behaviour`. The entries are those of an invented organisation, of
+a file, or of a test; none is visible before its time.
 """
 
 import gzip
@@ -14,26 +14,35 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from audit_assets.sandbox.cloudflare.access_control import ACCOUNT_ID, CREDENTIAL, AccessControl, Quota, error_reply
 from audit_assets.sandbox.cloudflare.entries_file import FileEntries
-from audit_assets.sandbox.cloudflare.gate import ACCOUNT_ID, CREDENTIAL, Gate, Quota, refused
+from audit_assets.sandbox.cloudflare.list_parameters import BadRequest, WindowBehaviour, v1_query, v2_query
+from audit_assets.sandbox.cloudflare.list_responses import (
+    PAGE_FAULTS,
+    Page,
+    ResponseBehaviour,
+    as_text,
+    v1_page,
+    v2_page,
+)
 from audit_assets.sandbox.cloudflare.log import AuditLog, Entry, Timed, nanoseconds
-from audit_assets.sandbox.cloudflare.pages import SPOILT, Manners, Page, as_text, v1_page, v2_page
-from audit_assets.sandbox.cloudflare.queries import BadRequest, Bounds, v1_query, v2_query
-from audit_assets.sandbox.faults import Fault, FaultPlan, answer
-from audit_assets.sandbox.organisation.incidents import Truth
-from audit_assets.sandbox.organisation.life import Life, Organisation, delay, generate
-from audit_assets.sandbox.stage import Stage
+from audit_assets.sandbox.faults import Fault, FaultPlan, answer_call
+from audit_assets.sandbox.organisation.life import Activity, Organisation, delay, generate
+from audit_assets.sandbox.organisation.organisation_incidents import Truth
+from audit_assets.sandbox.stage import ServiceContext
 
 WORTH_COMPRESSING = 1024
-AHEAD = timedelta(days=2)
-"""How far beyond now the organisation's life is known to the service, at least half of it."""
+HORIZON = timedelta(days=2)
+"""How far beyond now the organisation's entries are generated ahead, half of it at least."""
 
 TRUTHS_FILE = "truths.json"
 
+MakePage = Callable[[Request], Page]
+
 
 @dataclass
-class Behaviour(Manners, Bounds, Quota):
-    """All that a test may set: paging and shapes, ends of windows, limits."""
+class Behaviour(ResponseBehaviour, WindowBehaviour, Quota):
+    """What a test can vary: paging and shapes, the ends of a window, limits."""
 
     compressed: bool = True
 
@@ -41,51 +50,52 @@ class Behaviour(Manners, Bounds, Quota):
 class CloudflareService:
     """The sandbox's Cloudflare. Calls of a fault plan: "v2" and "v1".
 
-    Kinds of fault of its own: those of `pages.SPOILT`; `insert` (options `entries`, optionally `stream`:
-    entries that arrive just before this page is cut); `block` (option `seconds`: 429 from this call on).
+    Its own kinds of fault: those of `PAGE_FAULTS`; `insert` (options `entries`, optionally `stream`: entries that
+    arrive just before this page is made); `block` (option `seconds`: 429 from this call on).
     """
 
-    def __init__(self, stage: Stage, plan: FaultPlan) -> None:
+    def __init__(self, context: ServiceContext, plan: FaultPlan) -> None:
         self.behaviour = Behaviour()
         self.logs = {"v2": AuditLog("v2"), "v1": AuditLog("v1")}
-        self._stage = stage
+        self._context = context
         self._plan = plan
-        self._gate = Gate(stage.clock, self.behaviour)
+        self._access = AccessControl(context.clock, self.behaviour)
         self._organisation: Organisation | None = None
-        self._lived_until = stage.clock.now()
+        self._activity_until = context.clock.now()
 
     def add(self, stream: str, entries: Iterable[Entry], visible_at: datetime | None = None) -> None:
-        """Let entries happen in "v2" or "v1": each shows when its own time, and `visible_at` if given, has passed.
+        """Add entries to "v2" or "v1": each is visible when its own time, and `visible_at` if given, has passed.
 
-        An entry is a dict, JSON text, or `Timed`: a time with any text whatsoever. Raises ValueError where the time of
-        an entry is missing and not given.
+        An entry is a dict, JSON text, or `Timed`: a time with any text. Raises ValueError for an entry that has no time
+        and is given none.
         """
         self.logs[stream].add(entries, visible_at)
 
     def add_text(self, stream: str, text: str, time: datetime) -> None:
-        """Let an entry happen at that time, whatever its text says or leaves out."""
+        """Add an entry at that time, with any text."""
         self.logs[stream].add([Timed(time, text)])
 
     def load_organisation(self, seed: int, until: datetime, days: int) -> list[Truth]:
-        """The invented organisation: `days` before `until`, incidents in their last six closed hours, and life goes on.
+        """Serve the invented organisation: `days` of history before `until`, incidents in the last six closed hours,
+        and new activity as time passes.
 
-        The truths are returned, and written to truths.json in the sandbox's directory; only tests read them.
+        The ground truth is returned, and written to truths.json in the sandbox's directory; only tests read it.
         """
-        life = generate(seed, until, days)
-        self._live(life)
-        self._organisation, self._lived_until = Organisation(seed, until.date()), until
-        truths = json.dumps([truth.as_dict() for truth in life.truths], indent=1)
-        (self._stage.data_dir / TRUTHS_FILE).write_text(truths, encoding="utf-8")
-        return life.truths
+        activity = generate(seed, until, days)
+        self._add_activity(activity)
+        self._organisation, self._activity_until = Organisation(seed, until.date()), until
+        truths = json.dumps([truth.as_dict() for truth in activity.truths], indent=1)
+        (self._context.data_dir / TRUTHS_FILE).write_text(truths, encoding="utf-8")
+        return activity.truths
 
     def load_entries(self, entries: FileEntries) -> None:
-        """The entries of a file. It may be older than 18 months, so that v1's limit is lifted."""
+        """Serve the entries of a file. They may be older than 18 months, so v1's limit is lifted."""
         self.add("v2", entries.v2)
         self.add("v1", entries.v1)
         self.behaviour.v1_kept = None
 
     def environment(self, base_url: str) -> dict[str, str]:
-        """The settings with which audit_assets speaks to this service."""
+        """The settings with which audit_assets uses this service."""
         return {
             "CLOUDFLARE_API_URL": f"{base_url}/client/v4",
             "CLOUDFLARE_ACCOUNT_ID": ACCOUNT_ID,
@@ -99,60 +109,62 @@ class CloudflareService:
             Route("/client/v4/accounts/{account_id}/audit_logs", self._list("v1", self._v1)),
         ]
 
-    def _list(self, stream: str, cut: Callable[[Request], Page]) -> Callable[[Request], object]:
+    def _list(self, stream: str, make_page: MakePage) -> Callable[[Request], object]:
         async def endpoint(request: Request) -> Response:
             async def handle(fault: Fault | None) -> Response:
-                return self._reply(request, stream, cut, fault)
+                return self._respond(request, stream, make_page, fault)
 
-            return await answer(self._stage, self._plan, "cloudflare", stream, request, handle)
+            return await answer_call(self._context, self._plan, "cloudflare", stream, request, handle)
 
         return endpoint
 
-    def _reply(self, request: Request, stream: str, cut: Callable[[Request], Page], fault: Fault | None) -> Response:
+    def _respond(
+        self, request: Request, stream: str, make_page: Callable[[Request], Page], fault: Fault | None
+    ) -> Response:
         if fault:
-            self._suffer(stream, fault)
-        if refusal := self._gate.refusal(request):
+            self._apply_service_fault(stream, fault)
+        if refusal := self._access.refusal(request):
             return refusal
-        self._live_on()
+        self._extend_activity()
         try:
-            page = cut(request)
+            page = make_page(request)
         except BadRequest as error:
-            return refused(400, (error.code, error.message), headers=self._gate.headers())
-        if fault and fault.kind in SPOILT:
-            SPOILT[fault.kind](page, fault.options)
-        return self._written(request, page)
+            return error_reply(400, (error.code, error.message), headers=self._access.headers())
+        if fault and fault.kind in PAGE_FAULTS:
+            PAGE_FAULTS[fault.kind](page, fault.options)
+        return self._response(request, page)
 
-    def _live(self, life: Life) -> None:
-        self.logs["v2"].add(life.v2, delay=delay)
-        self.logs["v1"].add(life.v1, delay=delay)
+    def _add_activity(self, activity: Activity) -> None:
+        self.logs["v2"].add(activity.v2, delay=delay)
+        self.logs["v1"].add(activity.v1, delay=delay)
 
-    def _live_on(self) -> None:
-        """Hours ahead of now are made in good time, so that they show as the clock passes them."""
-        now = self._stage.clock.now()
-        if self._organisation and self._lived_until < now + AHEAD / 2:
-            self._live(self._organisation.days(self._lived_until, now + AHEAD))
-            self._lived_until = now + AHEAD
+    def _extend_activity(self) -> None:
+        """Generate the hours ahead in time, so that their entries become visible as the clock passes them."""
+        now = self._context.clock.now()
+        if self._organisation and self._activity_until < now + HORIZON / 2:
+            self._add_activity(self._organisation.ordinary_activity(self._activity_until, now + HORIZON))
+            self._activity_until = now + HORIZON
 
     def _v2(self, request: Request) -> Page:
         query = v2_query(request.query_params, self.behaviour)
         return v2_page(query, self.logs["v2"].visible(query.low, query.high, self._now()), self.behaviour)
 
     def _v1(self, request: Request) -> Page:
-        query = v1_query(request.query_params, self.behaviour, self._stage.clock.now())
+        query = v1_query(request.query_params, self.behaviour, self._context.clock.now())
         return v1_page(query, self.logs["v1"].visible(query.low, query.high, self._now()), self.behaviour)
 
-    def _suffer(self, stream: str, fault: Fault) -> None:
-        """Carry out the faults that are no matter of the page."""
+    def _apply_service_fault(self, stream: str, fault: Fault) -> None:
+        """Produce the faults that do not concern the page."""
         if fault.kind == "insert":
             self.add(fault.options.get("stream", stream), fault.options["entries"])
         elif fault.kind == "block":
-            self._gate.block(fault.options["seconds"])
-        elif fault.kind not in SPOILT:
-            raise ValueError(f"the sandbox's Cloudflare knows no fault of the kind {fault.kind!r}")
+            self._access.block(fault.options["seconds"])
+        elif fault.kind not in PAGE_FAULTS:
+            raise ValueError(f"the sandbox's Cloudflare has no fault of the kind {fault.kind!r}")
 
-    def _written(self, request: Request, page: Page) -> Response:
+    def _response(self, request: Request, page: Page) -> Response:
         body = as_text(page, self.behaviour)
-        headers = {**self._gate.headers(), **page.headers, "Vary": "Accept-Encoding"}
+        headers = {**self._access.headers(), **page.headers, "Vary": "Accept-Encoding"}
         accepted = "gzip" in request.headers.get("accept-encoding", "")
         if self.behaviour.compressed and accepted and len(body) >= WORTH_COMPRESSING:
             body = gzip.compress(body, compresslevel=1)
@@ -160,7 +172,7 @@ class CloudflareService:
         return Response(body, 200, headers, media_type=page.media_type)
 
     def _now(self) -> int:
-        return nanoseconds(self._stage.clock.now())
+        return nanoseconds(self._context.clock.now())
 
 
 __all__ = ["ACCOUNT_ID", "CREDENTIAL", "Behaviour", "CloudflareService", "Timed"]

@@ -1,4 +1,4 @@
-"""What a body that was posted to the sandbox's Linear asks for, if anything."""
+"""Parses the body of a request to the sandbox's Linear into one GraphQL operation."""
 
 import json
 from collections.abc import Mapping
@@ -19,15 +19,15 @@ from graphql import (
     value_from_ast_untyped,
 )
 
-from audit_assets.sandbox.linear.limits import Costs
+from audit_assets.sandbox.linear.request_limits import Costs
 
 
-class NotGraphQL(Exception):
-    """The body is no GraphQL request, or none that the schema allows. The text says why."""
+class InvalidRequest(Exception):
+    """The body is no GraphQL request, or the schema does not allow it; the message is the reason."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class GraphQLRequest:
     """One operation: its document may hold others."""
 
     text: str
@@ -42,18 +42,18 @@ class Asked:
 
     @property
     def call(self) -> str:
-        """The first root field: what plans of faults and notes of calls name it by."""
+        """The first root field: its name in fault plans and among the recorded calls."""
         first = self.operation.selection_set.selections[0]
         return first.name.value if isinstance(first, FieldNode) else "graphql"
 
     def check(self, schema: GraphQLSchema) -> None:
-        """Raises `NotGraphQL` when the schema does not allow the document."""
-        objection = _objection(schema, self.text)
-        if objection:
-            raise NotGraphQL(objection)
+        """Raises `InvalidRequest` when the schema does not allow the document."""
+        error = _validation_error(schema, self.text)
+        if error:
+            raise InvalidRequest(error)
 
     def complexity(self, schema: GraphQLSchema) -> int:
-        """What it costs, valid as it is."""
+        """The complexity of the operation, which must be valid."""
         definitions = self.document.definitions
         fragments = {node.name.value: node for node in definitions if isinstance(node, FragmentDefinitionNode)}
         defaults = {
@@ -65,29 +65,29 @@ class Asked:
 
 
 @lru_cache
-def _parsed(text: str) -> DocumentNode:
-    """A client sends few documents, each many times."""
+def _parse(text: str) -> DocumentNode:
+    """Cached: a client sends few documents, each many times."""
     return parse(text)
 
 
 @lru_cache
-def _objection(schema: GraphQLSchema, text: str) -> str | None:
-    found = validate(schema, _parsed(text))
+def _validation_error(schema: GraphQLSchema, text: str) -> str | None:
+    found = validate(schema, _parse(text))
     return found[0].message if found else None
 
 
-def read_request(body: bytes) -> Asked:
-    """Raises `NotGraphQL`."""
+def read_request(body: bytes) -> GraphQLRequest:
+    """Raises `InvalidRequest`."""
     try:
         request = json.loads(body)
         text = request["query"]
-        document = _parsed(text)
+        document = _parse(text)
         variables = request.get("variables") or {}
         operation = get_operation_ast(document, request.get("operationName"))
     except GraphQLError as error:
-        raise NotGraphQL(error.message) from None
+        raise InvalidRequest(error.message) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise NotGraphQL("POST body is not a GraphQL request: JSON with a query is expected") from None
+        raise InvalidRequest("POST body is not a GraphQL request: JSON with a query is expected") from None
     if operation is None or not isinstance(variables, dict):
-        raise NotGraphQL("the document has no such operation, or the variables are no object")
-    return Asked(text, document, operation, variables)
+        raise InvalidRequest("the document has no such operation, or the variables are no object")
+    return GraphQLRequest(text, document, operation, variables)

@@ -1,8 +1,8 @@
 """The sandbox's Linear: GraphQL over HTTP on one path, kept in SQLite, and the pages that show its tickets.
 
-This file is the door: credentials, limits, HTTP statuses and planned faults; what queries and mutations mean is in
-the `linear_*.py` beside it. In a plan of faults and in the notes of calls the service is "linear", and a call has the
-name of the first root field of its operation, such as "issueCreate"; a body that is no request is named "graphql".
+Here: credentials, limits, HTTP statuses and planned faults; the resolvers are in query_resolvers.py and
+mutation_resolvers.py. In a fault plan and among the recorded calls the service is "linear", and a call has the name of
+the first root field of its operation, such as "issueCreate"; a body that is no request is "graphql".
 """
 
 import json
@@ -15,52 +15,52 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from audit_assets.sandbox.faults import Fault, FaultPlan, answer
-from audit_assets.sandbox.linear import errors
-from audit_assets.sandbox.linear.context import Behaviour, Context
-from audit_assets.sandbox.linear.errors import LinearError
-from audit_assets.sandbox.linear.limits import Meter
-from audit_assets.sandbox.linear.mutations import attach_mutations
-from audit_assets.sandbox.linear.people import People
-from audit_assets.sandbox.linear.queries import attach_queries
-from audit_assets.sandbox.linear.requests import Asked, NotGraphQL, read_request
-from audit_assets.sandbox.linear.schema import schema_from_sdl
-from audit_assets.sandbox.linear.store import LinearStore
+from audit_assets.sandbox.faults import Fault, FaultPlan, answer_call
+from audit_assets.sandbox.linear import linear_errors
+from audit_assets.sandbox.linear.entity_store import LinearStore
+from audit_assets.sandbox.linear.file_storage import Storage
+from audit_assets.sandbox.linear.linear_errors import LinearError
+from audit_assets.sandbox.linear.linear_schema import schema_from_sdl
+from audit_assets.sandbox.linear.manual_actions import ManualActions
+from audit_assets.sandbox.linear.mutation_resolvers import attach_mutations
+from audit_assets.sandbox.linear.query_resolvers import attach_queries
+from audit_assets.sandbox.linear.request_context import Behaviour, Context
+from audit_assets.sandbox.linear.request_limits import Meter
+from audit_assets.sandbox.linear.requests import GraphQLRequest, InvalidRequest, read_request
+from audit_assets.sandbox.linear.seeded_workspace import seed_workspace
 from audit_assets.sandbox.linear.ticket_pages import ticket_routes
-from audit_assets.sandbox.linear.uploads import Storage
-from audit_assets.sandbox.linear.workspace import furnish
-from audit_assets.sandbox.stage import Stage
+from audit_assets.sandbox.stage import ServiceContext
 
 API_KEY = "lin_api_sandbox"  # opens nothing but a sandbox on this machine
 TEAM_KEY = "SEC"
 
 REFUSALS: Mapping[str, tuple[int, Callable[[int], LinearError]]] = {
-    "lock_timeout": (200, errors.lock_timeout),
-    "internal_error": (500, errors.internal_error),
-    "forbidden": (403, lambda status: errors.forbidden("You do not have access to this.", status)),
-    "description_conflict": (400, errors.description_conflict),
+    "lock_timeout": (200, linear_errors.lock_timeout),
+    "internal_error": (500, linear_errors.internal_error),
+    "forbidden": (403, lambda status: linear_errors.forbidden("You do not have access to this.", status)),
+    "description_conflict": (400, linear_errors.description_conflict),
 }
-"""Faults that answer an error and carry nothing out. Option: `status`, the HTTP status, else the one named here."""
+"""Faults that answer with an error and execute nothing. Option: `status`, the HTTP status, else the one named here."""
 
 OWN_FAULTS = frozenset({*REFUSALS, "rate_limited", "success_false", "no_entity", "wrong_nodes"})
 """Besides the refusals: rate_limited (option `seconds` until the reset, else 60) · success_false: a mutation is not
-carried out and says so · no_entity: it is, and the entity in its payload is null · wrong_nodes: issue, issues and
-attachmentsForURL answer what was not asked for."""
+executed, and its payload has success: false · no_entity: it is executed, and the entity in its payload is null ·
+wrong_nodes: issue, issues and attachmentsForURL return other nodes than the right ones."""
 
 
-class LinearService(People):
+class LinearService(ManualActions):
     """One workspace with the teams Security (SEC) and Engineering (ENG). `behaviour` may be changed at any time."""
 
-    def __init__(self, stage: Stage, plan: FaultPlan) -> None:
-        super().__init__(LinearStore(stage.data_dir / "linear.sqlite", stage.clock), Behaviour())
-        self._stage = stage
+    def __init__(self, shared: ServiceContext, plan: FaultPlan) -> None:
+        super().__init__(LinearStore(shared.data_dir / "linear.sqlite", shared.clock), Behaviour())
+        self._shared = shared
         self._plan = plan
-        self._meter = Meter(self.behaviour, stage.clock)
-        self._storage = Storage(self.store, stage, plan, API_KEY)
-        furnish(self.store)
+        self._meter = Meter(self.behaviour, shared.clock)
+        self._storage = Storage(self.store, shared, plan, API_KEY)
+        seed_workspace(self.store)
 
     def routes(self) -> list[Route]:
-        """What the sandbox serves of it."""
+        """The routes of the API, of the file storage, and of the ticket pages."""
         return [
             Route("/graphql", self._graphql, methods=["POST"]),
             *self._storage.routes(),
@@ -68,7 +68,7 @@ class LinearService(People):
         ]
 
     def environment(self, base_url: str) -> dict[str, str]:
-        """The settings that make audit_assets speak to it."""
+        """The settings with which audit_assets uses this service."""
         return {"LINEAR_API_URL": f"{base_url}/graphql", "LINEAR_API_KEY": API_KEY, "LINEAR_TEAM_KEY": TEAM_KEY}
 
     def close(self) -> None:
@@ -77,32 +77,32 @@ class LinearService(People):
 
     async def _graphql(self, request: Request) -> Response:
         try:
-            asked: Asked | NotGraphQL = read_request(await request.body())
-        except NotGraphQL as trouble:
-            asked = trouble
+            operation: GraphQLRequest | InvalidRequest = read_request(await request.body())
+        except InvalidRequest as error:
+            operation = error
 
         async def handle(fault: Fault | None) -> Response:
             with self.store.lock:  # a mutation writes what it has checked
-                return self._reply(request, asked, fault)
+                return self._respond(request, operation, fault)
 
-        call = asked.call if isinstance(asked, Asked) else "graphql"
-        return await answer(self._stage, self._plan, "linear", call, request, handle)
+        call = operation.call if isinstance(operation, GraphQLRequest) else "graphql"
+        return await answer_call(self._shared, self._plan, "linear", call, request, handle)
 
-    def _reply(self, request: Request, asked: Asked | NotGraphQL, fault: Fault | None) -> Response:
+    def _respond(self, request: Request, operation: GraphQLRequest | InvalidRequest, fault: Fault | None) -> Response:
         if fault and fault.kind not in OWN_FAULTS:
             raise ValueError(f"the sandbox's Linear has no fault named {fault.kind}")
         try:
-            _admit(request.headers.get("authorization"))
+            _check_credential(request.headers.get("authorization"))
         except LinearError as refusal:
             return _response(refusal.status, refusal.body(), {})
         complexity: dict[str, str] = {}
         try:
             self._meter.take_request()
-            self._refuse_as_planned(fault)
-            valid = self._valid(asked)
+            self._raise_planned_error(fault)
+            valid = self._validated(operation)
             complexity["X-Complexity"] = str(valid.complexity(_schema()))
-            self._afford(valid)
-            status, content = self._carry_out(request, valid, fault)
+            self._charge_complexity(valid)
+            status, content = self._execute(request, valid, fault)
         except LinearError as refusal:
             status, content = refusal.status, refusal.body()
         return _response(status, content, self._limits(fault) | complexity)
@@ -112,36 +112,36 @@ class LinearService(People):
             return self._meter.planned_headers(fault.options.get("seconds", 60))
         return self._meter.headers()
 
-    def _refuse_as_planned(self, fault: Fault | None) -> None:
+    def _raise_planned_error(self, fault: Fault | None) -> None:
         if fault and fault.kind == "rate_limited":
-            raise errors.rate_limited(self.behaviour.rate_limit_status)
+            raise linear_errors.rate_limited(self.behaviour.rate_limit_status)
         if fault and fault.kind in REFUSALS:
             status, refusal = REFUSALS[fault.kind]
             raise refusal(fault.options.get("status", status))
 
-    def _valid(self, asked: Asked | NotGraphQL) -> Asked:
+    def _validated(self, operation: GraphQLRequest | InvalidRequest) -> GraphQLRequest:
         try:
-            if isinstance(asked, NotGraphQL):
-                raise asked
-            asked.check(_schema())
-        except NotGraphQL as trouble:
-            raise errors.invalid_document(str(trouble), self.behaviour.validation_status) from None
-        return asked
+            if isinstance(operation, InvalidRequest):
+                raise operation
+            operation.check(_schema())
+        except InvalidRequest as error:
+            raise linear_errors.invalid_document(str(error), self.behaviour.validation_status) from None
+        return operation
 
-    def _afford(self, asked: Asked) -> None:
-        complexity, most = asked.complexity(_schema()), self.behaviour.most_complexity
+    def _charge_complexity(self, operation: GraphQLRequest) -> None:
+        complexity, most = operation.complexity(_schema()), self.behaviour.most_complexity
         if complexity > most:
-            raise errors.too_complex(complexity, most)
+            raise linear_errors.too_complex(complexity, most)
         self._meter.take_complexity(complexity)
 
-    def _carry_out(self, request: Request, asked: Asked, fault: Fault | None) -> tuple[int, dict[str, Any]]:
+    def _execute(self, request: Request, operation: GraphQLRequest, fault: Fault | None) -> tuple[int, dict[str, Any]]:
         context = Context(self.store, self.behaviour, str(request.base_url).rstrip("/"), fault)
         result = execute_sync(
             _schema(),
-            asked.document,
+            operation.document,
             context_value=context,
-            variable_values=dict(asked.variables),
-            operation_name=asked.name,
+            variable_values=dict(operation.variables),
+            operation_name=operation.name,
         )
         if not result.errors:
             return 200, {"data": result.data}
@@ -150,25 +150,25 @@ class LinearService(People):
         return status, {"errors": [error for _, error in shown], "data": result.data}
 
     def _shown(self, error: GraphQLError) -> tuple[int, dict[str, Any]]:
-        """One error of an operation that was carried out: HTTP status, and the error as it is sent."""
+        """One error of an operation that was executed: HTTP status, and the error as it is sent."""
         refusal = error.original_error
         if not isinstance(refusal, LinearError):
             if error.path is None:  # variables that do not fit the document
-                refusal = errors.invalid_document(error.message, self.behaviour.validation_status)
+                refusal = linear_errors.invalid_document(error.message, self.behaviour.validation_status)
             elif error.message.startswith("Cannot return null for non-nullable field"):
-                refusal = errors.internal_error(200)
+                refusal = linear_errors.internal_error(200)
             else:
                 raise error  # of the sandbox, not of Linear
         where = {"path": error.path} if error.path else {}
         return refusal.status, {"message": refusal.message, **where, "extensions": refusal.extensions()}
 
 
-def _admit(credential: str | None) -> None:
-    """Personal keys stand bare in the header (facts/linear.md, 2)."""
+def _check_credential(credential: str | None) -> None:
+    """Personal keys are sent without a scheme (docs/facts/linear.md, 2)."""
     if credential and credential.lower().startswith("bearer lin_api_"):
-        raise errors.key_as_bearer()
+        raise linear_errors.key_as_bearer()
     if credential != API_KEY:
-        raise errors.not_authenticated()
+        raise linear_errors.not_authenticated()
 
 
 def _response(status: int, content: dict[str, Any], headers: dict[str, str]) -> Response:

@@ -1,7 +1,7 @@
-"""A ticket's Markdown as Linear shows it: GFM with tables, autolinks and `+++ Title` … `+++` to fold a part away.
+"""A ticket's Markdown as Linear shows it: GFM with tables, autolinks and `+++ Title` … `+++` for a collapsed section.
 
-Raw HTML stays text and no picture is ever fetched: what a ticket quotes may have been written by an attacker. A file of
-this Linear's own storage is put into the page itself.
+Raw HTML stays text and no picture is loaded: what a ticket quotes may have been written by an attacker. A file of this
+Linear's own storage is embedded in the page.
 """
 
 import re
@@ -24,7 +24,7 @@ Pictures = Callable[[str], str | None]
 """The data: address of a picture that may be shown, by the address in the text; None for any other."""
 
 
-def rendered(text: str, pictures: Pictures = lambda _: None) -> str:
+def render_markdown(text: str, pictures: Pictures = lambda _: None) -> str:
     """The HTML of a Markdown text; safe to put into a page."""
     return _MARKDOWN.render(text, {"pictures": pictures})
 
@@ -73,7 +73,7 @@ def _line(state: StateBlock, number: int) -> str:
 
 
 def _align_by_class(state: StateCore) -> None:
-    """A page without inline styles can still set a column to the right."""
+    """Align columns by class: the page allows no inline styles."""
     for token in state.tokens:
         style = token.attrs.pop("style", None) if token.type in ("th_open", "td_open") else None
         if style:
@@ -81,7 +81,7 @@ def _align_by_class(state: StateCore) -> None:
 
 
 def _image(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, environment: Any) -> str:
-    """Ours as a picture, any other as text."""
+    """A stored file as a picture, any other as text."""
     image = tokens[index]
     alternative = renderer.renderInlineAsText(image.children or [], options, environment)
     if shown := environment["pictures"](str(image.attrGet("src"))):

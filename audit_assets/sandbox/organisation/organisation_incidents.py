@@ -1,0 +1,145 @@
+"""Three incidents in the last hours before a given time, and the ground truth about them.
+
+The ground truth is for tests only; nothing that detects may read it.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from audit_assets.sandbox.organisation.entry_formats import Act, of_zone
+from audit_assets.sandbox.organisation.organisation_members import DEPLOYER, Actor, Members
+from audit_assets.sandbox.organisation.resource_catalogue import KINDS, Action
+
+HOUR = timedelta(hours=1)
+INCIDENT_ADDRESS = "2001:db8:bad::66"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A deviation that detection should find: "volume" or "new_resource_type"."""
+
+    hour: str
+    kind: str
+    resource_type: str | None
+    changes: int
+    """At most so many: a failed call changed nothing."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The ground truth of an incident. Hours are named by their start, in RFC 3339."""
+
+    incident: str
+    actor: str
+    actor_type: str
+    actor_id: str
+    actor_email: str
+    token_id: str
+    token_name: str
+    hours: Sequence[str]
+    deviations: Sequence[Expected]
+    why: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def make_incidents(members: Members, until: datetime, seed: int) -> tuple[list[Act], list[Truth]]:
+    """The acts and the ground truth of the incidents in the six closed hours before `until`."""
+    closed = until.replace(minute=0, second=0, microsecond=0)
+    rng = random.Random(f"{seed}/incidents/{closed.isoformat()}")  # noqa: S311 - no secret
+    made = [make(members, closed, rng) for make in (_stolen_token, _tricked_agent, _leaving_analyst)]
+    return [act for acts, _ in made for act in acts], [truth for _, truth in made]
+
+
+def _stolen_token(members: Members, closed: datetime, rng: random.Random) -> tuple[list[Act], Truth]:
+    actor, hour, records = members.token_named(DEPLOYER), closed - 2 * HOUR, 340
+    acts = list(_spread(actor, hour, 6, 31, records, "dns_record", "delete", members, rng))
+    expected = [
+        Expected(_name(hour), "volume", None, records),
+        Expected(_name(hour), "new_resource_type", "dns_record", records),
+    ]
+    why = "a deploy token that leaked from a build log, used from elsewhere to delete DNS records by the hundred"
+    return acts, _truth("stolen_ci_token", actor, [hour], expected, why)
+
+
+def _tricked_agent(members: Members, closed: datetime, rng: random.Random) -> tuple[list[Act], Truth]:
+    actor, hour, tokens = members.person_with("support"), closed - 4 * HOUR, 3
+    acts = list(_spread(actor, hour, 20, 18, tokens, "api_token", "create", members, rng))
+    expected = [Expected(_name(hour), "new_resource_type", "api_token", tokens)]
+    why = "a support agent who was talked into creating API tokens with all permissions"
+    return acts, _truth("support_agent_creates_tokens", actor, [hour], expected, why)
+
+
+def _leaving_analyst(members: Members, closed: datetime, rng: random.Random) -> tuple[list[Act], Truth]:
+    """Slow: no hour has many changes. Each new way of taking data along appears once."""
+    actor = members.person_with("analyst")
+    steps = [
+        (6, "logpush_job", 3),
+        (5, "logpush_job", 2),
+        (4, "d1_database", 4),
+        (3, "d1_database", 3),
+        (2, "r2_bucket", 2),
+    ]
+    acts: list[Act] = []
+    expected: list[Expected] = []
+    for hours_ago, kind, changes in steps:
+        hour = closed - hours_ago * HOUR
+        acts += _spread(actor, hour, 4, 50, changes, kind, "create", members, rng)
+        if kind not in {found.resource_type for found in expected}:
+            expected.append(Expected(_name(hour), "new_resource_type", kind, changes))
+    why = "an analyst who is leaving sends logs to a bucket of their own and exports databases, a few an hour"
+    hours = [closed - hours_ago * HOUR for hours_ago, _, _ in steps]
+    return acts, _truth("leaver_exports", actor, hours, expected, why)
+
+
+def _spread(
+    actor: Actor,
+    hour: datetime,
+    first_minute: float,
+    minutes: float,
+    size: int,
+    kind: str,
+    action: Action,
+    members: Members,
+    rng: random.Random,
+) -> Iterator[Act]:
+    zones = list(members.zones.items())
+    for _ in range(size):
+        moment = hour + timedelta(minutes=first_minute + minutes * rng.random())
+        zone = rng.choice(zones) if of_zone(KINDS[kind]) else None
+        yield Act(moment, actor, KINDS[kind], action, zone, INCIDENT_ADDRESS, _request_body(kind, rng))
+
+
+def _request_body(kind: str, rng: random.Random) -> dict[str, Any] | None:
+    """The body of the request, where it matters to a reader."""
+    if kind == "api_token":
+        return {"name": f"migration-helper-{rng.randrange(100)}", "policies": [{"effect": "allow", "resources": "*"}]}
+    if kind == "logpush_job":
+        return {"dataset": "http_requests", "destination_conf": "s3://take-along-archive/logs?region=eu-west-1"}
+    if kind == "d1_database":
+        return {"output_format": "polling", "dump_options": {"no_data": False}}
+    return None
+
+
+def _name(hour: datetime) -> str:
+    return hour.isoformat().replace("+00:00", "Z")
+
+
+def _truth(incident: str, actor: Actor, hours: list[datetime], expected: list[Expected], why: str) -> Truth:
+    return Truth(
+        incident,
+        actor.label,
+        actor.type,
+        actor.id,
+        actor.email,
+        actor.token_id,
+        actor.token_name,
+        [_name(hour) for hour in hours],
+        expected,
+        why,
+    )
