@@ -10,7 +10,7 @@ from datetime import datetime
 
 import polars as pl
 
-from audit_assets.config.change_filter import COLUMNS, said
+from audit_assets.config.change_filter import COLUMNS, value_or_not_given
 from audit_assets.config.errors import AuditAssetsError
 
 LONGEST_TEXT = 1_000
@@ -92,7 +92,7 @@ def events_from(entries: pl.DataFrame) -> pl.DataFrame:
             quarantined=pl.lit(value=False),
             **_nulls("raw_letters", "raw_sha256", "quarantine_reason"),
         )
-        .with_columns(said(name) for name in COLUMNS)
+        .with_columns(value_or_not_given(name) for name in COLUMNS)
         .with_columns(*(_truncated(name, LONGEST_TEXT) for name in texts), _truncated("raw", LONGEST_RAW))
         .rename({"time": TIME})
         .select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())
@@ -120,7 +120,7 @@ def quarantined_events(quarantined: pl.DataFrame, account_id: str) -> pl.DataFra
     return (
         quarantined.with_columns(ids, account_id=pl.lit(account_id), **known)
         .with_columns(**_nulls(*unknown, "status_code"), **dict.fromkeys(_QUERIED, pl.lit("")))
-        .with_columns(said(name) for name in COLUMNS)
+        .with_columns(value_or_not_given(name) for name in COLUMNS)
         .with_columns(*(_truncated(name, LONGEST_TEXT) for name in texts), _truncated("raw", LONGEST_RAW))
         .rename({"time": TIME})
         .select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())

@@ -1,7 +1,7 @@
 """Which audit entries count as changes: one definition for the Parquet hours and for the queries of Axiom.
 
-By default everything that creates, updates or deletes and did not fail. A team leaves more out, or lets failed
-attempts in, in its policy file. The values stand in queries, so nothing but plain names is taken.
+By default everything that creates, updates or deletes and did not fail. The policy file can exclude more, or include
+failed attempts. The values become part of queries, so only plain names are allowed.
 """
 
 import re
@@ -11,18 +11,18 @@ from typing import ClassVar
 
 import polars as pl
 
-UNSAID = "unknown"
-"""Stands for what an entry does not say: a missing field behaves unlike an empty one in APL (docs/facts/apl.md, 1)."""
+NOT_GIVEN = "unknown"
+"""In place of a value that an entry lacks, as APL treats missing and empty fields unlike (docs/facts/apl.md, 1)."""
 
 NO_CHANGE = "none"
-"""The change kind of what changes nothing."""
+"""The change kind of an entry that changes nothing."""
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .:/-]{0,99}")
 
 
 @dataclass(frozen=True)
 class ChangeFilter:
-    """What does not count, though it changes something; each by the values of one column of an entry."""
+    """Which entries that change something do not count; each field lists values of one column of an entry."""
 
     without_streams: tuple[str, ...] = ()
     without_kinds: tuple[str, ...] = ()
@@ -38,9 +38,9 @@ class ChangeFilter:
         for field in fields(self):
             for value in getattr(self, field.name):
                 if not NAME.fullmatch(value):
-                    raise ValueError(f"{field.name} holds {value!r}: letters, digits, spaces and _.:/- are taken")
+                    raise ValueError(f"{field.name} has {value!r}: use letters, digits, spaces and _.:/- only")
 
-    def left_out(self) -> Mapping[str, tuple[str, ...]]:
+    def excluded(self) -> Mapping[str, tuple[str, ...]]:
         """Per column of an entry the values that do not count."""
         return {
             "stream": self.without_streams,
@@ -52,19 +52,19 @@ class ChangeFilter:
         }
 
 
-COLUMNS = tuple(ChangeFilter().left_out())
-"""What an entry must have for `counts`."""
+COLUMNS = tuple(ChangeFilter().excluded())
+"""The columns of an entry that `is_change` reads."""
 
 
-def is_change(counted: ChangeFilter) -> pl.Expr:
+def is_change(change_filter: ChangeFilter) -> pl.Expr:
     """Whether an entry (of ENTRY_SCHEMA) counts as a change."""
-    left_out = counted.left_out().items()
-    return (said("change_kind") != NO_CHANGE) & ~pl.any_horizontal(
-        said(column).is_in(values) for column, values in left_out
+    excluded = change_filter.excluded().items()
+    return (value_or_not_given("change_kind") != NO_CHANGE) & ~pl.any_horizontal(
+        value_or_not_given(column).is_in(values) for column, values in excluded
     )
 
 
-def said(column: str) -> pl.Expr:
-    """A column of audit entries with a word in place of what is null or empty, as Axiom holds it."""
-    unsaid = NO_CHANGE if column == "change_kind" else UNSAID
-    return pl.when(pl.col(column).fill_null("") == "").then(pl.lit(unsaid)).otherwise(pl.col(column)).alias(column)
+def value_or_not_given(column: str) -> pl.Expr:
+    """A column of audit entries with a word in place of a null or empty value, as the dataset in Axiom has it."""
+    word = NO_CHANGE if column == "change_kind" else NOT_GIVEN
+    return pl.when(pl.col(column).fill_null("") == "").then(pl.lit(word)).otherwise(pl.col(column)).alias(column)

@@ -20,12 +20,12 @@ from audit_assets.config.policy_tables import (
     TICKETS_A_DAY,
     Allowance,
     ConfirmedIncident,
+    PlainRule,
     Policy,
     Preset,
     Sensitive,
 )
 from audit_assets.config.settings import number, setting
-from audit_assets.detection.plain_rule import PlainRule
 from audit_assets.linear.routing import TicketFields
 
 

@@ -1,6 +1,6 @@
-"""What a team decides: which rule rings at what budget, what it allows for a while, what weighs more.
+"""What a team decides: by which rule and budget hours alert, what it allows for a while, what raises severity.
 
-Values only; where they are read from is policy.py's, one floor up. The defaults of the tables lie in policy.toml.
+Types only: policy.py reads them from settings and files, and the defaults of the tables are in policy.toml.
 """
 
 from dataclasses import dataclass, field
@@ -8,21 +8,27 @@ from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import ClassVar, Literal, get_args
 
-from audit_assets.detection.plain_rule import PlainRule
-
 Preset = Literal["plain", "balanced", "quiet"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 
-Kind = Literal["create", "update", "delete"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+ChangeKind = Literal["create", "update", "delete"]
+CHANGE_KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 
 TICKETS_A_DAY = {"balanced": 1.0, "quiet": 0.25}
-"""The budget of a preset: `balanced` is the default of docs/facts/detection.md, 2.4. `plain` knows none."""
+"""The budgets of the presets are those at which docs/facts/detection.md, 2.6, measured recall; `plain` has none."""
+
+
+@dataclass(frozen=True)
+class PlainRule:
+    """An hour deviates in volume from `ratio` times the usual changes on, if there are at least `minimum`."""
+
+    ratio: float = 10.0
+    minimum: float = 10.0
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """Deviations that do not ring until the end of a day (UTC): of an actor (by name or key), in a resource type, or
+    """Deviations that do not alert until the end of a day (UTC): of an actor (by name or key), in a resource type, or
     both."""
 
     until: date
@@ -42,7 +48,7 @@ class Allowance:
 
 @dataclass(frozen=True)
 class ConfirmedIncident:
-    """Hours of an actor (its name or key) that count for nothing in what is usual, from `start` to before `end`."""
+    """Hours of an actor (its name or key), from `start` to before `end`, that are no example of what is usual."""
 
     actor: str
     start: datetime
@@ -60,27 +66,27 @@ class ConfirmedIncident:
 
 @dataclass(frozen=True)
 class Sensitive:
-    """What raises the severity of whoever touches it: changes of these kinds whose resource type or action is like one
-    of `touching` (`*` stands for any letters; case does not matter). `because` names it in tickets."""
+    """Changes that raise the severity of an actor's hour: those of these kinds whose resource type or action matches
+    one of `touching` (`*` matches any letters; case does not matter). `because` names them in tickets."""
 
     because: str
     touching: tuple[str, ...] = ("*",)
-    kinds: tuple[Kind, ...] = KINDS
+    kinds: tuple[ChangeKind, ...] = CHANGE_KINDS
     raises: int = 1
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     def matches(self, resource_type: str, action: str, kind: str) -> bool:
-        """Whether such a change is meant. Of one whose kind is not known (empty) only who asks for no kind means it."""
+        """Whether a change is one of these. A change of unknown (empty) kind matches only where all kinds do."""
         names = (resource_type.lower(), action.lower())
-        asked = kind in self.kinds if kind else set(self.kinds) == set(KINDS)
-        return asked and any(fnmatchcase(name, pattern.lower()) for name in names for pattern in self.touching)
+        of_kind = kind in self.kinds if kind else set(self.kinds) == set(CHANGE_KINDS)
+        return of_kind and any(fnmatchcase(name, pattern.lower()) for name in names for pattern in self.touching)
 
 
 @dataclass(frozen=True)
 class Policy:
-    """All of it. `tickets_a_day` is the budget of the calibrated presets; `plain` is the rule of the preset of that
-    name, whose deviations are listed, not rung, in the others."""
+    """All decisions. `tickets_a_day` is the budget of the calibrated presets. `plain` is the rule of the preset of that
+    name; with the other presets its deviations are listed and do not alert."""
 
     preset: Preset = "balanced"
     tickets_a_day: float = TICKETS_A_DAY["balanced"]

@@ -1,7 +1,7 @@
-"""Events as arrays of small integers: who was active in which hour, and which types each of these hours touched.
+"""Activity as arrays of small integers: who was active in which hour, and which resource types each hour touched.
 
-Both the hour that has just closed and a stream of years are coded by the same function, so that what is scored hourly
-and what a backtest scores can't differ.
+The hour that has just closed and a stream of years go through the same function, so that hourly scores and the scores
+of a backtest can't differ.
 """
 
 from dataclasses import dataclass
@@ -18,37 +18,36 @@ Flags = NDArray[np.bool_]
 
 HOURS_A_DAY = 24
 
-FURTHEST_BACK = 270 * HOURS_A_DAY
-"""No span of hours begins so long before an active hour that it would reach into another actor's hours."""
+LONGEST_WINDOW = 270 * HOURS_A_DAY
+"""Hours between the keys of two actors: no window may be longer, else it would reach into another actor's hours."""
 
-FINEST = 2.0**-32
-"""What is summed up is rounded to it."""
+SUM_PRECISION = 2.0**-32
+"""Values are rounded to this before they are summed up."""
 
 
 @dataclass(frozen=True)
-class Coded:
-    """Active hours in the order of time (then actor), and their touches in the same order.
+class ActivityArrays:
+    """Active hours in order of time (then actor), and their touches of resource types in the same order.
 
-    `actor`, `kind`, `hour` (hours since 1970), `changes`, `confirmed` (the hour belongs to an incident, and is no
-    example of what is usual) and `dismissed` (people said that so many changes are usual) have a value per active hour;
-    `touch_row` points from a touch to its active hour, `touch_type` names its resource type, `touch_dismissed` says
-    that people had called it usual before. The labels of the codes are sorted, so that names of actors decide nothing
-    but the order of rows within an hour.
+    A value per active hour: `actor`, `actor_type`, `hour` (hours since 1970), `changes`, `confirmed` (the hour belongs
+    to an incident and is no example of what is usual), `dismissed` (people dismissed the volume of the hour). A value
+    per touch: `touch_row` (the index of its active hour), `touch_type` (its resource type), `touch_dismissed` (people
+    had dismissed this resource type for the actor before). `actor`, `actor_type` and `touch_type` are indices into the
+    sorted `actors`, `actor_types` and `resource_types`: names decide nothing but the order of rows within an hour.
     """
 
     actor: Ints
-    kind: Ints
+    actor_type: Ints
     hour: Ints
     changes: Ints
     confirmed: Flags
     dismissed: Flags
     touch_row: Ints
     touch_type: Ints
-    touch_changes: Ints
     touch_dismissed: Flags
     actors: pl.Series
-    kinds: pl.Series
-    types: pl.Series
+    actor_types: pl.Series
+    resource_types: pl.Series
 
     @property
     def touch_actor(self) -> Ints:
@@ -63,37 +62,37 @@ class Coded:
         return self.confirmed[self.touch_row]
 
 
-class Spans:
-    """The active hours of each actor, before each of its active hours: sums over them by cumulative sums.
+class ActorWindows:
+    """For each active hour the earlier active hours of its actor: sums over windows of them, by cumulative sums.
 
-    Sums are exact, of values in whole FINEST: an hour's scores are the same to the last digit, whoever else is judged
-    in the same run.
+    Sums are exact, of values rounded to SUM_PRECISION: the scores of an hour are the same to the last digit, whoever
+    else is scored in the same run.
     """
 
-    def __init__(self, stream: Coded) -> None:
-        self._order = np.lexsort((stream.hour, stream.actor))
-        self._place = np.empty_like(self._order)
-        self._place[self._order] = np.arange(len(self._order))
-        self._first = stream.actor[self._order] * (int(stream.hour.max(initial=0)) + FURTHEST_BACK)
-        self._key = self._first + stream.hour[self._order]
+    def __init__(self, activity: ActivityArrays) -> None:
+        self._order = np.lexsort((activity.hour, activity.actor))
+        self._position = np.empty_like(self._order)
+        self._position[self._order] = np.arange(len(self._order))
+        self._first = activity.actor[self._order] * (int(activity.hour.max(initial=0)) + LONGEST_WINDOW)
+        self._key = self._first + activity.hour[self._order]
 
     def bounds(self, since: int, until: int) -> tuple[Ints, Ints]:
-        """From `since` hours before each active hour to the end of the one that is `until` + 1 before: (720, 0) is the
-        30 days before it, (5, -1) the hour itself and the five before."""
+        """The window from `since` hours before each active hour to the end of the hour that is `until` + 1 before:
+        (720, 0) is the 30 days before it, (5, -1) the hour itself and the five before."""
         low, high = (
-            np.searchsorted(self._key, np.maximum(self._key - before, self._first))[self._place]
+            np.searchsorted(self._key, np.maximum(self._key - before, self._first))[self._position]
             for before in (since, until)
         )
         return low, high
 
     def sums(self, values: Floats, bounds: tuple[Ints, Ints]) -> Floats:
-        """Per active hour the sum of `values` within its bounds; each must be below 2**31."""
-        whole = np.rint(values[self._order] / FINEST).astype(np.int64)
-        total = np.concatenate([[0], np.cumsum(whole)])  # beyond 64 bits it wraps round, and its differences stay right
-        return (total[bounds[1]] - total[bounds[0]]) * FINEST
+        """Per active hour the sum of `values` within its bounds; each value must be below 2**31."""
+        units = np.rint(values[self._order] / SUM_PRECISION).astype(np.int64)
+        total = np.concatenate([[0], np.cumsum(units)])  # beyond 64 bits it wraps round, and differences stay right
+        return (total[bounds[1]] - total[bounds[0]]) * SUM_PRECISION
 
 
-def activity_of(events: pl.DataFrame) -> pl.DataFrame:
+def count_changes(events: pl.DataFrame) -> pl.DataFrame:
     """Tidy rows of actor, actor_type, hour, resource_type, changes from events (time, actor, actor_type,
     resource_type; an entry_id, if there is one, drops duplicates)."""
     if "entry_id" in events.columns:
@@ -113,8 +112,8 @@ def activity_of(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def typed(activity: pl.DataFrame, actors: pl.DataFrame) -> pl.DataFrame:
-    """Activity (ACTIVITY) as the scores take it: ACTOR_ACTIVITY, `actor` being the key. `actors` has a row for each
+def add_actor_types(activity: pl.DataFrame, actors: pl.DataFrame) -> pl.DataFrame:
+    """Activity (ACTIVITY) as the scores need it: ACTOR_ACTIVITY, `actor` being the key. `actors` has a row for each
     actor_key, with its actor_type."""
     return (
         activity.join(actors.select("actor_key", "actor_type"), on="actor_key", how="left")
@@ -125,13 +124,13 @@ def typed(activity: pl.DataFrame, actors: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def coded(activity: pl.DataFrame) -> Coded:
-    """Codes tidy rows (ACTOR_ACTIVITY, with what may be marked on it)."""
+def build_activity_arrays(activity: pl.DataFrame) -> ActivityArrays:
+    """The arrays of tidy rows (ACTOR_ACTIVITY, with or without MARKS)."""
     marks = {
         name: (pl.col(name) if name in activity.columns else pl.lit(value=False)).fill_null(value=False).any()
         for name in MARKS
     }
-    actors, kinds, types = (
+    actors, actor_types, resource_types = (
         activity[column].drop_nulls().unique().sort() for column in ("actor", "actor_type", "resource_type")
     )
     rows = (
@@ -139,42 +138,41 @@ def coded(activity: pl.DataFrame) -> Coded:
         .group_by("actor", "hour", "resource_type")
         .agg(pl.col("actor_type").min(), pl.col("changes").sum(), **marks)
         .with_columns(
-            actor_code=_code("actor", actors),
-            kind_code=_code("actor_type", kinds).min().over("actor", "hour"),
-            type_code=_code("resource_type", types),
-            hour_code=pl.col("hour").dt.epoch("s") // 3600,
+            actor_index=_index("actor", actors),
+            actor_type_index=_index("actor_type", actor_types).min().over("actor", "hour"),
+            type_index=_index("resource_type", resource_types),
+            hour_number=pl.col("hour").dt.epoch("s") // 3600,
             confirmed=pl.col("confirmed").any().over("actor", "hour"),
             dismissed=pl.col("dismissed").any().over("actor", "hour"),
         )
-        .sort("hour_code", "actor_code", "type_code")
+        .sort("hour_number", "actor_index", "type_index")
         .collect()
     )
-    actor, hour = _ints(rows["actor_code"]), _ints(rows["hour_code"])
+    actor, hour = _to_ints(rows["actor_index"]), _to_ints(rows["hour_number"])
     first = np.ones(len(rows), dtype=bool)
     first[1:] = (np.diff(actor) != 0) | (np.diff(hour) != 0)
     touch_row = np.cumsum(first) - 1
-    touch_changes = _ints(rows["changes"])
-    return Coded(
+    changes = np.bincount(touch_row, weights=_to_ints(rows["changes"]), minlength=int(first.sum()))
+    return ActivityArrays(
         actor=actor[first],
-        kind=_ints(rows["kind_code"])[first],
+        actor_type=_to_ints(rows["actor_type_index"])[first],
         hour=hour[first],
-        changes=np.bincount(touch_row, weights=touch_changes, minlength=int(first.sum())).astype(np.int64),
+        changes=changes.astype(np.int64),
         confirmed=rows["confirmed"].to_numpy()[first],
         dismissed=rows["dismissed"].to_numpy()[first],
         touch_row=touch_row.astype(np.int64),
-        touch_type=_ints(rows["type_code"]),
-        touch_changes=touch_changes,
+        touch_type=_to_ints(rows["type_index"]),
         touch_dismissed=rows["type_dismissed"].to_numpy(),
         actors=actors,
-        kinds=kinds,
-        types=types,
+        actor_types=actor_types,
+        resource_types=resource_types,
     )
 
 
-def _code(column: str, labels: pl.Series) -> pl.Expr:
-    codes = pl.Series(range(len(labels)), dtype=pl.Int64)
-    return pl.col(column).replace_strict(labels, codes, return_dtype=pl.Int64)
+def _index(column: str, labels: pl.Series) -> pl.Expr:
+    indices = pl.Series(range(len(labels)), dtype=pl.Int64)
+    return pl.col(column).replace_strict(labels, indices, return_dtype=pl.Int64)
 
 
-def _ints(column: pl.Series) -> Ints:
+def _to_ints(column: pl.Series) -> Ints:
     return column.cast(pl.Int64).to_numpy().astype(np.int64, copy=True)

@@ -1,34 +1,35 @@
-"""Which deviations a team has allowed for a while, and why: they are kept and marked, and do not ring."""
+"""Which deviations a team has allowed for a while, and why: they are kept and marked, and do not alert."""
 
 from collections.abc import Sequence
 
 import polars as pl
 
 from audit_assets.config.policy_tables import Allowance
-from audit_assets.detection.plain_rule import VOLUME
+from audit_assets.detection.schemas import HOUR_OF_ACTOR, VOLUME
 
 
-def allowed(deviations: pl.DataFrame, activity: pl.DataFrame, allowances: Sequence[Allowance]) -> pl.DataFrame:
+def mark_allowed(deviations: pl.DataFrame, activity: pl.DataFrame, allowances: Sequence[Allowance]) -> pl.DataFrame:
     """The deviations with the column `allowed_because`: the reason of the first allowance that covers each, or null.
 
-    `deviations` need hour, actor_key, actor (its name), kind, resource_type, changes, usual and horizon_hours;
+    `deviations` need hour, actor_key, actor (its name), kind, resource_type, changes, baseline_mean and horizon_hours;
     `activity` (ACTIVITY) is that of the same hours. An allowance of a resource type covers a volume of one hour whose
-    other changes are no more than usual; of several hours it covers none, since a slow burst hides in them.
+    other changes are no more than usual; of several hours it covers none, since a slow burst could hide in them.
     """
     of_actor = [each for each in allowances if each.resource_type is None]
-    by_type = activity.join(deviations.select("hour", "actor_key", "actor").unique(), on=["hour", "actor_key"])
+    by_type = activity.join(deviations.select(*HOUR_OF_ACTOR, "actor").unique(), on=HOUR_OF_ACTOR)
     covered = (
         by_type.with_columns(type_reason=_reason(allowances))
         .filter(pl.col("type_reason").is_not_null())
-        .group_by("hour", "actor_key")
+        .group_by(HOUR_OF_ACTOR)
         .agg(covered=pl.col("changes").sum(), volume_reason=pl.col("type_reason").sort_by("changes").last())
     )
     volume = pl.col("kind") == VOLUME
-    rest = pl.col("changes") - pl.col("covered")
+    other_changes = pl.col("changes") - pl.col("covered")
+    others_are_usual = (pl.col("horizon_hours") == 1) & (other_changes <= pl.col("baseline_mean"))
     return (
-        deviations.join(covered, on=["hour", "actor_key"], how="left", maintain_order="left")
+        deviations.join(covered, on=HOUR_OF_ACTOR, how="left", maintain_order="left")
         .with_columns(
-            allowed_because=pl.when(volume & (pl.col("horizon_hours") == 1) & (rest <= pl.col("baseline_mean")))
+            allowed_because=pl.when(volume & others_are_usual)
             .then(pl.coalesce(_reason(of_actor), "volume_reason"))
             .when(volume)
             .then(_reason(of_actor))
@@ -39,16 +40,16 @@ def allowed(deviations: pl.DataFrame, activity: pl.DataFrame, allowances: Sequen
 
 
 def _reason(allowances: Sequence[Allowance]) -> pl.Expr:
-    """The reason of the first of these that is in force and means the row's actor and resource type."""
+    """The reason of the first of these that is in force and covers the row's actor and resource type."""
     return pl.coalesce(
-        *(pl.when(_means(each)).then(pl.lit(each.reason)) for each in allowances), pl.lit(None, pl.String)
+        *(pl.when(_covers(each)).then(pl.lit(each.reason)) for each in allowances), pl.lit(None, pl.String)
     )
 
 
-def _means(allowance: Allowance) -> pl.Expr:
-    meant = pl.col("hour").dt.date() <= allowance.until
+def _covers(allowance: Allowance) -> pl.Expr:
+    covers = pl.col("hour").dt.date() <= allowance.until
     if allowance.actor is not None:
-        meant &= (pl.col("actor") == allowance.actor) | (pl.col("actor_key") == allowance.actor)
+        covers &= (pl.col("actor") == allowance.actor) | (pl.col("actor_key") == allowance.actor)
     if allowance.resource_type is not None:
-        meant &= pl.col("resource_type") == allowance.resource_type
-    return meant
+        covers &= pl.col("resource_type") == allowance.resource_type
+    return covers

@@ -1,7 +1,6 @@
-"""What is usual before an hour, for each actor that is active in it and for the organisation.
+"""The baselines: what is usual before an hour, for each actor that is active in it and for the organisation.
 
-Causal by construction: whatever history is handed in, an hour sees only what lies before it, so that one query of
-Axiom serves all hours of a run.
+Whatever history is passed in, an hour sees only earlier hours, so that one query of Axiom serves all hours of a run.
 """
 
 from collections.abc import Sequence
@@ -9,17 +8,17 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from audit_assets.detection.schemas import BASELINE, HOUR, MEMORY, TOUCHED, WINDOW
+from audit_assets.detection.schemas import BASELINE, HOUR, HOUR_OF_ACTOR, MEMORY, TOUCHED, WINDOW
 
 LEARNING = timedelta(days=7)
-"""With less history than this nearly everything is new: chosen as the shortest span that holds every weekday."""
+"""With less history than this nearly everything is new: chosen as the shortest span that has every weekday."""
 
 AN_HOUR_BEFORE = pl.col("past") < pl.col("hour")
 WITHIN_WINDOW = pl.col("past") >= pl.col("hour") - WINDOW
 WITHIN_MEMORY = pl.col("past") >= pl.col("hour") - MEMORY
 
 
-def baselines(
+def build_baselines(
     activity: pl.DataFrame,
     organisation_hours: pl.DataFrame,
     organisation_types: pl.DataFrame,
@@ -29,41 +28,41 @@ def baselines(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What is usual before each of some hours.
 
-    `activity` (ACTIVITY; of MARKS `dismissed` and `type_dismissed` may stand beside it), `organisation_hours` and
-    `organisation_types` are the history; `judged`, with the columns hour and actor_key, says who is active in which of
-    the `hours`. Returns a BASELINE frame with a row for each judged
-    actor and one for the organisation per hour, and a TOUCHED frame.
+    `activity` (ACTIVITY, with or without the columns `dismissed` and `type_dismissed` of MARKS), `organisation_hours`
+    and `organisation_types` are the history; `judged` has a row (hour, actor_key) for each actor that is active in one
+    of the `hours`. Returns a BASELINE frame with a row for each of these and one for the organisation per hour, and a
+    TOUCHED frame.
     """
     each_hour = pl.DataFrame({"hour": hours}, schema={"hour": HOUR})
-    activity = _marked(activity)
+    activity = _with_marks(activity)
     return (
-        pl.concat([_actors(activity, judged), _organisation(organisation_hours, each_hour)]).sort(
-            "hour", "actor_key", nulls_last=True
-        ),
-        pl.concat([_of_actors(activity, judged), _touched(organisation_types, each_hour)]).sort(
+        pl.concat(
+            [_baselines_of_actors(activity, judged), _baseline_of_organisation(organisation_hours, each_hour)]
+        ).sort("hour", "actor_key", nulls_last=True),
+        pl.concat([_touched_by_actors(activity, judged), _touched(organisation_types, each_hour)]).sort(
             "hour", "actor_key", "resource_type", nulls_last=True
         ),
     )
 
 
 def history_since(baselines: pl.DataFrame) -> datetime | None:
-    """The oldest active hour that the organisation's baseline remembers, from the BASELINE frame of one hour."""
+    """The oldest active hour that the organisation's baseline covers, from the BASELINE frame of one hour."""
     since = baselines.filter(pl.col("actor_key").is_null())["known_since"].min()
     return since if isinstance(since, datetime) else None
 
 
 def is_learning(baselines: pl.DataFrame, hour: datetime) -> bool:
-    """Whether too little history is known before the hour to open tickets by itself."""
+    """Whether too little history is known before the hour to open tickets without being asked."""
     since = history_since(baselines)
     return since is None or hour - since < LEARNING
 
 
-def _actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
+def _baselines_of_actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
     by_hour = activity.lazy().group_by("actor_key", past=pl.col("hour"))
     active_hours = by_hour.agg(pl.col("changes").sum(), pl.col("dismissed").any())
     remembered = judged.lazy().join(active_hours, on="actor_key").filter(AN_HOUR_BEFORE, WITHIN_MEMORY)
     in_window = pl.col("changes").filter(WITHIN_WINDOW)
-    usual = remembered.group_by("hour", "actor_key").agg(
+    usual = remembered.group_by(HOUR_OF_ACTOR).agg(
         active_hours=in_window.len().cast(pl.Int64),
         baseline_mean=in_window.mean(),
         baseline_max=in_window.max(),
@@ -72,7 +71,7 @@ def _actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
     )
     return (
         judged.lazy()
-        .join(usual, on=["hour", "actor_key"], how="left")
+        .join(usual, on=HOUR_OF_ACTOR, how="left")
         .with_columns(pl.col("active_hours").fill_null(0))
         .select(BASELINE.names())
         .collect()
@@ -80,7 +79,7 @@ def _actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _organisation(organisation_hours: pl.DataFrame, hours: pl.DataFrame) -> pl.DataFrame:
+def _baseline_of_organisation(organisation_hours: pl.DataFrame, hours: pl.DataFrame) -> pl.DataFrame:
     remembered = (
         hours.lazy()
         .join(organisation_hours.lazy().rename({"hour": "past"}), how="cross")
@@ -108,19 +107,21 @@ def _organisation(organisation_hours: pl.DataFrame, hours: pl.DataFrame) -> pl.D
     )
 
 
-def _marked(activity: pl.DataFrame) -> pl.DataFrame:
-    """ACTIVITY with its marks; where there are none, people have dismissed nothing."""
+def _with_marks(activity: pl.DataFrame) -> pl.DataFrame:
+    """ACTIVITY with its marks; without any, people have dismissed nothing."""
     unmarked = {name: pl.lit(value=False) for name in ("dismissed", "type_dismissed") if name not in activity.columns}
     return activity.with_columns(**unmarked)
 
 
-def _of_actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
+def _touched_by_actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
     """TOUCHED of the judged actors, with the types of their hours that people had dismissed before."""
-    key = ["hour", "actor_key", "resource_type"]
-    usual = activity.filter("type_dismissed").join(judged, on=["hour", "actor_key"], how="semi")
-    said = usual.select(*key, said=True).unique()
-    touched = _touched(activity, judged, "actor_key").join(said, on=key, how="full", coalesce=True)
-    return touched.with_columns(dismissed=pl.col("said").fill_null(value=False)).select(TOUCHED.names())
+    key = [*HOUR_OF_ACTOR, "resource_type"]
+    of_judged = activity.filter("type_dismissed").join(judged, on=HOUR_OF_ACTOR, how="semi")
+    dismissed = of_judged.select(*key, dismissed=True).unique()
+    touched = (
+        _touched(activity, judged, "actor_key").drop("dismissed").join(dismissed, on=key, how="full", coalesce=True)
+    )
+    return touched.with_columns(pl.col("dismissed").fill_null(value=False)).select(TOUCHED.names())
 
 
 def _touched(history: pl.DataFrame, judged: pl.DataFrame, *by: str) -> pl.DataFrame:

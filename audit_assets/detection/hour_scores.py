@@ -1,27 +1,36 @@
 """How unusual each active hour is, by itself: in volume over several horizons, and in the resource types it touches.
 
-The hour that has just closed and a stream of years go through the same functions. What becomes of an hour beside the
-others, and at which budget it rings, is ranking.py's.
+The hour that has just closed and a stream of years go through the same functions. How an hour compares with the others,
+and at which budget it alerts, is in ranking.py.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
 
-from audit_assets.detection.activity_arrays import HOURS_A_DAY, Coded, Flags, Floats, coded
-from audit_assets.detection.novelty import NoveltyScores, novelty_scores
-from audit_assets.detection.schemas import ACTOR_ACTIVITY, HOUR, MEMORY, NOTICEABLE, SCORES
+from audit_assets.detection.activity_arrays import (
+    HOURS_A_DAY,
+    ActivityArrays,
+    Flags,
+    Floats,
+    build_activity_arrays,
+)
+from audit_assets.detection.novelty import NoveltyScores, score_novelty
+from audit_assets.detection.schemas import ACTOR_ACTIVITY, HOUR, MEMORY, MIN_BURST_RATIO, RANKED_COLUMNS, SCORES
 from audit_assets.detection.volume import (
     DAY,
     DAY_AGAINST_LAST_MONTH,
     HORIZONS,
     HOUR_ALONE,
     SIX_HOURS,
+    Horizon,
     VolumeScores,
-    daily_priors,
-    volume_scores,
+    estimate_daily_priors,
+    score_volume,
 )
 
 HORIZON_SHARES = {HOUR_ALONE: 1.0, SIX_HOURS: 0.1, DAY: 0.1, DAY_AGAINST_LAST_MONTH: 0.1}
@@ -29,25 +38,25 @@ HORIZON_SHARES = {HOUR_ALONE: 1.0, SIX_HOURS: 0.1, DAY: 0.1, DAY_AGAINST_LAST_MO
 hours at a quarter of a ticket a day, and .002 at one, on the variants of the development set."""
 
 A_MONTH = timedelta(days=30)
-"""Against the month before the last only a day larger than all of the last month says something: what has grown once
-and stays, as weekly deployments do, is told once."""
+"""Against the month before the last only a day larger than every day of the last month counts: what has grown once and
+stays, as weekly deployments do, alerts once."""
 
-FIRST_DAYS, FIRST_HOUR = 7, 2
-"""p^((n + 1)/7) while an actor has n < 6 active hours in the reference, p^(2/7) in its very first. The 9 of
-docs/facts/detection.md, 2.6, hides bursts of half-known actors: 6 and 7 find the most on the variants of the development
-set, and 7 rings less for newcomers. With p^(1/7) not even 10,000 changes of a newcomer would ring."""
+WELL_KNOWN_HOURS, FIRST_HOUR_COUNTS = 6, 2
+"""With n < 6 active hours in the reference p becomes p^((n + 1)/7), in an actor's very first hour p^(2/7). The 9 that
+docs/facts/detection.md, 2.6, has for the 7 hides bursts of half-known actors: 6 and 7 find the most on the variants of
+the development set, and 7 alerts less for newcomers. With p^(1/7) not even 10,000 changes of a newcomer would alert."""
 
-HISTORY = timedelta(days=121)
+ACTIVITY_HISTORY = timedelta(days=121)
 """So much of an actor's activity decides its scores: 60 days of reference, whose hours are weighed by theirs."""
 
-FILLED_BY_RANKED = ("p", "p_limit", "tickets_a_day", "flagged", "reasons", "severity")
+Hours = TypeVar("Hours", np.ndarray, pl.Expr)
 
 
 @dataclass(frozen=True)
 class Organisation:
-    """What an hour's scores need of everybody, as it stood at the start of the hour's UTC day.
+    """What an hour's scores need of all actors, as of the start of the hour's UTC day.
 
-    `priors` (PRIORS) hold the days of the history too; `touched` (ACTOR_ACTIVITY) has a row for every actor and type
+    `priors` (PRIORS) cover the days of the history too; `touched` (ACTOR_ACTIVITY) has a row for every actor and type
     of the last 90 days, at the hour of the last touch. `since`: the oldest active hour that is known.
     """
 
@@ -56,15 +65,15 @@ class Organisation:
     since: datetime
 
 
-def organisation(activity: pl.DataFrame, day: datetime) -> Organisation:
-    """The organisation at the start of a day, from everybody's activity (ACTOR_ACTIVITY) of the 211 days before:
+def build_organisation(activity: pl.DataFrame, day: datetime) -> Organisation:
+    """The organisation at the start of a day, from the activity of all actors (ACTOR_ACTIVITY) of the 211 days before:
     121 of history, with priors that look back on 90. Less makes the oldest weights a little less exact."""
     before = activity.filter(pl.col("hour") < day)
     today = int(day.timestamp()) // 3600 // HOURS_A_DAY
-    stream = coded(before)
+    arrays = build_activity_arrays(before)
     if "confirmed" in before.columns:
         before = before.filter(~pl.col("confirmed").fill_null(value=False).any().over("actor", "hour"))
-    days = np.unique(np.append(stream.hour // HOURS_A_DAY, today))
+    days = np.unique(np.append(arrays.hour // HOURS_A_DAY, today))
     touched = (
         before.lazy()
         .filter(pl.col("hour") >= day - MEMORY)
@@ -74,107 +83,103 @@ def organisation(activity: pl.DataFrame, day: datetime) -> Organisation:
         .collect()
     )
     since = before["hour"].min()
-    return Organisation(daily_priors(stream, days), touched, since if isinstance(since, datetime) else day)
+    return Organisation(estimate_daily_priors(arrays, days), touched, since if isinstance(since, datetime) else day)
 
 
-def assess_stream(activity: pl.DataFrame) -> pl.DataFrame:
-    """A whole stream (ACTOR_ACTIVITY of everybody), as `assess_hours` gives it."""
-    stream = coded(activity)
+def score_stream(activity: pl.DataFrame) -> pl.DataFrame:
+    """The scores of a whole stream (ACTOR_ACTIVITY of all actors): SCORES with RANKED_COLUMNS null."""
+    arrays = build_activity_arrays(activity)
     since = activity["hour"].min()
-    return _assess(stream, daily_priors(stream), stream, judged_from=0, history_from=since)
+    return _score(arrays, estimate_daily_priors(arrays), arrays, since=0, known_since=since)
 
 
-def assess_hours(activity: pl.DataFrame, everybody: Organisation, *, since: datetime) -> pl.DataFrame:
-    """The hours from `since` on, all of one UTC day, as far as they can be judged each by itself: SCORES without what
-    `ranked` fills. `activity` (ACTOR_ACTIVITY) is that of the active actors, HISTORY and the hours themselves."""
+def score_hours(activity: pl.DataFrame, organisation: Organisation, *, since: datetime) -> pl.DataFrame:
+    """The scores of the hours from `since` on, all of one UTC day: SCORES with RANKED_COLUMNS null. `activity`
+    (ACTOR_ACTIVITY) is that of the active actors, ACTIVITY_HISTORY and the hours themselves."""
     first = int(since.timestamp()) // 3600
-    together = coded(pl.concat([activity, everybody.touched], how="diagonal"))
-    return _assess(coded(activity), everybody.priors, together, judged_from=first, history_from=everybody.since)
+    all_touches = build_activity_arrays(pl.concat([activity, organisation.touched], how="diagonal"))
+    arrays = build_activity_arrays(activity)
+    return _score(arrays, organisation.priors, all_touches, since=first, known_since=organisation.since)
 
 
-def _assess(
-    stream: Coded, priors: pl.DataFrame, together: Coded, *, judged_from: int, history_from: object
+def _score(
+    activity: ActivityArrays, priors: pl.DataFrame, all_touches: ActivityArrays, *, since: int, known_since: object
 ) -> pl.DataFrame:
-    """SCORES without what `ranked` fills. `together` holds the touches of everybody, `stream` those to be judged."""
-    by_horizon = {horizon: _as_dismissed(stream, volume_scores(stream, priors, horizon)) for horizon in HORIZONS}
-    volumes = _volume_columns(stream, by_horizon).filter(pl.col("hour_code") >= judged_from)
-    novelties = _novelty_columns(together, novelty_scores(together, since=judged_from), judged_from)
+    """SCORES, not ranked yet, of the `activity` from `since` on; `all_touches` are those of all actors."""
+    by_horizon = {
+        horizon: _without_dismissed(activity, score_volume(activity, priors, horizon)) for horizon in HORIZONS
+    }
+    volumes = _volume_columns(activity, by_horizon).filter(pl.col("hour_number") >= since)
+    novelties = _novelty_columns(all_touches, score_novelty(all_touches, since=since), since)
     return (
         volumes.lazy()
-        .join(novelties.lazy(), on=["actor", "hour_code"], how="left")
+        .join(novelties.lazy(), on=["actor", "hour_number"], how="left")
         .with_columns(
-            hour=pl.from_epoch(pl.col("hour_code") * 3600, "s").cast(HOUR),
-            p_novelty=_damped("p_novelty"),
-            p_many_new=_damped("p_many_new"),
+            hour=pl.from_epoch(pl.col("hour_number") * 3600, "s").cast(HOUR),
+            p_novelty=pl.col("p_novelty") ** damping(pl.col("active_hours")),
+            p_many_new=pl.col("p_many_new") ** damping(pl.col("active_hours")),
         )
         .with_columns(
             learning=pl.concat_list(
-                pl.when(pl.col("active_hours") < FIRST_DAYS - 1).then(pl.lit("actor")),
+                pl.when(pl.col("active_hours") < WELL_KNOWN_HOURS).then(pl.lit("actor")),
                 pl.when(pl.col("by_default")).then(pl.lit("prior")),
-                pl.when(pl.col("hour") - MEMORY < pl.lit(history_from, HOUR)).then(pl.lit("types")),
+                pl.when(pl.col("hour") - MEMORY < pl.lit(known_since, HOUR)).then(pl.lit("types")),
             ).list.drop_nulls(),
         )
-        .with_columns(pl.lit(None, SCORES[name]).alias(name) for name in FILLED_BY_RANKED)
+        .with_columns(pl.lit(None, SCORES[name]).alias(name) for name in RANKED_COLUMNS)
         .select(SCORES.names())
         .collect()
         .cast(SCORES)
     )
 
 
-def damped(p: Floats, active_hours: Floats) -> Floats:
-    """p of an actor's first days, drawn towards 1 as long as little is known of it."""
-    return p ** (np.clip(active_hours + 1, FIRST_HOUR, FIRST_DAYS) / FIRST_DAYS)
+def damping(active_hours: Hours) -> Hours:
+    """The exponent that draws p towards 1 as long as little is known of an actor; 1 for a well-known one."""
+    return (active_hours + 1).clip(FIRST_HOUR_COUNTS, WELL_KNOWN_HOURS + 1) / (WELL_KNOWN_HOURS + 1)
 
 
-def _damped(column: str) -> pl.Expr:
-    return pl.col(column) ** ((pl.col("active_hours") + 1).clip(FIRST_HOUR, FIRST_DAYS) / FIRST_DAYS)
-
-
-def _volume_columns(stream: Coded, by_horizon: dict) -> pl.DataFrame:
-    alone: VolumeScores = by_horizon[HOUR_ALONE]
-    lagged = by_horizon[DAY_AGAINST_LAST_MONTH]
-    by_horizon |= {DAY_AGAINST_LAST_MONTH: replace(lagged, p=np.where(_highest(stream, lagged.changes), lagged.p, 1.0))}
-    shared = np.vstack([damped(scores.p, scores.n) / HORIZON_SHARES[horizon] for horizon, scores in by_horizon.items()])
-    best = shared.argmin(axis=0)
+def _volume_columns(activity: ActivityArrays, by_horizon: Mapping[Horizon, VolumeScores]) -> pl.DataFrame:
+    alone, lagged = by_horizon[HOUR_ALONE], by_horizon[DAY_AGAINST_LAST_MONTH]
+    is_highest = lagged.changes > _most_before(activity, lagged.changes, ~activity.confirmed, A_MONTH)
+    scores = {**by_horizon, DAY_AGAINST_LAST_MONTH: replace(lagged, p=np.where(is_highest, lagged.p, 1.0))}
+    shared_p = np.vstack(
+        [each.p ** damping(each.active_hours) / HORIZON_SHARES[horizon] for horizon, each in scores.items()]
+    )
+    best = shared_p.argmin(axis=0)
     rows = np.arange(len(best))
-    changes = np.vstack([scores.changes for scores in by_horizon.values()])[best, rows]
-    usual = np.vstack([scores.baseline_mean for scores in by_horizon.values()])[best, rows]
-    names = pl.Series([horizon.name for horizon in by_horizon], dtype=pl.String)
+    changes = np.vstack([each.changes for each in scores.values()])[best, rows]
+    usual = np.vstack([each.baseline_mean for each in scores.values()])[best, rows]
+    names = pl.Series([horizon.name for horizon in scores], dtype=pl.String)
     return pl.DataFrame(
         {
-            "actor": stream.actors.gather(stream.actor),
-            "actor_type": stream.kinds.gather(stream.kind),
-            "hour_code": stream.hour,
-            "confirmed": stream.confirmed,
-            "changes": stream.changes,
+            "actor": activity.actors.gather(activity.actor),
+            "actor_type": activity.actor_types.gather(activity.actor_type),
+            "hour_number": activity.hour,
+            "confirmed": activity.confirmed,
+            "changes": activity.changes,
             "baseline_mean": alone.baseline_mean,
-            "ratio": stream.changes / alone.baseline_mean,
-            "active_hours": alone.n,
+            "ratio": activity.changes / alone.baseline_mean,
+            "active_hours": alone.active_hours,
             "horizon": names.gather(best),
             "horizon_changes": np.rint(changes).astype(np.int64),
             "horizon_baseline_mean": usual,
-            "p_volume": np.where(changes < NOTICEABLE * usual, 1.0, np.minimum(shared[best, rows], 1.0)),
+            "p_volume": np.where(changes < MIN_BURST_RATIO * usual, 1.0, np.minimum(shared_p[best, rows], 1.0)),
             "by_default": alone.by_default,
         }
     )
 
 
-def _as_dismissed(stream: Coded, scores: VolumeScores) -> VolumeScores:
-    """What is not even twice what people called usual for the actor is no burst, however rare it is."""
-    if not stream.dismissed.any():
+def _without_dismissed(activity: ActivityArrays, scores: VolumeScores) -> VolumeScores:
+    """Fewer than MIN_BURST_RATIO times the changes that people dismissed for the actor are no burst, however rare."""
+    if not activity.dismissed.any():
         return scores
-    usual = _most_before(stream, scores.changes, stream.dismissed, MEMORY)
-    return replace(scores, p=np.where(scores.changes < NOTICEABLE * usual, 1.0, scores.p))
+    usual = _most_before(activity, scores.changes, activity.dismissed, MEMORY)
+    return replace(scores, p=np.where(scores.changes < MIN_BURST_RATIO * usual, 1.0, scores.p))
 
 
-def _highest(stream: Coded, changes: Floats) -> Flags:
-    """Per active hour whether `changes` are more than in any of the actor's last month, but for confirmed hours."""
-    return changes > _most_before(stream, changes, ~stream.confirmed, A_MONTH)
-
-
-def _most_before(stream: Coded, changes: Floats, which: Flags, within: timedelta) -> Floats:
+def _most_before(activity: ActivityArrays, changes: Floats, which: Flags, within: timedelta) -> Floats:
     """Per active hour the most `changes` of the hours `which` that the actor had so long before, else 0."""
-    hours = pl.DataFrame({"actor": stream.actor, "hour": stream.hour, "changes": changes, "which": which})
+    hours = pl.DataFrame({"actor": activity.actor, "hour": activity.hour, "changes": changes, "which": which})
     before = (
         pl.when("which")
         .then("changes")
@@ -184,29 +189,29 @@ def _most_before(stream: Coded, changes: Floats, which: Flags, within: timedelta
     return hours.select(before.fill_null(0.0)).to_series().to_numpy()
 
 
-def _novelty_columns(stream: Coded, novelty: NoveltyScores, since: int) -> pl.DataFrame:
+def _novelty_columns(activity: ActivityArrays, novelty: NoveltyScores, since: int) -> pl.DataFrame:
     per_hour = pl.LazyFrame(
         {
-            "row": np.arange(len(stream.hour)),
-            "actor": stream.actors.gather(stream.actor),
-            "hour_code": stream.hour,
-            "touched_types": np.bincount(stream.touch_row, minlength=len(stream.hour)),
+            "row": np.arange(len(activity.hour)),
+            "actor": activity.actors.gather(activity.actor),
+            "hour_number": activity.hour,
+            "touched_types": np.bincount(activity.touch_row, minlength=len(activity.hour)),
             "p_novelty": novelty.p,
             "p_many_new": novelty.p_many,
         }
-    ).filter(pl.col("hour_code") >= since)
+    ).filter(pl.col("hour_number") >= since)
     names = (
         pl.LazyFrame(
             {
-                "row": stream.touch_row[novelty.new],
-                "type": stream.types.gather(stream.touch_type[novelty.new]),
-                "unheard": novelty.unheard[novelty.new],
+                "row": activity.touch_row[novelty.new],
+                "type": activity.resource_types.gather(activity.touch_type[novelty.new]),
+                "new_to_organisation": novelty.new_to_organisation[novelty.new],
             }
         )
         .group_by("row")
         .agg(
             new_resource_types=pl.col("type").sort(),
-            new_to_organisation=pl.col("type").filter(pl.col("unheard")).sort(),
+            new_to_organisation=pl.col("type").filter(pl.col("new_to_organisation")).sort(),
         )
     )
     nothing = pl.lit([], pl.List(pl.String))

@@ -1,11 +1,11 @@
 """How unusual it is that an actor touches resource types which it has not touched in 90 days, as probabilities.
 
-One asks for the most surprising of the hour's new types, the other whether they are too many: another person's habits
-under the actor's name are many types that are new to it and usual to others. The actor's own rate of new types is for
-the first its share of recent hours that brought any, for the other that of Pitman-Yor over distinct (type, hour) pairs.
-Colleagues with similar types and the whole organisation, as they were at the start of the day, say which types are to
-be expected (docs/facts/detection.md, 2.4 and 2.6). A type that was touched only in a confirmed incident stays new;
-one that people dismissed for the actor is none.
+One asks for the most surprising of the hour's new types, given how many of the actor's recent hours brought any. The
+other asks whether they are too many, given the actor's own (Pitman-Yor) rate of new types: another person's habits
+under the actor's name are many types that are new to it and usual to others. Which types are to be expected follows
+from colleagues with similar types and from the whole organisation, as they were at the start of the day
+(docs/facts/detection.md, 2.4 and 2.6). A type touched only in a confirmed incident stays new; one that people dismissed
+for the actor is not new.
 """
 
 from collections.abc import Iterator
@@ -14,41 +14,44 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import betabinom
 
-from audit_assets.detection.activity_arrays import HOURS_A_DAY, Coded, Flags, Floats, Ints, Spans
+from audit_assets.detection.activity_arrays import HOURS_A_DAY, ActivityArrays, ActorWindows, Flags, Floats, Ints
 
 MEMORY_HOURS = 90 * HOURS_A_DAY
-DISCOUNT, CONCENTRATION = 0.5, 2.0
-PEERS_BEFORE_TRUST = 5.0
 
-UNHEARD = 2.0
-"""How much more often an hour with new types brings one that nobody had than Good-Turing says of a single (actor, type)
-pair: 1.5 to 2.1 times in the natural hours of the development set, its halves and its refinements."""
+DISCOUNT, CONCENTRATION = 0.5, 2.0
+"""d and θ of Pitman-Yor (docs/facts/detection.md, 2.4, "Novelty")."""
+
+PEERS_BEFORE_TRUST = 5.0
+"""So many colleagues, effectively, weigh as much as the whole organisation (2.4, "Base law")."""
+
+FIRST_USE_FACTOR = 2.0
+"""How much more often an hour with new types brings one that nobody had than Good-Turing gives for a single (actor,
+type) pair: 1.5 to 2.1 times in the natural hours of the development set, its halves and its refinements."""
 
 RECENT_HOURS = 30 * HOURS_A_DAY
-HOURS_BEFORE_TRUST, USUAL_SHARE = 12.0, 0.25
+HOURS_BEFORE_TRUST, PRIOR_SHARE = 12.0, 0.25
 """An actor's share of hours with new types is drawn to a quarter as by 12 hours: 8 to 20 and .2 to .3 differ little
 over halves of the year and of the actors. 90 days instead of 30 find as much, and would need half a year of history."""
 
-CERTAINTY = 10.0
+RATE_CERTAINTY = 10.0
 """How firmly an actor's rate of new types is held, in types: 5 to 50 differ little on the development sets."""
 
 NEVER = -(10**9)
 
-FINEST = 2.0**-30
+SIMILARITY_PRECISION = 2.0**-30
 """How much two actors are alike is rounded to it: sums over all actors are exact, in whatever order they are made."""
 
 
 @dataclass(frozen=True)
 class NoveltyScores:
-    """Per active hour: `p` of its most surprising new type, `p_many` of the number of those that others have (both 1
-    without any), and `new_types`, how many are new. Per touch: whether its type is `new` to the actor, and whether it
-    is `unheard` of in the organisation."""
+    """Per active hour: `p` of its most surprising new type, and `p_many` of the number of those new types that others
+    have (both 1 without any). Per touch: whether its type is `new` to the actor, and whether it is
+    `new_to_organisation`."""
 
     p: Floats
     p_many: Floats
-    new_types: Ints
     new: Flags
-    unheard: Flags
+    new_to_organisation: Flags
 
 
 def rate_of_new_types(pairs: Floats, types: Floats) -> Floats:
@@ -56,73 +59,38 @@ def rate_of_new_types(pairs: Floats, types: Floats) -> Floats:
     return (CONCENTRATION + DISCOUNT * types) / (CONCENTRATION + pairs)
 
 
-def share_of_hours_with_news(hours: Floats, with_news: Floats) -> Floats:
+def share_of_hours_with_new_types(hours: Floats, with_new_types: Floats) -> Floats:
     """P(an active hour brings new types) of an actor with so many recent hours, and so many of them with new types."""
-    return (HOURS_BEFORE_TRUST * USUAL_SHARE + with_news) / (HOURS_BEFORE_TRUST + hours)
+    return (HOURS_BEFORE_TRUST * PRIOR_SHARE + with_new_types) / (HOURS_BEFORE_TRUST + hours)
 
 
-def tail_mass(law: Floats, unseen: float, known: Flags, types: Ints) -> Floats:
+def tail_mass(weights: Floats, unseen: float, known: Flags, types: Ints) -> Floats:
     """t_k of some types: q_0 + the sum of q_j over the types j that are not known and no more probable than k (2.4).
 
-    `law` is unnormalised over all types, 0 for those never seen in the organisation, whose whole mass is `unseen`.
+    `weights` are the unnormalised probabilities of all types, 0 for those never seen in the organisation, whose whole
+    mass is `unseen`.
     """
-    candidates = np.sort(law[~known & (law > 0)])
-    asked, mass = law[types], np.concatenate([[0.0], np.cumsum(candidates)])
+    candidates = np.sort(weights[~known & (weights > 0)])
+    asked, mass = weights[types], np.concatenate([[0.0], np.cumsum(candidates)])
     share = mass[np.searchsorted(candidates, asked, side="right")] / max(mass[-1], 1e-12)
     return np.where(asked > 0, unseen + (1 - unseen) * np.minimum(share, 1), unseen)
 
 
-def _news(stream: Coded) -> Flags:
-    """Per touch whether its actor touched the type in no hour of the memory before, and nobody called that usual."""
-    hour = stream.touch_hour
-    span = int(hour.max(initial=0)) + 3 * MEMORY_HOURS
-    key = (stream.touch_actor * len(stream.types) + stream.touch_type) * span + hour
-    order = np.argsort(key)
-    remembered = np.maximum.accumulate(np.where(stream.touch_confirmed, NEVER, key)[order])
-    new = np.ones(len(hour), dtype=bool)
-    new[order[1:]] = key[order[1:]] - remembered[:-1] > MEMORY_HOURS
-    return new & ~stream.touch_dismissed
+def expected_types(known: Flags, asked: Ints) -> tuple[Floats, float]:
+    """How much each type is to be expected of some actors (`asked`, a row for each), and the mass of types never seen
+    in the organisation (2.4, "Base law" and "Good-Turing").
 
-
-def _remembered(stream: Coded) -> tuple[Ints, Ints]:
-    """n and K of each active hour: the (type, hour) pairs in memory and their distinct types.
-
-    A type is remembered from its first touch to 90 days after the last one; K counts the spans that are open.
-    """
-    usual = ~stream.touch_confirmed
-    actor, kind, hour = stream.touch_actor[usual], stream.touch_type[usual], stream.touch_hour[usual]
-    if not len(hour):
-        return np.zeros_like(stream.hour), np.zeros_like(stream.hour)
-    span = int(stream.hour.max(initial=0)) + 3 * MEMORY_HOURS
-    order = np.lexsort((hour, kind, actor))
-    key = (actor * span + hour)[order]
-    last = np.ones(len(order), dtype=bool)
-    last[:-1] = (np.diff(kind[order]) != 0) | (np.diff(key) > MEMORY_HOURS) | (np.diff(actor[order]) != 0)
-    first = np.concatenate([[True], last[:-1]])
-    own, actors_first = stream.actor * span + stream.hour, stream.actor * span
-
-    def before(moments: Ints, since: Ints) -> Ints:
-        moments = np.sort(moments)
-        return (np.searchsorted(moments, own) - np.searchsorted(moments, since)).astype(np.int64)
-
-    pairs = before(key, np.maximum(own - MEMORY_HOURS, actors_first))
-    return pairs, before(key[first], actors_first) - before(key[last] + MEMORY_HOURS + 1, actors_first)
-
-
-def laws(known: Flags, asked: Ints) -> tuple[Floats, float]:
-    """The base law over types of some actors (rows), and the mass of types never seen in the organisation.
-
-    `known` (actors x types, boolean) says who touched what in the memory (2.4, "Base law", "Good-Turing").
+    `known` (actors x types, boolean) holds who touched what in the memory.
     """
     present = np.flatnonzero(known.any(axis=1))
     sets = known[present].astype(float)
     touched_by = sets.sum(axis=0)
-    unheard = UNHEARD * (float((touched_by == 1).sum()) + 1)
-    unseen = unheard / (touched_by.sum() + unheard)
+    first_uses = FIRST_USE_FACTOR * (float((touched_by == 1).sum()) + 1)
+    unseen = first_uses / (touched_by.sum() + first_uses)
     organisation = touched_by / max(len(present), 1)
-    mine = known[asked].astype(float)
-    norms = np.outer(np.maximum(mine.sum(axis=1), 1), np.maximum(sets.sum(axis=1), 1))
-    alike = np.rint((mine @ sets.T) ** 2 / norms / FINEST) * FINEST
+    own_sets = known[asked].astype(float)
+    norms = np.outer(np.maximum(own_sets.sum(axis=1), 1), np.maximum(sets.sum(axis=1), 1))
+    alike = np.rint((own_sets @ sets.T) ** 2 / norms / SIMILARITY_PRECISION) * SIMILARITY_PRECISION
     alike[asked[:, None] == present[None, :]] = 0
     weight = np.maximum(alike.sum(axis=1), 1e-12)
     effective = weight**2 / np.maximum((alike**2).sum(axis=1), 1e-12)
@@ -130,65 +98,105 @@ def laws(known: Flags, asked: Ints) -> tuple[Floats, float]:
     return trust * (alike @ sets / weight[:, None]) + (1 - trust) * organisation, unseen
 
 
-def novelty_scores(stream: Coded, *, since: int = 0) -> NoveltyScores:
-    """Scores the active hours of a stream from `since` on (hours since 1970) against what lay before each."""
-    news = _news(stream)
-    new = news & (stream.touch_hour >= since)
-    surprise, unheard = _surprises(stream, new)
-    rate = rate_of_new_types(*(count.astype(float) for count in _remembered(stream)))
-    count, shared, touched = (
+def score_novelty(activity: ActivityArrays, *, since: int = 0) -> NoveltyScores:
+    """Scores the active hours from `since` on (hours since 1970) against the hours before each."""
+    always_new = _find_new_touches(activity)
+    new = always_new & (activity.touch_hour >= since)
+    surprise, new_to_organisation = _surprises(activity, new)
+    rate = rate_of_new_types(*(count.astype(float) for count in _count_remembered(activity)))
+    new_types, new_and_shared, touched = (
         np.bincount(rows, minlength=len(rate))
-        for rows in (stream.touch_row[new], stream.touch_row[new & ~unheard], stream.touch_row)
+        for rows in (activity.touch_row[new], activity.touch_row[new & ~new_to_organisation], activity.touch_row)
     )
-    least = np.ones(len(rate))
-    np.minimum.at(least, stream.touch_row[new], surprise[new])
+    smallest = np.ones(len(rate))
+    np.minimum.at(smallest, activity.touch_row[new], surprise[new])
+    share_of_hours = _share_of_hours(activity, always_new)
     return NoveltyScores(
-        p=np.where(count > 0, _share_of_hours(stream, news) * sidak(least, count), 1.0),
-        p_many=many_new_types(shared, touched, rate),
-        new_types=count,
+        p=np.where(new_types > 0, share_of_hours * sidak_corrected(smallest, new_types), 1.0),
+        p_many=p_of_many_new_types(new_and_shared, touched, rate),
         new=new,
-        unheard=unheard,
+        new_to_organisation=new_to_organisation,
     )
 
 
-def _share_of_hours(stream: Coded, news: Flags) -> Floats:
-    """Per active hour how often the actor's hours of the 30 days before brought new types."""
-    spans = Spans(stream)
-    recent = spans.bounds(RECENT_HOURS, 0)
-    usual = ~stream.confirmed
-    with_news = usual & (np.bincount(stream.touch_row[news], minlength=len(usual)) > 0)
-    return share_of_hours_with_news(*(spans.sums(flags.astype(float), recent) for flags in (usual, with_news)))
+def sidak_corrected(smallest: Floats, tests: Ints) -> Floats:
+    """P(the smallest of so many independent p is as small as this)."""
+    return -np.expm1(np.maximum(tests, 1) * np.log1p(-np.minimum(smallest, 1 - 1e-12)))
 
 
-def sidak(least: Floats, tests: Ints) -> Floats:
-    """P(the least of so many independent p is as small as this)."""
-    return -np.expm1(np.maximum(tests, 1) * np.log1p(-np.minimum(least, 1 - 1e-12)))
-
-
-def many_new_types(new: Ints, touched: Ints, rate: Floats) -> Floats:
+def p_of_many_new_types(new: Ints, touched: Ints, rate: Floats) -> Floats:
     """P(so many of the types touched are new), beta-binomial about the actor's own rate of new types."""
-    return np.where(new > 0, betabinom.sf(new - 1, touched, CERTAINTY * rate, CERTAINTY * (1 - rate)), 1.0)
+    return np.where(new > 0, betabinom.sf(new - 1, touched, RATE_CERTAINTY * rate, RATE_CERTAINTY * (1 - rate)), 1.0)
 
 
-def _surprises(stream: Coded, new: Flags) -> tuple[Floats, Flags]:
-    """Per touch the mass t_k of its type under the base law of its actor and day, and whether nobody ever had it."""
-    surprise, unheard = np.ones(len(new)), np.zeros(len(new), dtype=bool)
-    touch_actor = stream.touch_actor
-    for of_day, known in _days(stream, new):
+def _find_new_touches(activity: ActivityArrays) -> Flags:
+    """Per touch whether its actor touched the type in no hour of the memory before, and nobody dismissed that."""
+    hour = activity.touch_hour
+    span = int(hour.max(initial=0)) + 3 * MEMORY_HOURS
+    key = (activity.touch_actor * len(activity.resource_types) + activity.touch_type) * span + hour
+    order = np.argsort(key)
+    remembered = np.maximum.accumulate(np.where(activity.touch_confirmed, NEVER, key)[order])
+    new = np.ones(len(hour), dtype=bool)
+    new[order[1:]] = key[order[1:]] - remembered[:-1] > MEMORY_HOURS
+    return new & ~activity.touch_dismissed
+
+
+def _count_remembered(activity: ActivityArrays) -> tuple[Ints, Ints]:
+    """n and K of each active hour: the (type, hour) pairs in memory and their distinct types.
+
+    A type is remembered from its first touch to 90 days after the last one; K counts the spans that are open.
+    """
+    usual = ~activity.touch_confirmed
+    actor, kind, hour = activity.touch_actor[usual], activity.touch_type[usual], activity.touch_hour[usual]
+    if not len(hour):
+        return np.zeros_like(activity.hour), np.zeros_like(activity.hour)
+    span = int(activity.hour.max(initial=0)) + 3 * MEMORY_HOURS
+    order = np.lexsort((hour, kind, actor))
+    key = (actor * span + hour)[order]
+    last = np.ones(len(order), dtype=bool)
+    last[:-1] = (np.diff(kind[order]) != 0) | (np.diff(key) > MEMORY_HOURS) | (np.diff(actor[order]) != 0)
+    first = np.concatenate([[True], last[:-1]])
+    own, actors_first = activity.actor * span + activity.hour, activity.actor * span
+
+    def count_before(moments: Ints, since: Ints) -> Ints:
+        moments = np.sort(moments)
+        return (np.searchsorted(moments, own) - np.searchsorted(moments, since)).astype(np.int64)
+
+    pairs = count_before(key, np.maximum(own - MEMORY_HOURS, actors_first))
+    closed = count_before(key[last] + MEMORY_HOURS + 1, actors_first)
+    return pairs, count_before(key[first], actors_first) - closed
+
+
+def _share_of_hours(activity: ActivityArrays, new: Flags) -> Floats:
+    """Per active hour how often the actor's hours of the 30 days before brought new types."""
+    windows = ActorWindows(activity)
+    recent = windows.bounds(RECENT_HOURS, 0)
+    usual = ~activity.confirmed
+    with_new_types = usual & (np.bincount(activity.touch_row[new], minlength=len(usual)) > 0)
+    counts = (windows.sums(flags.astype(float), recent) for flags in (usual, with_new_types))
+    return share_of_hours_with_new_types(*counts)
+
+
+def _surprises(activity: ActivityArrays, new: Flags) -> tuple[Floats, Flags]:
+    """Per touch the mass t_k of its type as expected of its actor on its day, and whether nobody ever had the type."""
+    surprise, new_to_organisation = np.ones(len(new)), np.zeros(len(new), dtype=bool)
+    touch_actor = activity.touch_actor
+    for of_day, known in _days_with_new_types(activity, new):
         touches = of_day[np.argsort(touch_actor[of_day], kind="stable")]
         actors, first = np.unique(touch_actor[touches], return_index=True)
-        law, unseen = laws(known, actors)
+        weights, unseen = expected_types(known, actors)
         for row, of_actor in enumerate(np.split(touches, first[1:])):
-            types = stream.touch_type[of_actor]
-            surprise[of_actor] = tail_mass(law[row], unseen, known[actors[row]], types)
-            unheard[of_actor] = law[row][types] <= 0
-    return surprise, unheard
+            types = activity.touch_type[of_actor]
+            surprise[of_actor] = tail_mass(weights[row], unseen, known[actors[row]], types)
+            new_to_organisation[of_actor] = weights[row][types] <= 0
+    return surprise, new_to_organisation
 
 
-def _days(stream: Coded, new: Flags) -> Iterator[tuple[Ints, Flags]]:
+def _days_with_new_types(activity: ActivityArrays, new: Flags) -> Iterator[tuple[Ints, Flags]]:
     """Per UTC day with new types: these touches, and who had touched what in the 90 days before the day."""
-    last = np.full((len(stream.actors), len(stream.types)), NEVER, dtype=np.int32)
-    actor, kind, hour, counts = stream.touch_actor, stream.touch_type, stream.touch_hour, ~stream.touch_confirmed
+    last = np.full((len(activity.actors), len(activity.resource_types)), NEVER, dtype=np.int32)
+    actor, kind, hour = activity.touch_actor, activity.touch_type, activity.touch_hour
+    counts = ~activity.touch_confirmed
     day = hour // HOURS_A_DAY
     starts = np.flatnonzero(np.diff(day, prepend=-1))
     ends = np.append(starts, len(day))[1:]

@@ -1,54 +1,55 @@
-"""When many actors do the same unusual thing in an hour, it is one matter: a migration, a rotation of secrets.
+"""Deviations that many actors share in one hour: a migration or a rotation of secrets is one finding, not many.
 
-"The same" is a resource type: new to each of them, or what most of their unusually many changes went to
-(docs/facts/detection.md, 2.4, "Deploy days").
+Actors share a deviation if it is about the same resource type: new to each of them, or the type that most of their
+unusually many changes went to (docs/facts/detection.md, 2.4, "Deploy days").
 """
 
 import polars as pl
 
-UNUSUAL = 0.01
-"""From this p on, a single hour of an actor says something by itself."""
+from audit_assets.detection.schemas import HOUR_OF_ACTOR, NEW_RESOURCE_TYPE, VOLUME
 
-MANY = 3
-"""So many actors make it the organisation's matter. The "or 5 %" of 2.4 would let a single actor of twenty do so."""
+UNUSUAL_P = 0.01
+"""From this p on, an actor's hour is unusual by itself (docs/facts/detection.md, 2.4, "Deploy days")."""
 
-MOST = 0.5
-"""More than this share of an actor's changes makes a type what its burst was about."""
+MIN_ACTORS = 3
+"""So many actors make a deviation the organisation's. With the "or 5 %" of 2.4 one actor of twenty would do."""
+
+MAIN_SHARE = 0.5
+"""A burst is about the resource type that more than this share of its changes went to."""
 
 
-def shared_matters(scores: pl.DataFrame, activity: pl.DataFrame) -> pl.DataFrame:
-    """Which deviations are many actors' at once: rows of hour, actor_key, kind, resource_type.
+def find_organisation_wide_deviations(scores: pl.DataFrame, activity: pl.DataFrame) -> pl.DataFrame:
+    """Which deviations at least MIN_ACTORS actors share: rows of hour, actor_key, kind, resource_type.
 
-    `scores` are SCORES with actor_key in place of actor, of whole hours; `activity` (ACTIVITY) that of the same hours.
-    What rings, or would say something by itself, is asked whether others share it. `kind` is `volume`, with the type
+    `scores` are SCORES with actor_key in place of actor, of whole hours; `activity` (ACTIVITY) is that of the same
+    hours. Compared are the deviations that alert or have a p of at most UNUSUAL_P. `kind` is `volume`, with the type
     that the burst was about, or `new_resource_type`.
     """
-    hour_of_actor = ["hour", "actor_key"]
-    rings = pl.col("reasons").list
-    unusually_many = scores.filter((pl.col("p_volume") <= UNUSUAL) | rings.contains("volume"))
-    totals = activity.lazy().group_by(hour_of_actor).agg(total=pl.col("changes").sum())
+    reasons = pl.col("reasons").list
+    unusually_many = scores.filter((pl.col("p_volume") <= UNUSUAL_P) | reasons.contains("volume"))
+    totals = activity.lazy().group_by(HOUR_OF_ACTOR).agg(total=pl.col("changes").sum())
     bursts = (
         activity.lazy()
-        .join(totals, on=hour_of_actor)
-        .filter(pl.col("changes") > MOST * pl.col("total"))
-        .join(unusually_many.lazy(), on=hour_of_actor, how="semi")
-        .select(*hour_of_actor, "resource_type", kind=pl.lit("volume"))
+        .join(totals, on=HOUR_OF_ACTOR)
+        .filter(pl.col("changes") > MAIN_SHARE * pl.col("total"))
+        .join(unusually_many.lazy(), on=HOUR_OF_ACTOR, how="semi")
+        .select(*HOUR_OF_ACTOR, "resource_type", kind=pl.lit(VOLUME))
     )
-    news = (
+    new_types = (
         scores.lazy()
         .filter(
-            (pl.min_horizontal("p_novelty", "p_many_new") <= UNUSUAL)
-            | rings.contains("new_resource_type")
-            | rings.contains("many_new_resource_types")
+            (pl.min_horizontal("p_novelty", "p_many_new") <= UNUSUAL_P)
+            | reasons.contains("new_resource_type")
+            | reasons.contains("many_new_resource_types")
         )
-        .select(*hour_of_actor, resource_type="new_resource_types")
+        .select(*HOUR_OF_ACTOR, resource_type="new_resource_types")
         .explode("resource_type", empty_as_null=False)
-        .with_columns(kind=pl.lit("new_resource_type"))
+        .with_columns(kind=pl.lit(NEW_RESOURCE_TYPE))
     )
     return (
-        pl.concat([bursts, news])
-        .filter(pl.col("actor_key").n_unique().over("hour", "resource_type") >= MANY)
-        .select(*hour_of_actor, "kind", "resource_type")
+        pl.concat([bursts, new_types])
+        .filter(pl.col("actor_key").n_unique().over("hour", "resource_type") >= MIN_ACTORS)
+        .select(*HOUR_OF_ACTOR, "kind", "resource_type")
         .sort(pl.all())
         .collect()
     )

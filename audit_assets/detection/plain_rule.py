@@ -1,82 +1,65 @@
 """The plain rule: far more changes than usual, or a resource type that was not touched in 30 days.
 
 "Usual" is the mean *active* hour: with the empty hours in the mean, four of five active hours would be flagged
-(docs/facts/detection.md, 2.2). An actor without history is judged against the organisation; an organisation without
-history judges nobody. What people called usual for an actor does not deviate.
+(docs/facts/detection.md, 2.2). An actor without history is compared with the organisation; an organisation without
+history flags nobody. What people dismissed as usual for an actor does not deviate.
 """
-
-from dataclasses import dataclass
 
 import polars as pl
 
-from audit_assets.detection.schemas import ACTIVITY, BASELINE, DEVIATION, NOTICEABLE, TOUCHED, WINDOW
+from audit_assets.config.policy_tables import PlainRule
+from audit_assets.detection.schemas import (
+    ACTIVITY,
+    BASELINE,
+    DEVIATION,
+    HOUR_OF_ACTOR,
+    MIN_BURST_RATIO,
+    NEW_RESOURCE_TYPE,
+    TOUCHED,
+    VOLUME,
+    WINDOW,
+)
 
-VOLUME = "volume"
-NEW_RESOURCE_TYPE = "new_resource_type"
 
-
-@dataclass(frozen=True)
-class PlainRule:
-    """An hour deviates in volume from `ratio` times the usual changes on, if there are at least `minimum`."""
-
-    ratio: float = 10.0
-    minimum: float = 10.0
-
-
-def deviations(
-    activity: pl.DataFrame, baselines: pl.DataFrame, touched: pl.DataFrame, rule: PlainRule | None = None
+def find_plain_deviations(
+    activity: pl.DataFrame, baselines: pl.DataFrame, touched: pl.DataFrame, rule: PlainRule
 ) -> pl.DataFrame:
-    """The deviations of some hours.
+    """The deviations of some hours, as a DEVIATION frame.
 
-    `activity` (ACTIVITY) holds the judged hours themselves, `baselines` (BASELINE) and `touched` (TOUCHED) what was
-    usual before them. Returns a DEVIATION frame, most severe first.
+    `activity` (ACTIVITY) is that of the hours themselves, `baselines` (BASELINE) and `touched` (TOUCHED) are what was
+    usual before them.
     """
     activity = activity.select(ACTIVITY.names())
-    # Frames that lie in a store from before people's verdicts counted lack what they dismissed
+    # Frames stored by versions that knew no verdicts lack the columns of what people dismissed
     baselines = pl.concat([BASELINE.to_frame(), baselines], how="diagonal")
     touched = pl.concat([TOUCHED.to_frame(), touched], how="diagonal")
     found = pl.concat(
-        [_in_volume(activity, baselines, rule or PlainRule()), _in_resource_type(activity, baselines, touched)],
-        how="diagonal",
+        [_find_bursts(activity, baselines, rule), _find_new_types(activity, baselines, touched)], how="diagonal"
     )
-    return (
-        found.lazy()
-        .with_columns(severity=_severity().over("hour", "actor_key"))
-        .sort(
-            pl.col("severity").replace_strict({"urgent": 0, "high": 1, "medium": 2}, return_dtype=pl.Int8),
-            pl.col("hour"),
-            pl.col("actor_key"),
-            pl.col("kind") == NEW_RESOURCE_TYPE,
-            pl.col("changes") * -1,
-            pl.col("resource_type"),
-        )
-        .select(DEVIATION.names())
-        .collect()
-        .cast(DEVIATION)
-    )
+    return found.with_columns(severity=_severity().over(HOUR_OF_ACTOR)).select(DEVIATION.names()).cast(DEVIATION)
 
 
 def _severity() -> pl.Expr:
-    """Both kinds together are urgent; either a burst or a type new to everybody is high; the rest is medium."""
+    """Both kinds together are urgent; either a burst or a type new to all actors is high; the rest is medium."""
     burst = (pl.col("kind") == VOLUME).any()
     new_type = (pl.col("kind") == NEW_RESOURCE_TYPE).any()
-    unheard_of = pl.col("new_to_organisation").fill_null(value=False).any()
+    new_to_organisation = pl.col("new_to_organisation").fill_null(value=False).any()
     return (
         pl.when(burst & new_type)
         .then(pl.lit("urgent"))
-        .when(burst | unheard_of)
+        .when(burst | new_to_organisation)
         .then(pl.lit("high"))
         .otherwise(pl.lit("medium"))
     )
 
 
-def _in_volume(activity: pl.DataFrame, baselines: pl.DataFrame, rule: PlainRule) -> pl.DataFrame:
+def _find_bursts(activity: pl.DataFrame, baselines: pl.DataFrame, rule: PlainRule) -> pl.DataFrame:
     own_history = pl.col("active_hours") > 0
     return (
         activity.lazy()
-        .group_by("hour", "actor_key")
+        .group_by(HOUR_OF_ACTOR)
         .agg(pl.col("changes").sum())
-        .join(_of_actors(baselines), on=["hour", "actor_key"])
+        .join(_of_actors(baselines), on=HOUR_OF_ACTOR)
         .join(_of_organisation(baselines), on="hour")
         .with_columns(
             baseline_mean=pl.when(own_history).then("baseline_mean").otherwise("organisation_baseline_mean"),
@@ -87,11 +70,10 @@ def _in_volume(activity: pl.DataFrame, baselines: pl.DataFrame, rule: PlainRule)
         .filter(
             pl.col("changes") >= rule.minimum,
             pl.col("ratio") >= rule.ratio,
-            pl.col("changes") >= NOTICEABLE * pl.col("dismissed").fill_null(0),
+            pl.col("changes") >= MIN_BURST_RATIO * pl.col("dismissed").fill_null(0),
         )
         .select(
-            "hour",
-            "actor_key",
+            *HOUR_OF_ACTOR,
             "kind",
             "changes",
             "baseline_mean",
@@ -104,7 +86,7 @@ def _in_volume(activity: pl.DataFrame, baselines: pl.DataFrame, rule: PlainRule)
     )
 
 
-def _in_resource_type(activity: pl.DataFrame, baselines: pl.DataFrame, touched: pl.DataFrame) -> pl.DataFrame:
+def _find_new_types(activity: pl.DataFrame, baselines: pl.DataFrame, touched: pl.DataFrame) -> pl.DataFrame:
     of_organisation = (
         touched.lazy()
         .filter(pl.col("actor_key").is_null(), _within_window())
@@ -114,13 +96,13 @@ def _in_resource_type(activity: pl.DataFrame, baselines: pl.DataFrame, touched: 
     unknown_to_actor = pl.col("last_touched").is_null() | ~_within_window()
     return (
         activity.lazy()
-        .group_by("hour", "actor_key", "resource_type")
+        .group_by(*HOUR_OF_ACTOR, "resource_type")
         .agg(pl.col("changes").sum())
-        .join(_of_actors(baselines), on=["hour", "actor_key"])
+        .join(_of_actors(baselines), on=HOUR_OF_ACTOR)
         .join(_of_organisation(baselines), on="hour")
         .join(
             touched.lazy().drop_nulls("actor_key").rename({"dismissed": "dismissed_type"}),
-            on=["hour", "actor_key", "resource_type"],
+            on=[*HOUR_OF_ACTOR, "resource_type"],
             how="left",
         )
         .join(of_organisation, on=["hour", "resource_type"], how="left")
@@ -130,22 +112,16 @@ def _in_resource_type(activity: pl.DataFrame, baselines: pl.DataFrame, touched: 
             pl.when(own_history).then(unknown_to_actor).otherwise("new_to_organisation"),
             ~pl.col("dismissed_type").fill_null(value=False),
         )
-        .with_columns(
-            kind=pl.lit(NEW_RESOURCE_TYPE),
-            judged_against=pl.when(own_history).then(pl.lit("actor")).otherwise(pl.lit("organisation")),
-            first_ever=pl.col("last_touched").is_null(),
-        )
         .select(
-            "hour",
-            "actor_key",
-            "kind",
+            *HOUR_OF_ACTOR,
             "resource_type",
             "changes",
             "active_hours",
-            "judged_against",
-            "first_ever",
             "last_touched",
             "new_to_organisation",
+            kind=pl.lit(NEW_RESOURCE_TYPE),
+            judged_against=pl.when(own_history).then(pl.lit("actor")).otherwise(pl.lit("organisation")),
+            first_ever=pl.col("last_touched").is_null(),
         )
         .collect()
     )

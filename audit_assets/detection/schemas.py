@@ -1,6 +1,6 @@
-"""The frames that detection takes and gives: their columns, types and units.
+"""The frames that detection reads and returns: their columns, types and units.
 
-`hour` is always the start of an hour, in UTC. An `actor_key` of null stands for the organisation as a whole.
+`hour` is always the start of an hour, in UTC. An `actor_key` of null means the organisation as a whole.
 """
 
 from datetime import timedelta
@@ -8,22 +8,29 @@ from datetime import timedelta
 import polars as pl
 
 WINDOW = timedelta(days=30)
-"""What is usual for an actor is read from this long before the hour; the hour itself is never in it."""
+"""The baseline of an hour covers so long before it; the hour itself is never in it."""
 
 MEMORY = timedelta(days=90)
 """For this long it is remembered when an actor last touched a resource type (docs/facts/detection.md, 2.4)."""
 
-NOTICEABLE = 2.0
-"""What is not even twice the usual is no burst, however steady its actor: nobody would want to read of it. On the
-development set this changes no recall by more than its error. The same holds of what people dismissed as usual."""
+MIN_BURST_RATIO = 2.0
+"""Fewer than twice the usual changes are no burst, however steady the actor: a ticket about them would help nobody. On
+the development set this changes no recall by more than its error. The same holds of changes that people dismissed."""
+
+VOLUME = "volume"
+NEW_RESOURCE_TYPE = "new_resource_type"
+"""The kinds of a deviation."""
 
 HOUR = pl.Datetime("us", "UTC")
+
+HOUR_OF_ACTOR = ("hour", "actor_key")
+"""The columns that name an actor's hour."""
 
 ACTIVITY = pl.Schema({"actor_key": pl.String, "hour": HOUR, "resource_type": pl.String, "changes": pl.Int64})
 """Tidy rows: how many changes an actor made to a resource type in an hour."""
 
 ORGANISATION_HOURS = pl.Schema({"hour": HOUR, "active_actors": pl.Int64, "changes": pl.Int64})
-"""How many actors changed something in an hour, and how many changes they made together."""
+"""How many actors made changes in an hour, and how many changes they made together."""
 
 ORGANISATION_TYPES = pl.Schema({"hour": HOUR, "resource_type": pl.String, "changes": pl.Int64})
 """How many changes all actors together made to a resource type in an hour."""
@@ -39,17 +46,17 @@ BASELINE = pl.Schema(
         "dismissed": pl.Int64,
     }
 )
-"""What is usual before an hour: `active_hours` in the window (for the organisation: actor-hours), the mean changes
-of an active hour (`usual`, null without any), the largest (`most`; null for the organisation), and the oldest active
-hour that is remembered. `dismissed`: the most changes of an hour within the memory that people called usual for the
-actor (null: none)."""
+"""What is usual before an hour: `active_hours` in the window (for the organisation: actor-hours); `baseline_mean`, the
+mean changes of an active hour (null without any); `baseline_max`, the most changes of one (null for the organisation);
+`known_since`, the oldest active hour within the memory; `dismissed`, the most changes of an hour within the memory that
+people dismissed as usual for the actor (null: none)."""
 
 TOUCHED = pl.Schema(
     {"hour": HOUR, "actor_key": pl.String, "resource_type": pl.String, "last_touched": HOUR, "dismissed": pl.Boolean}
 )
-"""Per judged hour: the resource types that an actor, or the organisation, touched within the memory, and the hour in
-which it last did. `dismissed`: people called it usual that the actor touches it, be it so long ago that `last_touched`
-is null."""
+"""Per judged hour: the resource types that an actor, or the organisation, touched within the memory, and the hour of
+the last touch. `dismissed`: people dismissed a finding that the actor touches it; this may be so long ago that
+`last_touched` is null."""
 
 DEVIATION = pl.Schema(
     {
@@ -69,10 +76,10 @@ DEVIATION = pl.Schema(
         "new_to_organisation": pl.Boolean,
     }
 )
-"""One row per deviation of an actor in an hour. `kind` is `volume` (then `resource_type` and what follows
-`judged_against` are null) or `new_resource_type`. `changes` are those of the hour, for a new resource type those to
-that type; `first_ever` means never within the memory; `judged_against` is `actor` or `organisation`; `severity`, of
-the actor's whole hour, is `urgent`, `high` or `medium`."""
+"""One row per deviation of an actor in an hour. `kind` is VOLUME (then `resource_type` and the columns after
+`judged_against` are null) or NEW_RESOURCE_TYPE. `changes` are those of the hour, for a new resource type those to that
+type; `first_ever` means never within the memory; `judged_against` (whose baseline) is `actor` or `organisation`;
+`severity`, of the actor's whole hour, is `urgent`, `high` or `medium`."""
 
 FLAG = pl.Schema(
     {
@@ -91,19 +98,24 @@ FLAG = pl.Schema(
         "touched_types": pl.Int64,
         "members": pl.List(pl.String),
         "learning": pl.List(pl.String),
+        "actor": pl.String,
+        "actor_type": pl.String,
     }
 )
-"""A deviation and what becomes of it. `disposition`: `ticket`, or why it does not ring: `below_threshold`, `allowed` (then
-`allowed_because`), `organisation` (told in the organisation's finding). Severity may also be `low`; what was touched
-that raised it is in `severity_because`. With the calibrated rule, and null with the plain one: for `volume`, changes
-and usual are of the last `horizon_hours` (`horizon`: against which hours); `p` is the probability of the deviation,
-`tickets_a_day` how often a day the organisation has an hour like the actor's; `return_period_years` how rarely the like
-comes for this actor; for `new_resource_type`, how many of the `organisation_actors` touched it in 90 days
-(`colleagues`) and how many of the hour's types are new to the actor. Kind `organisation`, of the actor_key
-ORGANISATION: `members` (actor keys) did the same."""
+"""A deviation of an actor (`actor` is its name) and what becomes of it.
+
+`disposition`: `ticket`, or why it opens none: `below_threshold`, `allowed` (then `allowed_because`), `organisation` (it
+is in the organisation's finding). `severity` may also be `low`; which changes raised it is in `severity_because`.
+
+The following are null with the plain rule. For VOLUME, `changes` and `baseline_mean` are of the last `horizon_hours`,
+and `horizon` names the hours they are compared with. `p` is the probability of the deviation, `tickets_a_day` how often
+a day the organisation has an hour as unusual as the actor's, `return_period_years` how long it takes until this actor
+has such a deviation again. For NEW_RESOURCE_TYPE, `colleagues` counts those of the `organisation_actors` who touched it
+in 90 days, and `new_types` those of the hour's `touched_types` that are new to the actor. For kind ORGANISATION, whose
+actor_key is ORGANISATION too, `members` are the keys of the actors who share the deviation."""
 
 ORGANISATION = "organisation"
-"""Stands in place of an actor key where many actors did the same."""
+"""In place of an actor key: many actors share a deviation."""
 
 ACTOR_ACTIVITY = pl.Schema(
     {
@@ -114,12 +126,12 @@ ACTOR_ACTIVITY = pl.Schema(
         "changes": pl.Int64,
     }
 )
-"""Tidy rows, as ACTIVITY with the actor's type. MARKS may stand beside them."""
+"""Tidy rows: ACTIVITY with the actor's type; columns of MARKS may follow."""
 
 MARKS = ("confirmed", "dismissed", "type_dismissed")
-"""Further columns of activity (Boolean; without them, or null: no). `confirmed` marks the hours of confirmed incidents:
-they are scored, but what follows is judged as if they had not been. `dismissed`: people said of the hour that so many
-changes are usual. `type_dismissed`: they had said so before of the actor's touching this resource type."""
+"""Further columns of activity (Boolean; missing or null: no). `confirmed` marks the hours of confirmed incidents: they
+are scored, but later hours are judged as if they had not been. `dismissed`: people dismissed the volume of the hour as
+usual. `type_dismissed`: people had dismissed before that the actor touches this resource type."""
 
 SCORES = pl.Schema(
     {
@@ -141,7 +153,7 @@ SCORES = pl.Schema(
         "p_novelty": pl.Float64,
         "p_many_new": pl.Float64,
         "p": pl.Float64,
-        "p_limit": pl.Float64,
+        "p_threshold": pl.Float64,
         "tickets_a_day": pl.Float64,
         "flagged": pl.Boolean,
         "reasons": pl.List(pl.String),
@@ -149,18 +161,21 @@ SCORES = pl.Schema(
         "learning": pl.List(pl.String),
     }
 )
-"""A row per active actor and hour. `confirmed`: the hour belongs to a confirmed incident, as the activity says.
-`usual` and `ratio` are of the hour alone, `horizon` names the span of hours that decided `p_volume`, with its changes.
-`active_hours` are those of the 30 days before. `p_volume`, `p_novelty` and `p_many_new` are after damping an actor's
-first days; `p` joins them with their shares of the budget, repeats left out (a mere repeat has 1). `tickets_a_day`: how
-often a day the organisation has an hour as extreme as this. An hour is `flagged` if p is at most `p_limit`, which keeps
-to the budget; `reasons` are the streams that do so by themselves. `learning` names what was judged by defaults for want
-of history (LEARNING)."""
+"""A row per active actor and hour. `confirmed`: the hour belongs to a confirmed incident. `baseline_mean` and `ratio`
+are of the hour alone; `horizon` names the hours that decided `p_volume`, with their changes and their baseline.
+`active_hours` are those of the 30 days before. `p_volume`, `p_novelty` and `p_many_new` are damped in an actor's first
+hours; `p` joins them with their shares of the budget (a mere repeat has 1). `tickets_a_day`: how often a day the
+organisation has an hour as extreme as this. An hour is `flagged` if p is at most `p_threshold`, which follows from the
+budget; `reasons` are the streams that are so by themselves. `learning` names what had to be judged by defaults, since
+there is too little history (LEARNING)."""
+
+RANKED_COLUMNS = ("p", "p_threshold", "tickets_a_day", "flagged", "reasons", "severity")
+"""Columns of SCORES that depend on the other hours and on the budget: ranking.py fills them."""
 
 LEARNING = {
     "actor": "fewer than 6 active hours of the actor in 30 days: drawn towards usual",
     "prior": "fewer than 200 active hours of the organisation in 90 days: documented defaults",
     "types": "less than 90 days of history: more resource types look new than are",
-    "budget": "less than 14 days of scores: probabilities are taken at their word",
+    "budget": "less than 14 days of scores: probabilities are taken as exact",
 }
-"""What `learning` says, in words."""
+"""The meaning of each value of `learning`, for people."""

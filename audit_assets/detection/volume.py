@@ -2,7 +2,7 @@
 
 Student-t posterior predictive of z = ln(y + 3) over the active hours of the 30 days before, with an empirical-Bayes
 prior per class of actor (docs/facts/detection.md, 2.4 and 2.6). A first pass scores every hour against the hours before
-it; the second weighs these by what the first said, so that an attack does not become the new normal. Hours of a
+it; the second weighs these by their scores of the first, so that an attack does not become the new normal. Hours of a
 confirmed incident weigh nothing; those that people dismissed count in full (2.4, "Contamination").
 """
 
@@ -12,20 +12,20 @@ import numpy as np
 import polars as pl
 from scipy.special import stdtr
 
-from audit_assets.detection.activity_arrays import HOURS_A_DAY, Coded, Flags, Floats, Ints, Spans
+from audit_assets.detection.activity_arrays import HOURS_A_DAY, ActivityArrays, ActorWindows, Flags, Floats, Ints
 
 SHIFT = 3.0
-"""z = ln(y + 3): below about ten changes the logarithm alone is wide (docs/facts/detection.md, 2.6)."""
+"""z = ln(y + 3) in place of ln y, which makes much of a few changes more below about ten. What the shift gained,
+together with other weights, is measured in docs/facts/detection.md, 2.6."""
 
 PRIOR_HOURS = 90 * HOURS_A_DAY
 
-ENOUGH_FOR_A_CLASS = 200
+MIN_HOURS_OF_CLASS = 200
 """Active hours from which on a class of actors has a prior of its own; smaller ones share the organisation's."""
 
-CERTAINLY_USUAL, CERTAINLY_UNUSUAL = 3e-2, 1e-4
-LEAST_WEIGHT = 0.01
+FULL_WEIGHT_P, MIN_WEIGHT_P = 3e-2, 1e-4
+MIN_WEIGHT = 0.01
 """The weight of an hour in what is usual: 1 from p = .03 on, .01 below 1e-4, log-interpolated between."""
-
 
 PRIORS = pl.Schema(
     {
@@ -38,7 +38,7 @@ PRIORS = pl.Schema(
         "b0": pl.Float64,
     }
 )
-"""The organisation's priors: per UTC day (days since 1970), hours summed up, and class (null: everybody)."""
+"""The organisation's priors: per UTC day (days since 1970), `hours` of the horizon, and actor type (null: all)."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class VolumePrior:
 
 @dataclass(frozen=True)
 class Horizon:
-    """How many hours are summed up, and which hours before count as usual: from `since` to before `until`, both in
-    hours before the judged one. What is summed up is never in what is usual."""
+    """How many hours are summed up, and which hours before are the reference: from `since` to before `until`, both in
+    hours before the judged one. No hour that is summed up is in its own reference."""
 
     name: str
     hours: int
@@ -73,19 +73,19 @@ HORIZONS = (HOUR_ALONE, SIX_HOURS, DAY, DAY_AGAINST_LAST_MONTH)
 
 @dataclass(frozen=True)
 class VolumeScores:
-    """Per active hour: `p`, the `usual` changes, the `changes` that were judged (of all hours of the horizon), `n`, the
-    active hours that are the reference, and whether the prior was the documented default (`by_default`)."""
+    """Per active hour: `p`; `baseline_mean`, the usual changes; `changes`, those of all hours of the horizon;
+    `active_hours`, how many the reference has; and `by_default`, whether the prior was the documented default."""
 
     p: Floats
     baseline_mean: Floats
     changes: Floats
-    n: Ints
+    active_hours: Ints
     by_default: Flags
 
 
-def empirical_prior(z: Floats, actor: Ints) -> VolumePrior:
-    """The prior of a class, from the logarithms of its active hours and who they belong to (2.4, "Prior")."""
-    if len(z) < ENOUGH_FOR_A_CLASS:
+def estimate_prior(z: Floats, actor: Ints) -> VolumePrior:
+    """The prior of a class, from the logarithms of its active hours and the actors of these (2.4, "Prior")."""
+    if len(z) < MIN_HOURS_OF_CLASS:
         return VolumePrior()
     count = np.bincount(actor)
     present = count > 0
@@ -106,7 +106,9 @@ def empirical_prior(z: Floats, actor: Ints) -> VolumePrior:
     return VolumePrior(m0=float(z.mean()), kappa=float(np.clip(within / between, 2, 12)), a0=a0, b0=a0 * within)
 
 
-def tail(changes: Floats, priors: np.ndarray, total: Floats, first: Floats, second: Floats) -> tuple[Floats, Floats]:
+def predict_tail(
+    changes: Floats, priors: np.ndarray, total: Floats, first: Floats, second: Floats
+) -> tuple[Floats, Floats]:
     """P(Y >= changes) under the posterior predictive, and its median as a number of changes (2.4, "Posterior").
 
     Unlike there, how far an actor is from its class adds at most b0 to its own spread: one that makes a hundred changes
@@ -124,72 +126,72 @@ def tail(changes: Floats, priors: np.ndarray, total: Floats, first: Floats, seco
     return stdtr(2 * an, -(np.log(changes - 0.5 + SHIFT) - mn) / scale), np.maximum(np.exp(mn) - SHIFT, 1.0)
 
 
-def outlier_weights(p: Floats) -> Floats:
+def weigh_outliers(p: Floats) -> Floats:
     """How much an hour of this p counts in what is usual from then on."""
-    span = np.log(CERTAINLY_USUAL) - np.log(CERTAINLY_UNUSUAL)
-    unusual = np.clip((np.log(CERTAINLY_USUAL) - np.log(np.maximum(p, 1e-300))) / span, 0, 1)
-    return LEAST_WEIGHT**unusual
+    span = np.log(FULL_WEIGHT_P) - np.log(MIN_WEIGHT_P)
+    unusual = np.clip((np.log(FULL_WEIGHT_P) - np.log(np.maximum(p, 1e-300))) / span, 0, 1)
+    return MIN_WEIGHT**unusual
 
 
-def volume_scores(stream: Coded, priors: pl.DataFrame | None = None, horizon: Horizon = HOUR_ALONE) -> VolumeScores:
-    """Scores every active hour of a stream against what lay before it.
-
-    `priors` (PRIORS) are the organisation's; without them they come from the stream itself, day by day.
-    """
-    spans = Spans(stream)
-    counts = (~stream.confirmed).astype(float)
-    changes = summed_up(stream, spans, horizon.hours)
+def score_volume(activity: ActivityArrays, priors: pl.DataFrame, horizon: Horizon = HOUR_ALONE) -> VolumeScores:
+    """Scores every active hour over a horizon against its reference; `priors` (PRIORS) are the organisation's."""
+    windows = ActorWindows(activity)
+    counts = (~activity.confirmed).astype(float)
+    changes = sum_changes(activity, windows, horizon.hours)
     z = np.log(changes + SHIFT)
-    prior, by_default = prior_rows(stream, daily_priors(stream) if priors is None else priors, horizon)
-    reference = spans.bounds(horizon.since, horizon.until - 1)
+    prior, by_default = find_priors(activity, priors, horizon)
+    reference = windows.bounds(horizon.since, horizon.until - 1)
 
-    def judged(weights: Floats) -> tuple[Floats, Floats]:
-        sums = (spans.sums(values, reference) for values in (weights, weights * z, weights * z * z))
-        return tail(changes, prior, *sums)
+    def score(weights: Floats) -> tuple[Floats, Floats]:
+        sums = (windows.sums(values, reference) for values in (weights, weights * z, weights * z * z))
+        return predict_tail(changes, prior, *sums)
 
-    weights = np.where(stream.dismissed, 1.0, outlier_weights(judged(counts)[0]))
-    p, usual = judged(counts * weights)
-    n = spans.sums(counts, reference).astype(np.int64)
-    return VolumeScores(p=p, baseline_mean=usual, changes=changes, n=n, by_default=by_default)
+    weights = np.where(activity.dismissed, 1.0, weigh_outliers(score(counts)[0]))
+    p, usual = score(counts * weights)
+    active_hours = windows.sums(counts, reference).astype(np.int64)
+    return VolumeScores(p=p, baseline_mean=usual, changes=changes, active_hours=active_hours, by_default=by_default)
 
 
-def summed_up(stream: Coded, spans: Spans, hours: int) -> Floats:
+def sum_changes(activity: ActivityArrays, windows: ActorWindows, hours: int) -> Floats:
     """Per active hour the changes of so many hours up to it; of confirmed hours only the judged one itself counts."""
-    counted = stream.changes * ~stream.confirmed
-    return spans.sums(counted.astype(float), spans.bounds(hours - 1, -1)) + stream.changes - counted
+    counted = activity.changes * ~activity.confirmed
+    return windows.sums(counted.astype(float), windows.bounds(hours - 1, -1)) + activity.changes - counted
 
 
-def daily_priors(stream: Coded, days: Ints | None = None) -> pl.DataFrame:
-    """The PRIORS of a stream for some UTC days (else for each with activity), per horizon and class, each from the
-    90 days before the day."""
-    spans = Spans(stream)
+def estimate_daily_priors(activity: ActivityArrays, days: Ints | None = None) -> pl.DataFrame:
+    """The PRIORS for some UTC days (else for each with activity), per horizon and class, each from the 90 days before
+    the day."""
+    windows = ActorWindows(activity)
     logarithms = {
-        hours: np.log(summed_up(stream, spans, hours) + SHIFT)
+        hours: np.log(sum_changes(activity, windows, hours) + SHIFT)
         for hours in sorted({horizon.hours for horizon in HORIZONS})
     }
-    days = np.unique(stream.hour // HOURS_A_DAY) if days is None else days
-    since, until = (np.searchsorted(stream.hour, days * HOURS_A_DAY - before) for before in (PRIOR_HOURS, 0))
+    days = np.unique(activity.hour // HOURS_A_DAY) if days is None else days
+    since, until = (np.searchsorted(activity.hour, days * HOURS_A_DAY - before) for before in (PRIOR_HOURS, 0))
     rows = []
     for day, low, high in zip(days.tolist(), since.tolist(), until.tolist(), strict=True):
-        actor, kind, usual = stream.actor[low:high], stream.kind[low:high], ~stream.confirmed[low:high]
+        actor, actor_type = activity.actor[low:high], activity.actor_type[low:high]
+        usual = ~activity.confirmed[low:high]
         classes = [(None, usual)]
-        classes += [(name, usual & (kind == code)) for code, name in enumerate(stream.kinds)]
+        classes += [(name, usual & (actor_type == index)) for index, name in enumerate(activity.actor_types)]
         for hours, z in logarithms.items():
             for name, members in classes:
-                if members.sum() >= ENOUGH_FOR_A_CLASS:
-                    prior = empirical_prior(z[low:high][members], actor[members])
+                if members.sum() >= MIN_HOURS_OF_CLASS:
+                    prior = estimate_prior(z[low:high][members], actor[members])
                     rows.append((day, hours, name, prior.m0, prior.kappa, prior.a0, prior.b0))
     return pl.DataFrame(rows, schema=PRIORS, orient="row")
 
 
-def prior_rows(stream: Coded, priors: pl.DataFrame, horizon: Horizon) -> tuple[np.ndarray, Flags]:
+def find_priors(activity: ActivityArrays, priors: pl.DataFrame, horizon: Horizon) -> tuple[np.ndarray, Flags]:
     """Per active hour the prior of its class on its day, else the organisation's, else the documented defaults; and
-    whether it is the latter."""
+    whether it is these."""
     default = VolumePrior()
     of_horizon = priors.lazy().filter(pl.col("hours") == horizon.hours).drop("hours")
     values = ("m0", "kappa", "a0", "b0")
     found = (
-        pl.LazyFrame({"day": stream.hour // HOURS_A_DAY, "actor_type": stream.kinds.gather(stream.kind)})
+        pl.LazyFrame(
+            {"day": activity.hour // HOURS_A_DAY, "actor_type": activity.actor_types.gather(activity.actor_type)}
+        )
         .join(of_horizon.drop_nulls("actor_type"), on=["day", "actor_type"], how="left", maintain_order="left")
         .join(
             of_horizon.filter(pl.col("actor_type").is_null()).drop("actor_type"),

@@ -16,24 +16,25 @@ import polars as pl
 
 from audit_assets.config import policy
 from audit_assets.config.policy_tables import Policy
-from audit_assets.detection.baselines import baselines
-from audit_assets.detection.confirmed_incidents import with_incidents
-from audit_assets.detection.flagging import COLLEAGUES, HOUR_OF_ACTOR, Judged, flags
-from audit_assets.detection.hour_scores import assess_stream
-from audit_assets.detection.plain_rule import NEW_RESOURCE_TYPE
-from audit_assets.detection.ranking import ranked
+from audit_assets.detection.baselines import build_baselines
+from audit_assets.detection.confirmed_incidents import mark_incidents
+from audit_assets.detection.flagging import COLLEAGUES, JudgedHours, flag_deviations
+from audit_assets.detection.hour_scores import score_stream
+from audit_assets.detection.ranking import rank_scores
 from audit_assets.detection.schemas import (
     ACTIVITY,
     HOUR,
+    HOUR_OF_ACTOR,
     MARKS,
     MEMORY,
+    NEW_RESOURCE_TYPE,
     ORGANISATION,
     ORGANISATION_HOURS,
     ORGANISATION_TYPES,
     SCORES,
 )
-from audit_assets.detection.severity import TOUCHES, named, rank
-from audit_assets.detection.verdict_marks import with_verdicts
+from audit_assets.detection.severity import TOUCHES, severity_of_rank, severity_rank
+from audit_assets.detection.verdict_marks import mark_verdicts
 from audit_assets.reports.backtest_sources import BacktestError, Stream
 
 Rule = Literal["calibrated", "plain"]
@@ -111,12 +112,12 @@ def budgets_of(in_force: Policy) -> list[float]:
 
 def backtest_of(stream: Stream, in_force: Policy) -> Backtest:
     """What would have become of every active hour of the stream that is asked about."""
-    by_policy = with_incidents(stream.activity, in_force.incidents, stream.actors)
-    activity = with_verdicts(by_policy, stream.verdicts)
+    by_policy = mark_incidents(stream.activity, in_force.incidents, stream.actors)
+    activity = mark_verdicts(by_policy, stream.verdicts)
     judged, asked = _judged(activity, stream), in_force.tickets_a_day
     scores_at = _scores_at(activity, judged, stream.since, in_force)
     found_at = {
-        budget: flags(replace(judged, scores=scores), replace(in_force, tickets_a_day=budget))
+        budget: flag_deviations(replace(judged, scores=scores), replace(in_force, tickets_a_day=budget))
         for budget, scores in scores_at.items()
     }
     told_at = {budget: _told(scores_at[budget], found) for budget, found in found_at.items()}
@@ -145,12 +146,12 @@ def write_scores(scores: pl.DataFrame, path: Path) -> None:
         raise BacktestError(f"{path} can't be written: {str(error).splitlines()[0]}.") from None
 
 
-def _judged(activity: pl.DataFrame, stream: Stream) -> Judged:
+def _judged(activity: pl.DataFrame, stream: Stream) -> JudgedHours:
     """The hours that are asked about and what was usual before them, a month of them at a time; without scores."""
     asked = _by_key(activity.filter(pl.col("hour") >= stream.since)).select(ACTIVITY.names())
     months = asked["hour"].dt.truncate("1mo").unique().sort()
     usual, touched = zip(*(_before(activity, month, stream.since) for month in months), strict=True)
-    return Judged(
+    return JudgedHours(
         activity=asked,
         baselines=pl.concat(usual),
         touched=pl.concat(touched),
@@ -168,7 +169,7 @@ def _before(activity: pl.DataFrame, month: datetime, since: datetime) -> tuple[p
     by_hour = seen.group_by("hour").agg(active_actors=pl.col("actor").n_unique(), changes=pl.col("changes").sum())
     by_type = seen.group_by("hour", "resource_type").agg(pl.col("changes").sum())
     judged = _by_key(seen.filter(in_month == month, pl.col("hour") >= since))
-    return baselines(
+    return build_baselines(
         _by_key(seen.filter(~pl.col("confirmed"))),
         by_hour.select(ORGANISATION_HOURS.names()).cast(ORGANISATION_HOURS),
         by_type.cast(ORGANISATION_TYPES),
@@ -182,19 +183,19 @@ def _by_key(activity: pl.DataFrame) -> pl.DataFrame:
 
 
 def _scores_at(
-    activity: pl.DataFrame, judged: Judged, since: datetime, in_force: Policy
+    activity: pl.DataFrame, judged: JudgedHours, since: datetime, in_force: Policy
 ) -> Mapping[float, pl.DataFrame]:
     """The scores of the hours from `since` on (SCORES, by actor key), as they rank at each budget."""
     if rule_of(in_force) == "plain":
         return {in_force.tickets_a_day: _unscored(activity, judged, since)}
-    assessed = assess_stream(activity)
+    assessed = score_stream(activity)
     return {
-        budget: ranked(assessed, budget=budget).filter(pl.col("hour") >= since).rename({"actor": "actor_key"})
+        budget: rank_scores(assessed, budget=budget).filter(pl.col("hour") >= since).rename({"actor": "actor_key"})
         for budget in budgets_of(in_force)
     }
 
 
-def _unscored(activity: pl.DataFrame, judged: Judged, since: datetime) -> pl.DataFrame:
+def _unscored(activity: pl.DataFrame, judged: JudgedHours, since: datetime) -> pl.DataFrame:
     """In place of scores what the plain rule knows: it rings wherever it finds something."""
     rows = (
         activity.filter(pl.col("hour") >= since)
@@ -216,7 +217,7 @@ def _told(scores: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.col("disposition").cast(BACKTESTED["disposition"]).min(),
             pl.col("allowed_because").drop_nulls().first(),
-            gravity=rank(pl.col("severity").filter(ticket)).max(),
+            gravity=severity_rank(pl.col("severity").filter(ticket)).max(),
             news=pl.col("resource_type").filter(pl.col("kind") == NEW_RESOURCE_TYPE).sort(),
         )
     )
@@ -224,7 +225,7 @@ def _told(scores: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         found.filter(of_organisation)
         .explode("members")
         .group_by("hour", actor_key="members")
-        .agg(shared_types=pl.col("resource_type").sort(), shared_gravity=rank(pl.col("severity")).max())
+        .agg(shared_types=pl.col("resource_type").sort(), shared_gravity=severity_rank(pl.col("severity")).max())
     )
     rings = pl.col("flagged") & pl.col("disposition").is_in(["ticket", "organisation"])
     gravity = pl.when(ticket).then("gravity").otherwise("shared_gravity")
@@ -235,7 +236,7 @@ def _told(scores: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
             flagged=rings.fill_null(value=False),
             new_resource_types=pl.coalesce("new_resource_types", "news", pl.lit([], pl.List(pl.String))),
         )
-        .with_columns(severity=pl.when("flagged").then(named(gravity)))
+        .with_columns(severity=pl.when("flagged").then(severity_of_rank(gravity)))
     )
 
 

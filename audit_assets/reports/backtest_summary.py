@@ -6,9 +6,8 @@ from typing import Any
 import polars as pl
 
 from audit_assets.config.policy_tables import Policy
-from audit_assets.detection.alert_threshold import LEARNING_DAYS, MEMORY_DAYS
-from audit_assets.detection.flagging import HOUR_OF_ACTOR
-from audit_assets.detection.schemas import LEARNING
+from audit_assets.detection.alert_threshold import LEARNING_DAYS, THRESHOLD_DAYS
+from audit_assets.detection.schemas import HOUR_OF_ACTOR, LEARNING
 from audit_assets.reports.backtest import BACKTESTED, Backtest, budgets_of, rule_of
 from audit_assets.reports.backtest_sources import Stream
 
@@ -74,7 +73,7 @@ def summary_of(backtest: Backtest, stream: Stream, in_force: Policy) -> dict[str
 
 
 def _counted_from(stream: Stream, known_since: datetime) -> datetime:
-    learned = known_since + timedelta(days=MEMORY_DAYS)
+    learned = known_since + timedelta(days=THRESHOLD_DAYS)
     if learned <= stream.since or learned + timedelta(days=LEARNING_DAYS) > stream.until:
         return stream.since
     return learned
@@ -82,7 +81,7 @@ def _counted_from(stream: Stream, known_since: datetime) -> datetime:
 
 def _would_ring() -> pl.Expr:
     """Whether the budget has a ticket for the hour, whatever the policy allows. The plain rule has one for each."""
-    return (pl.col("p") <= pl.col("p_limit")).fill_null(value=True)
+    return (pl.col("p") <= pl.col("p_threshold")).fill_null(value=True)
 
 
 def _told(backtest: Backtest, stream: Stream, tickets: pl.DataFrame) -> list[dict[str, Any]]:

@@ -11,8 +11,7 @@ from audit_assets.config.settings import dagster_url
 from audit_assets.defs.partitions import AN_HOUR
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.origin_history import OF_ENTRIES, days_before, origins_of
-from audit_assets.detection.plain_rule import VOLUME
-from audit_assets.detection.schemas import ORGANISATION
+from audit_assets.detection.schemas import ORGANISATION, VOLUME
 from audit_assets.detection.volume import DAY_AGAINST_LAST_MONTH
 from audit_assets.tickets.finding import ENTRIES_SHOWN, ActionSummary, Deviation, EntryLine, Finding, Origin
 

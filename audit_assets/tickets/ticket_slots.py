@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from audit_assets.detection.severity import rank
+from audit_assets.detection.severity import severity_rank
 
 FOR_PRIVILEGED = 5
 """Of the places so many are kept for actors who touched what the policy calls sensitive: a flood of grave findings
@@ -24,7 +24,7 @@ def places(flagged: pl.DataFrame, most: int) -> pl.DataFrame:
         flagged.lazy()
         .group_by("actor_key")
         .agg(
-            rank(pl.col("severity")).max().alias("rank"),
+            severity_rank(pl.col("severity")).max().alias("rank"),
             pl.col("tickets_a_day").min(),
             pl.col("changes").max(),
             privileged.any().alias("privileged"),

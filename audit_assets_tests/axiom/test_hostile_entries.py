@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import CUT, EVENT_SCHEMA, LONGEST_RAW, LONGEST_TEXT, events_from
-from audit_assets.config.change_filter import COLUMNS, UNSAID
+from audit_assets.config.change_filter import COLUMNS, NOT_GIVEN
 from audit_assets.sandbox.server import Sandbox, running
 from audit_assets_tests.axiom.made_entries import ANNE, AT, BORIS, HOUR, client_of, entries
 from audit_assets_tests.support import JumpingClock
@@ -74,7 +74,7 @@ def stored(sandbox: Sandbox, entry_id: str) -> dict[str, Any]:
 
 def as_kept(name: str, text: str | None) -> str | None:
     if name in COLUMNS and not text:
-        return UNSAID
+        return NOT_GIVEN
     longest = LONGEST_RAW if name == "raw" else LONGEST_TEXT
     return text[:longest] + CUT if text is not None and len(text) > longest else text
 

@@ -5,10 +5,10 @@
 
 EVENTS as for `audit-assets backtest`; LABELS with kind, actor and start, a row per injected window of one hour. Three
 tables: the recall of each kind at the threshold at which the unlabelled hours open so many tickets a day (the
-trade-off, free of the threshold's own error); the same for what really rings, the budget being spent on injected
-hours too; and the tickets of the stream without its labelled hours against the budget: all counted from the first
-labelled day on. `--refine` appends a column to the resource type, for a set with more and rarer types; `--peers` puts
-other detectors beside the first table (the extra `bench`), `--million` shows the time of a large invented stream.
+trade-off, free of the threshold's own error); the same for the hours that really alert, the budget being spent on
+injected hours too; and the tickets of the stream without its labelled hours against the budget: all counted from the
+first labelled day on. `--refine` appends a column to the resource type, for a set with more and rarer types; `--peers`
+adds other detectors to the first table (the extra `bench`), `--million` shows the time of a large invented stream.
 Times are of the processor, all threads together: under `taskset -c 0` they are those of one core.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from audit_assets.detection.stream_scores import score
+from audit_assets_tests.detection.streams import score_events
 
 BUDGETS = (0.25, 0.5, 1.0, 2.0)
 WARM_UP = 100
@@ -44,7 +44,7 @@ def read(path: Path) -> pl.DataFrame:
     return readers.get(path.suffix, pl.read_ndjson)(path)
 
 
-def without(events: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+def remove_labelled(events: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
     """The stream without all that the labelled actors did in the labelled hours."""
     windows = labels.select("actor", hour="start").unique()
     return (
@@ -54,7 +54,7 @@ def without(events: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def labelled(scores: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+def add_labels(scores: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
     """Scores from the first labelled day on, with the kind of what was injected (null: natural)."""
     windows = labels.select("actor", "kind", hour="start").unique(["actor", "hour"])
     first = labels["start"].dt.truncate("1d").min()
@@ -73,9 +73,9 @@ def recall(marked: pl.DataFrame, found: pl.Expr) -> dict[str, float]:
     return {"mean of must-find": sum(must) / max(len(must), 1), **shares}
 
 
-def opened(marked: pl.DataFrame, budget: float) -> pl.Expr:
-    """Whether an hour is among the first, of which so many a day are natural: 1 or 0, and between them where equal
-    hours share what is left of the budget. An hour without p opens nothing."""
+def opens_ticket(marked: pl.DataFrame, budget: float) -> pl.Expr:
+    """Whether an hour opens a ticket, so that natural hours open so many a day: 1 or 0, and between them where equal
+    hours share the rest of the budget. An hour without p opens none."""
     natural = marked.filter(pl.col("kind").is_null())["p"].drop_nulls().sort()
     tickets = int(budget * days(marked))
     if tickets >= len(natural):
@@ -87,7 +87,7 @@ def opened(marked: pl.DataFrame, budget: float) -> pl.Expr:
 
 def recalls(marked: pl.DataFrame) -> list[dict[str, float]]:
     """For each budget, what is found at the threshold at which the natural hours open so many tickets."""
-    return [recall(marked, opened(marked, budget)) for budget in BUDGETS]
+    return [recall(marked, opens_ticket(marked, budget)) for budget in BUDGETS]
 
 
 def table(rows: dict[str, list[float]]) -> None:
@@ -96,7 +96,7 @@ def table(rows: dict[str, list[float]]) -> None:
         print(f"{name:24}" + "".join(f"{value:8.2f}" for value in values))
 
 
-def turned(columns: list[dict[str, float]]) -> dict[str, list[float]]:
+def by_name(columns: list[dict[str, float]]) -> dict[str, list[float]]:
     return {name: [column[name] for column in columns] for name in columns[0]}
 
 
@@ -107,47 +107,47 @@ def main() -> None:
     parser.add_argument("--refine", metavar="COLUMN")
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--million", action="store_true")
-    asked = parser.parse_args()
-    if asked.million:
+    options = parser.parse_args()
+    if options.million:
         return million()
-    if not (asked.events and asked.labels):
+    if not (options.events and options.labels):
         parser.error("EVENTS and LABELS are needed, or --million")
-    events, labels = read(asked.events), read(asked.labels)
-    if asked.refine:
-        events = events.with_columns(pl.concat_str("resource_type", pl.lit(":"), asked.refine).alias("resource_type"))
-    score(events.head(WARM_UP))
+    events, labels = read(options.events), read(options.labels)
+    if options.refine:
+        events = events.with_columns(pl.concat_str("resource_type", pl.lit(":"), options.refine).alias("resource_type"))
+    score_events(events.head(WARM_UP))
     began = time.process_time()
-    at = {budget: labelled(score(events, budget=budget), labels) for budget in BUDGETS}
+    at = {budget: add_labels(score_events(events, budget=budget), labels) for budget in BUDGETS}
     seconds = (time.process_time() - began) / len(BUDGETS)
     any_budget = at[1.0]
     print(
         f"{len(events)} events, {events['actor'].n_unique()} actors, {events['resource_type'].n_unique()} types: "
         f"scored in {seconds:.2f} s\n\nRecall at so many natural tickets a day"
     )
-    table(turned(recalls(any_budget)))
-    print("\nRecall of what rings, the budget spent on injected hours too")
-    table(turned([{**recall(at[budget], pl.col("flagged")), **spent(at[budget], budget)} for budget in BUDGETS]))
+    table(by_name(recalls(any_budget)))
+    print("\nRecall of the hours that alert, the budget spent on injected hours too")
+    table(by_name([{**recall(at[budget], pl.col("flagged")), **tickets_of(at[budget], budget)} for budget in BUDGETS]))
     print("\nWithout the labelled hours")
-    background = without(events, labels)
-    quiet = {budget: labelled(score(background, budget=budget), labels) for budget in BUDGETS}
-    table(turned([spent(quiet[budget], budget) for budget in BUDGETS]))
-    if asked.peers:
-        beside_peers(events, labels, ours=recalls(any_budget), seconds=seconds)
+    background = remove_labelled(events, labels)
+    quiet = {budget: add_labels(score_events(background, budget=budget), labels) for budget in BUDGETS}
+    table(by_name([tickets_of(quiet[budget], budget) for budget in BUDGETS]))
+    if options.peers:
+        compare_with_peers(events, labels, ours=recalls(any_budget), seconds=seconds)
     return None
 
 
-def spent(marked: pl.DataFrame, budget: float) -> dict[str, float]:
-    rung = marked.filter(pl.col("flagged"))
+def tickets_of(marked: pl.DataFrame, budget: float) -> dict[str, float]:
+    alerts = marked.filter(pl.col("flagged"))
     return {
-        "natural tickets a day": rung["kind"].null_count() / days(marked),
-        "realised / budget": len(rung) / days(marked) / budget,
+        "natural tickets a day": alerts["kind"].null_count() / days(marked),
+        "realised / budget": len(alerts) / days(marked) / budget,
     }
 
 
-def beside_peers(
+def compare_with_peers(
     events: pl.DataFrame, labels: pl.DataFrame, *, ours: Sequence[Mapping[str, float]], seconds: float
 ) -> None:
-    """The recall of each peer beside ours, its time from events to scores, and where one is ahead."""
+    """The recall of each peer beside ours, its time from events to scores, and where one is better."""
     from audit_assets_tests.benchmarks.detection_peers import PLAIN, active_hours, packaged, tickets
 
     began = time.process_time()
@@ -157,38 +157,38 @@ def beside_peers(
     for name, peer in {**PLAIN, **packaged()}.items():
         peer(hours.head(WARM_UP))
         began = time.process_time()
-        marked = labelled(tickets(hours, peer(hours)), labels)
+        marked = add_labels(tickets(hours, peer(hours)), labels)
         took[name] = preparing + time.process_time() - began
         found[name] = recalls(marked)
 
     def row(name: str, cells: Sequence[str]) -> None:
         print(f"{name:24}" + "".join(f"{cell:>11}" for cell in cells))
 
-    ahead = []
+    better_peers = []
     for number, budget in enumerate(BUDGETS):
         print(f"\nRecall at {budget} natural tickets a day")
         row("", list(found))
         for kind, our_share in ours[number].items():
             shares = {name: columns[number][kind] for name, columns in found.items()}
             row(kind, [f"{share:.2f}" for share in shares.values()])
-            ahead += [
-                f"{name} ahead in {kind} at {budget} a day: {share:.3f}, ours {our_share:.3f}"
+            better_peers += [
+                f"{name} is better in {kind} at {budget} a day: {share:.3f}, ours {our_share:.3f}"
                 for name, share in shares.items()
                 if share > our_share
             ]
     print("\nTime")
     row("seconds", [f"{each:.2f}" for each in took.values()])
     row("times ours", [f"{each / seconds:.2f}" for each in took.values()])
-    print("\n" + ("\n".join(ahead) or "no peer ahead"))
+    print("\n" + ("\n".join(better_peers) or "no peer is better"))
 
 
 def million() -> None:
     """Time and memory of a year of 100,000 events of 500 actors, and of a million active actor-hours."""
     for actors, active_hours, changes in ((500, 7_000, 14), (5_000, 1_000_000, 2)):
         events = invented(actors=actors, active_hours=active_hours, changes=changes)
-        score(events.head(WARM_UP))
+        score_events(events.head(WARM_UP))
         began = time.process_time()
-        scores = score(events)
+        scores = score_events(events)
         print(
             f"{len(events):,} events, {actors:,} actors, {len(scores):,} active hours: "
             f"scored in {time.process_time() - began:.1f} s, "

@@ -1,4 +1,4 @@
-"""What others would rank first: plain rules, and detectors of public packages (the extra `bench`).
+"""How others rank hours: plain rules, and detectors of public packages (the extra `bench`).
 
 A peer gives every active hour a number, the larger the more unusual; nothing unusual, or nothing known of the actor,
 is 0 or less. Volume peers see changes, the never-touched rule sees types; all see only what came before the hour but
@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from audit_assets.detection.activity_arrays import activity_of
-from audit_assets.detection.plain_rule import PlainRule
-from audit_assets.detection.ranking import repeats
+from audit_assets.config.policy_tables import PlainRule
+from audit_assets.detection.activity_arrays import count_changes
+from audit_assets.detection.ranking import is_repeat
 from audit_assets.detection.schemas import WINDOW
 
 Peer = Callable[[pl.DataFrame], pl.Series]
@@ -32,8 +32,8 @@ TWO_PERIODS = 48
 """Hours that STL needs at least."""
 
 GRACE = 5
-"""Active hours before river's scorer speaks: 10 do better at 0.25 tickets a day, 5 at 1 and 2; its own default, 100,
-would leave most actors out."""
+"""Active hours before river's scorer gives numbers: 10 do better at 0.25 tickets a day, 5 at 1 and 2; its own
+default, 100, would leave most actors out."""
 
 
 def active_hours(events: pl.DataFrame) -> pl.DataFrame:
@@ -41,7 +41,7 @@ def active_hours(events: pl.DataFrame) -> pl.DataFrame:
     actor's changes in the 30 days before; `new_types`, those not touched in 30 days (0 without any active hour in
     them), and `rareness` of the rarest: 1 if nobody touched it in 30 days, 1/2 if it was touched in one actor-hour."""
     touches = (
-        activity_of(events)
+        count_changes(events)
         .sort("hour")
         .with_columns(
             last_touched=pl.col("hour").shift().over("actor", "resource_type"),
@@ -79,11 +79,12 @@ def _ratio() -> pl.Expr:
 
 
 def tickets(hours: pl.DataFrame, numbers: pl.Series) -> pl.DataFrame:
-    """Hours with `p`, the least for the most unusual; null where a peer would open no ticket. As with our scores, what
-    is no more extreme than an earlier hour of the actor within a day is the same ticket: most peers gain by it."""
+    """Hours with `p`, the least for the most unusual; null where a peer would open no ticket. As with our scores,
+    an hour that is no more extreme than an earlier one of the actor within a day belongs to the same ticket: most peers
+    gain by it."""
     unusual = pl.when(numbers > 0).then(-numbers.cast(pl.Float64))
     ranks = hours.select("actor", "hour", p=unusual, confirmed=pl.lit(value=False))
-    return ranks.select("actor", "hour", p=pl.when(~repeats("p")).then("p"))
+    return ranks.select("actor", "hour", p=pl.when(~is_repeat("p")).then("p"))
 
 
 def ratio(hours: pl.DataFrame) -> pl.Series:
@@ -139,7 +140,7 @@ def packaged() -> dict[str, Peer]:
         "river": partial(_river, partial(GaussianScorer, grace_period=GRACE)),
         "COPOD": partial(_copod, COPOD),
         "STL": partial(_stl, anomalies, lambda own, _: own),
-        "STL, whole": partial(_stl, anomalies, lambda _, everybody: everybody),
+        "STL, whole": partial(_stl, anomalies, lambda _, all_hours: all_hours),
     }
 
 
@@ -158,7 +159,7 @@ def _river(scorer: Callable[[], Any], hours: pl.DataFrame) -> pl.Series:
 
 def _copod(detector: Callable[[], Any], hours: pl.DataFrame) -> pl.Series:
     """Log changes, log ratio, and how seldom the actor is active. Not the hour of the day: the injected windows of the
-    development set lie evenly over working hours, unlike its background, which would be found out. Not the new types:
+    development set lie evenly over working hours, unlike its background, and would stand out by it. Not the new types:
     with them the mean recall is lower up to 1 ticket a day."""
     features = hours.select(pl.col("changes").log(), _ratio().log().alias("ratio"), -pl.col("active_hours").log1p())
     fitted = detector()
@@ -173,8 +174,8 @@ def _stl(
 ) -> pl.Series:
     """STL of each actor's changes an hour, in-sample, from the first to the last of the hours to be covered.
 
-    The actor's own hours find more and take half the time; the whole stream is what KQL's make-series hands in, and
-    what was measured in docs/facts/detection.md, 2.3."""
+    The actor's own hours find more and take half the time; the whole stream is what KQL's make-series passes, and
+    was measured in docs/facts/detection.md, 2.3."""
     found = []
     for of_actor in hours.with_row_index("row").partition_by("actor"):
         span = covered(of_actor["hour"], hours["hour"])

@@ -4,7 +4,7 @@
 
 All assets and checks of `hourly_audit`, in the in-process executor, against the sandbox in a process of its own. Ours
 is the time inside the bodies of our assets and checks; all the rest is Dagster's: its events, its storage, and its
-answer which hours are materialised. Waits are skipped and told apart.
+answer which hours are materialised. Waits are skipped and listed separately.
 """
 
 import argparse
@@ -46,18 +46,18 @@ def world(*arguments: str) -> Iterator[tuple[str, dict[str, str]]]:
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,  # noqa: S603 - our own command
     ):
         try:
-            told = json.loads(process.stdout.readline() if process.stdout else "{}")
+            started = json.loads(process.stdout.readline() if process.stdout else "{}")
             places = {
                 "DAGSTER_HOME": str(instance_home(Path(home))),
                 "AUDIT_ASSETS_STORAGE": str(Path(home) / "hours"),
             }
-            yield told["url"], {**os.environ, **told["settings"], **places}
+            yield started["url"], {**os.environ, **started["settings"], **places}
         finally:
             process.terminate()
 
 
 def run(address: str, environment: Mapping[str, str], *arguments: str) -> dict[str, Any]:
-    """What a process with nothing but the pipeline has measured."""
+    """The measurements of a process with nothing but the pipeline."""
     command = [sys.executable, "-m", "audit_assets_tests.benchmarks.hour_runs", *arguments, "--world", address]
     ended = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - our own
     return json.loads(ended.stdout)
@@ -130,7 +130,7 @@ def report(entries: int) -> None:
     console.print(ordinary_table(took))
     waited = median(total(hour, "waited") for hours in took.values() for hour in hours)
     console.print(
-        f"Besides, {waited:.0f} s of waiting until the sandbox's Axiom shows what it took (Axiom itself: some 10 to "
+        f"Besides, {waited:.0f} s of waiting until the sandbox's Axiom shows new rows (Axiom itself: some 10 to "
         f"20 s), and {seconds:.1f} s for a process that imports the definitions.\n"
     )
     with world("--hours", "1", "--entries", str(entries), "--abuse") as (address, environment):

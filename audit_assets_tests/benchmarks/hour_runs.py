@@ -4,7 +4,7 @@
 
 `hour.py` starts it, with the settings in the environment. The bodies of our assets and checks are measured where they
 are called: `dagster.asset` and `dagster.asset_check` are replaced by ones that wrap what they decorate, before the
-definitions are imported. Waits are asked of the sandbox's clock, noted, and skipped.
+definitions are imported. Waits are recorded, and skipped by advancing the sandbox's clock.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MEGABYTE = 1024 * 1024
 BETWEEN_SAMPLES = 0.005
-"""Seconds between two looks at the memory."""
+"""Seconds between two readings of the memory."""
 
 
 @dataclass
@@ -50,17 +50,17 @@ class Body:
     """Processor time. The rest of `seconds` went by in waiting for the services' answers and the disk."""
 
     ledger: float = 0.0
-    """Spent by Dagster on our question which hours are materialised."""
+    """Spent by Dagster on our query for the materialised hours."""
 
     waited: float = 0.0
-    """Asked of the clock, and skipped."""
+    """Requested from the clock, and skipped."""
 
     skipping: float = 0.0
-    """Spent on telling the sandbox so."""
+    """Spent on advancing the sandbox's clock."""
 
 
 class Meter:
-    """Notes what the bodies take; they run one after the other."""
+    """Records what the bodies take; they run one after the other."""
 
     def __init__(self) -> None:
         self.bodies: list[Body] = []
@@ -70,13 +70,13 @@ class Meter:
         """`dagster.asset` or `dagster.asset_check`, for bodies that are measured."""
         return lambda **options: lambda body: decorate(**options)(self._measured(body))
 
-    def ledger(self, asked: Callable[..., Any]) -> Callable[..., Any]:
-        """A question to Dagster, whose time is Dagster's."""
+    def ledger(self, query: Callable[..., Any]) -> Callable[..., Any]:
+        """A query of Dagster, whose time counts as Dagster's."""
 
         def timed(*arguments: Any) -> Any:
             began = time.perf_counter()
             try:
-                return asked(*arguments)
+                return query(*arguments)
             finally:
                 self.current.ledger += time.perf_counter() - began
 
@@ -105,15 +105,15 @@ class Meter:
         return measured
 
 
-class SteeredClock:
-    """The clock of a sandbox in another process; waiting moves it ahead."""
+class SandboxWaits:
+    """The clock of a sandbox in another process; a wait advances it and is recorded."""
 
     def __init__(self, world: str, meter: Meter) -> None:
         self._address = f"{world}/sandbox/clock"
         self._meter = meter
         self._ahead = 0.0
-        told = httpx.get(self._address, trust_env=False).raise_for_status().json()["now"]
-        self._start = datetime.fromisoformat(told) - timedelta(seconds=time.monotonic())
+        now = httpx.get(self._address, trust_env=False).raise_for_status().json()["now"]
+        self._start = datetime.fromisoformat(now) - timedelta(seconds=time.monotonic())
 
     def now(self) -> datetime:
         return self._start + timedelta(seconds=self.monotonic())
@@ -138,7 +138,7 @@ class MeasuredPipeline:
         with patch.multiple(dg, asset=decorating(dg.asset), asset_check=decorating(dg.asset_check)):
             build = importlib.import_module("audit_assets.defs.build")
         self._partitions = importlib.import_module("audit_assets.defs.partitions")
-        clock = SteeredClock(world, self.meter)
+        clock = SandboxWaits(world, self.meter)
         self._defs: dg.Definitions = build.build_defs(
             resources={
                 "cloudflare": build.CloudflareResource(clock),
@@ -149,7 +149,7 @@ class MeasuredPipeline:
         )
 
     def history(self, instance: dg.DagsterInstance) -> None:
-        """Pull and ingest what lies before HOUR."""
+        """Pull and ingest the hours before HOUR."""
         self._run(instance, "history", tags=self._partitions.range_tags(HOUR - HISTORY, HOUR - AN_HOUR))
 
     def hour(self, instance: dg.DagsterInstance, hour: datetime) -> dict[str, Any]:
@@ -216,15 +216,15 @@ def main() -> None:
     parser.add_argument("what", choices=["history", "ordinary", "full"])
     parser.add_argument("--world", required=True, help="address of the sandbox")
     parser.add_argument("--hours", type=int, default=10, help="how many ordinary ones")
-    asked = parser.parse_args()
-    match asked.what:
+    options = parser.parse_args()
+    match options.what:
         case "history":
-            told = history(asked.world)
+            result = history(options.world)
         case "ordinary":
-            told = ordinary(asked.world, asked.hours)
+            result = ordinary(options.world, options.hours)
         case _:
-            told = full(asked.world)
-    print(json.dumps(told), flush=True)
+            result = full(options.world)
+    print(json.dumps(result), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the benchmark of the hour is measured on: a sandbox in a process of its own, with a fortnight of small history.
+"""The world of the benchmark of the hour: a sandbox in a process of its own, with a fortnight of small history.
 
     python -m audit_assets_tests.benchmarks.hour_world --hours 10 --entries 50 [--abuse]
 
@@ -34,7 +34,7 @@ NUMBERS_OF_AN_HOUR = 1_000_003
 
 
 def quiet_hour(place: int, count: int) -> Iterator[dict[str, Any]]:
-    """So many entries by people who do what they always do, in the hour that begins `place` hours after HOUR."""
+    """So many entries of the usual kind, in the hour that begins `place` hours after HOUR."""
     first = (place + HISTORY // AN_HOUR) * NUMBERS_OF_AN_HOUR
     for turn in range(count):
         number = first + turn
@@ -63,7 +63,7 @@ def judged_hour(place: int, count: int, *, abuse: bool) -> Iterator[dict[str, An
 
 
 def serve(hours: int, entries: int, *, abuse: bool) -> None:
-    """Be there, with so many hours just settled."""
+    """Serve until stopped, with so many hours just settled."""
     past = (quiet_hour(place, ENTRIES_OF_HISTORY) for place in range(-(HISTORY // AN_HOUR), 0))
     judged = (judged_hour(place, entries, abuse=abuse) for place in range(hours))
     with tempfile.TemporaryDirectory() as folder:
@@ -80,8 +80,8 @@ def main() -> None:
     parser.add_argument("--hours", type=int, required=True, help="that are judged")
     parser.add_argument("--entries", type=int, required=True, help="in each of them")
     parser.add_argument("--abuse", action="store_true", help="half of them by a token that was never seen before")
-    asked = parser.parse_args()
-    serve(asked.hours, asked.entries, abuse=asked.abuse)
+    options = parser.parse_args()
+    serve(options.hours, options.entries, abuse=options.abuse)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How fast events leave for Axiom, beside the least that any client must do: gzip and POST the same bytes.
+"""How fast events leave for Axiom, compared with a floor: only gzip and POST of the same bytes.
 
     python -m audit_assets_tests.benchmarks.ingesting [--events 50000]
 
@@ -39,11 +39,11 @@ class Sink(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
-        told = NOTHING if self.path.startswith("/v1/datasets/_apl") else receipt(body)
+        answer = NOTHING if self.path.startswith("/v1/datasets/_apl") else receipt(body)
         self.send_response_only(200)
-        self.send_header("content-length", str(len(told)))
+        self.send_header("content-length", str(len(answer)))
         self.end_headers()
-        self.wfile.write(told)
+        self.wfile.write(answer)
 
 
 def receipt(body: bytes) -> bytes:
@@ -105,7 +105,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def floor(url: str, bodies: list[bytes]) -> None:
+def send_bare(url: str, bodies: list[bytes]) -> None:
     """Nothing but compressing and sending."""
     with httpx.Client(base_url=url, trust_env=False) as http:
         for body in bodies:
@@ -119,7 +119,7 @@ def main(count: int) -> None:
             ours = seconds(lambda: axiom.ingest(events_from(entries)))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         bodies = [gzip.decompress(batch.body) for batch in batches(events_from(entries))]
-        least = seconds(lambda: floor(url, bodies))
+        least = seconds(lambda: send_bare(url, bodies))
     sent = sum(map(len, bodies)) / 1e6
     print(f"{count:,} events, {sent:,.0f} MB of NDJSON in {len(bodies)} batches")
     print(f"ingest: entries to acknowledged events   {count / ours:>9,.0f} events/s   {sent / ours:>6,.0f} MB/s")
@@ -128,6 +128,6 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Measure ingest beside its floor.")
+    parser = argparse.ArgumentParser(description="Measure ingest compared with its floor.")
     parser.add_argument("--events", type=int, default=50_000)
     main(parser.parse_args().events)

@@ -1,8 +1,8 @@
-"""How fast an hour is pulled and normalised, beside the least that it could take, and how much memory it needs.
+"""How fast an hour is pulled and normalised, compared with a floor, and how much memory it needs.
 
     python -m audit_assets_tests.benchmarks.pulling [--entries 200000]
 
-The pages lie ready in a server of their own process, so that what is measured is the client. Waits are skipped: with
+The pages are prepared in a server of their own process, so that what is measured is the client. Waits are skipped: with
 them, Cloudflare's limit makes it 100 pages at once and then 3 a second (audit_assets/cloudflare/request_pacing.py).
 """
 
@@ -66,8 +66,8 @@ def serve(entries: int) -> None:
         wbufsize = 1 << 20  # head and body in one piece, or the client waits for a delayed acknowledgement
 
         def do_GET(self) -> None:
-            asked = parse_qs(urlsplit(self.path).query)
-            body = pages[int(asked.get("cursor", ["0"])[0])]
+            query = parse_qs(urlsplit(self.path).query)
+            body = pages[int(query.get("cursor", ["0"])[0])]
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Encoding", "gzip")
@@ -132,20 +132,20 @@ def child(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.terminate()
 
 
-def said_by(process: subprocess.Popen[str]) -> str:
+def next_line_of(process: subprocess.Popen[str]) -> str:
     """The child's next line."""
     line = process.stdout.readline() if process.stdout else ""
     if not line:
-        raise SystemExit("the child process ended without a word")
+        raise SystemExit("the child process ended without output")
     return line.strip()
 
 
 def report(entries: int) -> None:
     """Measure and print."""
     with child("--serve", str(entries)) as server:
-        address = f"http://127.0.0.1:{said_by(server)}/"
+        address = f"http://127.0.0.1:{next_line_of(server)}/"
         with child("--memory", address) as measured:
-            before, peak = (int(part) / 1024 for part in said_by(measured).split())
+            before, peak = (int(part) / 1024 for part in next_line_of(measured).split())
         bodies = transfer(address)
         size = sum(map(len, bodies)) / 1e6
         print(f"{entries:,} entries in {len(bodies)} pages, {size:.0f} MB of JSON; each figure is the better of two\n")
@@ -176,17 +176,17 @@ def memory(address: str) -> None:
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description="How fast an hour is pulled and normalised, beside its floor.")
+    parser = argparse.ArgumentParser(description="How fast an hour is pulled and normalised, compared with its floor.")
     parser.add_argument("--entries", type=int, default=200_000, help="entries of the hour")
     parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--memory", help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.serve is not None:
-        serve(asked.serve)
-    elif asked.memory:
-        memory(asked.memory)
+    options = parser.parse_args()
+    if options.serve is not None:
+        serve(options.serve)
+    elif options.memory:
+        memory(options.memory)
     else:
-        report(asked.entries)
+        report(options.entries)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,15 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from audit_assets.config.policy_tables import Policy
-from audit_assets.detection.activity_arrays import activity_of
-from audit_assets.detection.baselines import baselines
-from audit_assets.detection.flagging import Judged, flags
-from audit_assets.detection.hour_scores import assess_hours, organisation
-from audit_assets.detection.ranking import ranked
+from audit_assets.detection.activity_arrays import count_changes
+from audit_assets.detection.baselines import build_baselines
+from audit_assets.detection.flagging import JudgedHours, flag_deviations
+from audit_assets.detection.hour_scores import build_organisation, score_hours
+from audit_assets.detection.ranking import rank_scores
 from audit_assets.detection.schemas import ACTIVITY, ACTOR_ACTIVITY, MEMORY, ORGANISATION_HOURS, ORGANISATION_TYPES
 from audit_assets.detection.severity import TOUCHES
-from audit_assets.detection.stream_scores import score_activity
-from audit_assets.detection.verdict_marks import with_verdicts, without_verdicts
+from audit_assets.detection.verdict_marks import VERDICTS, mark_verdicts
+from audit_assets_tests.detection.streams import score_activity
 
 HOUR = timedelta(hours=1)
 
@@ -25,22 +25,22 @@ def judged(
     budget: float = 1.0,
     kind: str = "update",
     verdicts: pl.DataFrame | None = None,
-) -> Judged:
-    """What `flags` needs of an hour, from all events up to its end and what people said of earlier hours."""
-    activity = activity_of(events.filter(pl.col("time") < hour + HOUR)).select(ACTOR_ACTIVITY.names())
+) -> JudgedHours:
+    """What `flag_deviations` needs of an hour, from all events up to its end and the verdicts on earlier hours."""
+    activity = count_changes(events.filter(pl.col("time") < hour + HOUR)).select(ACTOR_ACTIVITY.names())
     unmarked = activity.with_columns(confirmed=pl.lit(value=False))
-    activity = with_verdicts(unmarked, without_verdicts() if verdicts is None else verdicts)
+    activity = mark_verdicts(unmarked, VERDICTS.to_frame() if verdicts is None else verdicts)
     now = activity.filter(pl.col("hour") == hour)
     day = hour.replace(hour=0)
-    everybody = organisation(activity, day)
+    organisation = build_organisation(activity, day)
     theirs = activity.join(now, on="actor", how="semi")
-    alone = assess_hours(theirs, everybody, since=day)
+    alone = score_hours(theirs, organisation, since=day)
     before = score_activity(activity.filter(pl.col("hour") < day))
-    scores = ranked(pl.concat([before, alone]), budget=budget, since=day).filter(pl.col("hour") == hour)
+    scores = rank_scores(pl.concat([before, alone]), budget=budget, since=day).filter(pl.col("hour") == hour)
     keyed = activity.rename({"actor": "actor_key"})
     seen = keyed.filter(pl.col("hour") >= hour - MEMORY)
     by_hour = seen.group_by("hour").agg(active_actors=pl.col("actor_key").n_unique(), changes=pl.col("changes").sum())
-    usual, touched = baselines(
+    usual, touched = build_baselines(
         seen.filter(~pl.col("confirmed")),
         by_hour.select(ORGANISATION_HOURS.names()).cast(ORGANISATION_HOURS),
         seen.group_by("hour", "resource_type").agg(pl.col("changes").sum()).cast(ORGANISATION_TYPES),
@@ -48,12 +48,12 @@ def judged(
         hours=[hour],
     )
     here = keyed.filter(pl.col("hour") == hour).select(ACTIVITY.names()).cast(ACTIVITY)
-    return Judged(
+    return JudgedHours(
         activity=here,
         baselines=usual,
         touched=touched,
         scores=scores.rename({"actor": "actor_key"}),
-        colleagues=everybody.touched.rename({"actor": "actor_key"}),
+        colleagues=organisation.touched.rename({"actor": "actor_key"}),
         touches=here.select("hour", "actor_key", "resource_type", action=pl.lit(kind), kind=pl.lit(kind)).cast(TOUCHES),
         names=here.select("actor_key", actor=pl.col("actor_key") + "@example.com", actor_type=pl.lit("user")).unique(),
     )
@@ -69,4 +69,4 @@ def flagged(
 ) -> pl.DataFrame:
     """The FLAG frame of an hour under a policy."""
     chosen = policy or Policy()
-    return flags(judged(events, hour, budget=chosen.tickets_a_day, kind=kind, verdicts=verdicts), chosen)
+    return flag_deviations(judged(events, hour, budget=chosen.tickets_a_day, kind=kind, verdicts=verdicts), chosen)

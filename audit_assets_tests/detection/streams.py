@@ -6,6 +6,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
+from audit_assets.detection.activity_arrays import count_changes
+from audit_assets.detection.hour_scores import score_stream
+from audit_assets.detection.ranking import rank_scores
+
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 EVENTS = pl.Schema(
@@ -58,6 +62,16 @@ def daily(actor: str, days: range, usual: float, *types: str, spread: float = 0.
     """One hour of work a day, log-normal about so many changes."""
     rng = np.random.default_rng(seed)
     return [burst(actor, at(day, 9), max(1, round(usual * np.exp(rng.normal(0, spread)))), *types) for day in days]
+
+
+def score_events(events: pl.DataFrame, *, budget: float = 1.0) -> pl.DataFrame:
+    """SCORES of a whole stream of events at a budget of tickets a day."""
+    return score_activity(count_changes(events), budget=budget)
+
+
+def score_activity(activity: pl.DataFrame, *, budget: float = 1.0) -> pl.DataFrame:
+    """As `score_events`, from the tidy rows of all actors (ACTOR_ACTIVITY)."""
+    return rank_scores(score_stream(activity), budget=budget)
 
 
 def _popular(types: int) -> np.ndarray:

@@ -6,11 +6,10 @@ import polars as pl
 import pytest
 
 from audit_assets.config.policy_tables import ConfirmedIncident
-from audit_assets.detection.activity_arrays import activity_of
-from audit_assets.detection.confirmed_incidents import with_incidents
+from audit_assets.detection.activity_arrays import count_changes
+from audit_assets.detection.confirmed_incidents import mark_incidents
 from audit_assets.detection.schemas import ACTOR_ACTIVITY
-from audit_assets.detection.stream_scores import score_activity
-from audit_assets_tests.detection.streams import at, burst, quiet, stream
+from audit_assets_tests.detection.streams import at, burst, quiet, score_activity, stream
 
 TEN = datetime(2026, 11, 22, 10, tzinfo=UTC)
 AN_HOUR = timedelta(hours=1)
@@ -21,7 +20,7 @@ def marked(*incidents: ConfirmedIncident) -> set[tuple[str, int]]:
     """The actors and hours of the day that are marked, of four actors who are active in each hour."""
     rows = [(f"k{n}", "user", TEN.replace(hour=hour), "dns", 1) for n in range(1, 5) for hour in range(24)]
     activity = pl.DataFrame(rows, schema=ACTOR_ACTIVITY, orient="row")
-    found = with_incidents(activity, incidents, NAMES)
+    found = mark_incidents(activity, incidents, NAMES)
     assert found.drop("confirmed").equals(activity)
     return set(found.filter("confirmed").select("actor", pl.col("hour").dt.hour()).rows())
 
@@ -30,7 +29,7 @@ def test_without_incidents_no_hour_is_marked() -> None:
     assert marked() == set()
     empty = pl.DataFrame(schema=ACTOR_ACTIVITY)
     incident = ConfirmedIncident("k1", TEN, TEN + AN_HOUR)
-    assert with_incidents(empty, [incident], NAMES).schema == {**ACTOR_ACTIVITY, "confirmed": pl.Boolean}
+    assert mark_incidents(empty, [incident], NAMES).schema == {**ACTOR_ACTIVITY, "confirmed": pl.Boolean}
 
 
 @pytest.mark.parametrize(
@@ -55,12 +54,12 @@ def test_a_name_means_all_who_are_called_so() -> None:
 
 def test_what_an_attack_did_is_as_unusual_when_it_comes_again() -> None:
     attacks = [burst("actor-0", at(day, 10), 300, "never-seen") for day in (100, 110)]
-    activity = activity_of(stream([quiet(days=120, seed=5), *attacks]))
+    activity = count_changes(stream([quiet(days=120, seed=5), *attacks]))
     incident = ConfirmedIncident("actor-0", at(100, 10), at(100, 11))
     names = pl.DataFrame(schema={"actor_key": pl.String, "actor": pl.String})
 
     def again(*incidents: ConfirmedIncident) -> dict[str, object]:
-        scores = score_activity(with_incidents(activity, incidents, names))
+        scores = score_activity(mark_incidents(activity, incidents, names))
         (row,) = scores.filter(pl.col("actor") == "actor-0", pl.col("hour") == at(110, 10)).to_dicts()
         return row
 

@@ -1,4 +1,4 @@
-"""What becomes of a deviation: it rings, or says why it does not; nothing disappears."""
+"""What becomes of a deviation: it opens a ticket, or shows why not; none disappears."""
 
 from dataclasses import replace
 from datetime import date
@@ -7,9 +7,8 @@ import polars as pl
 import pytest
 
 from audit_assets.config.policy_tables import Allowance, Policy, Sensitive
-from audit_assets.detection.flagging import FLAGGED
-from audit_assets.detection.plain_rule import deviations
-from audit_assets.detection.schemas import ORGANISATION
+from audit_assets.detection.plain_rule import find_plain_deviations
+from audit_assets.detection.schemas import FLAG, ORGANISATION
 from audit_assets_tests.detection.judging import flagged, judged
 from audit_assets_tests.detection.streams import at, burst, quiet, stream
 
@@ -34,13 +33,13 @@ def of(found: pl.DataFrame, actor: str) -> pl.DataFrame:
     return found.filter(pl.col("actor_key") == actor)
 
 
-def test_an_hour_like_any_other_is_not_in_it(quiet_days: pl.DataFrame) -> None:
+def test_an_hour_like_any_other_has_no_deviation(quiet_days: pl.DataFrame) -> None:
     found = flagged(stream([quiet_days, burst(BUSY, HOUR, 6, "type-0")]), HOUR)
-    assert found.schema == FLAGGED
+    assert found.schema == FLAG
     assert of(found, BUSY).is_empty()
 
 
-def test_a_burst_rings_with_the_numbers_of_its_score(quiet_days: pl.DataFrame) -> None:
+def test_a_burst_has_the_numbers_of_its_score(quiet_days: pl.DataFrame) -> None:
     events = stream([quiet_days, burst(BUSY, HOUR, 400, "type-0")])
     (row,) = of(flagged(events, HOUR), BUSY).to_dicts()
     (score,) = judged(events, HOUR).scores.filter(pl.col("actor_key") == BUSY).to_dicts()
@@ -56,7 +55,7 @@ def test_a_burst_rings_with_the_numbers_of_its_score(quiet_days: pl.DataFrame) -
     assert row["severity"] in ("high", "urgent")
 
 
-def test_a_type_that_nobody_has_is_told_with_who_else_does(quiet_days: pl.DataFrame) -> None:
+def test_a_new_type_comes_with_how_many_colleagues_touch_it(quiet_days: pl.DataFrame) -> None:
     found = flagged(stream([quiet_days, burst(BUSY, HOUR, 2, "never-seen", "type-0")]), HOUR)
     (row,) = of(found, BUSY).filter(pl.col("resource_type") == "never-seen").to_dicts()
     assert (row["disposition"], row["colleagues"], row["new_types"], row["touched_types"]) == ("ticket", 0, 1, 2)
@@ -64,10 +63,12 @@ def test_a_type_that_nobody_has_is_told_with_who_else_does(quiet_days: pl.DataFr
     assert row["first_ever"]
 
 
-def test_what_the_plain_rule_finds_under_the_budget_is_listed_with_its_score(quiet_days: pl.DataFrame) -> None:
+def test_deviations_of_the_plain_rule_below_the_threshold_are_listed_with_their_scores(
+    quiet_days: pl.DataFrame,
+) -> None:
     events = stream([quiet_days, *(burst(BUSY, HOUR, 1, f"type-{n}") for n in range(6))])
     plain = judged(events, HOUR)
-    by_rule = deviations(plain.activity, plain.baselines, plain.touched, Policy().plain)
+    by_rule = find_plain_deviations(plain.activity, plain.baselines, plain.touched, Policy().plain)
     found = flagged(events, HOUR, Policy(tickets_a_day=1e-6))
     assert set(found["disposition"]) == {"below_threshold"}
     key = ["actor_key", "kind", "resource_type"]
@@ -76,29 +77,29 @@ def test_what_the_plain_rule_finds_under_the_budget_is_listed_with_its_score(qui
     assert set(found["severity"]) == {"low"}
 
 
-def test_the_plain_preset_is_the_plain_rule_as_it_stands(quiet_days: pl.DataFrame) -> None:
+def test_the_plain_preset_opens_a_ticket_for_every_deviation_of_the_plain_rule(quiet_days: pl.DataFrame) -> None:
     events = stream([quiet_days, burst(BUSY, HOUR, 400, "type-0", "never-seen")])
     seen = judged(events, HOUR)
-    by_rule = deviations(seen.activity, seen.baselines, seen.touched, Policy().plain)
+    by_rule = find_plain_deviations(seen.activity, seen.baselines, seen.touched, Policy().plain)
     found = flagged(events, HOUR, Policy(preset="plain"))
     assert found.select(by_rule.columns).equals(by_rule)
     assert set(found["disposition"]) == {"ticket"}
 
 
-def test_a_larger_budget_rings_for_all_that_a_smaller_one_does(quiet_days: pl.DataFrame) -> None:
+def test_a_larger_budget_opens_every_ticket_that_a_smaller_one_does(quiet_days: pl.DataFrame) -> None:
     attacks = [burst(f"actor-{n}", HOUR, 20 * n, "type-0") for n in range(1, 8)]
     events = stream([quiet_days, *attacks])
     key = ["actor_key", "kind", "resource_type"]
-    rung = [
+    tickets = [
         flagged(events, HOUR, Policy(tickets_a_day=budget)).filter(pl.col("disposition") == "ticket").select(key)
         for budget in (0.1, 1.0, 5.0)
     ]
-    assert rung[0].join(rung[1], on=key, how="anti", nulls_equal=True).is_empty()
-    assert rung[1].join(rung[2], on=key, how="anti", nulls_equal=True).is_empty()
+    assert tickets[0].join(tickets[1], on=key, how="anti", nulls_equal=True).is_empty()
+    assert tickets[1].join(tickets[2], on=key, how="anti", nulls_equal=True).is_empty()
 
 
 class TestAllowances:
-    """They are kept, marked, and do not ring."""
+    """Allowed deviations are kept and marked, and do not alert."""
 
     def allowing(self, **fields: str) -> Policy:
         return Policy(allowances=(Allowance(until=date(2099, 1, 1), reason="SEC-1", **fields),))
@@ -109,7 +110,7 @@ class TestAllowances:
         assert set(rows["disposition"]) == {"allowed"}
         assert set(rows["allowed_because"]) == {"SEC-1"}
 
-    def test_a_type_is_allowed_and_the_rest_rings(self, both: pl.DataFrame) -> None:
+    def test_a_type_is_allowed_and_the_rest_alerts(self, both: pl.DataFrame) -> None:
         rows = of(flagged(both, HOUR, self.allowing(resource_type="never-seen")), BUSY)
         assert dict(rows.select("kind", "disposition").iter_rows()) == {
             "volume": "ticket",
@@ -139,7 +140,7 @@ class TestAllowances:
 
 
 class TestOrganisationDays:
-    """Many actors who do the same unusual thing are one matter."""
+    """Many actors who do the same unusual thing share one ticket."""
 
     def migration(self, quiet_days: pl.DataFrame, actors: int, *more: pl.DataFrame) -> pl.DataFrame:
         moved = [burst(f"actor-{n}", HOUR, 60 + n, "new-registrar") for n in range(1, actors + 1)]
@@ -156,7 +157,7 @@ class TestOrganisationDays:
         members = found.filter(pl.col("disposition") == "organisation")
         assert set(members["actor_key"]) == set(row["members"])
 
-    def test_two_are_no_organisation(self, quiet_days: pl.DataFrame) -> None:
+    def test_two_actors_do_not_share_a_ticket(self, quiet_days: pl.DataFrame) -> None:
         assert of(flagged(self.migration(quiet_days, 2), HOUR), ORGANISATION).is_empty()
 
     def test_who_does_something_else_as_well_has_a_ticket_of_its_own(self, quiet_days: pl.DataFrame) -> None:
@@ -166,7 +167,7 @@ class TestOrganisationDays:
         assert set(tickets["actor_key"]) == {ORGANISATION, "actor-1"}
         assert of(tickets, "actor-1")["resource_type"].to_list() == ["api-tokens-of-others"]
 
-    def test_a_migration_that_a_team_allows_does_not_ring(self, quiet_days: pl.DataFrame) -> None:
+    def test_a_migration_that_a_team_allows_opens_no_ticket(self, quiet_days: pl.DataFrame) -> None:
         allowance = Allowance(until=date(2099, 1, 1), reason="the move", resource_type="new-registrar")
         found = flagged(self.migration(quiet_days, 6), HOUR, Policy(allowances=(allowance,)))
         assert set(found["disposition"]) <= {"allowed", "below_threshold"}
@@ -176,19 +177,19 @@ def test_severity_is_raised_by_what_was_touched(quiet_days: pl.DataFrame) -> Non
     events = stream([quiet_days, burst(BUSY, HOUR, 60, "type-0")])
     deletes = Policy(sensitive=(Sensitive("deletes", kinds=("delete",)), Sensitive("tokens", ("*token*",), raises=3)))
     order = ["low", "medium", "high", "urgent"]
-    (calm,) = of(flagged(events, HOUR, deletes), BUSY).to_dicts()
-    (grave,) = of(flagged(events, HOUR, deletes, kind="delete"), BUSY).to_dicts()
-    assert order.index(grave["severity"]) == min(order.index(calm["severity"]) + 1, 3)
-    assert (calm["severity_because"], grave["severity_because"]) == (None, ["deletes"])
+    (plain,) = of(flagged(events, HOUR, deletes), BUSY).to_dicts()
+    (raised,) = of(flagged(events, HOUR, deletes, kind="delete"), BUSY).to_dicts()
+    assert order.index(raised["severity"]) == min(order.index(plain["severity"]) + 1, 3)
+    assert (plain["severity_because"], raised["severity_because"]) == (None, ["deletes"])
 
 
-def test_without_any_history_it_says_what_is_still_learned() -> None:
+def test_without_any_history_everything_is_judged_by_defaults() -> None:
     start = at(0, 10)
     scores = judged(burst("first", start, 500, "type-0"), start).scores
     assert scores["learning"].to_list() == [["actor", "prior", "types", "budget"]]
 
 
-def test_with_enough_history_nothing_is_learned(quiet_days: pl.DataFrame) -> None:
+def test_with_enough_history_nothing_is_judged_by_defaults(quiet_days: pl.DataFrame) -> None:
     events = stream([quiet_days, burst(BUSY, HOUR, 6, "type-0")])
     scores = judged(events, HOUR).scores.filter(pl.col("actor_key") == BUSY)
     assert scores["learning"].to_list() == [[]]

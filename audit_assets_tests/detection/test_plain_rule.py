@@ -1,4 +1,4 @@
-"""The plain rule, on toy histories whose answers are worked out by hand."""
+"""The plain rule, on short histories whose answers are worked out by hand."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_assets.detection.baselines import baselines
-from audit_assets.detection.plain_rule import PlainRule, deviations
+from audit_assets.config.policy_tables import PlainRule
+from audit_assets.detection.baselines import build_baselines
+from audit_assets.detection.plain_rule import find_plain_deviations
 from audit_assets.detection.schemas import (
     ACTIVITY,
     BASELINE,
@@ -22,17 +23,19 @@ NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
+TEN_TIMES = PlainRule(ratio=10, minimum=10)
+
 Row = tuple[str, datetime, str, int]
 
 
-def judge(history: list[Row], *hours: datetime, rule: PlainRule | None = None) -> pl.DataFrame:
-    """Judge these hours of a history that holds them too, as the assets do."""
+def judge(history: list[Row], *hours: datetime, rule: PlainRule = TEN_TIMES) -> pl.DataFrame:
+    """Judge these hours of a history that includes them, as the assets do."""
     everything = pl.DataFrame(history, schema=ACTIVITY, orient="row")
     by_hour = everything.group_by("hour")
     organisation_hours = by_hour.agg(active_actors=pl.col("actor_key").n_unique(), changes=pl.col("changes").sum())
     organisation_types = everything.group_by("hour", "resource_type").agg(pl.col("changes").sum())
     judged = everything.filter(pl.col("hour").is_in(list(hours)))
-    usual, touched = baselines(
+    usual, touched = build_baselines(
         everything,
         organisation_hours.select(ORGANISATION_HOURS.names()).cast(ORGANISATION_HOURS),
         organisation_types.cast(ORGANISATION_TYPES),
@@ -41,7 +44,7 @@ def judge(history: list[Row], *hours: datetime, rule: PlainRule | None = None) -
     )
     assert usual.schema == BASELINE
     assert touched.schema == TOUCHED
-    found = deviations(judged, usual, touched, rule)
+    found = find_plain_deviations(judged, usual, touched, rule)
     assert found.schema == DEVIATION
     return found
 

@@ -1,11 +1,19 @@
-"""What raises the severity of an actor's hour."""
+"""How severe an actor's hour is, and what raises it."""
 
 from datetime import UTC, datetime
 
 import polars as pl
 
 from audit_assets.config.policy_tables import Sensitive
-from audit_assets.detection.severity import RAISED, SEVERITIES, TOUCHES, named, raised, rank
+from audit_assets.detection.severity import (
+    SEVERITIES,
+    SEVERITY_RAISES,
+    TOUCHES,
+    raise_severity,
+    severity_by_rarity,
+    severity_of_rank,
+    severity_rank,
+)
 
 HOUR = datetime(2026, 11, 22, 10, tzinfo=UTC)
 TABLE = (
@@ -19,7 +27,7 @@ def touches(*rows: tuple[str, str, str, str]) -> pl.DataFrame:
 
 
 def test_what_matches_adds_up_and_counts_once_however_often_it_was_touched() -> None:
-    found = raised(
+    found = raise_severity(
         touches(
             ("a", "api_token", "delete", "delete"),
             ("a", "api_token", "create", "create"),
@@ -29,22 +37,28 @@ def test_what_matches_adds_up_and_counts_once_however_often_it_was_touched() -> 
         ),
         TABLE,
     )
-    assert found.schema == RAISED
+    assert found.schema == SEVERITY_RAISES
     assert found.sort("actor_key").rows() == [(HOUR, "a", 3, ["deletes", "API tokens"]), (HOUR, "b", 2, ["API tokens"])]
 
 
 def test_of_a_change_of_unknown_kind_its_type_counts_and_no_kind_is_guessed() -> None:
     unknown = pl.DataFrame([(HOUR, "a", "api_token", None, None)], schema=TOUCHES, orient="row")
-    assert raised(unknown, TABLE).rows() == [(HOUR, "a", 2, ["API tokens"])]
-    assert raised(unknown, [Sensitive("new tokens", ("*token*",), kinds=("create", "update"))]).is_empty()
+    assert raise_severity(unknown, TABLE).rows() == [(HOUR, "a", 2, ["API tokens"])]
+    assert raise_severity(unknown, [Sensitive("new tokens", ("*token*",), kinds=("create", "update"))]).is_empty()
 
 
 def test_nothing_is_raised_by_an_empty_table_or_no_touches() -> None:
-    assert raised(touches(("a", "api_token", "delete", "delete")), ()).is_empty()
-    assert raised(touches(), TABLE).is_empty()
+    assert raise_severity(touches(("a", "api_token", "delete", "delete")), ()).is_empty()
+    assert raise_severity(touches(), TABLE).is_empty()
+
+
+def test_severity_follows_from_how_rare_a_ticket_is() -> None:
+    rates = pl.DataFrame({"rate": [0.05, 0.3, 0.7, 1.0, 1.1]})
+    severities = rates.select(severity_by_rarity(pl.col("rate"), 1.0)).to_series()
+    assert severities.to_list() == ["urgent", "high", "medium", "low", None]
 
 
 def test_a_rank_beyond_the_ends_is_the_end() -> None:
-    ranks = pl.DataFrame({"rank": [-1, 0, 1, 2, 3, 7]}).select(named(pl.col("rank")))
+    ranks = pl.DataFrame({"rank": [-1, 0, 1, 2, 3, 7]}).select(severity_of_rank(pl.col("rank")))
     assert ranks.to_series().to_list() == ["low", *SEVERITIES, "urgent"]
-    assert ranks.select(rank(pl.col("rank"))).to_series().to_list() == [0, 0, 1, 2, 3, 3]
+    assert ranks.select(severity_rank(pl.col("rank"))).to_series().to_list() == [0, 0, 1, 2, 3, 3]

@@ -7,13 +7,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from audit_assets.config.policy_tables import ConfirmedIncident, Policy, Preset
-from audit_assets.detection.activity_arrays import activity_of
-from audit_assets.detection.confirmed_incidents import with_incidents
+from audit_assets.detection.activity_arrays import count_changes
+from audit_assets.detection.confirmed_incidents import mark_incidents
 from audit_assets.detection.schemas import ACTOR_ACTIVITY
-from audit_assets.detection.stream_scores import score, score_activity
-from audit_assets.detection.verdict_marks import VERDICTS, applied, with_verdicts, without_verdicts
+from audit_assets.detection.verdict_marks import VERDICTS, count_marked_hours, mark_verdicts
 from audit_assets_tests.detection.judging import flagged
-from audit_assets_tests.detection.streams import at, burst, daily, quiet, stream
+from audit_assets_tests.detection.streams import at, burst, daily, quiet, score_activity, score_events, stream
 
 BOB = "bob"
 PRESETS: list[Preset] = ["balanced", "plain"]
@@ -23,13 +22,13 @@ AN_HOUR = timedelta(hours=1)
 ORGANISATION = [quiet(days=140, seed=3, actors=12, a_day=6), *daily(BOB, range(140), 4, "dns")]
 
 
-def said(verdict: str, *deviations: tuple[datetime, str, str | None]) -> pl.DataFrame:
+def verdicts_on(verdict: str, *deviations: tuple[datetime, str, str | None]) -> pl.DataFrame:
     """The same verdict on some deviations of Bob's: hour, kind, resource type."""
     rows = [(BOB, hour, kind, resource_type, verdict) for hour, kind, resource_type in deviations]
     return pl.DataFrame(rows, schema=VERDICTS, orient="row")
 
 
-def rings(
+def tickets(
     events: pl.DataFrame, hour: datetime, preset: Preset, verdicts: pl.DataFrame | None = None
 ) -> set[tuple[str, str | None]]:
     """The kinds and resource types of Bob's that open a ticket in the hour."""
@@ -41,33 +40,33 @@ VOLUME = {("volume", None)}
 
 
 def slow(found: pl.DataFrame) -> set[str]:
-    """The horizons over which Bob's changes ring."""
+    """The horizons over which Bob's changes alert."""
     return set(found.filter(pl.col("disposition") == "ticket", actor_key=BOB, kind="volume")["horizon"])
 
 
 class TestADismissedBurst:
     """Eighty changes in an hour of somebody who makes four."""
 
-    dismissed = said("dismissed", (FIRST, "volume", None))
+    dismissed = verdicts_on("dismissed", (FIRST, "volume", None))
 
     @pytest.mark.parametrize("preset", PRESETS)
-    def test_the_like_rings_before_the_verdict_and_not_after_it(self, preset: Preset) -> None:
+    def test_a_burst_of_that_size_alerts_before_the_verdict_and_not_after_it(self, preset: Preset) -> None:
         events = stream([*ORGANISATION, burst(BOB, FIRST, 80, "dns"), burst(BOB, AGAIN, 85, "dns")])
-        assert rings(events, AGAIN, preset) == VOLUME
+        assert tickets(events, AGAIN, preset) == VOLUME
         found = flagged(events, AGAIN, Policy(preset=preset), verdicts=self.dismissed).filter(actor_key=BOB)
-        assert found.is_empty(), "it is usual: it is not even listed"
+        assert found.is_empty(), "it is usual, and not even listed"
 
     @pytest.mark.parametrize("preset", PRESETS)
-    def test_a_graver_one_still_rings(self, preset: Preset) -> None:
+    def test_a_larger_burst_still_alerts(self, preset: Preset) -> None:
         events = stream([*ORGANISATION, burst(BOB, FIRST, 80, "dns"), burst(BOB, AGAIN, 800, "dns")])
-        assert rings(events, AGAIN, preset, self.dismissed) == VOLUME
+        assert tickets(events, AGAIN, preset, self.dismissed) == VOLUME
 
     @pytest.mark.parametrize("preset", PRESETS)
     def test_it_is_usual_for_90_days(self, preset: Preset) -> None:
         for days, expected in ((89, set()), (91, VOLUME)):
             again = FIRST + timedelta(days=days)
             events = stream([*ORGANISATION, burst(BOB, FIRST, 80, "dns"), burst(BOB, again, 80, "dns")])
-            assert rings(events, again, preset, self.dismissed) == expected
+            assert tickets(events, again, preset, self.dismissed) == expected
 
     def test_a_slow_burst_of_a_day_is_usual_too(self) -> None:
         def a_day(since: datetime) -> list[pl.DataFrame]:
@@ -80,8 +79,8 @@ class TestADismissedBurst:
 
     def test_the_hour_counts_in_full_in_what_is_usual_and_no_hour_before_is_judged_otherwise(self) -> None:
         events = stream([*ORGANISATION, burst(BOB, FIRST, 80, "dns")])
-        marked = with_verdicts(with_incidents(activity_of(events), [], NOBODY), self.dismissed)
-        learned, before = score_activity(marked), score(events)
+        marked = mark_verdicts(mark_incidents(count_changes(events), [], NOBODY), self.dismissed)
+        learned, before = score_activity(marked), score_events(events)
         next_day = pl.col("hour") == at(41, 9), pl.col("actor") == BOB
         assert learned.filter(next_day)["baseline_mean"][0] > before.filter(next_day)["baseline_mean"][0]
         until = pl.col("hour") <= FIRST
@@ -94,13 +93,13 @@ NOBODY = pl.DataFrame(schema={"actor_key": pl.String, "actor": pl.String})
 class TestADismissedResourceType:
     """A type that Bob touched for the first time."""
 
-    dismissed = said("dismissed", (FIRST, "new_resource_type", "registrar"))
+    dismissed = verdicts_on("dismissed", (FIRST, "new_resource_type", "registrar"))
 
     @pytest.mark.parametrize(("preset", "days"), [("plain", 40), ("plain", 95), ("balanced", 95)])
-    def test_it_rings_before_the_verdict_and_not_after_it(self, preset: Preset, days: int) -> None:
+    def test_it_alerts_before_the_verdict_and_not_after_it(self, preset: Preset, days: int) -> None:
         again = FIRST + timedelta(days=days)
         events = stream([*ORGANISATION, burst(BOB, FIRST, 2, "registrar"), burst(BOB, again, 2, "registrar")])
-        assert ("new_resource_type", "registrar") in rings(events, again, preset)
+        assert ("new_resource_type", "registrar") in tickets(events, again, preset)
         found = flagged(events, again, Policy(preset=preset), verdicts=self.dismissed)
         assert found.filter(actor_key=BOB).is_empty()
 
@@ -108,14 +107,14 @@ class TestADismissedResourceType:
     def test_it_is_known_to_this_actor_alone_and_no_other_type_is(self, preset: Preset) -> None:
         again = FIRST + timedelta(days=95)
         events = stream([*ORGANISATION, burst(BOB, FIRST, 2, "registrar"), burst(BOB, again, 2, "members")])
-        assert ("new_resource_type", "members") in rings(events, again, preset, self.dismissed)
+        assert ("new_resource_type", "members") in tickets(events, again, preset, self.dismissed)
         others = self.dismissed.with_columns(actor_key=pl.lit("actor-1"))
         events = stream([*ORGANISATION, burst(BOB, FIRST, 2, "registrar"), burst(BOB, again, 2, "registrar")])
-        assert ("new_resource_type", "registrar") in rings(events, again, preset, others)
+        assert ("new_resource_type", "registrar") in tickets(events, again, preset, others)
 
     def test_many_changes_to_it_are_a_burst_all_the_same(self) -> None:
         events = stream([*ORGANISATION, burst(BOB, FIRST, 2, "registrar"), burst(BOB, AGAIN, 200, "registrar")])
-        assert rings(events, AGAIN, "balanced", self.dismissed) == VOLUME
+        assert tickets(events, AGAIN, "balanced", self.dismissed) == VOLUME
 
 
 TEN = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -125,8 +124,8 @@ def marks(verdicts: pl.DataFrame, *incidents: ConfirmedIncident) -> set[tuple[da
     """The marked rows of Bob's, who touches two types in each of three hours, and again after a year."""
     hours = [TEN, TEN + AN_HOUR, TEN + AN_HOUR * 2, TEN + timedelta(days=365), TEN + timedelta(days=366)]
     rows = [(BOB, "user", hour, kind, 1) for hour in hours for kind in ("dns", "zone")]
-    activity = with_incidents(pl.DataFrame(rows, schema=ACTOR_ACTIVITY, orient="row"), incidents, NOBODY)
-    marked = with_verdicts(activity, verdicts)
+    activity = mark_incidents(pl.DataFrame(rows, schema=ACTOR_ACTIVITY, orient="row"), incidents, NOBODY)
+    marked = mark_verdicts(activity, verdicts)
     assert marked.select(ACTOR_ACTIVITY.names()).equals(activity.select(ACTOR_ACTIVITY.names()))
     any_mark = pl.any_horizontal("confirmed", "dismissed", "type_dismissed")
     shown = ("hour", "resource_type", "confirmed", "dismissed", "type_dismissed")
@@ -134,34 +133,34 @@ def marks(verdicts: pl.DataFrame, *incidents: ConfirmedIncident) -> set[tuple[da
 
 
 def test_what_is_no_verdict_marks_nothing() -> None:
-    assert marks(without_verdicts()) == set()
+    assert marks(VERDICTS.to_frame()) == set()
     for other in ("open", "completed", "contradictory", "unreadable"):
-        assert marks(said(other, (TEN, "volume", None), (TEN, "new_resource_type", "dns"))) == set()
+        assert marks(verdicts_on(other, (TEN, "volume", None), (TEN, "new_resource_type", "dns"))) == set()
 
 
 def test_each_verdict_marks_its_own_hours() -> None:
-    assert marks(said("dismissed", (TEN, "volume", None))) == {
+    assert marks(verdicts_on("dismissed", (TEN, "volume", None))) == {
         (TEN, "dns", False, True, False),
         (TEN, "zone", False, True, False),
     }
     later = (TEN + AN_HOUR, TEN + AN_HOUR * 2, TEN + timedelta(days=365))
-    types = said("dismissed", (TEN, "new_resource_type", "zone"))
+    types = verdicts_on("dismissed", (TEN, "new_resource_type", "zone"))
     assert marks(types) == {(hour, "zone", False, False, True) for hour in later}
-    confirmed = said("confirmed", (TEN, "new_resource_type", "zone"))
+    confirmed = verdicts_on("confirmed", (TEN, "new_resource_type", "zone"))
     assert marks(confirmed) == {(TEN, kind, True, False, False) for kind in ("dns", "zone")}
 
 
 def test_what_is_confirmed_anywhere_is_dismissed_nowhere() -> None:
     confirmed = {(TEN, kind, True, False, False) for kind in ("dns", "zone")}
-    dismissed = said("dismissed", (TEN, "volume", None), (TEN, "new_resource_type", "zone"))
-    assert marks(pl.concat([dismissed, said("confirmed", (TEN, "volume", None))])) == confirmed
+    dismissed = verdicts_on("dismissed", (TEN, "volume", None), (TEN, "new_resource_type", "zone"))
+    assert marks(pl.concat([dismissed, verdicts_on("confirmed", (TEN, "volume", None))])) == confirmed
     assert marks(dismissed, ConfirmedIncident(BOB, TEN, TEN + AN_HOUR)) == confirmed
 
 
 def test_a_confirmed_ticket_is_the_same_as_an_incident_of_the_policy() -> None:
     events = stream([*ORGANISATION, burst(BOB, FIRST, 300, "dns", "never-seen")])
-    activity = activity_of(events)
-    by_ticket = with_verdicts(with_incidents(activity, [], NOBODY), said("confirmed", (FIRST, "volume", None)))
-    by_policy = with_incidents(activity, [ConfirmedIncident(BOB, FIRST, FIRST + AN_HOUR)], NOBODY)
+    activity = count_changes(events)
+    by_ticket = mark_verdicts(mark_incidents(activity, [], NOBODY), verdicts_on("confirmed", (FIRST, "volume", None)))
+    by_policy = mark_incidents(activity, [ConfirmedIncident(BOB, FIRST, FIRST + AN_HOUR)], NOBODY)
     assert_frame_equal(score_activity(by_ticket), score_activity(by_policy))
-    assert applied(by_ticket) == {"confirmed_hours": 1, "dismissed_hours": 0, "hours_of_dismissed_types": 0}
+    assert count_marked_hours(by_ticket) == {"confirmed_hours": 1, "dismissed_hours": 0, "hours_of_dismissed_types": 0}

@@ -1,11 +1,10 @@
-"""The fault suite in full, with a table at its end. Exit 1 if anything was lost, twice, missing or wrong.
+"""The fault suite in full, with a table at its end. Exit 1 if anything was lost, double, missing or wrong.
 
     python -m audit_assets_tests.faults [--times 100] [--workers 2] [--seed 0] [--only PART]
 
-Runs are killed at each of the named points so many times, while 5 % of the requests to every service fail; then each
-request of a run fails in each way, and each step of each of its files; then the other parts, each a command or a test
-of its own. In pytest a short form of it runs. When kills and failures are interrupted, the tables tell of what was
-tried.
+Runs are killed at each of the named points, while 5 % of the requests to every service fail. Then each request of a
+run fails in each way, and so does each step of each of its files. The other parts are commands or tests of their own.
+A short form runs in pytest. If kills or failures are interrupted, the tables show what was tried.
 """
 
 import argparse
@@ -30,15 +29,15 @@ from rich.table import Table
 from audit_assets_tests.faults.attempts import (
     Attempt,
     Result,
-    attempted,
     become_worker,
     bench_on,
+    carry_out,
     failures,
     kills,
-    wanted,
+    required_kills,
 )
+from audit_assets_tests.faults.end_state import Violations, describe
 from audit_assets_tests.faults.points import NAMED
-from audit_assets_tests.faults.verdict import Violations, as_words
 from audit_assets_tests.faults.world import Past
 
 COLUMNS = ("entries_lost", "entries_twice", "hours_missing", "tickets_twice", "proofs_wrong")
@@ -49,7 +48,7 @@ WIDTH = 150
 
 DISTURBED = ("kills", "failures")
 OTHERS = {
-    **{part: [f"audit_assets_tests.faults.{part}"] for part in ("soak", "downtime", "hostile", "model")},
+    **{part: [f"audit_assets_tests.faults.{part}"] for part in ("long_run", "downtime", "hostile", "model")},
     **{
         part: ["pytest", "-n0", f"audit_assets_tests/faults/test_{part}.py"]
         for part in ("canaries", "bombs", "wrong_protocols")
@@ -58,10 +57,10 @@ OTHERS = {
 """The other parts, with their commands."""
 
 TURNS = 5
-"""Times that points are tried again at which no run was killed as often as wanted."""
+"""Times that points are tried again at which runs were killed too rarely."""
 
 SHOWN = 40
-"""Attempts with something wrong that are told."""
+"""Attempts with something wrong that are printed."""
 
 
 class Workers:
@@ -73,14 +72,14 @@ class Workers:
         self.interrupted = False
 
     def tried(self, attempts: Sequence[Attempt]) -> list[Result]:
-        """What came of them, or of as many as there was time for."""
+        """Their results, or those of as many as there was time for."""
         results: list[Result] = []
         with (
             ProcessPoolExecutor(self._number, get_context("spawn"), become_worker, (self._past,)) as pool,
             suppress(KeyboardInterrupt),
         ):
-            trying = [pool.submit(attempted, attempt) for attempt in attempts]
-            hear(signal.default_int_handler)
+            trying = [pool.submit(carry_out, attempt) for attempt in attempts]
+            handle_interruptions(signal.default_int_handler)
             self.interrupted = True
             try:
                 done = as_completed(trying)
@@ -88,22 +87,22 @@ class Workers:
                     results.append(future.result())
                 self.interrupted = False
             finally:
-                hear(signal.SIG_IGN)
+                handle_interruptions(signal.SIG_IGN)
                 for worker in active_children():
-                    worker.kill()  # Dagster hears SIGTERM as a wish to end the run
+                    worker.kill()  # Dagster takes SIGTERM as a request to end the run
         return results
 
 
 def killed(workers: Workers, points: Sequence[str], times: int, seed: int) -> list[Result]:
-    """Kill as often as wanted at every point: in rows at first, then one by one where misfortune led past a point, or
-    a run found done what one that was killed before it had done."""
-    due = wanted(points, times)
+    """Kill as often as required at every point: in rows at first, then one by one where a failing request or the work
+    of an earlier run led past a point."""
+    due = required_kills(points, times)
     results = workers.tried([*kills(points, due, f"{seed}")])
     for turn in range(TURNS):
-        owed = due - kills_of(results)
-        if workers.interrupted or not owed:
+        missing = due - kills_of(results)
+        if workers.interrupted or not missing:
             break
-        results += workers.tried([*kills(points, owed, f"{seed} again {turn}", in_a_row=1)])
+        results += workers.tried([*kills(points, missing, f"{seed} again {turn}", in_a_row=1)])
     return results
 
 
@@ -112,8 +111,8 @@ def kills_of(results: Iterable[Result]) -> Counter[str]:
     return Counter(chain.from_iterable(result.killed for result in results))
 
 
-def hear(handler: Any) -> None:
-    """Let that handle the wishes to end this process."""
+def handle_interruptions(handler: Any) -> None:
+    """Let that handle the signals that ask this process to end."""
     for interruption in (signal.SIGINT, signal.SIGTERM):
         signal.signal(interruption, handler)
 
@@ -151,45 +150,48 @@ def table_of_kills(points: Sequence[str], results: Sequence[Result]) -> Table:
     return table
 
 
-def disturbed(asked: argparse.Namespace, console: Console) -> bool:
-    """Kills and failures, as far as they are asked for, and their tables; whether anything was wrong, or less was
-    tried than asked for."""
+def disturbed(options: argparse.Namespace, console: Console) -> bool:
+    """Kills and failures, as far as they are requested, and their tables; whether anything was wrong, or less was tried
+    than requested."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         past = Path(folder) / "past"
-        Past(past).live()
+        Past(past).build()
         bench = bench_on(past, stack)
-        points, workers, results = bench.trials.points, Workers(asked.workers, past), list[Result]()
-        if asked.only != "failures":
-            results += killed(workers, points, asked.times, asked.seed)
+        points, workers, results = bench.trials.points, Workers(options.workers, past), list[Result]()
+        if options.only != "failures":
+            results += killed(workers, points, options.times, options.seed)
             console.print(table_of_kills(points, results), "")
-        if asked.only != "kills" and not workers.interrupted:
+        if options.only != "kills" and not workers.interrupted:
             results += workers.tried([*failures(bench)])
     console.print(table_of(results))
     spent = time.perf_counter() - began
     console.print(f"{len(results) / spent * 60:.0f} trials a minute, {spent:.0f} s")
     wrong = [result for result in results if result.found]
     for result in wrong[:SHOWN]:
-        console.print(f"{result.what}: {as_words(result.found)}", markup=False, highlight=False)
-    due = Counter[str]() if asked.only == "failures" or workers.interrupted else wanted(points, asked.times)
-    spared = due - kills_of(results)
-    for point, times in spared.items():
-        console.print(f"{times:,} times too few killed at '{point}'", markup=False, highlight=False)
-    return bool(wrong or spared or workers.interrupted)
+        console.print(f"{result.what}: {describe(result.found)}", markup=False, highlight=False)
+    due = Counter[str]() if options.only == "failures" or workers.interrupted else required_kills(points, options.times)
+    too_few = due - kills_of(results)
+    for point, times in too_few.items():
+        console.print(f"killed {times:,} times too rarely at '{point}'", markup=False, highlight=False)
+    return bool(wrong or too_few or workers.interrupted)
 
 
 def main() -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m audit_assets_tests.faults", description="Hours survive faults.")
-    parser.add_argument("--times", type=int, default=100, help="that runs are killed at each named point")
-    parser.add_argument("--workers", type=int, default=2, help="processes that try side by side")
-    parser.add_argument("--seed", type=int, default=0, help="of the misfortune while runs are killed")
-    parser.add_argument("--only", choices=[*DISTURBED, *OTHERS], help="one part alone")
-    asked = parser.parse_args()
+    parser = argparse.ArgumentParser(
+        prog="python -m audit_assets_tests.faults",
+        description="Kill runs, let requests and files fail, and check that each hour comes out the same.",
+    )
+    parser.add_argument("--times", type=int, default=100, help="how often runs are killed at each named point")
+    parser.add_argument("--workers", type=int, default=2, help="number of parallel processes")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random failures while runs are killed")
+    parser.add_argument("--only", choices=[*DISTURBED, *OTHERS], help="run one part only")
+    options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    wrong = disturbed(asked, console) if asked.only in (None, *DISTURBED) else False
+    wrong = disturbed(options, console) if options.only in (None, *DISTURBED) else False
     for part, command in OTHERS.items():
-        if asked.only in (None, part):
+        if options.only in (None, part):
             console.rule(part, align="left", style="dim")
             sys.stdout.flush()
             wrong |= subprocess.run([sys.executable, "-m", *command], check=False).returncode != 0  # noqa: S603 - our own

@@ -1,6 +1,4 @@
-"""What the full form of the suite tries, one attempt at a time, and what came of each: all of it fit to be sent between
-processes.
-"""
+"""What the full suite tries, one attempt at a time, and its results, in a form that can be sent between processes."""
 
 import errno
 import logging
@@ -15,18 +13,18 @@ from itertools import count
 from pathlib import Path
 from typing import Protocol
 
+from audit_assets_tests.faults.end_state import Violations
 from audit_assets_tests.faults.failing import DISK_ERRORS, SERVICES, NthFailure
 from audit_assets_tests.faults.kinds import SHARE
 from audit_assets_tests.faults.points import NAMED
 from audit_assets_tests.faults.trial import Trials, launcher
-from audit_assets_tests.faults.verdict import Violations
 from audit_assets_tests.faults.world import Past
 
 ELSEWHERE = 20
-"""Points that are not in NAMED are killed at once for so many times that those are."""
+"""A run is killed at a point of NAMED so many times as often as at another."""
 
 IN_A_ROW = 5
-"""Times that an hour is killed, each time further on: cheaper than one kill a trial, and harder to bear."""
+"""Times that an hour is killed, each time further on: cheaper than one kill a trial, and harder to survive."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class Result:
-    """Of an attempt. `hit`: whether the run met its failure, or was killed; `killed`: the points where it was."""
+    """Of an attempt. `hit`: whether the run had its failure, or was killed; `killed`: the points where it was."""
 
     row: str
     what: str
@@ -103,18 +101,18 @@ class FailingFile:
         return Result(row, failed.what, failed.hit, (), failed.found, spent)
 
 
-def wanted(points: Sequence[str], times: int) -> Counter[str]:
-    """How often each point of a run is to be killed at."""
+def required_kills(points: Sequence[str], times: int) -> Counter[str]:
+    """How often a run is to be killed at each point."""
     return Counter({point: times if point in NAMED else -(-times // ELSEWHERE) for point in points})
 
 
-def kills(points: Sequence[str], owed: Counter[str], seed: str, *, in_a_row: int = IN_A_ROW) -> Iterator[Kills]:
-    """So many of each point as are owed, in rows that lead through the run from its beginning on: `points` are in its
-    order. Who is killed together with whom is decided by `seed`."""
-    dice = random.Random(seed)  # noqa: S311 - no secret depends on it
-    for turn in range(max(owed.values(), default=0)):
-        these = [point for point in points if owed[point] > turn]
-        dice.shuffle(these)
+def kills(points: Sequence[str], missing: Counter[str], seed: str, *, in_a_row: int = IN_A_ROW) -> Iterator[Kills]:
+    """As many kills of each point as are missing, in rows through the run (`points` are in its order); `seed` decides
+    which points share a row."""
+    rng = random.Random(seed)  # noqa: S311 - no secret depends on it
+    for turn in range(max(missing.values(), default=0)):
+        these = [point for point in points if missing[point] > turn]
+        rng.shuffle(these)
         for start in range(0, len(these), in_a_row):
             yield Kills(tuple(sorted(these[start : start + in_a_row], key=points.index)), f"{seed} {turn} {start}")
 
@@ -134,7 +132,7 @@ def failures(bench: Bench) -> Iterator[FailingRequest | FailingFile]:
 
 _bench: list[Bench] = []
 _open = ExitStack()
-"""This process's own, once it is a worker: what it tries with, and what stays open until it ends."""
+"""Of this process, once it is a worker: what its attempts need, and what stays open until it ends."""
 
 
 def bench_on(past: Path, stack: ExitStack) -> Bench:
@@ -145,11 +143,13 @@ def bench_on(past: Path, stack: ExitStack) -> Bench:
 
 def become_worker(past: Path) -> None:
     """Make this process ready; its launcher ends with it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Dagster makes SIGTERM the same: a worker must end when it is told
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # Dagster makes SIGTERM the same: a worker must end when it is interrupted
     logging.disable(logging.ERROR)  # of the sandbox's server, which hangs up on purpose
     _bench.append(bench_on(past, _open))
 
 
-def attempted(attempt: Attempt) -> Result:
-    """In a worker."""
+def carry_out(attempt: Attempt) -> Result:
+    """Carry out an attempt in a worker."""
     return attempt.carry_out(_bench[0])

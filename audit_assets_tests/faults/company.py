@@ -13,7 +13,7 @@ from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.defs.resources import AxiomResource, CloudflareResource
 from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox, running
-from audit_assets_tests.faults.daemon import Daemon, at_work
+from audit_assets_tests.faults.daemon import Daemon, running_daemon
 from audit_assets_tests.faults.world import ROW_DELAY
 from audit_assets_tests.pipeline import DAY, HOUR, v1_entry, v2_burst, v2_entry
 
@@ -27,25 +27,25 @@ LONGEST_DELAY = timedelta(hours=70)
 LATE = 0.15
 """Of the entries so many come late: most of them by an hour or two, some by days."""
 
-A_DEED_EACH = 9
-"""Hours between two action_summaries that must be flagged."""
+HOURS_BETWEEN_FLAGGED = 9
+"""Hours between two bursts or new resource types that must be flagged."""
 
 
 @dataclass
-class Life:
-    """Entries, and by how much each is late, by its id."""
+class Scenario:
+    """Entries, by how much each is late, and who must be flagged for them."""
 
     v2: list[dict[str, Any]] = field(default_factory=list)
     v1: list[dict[str, Any]] = field(default_factory=list)
     delays: dict[str, timedelta] = field(default_factory=dict)
-    action_summaries: list[tuple[datetime, str]] = field(default_factory=list)
-    """In which hour who did what must be flagged."""
+    must_be_flagged: list[tuple[datetime, str]] = field(default_factory=list)
+    """Hours and actors that must be flagged."""
 
     def __len__(self) -> int:
         return len(self.v2) + len(self.v1)
 
     def show(self, sandbox: Sandbox) -> None:
-        """Let it happen in the sandbox's Cloudflare."""
+        """Add the entries to the sandbox's Cloudflare."""
         for stream, entries in (("v2", self.v2), ("v1", self.v1)):
             sandbox.cloudflare.logs[stream].add(entries, delay=self._delay)
 
@@ -53,30 +53,30 @@ class Life:
         return self.delays.get(entry["id"], timedelta(0))
 
 
-def life(hours: int, seed: int, first: datetime = FIRST) -> Life:
+def build_scenario(hours: int, seed: int, first: datetime = FIRST) -> Scenario:
     """So many hours from `first` on."""
-    dice, lived = random.Random(seed), Life()  # noqa: S311 - no secret depends on it
+    rng, scenario = random.Random(seed), Scenario()  # noqa: S311 - no secret depends on it
     for number in range(hours):
         hour = first + HOUR * number
-        lived.v2 += _ordinary(hour, dice)
-        lived.v1 += [v1_entry(hour + HOUR / 2, actor=dice.choice(COLLEAGUES))] if number % 4 == 0 else []
-        if number % A_DEED_EACH == A_DEED_EACH // 2:
-            actor = dice.choice(COLLEAGUES)
-            lived.v2 += _deed(hour, number, actor)
-            lived.action_summaries.append((hour, actor))
-    for entry in (*lived.v2, *lived.v1):
-        if dice.random() < LATE:
-            lived.delays[entry["id"]] = min(timedelta(hours=dice.expovariate(1 / 4)) + HOUR / 4, LONGEST_DELAY)
-    return lived
+        scenario.v2 += _ordinary(hour, rng)
+        scenario.v1 += [v1_entry(hour + HOUR / 2, actor=rng.choice(COLLEAGUES))] if number % 4 == 0 else []
+        if number % HOURS_BETWEEN_FLAGGED == HOURS_BETWEEN_FLAGGED // 2:
+            actor = rng.choice(COLLEAGUES)
+            scenario.v2 += _unusual_changes(hour, number, actor)
+            scenario.must_be_flagged.append((hour, actor))
+    for entry in (*scenario.v2, *scenario.v1):
+        if rng.random() < LATE:
+            scenario.delays[entry["id"]] = min(timedelta(hours=rng.expovariate(1 / 4)) + HOUR / 4, LONGEST_DELAY)
+    return scenario
 
 
-def _ordinary(hour: datetime, dice: random.Random) -> Iterator[dict[str, Any]]:
+def _ordinary(hour: datetime, rng: random.Random) -> Iterator[dict[str, Any]]:
     for place, actor in enumerate(COLLEAGUES):
-        if dice.random() < 0.2:
-            yield from v2_burst(hour + timedelta(minutes=9 * place), dice.randrange(1, 4), actor=actor)
+        if rng.random() < 0.2:
+            yield from v2_burst(hour + timedelta(minutes=9 * place), rng.randrange(1, 4), actor=actor)
 
 
-def _deed(hour: datetime, number: int, actor: str) -> list[dict[str, Any]]:
+def _unusual_changes(hour: datetime, number: int, actor: str) -> list[dict[str, Any]]:
     start = hour + timedelta(minutes=5)
     if number % 2:
         return v2_burst(start, 90, actor=actor, action="delete", resource_type="zones")
@@ -93,13 +93,13 @@ def _days_before(first: datetime) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def company(folder: Path, *lives: Life, first: datetime = FIRST) -> Iterator[Daemon]:
+def company(folder: Path, *scenarios: Scenario, first: datetime = FIRST) -> Iterator[Daemon]:
     """Its services, a fortnight of the past in Axiom, and the machine that runs the pipeline; at the first hour."""
     sandbox = Sandbox(folder / "sandbox", clock=SandboxClock(first + timedelta(minutes=1)))
     sandbox.axiom.behaviour.row_delay = sandbox.axiom.behaviour.field_delay = ROW_DELAY
-    for lived in lives:
-        lived.show(sandbox)
-    with running(sandbox), at_work(sandbox, folder / "hours", first) as daemon:
+    for scenario in scenarios:
+        scenario.show(sandbox)
+    with running(sandbox), running_daemon(sandbox, folder / "hours", first) as daemon:
         past, _ = normalize_entries(_days_before(first), "v2", CloudflareResource().account_id())
         with closing(AxiomResource(daemon.clock).client()) as client:
             client.ingest(events_from(past))

@@ -1,4 +1,4 @@
-"""The past is lived once for all tests of a process, and so is the hour that nothing disturbs."""
+"""The past is built once for all tests of a process, and so is the end state of an undisturbed hour."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from audit_assets_tests.faults.world import Past
 def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
     """A folder that every trial begins from."""
     past = Past(tmp_path_factory.mktemp("faults") / "past")
-    past.live()
+    past.build()
     return past
 
 

@@ -1,8 +1,8 @@
 """Dagster's daemon, at the sandbox's time and in this process: the project's own sensor is evaluated and the runs that
 it requests are made, one after another, by their priority.
 
-A run can be killed: from a random point on nothing that it does is seen by anybody, as after SIGKILL, and the daemon's
-run monitoring finds it dead at the next tick. Dagster notes all times by the sandbox's clock.
+A run can be killed: from a random point on nothing that it does has any effect, as after SIGKILL, and the daemon's run
+monitoring finds it dead at the next tick. Dagster records all times by the sandbox's clock.
 """
 
 import os
@@ -26,7 +26,7 @@ from audit_assets.defs.resources import StorageResource
 from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.transport.http import HttpLimits
-from audit_assets_tests.faults.hour import Told, definitions
+from audit_assets_tests.faults.hour import RunReport, definitions
 from audit_assets_tests.faults.points import Points
 from audit_assets_tests.pipeline import environment_of
 
@@ -62,16 +62,16 @@ class OurClock:
 
 
 @dataclass(frozen=True)
-class Ran:
-    """A run that was requested, and what came of it. `told` is None if it was killed."""
+class DaemonRun:
+    """A run that was requested, and its report: None if it was killed."""
 
     request: dg.RunRequest
     hours: frozenset[datetime]
-    told: Told | None
+    report: RunReport | None
 
     @property
     def success(self) -> bool:
-        return self.told is not None and self.told.success
+        return self.report is not None and self.report.success
 
 
 def hours_of(request: dg.RunRequest) -> frozenset[datetime]:
@@ -82,17 +82,17 @@ def hours_of(request: dg.RunRequest) -> frozenset[datetime]:
 
 
 def end_of_day(moment: datetime) -> datetime:
-    """The midnight (UTC) after a moment. Runs of later hours need not be made where nobody did anything any more: until
-    then only a day's digest waits."""
+    """The midnight (UTC) after a moment. Later hours, in which nobody acts any more, need no runs; until then the day's
+    digest is open."""
     return moment.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
 class Killed(BaseException):
-    """Nobody catches it."""
+    """The end of a killed run; no code catches it."""
 
 
 class Daemon:
-    """The machine that runs the pipeline. Use within `at_work`."""
+    """The machine that runs the pipeline. Use within `running_daemon`."""
 
     def __init__(self, sandbox: Sandbox, hours: Path) -> None:
         self.sandbox = sandbox
@@ -102,10 +102,10 @@ class Daemon:
         self.instance = dg.DagsterInstance.ephemeral()
         self.counts: Counter[str] = Counter()
         """Of runs, of those that were killed or failed, and of requests to the three services."""
-        self.fate: Callable[[dg.RunRequest], int | None] | None = None
-        """Asked before each run what befalls it: may plan faults, and tells the point where it is killed."""
+        self.plan_faults: Callable[[dg.RunRequest], int | None] | None = None
+        """Called before each run: may add faults, and returns the point where the run is killed, if at all."""
 
-    def forget(self) -> None:
+    def delete_dagster_home(self) -> None:
         """Somebody deletes Dagster's home."""
         self.close()
         self.instance = dg.DagsterInstance.ephemeral()
@@ -115,7 +115,7 @@ class Daemon:
         with self.instance:
             pass
 
-    def tick(self, *, kill_at: int | None = None, before: datetime | None = None) -> list[Ran]:
+    def tick(self, *, kill_at: int | None = None, before: datetime | None = None) -> list[DaemonRun]:
         """Evaluate the sensor, and make the runs that it requests. `kill_at`: the point where the first is killed;
         `before`: runs of later hours alone are not made."""
         self._find_dead_runs()
@@ -138,29 +138,29 @@ class Daemon:
             self.instance.report_runless_asset_event(event)
         return [each for each in evaluated.run_requests or [] if not self._had(each)]
 
-    def run(self, request: dg.RunRequest, *, kill_at: int | None = None) -> Ran:
+    def run(self, request: dg.RunRequest, *, kill_at: int | None = None) -> DaemonRun:
         """Make a run; `kill_at` a point, if it has as many."""
-        if self.fate and kill_at is None:
-            kill_at = self.fate(request)
+        if self.plan_faults and kill_at is None:
+            kill_at = self.plan_faults(request)
         died: list[int] = []
         try:
             with nullcontext() if kill_at is None else self._killed_at(kill_at, died):
-                told = self._run(request)
+                report = self._run(request)
         except Killed:
-            told = None
-        told = None if died else told  # Dagster takes what kills a step for a failure of the step
+            report = None
+        report = None if died else report  # Dagster takes what kills a step for a failure of the step
         self.sandbox.faults.clear()
         self.counts["runs"] += 1
-        self.counts["killed"] += told is None
-        self.counts["failed"] += told is not None and not told.success
+        self.counts["killed"] += report is None
+        self.counts["failed"] += report is not None and not report.success
         self.counts["requests"] += len(self.sandbox.stage.calls)
         self.sandbox.stage.calls.clear()
-        return Ran(request, hours_of(request), told)
+        return DaemonRun(request, hours_of(request), report)
 
-    def settle(self, until: datetime, *, before: datetime | None = None) -> list[Ran]:
+    def settle(self, until: datetime, *, before: datetime | None = None) -> list[DaemonRun]:
         """Tick as long as something is to do and time is left; what failed rests for a while in between."""
         clock, pause = self.sandbox.stage.clock, FIRST_REST
-        ran: list[Ran] = []
+        ran: list[DaemonRun] = []
         owed: set[datetime] = set()
         while True:
             now = self.tick(before=before)
@@ -173,8 +173,8 @@ class Daemon:
                 clock.advance(pause)
                 pause *= 2
 
-    def _run(self, request: dg.RunRequest) -> Told:
-        return Told.of(
+    def _run(self, request: dg.RunRequest) -> RunReport:
+        return RunReport.from_result(
             self.defs.resolve_job_def(request.job_name or JOB).execute_in_process(
                 run_config=request.run_config or QUIET,
                 instance=self.instance,
@@ -220,7 +220,7 @@ class Daemon:
 
 
 @contextmanager
-def at_work(sandbox: Sandbox, hours: Path, first: datetime) -> Iterator[Daemon]:
+def running_daemon(sandbox: Sandbox, hours: Path, first: datetime) -> Iterator[Daemon]:
     """A daemon whose settings and whose Dagster's time are the sandbox's. `first`: the first hour that exists."""
     settings = {**environment_of(sandbox, hours), "AUDIT_ASSETS_FIRST_HOUR": f"{first:%Y-%m-%d-%H:%M}"}
     with ExitStack() as stack:

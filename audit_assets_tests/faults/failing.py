@@ -17,17 +17,17 @@ from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.sandbox.stage import Call
 from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.faults import protocols
-from audit_assets_tests.faults.hour import Told, definitions, run_hour
-from audit_assets_tests.faults.kinds import OF_THE_WIRE, Failure, failures_of
-from audit_assets_tests.faults.points import FILED, NEW_FOLDER, Points
-from audit_assets_tests.faults.verdict import (
+from audit_assets_tests.faults.end_state import (
     Violations,
-    as_words,
-    end_state,
+    describe,
+    read_end_state,
     unexplained,
     violations,
-    violations_midway,
+    violations_in_between,
 )
+from audit_assets_tests.faults.hour import RunReport, definitions, run_hour
+from audit_assets_tests.faults.kinds import CONNECTION_FAILURES, Failure, failures_of
+from audit_assets_tests.faults.points import FILE_STEPS, NEW_FOLDER, Points
 from audit_assets_tests.faults.world import THE_HOUR, Past, World
 from audit_assets_tests.support import JumpingClock
 
@@ -39,13 +39,13 @@ AXIOM_LIMITS = AxiomLimits(read_seconds=SHORT, attempt_seconds=SHORT)
 
 SERVICES = ("cloudflare", "axiom", "linear", "storage")
 DISK_ERRORS = (errno.ENOSPC, errno.EIO)
-FAILING_STEPS = (*NEW_FOLDER, *FILED[:4])
+FAILING_STEPS = (*NEW_FOLDER, *FILE_STEPS[:4])
 """The points at which the very next step of a file, or the write under way, can fail."""
 
 
 @dataclass
-class Failed:
-    """What came of one failure. `survived`: the run that met it succeeded all the same."""
+class FailureResult:
+    """What one failure led to. `survived`: the run with the failure succeeded all the same."""
 
     what: str
     hit: bool
@@ -54,17 +54,17 @@ class Failed:
 
 
 class NthFailure:
-    """A past, and what the hour leaves behind when nothing fails."""
+    """Runs with one failure each, from the same past; `clean` is the end state of a run without any."""
 
     def __init__(self, past: Past) -> None:
         self._past = past
         with past.begin() as world:
             passed: list[str] = []
-            told = _run(world, Points(passed.append, world.hours).watched())
+            report = _run(world, Points(passed.append, world.hours).watched())
             self._calls: list[Call] = [*world.sandbox.stage.calls]
             self.file_steps = [point for point in passed if any(step in point for step in FAILING_STEPS)]
-            self.clean = end_state(world, told)
-        assert not (wrong := violations(self.clean, self.clean)), as_words(wrong)
+            self.clean = read_end_state(world, report)
+        assert not (wrong := violations(self.clean, self.clean)), describe(wrong)
 
     def has(self, service: str, number: int) -> bool:
         """Whether an undisturbed run sends that many requests to that service."""
@@ -72,7 +72,11 @@ class NthFailure:
 
     def ways(self, service: str, number: int) -> tuple[Failure, ...]:
         """In which ways the `number`-th request of a run to that service (from 1) can fail."""
-        return failures_of(service, self._calls_to(service)[number - 1]) if self.has(service, number) else OF_THE_WIRE
+        return (
+            failures_of(service, self._calls_to(service)[number - 1])
+            if self.has(service, number)
+            else CONNECTION_FAILURES
+        )
 
     def _calls_to(self, service: str) -> list[str]:
         return [call.call for call in self._calls if call.service == service]
@@ -82,15 +86,15 @@ class NthFailure:
         (service,) = {each.service for each in self._calls if each.call == call}
         return self._calls_to(service).index(call) + 1
 
-    def request(self, service: str, number: int, failure: Failure, *, protocol: str | None = None) -> Failed:
+    def request(self, service: str, number: int, failure: Failure, *, protocol: str | None = None) -> FailureResult:
         """Let the `number`-th request of a run to that service (from 1) fail so. Not hit: there were not as many."""
         with self._past.begin() as world, protocols.followed(protocol, world.environment()):
             world.sandbox.faults.add(failure.at(service, number))
-            told = _run(world)
+            report = _run(world)
             hit = not world.sandbox.faults.pending()
-            return self._judged(world, f"{service} request {number}: {failure.name}", told, hit)
+            return self._judged(world, f"{service} request {number}: {failure.name}", report, hit)
 
-    def file_step(self, point: str, error: int, *, protocol: str | None = None) -> Failed:
+    def file_step(self, point: str, error: int, *, protocol: str | None = None) -> FailureResult:
         """Let the step that follows a point fail with that errno."""
         hits: list[str] = []
 
@@ -100,23 +104,23 @@ class NthFailure:
                 raise OSError(error, os.strerror(error))
 
         with self._past.begin() as world, protocols.followed(protocol, world.environment()):
-            told = _run(world, Points(reached, world.hours).watched())
-            failed = self._judged(world, f"{point}: {errno.errorcode[error]}", told, bool(hits))
+            report = _run(world, Points(reached, world.hours).watched())
+            failed = self._judged(world, f"{point}: {errno.errorcode[error]}", report, bool(hits))
             litter = [path for path in world.hours.rglob(".*") if path.is_file()]
-            failed.found.add("files_torn", len(litter), "temporary files that were left")
+            failed.found.add("files_torn", len(litter), "temporary files left behind")
             return failed
 
-    def _judged(self, world: World, what: str, told: Told, hit: bool) -> Failed:
-        """Look at what the failure left; if the run did not survive it, run the hour again first."""
-        state = end_state(world, told)
-        found = unexplained(told) + violations_midway(state)
-        if not told.success:
+    def _judged(self, world: World, what: str, report: RunReport, hit: bool) -> FailureResult:
+        """Read what the failure left behind; if the run did not survive it, run the hour again first."""
+        state = read_end_state(world, report)
+        found = unexplained(report) + violations_in_between(state)
+        if not report.success:
             world.sandbox.faults.clear()
-            state = end_state(world, _run(world))
-        return Failed(what, hit, told.success, found + violations(state, self.clean))
+            state = read_end_state(world, _run(world))
+        return FailureResult(what, hit, report.success, found + violations(state, self.clean))
 
 
-def _run(world: World, seam: AbstractContextManager[Any] | None = None) -> Told:
+def _run(world: World, seam: AbstractContextManager[Any] | None = None) -> RunReport:
     defs = definitions(JumpingClock(world.sandbox.stage.clock), limits=LIMITS, axiom_limits=AXIOM_LIMITS)
     with patch.dict(os.environ, world.environment()), dg.DagsterInstance.ephemeral() as instance, seam or nullcontext():
         return run_hour(defs, instance, THE_HOUR)

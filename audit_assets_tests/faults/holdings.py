@@ -1,4 +1,4 @@
-"""What many hours left behind, as others see it: Parquet hours, what Axiom answers, flags, and tickets in Linear."""
+"""What many hours left behind: Parquet hours, what Axiom answers, flags, and tickets in Linear."""
 
 import json
 import re
@@ -17,25 +17,25 @@ from audit_assets.defs.steps.day_digests import DIGESTS
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage.hour_store import HourStore
 from audit_assets_tests.faults.daemon import Daemon
-from audit_assets_tests.faults.verdict import LONG_ENOUGH
+from audit_assets_tests.faults.end_state import AXIOM_SETTLED
 from audit_assets_tests.pipeline import HOUR
 
 HELD = """['{dataset}'] | where isnotempty(entry_id) | summarize copies = count() by entry_id | limit 50000"""
 MOST_HELD = 50_000
 
 HOURS_A_DAY = 24
-WITHHELD = frozenset({"too_old", "learning"})
+SKIP_REASONS = frozenset({"too_old", "learning"})
 
 OPEN_STATES = frozenset({"triage", "backlog", "unstarted", "started"})
 
 DOT = "·"
-"""Stands for one in titles, so that nobody's address becomes a link."""
+"""In place of a dot in titles, so that no address becomes a link."""
 
 DIGEST = "Digest of "
 """How the title of a day's digest begins."""
 
-Told = tuple[str, str]
-"""Whom a ticket is about, and an hour that stands on it."""
+HourOnTicket = tuple[str, str]
+"""The actor of a ticket, and an hour that is on it."""
 
 
 @dataclass
@@ -50,28 +50,30 @@ class Holdings:
     """The entry ids in Axiom, with the number of physical copies."""
 
     flags: dict[datetime, str] = field(default_factory=dict)
-    ringing: set[Told] = field(default_factory=set)
+    alerting: set[HourOnTicket] = field(default_factory=set)
     """Who was flagged in which hour, by the summaries."""
 
     open_tickets: Counter[str] = field(default_factory=Counter)
     tickets: Counter[str] = field(default_factory=Counter)
     """Of an actor, or of a day: then it is a digest."""
 
-    held_back: dict[str, set[str]] = field(default_factory=dict)
-    """Of days that are whole, as digests call them: who has findings under the budget."""
+    below_threshold: dict[str, set[str]] = field(default_factory=dict)
+    """By day (of those with all their hours), as digests call it: who has findings below the threshold."""
 
     digests: dict[str, str] = field(default_factory=dict)
-    """By day: all that its digest says, with its comments."""
+    """By day: the text of its digest with its comments."""
 
-    skip_reason: set[str] = field(default_factory=set)
-    """Days whose digest was not to be opened, by then."""
+    skipped_days: set[str] = field(default_factory=set)
+    """Days whose digest was skipped."""
 
-    told: Counter[Told] = field(default_factory=Counter)
+    hours_on_tickets: Counter[HourOnTicket] = field(default_factory=Counter)
     comments: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def untold(self) -> list[str]:
-        """Who stands in no digest, though he should."""
-        due = [(day, who) for day, actors in self.held_back.items() for who in actors if day not in self.skip_reason]
+    def missing_from_digests(self) -> list[str]:
+        """Who is in no digest, but should be."""
+        due = [
+            (day, who) for day, actors in self.below_threshold.items() for who in actors if day not in self.skipped_days
+        ]
         return [f"{who}, {day}" for day, who in due if who not in self.digests.get(day, "")]
 
     def digests_twice(self) -> int:
@@ -83,39 +85,43 @@ class Holdings:
         return sum(self.entries.values(), Counter())
 
 
-def holdings(daemon: Daemon, hours: Sequence[datetime], *, in_axiom: bool = True) -> Holdings:
-    """Look at everything; into Axiom once all that it took is visible, for which time passes."""
+def read_holdings(daemon: Daemon, hours: Sequence[datetime], *, in_axiom: bool = True) -> Holdings:
+    """Read everything; Axiom only once all that it accepted is visible, for which time passes."""
     store, found = HourStore(str(daemon.hours)), Holdings()
     for hour in hours:
-        entries, doubtful, flags = (store.read(table, hour) for table in (ENTRIES, QUARANTINE, FLAGGED))
+        entries, quarantined, flags = (store.read(table, hour) for table in (ENTRIES, QUARANTINE, FLAGGED))
         if entries is not None:
             found.entries[hour] = Counter(entries["entry_id"])
-        if doubtful is not None:
-            found.quarantined[hour] = Counter(json.dumps(row) for row in doubtful.select("stream", "raw").iter_rows())
+        if quarantined is not None:
+            found.quarantined[hour] = Counter(
+                json.dumps(row) for row in quarantined.select("stream", "raw").iter_rows()
+            )
         if flags is not None:
             found.flags[hour] = _anywhere(flags.write_json())
         for actor in (store.read_json(SUMMARY, hour) or {}).get("flagged", []):
-            found.ringing.add((actor["actor"], hour.isoformat()))
-    _look_for_what_did_not_ring(store, hours, found)
+            found.alerting.add((actor["actor"], hour.isoformat()))
+    _read_findings_below_threshold(store, hours, found)
     if in_axiom:
         found.held = _held(daemon.sandbox, hours)
-    _look_into_linear(daemon.sandbox, found)
+    _read_linear(daemon.sandbox, found)
     return found
 
 
-def _look_for_what_did_not_ring(store: HourStore, hours: Sequence[datetime], found: Holdings) -> None:
-    """On the days of these hours that are whole, whichever of their hours were asked for."""
+def _read_findings_below_threshold(store: HourStore, hours: Sequence[datetime], found: Holdings) -> None:
+    """On the days of these hours that have all their hours, whichever hours were requested."""
     for midnight in {hour.replace(hour=0) for hour in hours}:
         of_day = (store.read(FLAGGED, midnight + HOUR * step) for step in range(HOURS_A_DAY))
         flags = [known for known in of_day if known is not None]
         day = f"{DIGEST}{midnight.day} {midnight:%b}"
         if len(flags) == HOURS_A_DAY:
-            found.held_back[day] = set(pl.concat(flags).filter(pl.col("disposition") == "below_threshold")["actor"])
-        if (store.read_json(DIGESTS, midnight) or {}).get("outcome") in WITHHELD:
-            found.skip_reason.add(day)
+            found.below_threshold[day] = set(
+                pl.concat(flags).filter(pl.col("disposition") == "below_threshold")["actor"]
+            )
+        if (store.read_json(DIGESTS, midnight) or {}).get("outcome") in SKIP_REASONS:
+            found.skipped_days.add(day)
 
 
-def _look_into_linear(sandbox: Sandbox, found: Holdings) -> None:
+def _read_linear(sandbox: Sandbox, found: Holdings) -> None:
     about = {}
     store = sandbox.linear.store
     kinds = {state["id"]: state["type"] for state in store.all("WorkflowState")}
@@ -127,7 +133,7 @@ def _look_into_linear(sandbox: Sandbox, found: Holdings) -> None:
         found.open_tickets[actor] += kinds[issue["stateId"]] in OPEN_STATES
     for attachment in store.all("Attachment"):
         if hour := attachment["metadata"].get("hour"):
-            found.told[about[attachment["issueId"]], hour] += 1
+            found.hours_on_tickets[about[attachment["issueId"]], hour] += 1
     for comment in store.all("Comment"):
         if (day := about[comment["issueId"]]) in found.digests:
             found.digests[day] += comment["body"].replace("[.]", ".")
@@ -140,7 +146,7 @@ def _anywhere(text: str) -> str:
 
 
 def _held(sandbox: Sandbox, hours: Sequence[datetime]) -> dict[str, int]:
-    sandbox.stage.clock.advance(LONG_ENOUGH)
+    sandbox.stage.clock.advance(AXIOM_SETTLED)
     settings = sandbox.axiom.environment(sandbox.url)
     answer = httpx.post(
         f"{settings['AXIOM_URL']}/v1/datasets/_apl?format=tabular",
@@ -161,5 +167,5 @@ def _held(sandbox: Sandbox, hours: Sequence[datetime]) -> dict[str, int]:
 
 
 def twice(counts: Iterable[int]) -> int:
-    """How many are there too often."""
+    """How many are too many."""
     return sum(count - 1 for count in counts if count > 1)

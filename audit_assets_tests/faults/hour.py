@@ -1,4 +1,4 @@
-"""One run of the real job over an hour, and what it told; in whatever process it is called.
+"""One run of the real job over an hour, and its report, in whatever process it is called.
 
 The definitions are the project's own, with a clock whose waits pass at once, here and in the sandbox.
 """
@@ -23,57 +23,57 @@ from audit_assets.transport.http import HttpLimits
 
 PROOF = "axiom_holds_every_entry"
 
-LONGEST_SENTENCE = 1_000
+LONGEST_PROBLEM = 1_000
 
 
 @dataclass
-class Told:
-    """What a run says of itself."""
+class RunReport:
+    """What a run shows of itself."""
 
     success: bool
     problems: list[str] = field(default_factory=list)
-    """Of steps that failed: what is said to a person, or `untold:` and the trace if nothing is."""
+    """Of steps that failed: the description for a person, or `no description:` and the trace if there is none."""
 
     proof: dict[str, Any] = field(default_factory=dict)
     """Of the check that Axiom holds every entry: `passed`, and its numbers."""
 
     @classmethod
-    def of(cls, result: dg.ExecuteInProcessResult) -> Self:
+    def from_result(cls, result: dg.ExecuteInProcessResult) -> Self:
         """Read a run that has ended."""
-        told = cls(result.success)
+        report = cls(result.success)
         for event in result.all_events:
             if event.is_step_failure:
                 data = event.step_failure_data
                 described = data.user_failure_data and data.user_failure_data.description
                 if not described and data.error and data.error.cls_name == "DagsterAssetCheckFailedError":
-                    continue  # the check itself says why
-                told.problems.append(described or f"untold: {data.error and data.error.to_string()}")
+                    continue  # the check itself has the reason
+                report.problems.append(described or f"no description: {data.error and data.error.to_string()}")
         for check in result.get_asset_check_evaluations():
             if check.check_name == PROOF:
-                told.proof = {"passed": check.passed} | {name: each.value for name, each in check.metadata.items()}
+                report.proof = {"passed": check.passed} | {name: each.value for name, each in check.metadata.items()}
             if check.blocking and not check.passed:
-                told.problems.append(f"{check.check_name}: {check.description}")
-        assert told.success or told.problems, "a run that failed says nothing"
-        return told
+                report.problems.append(f"{check.check_name}: {check.description}")
+        assert report.success or report.problems, "a run that failed describes no problem"
+        return report
 
     def as_json(self) -> dict[str, Any]:
         """For another process."""
         return asdict(self)
 
 
-def is_a_sentence(problem: str) -> bool:
-    """Whether a person can read what went wrong, and no trace of ours."""
-    return "Traceback" not in problem and not problem.startswith("untold:") and len(problem) < LONGEST_SENTENCE
+def is_readable(problem: str) -> bool:
+    """Whether a problem is a sentence for a person, without a trace of ours."""
+    return "Traceback" not in problem and not problem.startswith("no description:") and len(problem) < LONGEST_PROBLEM
 
 
 class SteeredClock:
-    """The clock of the sandbox in another process; waiting moves it ahead."""
+    """The clock of the sandbox in another process; a wait advances it."""
 
     def __init__(self, address: str) -> None:
         self._address = urlsplit(address).netloc
         self._ahead = 0.0
-        told = self._ask("GET")
-        self._start = told - timedelta(seconds=time.monotonic())
+        now = self._ask("GET")
+        self._start = now - timedelta(seconds=time.monotonic())
 
     def now(self) -> datetime:
         return self._start + timedelta(seconds=self.monotonic())
@@ -97,7 +97,7 @@ class SteeredClock:
 def definitions(
     clock: Clock, *, limits: HttpLimits | None = None, axiom_limits: AxiomLimits | None = None
 ) -> dg.Definitions:
-    """The project's own, on that clock."""
+    """The project's own definitions, on that clock."""
     return build_defs(
         resources={
             "cloudflare": CloudflareResource(clock, limits),
@@ -115,10 +115,10 @@ def run_hour(
     last: datetime | None = None,
     *,
     job: str = "hourly_audit",
-) -> Told:
+) -> RunReport:
     """Run an hour, or all from `first` to `last`; the settings are those of the environment."""
     partition: dict[str, Any] = {"tags": range_tags(first, last)} if last else {"partition_key": key_of(first)}
-    return Told.of(
+    return RunReport.from_result(
         defs.resolve_job_def(job).execute_in_process(
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             instance=instance,
@@ -128,7 +128,7 @@ def run_hour(
     )
 
 
-def run_here(clock_at: str, first: datetime, last: datetime | None = None, *, job: str = "hourly_audit") -> Told:
+def run_here(clock_at: str, first: datetime, last: datetime | None = None, *, job: str = "hourly_audit") -> RunReport:
     """The same on the persistent instance of DAGSTER_HOME, on the clock of the sandbox at that address."""
     with dg.DagsterInstance.from_config(os.environ["DAGSTER_HOME"]) as instance:
         return run_hour(definitions(SteeredClock(clock_at)), instance, first, last, job=job)

@@ -1,7 +1,7 @@
-"""The ways in which a request can fail: of the wire, of any service, and those that only one service knows.
+"""The ways in which a request can fail: of the connection, of any service, and those of one service only.
 
-What each service was seen to do is in the facts; the sandbox carries it out (audit_assets/sandbox/faults.py). A lie
-that no client could see through, such as rows left out of an answer without a word, is not among them.
+What each service was seen to do is in the facts; the sandbox does it (audit_assets/sandbox/faults.py). A wrong answer
+that no client could recognise, such as rows silently left out, is not among them.
 """
 
 import random
@@ -29,7 +29,7 @@ class Failure:
         return Fault(service, call, self.kind, at=number, options=self.options)
 
 
-OF_THE_WIRE = (
+CONNECTION_FAILURES = (
     Failure("dropped before", "drop_before"),
     Failure("dropped after it was applied", "drop_after"),
     Failure(
@@ -44,7 +44,7 @@ OF_THE_WIRE = (
     Failure("torn body", "torn"),
 )
 
-OWN: Mapping[tuple[str, str], tuple[Failure, ...]] = {
+SERVICE_FAILURES: Mapping[tuple[str, str], tuple[Failure, ...]] = {
     ("cloudflare", "*"): (
         Failure("200 with success:false", "not_success"),
         Failure("200 with HTML", "html"),
@@ -57,15 +57,13 @@ OWN: Mapping[tuple[str, str], tuple[Failure, ...]] = {
         Failure("200 with all failed", "rejected_events", {"events": 10_000}),
         Failure("504, and it surfaces late", "late_surfacing", {"seconds": 60, "status": 504}),
         Failure("no answer, and it surfaces late", "late_surfacing", {"seconds": 60, "silent": True}),
-        Failure(
-            "no answer, and it surfaces when nobody looks any more", "late_surfacing", {"seconds": 100, "silent": True}
-        ),
+        Failure("no answer, and it surfaces after the last look", "late_surfacing", {"seconds": 100, "silent": True}),
         Failure("a bare receipt", "bare_receipt"),
     ),
     ("axiom", "query"): (
         Failure("a partial result", "partial"),
         Failure("an estimate", "estimate"),
-        Failure("a priority that nobody knows", "unknown_priority"),
+        Failure("an unknown priority", "unknown_priority"),
     ),
     ("linear", "*"): (
         Failure("GraphQL error in a 200", "internal_error", {"status": 200}),
@@ -80,13 +78,13 @@ OWN: Mapping[tuple[str, str], tuple[Failure, ...]] = {
     ),
     ("linear", "fileUpload"): (
         Failure("success:false", "success_false"),
-        Failure("no place for the file", "no_entity"),
+        Failure("no slot for the file", "no_entity"),
         Failure("forbidden", "forbidden"),
     ),
     ("storage", "put"): (Failure("403", "status", {"status": 403, "body": "<Error/>"}),),
     ("linear", "commentCreate"): (Failure("success:false", "success_false"),),
     ("linear", "attachmentCreate"): (Failure("success:false", "success_false"),),
-    ("linear", "issues"): (Failure("other nodes than asked for", "wrong_nodes"),),
+    ("linear", "issues"): (Failure("other nodes than requested", "wrong_nodes"),),
 }
 """By service and call; `*` is any."""
 
@@ -106,21 +104,21 @@ CALLS = (
 """Every call that an hour makes, as the sandbox names them."""
 
 SHARE = 0.05
-"""Of the requests that fail while runs are killed."""
+"""The share of requests that fail while runs are killed."""
 
-AHEAD = 60
-"""Requests of one call in a run, at most: so far ahead misfortune is planned."""
+MOST_REQUESTS_OF_A_CALL = 60
+"""In one run: for so many of a call failures are drawn."""
 
 
 def failures_of(service: str, call: str) -> tuple[Failure, ...]:
     """All ways in which that call of a service can fail."""
-    return (*OF_THE_WIRE, *OWN.get((service, "*"), ()), *OWN.get((service, call), ()))
+    return (*CONNECTION_FAILURES, *SERVICE_FAILURES.get((service, "*"), ()), *SERVICE_FAILURES.get((service, call), ()))
 
 
-def misfortune(dice: random.Random, share: float) -> Iterator[Fault]:
-    """Faults for one run: that share of every call's requests fails, in any way that does not hold the caller."""
+def random_faults(rng: random.Random, share: float) -> Iterator[Fault]:
+    """Faults for one run: this share of the requests of every call fails, in any way that does not hold the caller."""
     for service, call in CALLS:
         kinds = [failure for failure in failures_of(service, call) if not failure.slow]
-        for number in range(1, AHEAD):
-            if dice.random() < share:
-                yield dice.choice(kinds).at(service, number, call)
+        for number in range(1, MOST_REQUESTS_OF_A_CALL):
+            if rng.random() < share:
+                yield rng.choice(kinds).at(service, number, call)

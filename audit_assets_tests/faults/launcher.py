@@ -1,9 +1,9 @@
-"""A process that has imported everything and started nothing, and forks a child for every run: importing takes 2 s.
+"""A process that has imported everything, started nothing, and forks a child for every run: importing takes 2 s.
 
     python -m audit_assets_tests.faults.launcher
 
 Reads an order (JSON) a line, forks, waits, and answers with a line: the exit status of the child. What the child has
-to tell it writes into the order's `report`. Forking is safe as long as polars' pool was not started: nothing here
+to report it writes to the order's `report`. Forking is safe as long as polars' pool was not started: nothing here
 computes before the fork.
 """
 
@@ -66,13 +66,13 @@ def carry_out(order: Order) -> dict[str, Any]:
 
     points = Points(reached, Path(order.environment["AUDIT_ASSETS_STORAGE"]))
     with protocols.followed(order.protocol, order.environment), points.watched():
-        told = run_here(order.clock_at, datetime.fromisoformat(order.hour))
-    return {"told": told.as_json(), "passed": passed}
+        report = run_here(order.clock_at, datetime.fromisoformat(order.hour))
+    return {"report": report.as_json(), "passed": passed}
 
 
-def _report(order: Order, told: dict[str, Any]) -> None:
+def _report(order: Order, content: dict[str, Any]) -> None:
     descriptor = os.open(order.report, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.write(descriptor, json.dumps(told).encode())
+    os.write(descriptor, json.dumps(content).encode())
     os.close(descriptor)
 
 
@@ -134,7 +134,7 @@ def main() -> None:
         if child == 0:
             _child(Order(**json.loads(line)))
         _, status = os.waitpid(child, 0)
-        with suppress(BrokenPipeError):  # whoever ordered it is gone, and with it the next line
+        with suppress(BrokenPipeError):  # the reader is gone, and with it the next order
             print(os.waitstatus_to_exitcode(status), flush=True)
 
 

@@ -1,10 +1,10 @@
-"""Anything may happen in any order: a stateful model of hours, late entries, re-runs and tickets.
+"""Any events in any order: a stateful model of hours, late entries, re-runs and tickets.
 
     python -m audit_assets_tests.faults.model [--runs 500] [--workers 2]
 
-What must hold at any time is looked at after every step; what is promised for the end, once the machine has been left
-in peace until the last hour's last pull. About tickets it says only what holds however long they live: an actor never
-has two that are open, an hour never stands on tickets twice, and a day never has two digests.
+What must always be true is checked after every step; what is promised for the end, once the machine was undisturbed
+until the last hour's last pull. Of tickets it checks only what holds however long they live: an actor never has two
+that are open, an hour is never on tickets twice, and a day never has two digests.
 """
 
 import argparse
@@ -40,7 +40,7 @@ from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.pull_history import REPEATS
 from audit_assets_tests.faults.company import COLLEAGUES, FIRST, company
 from audit_assets_tests.faults.daemon import POINTS_IN_A_RUN, Daemon, end_of_day
-from audit_assets_tests.faults.holdings import Holdings, holdings, twice
+from audit_assets_tests.faults.holdings import Holdings, read_holdings, twice
 from audit_assets_tests.faults.kinds import failures_of
 from audit_assets_tests.faults.world import SCRATCH
 from audit_assets_tests.pipeline import HOUR, v2_burst
@@ -66,13 +66,13 @@ class Hours(RuleBasedStateMachine):
         self.clock = self.daemon.sandbox.stage.clock
         self.clock.advance(FIRST + HOUR + DUE - self.clock.now())
         self.shown: list[dict[str, Any]] = []
-        self.spoilt = 0
+        self.unreadable = 0
         self.seen = Holdings()
         self.number = 0
 
     @initialize()
     def the_first_hour(self) -> None:
-        """So that something is there to go wrong with."""
+        """So that there is something to disturb."""
         self.entries_come("alice@example.com", count=70, ago=timedelta(minutes=50), late=timedelta(0), new=False)
         self.the_sensor_ticks()
 
@@ -105,8 +105,8 @@ class Hours(RuleBasedStateMachine):
     @rule(minute=st.integers(1, 50))
     def something_unreadable_comes(self, minute: int) -> None:
         """It has a place in the log, but no time of its own."""
-        self.spoilt += 1
-        text = f'{{"id": {self.spoilt}, "action": "no time"}}'
+        self.unreadable += 1
+        text = f'{{"id": {self.unreadable}, "action": "no time"}}'
         time = self.clock.now().replace(minute=0, second=0, microsecond=0) - HOUR + timedelta(minutes=minute)
         self.daemon.sandbox.cloudflare.add_text("v2", text, max(FIRST, time))
 
@@ -149,8 +149,8 @@ class Hours(RuleBasedStateMachine):
 
     @rule()
     def the_home_of_dagster_is_deleted(self) -> None:
-        """And with it all that Dagster knew."""
-        self.daemon.forget()
+        """With everything that Dagster knew."""
+        self.daemon.delete_dagster_home()
 
     @rule(skew=st.sampled_from([-SKEW, timedelta(0), SKEW]))
     def our_clock_is_set(self, skew: timedelta) -> None:
@@ -163,19 +163,19 @@ class Hours(RuleBasedStateMachine):
         now = self._look()
         for hour, entries in self.seen.entries.items():
             assert not entries - now.entries[hour], f"entries of {hour} have disappeared"
-        for hour, doubtful in self.seen.quarantined.items():
-            assert not doubtful - now.quarantined[hour], f"{hour} has lost what was in quarantine"
-        for doubtful in now.quarantined.values():
-            assert not twice(doubtful.values()), "something is in quarantine twice"
+        for hour, quarantined in self.seen.quarantined.items():
+            assert not quarantined - now.quarantined[hour], f"{hour} has lost what was in quarantine"
+        for quarantined in now.quarantined.values():
+            assert not twice(quarantined.values()), "something is in quarantine twice"
         assert not twice(now.all_entries().values()), "an entry is in Parquet hours twice"
         assert not twice(now.open_tickets.values()), f"two open tickets of one actor: {now.open_tickets}"
         assert not now.digests_twice(), f"two digests of one day: {now.tickets}"
-        assert not twice(now.told.values()), f"an hour stands on tickets twice: {now.told}"
+        assert not twice(now.hours_on_tickets.values()), f"an hour is on tickets twice: {now.hours_on_tickets}"
         assert not twice(now.comments.values()), "a comment was written twice"
         self.seen = now
 
     def teardown(self) -> None:
-        """Leave the machine in peace, then look whether all is done."""
+        """Leave the machine undisturbed, then check that everything is done."""
         with self._open:
             self.daemon.clock.skew = timedelta(0)
             last = self.clock.now()
@@ -186,7 +186,7 @@ class Hours(RuleBasedStateMachine):
             self._all_is_done(last)
 
     def _all_is_done(self, last: datetime) -> None:
-        store, held = HourStore(str(self.daemon.hours)), holdings(self.daemon, self._hours()).held
+        store, held = HourStore(str(self.daemon.hours)), read_holdings(self.daemon, self._hours()).held
         pulled: Counter[str] = Counter()
         for hour in self._hours():
             if hour + HOUR <= last:
@@ -197,23 +197,25 @@ class Hours(RuleBasedStateMachine):
                 assert set(entries["entry_id"]) <= held.keys(), f"entries of {hour} are not in Axiom"
         missing = {each["id"] for each in self.shown} - pulled.keys()
         assert not missing, f"{len(missing)} entries are in no Parquet hour"
-        spoilt = sum(len(doubtful) for doubtful in self.seen.quarantined.values())
-        assert spoilt == self.spoilt, f"{self.spoilt} unreadable entries, {spoilt} in quarantine"
-        for actor, hour in self.seen.ringing - set(self.seen.told):
+        unreadable = sum(len(quarantined) for quarantined in self.seen.quarantined.values())
+        assert unreadable == self.unreadable, f"{self.unreadable} unreadable entries, {unreadable} in quarantine"
+        for actor, hour in self.seen.alerting - set(self.seen.hours_on_tickets):
             outcomes = store.require(TICKETS, datetime.fromisoformat(hour)).filter(pl.col("outcome") == "failed")
-            assert outcomes.is_empty(), f"{actor} was flagged in {hour}, and nobody tried to tell it again"
-        assert not self.seen.untold(), f"findings under the budget that no digest tells of: {self.seen.untold()}"
+            assert outcomes.is_empty(), f"{actor} was flagged in {hour}, and no run tried to add it to a ticket"
+        assert not self.seen.missing_from_digests(), (
+            f"findings below the threshold that are in no digest: {self.seen.missing_from_digests()}"
+        )
 
     def _hours(self) -> list[datetime]:
         newest = newest_settled_hour(self.clock.now())
         return [FIRST + HOUR * number for number in range((newest - FIRST) // HOUR + 1)] or [FIRST]
 
     def _look(self) -> Holdings:
-        return holdings(self.daemon, self._hours(), in_axiom=False)
+        return read_holdings(self.daemon, self._hours(), in_axiom=False)
 
 
-def live(runs: int) -> None:
-    """So many lives; the first that breaks a promise ends it, with the steps that lead there."""
+def run_sequences(runs: int) -> None:
+    """Run so many sequences; the first that breaks a promise ends it, with the steps that lead there."""
     logging.disable(logging.ERROR)  # of the sandbox's server, which hangs up on purpose
     many = settings(
         max_examples=runs,
@@ -228,17 +230,18 @@ def live(runs: int) -> None:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(
-        prog="python -m audit_assets_tests.faults.model", description="Any order of events."
+        prog="python -m audit_assets_tests.faults.model",
+        description="Run random sequences of events, and check what must always be true.",
     )
     parser.add_argument("--runs", type=int, default=500)
-    parser.add_argument("--workers", type=int, default=2, help="processes that live side by side")
-    asked = parser.parse_args()
+    parser.add_argument("--workers", type=int, default=2, help="number of parallel processes")
+    options = parser.parse_args()
     began = time.perf_counter()
-    shares = [len(range(first, asked.runs, asked.workers)) for first in range(asked.workers)]
-    with ProcessPoolExecutor(asked.workers, get_context("spawn")) as pool:
-        for lived in as_completed([pool.submit(live, share) for share in shares if share]):
-            lived.result()
-    print(f"{asked.runs:,} lives without a counter-example, {time.perf_counter() - began:.0f} s")
+    shares = [len(range(first, options.runs, options.workers)) for first in range(options.workers)]
+    with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
+        for ended in as_completed([pool.submit(run_sequences, share) for share in shares if share]):
+            ended.result()
+    print(f"{options.runs:,} sequences without a counter-example, {time.perf_counter() - began:.0f} s")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Where a run can be killed: named points between any two steps that another process could see.
 
 The points are the process's own seams (opening, syncing and renaming files, sending requests, Dagster noting events),
-so that no line of the project knows of them. A point's name says what has happened and what has not; what happens a
-second time in a run is another point.
+so that the project itself has no code for them. A point's name describes what has happened and what has not; the second
+time of the same step in a run is another point.
 """
 
 import os
@@ -21,19 +21,19 @@ from urllib3.connection import HTTPConnection
 
 Reached = Callable[[str], None]
 
-NOTED = {
+NOTED_EVENTS = {
     "STEP_START": ("{step} about to start", None),
     "ASSET_MATERIALIZATION": ("{step} done, not noted as materialised", "{step} noted as materialised, not as ended"),
     "ASSET_CHECK_EVALUATION": ("{step} judged, its verdict not noted", "{step} judged and noted"),
     "PIPELINE_SUCCESS": ("everything done, the run not noted as ended", "the run noted as ended"),
 }
-"""Dagster's events that other runs and sensors judge by: the points before and after they are written."""
+"""Dagster's events that other runs and sensors read: the points before and after they are written."""
 
 SENT = ("about to be sent", "sent, not answered", "landed, its answer not read")
-"""What happens to a request. Whether one that was sent is carried out before the next run begins, is the service's."""
+"""What happens to a request. The service decides whether one that was sent is carried out before the next run."""
 
 NEW_FOLDER = ("about to get a folder", "got a folder, not synced")
-FILED = (
+FILE_STEPS = (
     "half written",
     "written, not synced",
     "synced, not renamed",
@@ -66,8 +66,8 @@ NAMED = (
     "flagged_actor_summary synced, not renamed",
     "everything done, the run not noted as ended",
 )
-"""One of each kind, and those where the toys of the facts lost something: the short form's, and the full form's most
-often tried. A run has many more."""
+"""One of each kind, and those where simplified programs lost something (docs/facts/reliability.md, 5): the short form
+uses these alone, the full form most often. A run has many more."""
 
 ORDINALS = ("", " (2nd)", " (3rd)")
 
@@ -80,11 +80,11 @@ class Points:
         self._reached = reached
         self._root = root.resolve()
         self._passed: Counter[str] = Counter()
-        self._step = self._asked = "the run"
+        self._step = self._request = "the run"
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Notice what this process does."""
+        """Watch what this process does."""
         with ExitStack() as stack:
             for owner, name, made in (
                 (Path, "open", self._open),
@@ -100,7 +100,7 @@ class Points:
             yield
 
     def passed(self, name: str) -> None:
-        """Tell of a point. Looking into Axiom is repeated until something shows: only the first look is a point."""
+        """Record a point. Queries of Axiom are repeated until rows are visible: only the first one is a point."""
         times = self._passed[name]
         self._passed[name] += 1
         if times == 0 or "query" not in name:
@@ -124,14 +124,14 @@ class Points:
         def opened(path: Path, mode: str = "r", *arguments: Any, **options: Any) -> Any:
             file = inner(path, mode, *arguments, **options)
             table = self._table_of(path) if "w" in mode else None
-            return _TornFile(file, lambda: self.passed(f"{table} {FILED[0]}")) if table else file
+            return _TornFile(file, lambda: self.passed(f"{table} {FILE_STEPS[0]}")) if table else file
 
         return opened
 
     def _fsync(self, inner: Callable[..., Any]) -> Callable[..., Any]:
         def synced(descriptor: int) -> None:
             path = Path(f"/proc/self/fd/{descriptor}").readlink()
-            before, after = (FILED[3], FILED[4]) if path.is_dir() else (FILED[1], None)
+            before, after = (FILE_STEPS[3], FILE_STEPS[4]) if path.is_dir() else (FILE_STEPS[1], None)
             if path.parent == self._root:
                 before, after = NEW_FOLDER[1], None
             table = path.name if path.parent == self._root else self._table_of(path)
@@ -147,7 +147,7 @@ class Points:
         def replaced(source: Path, target: Path, **options: Any) -> None:
             table = self._table_of(Path(target))
             if table:
-                self.passed(f"{table} {FILED[2]}")
+                self.passed(f"{table} {FILE_STEPS[2]}")
             inner(source, target, **options)
 
         return replaced
@@ -169,17 +169,17 @@ class Points:
 
     def _send_to_axiom(self, inner: Callable[..., Any]) -> Callable[..., Any]:
         def sent(adapter: HTTPAdapter, request: Any, *arguments: Any, **options: Any) -> Any:
-            self._asked = "axiom ingest" if "ingest" in request.url else f"axiom query of {self._step}"
-            self.passed(f"{self._asked} {SENT[0]}")
+            self._request = "axiom ingest" if "ingest" in request.url else f"axiom query of {self._step}"
+            self.passed(f"{self._request} {SENT[0]}")
             response = inner(adapter, request, *arguments, **options)
-            self.passed(f"{self._asked} {SENT[2]}")
+            self.passed(f"{self._request} {SENT[2]}")
             return response
 
         return sent
 
     def _get_response(self, inner: Callable[..., Any]) -> Callable[..., Any]:
         def got(connection: HTTPConnection) -> Any:
-            self.passed(f"{self._asked} {SENT[1]}")
+            self.passed(f"{self._request} {SENT[1]}")
             return inner(connection)
 
         return got
@@ -189,7 +189,7 @@ class Points:
             kind = event.dagster_event.event_type_value if event.dagster_event else ""
             if kind == "STEP_START":
                 self._step = event.step_key
-            before, after = NOTED.get(kind, (None, None))
+            before, after = NOTED_EVENTS.get(kind, (None, None))
             if before:
                 self.passed(before.format(step=self._step))
             inner(instance, event, **options)
@@ -225,7 +225,7 @@ class _TornFile:
 
 
 def _named(request: httpx.Request) -> str:
-    """What a request of ours asks: a page of a stream, the root field of a GraphQL document, or to keep a file."""
+    """What a request is for: a page of a stream, the root field of a GraphQL document, or the upload of a file."""
     if request.method == "PUT":
         return "storage put"
     if request.url.path.endswith("/graphql"):

@@ -1,7 +1,7 @@
-"""Protocols that are wrong on purpose: the suite must catch each of them, else it proves nothing of the right one.
+"""Protocols that are wrong on purpose: a suite that does not catch each of them proves nothing about the right one.
 
-Each replaces one function of the project in this process, for as long as its block lasts. What they stand for, and
-what a toy of each lost, is in the facts (docs/facts/reliability.md, 5).
+Each replaces one function of the project in this process, for as long as its block lasts. Where they come from, and
+what a simplified program with each of them lost, is in docs/facts/reliability.md, 5.
 """
 
 import os
@@ -53,7 +53,7 @@ def renamed_without_fsync() -> AbstractContextManager[Any]:
 
 
 def disk_errors_swallowed() -> AbstractContextManager[Any]:
-    """A full disk is nobody's business."""
+    """A full disk is ignored."""
     inner = HourStore.write_json
 
     def write(store: HourStore, *arguments: Any) -> None:
@@ -72,7 +72,7 @@ def unchanged_by_the_file() -> AbstractContextManager[Any]:
 
 
 def marked_before_sending() -> AbstractContextManager[Any]:
-    """An hour is written down as ingested, and then it is sent."""
+    """An hour is recorded as ingested, and then it is sent."""
     inner, mark = AxiomClient.ingest, Path(os.environ["AUDIT_ASSETS_STORAGE"]).with_name("ingested")
 
     def ingest(client: AxiomClient, events: pl.DataFrame) -> IngestReceipt:
@@ -86,7 +86,7 @@ def marked_before_sending() -> AbstractContextManager[Any]:
 
 @contextmanager
 def sent_blindly_and_counted_by_rows() -> Iterator[None]:
-    """Nobody looks what Axiom holds before sending, and every row counts."""
+    """Axiom is not queried before sending, and every row counts."""
     fill = queries.fill
 
     def by_rows(*arguments: Any, **values: Any) -> str:
@@ -111,8 +111,8 @@ def random_comment_id() -> AbstractContextManager[Any]:
 
 
 @contextmanager
-def hour_linked_before_it_is_told() -> Iterator[None]:
-    """The attachment, which says that all of the hour is on the ticket, comes before the comment."""
+def hour_linked_before_its_comment() -> Iterator[None]:
+    """The attachment, which marks the hour as complete on the ticket, comes before the comment."""
     comment, attach = Issues.comment, Issues.attach
     later: list[Any] = []
 
@@ -129,7 +129,7 @@ def hour_linked_before_it_is_told() -> Iterator[None]:
 
 
 def errors_of_comments_swallowed() -> AbstractContextManager[Any]:
-    """What went wrong with a comment is no reason to stop."""
+    """A comment that fails does not stop the run."""
     inner = Issues.comment
 
     def comment(issues: Issues, *arguments: Any) -> None:
@@ -152,7 +152,7 @@ PROTOCOLS: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
         sent_blindly_and_counted_by_rows,
         random_ticket_id,
         random_comment_id,
-        hour_linked_before_it_is_told,
+        hour_linked_before_its_comment,
         errors_of_comments_swallowed,
     )
 }

@@ -16,7 +16,7 @@ from audit_assets_tests.transport.test_http import Answer, dripping, plain, serv
 
 MOST_MEMORY = 512 * 1024 * 1024
 PATIENCE = 1.5
-"""Seconds that a client has for an answer; docs/facts/reliability.md (5) asks for less than twice that."""
+"""Seconds that a client has for an answer; docs/facts/reliability.md, 5, aims at less than twice that."""
 
 PROBE = """
 import json, re, resource, sys, time
@@ -48,12 +48,12 @@ def ask(url):
         LinearClient(api_key="lin_api_t", team_key="SEC", url=url, limits=limits).check()
 
 for url in addresses:
-    began, said = time.monotonic(), ""
+    began, message = time.monotonic(), ""
     try:
         ask(url)
     except ServiceError as error:
-        said = str(error)
-    print(json.dumps([said, time.monotonic() - began, peak()]), flush=True)
+        message = str(error)
+    print(json.dumps([message, time.monotonic() - began, peak()]), flush=True)
 """
 
 BLOCK = 16 * 1024 * 1024
@@ -96,19 +96,19 @@ TRIALS: dict[str, Answer] = {
 
 
 @pytest.mark.parametrize("service", ["cloudflare", "axiom", "linear"])
-def test_no_answer_takes_more_than_its_time_and_its_memory(service: str) -> None:
+def test_no_answer_takes_more_than_its_limits_of_time_and_memory(service: str) -> None:
     with ExitStack() as stack:
         addresses = [stack.enter_context(serving(answer))[0] for answer in TRIALS.values()]
-        ran = subprocess.run(  # noqa: S603 - our own words
+        ran = subprocess.run(  # noqa: S603 - our own
             [sys.executable, "-c", PROBE, service, str(PATIENCE), *addresses],
             capture_output=True,
             text=True,
             check=False,
             timeout=120,
         )
-    told = [json.loads(line) for line in ran.stdout.splitlines()]
-    assert len(told) == len(TRIALS), ran.stderr
-    for name, (said, seconds, peak) in zip(TRIALS, told, strict=True):
-        assert said.lower().startswith(service), name
+    results = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert len(results) == len(TRIALS), ran.stderr
+    for name, (message, seconds, peak) in zip(TRIALS, results, strict=True):
+        assert message.lower().startswith(service), name
         assert seconds < 2 * PATIENCE, name
         assert peak < MOST_MEMORY, name

@@ -1,7 +1,7 @@
-"""No token gets anywhere: an hour that goes well and hours that fail in every way, then a search of all that is left.
+"""No token is written anywhere: an hour that succeeds and hours that fail in every way, then a search of all files.
 
-The tokens hold letters that look otherwise in an address and in JSON. Every answer that fails says them back in all
-forms, in its body and in its headers, as an incautious service might.
+The tokens contain characters that are encoded in addresses and in JSON. Every failing answer repeats them in all forms,
+in its body and in its headers, as a careless service might.
 """
 
 import base64
@@ -65,7 +65,7 @@ NOW = datetime(2026, 6, 1, 10, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def said_back(secret: str) -> str:
+def repeated_forms(secret: str) -> str:
     """The token in every form in which a service may repeat it."""
     bearer = f"Bearer {secret}".encode()
     encoded = [base64.b64encode(each).decode() for each in (secret.encode(), bearer, b"x:" + secret.encode())]
@@ -73,8 +73,8 @@ def said_back(secret: str) -> str:
 
 
 @dataclass
-class Indiscreet:
-    """Lets the canaries in as the sandbox's own tokens; where it is armed, it answers and says them back."""
+class EchoingService:
+    """Accepts the canaries as the sandbox's own tokens; where it is armed, it answers and repeats them."""
 
     app: Any
     own: dict[str, str]
@@ -83,7 +83,7 @@ class Indiscreet:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["path"].endswith(HOOK):
-            await Response(said_back(HOOK), 404, {"X-Echo": said_back(HOOK)})(scope, receive, send)
+            await Response(repeated_forms(HOOK), 404, {"X-Echo": repeated_forms(HOOK)})(scope, receive, send)
             return
         headers = [(name, self._own(value) if name == b"authorization" else value) for name, value in scope["headers"]]
         for target, status in self.armed.items():
@@ -98,15 +98,24 @@ class Indiscreet:
         return value
 
     def _answer(self, service: str, status: int) -> Response:
-        told = said_back(CANARIES[SETTING_OF[service]])
-        errors = [{"code": 10000, "message": told, "extensions": {"code": told, "userPresentableMessage": told}}]
-        failures = [{"timestamp": "", "error": told}]
-        body = {"success": False, "errors": errors, "message": told, "error": told, "failed": 1, "failures": failures}
-        headers = {"Location": f"{self.elsewhere}/?{quote(told)}", "X-Echo": told, "Retry-After": "1"}
+        repeated = repeated_forms(CANARIES[SETTING_OF[service]])
+        errors = [
+            {"code": 10000, "message": repeated, "extensions": {"code": repeated, "userPresentableMessage": repeated}}
+        ]
+        failures = [{"timestamp": "", "error": repeated}]
+        body = {
+            "success": False,
+            "errors": errors,
+            "message": repeated,
+            "error": repeated,
+            "failed": 1,
+            "failures": failures,
+        }
+        headers = {"Location": f"{self.elsewhere}/?{quote(repeated)}", "X-Echo": repeated, "Retry-After": "1"}
         return Response(json.dumps(body), status, headers, media_type="application/json")
 
 
-class IndiscreetSandbox(Sandbox):
+class EchoingSandbox(Sandbox):
     """A sandbox that knows the canaries."""
 
     def __init__(self, data_dir: Path, elsewhere: str) -> None:
@@ -116,8 +125,8 @@ class IndiscreetSandbox(Sandbox):
 
     def app(self) -> Starlette:
         app = super().app()
-        own = {name: super(IndiscreetSandbox, self).environment()[name] for name in CANARIES}
-        app.add_middleware(Indiscreet, own=own, elsewhere=self.elsewhere, armed=self.armed)
+        own = {name: super(EchoingSandbox, self).environment()[name] for name in CANARIES}
+        app.add_middleware(EchoingService, own=own, elsewhere=self.elsewhere, armed=self.armed)
         return app
 
     def environment(self) -> dict[str, str]:
@@ -125,9 +134,9 @@ class IndiscreetSandbox(Sandbox):
 
 
 STATUSES = (200, 302, 400, 401, 403, 404, 409, 429, 430, 500)
-SPOILT = ("torn", "drop_before", "slow_before")
+BROKEN_ANSWERS = ("torn", "drop_before", "slow_before")
 
-WAYS: list[tuple[str, int | str]] = [
+FAILURES: list[tuple[str, int | str]] = [
     *(("cloudflare", how) for how in (401, "torn")),
     *(("axiom ingest", how) for how in (500,)),
     *(("axiom query", how) for how in (400,)),
@@ -155,11 +164,11 @@ def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written.mkdir()
     with (
         serving(plain(b"")) as (elsewhere, asked_elsewhere),
-        running(IndiscreetSandbox(folder / "sandbox", elsewhere)) as sandbox,
+        running(EchoingSandbox(folder / "sandbox", elsewhere)) as sandbox,
         pytest.MonkeyPatch.context() as patch,
         _everything_logged(written / "debug.log"),
     ):
-        assert isinstance(sandbox, IndiscreetSandbox)
+        assert isinstance(sandbox, EchoingSandbox)
         for name, value in environment_of(sandbox, written / "hours").items():
             patch.setenv(name, value)
         patch.setenv("AUDIT_ASSETS_WEBHOOK_URL", f"{sandbox.url}/{HOOK}")
@@ -183,7 +192,7 @@ def _everything_logged(path: Path) -> Iterator[None]:
         handler.close()
 
 
-def _play(sandbox: IndiscreetSandbox, written: Path) -> None:
+def _play(sandbox: EchoingSandbox, written: Path) -> None:
     """A fortnight, an hour that goes well, and the same hour failing in every way; then the commands."""
     judged = NOW.replace(minute=0) - HOUR
     past = [entry for day in range(1, 15) for entry in v2_burst(judged - day * 24 * HOUR, 3)]
@@ -214,7 +223,7 @@ def _play(sandbox: IndiscreetSandbox, written: Path) -> None:
         run(judged, "clean")
         delivered = HourStore(str(written / "hours")).read_json(DELIVERIES, judged)
         assert delivered["problem"].startswith("The webhook answered HTTP 404"), "its address was used"
-        for number, (target, how) in enumerate(WAYS):
+        for number, (target, how) in enumerate(FAILURES):
             hour = judged + HOUR * (number + 1)
             clock.sleep(3600)
             sandbox.cloudflare.add("v2", v2_burst(hour, 45, action="delete", resource_type=f"type{number}"))
@@ -225,24 +234,24 @@ def _play(sandbox: IndiscreetSandbox, written: Path) -> None:
             run(hour, f"{target} {how}")
             sandbox.armed.clear()
             sandbox.faults.clear()
-    for how in (None, *STATUSES, *SPOILT):
+    for how in (None, *STATUSES, *BROKEN_ANSWERS):
         if isinstance(how, int):
             sandbox.armed.update(dict.fromkeys(PATHS, how))
         elif how:
             for service in SETTING_OF:
                 sandbox.faults.add(Fault(service, "*", how, 1, 50, {"seconds": 0.5}))
-        (written / f"told{how}.txt").write_text(_told_by_clients(resources))
+        (written / f"clients{how}.txt").write_text(_shown_by_clients(resources))
         sandbox.armed.clear()
         sandbox.faults.clear()
     (written / "outcomes.json").write_text(json.dumps(outcomes))
     assert {name for name, went_well in outcomes.items() if went_well} == {"the day before", "clean"}
     for number, (command, armed) in enumerate(COMMANDS):
         sandbox.armed.update(armed)
-        (written / f"command{number}.txt").write_text(_told_by_command(command, written))
+        (written / f"command{number}.txt").write_text(_shown_by_command(command, written))
         sandbox.armed.clear()
 
 
-def _told_by_command(command: Sequence[str], folder: Path) -> str:
+def _shown_by_command(command: Sequence[str], folder: Path) -> str:
     """What a command prints, and what the list of processes shows meanwhile."""
     with subprocess.Popen(  # noqa: S603 - our own words
         [sys.executable, "-m", "audit_assets", *command],
@@ -257,9 +266,9 @@ def _told_by_command(command: Sequence[str], folder: Path) -> str:
             listed = [_command_line(process) for process in Path("/proc").glob("[0-9]*")] or listed
             time.sleep(0.2)
         assert running_command.stdout
-        said = running_command.stdout.read()
-    assert "Traceback" not in said, said
-    return "\n".join([said, *listed])
+        printed = running_command.stdout.read()
+    assert "Traceback" not in printed, printed
+    return "\n".join([printed, *listed])
 
 
 def _command_line(process: Path) -> str:
@@ -281,7 +290,7 @@ def _check(client: Any) -> None:
     client.check()
 
 
-def _told_by_clients(resources: dict[str, Any]) -> str:
+def _shown_by_clients(resources: dict[str, Any]) -> str:
     """What the clients show of themselves and of their failures."""
     shown = [repr(resources), str(resources)]
     for name in SETTING_OF:
@@ -325,7 +334,7 @@ def _in_gzip(path: Path) -> None:
 
 
 def _in_parquet(path: Path) -> None:
-    pl.DataFrame({"said": [[f"x {SECRET}"]] * 100}).write_parquet(path, compression="zstd")
+    pl.DataFrame({"text": [[f"x {SECRET}"]] * 100}).write_parquet(path, compression="zstd")
 
 
 def _in_sqlite(path: Path) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from audit_assets.axiom.events import LONGEST_RAW
 from audit_assets.defs.assets.raw_audit_entries import ENTRIES, QUARANTINE
-from audit_assets_tests.faults.hostile import TIMES, Fragment, Trial, Twist, member, trial, twists
+from audit_assets_tests.faults.hostile import Trial, trial
+from audit_assets_tests.faults.hostile_entries import TIMES, Fragment, Twist, member, twists
 
 AT_ONCE = 80
 

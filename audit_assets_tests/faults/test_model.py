@@ -1,4 +1,4 @@
-"""A few lives of the stateful model, the same ones each time. In full: `python -m audit_assets_tests.faults.model`."""
+"""A few sequences of the stateful model, always the same. In full: `python -m audit_assets_tests.faults.model`."""
 
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test

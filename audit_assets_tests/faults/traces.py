@@ -1,4 +1,4 @@
-"""Looks for secrets in everything that was written: every byte, also of what is packed, in every form it may have."""
+"""Searches all files for secrets: every byte, packed content too, in every form that a secret may have."""
 
 import base64
 import gzip
@@ -20,7 +20,7 @@ def forms_of(secret: str) -> set[bytes]:
 
 
 def _base64_forms(secret: bytes) -> Iterator[bytes]:
-    """What base64 makes of the secret whatever stands before and after it."""
+    """What base64 makes of the secret whatever is before and after it."""
     for before in range(3):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             whole = encode(bytes(before) + secret)
@@ -29,7 +29,7 @@ def _base64_forms(secret: bytes) -> Iterator[bytes]:
 
 
 def traces(root: Path, secrets: Iterable[str]) -> list[str]:
-    """The files under `root` that hold one of the secrets in any form, with where in them; empty if none does."""
+    """The files under `root` that contain one of the secrets in any form, with the place in the file."""
     needles = {form for secret in secrets for form in forms_of(secret)}
     return [
         f"{path.relative_to(root)}: {place}"
@@ -41,7 +41,7 @@ def traces(root: Path, secrets: Iterable[str]) -> list[str]:
 
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
-    """What a file holds: its bytes, and what is packed in them."""
+    """The content of a file: its bytes, and what is packed in them."""
     content = path.read_bytes()
     yield "bytes", content
     yield from _unpacked("packed", content)

@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from audit_assets_tests.faults.hour import Told
-from audit_assets_tests.faults.kinds import misfortune
-from audit_assets_tests.faults.launcher import Order
-from audit_assets_tests.faults.verdict import (
+from audit_assets_tests.faults.end_state import (
     EndState,
     Violations,
-    as_words,
-    end_state,
+    describe,
+    read_end_state,
     unexplained,
     violations,
-    violations_midway,
+    violations_in_between,
     violations_of_order,
 )
+from audit_assets_tests.faults.hour import RunReport
+from audit_assets_tests.faults.kinds import random_faults
+from audit_assets_tests.faults.launcher import Order
 from audit_assets_tests.faults.world import THE_HOUR, Past, World
 
 KILLED = -9
@@ -34,11 +34,11 @@ MOST_RUNS = 6
 
 
 @dataclass
-class Ran:
-    """What a child did. `told` is None if it was killed."""
+class ChildRun:
+    """The run of a child; `report` is None if it was killed."""
 
     killed: bool
-    told: Told | None = None
+    report: RunReport | None = None
     passed: list[str] = field(default_factory=list)
 
 
@@ -50,23 +50,23 @@ class Launcher:
 
     def run(
         self, world: World, *, hour: datetime = THE_HOUR, kill_at: str | None = None, protocol: str | None = None
-    ) -> Ran:
-        """Run an hour in a child. Raises if the child ended in a way that nobody asked for."""
-        report = world.folder / "report.json"
-        report.unlink(missing_ok=True)
-        order = Order(world.sandbox.url, hour.isoformat(), world.environment(), str(report), kill_at, protocol)
+    ) -> ChildRun:
+        """Run an hour in a child. Raises if the child ended in another way than requested."""
+        file = world.folder / "report.json"
+        file.unlink(missing_ok=True)
+        order = Order(world.sandbox.url, hour.isoformat(), world.environment(), str(file), kill_at, protocol)
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(order.as_line() + "\n")
         self._process.stdin.flush()
         status = int(self._process.stdout.readline() or "1")
-        told: dict[str, Any] = json.loads(report.read_text()) if report.exists() else {}
-        if status == KILLED and told == {"killed_at": kill_at}:
-            return Ran(killed=True)
+        content: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+        if status == KILLED and content == {"killed_at": kill_at}:
+            return ChildRun(killed=True)
         if status != 0:
-            log = report.with_name("report.json.log")
+            log = file.with_name("report.json.log")
             raise AssertionError(f"a child ended with {status}:\n{log.read_text() if log.exists() else ''}")
-        return Ran(killed=False, told=Told(**told["told"]), passed=told["passed"])
+        return ChildRun(killed=False, report=RunReport(**content["report"]), passed=content["passed"])
 
 
 @contextmanager
@@ -87,7 +87,7 @@ class Outcome:
     """Of a trial."""
 
     killed: list[str] = field(default_factory=list)
-    """The points that were reached; misfortune may lead past one, and a run finds done what one before it did."""
+    """The points that were reached; a failing request may lead past one, and so may work that an earlier run did."""
 
     runs: int = 0
     requests: int = 0
@@ -97,7 +97,7 @@ class Outcome:
 
 
 class Trials:
-    """A past, a launcher, and what the hour leaves behind when nothing disturbs it."""
+    """Runs in children, from the same past; `clean` is the end state of an undisturbed run."""
 
     def __init__(self, past: Past, children: Launcher) -> None:
         self._past = past
@@ -106,8 +106,8 @@ class Trials:
             ran = children.run(world)
             self.points = ran.passed
             self.requests = len(world.sandbox.stage.calls)
-            self.clean = end_state(world, ran.told)
-        assert not (wrong := violations(self.clean, self.clean)), as_words(wrong)
+            self.clean = read_end_state(world, ran.report)
+        assert not (wrong := violations(self.clean, self.clean)), describe(wrong)
 
     def killed_at(
         self,
@@ -119,28 +119,28 @@ class Trials:
     ) -> Outcome:
         """Kill a run at each of these points, one run after the other, and run the hour again until it succeeds.
 
-        `share`: of the requests that fail meanwhile, as `seed` decides; `patience`: so many runs that nobody kills,
-        then the hour is missing.
+        `share`: of the requests that fail meanwhile, as `seed` decides; `patience`: the number of runs that are
+        not killed after which the hour counts as missing.
         """
-        dice, coming = random.Random(seed), deque(points)  # noqa: S311 - no secret depends on it
+        rng, remaining = random.Random(seed), deque(points)  # noqa: S311 - no secret depends on it
         outcome = Outcome()
         state = EndState(done=False)
         with self._past.begin() as world:
             while outcome.runs - len(outcome.killed) < patience and not state.done:
                 world.sandbox.faults.clear()
-                for fault in misfortune(dice, share):
+                for fault in random_faults(rng, share):
                     world.sandbox.faults.add(fault)
-                ran = self._children.run(world, kill_at=coming[0] if coming else None, protocol=protocol)
+                ran = self._children.run(world, kill_at=remaining[0] if remaining else None, protocol=protocol)
                 outcome.runs += 1
                 if ran.killed:
-                    outcome.killed.append(coming.popleft())
+                    outcome.killed.append(remaining.popleft())
                 outcome.requests = len(world.sandbox.stage.calls)
-                state = end_state(world, ran.told)
-                outcome.found += violations_midway(state) + unexplained(ran.told)
+                state = read_end_state(world, ran.report)
+                outcome.found += violations_in_between(state) + unexplained(ran.report)
             outcome.found += violations(state, self.clean)
         return outcome
 
     def order_of(self, protocol: str) -> Violations:
-        """What a power cut would break of a run that follows a protocol, by the order of its steps."""
+        """What a power cut would break of a run with a wrong protocol, by the order of its steps."""
         with self._past.begin() as world:
             return violations_of_order(self._children.run(world, protocol=protocol).passed)

@@ -1,8 +1,8 @@
-"""What a run is hit in: the sandbox with a past, an hour store and a Dagster home, the same at the start of each trial.
+"""Where the runs of a trial happen: a sandbox with a past, an hour store and a Dagster home, the same for each trial.
 
-The past is lived once, in `Past`, and copied for each trial. In the hour that is run, an actor who has a ticket since
-the evening before goes on, another begins, a third has a finding under the budget, both streams hold something and one
-entry can't be understood: every kind of request and of file has its turn.
+The past is built once, by `Past`, and copied for each trial. In the hour that is run, an actor with a ticket from the
+evening before continues, another begins, a third has a finding below the threshold, both streams have entries and one
+entry is unreadable: every kind of request and of file occurs.
 """
 
 import os
@@ -33,16 +33,16 @@ history is made in it, and the day's digest is opened."""
 THE_EVENING_BEFORE = THE_HOUR - DAY - HOUR
 """An hour of another day, at which nobody else does anything."""
 
-GOES_ON = "alice@example.com"
+CONTINUES = "alice@example.com"
 BEGINS = "bob@example.com"
 TOUCHES_NEW = "erin@example.com"
-COLLEAGUES = (GOES_ON, BEGINS, "carol@example.com", "dave@example.com", TOUCHES_NEW, "frank@example.com")
+COLLEAGUES = (CONTINUES, BEGINS, "carol@example.com", "dave@example.com", TOUCHES_NEW, "frank@example.com")
 
 DAYS_BEFORE = 15
 
 IN_MEMORY = "/dev/shm"  # noqa: S108 - not a name, a folder for new ones
 SCRATCH = IN_MEMORY if Path(IN_MEMORY).is_dir() else None
-"""Where worlds lie. A kill loses nothing of a file system in memory, and a busy disk would rule the time of a trial."""
+"""The folder of worlds. A kill loses nothing of a file system in memory, and a trial does not wait for a busy disk."""
 
 ROW_DELAY = timedelta(seconds=4)
 """Of Axiom: not at once, so that what was sent is not yet seen; short, since each look takes real time."""
@@ -50,7 +50,7 @@ ROW_DELAY = timedelta(seconds=4)
 
 @dataclass(frozen=True)
 class World:
-    """One trial's own: the running services, and where the store and Dagster's home lie."""
+    """One trial's own: the running services, and the folder of the store and of Dagster's home."""
 
     sandbox: Sandbox
     folder: Path
@@ -68,7 +68,7 @@ class World:
 
 
 class Past:
-    """A folder to begin from. Nothing in it is changed after `live`."""
+    """A folder to begin from. Nothing in it is changed after `build`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -82,7 +82,7 @@ class Past:
                 shutil.copytree(self._folder, folder, dirs_exist_ok=True)
             yield stack.enter_context(_serving(folder, at))
 
-    def live(self) -> None:
+    def build(self) -> None:
         """A fortnight straight into Axiom, and THE_EVENING_BEFORE as the job runs it."""
         with self.begin(at=THE_EVENING_BEFORE + HOUR * 4 / 3) as world, patch.dict(os.environ, world.environment()):
             clock = JumpingClock(world.sandbox.stage.clock)
@@ -112,11 +112,11 @@ def _quiet_days() -> Iterator[Mapping[str, Any]]:
 
 
 def _before() -> list[dict[str, Any]]:
-    return v2_burst(THE_EVENING_BEFORE, 60, actor=GOES_ON)
+    return v2_burst(THE_EVENING_BEFORE, 60, actor=CONTINUES)
 
 
 def _the_hour() -> list[dict[str, Any]]:
-    burst = v2_burst(THE_HOUR + timedelta(minutes=5), 90, actor=GOES_ON, action="delete")
+    burst = v2_burst(THE_HOUR + timedelta(minutes=5), 90, actor=CONTINUES, action="delete")
     begins = v2_burst(THE_HOUR + timedelta(minutes=10), 70, actor=BEGINS)
     new = [v2_entry(THE_HOUR, actor=TOUCHES_NEW, resource_type="api_tokens", action="delete")]
     return [*burst, *begins, *new, *v2_burst(THE_HOUR, 4, actor="dave@example.com")]

@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_assets.detection.flagging import FLAGGED
+from audit_assets.detection.schemas import FLAG
 from audit_assets.detection.severity import SEVERITIES
 from audit_assets.tickets.ticket_slots import FOR_PRIVILEGED, PLACES, places
 
@@ -18,7 +18,7 @@ def flagged(*actors: tuple[str, str, bool], **of_all: Any) -> pl.DataFrame:
         {"actor_key": key, "severity": severity, "severity_because": ["API tokens"] if privileged else None, **of_all}
         for key, severity, privileged in actors
     ]
-    return pl.DataFrame(rows, schema=FLAGGED)
+    return pl.DataFrame(rows, schema=FLAG)
 
 
 def alone(frame: pl.DataFrame, most: int) -> list[str]:
@@ -68,7 +68,7 @@ ACTORS = st.lists(
 def test_everybody_has_one_place_whatever_the_order(
     actors: list[tuple[str, str, bool]], most: int, chance: random.Random
 ) -> None:
-    frame = flagged(*actors) if actors else pl.DataFrame(schema=FLAGGED)
+    frame = flagged(*actors) if actors else pl.DataFrame(schema=FLAG)
     found = places(frame, most)
     assert sorted(found["actor_key"]) == sorted(key for key, _, _ in actors)
     assert found["single"].sum() == min(most, len(actors))

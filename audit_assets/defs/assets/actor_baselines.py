@@ -29,10 +29,10 @@ from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.partitions import AN_HOUR, hour_of, hourly_asset, hours_in, key_of
 from audit_assets.defs.resources import AxiomResource, StorageResource
-from audit_assets.detection.baselines import baselines
-from audit_assets.detection.hour_scores import HISTORY, assess_hours
+from audit_assets.detection.baselines import build_baselines
+from audit_assets.detection.hour_scores import ACTIVITY_HISTORY, score_hours
 from audit_assets.detection.schemas import MEMORY, WINDOW
-from audit_assets.detection.verdict_marks import applied
+from audit_assets.detection.verdict_marks import count_marked_hours
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.tickets.verdict_table import verdicts_in
 
@@ -61,13 +61,13 @@ def actor_baselines(
         until = hours[-1] + AN_HOUR
         with closing(axiom.client()) as client:
             actors = judged["actor_key"].unique().sort().to_list()
-            activity = client.activity(actors, day_of(hours[0]) - HISTORY, until)
+            activity = client.activity(actors, day_of(hours[0]) - ACTIVITY_HISTORY, until)
             organisation_hours = client.organisation_hours(hours[0] - MEMORY, until)
             organisation_types = client.organisation_types(hours[0] - MEMORY, until)
         _refuse_other_counts(changes, activity)
         scored = as_scored(activity, _actors(store, hours), verdicts_in(store))
         examples = scored.filter(~pl.col("confirmed")).rename({"actor": "actor_key"})
-        usual, touched = baselines(examples, organisation_hours, organisation_types, judged=judged, hours=hours)
+        usual, touched = build_baselines(examples, organisation_hours, organisation_types, judged=judged, hours=hours)
         assessed = _assessed(store, scored, hours)
         ingested = {hour_of(key) for key in context.instance.get_materialized_partitions(axiom_ingest.key)}
         for hour in hours:
@@ -82,7 +82,7 @@ def actor_baselines(
                     "active_actors": judged.filter(here).height,
                     "hours_present": present,
                     "hours_in_window": HOURS_IN_WINDOW,
-                    **applied(scored.filter(pl.col("hour") < hour)),
+                    **count_marked_hours(scored.filter(pl.col("hour") < hour)),
                     "preview": dg.MetadataValue.md(markdown_table(usual.filter(here).drop("hour").head(10))),
                 },
                 partition_key=key_of(hour),
@@ -105,8 +105,8 @@ def _actors(store: HourStore, hours: Sequence[datetime]) -> pl.DataFrame:
 def _assessed(store: HourStore, scored: pl.DataFrame, hours: Sequence[datetime]) -> pl.DataFrame:
     """The scores of these actors' hours in the UTC days of the run, each day against the organisation before it."""
     days = [
-        assess_hours(
-            scored.filter(pl.col("hour") < day + A_DAY, pl.col("hour") >= day - HISTORY),
+        score_hours(
+            scored.filter(pl.col("hour") < day + A_DAY, pl.col("hour") >= day - ACTIVITY_HISTORY),
             organisation_of(store, day),
             since=day,
         )

@@ -21,9 +21,9 @@ from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.partitions import AN_HOUR, hourly_asset, hours_in, key_of
 from audit_assets.defs.resources import AxiomResource, StorageResource
-from audit_assets.detection.flagging import FLAGGED as FLAGGED_BY_NAME
-from audit_assets.detection.flagging import Judged, flags
-from audit_assets.detection.ranking import ranked
+from audit_assets.detection.flagging import JudgedHours, flag_deviations
+from audit_assets.detection.ranking import rank_scores
+from audit_assets.detection.schemas import FLAG as FLAGGED_BY_NAME
 from audit_assets.detection.schemas import ORGANISATION, SCORES, WINDOW
 from audit_assets.storage.hour_store import HourStore
 
@@ -56,7 +56,7 @@ def flagged_actors(
         for hour in hours_in(context):
             if (day := day_of(hour)) not in before:
                 before = {day: store.require(SCORES_BEFORE, day)}
-            found = flags(_judged(store, hour, before[day], in_force), in_force)
+            found = flag_deviations(_judged(store, hour, before[day], in_force), in_force)
             flagged = found.join(_links(found, hour, axiom), on="actor_key", how="left", maintain_order="left")
             store.write(FLAGGED, hour, flagged.select(FLAGGED_ACTORS.names()))
             rung = flagged.filter(pl.col("disposition") == "ticket")
@@ -82,13 +82,13 @@ def flagged_actors(
             )
 
 
-def _judged(store: HourStore, hour: datetime, before: pl.DataFrame, in_force: Policy) -> Judged:
+def _judged(store: HourStore, hour: datetime, before: pl.DataFrame, in_force: Policy) -> JudgedHours:
     """All that decides about an hour. `before`: the organisation's scores of the weeks before its day."""
     columns = ["time", "actor_key", "actor", "resource_type", *COLUMNS]
     entries = store.require(ENTRIES, hour, columns).sort("time")
     day = pl.concat([before, store.require(ASSESSED, hour)]).select(SCORES.names())
-    scores = ranked(day, budget=in_force.tickets_a_day, since=day_of(hour)).filter(pl.col("hour") == hour)
-    return Judged(
+    scores = rank_scores(day, budget=in_force.tickets_a_day, since=day_of(hour)).filter(pl.col("hour") == hour)
+    return JudgedHours(
         activity=store.require(ACTIVITY, hour),
         baselines=store.require(BASELINES, hour),
         touched=store.require(TOUCHED, hour),

@@ -22,13 +22,19 @@ from audit_assets.defs.assets.axiom_ingest import ROW_COUNT, axiom_ingest
 from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.partitions import hour_of, hourly_asset, hours_in, key_of
 from audit_assets.defs.resources import AxiomResource, StorageResource
-from audit_assets.detection import alert_threshold
-from audit_assets.detection.activity_arrays import typed
-from audit_assets.detection.confirmed_incidents import with_incidents
-from audit_assets.detection.hour_scores import HISTORY, Organisation, organisation
+from audit_assets.detection.activity_arrays import add_actor_types
+from audit_assets.detection.alert_threshold import SCORE_HISTORY
+from audit_assets.detection.confirmed_incidents import mark_incidents
+from audit_assets.detection.hour_scores import ACTIVITY_HISTORY, Organisation, build_organisation, score_stream
+from audit_assets.detection.ranking import rank_scores
 from audit_assets.detection.schemas import MEMORY, SCORES
-from audit_assets.detection.stream_scores import score_activity
-from audit_assets.detection.verdict_marks import APPLIED, TYPES_KNOWN, VERDICTS, applied, with_verdicts
+from audit_assets.detection.verdict_marks import (
+    DISMISSED_TYPE_KNOWN,
+    MARKED_HOURS,
+    VERDICTS,
+    count_marked_hours,
+    mark_verdicts,
+)
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.pull_history import REPEATS
 from audit_assets.tickets.verdict_table import verdicts_in
@@ -44,7 +50,7 @@ METHOD = "2"
 STILL_GROWS = REPEATS[-1] + timedelta(days=1)
 """So far before a day an hour may still bring late entries: the day is judged anew until its own last pull."""
 
-REACH = HISTORY + MEMORY
+REACH = ACTIVITY_HISTORY + MEMORY
 """So far back an hour's scores look: 121 days of the actors, each with a prior from the 90 days before."""
 
 
@@ -76,7 +82,7 @@ def organisation_history(
                     "day": f"{day_of(hour):%Y-%m-%d}",
                     "active_hours": scores.height,
                     "actors": scores["actor"].n_unique(),
-                    **{name: evidence.get(name, 0) for name in ("hours_present", *APPLIED)},
+                    **{name: evidence.get(name, 0) for name in ("hours_present", *MARKED_HOURS)},
                 },
                 partition_key=key_of(hour),
             )
@@ -111,18 +117,19 @@ def activity_between(client: AxiomClient, start: datetime, end: datetime, verdic
 def as_scored(activity: pl.DataFrame, actors: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
     """Activity (ACTIVITY) as the scores take it: with each actor's type, and MARKS of the policy's incidents and of
     people's verdicts (VERDICTS). `actors` has a row for each actor_key, with actor (its name) and actor_type."""
-    by_policy = with_incidents(typed(activity, actors), policy.tables().confirmed_incident, actors)
-    return with_verdicts(by_policy, verdicts)
+    by_policy = mark_incidents(add_actor_types(activity, actors), policy.tables().confirmed_incident, actors)
+    return mark_verdicts(by_policy, verdicts)
 
 
 def _write(store: HourStore, day: datetime, client: AxiomClient, known: dict[str, Any], verdicts: pl.DataFrame) -> None:
     """The scores come last: their evidence says that all is written."""
     activity = activity_between(client, day - REACH, day, verdicts)
-    everybody = organisation(activity, day)
+    everybody = build_organisation(activity, day)
     store.write(PRIORS, day, everybody.priors, {"since": everybody.since.isoformat()})
     store.write(TOUCHED_BY, day, everybody.touched)
-    scores = score_activity(activity).filter(pl.col("hour") >= day - alert_threshold.HISTORY)
-    store.write(SCORES_BEFORE, day, scores.select(SCORES.names()), known | applied(activity))
+    ranked = rank_scores(score_stream(activity), budget=1.0)  # the budget decides nothing that is read of these hours
+    scores = ranked.filter(pl.col("hour") >= day - SCORE_HISTORY)
+    store.write(SCORES_BEFORE, day, scores.select(SCORES.names()), known | count_marked_hours(activity))
 
 
 def _held(instance: dg.DagsterInstance, hours: Sequence[datetime]) -> dict[str, Any]:
@@ -142,7 +149,7 @@ def _held(instance: dg.DagsterInstance, hours: Sequence[datetime]) -> dict[str, 
 
 def _on_hours_before(day: datetime, verdicts: pl.DataFrame) -> list[list[str | None]]:
     """The verdicts that can change anything of the day, as JSON has them."""
-    told = verdicts.filter(pl.col("hour") < day, pl.col("hour") >= day - REACH - TYPES_KNOWN)
+    told = verdicts.filter(pl.col("hour") < day, pl.col("hour") >= day - REACH - DISMISSED_TYPE_KNOWN)
     rows = told.sort(VERDICTS.names()).with_columns(pl.col("hour").dt.to_string()).rows()
     return [[*row] for row in rows]
 

@@ -21,7 +21,7 @@ from audit_assets.defs.assets.actor_baselines import BASELINES
 from audit_assets.defs.assets.flagged_actors import FLAGGED
 from audit_assets.defs.partitions import AN_HOUR
 from audit_assets.defs.resources import AxiomResource, LinearResource
-from audit_assets.detection.flagging import FLAGGED as FLAGGED_BY_NAME
+from audit_assets.detection.schemas import FLAG as FLAGGED_BY_NAME
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.reports.summary import DigestShown
 from audit_assets.storage.hour_store import HourStore

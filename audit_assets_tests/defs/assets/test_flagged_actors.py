@@ -11,10 +11,10 @@ from polars.testing import assert_frame_equal
 
 from audit_assets.defs.assets.organisation_history import PRIORS, SCORES_BEFORE, TOUCHED_BY
 from audit_assets.defs.resources import AxiomResource
-from audit_assets.detection.stream_scores import score
 from audit_assets.reports.backtest import BACKTESTED, backtest_of, policy_of
 from audit_assets.reports.backtest_sources import of_axiom
 from audit_assets.reports.backtest_summary import summary_of
+from audit_assets_tests.detection.streams import score_events
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, dagster_failure_of, v2_burst, v2_entry
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -95,7 +95,7 @@ def test_a_preset_that_is_none_stops_the_hour_with_one_sentence(lived: Pipeline)
 def test_the_hours_scores_are_those_of_a_backtest_over_the_same_events(lived: Pipeline) -> None:
     attack = v2_burst(JUDGED, 60, actor="carol@example.com")
     judged(lived, attack, v2_burst(JUDGED, 4, actor="dave@example.com"))
-    expected = score(events_in(lived)).filter(pl.col("hour") == JUDGED).sort("actor")
+    expected = score_events(events_in(lived)).filter(pl.col("hour") == JUDGED).sort("actor")
     got = lived.store.require("actor_scores", JUDGED).filter(pl.col("hour") == JUDGED).sort("actor")
     columns = ["actor", "changes", "baseline_mean", "p_volume", "p_novelty", "p_many_new", "active_hours"]
     assert_frame_equal(got.select(columns), expected.select(columns))

@@ -1,8 +1,8 @@
-"""What others can see after an hour, and what is wrong with it beside a clean twin's.
+"""What an hour leaves behind, and what is wrong with it compared with an undisturbed run.
 
-Read from the Parquet hour, from what Axiom holds and from the issues in Linear; of what the run says of itself only
-its proof is believed, and that is compared. Ports and times differ from world to world and are left out. So are the
-charts of tickets, which a failure may cost; but one that is shown must be there.
+Read from the Parquet hour, from the dataset in Axiom and from the issues in Linear; of what the run reports only its
+proof counts, and it is compared too. Ports and times differ from world to world and are left out. So are the charts of
+tickets, which a failure may cost; but a chart that a ticket shows must exist.
 """
 
 import json
@@ -21,22 +21,22 @@ from audit_assets.defs.assets.flagged_actors import FLAGGED
 from audit_assets.defs.assets.raw_audit_entries import ENTRIES, QUARANTINE
 from audit_assets.sandbox.axiom.service import DATASET
 from audit_assets.storage.hour_store import HourStore
-from audit_assets_tests.faults.hour import Told, is_a_sentence
-from audit_assets_tests.faults.points import FILED, NEW_FOLDER
+from audit_assets_tests.faults.hour import RunReport, is_readable
+from audit_assets_tests.faults.points import FILE_STEPS, NEW_FOLDER
 from audit_assets_tests.faults.world import THE_HOUR, World
 
 CHART = re.compile(r"!\[[^]]*\]\(http://127\.0\.0\.1:\d+/storage/assets/([0-9a-f-]{36})\)\n\n")
 
 LINEARS_OWN = ("outcome", "identifier", "url")
-"""What a summary tells of a ticket that depends on when it was opened; the ticket itself is compared in Linear."""
+"""What a summary has of a ticket that depends on when it was opened; the ticket itself is compared in Linear."""
 
-LONG_ENOUGH = timedelta(seconds=150)
+AXIOM_SETTLED = timedelta(seconds=150)
 """After that, whatever Axiom took is visible."""
 
 
 PROVED = ("passed", "expected", "found", "missing")
 SUMMED_UP = ("entries", "flagged", "below_threshold")
-"""What a proof and a summary tell of the hour itself, however often it was run."""
+"""What a proof and a summary have of the hour itself, however often it was run."""
 
 
 @dataclass
@@ -61,7 +61,7 @@ class EndState:
     issues: dict[str, Any] = field(default_factory=dict)
     comments: Counter[tuple[str, str]] = field(default_factory=Counter)
     attachments: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Of which issue, and what they say."""
+    """By issue and text."""
 
     charts: int = 0
     charts_missing: int = 0
@@ -69,12 +69,12 @@ class EndState:
 
     proof: dict[str, Any] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
-    """Files under a name that readers look for, which are none."""
+    """Files under a name that readers look for, which can't be read."""
 
 
 @dataclass
 class Violations:
-    """What is wrong, counted. All zero is right; `told` says it in words."""
+    """What is wrong, counted. All zero is right; `descriptions` has it in words."""
 
     entries_lost: int = 0
     entries_twice: int = 0
@@ -93,7 +93,7 @@ class Violations:
     order_wrong: int = 0
     """Files that a power cut could tear, though no kill does."""
 
-    told: list[str] = field(default_factory=list)
+    descriptions: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return any(self.counts().values())
@@ -106,16 +106,16 @@ class Violations:
         """So many violations of that kind, if any."""
         if number:
             setattr(self, kind, getattr(self, kind) + number)
-            self.told.append(f"{what}: {number}")
+            self.descriptions.append(f"{what}: {number}")
 
     def __add__(self, other: "Violations") -> "Violations":
         sums = {name: count + other.counts()[name] for name, count in self.counts().items()}
-        return Violations(**sums, told=self.told + other.told)
+        return Violations(**sums, descriptions=self.descriptions + other.descriptions)
 
 
-def end_state(world: World, told: Told | None, hour: datetime = THE_HOUR) -> EndState:
-    """Look at everything. `told`: of the last run, None if it was killed."""
-    state = EndState(done=bool(told and told.success), proof=told.proof if told else {})
+def read_end_state(world: World, report: RunReport | None, hour: datetime = THE_HOUR) -> EndState:
+    """Read everything. `report`: of the last run, None if it was killed."""
+    state = EndState(done=bool(report and report.success), proof=report.proof if report else {})
     store = HourStore(str(world.hours))
     state.unreadable = [*_unreadable(world)]
     if not state.unreadable:
@@ -139,12 +139,12 @@ def end_state(world: World, told: Told | None, hour: datetime = THE_HOUR) -> End
 
 
 def violations(state: EndState, clean: EndState) -> Violations:
-    """What is wrong when the hour is done, beside a run that nothing disturbed."""
+    """What is wrong when the hour is done, compared with an undisturbed run."""
     found = Violations()
     found.add("hours_missing", not state.done, "the hour is not done")
-    found.add("files_torn", len(state.unreadable), "files that readers take for whole")
-    ids, wanted = {entry for entry, _ in state.entries}, {entry for entry, _ in clean.entries}
-    found.add("entries_lost", len(wanted - ids), "entries that are not in the Parquet hour")
+    found.add("files_torn", len(state.unreadable), "unreadable files under the names of whole ones")
+    ids, expected = {entry for entry, _ in state.entries}, {entry for entry, _ in clean.entries}
+    found.add("entries_lost", len(expected - ids), "entries that are not in the Parquet hour")
     found.add("entries_lost", len(clean.held.keys() - state.held.keys()), "entries that are not in Axiom")
     found.add("entries_lost", len(clean.quarantined - state.quarantined), "entries that are not in quarantine")
     found.add("entries_twice", (state.entries - clean.entries).total(), "entries too many in the Parquet hour")
@@ -159,14 +159,14 @@ def violations(state: EndState, clean: EndState) -> Violations:
     found.add("notes_wrong", clean.charts == 0, "no charts even where nothing fails")
     found.add("notes_wrong", _differing(state.comments, clean.comments), "comments that differ")
     found.add("notes_wrong", _differing(state.attachments, clean.attachments), "attachments that differ")
-    found.add("proofs_wrong", state.done and not _proves(state, clean), "a proof that says otherwise than Axiom")
+    found.add("proofs_wrong", state.done and not _proves(state, clean), "a proof that differs from Axiom")
     return found
 
 
-def violations_midway(state: EndState) -> Violations:
-    """What may not even be so in between, when a run was killed or has failed."""
+def violations_in_between(state: EndState) -> Violations:
+    """What is wrong even in between, after a run that was killed or has failed."""
     found = Violations()
-    found.add("files_torn", len(state.unreadable), "files that readers take for whole")
+    found.add("files_torn", len(state.unreadable), "unreadable files under the names of whole ones")
     missing = {entry for entry, _ in state.entries} - state.held.keys()
     found.add("proofs_wrong", len(missing) if state.flags else 0, "entries judged though Axiom lacks them")
     found.add("entries_twice", _twice(state.entries.values()), "entries twice in the Parquet hour")
@@ -174,11 +174,11 @@ def violations_midway(state: EndState) -> Violations:
     return found
 
 
-def unexplained(told: Told | None) -> Violations:
-    """Failures of a run that do not say in a sentence what is wrong."""
+def unexplained(report: RunReport | None) -> Violations:
+    """Failures of a run without a sentence about what is wrong."""
     found = Violations()
-    for problem in told.problems if told else ():
-        found.add("unexplained", not is_a_sentence(problem), f"a failure without a sentence: {problem}")
+    for problem in report.problems if report else ():
+        found.add("unexplained", not is_readable(problem), f"a failure without a sentence: {problem}")
     return found
 
 
@@ -187,21 +187,23 @@ def violations_of_order(passed: Sequence[str]) -> Violations:
     synced, in that order, and a new folder's own name be synced before."""
     found = Violations()
     names = [re.sub(r" \(\d+\w\w\)$", "", point) for point in passed]
-    tables = {name.removesuffix(f" {step}") for step in (*NEW_FOLDER, *FILED) for name in names if name.endswith(step)}
-    cycle = rf"(({'-'.join(NEW_FOLDER)}-)?{'-'.join(FILED)}-)+"
+    tables = {
+        name.removesuffix(f" {step}") for step in (*NEW_FOLDER, *FILE_STEPS) for name in names if name.endswith(step)
+    }
+    cycle = rf"(({'-'.join(NEW_FOLDER)}-)?{'-'.join(FILE_STEPS)}-)+"
     for table in sorted(tables):
         steps = [name.removeprefix(f"{table} ") for name in names if name.startswith(f"{table} ")]
-        order = "".join(f"{step}-" for step in steps if step in (*NEW_FOLDER, *FILED))
+        order = "".join(f"{step}-" for step in steps if step in (*NEW_FOLDER, *FILE_STEPS))
         found.add("order_wrong", not re.fullmatch(cycle, order), f"{table} is not safe from a power cut: {order}")
     found.add("order_wrong", len(tables) == 0, "no file was seen being written")
     return found
 
 
 def _proves(state: EndState, clean: EndState) -> bool:
-    """Whether the proof holds, is of as many as the clean one, and what it says is so."""
-    numbers, wanted = ({name: each.proof.get(name) for name in PROVED} for each in (state, clean))
+    """Whether the proof passed, has the numbers of the clean one, and is true."""
+    numbers, expected = ({name: each.proof.get(name) for name in PROVED} for each in (state, clean))
     there = all(entry in state.held for entry, _ in state.entries)
-    return there and numbers == wanted and numbers["passed"] is True and numbers["missing"] == 0
+    return there and numbers == expected and numbers["passed"] is True and numbers["missing"] == 0
 
 
 def _rows(frame: pl.DataFrame | None, *columns: str) -> Iterable[Any]:
@@ -223,18 +225,18 @@ def _anywhere(text: str) -> str:
 
 
 def _without_outcomes(summary: dict[str, Any]) -> dict[str, Any]:
-    """Whether a run opened a ticket or found it there is all that a run again may tell otherwise, and the number that
-    Linear gave it: where one actor's ticket failed at first, the others' came before it."""
+    """Without what may differ when an hour is run again: whether the run opened a ticket or found it, and its number in
+    Linear, since the tickets of others may have come first."""
     flagged = [
         actor | {"ticket": {name: value for name, value in actor["ticket"].items() if name not in LINEARS_OWN}}
         for actor in summary.get("flagged", [])
     ]
-    told = {name: summary.get(name) for name in SUMMED_UP} | {"flagged": flagged}
-    return json.loads(_anywhere(json.dumps(told)))
+    kept = {name: summary.get(name) for name in SUMMED_UP} | {"flagged": flagged}
+    return json.loads(_anywhere(json.dumps(kept)))
 
 
 def _unreadable(world: World) -> Iterable[str]:
-    """Hidden names are no reader's; a file under any other must be whole."""
+    """Readers skip hidden names; a file under any other must be whole."""
     store = HourStore(str(world.hours))
     for path in sorted(world.hours.rglob("*")):
         if path.is_file() and not path.name.startswith("."):
@@ -250,15 +252,15 @@ def _unreadable(world: World) -> Iterable[str]:
 
 
 def _held(world: World) -> dict[str, int]:
-    """What Axiom has taken, visible yet or not: looking must not let time pass."""
+    """What Axiom has accepted, visible yet or not: time must not pass meanwhile."""
     axiom = world.sandbox.axiom.store
-    with axiom.reading(DATASET, world.sandbox.stage.clock.now() + LONG_ENOUGH) as view:
+    with axiom.reading(DATASET, world.sandbox.stage.clock.now() + AXIOM_SETTLED) as view:
         start = THE_HOUR.replace(tzinfo=None)
         rows = view.source(start, start + timedelta(hours=1))
         held = f"SELECT entry_id, count(*) FROM ({rows}) WHERE entry_id IS NOT NULL GROUP BY entry_id"  # noqa: S608
         return dict(view.cursor.execute(held).fetchall())
 
 
-def as_words(found: Violations) -> str:
+def describe(found: Violations) -> str:
     """For a person."""
-    return "; ".join(found.told) or "nothing wrong"
+    return "; ".join(found.descriptions) or "nothing wrong"
