@@ -46,7 +46,7 @@ def test_axiom_counts_as_the_parquet_hour_does(
 ) -> None:
     whole = varied()
     assert len(whole.filter(is_change(counted))) == expected
-    with client_of(sandbox, clock, counted=counted) as axiom:
+    with client_of(sandbox, clock, change_filter=counted) as axiom:
         axiom.ingest(events_from(whole))
         assert axiom.prove(whole).holds
         alone = axiom.activity(whole["actor_key"].unique().to_list(), AT, AT + HOUR)
