@@ -7,6 +7,7 @@ that one which is not visible yet is Axiom's `invalid field`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from duckdb_kql import ir
 from duckdb_kql.errors import KqlError, KqlSyntaxError
@@ -77,7 +78,7 @@ def sql_for(operators: list[ir.Operator], fields: Columns, source: str) -> str:
 
 def _lowered(query: QueryText) -> ir.Query:
     try:
-        lowered = lower(query.text)
+        lowered = _parse(query.text)
     except KqlSyntaxError as problem:
         span = problem.diagnostics[0].span if problem.diagnostics else None
         raise bad_query(str(problem), span.line if span else 1, span.column + 1 if span else 1) from None
@@ -87,6 +88,13 @@ def _lowered(query: QueryText) -> ir.Query:
     if lowered.lets or lowered.parameters or source != ir.TableRef(query.dataset):
         raise refused("a query over anything but one dataset")
     return lowered
+
+
+@lru_cache(maxsize=500)
+def _parse(text: str) -> ir.Query:
+    """What duckdb-kql makes of a text, whatever the fields and the time. Its parser takes longer than the rest of a
+    query, and clients repeat the same texts; nothing here changes the result."""
+    return lower(text)
 
 
 def _check_width(written: StageText, operator: ir.Operator) -> None:
