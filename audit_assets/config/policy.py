@@ -23,10 +23,10 @@ from audit_assets.config.policy_tables import (
     Policy,
     Preset,
     Sensitive,
+    TicketFields,
 )
 from audit_assets.config.settings import number, setting
 from audit_assets.detection.plain_rule import PlainRule
-from audit_assets.linear.routing import TicketFields
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from audit_assets.config.policy_tables import Sensitive
+from audit_assets.config.policy_tables import SEVERITIES, Sensitive
 from audit_assets.detection.schemas import HOUR
-
-SEVERITIES = ("low", "medium", "high", "urgent")
 
 TOUCHES = pl.Schema(
     {
