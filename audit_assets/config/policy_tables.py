@@ -105,9 +105,9 @@ Priority = Literal["urgent", "high", "medium", "low", 1, 2, 3, 4]
 
 @dataclass(frozen=True)
 class TicketFields:
-    """A row of the table of ticket fields: tickets of these `severities` that touch something like one of `touching` and
-    are of an actor like one of `actors` get these fields. A condition that is left out always holds; `*` matches any
-    characters, and case does not matter."""
+    """A row of the table of ticket fields: tickets of these `severities` that touch something like one of `touching`
+    and are of an actor like one of `actors` get these fields. A condition that is left out always holds; `*` matches
+    any characters, and case does not matter."""
 
     severities: tuple[Severity, ...] | None = None
     touching: tuple[str, ...] | None = None

@@ -12,10 +12,10 @@ from audit_assets.config.policy_tables import TicketFields
 from audit_assets.linear.graphql_connection import GraphqlConnection, printable
 from audit_assets.linear.issue_api import IssueApi
 from audit_assets.linear.issue_opener import IssueOpener, LinearFacts, join_sentences
-from audit_assets.linear.issues import KnownIssue
+from audit_assets.linear.issues import KnownIssue, TicketVerdict
 from audit_assets.linear.reply_parser import Forbidden, Rejected, is_missing
 from audit_assets.linear.target_resolver import TargetResolver
-from audit_assets.linear.verdict_reader import TicketVerdict, find_verdict_labels, find_verdicts
+from audit_assets.linear.verdict_reader import find_verdict_labels, find_verdicts
 from audit_assets.transport.clock import Clock
 from audit_assets.transport.http import HttpLimits
 

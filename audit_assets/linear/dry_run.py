@@ -29,8 +29,8 @@ class RenderedTicket:
 
     `id`, `outcome`, `identifier`, `url`: as OpenedTicket has them, the latter two None for a new ticket;
     `planned_action` is the outcome in words. `description` is a new ticket's, `comments` are what would be added; if
-    nothing would be written, since all of it is on the ticket already or people dismissed it, `written` is False and the
-    description is that of a new ticket. `raises_priority`: an existing ticket would get this `priority` (Linear's
+    nothing would be written, since all of it is on the ticket already or people dismissed it, `written` is False and
+    the description is that of a new ticket. `raises_priority`: an existing ticket would get this `priority` (Linear's
     number). `links`: the attachments; `fields`: team, labels and so on of a new ticket; `pictures`: their data, by the
     address that a text has for each.
     """

@@ -1,4 +1,4 @@
-"""A GraphQL connection to Linear: static documents, every value a variable, an answer of the expected shape or an error."""
+"""A GraphQL connection to Linear: static documents, values as variables, answers of the expected shape or an error."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -92,7 +92,7 @@ def printable(name: str, value: str) -> str:
 
 
 def _credential(api_key: str) -> str:
-    """The Authorization header: a personal key is sent bare, an OAuth token after "Bearer" (docs/facts/linear.md, 2)."""
+    """The Authorization header: a personal key bare, an OAuth token after "Bearer" (docs/facts/linear.md, 2)."""
     key = printable("LINEAR_API_KEY", api_key)
     scheme, _, rest = key.partition(" ")
     bare = rest.strip() if scheme.lower() == "bearer" else key

@@ -6,14 +6,14 @@ decides on them.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
-from audit_assets.config.policy_tables import Severity
+from audit_assets.config.policy_tables import SEVERITIES
 
-PRIORITY: dict[Severity, int] = {"urgent": 1, "high": 2, "medium": 3, "low": 4}
+PRIORITY: dict[str, int] = {severity: number for number, severity in enumerate(reversed(SEVERITIES), start=1)}
 NO_PRIORITY = 0
-"""Linear's numbers of priorities (docs/facts/linear.md, 1)."""
+"""Linear's numbers: 1 is urgent, 4 is low (docs/facts/linear.md, 1)."""
 
 DISMISSED_STATES = frozenset({"canceled", "duplicate"})
 CLOSED_STATES = DISMISSED_STATES | {"completed"}
@@ -111,6 +111,14 @@ class KnownIssue(IssueState):
     has_comment: bool
     kinds: frozenset[str]
     listed: frozenset[str]
+
+
+@dataclass(frozen=True)
+class TicketVerdict:
+    """People's verdict on a ticket, or None. The label of an `open` ticket may be about earlier hours than its last."""
+
+    verdict: Literal["confirmed", "dismissed", "contradictory"] | None
+    open: bool
 
 
 class Upload(Protocol):

@@ -21,7 +21,7 @@ STATES_FOR_NEW = ("unstarted", "backlog")
 
 @dataclass(frozen=True)
 class TicketTarget:
-    """Where new tickets go, and which fields they get, as Linear answers them. `problems`: what should be there and is not."""
+    """Where new tickets go, and their fields, as Linear answers them. `problems`: what should exist and does not."""
 
     team: Node
     state: Node | None
@@ -57,8 +57,8 @@ class TargetResolver:
         return self._in(self._default_team(), Fields(priority=0))
 
     def target(self, fields: Fields) -> TicketTarget:
-        """Where tickets with these fields go. If their team does not exist, it is the one of LINEAR_TEAM_KEY, with what
-        it has of the other fields."""
+        """Where tickets with these fields go. If their team is missing, it is the one of LINEAR_TEAM_KEY, with
+        what it has of the other fields."""
         if fields.team in (None, self._team_key):
             return self._in(self._default_team(), fields)
         try:
@@ -67,8 +67,8 @@ class TargetResolver:
             return replace(self._in(self._default_team(), fields), problems=(str(refusal),))
 
     def targets(self, fields: Fields) -> Iterator[TicketTarget]:
-        """The targets to try one after the other: with all fields, then without those that Linear may refuse, and in the
-        end the team of LINEAR_TEAM_KEY."""
+        """The targets to try one after the other: with all fields, then without those that Linear may refuse, and in
+        the end the team of LINEAR_TEAM_KEY."""
         target = self.target(fields)
         yield target
         if target.labels or target.project or target.assignee:
@@ -190,7 +190,7 @@ class TargetResolver:
 
 
 def _state_for_new(team: Node) -> Node | None:
-    """The state that a ticket gets. It is always set: else triage would depend on whose key it is (docs/facts/linear.md, 4)."""
+    """The state that a ticket gets. It is always set: else triage would depend on the key (docs/facts/linear.md, 4)."""
     if team["defaultIssueState"]:
         return team["defaultIssueState"]
     states = sorted(team["states"]["nodes"], key=lambda state: state["position"])

@@ -5,28 +5,17 @@ Completed with the label `confirmed-incident` is a confirmation; canceled, dupli
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from audit_assets.config.errors import Incomplete
 from audit_assets.config.policy_tables import CONFIRMED_LABEL, DISMISSED_LABEL, VERDICT_LABELS
 from audit_assets.linear.graphql_connection import GraphqlConnection
 from audit_assets.linear.issue_api import issue_state, wrong_issue
-from audit_assets.linear.issues import IssueState
+from audit_assets.linear.issues import IssueState, TicketVerdict
 
 TICKETS_PER_REQUEST = 50
-"""As queries/ticket_verdicts.graphql asks for: about 750 of the 10,000 that a query may cost (docs/facts/linear.md, 2)."""
-
-Verdict = Literal["confirmed", "dismissed", "contradictory"]
-
-
-@dataclass(frozen=True)
-class TicketVerdict:
-    """People's verdict on a ticket, or None. The label of an `open` ticket may be about earlier hours than its last."""
-
-    verdict: Verdict | None
-    open: bool
+"""As queries/ticket_verdicts.graphql asks: about 750 of the 10,000 that a query may cost (docs/facts/linear.md, 2)."""
 
 
 def verdict_on(issue: IssueState, labels: Iterable[str]) -> TicketVerdict:

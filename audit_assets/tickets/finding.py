@@ -26,7 +26,7 @@ class Deviation:
     its active hours go on as in the last 30 days, as computed; None where that is not known. Of a new resource type,
     `colleagues` (without the actor) of the `organisation_actors` touched it in the 90 days before the day, and
     `new_types` of the `touched_types` of the hour are new to the actor. `slow_growth`: the 24 hours exceed what was
-    usual a month ago, not what is usual now. Kind `organisation`: `members`, by their names, did the same unusual thing.
+    usual a month ago, not what is usual now. Kind `organisation`: the `members` did the same unusual thing.
     """
 
     kind: Literal["volume", "new_resource_type", "organisation"]
@@ -116,8 +116,8 @@ class Origin:
 class Finding:
     """A flagged actor in one hour.
 
-    `entries` are the first, `last_entries` the last of `entries_total`; `action_summaries` and `origins` are of all of these,
-    `other_changes` the actor's other changes of the hour. `active_days`: on how many of the 30 UTC days before the day
+    `entries` are the first, `last_entries` the last of `entries_total`; `action_summaries` and `origins` are of all of
+    these, `other_changes` the actor's other changes of the hour. `active_days`: on how many of the 30 UTC days before the day
     of the hour the actor did anything; None if it could not be found out what it had used before. `severity_because`:
     what was touched that raised the severity, in a team's own words; `learning`: the actor, or the organisation, is
     hardly known yet.

@@ -30,9 +30,9 @@ class OpenedTicket:
     """What became of a finding.
 
     `outcome`: "opened" a ticket · "joined" the actor's ticket as one more hour · "reopened" the one that was completed
-    recently · "already_on_ticket": nothing was written · "dismissed": people have dismissed such findings of this actor,
-    nothing was written · "on_shared_ticket": it is on one ticket with many others · "unreadable": the id is taken by an
-    issue that is archived or that this key can't see, so nothing could be written and a person has to look
+    recently · "already_on_ticket": nothing was written · "dismissed": people have dismissed such findings of this
+    actor, nothing was written · "on_shared_ticket": it is on one ticket with many others · "unreadable": the id is
+    taken by an issue that is archived or that this key can't see, so nothing could be written and a person has to look
     (docs/facts/linear.md, 4). `identifier` and `url` are None if Linear does not show the issue. `closed`: the ticket's
     state is a closed one. `refused`: what Linear did not let us do besides, and what the ticket lacks of its fields, a
     sentence each.

@@ -6,7 +6,6 @@ The list continues in comments, up to a bound; all of it is in the hour's summar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from audit_assets.config.policy_tables import SEVERITIES
 from audit_assets.linear.issues import PRIORITY, IssueContent
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.formatting import hour_in_short, hour_name, pluralize
@@ -53,7 +52,7 @@ def overflow_ticket(overflow: Overflow) -> SharedTicket:
     """The ticket of an overflow: its description holds the first part of the list, with reasons."""
     own_id = computed_id("roll-up", overflow.account_id, overflow.hour.astimezone(UTC).isoformat())
     total, opening = len(overflow.findings), _opening(overflow)
-    severity = max((finding.severity for finding in overflow.findings), key=SEVERITIES.index)
+    severity = min(overflow.findings, key=lambda finding: PRIORITY[finding.severity]).severity
     shown = fitting(map(_line, overflow.findings), DESCRIPTION_LENGTH - ROOM_FOR_TEXT)
     everybody = Part(
         content_hash=content_hash_of((finding.actor_key for finding in overflow.findings), length=32),

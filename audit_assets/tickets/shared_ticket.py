@@ -27,8 +27,8 @@ ROOM_IN_A_COMMENT = 300
 class Part:
     """Findings that are listed together.
 
-    `content_hash`: another content has another one. `lines`, each already `one_line`, are the first of `total` findings;
-    the first `described` of them are in the description that the ticket is opened with. `opening` begins the comment
+    `content_hash`: another content has another one. `lines`, each already `one_line`, are the first of `total`
+    findings; the first `described` of them are in the description that the ticket is opened with. `opening` begins the comment
     that lists this part, `further` one that continues it.
     """
 

@@ -13,10 +13,9 @@ from uuid import UUID
 from audit_assets.linear.client import LinearClient
 from audit_assets.linear.issue_api import ISSUES_PER_REQUEST
 from audit_assets.linear.issue_opener import LinearFacts, join_sentences
-from audit_assets.linear.issues import KnownIssue, NewIssue, Upload
+from audit_assets.linear.issues import KnownIssue, NewIssue, TicketVerdict, Upload
 from audit_assets.linear.reply_parser import Rejected, is_missing
 from audit_assets.linear.routing import TicketSubject
-from audit_assets.linear.verdict_reader import TicketVerdict
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.lifecycle import QUIET, OpenedTicket, Outcome, is_quiet, raises_priority, stage_of
 from audit_assets.tickets.opening_sentences import opening_start
