@@ -117,10 +117,10 @@ class Finding:
     """A flagged actor in one hour.
 
     `entries` are the first, `last_entries` the last of `entries_total`; `action_summaries` and `origins` are of all of
-    these, `other_changes` the actor's other changes of the hour. `active_days`: on how many of the 30 UTC days before the day
-    of the hour the actor did anything; None if it could not be found out what it had used before. `severity_because`:
-    what was touched that raised the severity, in a team's own words; `learning`: the actor, or the organisation, is
-    hardly known yet.
+    these, `other_changes` the actor's other changes of the hour. `active_days`: on how many of the 30 UTC days before
+    the day of the hour the actor did anything; None if it could not be found out what it had used before.
+    `severity_because`: what was touched that raised the severity, in a team's own words; `learning`: the actor, or the
+    organisation, is hardly known yet.
 
     Where many did the same, the actor is `the organisation`, of the type `organisation`. `axiom_url` opens the query,
     `entries_url` the raw entries; `run_id` is Dagster's, and `run_url` opens it if it is known where Dagster's UI is.

@@ -28,8 +28,8 @@ class Part:
     """Findings that are listed together.
 
     `content_hash`: another content has another one. `lines`, each already `one_line`, are the first of `total`
-    findings; the first `described` of them are in the description that the ticket is opened with. `opening` begins the comment
-    that lists this part, `further` one that continues it.
+    findings; the first `described` of them are in the description that the ticket is opened with. `opening` begins the
+    comment that lists this part, `further` one that continues it.
     """
 
     content_hash: str

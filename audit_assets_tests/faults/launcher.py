@@ -110,7 +110,7 @@ def nothing_is_right() -> dg.AssetCheckResult:
 
 def warm_up() -> None:
     """Let Dagster and the plotting library import what they import when first used: half of a child's time else."""
-    png(Activity(hour=datetime(2026, 11, 22, tzinfo=UTC), changes={0: 1}))
+    draw_png(Activity(hour=datetime(2026, 11, 22, tzinfo=UTC), changes={0: 1}))
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with tempfile.TemporaryDirectory() as folder:
         home = instance_home(Path(folder))

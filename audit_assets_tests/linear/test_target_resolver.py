@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from audit_assets.config.errors import Incomplete, Refused
-from audit_assets.linear.client import OpenedTicket
-from audit_assets.linear.routing import TicketFields
+from audit_assets.config.policy_tables import TicketFields
 from audit_assets.sandbox.server import Sandbox
+from audit_assets.tickets.lifecycle import OpenedTicket
 from audit_assets.tickets.ticket import ticket_for
 from audit_assets_tests.linear.workspace import BOB, FIRST, Connect, only_issue, plan, written
 from audit_assets_tests.sandbox.linear_calls import door, sandbox
@@ -127,7 +127,7 @@ def test_what_the_workspace_lacks_is_left_out_and_told(sandbox: Sandbox, connect
         opened = client.open_ticket(finding(actor_key=str(key)))
         assert (opened.outcome, opened.refused) == ("opened", refused)
         assert fields(sandbox, key) == BARE | left
-        assert client.open_ticket(finding(actor_key=str(key))).outcome == "seen"
+        assert client.open_ticket(finding(actor_key=str(key))).outcome == "already_on_ticket"
     assert written(sandbox)["issueCreate"] == len(LACKS), "what can't be had is not asked for"
     problems = client.check().problems
     for row, (_, refused, _) in enumerate(LACKS, start=1):
@@ -213,10 +213,10 @@ def test_what_is_gone_when_the_ticket_opens_costs_its_fields_and_is_told(
         assert opened.refused.startswith(
             "Linear would not open a ticket in the team 'ENG' with its labels and project and assignee, so it has none "
             "of them: correct [[ticket_fields]] in the policy file, or what the key of LINEAR_API_KEY may do. Linear "
-            "rejected what was asked of it: "
+            "rejected the request: "
         )
         assert fields(sandbox, number - 1) == BARE | {"team": "ENG", "priority": 1}
-        assert client.open_ticket(finding(actor_key=str(number))).outcome == "seen"
+        assert client.open_ticket(finding(actor_key=str(number))).outcome == "already_on_ticket"
 
 
 def test_a_team_that_the_key_may_only_read_gets_no_ticket_and_that_is_told(sandbox: Sandbox, connect: Connect) -> None:

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_assets.config.errors import ServiceError
+from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear.client import LinearClient
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.tickets.finding import Finding
+from audit_assets.tickets.opening_sentences import opening_start
 from audit_assets.tickets.ticket import link_for
-from audit_assets.tickets.wording import opening_of
 from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.linear.workspace import current_tickets
 from audit_assets_tests.sandbox.linear_calls import Door, door
@@ -34,7 +35,7 @@ class Life:
     """One actor's tickets, and what was done so far."""
 
     sandbox: Sandbox
-    client: LinearClient
+    client: TicketOpener
     clock: JumpingClock
     judged: list[Finding] = field(default_factory=list)
     told: set[datetime] = field(default_factory=set)
@@ -63,8 +64,8 @@ class Life:
         finally:
             self.sandbox.faults.clear()
         if before is not None:
-            assert (outcome, current_tickets(self.sandbox)) == ("seen", before)
-        if outcome in ("opened", "joined", "reopened", "seen"):
+            assert (outcome, current_tickets(self.sandbox)) == ("already_on_ticket", before)
+        if outcome in ("opened", "joined", "reopened", "already_on_ticket"):
             self.told.add(judged.hour)
 
     def people(self, do: str) -> None:
@@ -99,7 +100,7 @@ class Life:
         for judged in self.judged:
             marked = marks.count(str(link_for(judged).id))
             assert marked == 1 if judged.hour in self.told else marked <= 1
-            assert sum(text.startswith(opening_of(judged.hour)) for text in texts) <= 1
+            assert sum(text.startswith(opening_start(judged.hour)) for text in texts) <= 1
         assert all(
             issue["description"] == self.edited.get(issue["identifier"], issue["description"]) for issue in issues
         )
@@ -129,14 +130,14 @@ def test_one_open_ticket_and_each_hour_once_whatever_happens(door: Door, steps: 
         door.behind = sandbox.app()
         clock = JumpingClock(sandbox.stage.clock)
         known = sandbox.linear.environment(sandbox.url)
-        client = LinearClient(
+        linear = LinearClient(
             api_key=known["LINEAR_API_KEY"],
             team_key=known["LINEAR_TEAM_KEY"],
             url=known["LINEAR_API_URL"],
             clock=clock,
             limits=HttpLimits(attempts=1),
         )
-        with client:
+        with TicketOpener(linear) as client:
             life = Life(sandbox, client, clock)
             for step in steps:
                 step(life)

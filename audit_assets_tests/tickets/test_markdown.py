@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from audit_assets.tickets.markdown import address, code, collapsible, fence, link, one_line, table, visible, words
+from audit_assets.tickets.markdown import address, code, collapsible, fence, link, table, words
+from audit_assets.transport.untrusted_text import one_line, visible
 
 PARSER = MarkdownIt("gfm-like", {"html": True, "linkify": True})
 

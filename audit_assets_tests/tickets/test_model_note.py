@@ -35,14 +35,14 @@ def test_a_short_note_stands_open_and_says_whose_it_is() -> None:
         "## Triage note\n\n"
         "Triage note, written by the model `small-model-1`; it may be wrong and decides nothing.\n\n"
         "- `A script may have done it.`\n"
-        "- Speaks for harmless: `one interface`\n"
+        "- Benign explanation: `one interface`\n"
         "- To check: `Ask Alice.`"
     )
 
 
 def test_a_long_note_is_folded_but_its_mark_is_not() -> None:
     long = TriageNote("m", "x" * 400, ("y" * 160,), ())
-    marked, folded = note_section(long).split("\n\n+++ What it says\n\n")
+    marked, folded = note_section(long).split("\n\n+++ The note\n\n")
     assert "written by the model `m`; it may be wrong" in marked
     assert folded.endswith("\n\n+++")
 

@@ -50,7 +50,7 @@ def test_an_origin_in_words(one: Origin, said: str) -> None:
 def test_if_axiom_does_not_tell_the_ticket_says_so_and_calls_nothing_new() -> None:
     said = origin_lines(finding(origins=(NEW, origin(days=0, first_used=None)), active_days=None), 3)
     assert said == (
-        "Whether any of it was used before is not known: Axiom did not tell when this was written.\n"
+        "Whether any of it was used before is not known: Axiom did not answer when this was written.\n"
         "\n"
         "- Address `203.0.113.7`: 40 changes\n"
         "- Address `198.51.100.2`: 3 changes"

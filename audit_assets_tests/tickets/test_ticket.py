@@ -192,9 +192,9 @@ def test_of_many_new_resource_types_the_rarest_here_are_told_in_sentences_and_al
     )
     described = ticket_for(finding(deviations=(burst(return_period_years=3.0), *news))).description
     assert (
-        "- 6 of the 9 resource types of this hour are new to this actor; the like comes once in 40 years for it\n"
-        "- 214 changes in the hour 2026-11-22 10:00 UTC; usual is 3, at most 9 in 30 days; once in 3 years for this"
-        " actor\n"
+        "- 6 of the 9 resource types of this hour are new to this actor; expected less than once in 2 months for this actor, the most that 12 active hours of history support\n"
+        "- 214 changes in the hour 2026-11-22 10:00 UTC; usual is 3, at most 9 in 30 days; expected less than once in 2 months for"
+        " this actor, the most that 12 active hours of history support\n"
         "- first change to `api_tokens` on record (4 changes); nobody in the organisation made one in 90 days\n"
         "- first change to `logpush_jobs` on record (4 changes); 1 of 41 actors made one in 90 days\n"
         "- first change to `members` on record (4 changes); 2 of 41 actors made one in 90 days\n"

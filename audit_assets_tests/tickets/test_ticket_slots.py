@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from audit_assets.detection.flagging import FLAGGED
 from audit_assets.detection.severity import SEVERITIES
-from audit_assets.tickets.ticket_slots import FOR_PRIVILEGED, PLACES, places
+from audit_assets.tickets.ticket_slots import SLOTS_FOR_PRIVILEGED, TICKET_SLOTS, assign_slots
 
 
 def flagged(*actors: tuple[str, str, bool], **of_all: Any) -> pl.DataFrame:
@@ -23,13 +23,13 @@ def flagged(*actors: tuple[str, str, bool], **of_all: Any) -> pl.DataFrame:
 
 def alone(frame: pl.DataFrame, most: int) -> list[str]:
     """Who has a ticket of its own."""
-    return places(frame, most).filter("single")["actor_key"].to_list()
+    return assign_slots(frame, most).filter("single")["actor_key"].to_list()
 
 
 def test_few_actors_all_have_a_ticket_of_their_own() -> None:
     few = flagged(("b", "low", False), ("a", "urgent", False), ("c", "urgent", True))
     assert alone(few, 3) == ["a", "c", "b"]
-    assert places(few, 3).schema == PLACES
+    assert assign_slots(few, 3).schema == TICKET_SLOTS
 
 
 def test_one_privileged_actor_has_its_ticket_among_10_000_graver_ones() -> None:
@@ -69,11 +69,11 @@ def test_everybody_has_one_place_whatever_the_order(
     actors: list[tuple[str, str, bool]], most: int, chance: random.Random
 ) -> None:
     frame = flagged(*actors) if actors else pl.DataFrame(schema=FLAGGED)
-    found = places(frame, most)
+    found = assign_slots(frame, most)
     assert sorted(found["actor_key"]) == sorted(key for key, _, _ in actors)
     assert found["single"].sum() == min(most, len(actors))
     privileged = {key for key, _, sensitive in actors if sensitive}
     chosen = found.filter("single")["actor_key"]
-    assert len(privileged & set(chosen)) >= min(FOR_PRIVILEGED, most, len(privileged))
+    assert len(privileged & set(chosen)) >= min(SLOTS_FOR_PRIVILEGED, most, len(privileged))
     shuffled = frame.sample(fraction=1.0, shuffle=True, seed=chance.randrange(1000))
-    assert places(shuffled, most).equals(found)
+    assert assign_slots(shuffled, most).equals(found)
