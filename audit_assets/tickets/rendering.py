@@ -18,7 +18,7 @@ def render(template: str, **values: object) -> SafeMarkdown:
 
 
 def _refuse_plain_text(value: object) -> object:
-    if isinstance(value, SafeMarkdown | int):
+    if isinstance(value, SafeMarkdown | int | StrictUndefined):  # the latter raises by itself, with its name
         return value
     raise TypeError(f"a ticket's template may insert SafeMarkdown and whole numbers, not {type(value).__name__}")
 

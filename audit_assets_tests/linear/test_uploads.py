@@ -157,7 +157,7 @@ def test_this_machine_is_believed_only_where_linear_is_on_it(issues: IssueApi, s
         parse_slot(answered(uploadUrl="http://192.0.2.1/f"), is_local=True)
     for url, is_local in ((f"{sandbox.url}/graphql", True), ("https://api.linear.app/graphql", False)):
         with closing(GraphqlConnection(api_key=KEY, url=url, clock=None, limits=None)) as connection:
-            assert wire.is_local is is_local
+            assert connection.is_local is is_local
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_the_largest_unit_of_which_there_are_two_is_used(years: float | None, wo
     ("active_hours", "words"),
     [
         (0, "less than once in 7 weeks"),
-        (7, "less than once in 2 months"),
+        (7, "less than once in 8 weeks"),
         (14, "less than once in 2 months"),
         (30, "less than once in 7 months"),
         (100, "less than once in 18 years"),
