@@ -23,7 +23,7 @@ from audit_assets.transport.http import HttpLimits
 class LinearClient:
     """A connection to a workspace's issues. Closes with `close()` or as a context manager.
 
-    `issues` finds and writes them; `opener` creates and reopens them where the settings want them.
+    `issues` finds and writes them; `opener` creates and reopens them as the settings have it.
     """
 
     def __init__(

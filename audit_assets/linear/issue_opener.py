@@ -31,7 +31,7 @@ class LinearFacts:
 
 
 class IssueOpener:
-    """Opens issues of one workspace where the table and the settings want them."""
+    """Opens issues of one workspace as the table and the settings have it."""
 
     def __init__(self, api: IssueApi, resolver: TargetResolver, table: Sequence[TicketFields]) -> None:
         self._api = api

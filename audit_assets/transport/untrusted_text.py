@@ -60,7 +60,7 @@ def defanged(text: str) -> str:
 def one_line(text: str | None, limit: int = VALUE_LENGTH) -> str:
     """A value as one visible, defanged line of at most about `limit` characters.
 
-    What is longer is cut, with its whole length said. The result still holds Markdown's characters: it belongs into
+    What is longer is cut, and its whole length is appended. The result still holds Markdown's characters: use it in
     a terminal, `code` or `fence`.
     """
     if text is None:

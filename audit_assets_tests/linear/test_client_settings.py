@@ -13,7 +13,7 @@ from audit_assets_tests.linear.workspace import FIRST, Connect, only_issue, plan
 from audit_assets_tests.tickets.sample_findings import burst, finding
 
 
-def test_check_says_what_the_settings_lead_to_and_writes_nothing(sandbox: Sandbox, connect: Connect) -> None:
+def test_check_shows_what_the_settings_lead_to_and_writes_nothing(sandbox: Sandbox, connect: Connect) -> None:
     facts = connect(label="cloudflare-audit").check()
     assert (facts.who, facts.team_key, facts.team) == ("Audit bot", "SEC", "Security")
     assert (facts.state, facts.label) == ("Backlog", "cloudflare-audit")
@@ -135,6 +135,6 @@ def test_the_key_is_in_no_error_and_no_repr(
     with pytest.raises(AuditAssetsError) as caught:
         client.open_ticket(finding(deviations=(burst(),)))
     connection = client.linear._connection
-    told = "".join(map(repr, (client, client.linear, connection, connection._transport._http.headers, caught.value)))
-    assert "lin_api_sandbox" not in told + str(caught.value)
+    text = "".join(map(repr, (client, client.linear, connection, connection._transport._http.headers, caught.value)))
+    assert "lin_api_sandbox" not in text + str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None

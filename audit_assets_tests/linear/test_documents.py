@@ -29,7 +29,7 @@ from audit_assets.sandbox.server import Sandbox
 from audit_assets.tickets.ticket import ticket_id
 from audit_assets.transport.http import BoundedHttpClient
 from audit_assets_tests.linear.workspace import with_chart
-from audit_assets_tests.tickets.sample_findings import HOUR, finding, flood, new_type
+from audit_assets_tests.tickets.sample_findings import HOUR, finding, new_type, overflow
 
 QUERIES = Path(linear.__file__).parent / "queries"
 DOCUMENTS = sorted(path.stem for path in QUERIES.glob("*.graphql"))
@@ -65,7 +65,7 @@ def metadata(value: Any) -> Any:
 @pytest.fixture
 def sent(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sent:
     """The variables of each document, as a client sends them in the whole life of a ticket that has every field, and
-    in a flood."""
+    in an overflow."""
     seen: Sent = {document: [] for document in DOCUMENTS}
     by_text = {document_text(document): document for document in DOCUMENTS}
     exchange = BoundedHttpClient.exchange
@@ -92,7 +92,7 @@ def sent(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sent:
         client.open_ticket(finding(hour=HOUR.replace(hour=12), deviations=(new_type(),)))
         client.ticket_verdicts([ticket_id(finding().account_id, finding().actor_key)])
         client.verdict_labels()
-        client.open_shared_ticket(flood(500))
+        client.open_shared_ticket(overflow(500))
     return seen
 
 

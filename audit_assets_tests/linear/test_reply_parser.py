@@ -116,7 +116,7 @@ def test_errors_beside_data_are_still_errors() -> None:
         parse_reply(reply({"data": {"viewer": {}}, "errors": [{"message": "half of it"}]}), NOW)
 
 
-def test_a_rejection_is_told_in_one_clean_line() -> None:
+def test_a_rejection_is_reported_in_one_clean_line() -> None:
     with pytest.raises(Refused) as caught:
         parse_reply(
             refusal("Argument Validation Error", "INVALID_INPUT", "", "bad\nid \u202e https://linear.app/x"), NOW
@@ -146,7 +146,7 @@ def test_a_conflict_is_ours_only_by_code_entity_and_id(message: str, code: str, 
     assert is_conflict(rejected(message, code, shown), "Issue", OWN) is is_ours
 
 
-def test_a_missing_issue_is_told_from_other_missing_things() -> None:
+def test_a_missing_issue_is_distinguished_from_other_missing_things() -> None:
     shown = "Could not find referenced Issue."
     assert is_missing(rejected("Entity not found: Issue", "INPUT_ERROR", shown), "Issue")
     assert not is_missing(rejected("Entity not found: IssueLabel", "INPUT_ERROR", shown), "Issue")

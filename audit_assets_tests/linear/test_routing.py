@@ -72,7 +72,7 @@ def test_a_row_asks_for_what_the_ticket_is_about(row: TicketFields, *, expected:
     assert applies(row, subject_of(found)) is expected
 
 
-def test_nothing_but_a_star_stands_for_other_letters() -> None:
+def test_nothing_but_a_star_matches_other_letters() -> None:
     row = TicketFields(team="T", actors=("deploy [prod]",))
     assert applies(row, subject_of(finding(actor="Deploy [prod]")))
     assert not applies(row, subject_of(finding(actor="deploy p")))

@@ -67,7 +67,9 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-def test_linear_s_refusals_are_told_and_not_waited_for(sandbox: Sandbox, issues: IssueApi, clock: JumpingClock) -> None:
+def test_linear_s_refusals_are_reported_and_not_waited_for(
+    sandbox: Sandbox, issues: IssueApi, clock: JumpingClock
+) -> None:
     for kind, (options, why) in REFUSALS.items():
         sandbox.faults.clear()
         sandbox.stage.calls.clear()
@@ -87,7 +89,7 @@ STORAGE: tuple[tuple[dict[str, Any], str], ...] = (
 )
 
 
-def test_the_storage_s_refusals_are_told(sandbox: Sandbox, issues: IssueApi) -> None:
+def test_the_storage_s_refusals_are_reported(sandbox: Sandbox, issues: IssueApi) -> None:
     for options, why in STORAGE:
         sandbox.faults.clear()
         sandbox.faults.add(Fault("storage", "put", "status", times=9, options=options))
@@ -175,7 +177,7 @@ def test_headers_that_no_storage_asks_for_are_not_sent(header: dict[str, str]) -
         parse_slot(answered(headers=[header]), is_local=False)
 
 
-def test_an_answer_of_another_shape_is_asked_for_once_more_and_told(sandbox: Sandbox, issues: IssueApi) -> None:
+def test_an_answer_of_another_shape_is_asked_for_once_more_and_reported(sandbox: Sandbox, issues: IssueApi) -> None:
     for changes in ({"uploadUrl": 5}, {"assetUrl": None}, {"headers": "x"}, {"headers": [{"key": 1}]}):
         sandbox.faults.clear()
         sandbox.stage.calls.clear()

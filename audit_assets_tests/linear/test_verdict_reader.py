@@ -1,4 +1,4 @@
-"""What people do to a ticket is read as what they say of its deviations; what can't be read is never taken for no."""
+"""What people do to a ticket is read as their verdict on it; what can't be read is never taken for none."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -17,10 +17,12 @@ from audit_assets_tests.tickets.sample_findings import HOUR, finding
 __all__ = ["door", "sandbox"]
 
 NOTHING, CLOSED = TicketVerdict(None, open=True), TicketVerdict(None, open=False)
-CONFIRMED, DISMISSED, BOTH = (TicketVerdict(said, open=False) for said in ("confirmed", "dismissed", "contradictory"))
+CONFIRMED, DISMISSED, BOTH = (
+    TicketVerdict(verdict, open=False) for verdict in ("confirmed", "dismissed", "contradictory")
+)
 
 
-def said_of(client: TicketOpener, sandbox: Sandbox) -> list[TicketVerdict | None]:
+def verdicts_of(client: TicketOpener, sandbox: Sandbox) -> list[TicketVerdict | None]:
     """Of each ticket in the workspace, the oldest first."""
     ids = [UUID(issue["id"]) for issue in sandbox.linear.issues()]
     verdicts = client.ticket_verdicts(ids)
@@ -52,14 +54,14 @@ def said_of(client: TicketOpener, sandbox: Sandbox) -> list[TicketVerdict | None
         (["label:cloudflare-audit", "complete"], CLOSED),
     ],
 )
-def test_what_people_do_is_what_they_say(
+def test_what_people_do_is_their_verdict(
     sandbox: Sandbox, client: TicketOpener, action_summaries: list[str], expected: TicketVerdict
 ) -> None:
     client.open_ticket(finding())
     for action_summary in action_summaries:
         name, *rest = action_summary.split(":")
         getattr(sandbox.linear, name)("SEC-1", *rest)
-    assert said_of(client, sandbox) == [expected]
+    assert verdicts_of(client, sandbox) == [expected]
 
 
 def test_labels_may_be_the_workspaces_and_in_any_case(sandbox: Sandbox, client: TicketOpener) -> None:
@@ -69,7 +71,7 @@ def test_labels_may_be_the_workspaces_and_in_any_case(sandbox: Sandbox, client: 
     sandbox.linear.complete("SEC-1")
     sandbox.linear.label("SEC-1", "Confirmed-INCIDENT")
     sandbox.linear.label("SEC-2", "False-Positive")
-    assert said_of(client, sandbox) == [CONFIRMED, TicketVerdict("dismissed", open=True)]
+    assert verdicts_of(client, sandbox) == [CONFIRMED, TicketVerdict("dismissed", open=True)]
     assert client.verdict_labels() == {"confirmed-incident", "false-positive"}
 
 
@@ -131,4 +133,4 @@ def test_a_confirmed_ticket_that_a_later_hour_reopened_still_has_its_label(
     sandbox.linear.complete("SEC-1")
     sandbox.linear.label("SEC-1", "confirmed-incident")
     assert client.open_ticket(finding(hour=HOUR + timedelta(hours=1))).outcome == "reopened"
-    assert said_of(client, sandbox) == [TicketVerdict("confirmed", open=True)]
+    assert verdicts_of(client, sandbox) == [TicketVerdict("confirmed", open=True)]

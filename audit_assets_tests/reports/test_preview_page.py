@@ -24,7 +24,7 @@ from audit_assets.reports.preview_terminal import print_tickets
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.shared_ticket import SharedTicket
 from audit_assets_tests.sandbox.test_ticket_pages import CHROMIUM, in_chromium
-from audit_assets_tests.tickets.sample_findings import HOUR, action_summary, entry, finding, flood, new_type, origin
+from audit_assets_tests.tickets.sample_findings import HOUR, action_summary, entry, finding, new_type, origin, overflow
 from audit_assets_tests.tickets.test_hostile_tickets import findings
 from audit_assets_tests.tickets.test_markdown import hostile
 
@@ -95,7 +95,7 @@ def told() -> Finding:
 
 
 def test_a_page_shows_a_ticket_about_as_linear_would() -> None:
-    page = page_of(hour_of(told(), flood(2)))
+    page = page_of(hour_of(told(), overflow(2)))
     for part in (
         "<h1>2 tickets of 2026-11-22 10:00 UTC</h1>",
         "<li>A run would open nothing.</li>",

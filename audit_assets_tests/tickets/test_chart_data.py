@@ -21,12 +21,12 @@ def rows(*changes: tuple[int, str, int]) -> pl.DataFrame:
 PAST = rows((0, "api_tokens", 4), (0, "dns_records", 210), (5, "dns_records", 9), (720, "zones", 2), (721, "zones", 7))
 
 
-def told(*deviations: Any, past: pl.DataFrame = PAST, since: datetime | None = LONG_AGO) -> Any:
+def activity_from(*deviations: Any, past: pl.DataFrame = PAST, since: datetime | None = LONG_AGO) -> Any:
     return activity_of(finding(deviations=deviations), past, since)
 
 
 def test_it_shows_the_hour_and_the_720_before_by_hour() -> None:
-    activity = told(burst())
+    activity = activity_from(burst())
     assert activity.changes == {0: 214, 5: 9, 720: 2}
     assert (activity.deviating, activity.baseline_mean, activity.span, activity.known) == ({}, 3.1, 1, HOURS)
     assert describe_chart(activity) == (
@@ -36,7 +36,7 @@ def test_it_shows_the_hour_and_the_720_before_by_hour() -> None:
 
 
 def test_what_went_to_new_types_is_shown_apart() -> None:
-    activity = told(new_type(), new_type(resource_type="zones"))
+    activity = activity_from(new_type(), new_type(resource_type="zones"))
     assert activity.deviating == {0: 4, 720: 2}
     assert activity.deviating_called == "new types"
     assert activity.baseline_mean is None
@@ -44,14 +44,16 @@ def test_what_went_to_new_types_is_shown_apart() -> None:
 
 
 def test_many_who_did_the_same_are_shown_together() -> None:
-    activity = told(together("anne", "boris"), past=pl.concat([PAST, rows((0, "dns_record", 3), (9, "dns_record", 1))]))
+    activity = activity_from(
+        together("anne", "boris"), past=pl.concat([PAST, rows((0, "dns_record", 3), (9, "dns_record", 1))])
+    )
     assert activity.changes == {0: 217, 5: 9, 9: 1, 720: 2}
     assert activity.deviating == {0: 3, 9: 1}
     assert activity.deviating_called == "that type"
 
 
 def test_hours_that_are_unusual_together_are_no_usual_hour() -> None:
-    activity = told(burst(horizon_hours=24, changes=300, baseline_mean=40.0))
+    activity = activity_from(burst(horizon_hours=24, changes=300, baseline_mean=40.0))
     assert (activity.span, activity.span_changes, activity.span_baseline_mean, activity.baseline_mean) == (
         24,
         300,
@@ -62,9 +64,11 @@ def test_hours_that_are_unusual_together_are_no_usual_hour() -> None:
 
 
 def test_days_without_history_are_not_called_quiet() -> None:
-    activity = told(burst(), since=HOUR - timedelta(days=10))
+    activity = activity_from(burst(), since=HOUR - timedelta(days=10))
     assert activity.known == 240
     assert describe_chart(activity).endswith(", no history before 2026-11-12")
-    assert told(burst(), since=None, past=rows()).known == 0
-    assert told(burst(), since=HOUR - timedelta(days=29, hours=9)).known == HOURS, "nobody was at work"
-    assert ": 0 in that hour, none before, no history" in describe_chart(told(burst(), since=None, past=rows()))
+    assert activity_from(burst(), since=None, past=rows()).known == 0
+    assert activity_from(burst(), since=HOUR - timedelta(days=29, hours=9)).known == HOURS, "nobody was at work"
+    assert ": 0 in that hour, none before, no history" in describe_chart(
+        activity_from(burst(), since=None, past=rows())
+    )

@@ -33,7 +33,7 @@ def plotted(points: np.ndarray, colour: str) -> np.ndarray:
     return found[(found[:, 0] > 190) & (found[:, 0] < 700)]
 
 
-def test_this_hour_stands_at_the_end_above_all_others() -> None:
+def test_this_hour_is_at_the_end_above_all_others() -> None:
     points = picture(Activity(HOUR, QUIET | {0: 45}, baseline_mean=3.1))
     assert points.shape == (800, 1600, 3)
     this, before = plotted(points, NOW), plotted(points, BEFORE)
@@ -85,4 +85,4 @@ def test_the_same_numbers_are_the_same_bytes_and_nobody_s_settings_have_a_say(ca
         assert draw_png(activity) == ours
         assert mpl.rcParams["axes.facecolor"] == "red", "and ours are not left behind"
     assert caplog.messages == []
-    assert b"matplotlib" not in ours.lower(), "another release draws the same picture for all that its bytes say"
+    assert b"matplotlib" not in ours.lower(), "another release draws the same picture though its bytes would differ"

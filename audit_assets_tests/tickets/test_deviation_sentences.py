@@ -59,7 +59,8 @@ def test_a_deviation_of_the_plain_rule_is_one_line(deviation: Deviation, sentenc
     [
         (
             burst(baseline_mean=3.1, baseline_max=17, return_period_years=40.0, active_hours=200),
-            "214 changes in the hour; usual is 3, at most 17 in 30 days; expected about once in 40 years for this actor",
+            "214 changes in the hour; usual is 3, at most 17 in 30 days; expected about once in 40 years for this"
+            " actor",
         ),
         (
             burst(baseline_max=None, return_period_years=1e9, active_hours=400),

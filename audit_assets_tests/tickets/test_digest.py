@@ -55,16 +55,16 @@ def test_more_than_a_few_are_folded_away_and_what_does_not_fit_is_counted() -> N
     assert 200 < listed < 300
     assert f"and {4_800 - 5 - listed:,} more. All of them are in `audit-assets summary 2026-11-22`." in after
     assert DESCRIPTION_LENGTH - 400 < len(description) <= DESCRIPTION_LENGTH
-    assert shared_ticket.comments_for(shared_ticket.parts, described=True) == [], "a digest is no flood of its own"
-    retold = shared_ticket.comments_for(shared_ticket.parts, described=False)
-    assert len(retold) == 24
-    assert all(" more. All of them are in " in comment.body for comment in retold)
-    assert max(len(comment.body) for comment in retold) <= COMMENT_LENGTH
+    assert shared_ticket.comments_for(shared_ticket.parts, described=True) == [], "a digest has no comments of its own"
+    repeated = shared_ticket.comments_for(shared_ticket.parts, described=False)
+    assert len(repeated) == 24
+    assert all(" more. All of them are in " in comment.body for comment in repeated)
+    assert max(len(comment.body) for comment in repeated) <= COMMENT_LENGTH
 
 
-def test_a_digest_is_one_ticket_however_often_it_is_told(sandbox: Sandbox, client: TicketOpener) -> None:
-    told = [client.open_shared_ticket(digest(A_DAY)) for _ in range(3)]
-    assert {(each.outcome, each.id) for each in told} == {
+def test_a_digest_is_one_ticket_however_often_it_is_written(sandbox: Sandbox, client: TicketOpener) -> None:
+    opened = [client.open_shared_ticket(digest(A_DAY)) for _ in range(3)]
+    assert {(each.outcome, each.id) for each in opened} == {
         ("on_shared_ticket", str(digest_id(ACCOUNT, HOUR.replace(hour=0))))
     }
     assert written(sandbox) == {"issueCreate": 1, "attachmentCreate": 1}
@@ -72,7 +72,7 @@ def test_a_digest_is_one_ticket_however_often_it_is_told(sandbox: Sandbox, clien
     assert (mark["title"], mark["subtitle"]) == ("Axiom: 2026-11-22", "The 3 rarest actors of 4")
 
 
-def test_an_hour_that_holds_others_by_now_is_told_in_one_comment(sandbox: Sandbox, client: TicketOpener) -> None:
+def test_an_hour_that_holds_others_by_now_is_added_in_one_comment(sandbox: Sandbox, client: TicketOpener) -> None:
     client.open_shared_ticket(digest(A_DAY))
     before = only_issue(sandbox)["description"]
     late = digest({**A_DAY, 9: [*A_DAY[9], unusual(8)]})
@@ -90,9 +90,9 @@ def test_an_hour_that_holds_others_by_now_is_told_in_one_comment(sandbox: Sandbo
         "```",
     ]
     assert issue["description"] == before
-    stands = current_tickets(sandbox)
+    before = current_tickets(sandbox)
     client.open_shared_ticket(digest({9: A_DAY[9] + [unusual(8)]}))
-    assert current_tickets(sandbox) == stands, "what is no longer found is no news"
+    assert current_tickets(sandbox) == before, "what is no longer found is no news"
 
 
 @pytest.mark.parametrize(("close", "comments"), [("complete", 1), ("cancel", 1), ("trash", 0)])

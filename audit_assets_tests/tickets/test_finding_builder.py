@@ -26,8 +26,8 @@ def flagged(*rows: dict[str, Any]) -> pl.DataFrame:
 
 def seen(*rows: tuple[str, str, datetime]) -> pl.DataFrame:
     """That these actors came from these addresses before, at these times."""
-    told = [(actor, address, "Mozilla/5.0", "dash", "", at.replace(hour=0), at) for actor, address, at in rows]
-    return pl.DataFrame(told, schema=ORIGINS_SCHEMA, orient="row")
+    found = [(actor, address, "Mozilla/5.0", "dash", "", at.replace(hour=0), at) for actor, address, at in rows]
+    return pl.DataFrame(found, schema=ORIGINS_SCHEMA, orient="row")
 
 
 def only(findings: list[Finding]) -> Finding:
@@ -60,24 +60,24 @@ def test_each_finding_has_its_own_entries_and_comes_in_the_order_of_the_flags() 
     assert new_type.last_entries == ()
 
 
-def test_few_entries_are_never_told_twice() -> None:
+def test_few_entries_are_never_listed_twice() -> None:
     found = only(findings_of("acc0", flagged(BURST), HOURS_ENTRIES.head(13)))
     assert (len(found.entries), len(found.last_entries)) == (10, 3)
     assert len({line.time for line in (*found.entries, *found.last_entries)}) == 13
 
 
-def test_deeds_are_counted_by_action_and_resource_type() -> None:
+def test_actions_are_counted_by_action_and_resource_type() -> None:
     deleted = entries(30, at=HOUR + 29 * MINUTE, action="rec_del", change_kind="delete")
     found = only(findings_of("acc0", flagged(BURST), pl.concat([HOURS_ENTRIES, deleted])))
-    told = [
+    found = [
         (action_summary.action, action_summary.resource_type, action_summary.changes, action_summary.deletes)
         for action_summary in found.action_summaries
     ]
-    assert told == [("rec_del", "dns_record", 30, True), ("create", "dns_record", 25, False)]
+    assert found == [("rec_del", "dns_record", 30, True), ("create", "dns_record", 25, False)]
     assert (found.action_summaries[1].oldest, found.action_summaries[1].newest) == (HOUR, HOUR + 24 * MINUTE)
 
 
-def test_what_many_did_is_told_of_all_of_them_by_name() -> None:
+def test_what_many_did_is_of_all_of_them_by_name() -> None:
     table = flagged(TOGETHER, NEW_TYPE)
     assert members_of(table).rows() == [
         (ORGANISATION, ANNE),

@@ -140,7 +140,7 @@ def test_a_line_is_printable_ready_to_send_and_short(value: str, limit: int) -> 
 
 @settings(max_examples=300, deadline=None)
 @given(hostile)
-def test_an_address_of_ours_is_the_only_link_and_goes_where_it_says(value: str) -> None:
+def test_an_address_of_ours_is_the_only_link_and_goes_where_it_shows(value: str) -> None:
     opens = [
         token for token in all_tokens(link("Open", f"https://app.axiom.co/q?a={value}")) if token.type == "link_open"
     ]

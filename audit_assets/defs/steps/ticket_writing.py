@@ -43,10 +43,10 @@ OPENED_TICKETS = pl.Schema(
     }
 )
 """`outcome`: `opened`, `joined`, `reopened`, `already_on_ticket`, `dismissed`, `on_shared_ticket` or `unreadable`, as
-OpenedTicket explains them; `too_old`, `learning`, `never` where no ticket was wanted; `failed` with its `problem`. `closed`: the actor's
-ticket is closed. `refused`: what Linear did not let us do to a ticket that tells of the hour all the same, or what it
-lacks of the fields that it should have. After a dry run it is `dry_run` with what `would` have become of the actor,
-unless an earlier run did it already."""
+OpenedTicket explains them; `too_old`, `learning`, `never` where the hour opens no tickets; `failed` with its `problem`.
+`closed`: the actor's ticket is closed. `refused`: what Linear did not let us do to a ticket that has the hour all the
+same, or which of its fields it lacks. After a dry run it is `dry_run` with the `planned_action`, unless an earlier run
+did it already."""
 
 LINKED = 20
 """Of the actors who share a ticket, so many are in its query: with all of them no browser would open it."""

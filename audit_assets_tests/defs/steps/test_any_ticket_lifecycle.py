@@ -38,7 +38,7 @@ class Life:
     client: TicketOpener
     clock: JumpingClock
     judged: list[Finding] = field(default_factory=list)
-    told: set[datetime] = field(default_factory=set)
+    written: set[datetime] = field(default_factory=set)
     edited: dict[str, str] = field(default_factory=dict)
 
     def judge(self, kinds: tuple[int, ...], severity: str) -> None:
@@ -55,8 +55,8 @@ class Life:
             self.put(self.judged[which % len(self.judged)])
 
     def put(self, judged: Finding) -> None:
-        """Put an hour on its ticket; what was told already must change nothing."""
-        before = current_tickets(self.sandbox) if judged.hour in self.told else None
+        """Put an hour on its ticket; what was written already must change nothing."""
+        before = current_tickets(self.sandbox) if judged.hour in self.written else None
         try:
             outcome = self.client.open_ticket(judged).outcome
         except ServiceError:
@@ -66,7 +66,7 @@ class Life:
         if before is not None:
             assert (outcome, current_tickets(self.sandbox)) == ("already_on_ticket", before)
         if outcome in ("opened", "joined", "reopened", "already_on_ticket"):
-            self.told.add(judged.hour)
+            self.written.add(judged.hour)
 
     def people(self, do: str) -> None:
         """What a person, or Linear by itself, does to the last ticket."""
@@ -99,7 +99,7 @@ class Life:
         texts = [comment["body"] for issue in issues for comment in issue["comments"]]
         for judged in self.judged:
             marked = marks.count(str(link_for(judged).id))
-            assert marked == 1 if judged.hour in self.told else marked <= 1
+            assert marked == 1 if judged.hour in self.written else marked <= 1
             assert sum(text.startswith(opening_start(judged.hour)) for text in texts) <= 1
         assert all(
             issue["description"] == self.edited.get(issue["identifier"], issue["description"]) for issue in issues

@@ -16,7 +16,7 @@ from audit_assets.tickets.finding import Finding, TriageNote
 from audit_assets.tickets.shared_ticket import SharedTicket
 from audit_assets_tests.linear.workspace import Connect, written
 from audit_assets_tests.support import JumpingClock
-from audit_assets_tests.tickets.sample_findings import HOUR, finding, flood, new_type
+from audit_assets_tests.tickets.sample_findings import HOUR, finding, new_type, overflow
 
 LABEL: dict[str, Any] = {"label": "cloudflare-audit"}
 
@@ -88,8 +88,8 @@ CASES: dict[str, tuple[Content | None, People | None, Content, str]] = {
         "would get no ticket: people dismissed {}",
     ),
     "is on it already": (second_of("a4"), None, second_of("a4"), "is on {} already"),
-    "rolls up": (None, None, flood(400, hour=HOUR - timedelta(hours=1)), "would open one ticket for 400 findings"),
-    "adds to a roll-up": (flood(3, first=1_000), None, flood(400), "would join {}"),
+    "rolls up": (None, None, overflow(400, hour=HOUR - timedelta(hours=1)), "would open one ticket for 400 findings"),
+    "adds to a roll-up": (overflow(3, first=1_000), None, overflow(400), "would join {}"),
     "opens the next": (first_of("a5"), days_pass, second_of("a5"), "would open a ticket"),
 }
 """What is on a ticket before, what people do to it, what is put on it then, and what the dry run calls that."""
@@ -152,7 +152,7 @@ def test_without_a_key_nothing_is_asked_and_all_is_new(sandbox: Sandbox, connect
 
     with closing(DryRunOpener(OfflineConnection, [], **(settings(sandbox, clock) | missing | LABEL))) as client:
         client.open_ticket(finding(), charted)
-        client.open_shared_ticket(flood(3))
+        client.open_shared_ticket(overflow(3))
         with pytest.raises(RuntimeError, match="issue_create must not be sent: there is no key"):
             client.linear._connection.ask("issue_create", {}, dict)
     assert [ticket.planned_action for ticket in client.rendered] == [

@@ -87,12 +87,12 @@ def test_what_can_not_get_better_ends_the_charts_of_the_hour(
     monkeypatch.setattr(hour_charts, "draw_png", failing)
     charts = charts_of(storage := Storage())
     assert [charts.charted(finding(), storage).chart for _ in range(5)] == [None] * 5
-    (told,) = charts.errors
+    (found,) = charts.errors
     assert len(tried) == 1
-    assert told in ("Not allowed.", "They could not be drawn (RuntimeError: no font).")
+    assert found in ("Not allowed.", "They could not be drawn (RuntimeError: no font).")
 
 
-def test_a_trouble_that_comes_again_is_told_once_and_the_next_ticket_may_have_a_chart() -> None:
+def test_an_error_that_comes_again_is_reported_once_and_the_next_ticket_may_have_a_chart() -> None:
     charts = charts_of(storage := Storage(fails=Incomplete("nonsense")))
     for _ in range(3):
         assert charts.charted(finding(), storage).chart is None

@@ -120,7 +120,7 @@ def test_how_long_it_is_quiet_is_a_setting(sandbox: Sandbox, connect: Connect) -
     assert [open_hour(client, hours).outcome for hours in (24, 72)] == ["dismissed", "opened"]
 
 
-def test_a_dismissed_actor_is_told_of_again_for_another_kind_of_deviation(
+def test_a_dismissed_actor_gets_a_ticket_again_for_another_kind_of_deviation(
     sandbox: Sandbox, client: TicketOpener
 ) -> None:
     open_hour(client, 0)
@@ -162,7 +162,7 @@ def test_what_linear_closed_by_itself_is_nobodys_verdict(
     assert open_hour(client, 20 * 24).identifier == "SEC-2"
 
 
-def test_a_person_who_dismisses_later_what_linear_had_closed_is_heard(
+def test_a_person_who_dismisses_later_what_linear_had_closed_counts(
     sandbox: Sandbox, client: TicketOpener, clock: JumpingClock
 ) -> None:
     open_hour(client, 0)
@@ -174,7 +174,7 @@ def test_a_person_who_dismisses_later_what_linear_had_closed_is_heard(
 
 
 @pytest.mark.parametrize("close", ["complete", "cancel", "trash", "archive"])
-def test_an_hour_that_is_on_a_ticket_is_seen_whatever_became_of_it(
+def test_an_hour_that_is_on_a_ticket_is_recognised_whatever_became_of_it(
     sandbox: Sandbox, client: TicketOpener, close: str
 ) -> None:
     open_all(client, finding(), finding(hour=HOUR + timedelta(hours=1)))
@@ -241,44 +241,46 @@ def test_a_description_that_people_rewrote_is_left_alone(sandbox: Sandbox, clien
 
 
 @pytest.mark.parametrize(
-    ("close", "severity", "wanted"),
+    ("close", "severity", "verbs"),
     [("complete", "high", "reopen"), ("complete", "urgent", "reopen and raise the priority of"),
      ("", "urgent", "raise the priority of")],
 )  # fmt: skip
-def test_what_the_key_may_not_do_is_told_and_nothing_is_lost(
-    sandbox: Sandbox, client: TicketOpener, close: str, severity: str, wanted: str
+def test_what_the_key_may_not_do_is_reported_and_nothing_is_lost(
+    sandbox: Sandbox, client: TicketOpener, close: str, severity: str, verbs: str
 ) -> None:
     sandbox.linear.behaviour.key_may_write = False
     open_hour(client, 0)
     if close:
         sandbox.linear.complete("SEC-1")
-    told = open_hour(client, 1, severity=severity)
-    assert (told.outcome, told.closed, told.refused) == ("joined", bool(close), NEEDS_WRITE.format(wanted))
+    opened = open_hour(client, 1, severity=severity)
+    assert (opened.outcome, opened.closed, opened.refused) == ("joined", bool(close), NEEDS_WRITE.format(verbs))
     issue = only_issue(sandbox)
     assert (len(issue["comments"]), len(issue["attachments"]), issue["priority"]) == (1, 2, 2)
     assert open_hour(client, 1, severity=severity).outcome == "already_on_ticket"
     assert written(sandbox)["issueUpdate"] == 1
 
 
-def test_a_relation_that_the_key_may_not_make_is_told(sandbox: Sandbox, client: TicketOpener) -> None:
+def test_a_relation_that_the_key_may_not_make_is_reported(sandbox: Sandbox, client: TicketOpener) -> None:
     sandbox.linear.behaviour.key_may_write = False
     open_hour(client, 0)
     sandbox.linear.cancel("SEC-1")
-    told = open_hour(client, 1, deviations=(new_type(),))
-    assert (told.outcome, told.refused) == ("opened", NEEDS_WRITE.format("relate a ticket to"))
+    opened = open_hour(client, 1, deviations=(new_type(),))
+    assert (opened.outcome, opened.refused) == ("opened", NEEDS_WRITE.format("relate a ticket to"))
 
 
-def test_a_ticket_that_was_moved_to_another_team_is_told_to_stay_closed(sandbox: Sandbox, client: TicketOpener) -> None:
+def test_a_ticket_that_was_moved_to_another_team_is_reported_to_stay_closed(
+    sandbox: Sandbox, client: TicketOpener
+) -> None:
     open_hour(client, 0)
     sandbox.linear.complete("SEC-1")
     body = (
         '{"errors": [{"message": "Discrepancy between issue team and state", "extensions": {"code": "INVALID_INPUT"}}]}'
     )
     plan(sandbox, "issueUpdate", "status", status=400, body=body)
-    told = open_hour(client, 1)
-    assert (told.outcome, told.closed) == ("joined", True)
-    assert told.refused
-    assert told.refused.startswith("Linear would not reopen SEC-1, so do it by hand. Linear rejected the request")
+    opened = open_hour(client, 1)
+    assert (opened.outcome, opened.closed) == ("joined", True)
+    assert opened.refused
+    assert opened.refused.startswith("Linear would not reopen SEC-1, so do it by hand. Linear rejected the request")
 
 
 def test_an_actor_with_many_generations_is_found_at_the_last(sandbox: Sandbox, client: TicketOpener) -> None:

@@ -25,19 +25,19 @@ from audit_assets_tests.linear.workspace import (
 )
 from audit_assets_tests.sandbox.linear_calls import Door, door, sandbox
 from audit_assets_tests.support import JumpingClock
-from audit_assets_tests.tickets.sample_findings import HOUR, digest, finding, flood, new_type, unusual
+from audit_assets_tests.tickets.sample_findings import HOUR, digest, finding, new_type, overflow, unusual
 
 __all__ = ["door", "sandbox"]
 
 NEXT = finding(hour=HOUR + timedelta(hours=1), severity="urgent")
 ANOTHER_KIND = finding(hour=HOUR + timedelta(hours=1), deviations=(new_type(),))
-FLOOD = flood(400)
+OVERFLOW = overflow(400)
 
 Step = Callable[[TicketOpener], Any]
 
 
 def reopening(sandbox: Sandbox, client: TicketOpener) -> Step:
-    """A completed ticket, whose next hour is graver."""
+    """A completed ticket, whose next hour is more severe."""
     client.open_ticket(FIRST)
     sandbox.linear.complete("SEC-1")
     return lambda each: each.open_ticket(NEXT)
@@ -50,9 +50,9 @@ def following(sandbox: Sandbox, client: TicketOpener) -> Step:
     return lambda each: each.open_ticket(ANOTHER_KIND)
 
 
-def flooding(_: Sandbox, __: TicketOpener) -> Step:
+def overflowing(_: Sandbox, __: TicketOpener) -> Step:
     """More actors than get a ticket each."""
-    return lambda each: each.open_shared_ticket(FLOOD)
+    return lambda each: each.open_shared_ticket(OVERFLOW)
 
 
 def adding(_: Sandbox, client: TicketOpener) -> Step:
@@ -62,7 +62,7 @@ def adding(_: Sandbox, client: TicketOpener) -> Step:
     return lambda each: each.open_shared_ticket(now)
 
 
-SCENES = (reopening, following, flooding, adding)
+SCENES = (reopening, following, overflowing, adding)
 
 
 Workspace = list[dict[str, Any]]
@@ -173,7 +173,7 @@ def test_a_ticket_thrown_away_before_its_hour_was_marked_is_left_alone(sandbox: 
     sandbox.faults.clear()
     sandbox.linear.trash("SEC-1")
     assert connect().open_ticket(FIRST).outcome == "dismissed"
-    assert connect().open_ticket(NEXT).outcome == "dismissed", "what it told of can't be read: all of it is dismissed"
+    assert connect().open_ticket(NEXT).outcome == "dismissed", "what it was about can't be read: all of it is dismissed"
 
 
 @pytest.mark.parametrize("call", ["issueUpdate", "commentCreate", "attachmentCreate"])

@@ -43,7 +43,9 @@ def test_a_new_actor_gets_a_ticket(sandbox: Sandbox, connect: Connect) -> None:
     assert link["metadata"] == hour.metadata
 
 
-def test_an_hour_that_is_on_the_ticket_is_seen_and_nothing_is_written(sandbox: Sandbox, client: TicketOpener) -> None:
+def test_an_hour_that_is_on_the_ticket_is_recognised_and_nothing_is_written(
+    sandbox: Sandbox, client: TicketOpener
+) -> None:
     first = client.open_ticket(FIRST)
     before = only_issue(sandbox)
     again = client.open_ticket(FIRST)

@@ -94,7 +94,7 @@ def test_a_passing_fault_is_outlasted(
     assert_one_ticket_of_one_hour(sandbox)
 
 
-def test_a_fault_that_does_not_pass_is_said_in_one_sentence(sandbox: Sandbox, client: TicketOpener) -> None:
+def test_a_fault_that_does_not_pass_is_one_sentence(sandbox: Sandbox, client: TicketOpener) -> None:
     plan(sandbox, "issueCreate", "status", times=100, status=502, body="<html>")
     with pytest.raises(Unavailable) as caught:
         client.open_ticket(FIRST)
@@ -128,7 +128,7 @@ def test_a_write_that_did_not_succeed_is_repeated(sandbox: Sandbox, client: Tick
 
 def test_a_write_that_never_succeeds_is_no_ticket(sandbox: Sandbox, client: TicketOpener) -> None:
     plan(sandbox, "issueCreate", "success_false", times=100)
-    with pytest.raises(Unavailable, match="it says that it did not succeed"):
+    with pytest.raises(Unavailable, match="it reports that it did not succeed"):
         client.open_ticket(FIRST)
     assert sandbox.linear.issues() == []
 
@@ -140,7 +140,7 @@ def test_a_payload_without_its_issue_is_read_back(sandbox: Sandbox, client: Tick
     assert_one_ticket_of_one_hour(sandbox)
 
 
-def test_a_ticket_that_is_said_to_be_opened_but_is_not_there_is_no_ticket(
+def test_a_ticket_that_is_reported_as_opened_but_is_not_there_is_no_ticket(
     sandbox: Sandbox, client: TicketOpener
 ) -> None:
     body = json.dumps({"data": {"issueCreate": {"success": True, "issue": None}}})
