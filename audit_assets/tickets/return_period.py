@@ -11,7 +11,7 @@ from collections.abc import Callable
 from audit_assets.tickets.formatting import pluralize
 
 OBSERVED_YEARS = 30 / 365.25
-"""The active hours of an actor are those of 30 days (DESIGN.md)."""
+"""The active hours of an actor are counted in 30 days."""
 
 LEAST_ACTIVE_HOURS, MOST_ACTIVE_HOURS = 4, 30 * 24
 """With fewer, the rule would support more, not less: the least is what 4 hours support, almost twice what was observed.

@@ -5,11 +5,13 @@ from typing import Any
 
 import polars as pl
 
+from audit_assets.axiom.events import LONGEST_TEXT
 from audit_assets.axiom.query_runner import ORIGINS_SCHEMA
 from audit_assets.defs.assets.flagged_actors import FLAGGED_ACTORS
 from audit_assets.detection.schemas import ORGANISATION
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.finding_builder import Links, findings_of, members_of
+from audit_assets.tickets.origins import COMPARED_LENGTH
 from audit_assets_tests.axiom.made_entries import ANNE, BORIS, entries
 
 HOUR = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -128,3 +130,13 @@ def test_findings_can_be_made_without_any_entries() -> None:
 
 def test_nobody_flagged_is_no_finding() -> None:
     assert findings_of("acc0", flagged(), HOURS_ENTRIES, seen=seen()) == []
+
+
+def test_texts_are_compared_as_far_as_axiom_holds_them() -> None:
+    assert COMPARED_LENGTH == LONGEST_TEXT
+    long = HOURS_ENTRIES.with_columns(ip_address=pl.lit("x" * (LONGEST_TEXT + 1)))
+    before = seen((ANNE, "x" * LONGEST_TEXT, TODAY - timedelta(days=1)))
+    (address,) = (
+        each for each in only(findings_of("acc0", flagged(BURST), long, seen=before)).origins if each.kind == "address"
+    )
+    assert address.days == 1

@@ -91,7 +91,9 @@ def test_without_a_table_nothing_was_said_and_no_look_at_it_is_a_verdict(tmp_pat
     store = HourStore(str(tmp_path))
     assert decided_verdicts(store.read(TABLE, None)).is_empty()
     found = pl.concat([told(NINE), told(TEN, ticket=SECOND)])
-    store.write(TABLE, None, update_verdicts(TICKET_VERDICTS.to_frame(), found, {FIRST: CLOSED, SECOND: CONFIRMED}, NOW))
+    store.write(
+        TABLE, None, update_verdicts(TICKET_VERDICTS.to_frame(), found, {FIRST: CLOSED, SECOND: CONFIRMED}, NOW)
+    )
     assert decided_verdicts(store.read(TABLE, None)).rows() == [("bob", TEN, "volume", None, "confirmed")]
 
 
@@ -124,6 +126,13 @@ def test_which_deviations_a_ticket_tells_of() -> None:
         (ORGANISATION, "anne", "new_resource_type", "registrar"),
         (ORGANISATION, "finn", "new_resource_type", "registrar"),
     }
+
+
+def test_an_hour_that_was_stored_under_the_former_name_of_its_outcome_is_on_its_ticket() -> None:
+    tickets = [{"actor_key": "bob", "outcome": "seen", "ticket_id": "1", "identifier": "SEC-1"}]
+    flagged = [{"actor_key": "bob", "kind": "volume", "disposition": "ticket"}]
+    found = deviations_on_tickets(frame(OPENED_TICKETS, *tickets), frame(FLAGGED_ACTORS, *flagged))
+    assert found["ticket_id"].to_list() == ["1"]
 
 
 def test_precision_counts_each_ticket_once_in_the_month_that_opened_it() -> None:
