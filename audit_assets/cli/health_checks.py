@@ -13,6 +13,7 @@ from audit_assets.axiom.dataset_health import ENOUGH_RETENTION_DAYS, find_issues
 from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.config.errors import AuditAssetsError, SettingError
 from audit_assets.config.policy import policy, tables
+from audit_assets.config.policy_tables import VERDICT_LABELS
 from audit_assets.config.settings import (
     SETTINGS,
     dry_run,
@@ -34,8 +35,7 @@ from audit_assets.detection.schemas import WINDOW
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.pull_history import AN_HOUR, ENTRIES, REPEATS, lateness, pulls_of
 from audit_assets.tickets.formatting import pluralize
-from audit_assets.tickets.lifecycle import VERDICT_LABELS
-from audit_assets.tickets.verdict_table import said_in
+from audit_assets.tickets.verdict_table import TABLE, stored_verdicts
 from audit_assets.transport.http import HttpLimits
 
 Verdict = Literal["ok", "advice", "problem"]
@@ -121,8 +121,8 @@ def _linear(_: datetime) -> Iterator[Finding]:
     yield Finding("Linear", "ok", f"tickets go to team {facts.team} ({facts.team_key}), opened by {facts.who}")
     for problem in facts.problems:
         yield Finding("Linear", "problem", problem)
-    for doubt in facts.doubts:
-        yield Finding("Linear", "advice", doubt)
+    for warning in facts.warnings:
+        yield Finding("Linear", "advice", warning)
     rows = len(tables().ticket_fields)
     if rows and not facts.problems:
         yield Finding("Linear", "ok", f"of {pluralize(rows, 'row')} of ticket_fields all names are known to Linear")
@@ -135,7 +135,7 @@ def _storage(now: datetime) -> Iterator[Finding]:
     store: HourStore = StorageResource().open()
     store.check()
     yield Finding("Storage", "ok", f"hours are kept in {store.root}")
-    said = said_in(store)
+    said = stored_verdicts(store.read(TABLE, None))
     if not said.is_empty():
         counts = dict(said.group_by("verdict").agg(pl.struct("actor_key", "hour").n_unique()).iter_rows())
         told = (

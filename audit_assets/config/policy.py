@@ -24,9 +24,9 @@ from audit_assets.config.policy_tables import (
     Policy,
     Preset,
     Sensitive,
+    TicketFields,
 )
 from audit_assets.config.settings import number, setting
-from audit_assets.linear.routing import TicketFields
 
 
 @dataclass(frozen=True)

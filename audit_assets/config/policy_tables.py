@@ -11,6 +11,10 @@ from typing import ClassVar, Literal, get_args
 Preset = Literal["plain", "balanced", "quiet"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 
+Severity = Literal["low", "medium", "high", "urgent"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+"""Every severity, the least severe first: the only place that has their order."""
+
 ChangeKind = Literal["create", "update", "delete"]
 CHANGE_KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 
@@ -94,3 +98,44 @@ class Policy:
     allowances: tuple[Allowance, ...] = ()
     incidents: tuple[ConfirmedIncident, ...] = ()
     sensitive: tuple[Sensitive, ...] = ()
+
+
+CONFIRMED_LABEL, DISMISSED_LABEL = "confirmed-incident", "false-positive"
+VERDICT_LABELS = (CONFIRMED_LABEL, DISMISSED_LABEL)
+"""The labels of a team or of the workspace by which people give their verdict on a ticket, created by hand, in any
+case. The GraphQL documents of `linear` name them too: they are static."""
+
+Priority = Literal["urgent", "high", "medium", "low", 1, 2, 3, 4]
+"""By name, or as Linear counts: 1 is urgent, 4 low (docs/facts/linear.md, 1)."""
+
+
+@dataclass(frozen=True)
+class TicketFields:
+    """A row of the table of ticket fields: tickets of these `severities` that touch something like one of `touching`
+    and are of an actor like one of `actors` get these fields. A condition that is left out always holds; `*` matches
+    any characters, and case does not matter."""
+
+    severities: tuple[Severity, ...] | None = None
+    touching: tuple[str, ...] | None = None
+    actors: tuple[str, ...] | None = None
+    team: str | None = None
+    project: str | None = None
+    labels: tuple[str, ...] = ()
+    assignee: str | None = None
+    priority: Priority | None = None
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for a row that can match nothing, sets nothing, or holds a name that none can be."""
+        for name, asked in (("severities", self.severities), ("touching", self.touching), ("actors", self.actors)):
+            if asked is not None and not asked:
+                raise ValueError(f"{name} is empty, so no ticket would match: leave it out, or name some")
+        texts = (self.team, self.project, self.assignee, *self.labels, *(self.touching or ()), *(self.actors or ()))
+        for text in texts:
+            if text is not None and (not text or text != text.strip() or not text.isprintable()):
+                raise ValueError(f"{text!r} is no name: give one that can be seen, with no space around it")
+        if verdict := {*VERDICT_LABELS} & {label.casefold() for label in self.labels}:
+            raise ValueError(f"the label {min(verdict)!r} is a verdict, which people give when they have looked")
+        if not (self.team or self.project or self.labels or self.assignee or self.priority):
+            raise ValueError("name a team, a project, labels, an assignee or a priority")

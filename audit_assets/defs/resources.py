@@ -17,9 +17,11 @@ from audit_assets.axiom.query_texts import activity_text, entries_text
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.config.policy import counted, tables
 from audit_assets.config.settings import cloudflare_account, cloudflare_streams, is_set, quiet_time, setting
+from audit_assets.defs.steps.dry_run_opener import DryRunOpener
 from audit_assets.defs.steps.hour_notes import HourNotes, NoteModel
+from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear.client import LinearClient
-from audit_assets.linear.dry_run import NOT_SET, DryRunClient, RenderedTicket
+from audit_assets.linear.dry_run import NOT_SET, RenderedTicket
 from audit_assets.linear.dry_run_connections import OfflineConnection, ReadOnlyConnection
 from audit_assets.notify.webhook import post_summary
 from audit_assets.storage.hour_store import HourStore
@@ -105,9 +107,10 @@ class LinearResource:
     clock: Clock = field(default_factory=SystemClock)
     limits: HttpLimits | None = None
 
-    def client(self) -> LinearClient:
-        """A client. Raises `SettingError` if a setting is missing."""
-        return LinearClient(**self._settings(setting("LINEAR_API_KEY"), setting("LINEAR_TEAM_KEY")))
+    def client(self) -> TicketOpener:
+        """A client that puts findings on tickets. Raises `SettingError` if a setting is missing."""
+        settings = self._settings(setting("LINEAR_API_KEY"), setting("LINEAR_TEAM_KEY"))
+        return TicketOpener(LinearClient(**settings), quiet_time())
 
     def dry_run(self) -> "LinearDryRun":
         """The same team for a dry run."""
@@ -119,7 +122,6 @@ class LinearResource:
             "team_key": team_key,
             "label": setting("LINEAR_LABEL") or None,
             "fields": tables().ticket_fields,
-            "quiet": quiet_time(),
             "url": setting("LINEAR_API_URL"),
             "clock": self.clock,
             "limits": self.limits,
@@ -133,13 +135,13 @@ class LinearDryRun(LinearResource):
 
     rendered: list[RenderedTicket] = field(default_factory=list)
 
-    def client(self) -> DryRunClient:
+    def client(self) -> DryRunOpener:
         """A client that writes nothing; where the key or the team is missing, it reads nothing either."""
         if not self.unset():
             known = self._settings(setting("LINEAR_API_KEY"), setting("LINEAR_TEAM_KEY"))
-            return DryRunClient(ReadOnlyConnection, self.rendered, **known)
+            return DryRunOpener(ReadOnlyConnection, self.rendered, quiet=quiet_time(), **known)
         team_key = setting("LINEAR_TEAM_KEY") if is_set("LINEAR_TEAM_KEY") else NOT_SET
-        return DryRunClient(OfflineConnection, self.rendered, **self._settings(NOT_SET, team_key))
+        return DryRunOpener(OfflineConnection, self.rendered, quiet=quiet_time(), **self._settings(NOT_SET, team_key))
 
     def unset(self) -> list[str]:
         """The settings that are missing to read a team's tickets."""

@@ -8,11 +8,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from audit_assets.config.policy_tables import Sensitive
+from audit_assets.config.policy_tables import SEVERITIES, Sensitive
 from audit_assets.detection.schemas import HOUR
-
-SEVERITIES = ("low", "medium", "high", "urgent")
-"""Every severity, the least severe first: the only place that knows the order."""
 
 BUDGET_SHARES = {"urgent": 0.1, "high": 1 / 3, "medium": 0.75, "low": 1.0}
 """Of the tickets of a budget the rarest tenth is urgent, a third urgent or high, three quarters at least medium: shares

@@ -1,4 +1,4 @@
-"""Speaks to Linear, and does nothing else: client, issues, routing by name, uploads.
+"""Speaks to Linear, and does nothing else: a client, issues as plain data, routing by name, uploads, verdicts.
 
-What a ticket contains is decided in `tickets`.
+What a ticket contains and when one is opened is decided elsewhere (`tickets`, `defs/steps/ticket_opener.py`).
 """

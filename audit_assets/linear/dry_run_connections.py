@@ -1,36 +1,36 @@
-"""Connections for a dry_run: one that reads and sends no write, and one that sends nothing at all.
+"""Connections for a dry run: one that sends queries alone, and one that sends nothing at all.
 
-They are the second lock of a dry run, whose Issues write nothing anyway: a write of which those know nothing stops.
+They are the second lock of a dry run, whose `DryRunIssueApi` writes nothing anyway: a write that it forgot stops here.
 """
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from audit_assets.linear.graphql_connection import Wire, text_of
+from audit_assets.linear.graphql_connection import GraphqlConnection, document_text
 
 T = TypeVar("T")
 
 Data = dict[str, Any]
 
 
-class ReadOnlyConnection(Wire):
+class ReadOnlyConnection(GraphqlConnection):
     """A connection that sends queries alone."""
 
-    def ask(self, document: str, variables: Data, take: Callable[[Data], T], **how: Any) -> T:
-        """As `Wire.ask`, for a query."""
-        if (kind := text_of(document).split(maxsplit=1)[0]) != "query":
+    def ask(self, document: str, variables: Data, parse: Callable[[Data], T], **how: Any) -> T:
+        """As `GraphqlConnection.ask`, for a query."""
+        if (kind := document_text(document).split(maxsplit=1)[0]) != "query":
             raise RuntimeError(f"{document} is a {kind}: a dry run must not send it.")
-        return super().ask(document, variables, take, **how)
+        return super().ask(document, variables, parse, **how)
 
 
 class OfflineConnection(ReadOnlyConnection):
-    """No connection: as long as there is no key. Whatever is named is there, and no ticket is."""
+    """No connection, as long as there is no key: every name exists, and no ticket does."""
 
-    def ask(self, document: str, variables: Data, take: Callable[[Data], T], **_: Any) -> T:
-        """The answer of a workspace like that. Nothing is sent."""
+    def ask(self, document: str, variables: Data, parse: Callable[[Data], T], **_: Any) -> T:
+        """The answer of such a workspace. Nothing is sent."""
         if document not in _ANSWERS:
             raise RuntimeError(f"{document} must not be sent: there is no key.")
-        return take(_ANSWERS[document](variables))
+        return parse(_ANSWERS[document](variables))
 
 
 def _team(asked: Data) -> Data:

@@ -1,4 +1,4 @@
-"""Speaks GraphQL to Linear: static documents, all values as variables, an answer of the expected shape or an error."""
+"""A GraphQL connection to Linear: static documents, values as variables, answers of the expected shape or an error."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,17 +9,17 @@ from typing import Any, TypeVar
 import httpx
 
 from audit_assets.config.errors import SettingError
-from audit_assets.linear.reply_parser import data_of
+from audit_assets.linear.reply_parser import parse_reply
 from audit_assets.transport.clock import Clock
 from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Reply, TryAgain, is_loopback
 
 T = TypeVar("T")
 
 LIMITS = HttpLimits(attempts=8, attempt_seconds=60.0, total_seconds=4000.0, body_bytes=4 * 1024 * 1024)
-"""The limits that Linear counts are filled again within an hour: a run outlasts one."""
+"""Linear refills its rate limits within an hour: a run outlasts that."""
 
 
-class Wire:
+class GraphqlConnection:
     """A connection to one workspace."""
 
     def __init__(self, *, api_key: str, url: str, clock: Clock | None, limits: HttpLimits | None) -> None:
@@ -48,36 +48,36 @@ class Wire:
         self,
         document: str,
         variables: dict[str, Any],
-        take: Callable[[dict[str, Any]], T],
+        parse: Callable[[dict[str, Any]], T],
         *,
         limits: HttpLimits | None = None,
     ) -> T:
-        """Send a document; `take` picks from its data, or raises. `limits`: of this request, if not the usual ones."""
+        """Send a document; `parse` takes what is needed from its data, or raises. `limits`: of this request alone."""
 
         def read(reply: Reply) -> T:
             # An error text that repeats the key would end in logs and in Dagster's database
             masked = replace(reply, body=self._transport.masked(reply.body))
-            data = data_of(masked, self.clock.now())
+            data = parse_reply(masked, self.clock.now())
             try:
-                return take(data)
+                return parse(data)
             except (KeyError, TypeError, ValueError, AttributeError):
                 raise TryAgain("an answer of another shape than its schema") from None
 
-        query = {"query": text_of(document), "variables": variables}
+        query = {"query": document_text(document), "variables": variables}
         transport = self._transport.within(limits) if limits else self._transport
         return transport.exchange("POST", self._url, read=read, json=query)
 
 
 @cache
-def text_of(document: str) -> str:
+def document_text(document: str) -> str:
     """The text of queries/<document>.graphql, as it is sent."""
     return files("audit_assets.linear").joinpath("queries", f"{document}.graphql").read_text(encoding="utf-8")
 
 
-def done(payload: dict[str, Any]) -> dict[str, Any]:
+def succeeded(payload: dict[str, Any]) -> dict[str, Any]:
     """The payload of a mutation that succeeded."""
     if payload["success"] is not True:
-        raise TryAgain("it says that it did not succeed")
+        raise TryAgain("it reports that it did not succeed")
     return payload
 
 
@@ -92,7 +92,7 @@ def printable(name: str, value: str) -> str:
 
 
 def _credential(api_key: str) -> str:
-    """The Authorization header: a personal key stands bare, an OAuth token behind "Bearer" (docs/facts/linear.md, 2)."""
+    """The Authorization header: a personal key bare, an OAuth token after "Bearer" (docs/facts/linear.md, 2)."""
     key = printable("LINEAR_API_KEY", api_key)
     scheme, _, rest = key.partition(" ")
     bare = rest.strip() if scheme.lower() == "bearer" else key

@@ -1,25 +1,25 @@
-"""Opens tickets, and opens them again: as a team's table wants it, or as near to that as Linear lets us.
+"""Creates issues, and finds the state that reopens one, as a team's table has it or as near to that as Linear allows.
 
-A wish costs no finding its ticket: what can't be had is left out, and told.
+A field that Linear does not accept costs no finding its ticket: it is left out and reported.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from audit_assets.config.errors import Refused
-from audit_assets.linear.issues import Issues, NewTicket
+from audit_assets.config.policy_tables import TicketFields
+from audit_assets.linear.issue_api import IssueApi
+from audit_assets.linear.issues import IssueContent, KnownIssue, NewIssue
 from audit_assets.linear.name_lookup import TABLE, Node
 from audit_assets.linear.reply_parser import Forbidden, Rejected
-from audit_assets.linear.routing import Matter, TicketFields, fields_for
-from audit_assets.linear.target_resolver import Place, TargetResolver
-from audit_assets.tickets.lifecycle import KnownTicket
-from audit_assets.tickets.ticket import Ticket
+from audit_assets.linear.routing import TicketSubject, fields_for
+from audit_assets.linear.target_resolver import TargetResolver, TicketTarget
 
 
 @dataclass(frozen=True)
 class LinearFacts:
     """What the settings lead to; `state` and `label` are names, or None. `problems`: what LINEAR_LABEL and the table
-    name and Linear lacks, a sentence each; `doubts`: what of it some tickets will lack, if rows meet."""
+    name and Linear lacks, a sentence each; `warnings`: what some tickets will lack, if several rows apply to them."""
 
     who: str
     team_key: str
@@ -27,87 +27,87 @@ class LinearFacts:
     state: str | None
     label: str | None
     problems: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
-class Openings:
-    """The tickets of one workspace, as far as the table and the settings decide about them."""
+class IssueOpener:
+    """Opens issues of one workspace as the table and the settings have it."""
 
-    def __init__(self, issues: Issues, places: TargetResolver, table: Sequence[TicketFields]) -> None:
-        self._issues = issues
-        self._places = places
+    def __init__(self, api: IssueApi, resolver: TargetResolver, table: Sequence[TicketFields]) -> None:
+        self._api = api
+        self._resolver = resolver
         self._table = table
 
     @property
     def team(self) -> Node:
-        """The team of LINEAR_TEAM_KEY. Raises `Refused` if it is not there."""
-        return self._places.default.team
+        """The team of LINEAR_TEAM_KEY. Raises `Refused` if it does not exist."""
+        return self._resolver.default.team
 
     def facts(self) -> LinearFacts:
         """What the settings lead to. Raises `Refused` without a team, or without access."""
-        place = self._places.default
+        target = self._resolver.default
         return LinearFacts(
-            who=self._places.who,
-            team_key=place.team["key"],
-            team=place.team["name"],
-            state=place.state["name"] if place.state else None,
-            label=next((label["name"] for label in place.labels), None),
-            problems=(*place.problems, *self._places.problems(self._table)),
-            doubts=tuple(self._places.doubts(self._table)),
+            who=self._resolver.who,
+            team_key=target.team["key"],
+            team=target.team["name"],
+            state=target.state["name"] if target.state else None,
+            label=next((label["name"] for label in target.labels), None),
+            problems=(*target.problems, *self._resolver.problems(self._table)),
+            warnings=tuple(self._resolver.warnings(self._table)),
         )
 
-    def priority(self, matter: Matter) -> int:
+    def priority(self, subject: TicketSubject) -> int:
         """Linear's number for a ticket about that."""
-        return fields_for(matter, self._table).priority
+        return fields_for(subject, self._table).priority
 
-    def create(self, ticket: Ticket, matter: Matter) -> tuple[NewTicket | None, str | None]:
-        """The new ticket, or None if its id is taken; and what it lacks of what was wanted, if anything.
+    def create(self, issue: IssueContent, subject: TicketSubject) -> tuple[NewIssue | None, str | None]:
+        """The new issue, or None if its id is taken; and what it lacks of the fields that it should have, if anything.
 
-        If Linear refuses the ticket in one place, the next is tried: what was there when it was looked up may have been
-        deleted since, and what else Linear asks of a ticket's fields is not documented. Raises as `Issues.create` does
-        for the last of them.
+        If Linear refuses the issue with one target, the next is tried: what existed when it was looked up may have been
+        deleted since, and what else Linear demands of an issue's fields is not documented. Raises as `IssueApi.create`
+        does for the last target.
         """
-        fields = fields_for(matter, self._table)
-        wanted = replace(ticket, priority=fields.priority)
-        places = self._places.tried(fields)
-        place = next(places)
-        lacks = [*place.problems]
+        fields = fields_for(subject, self._table)
+        content = replace(issue, priority=fields.priority)
+        targets = self._resolver.targets(fields)
+        target = next(targets)
+        problems = [*target.problems]
         while True:
             try:
-                return self._issues.create(wanted, place), both(*lacks)
+                return self._api.create(content, target), join_sentences(*problems)
             except (Rejected, Forbidden) as refusal:
-                if (following := next(places, None)) is None:
+                if (following := next(targets, None)) is None:
                     raise
-                lacks.append(_not_so(place, following, refusal))
-                place = following
+                problems.append(_describe_refusal(target, following, refusal))
+                target = following
 
-    def state_again(self, ticket: KnownTicket) -> tuple[str | None, str | None]:
-        """The id of the state that opens a ticket again, or why there is none. People may have moved the ticket: the
-        states are those of the team where it is now, as Linear takes no other team's."""
+    def state_for_reopening(self, issue: KnownIssue) -> tuple[str | None, str | None]:
+        """The id of the state that reopens an issue, or why there is none. People may have moved the issue: the states
+        are those of its current team, as Linear accepts no other team's."""
         try:
-            state = self._places.state_in(ticket.team)
+            state = self._resolver.state_in(issue.team)
         except Refused as refusal:
             return (
                 None,
-                f"Linear does not show the states of the team of {ticket.identifier}: reopen it by hand. {refusal}",
+                f"Linear does not show the states of the team of {issue.identifier}: reopen it by hand. {refusal}",
             )
         if state is None:
-            return None, f"The team of {ticket.identifier} has no state for open tickets: reopen it by hand."
+            return None, f"The team of {issue.identifier} has no state for open tickets: reopen it by hand."
         return state["id"], None
 
 
-def both(*sentences: str | None) -> str | None:
-    """Those that there are, or None."""
+def join_sentences(*sentences: str | None) -> str | None:
+    """Those that exist, or None."""
     return " ".join(sentence for sentence in sentences if sentence) or None
 
 
-def _not_so(place: Place, instead: Place, refusal: Rejected | Forbidden) -> str:
-    there = {"labels": place.labels, "project": place.project, "assignee": place.assignee}
-    fields = " and ".join(name for name, value in there.items() if value)
-    became = "so it has none of them"
-    if instead.team["id"] != place.team["id"]:
-        became = f"so it went to '{instead.team['key']}'"
+def _describe_refusal(target: TicketTarget, instead: TicketTarget, refusal: Rejected | Forbidden) -> str:
+    named = {"labels": target.labels, "project": target.project, "assignee": target.assignee}
+    fields = " and ".join(name for name, value in named.items() if value)
+    result = "so it has none of them"
+    if instead.team["id"] != target.team["id"]:
+        result = f"so it went to '{instead.team['key']}'"
     return (
-        f"Linear would not open a ticket in the team '{place.team['key']}'{f' with its {fields}' if fields else ''}, "
-        f"{became}: correct {TABLE} in the policy file, or what the key of LINEAR_API_KEY may do. {refusal}"
+        f"Linear would not open a ticket in the team '{target.team['key']}'{f' with its {fields}' if fields else ''}, "
+        f"{result}: correct {TABLE} in the policy file, or what the key of LINEAR_API_KEY may do. {refusal}"
     )

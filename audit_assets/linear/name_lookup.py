@@ -1,7 +1,7 @@
-"""Which of what Linear answers is meant by a name, and what to say if none is.
+"""Finds among Linear's answers what a name means, and words the problem if nothing matches.
 
-Pure: nodes as queries/*.graphql asks for them, and the team that the ticket is to be in. What is not asked for is not
-believed (docs/facts/linear.md, 4); what is not there raises `Refused` with a sentence for whoever wrote the name.
+Pure: nodes as queries/*.graphql asks for them, and the team that the ticket is to be in. An answer about something else
+is refused (docs/facts/linear.md, 4); a name that is not found raises `Refused` with a sentence for whoever wrote it.
 """
 
 from collections.abc import Sequence
@@ -12,22 +12,22 @@ from audit_assets.config.errors import Incomplete, Refused
 Node = dict[str, Any]
 
 TABLE = "[[ticket_fields]]"
-"""What the table is called in a policy file, and so in what is said of it."""
+"""The name of the table in a policy file, and so in error messages."""
 
 WITHOUT = "until then tickets open without it."
 
 
-def labels_named(
+def find_labels(
     nodes: list[Node], names: Sequence[str], team: Node, *, setting: str | None
 ) -> tuple[list[Node], list[str]]:
-    """The labels of these names that a ticket can have together, and what is wrong with the others.
+    """The labels of these names that a ticket can have together, and the problems of the others.
 
     Of two of one name it is the team's own, else the workspace's, which belongs to no team. Of a group it is the first:
-    third parties report that Linear takes no second ("labelIds not exclusive child labels"). `setting`: the name that
-    stands in LINEAR_LABEL.
+    third parties report that Linear takes no second ("labelIds not exclusive child labels"). `setting`: the value
+    of LINEAR_LABEL.
     """
     if any(label["name"] not in names or _id_of(label["team"]) not in (None, team["id"]) for label in nodes):
-        raise not_asked("labels")
+        raise wrong_answer("labels")
     usable = [label for label in nodes if not label["isGroup"] and not label["retiredBy"]]
     found: dict[str, Node] = {}
     problems: list[str] = []
@@ -47,11 +47,11 @@ def labels_named(
     return list(found.values()), problems
 
 
-def project_named(nodes: list[Node], name: str, team: Node) -> Node:
+def find_project(nodes: list[Node], name: str, team: Node) -> Node:
     """The team's project of that name: third parties report that Linear puts a ticket into no other ("Discrepancy
     between issue team and state, cycle or project")."""
     if any(project["name"] != name for project in nodes):
-        raise not_asked("projects")
+        raise wrong_answer("projects")
     kept = [project for project in nodes if not project["trashed"]]
     remedy = f"or correct `project` in {TABLE}"
     if not kept:
@@ -62,10 +62,10 @@ def project_named(nodes: list[Node], name: str, team: Node) -> Node:
     return _only([project for project in kept if _is_of(project, team)], wrong, several)
 
 
-def assignee_named(nodes: list[Node], who: str, team: Node) -> Node:
+def find_assignee(nodes: list[Node], who: str, team: Node) -> Node:
     """The active member of the team with that e-mail address, or else that name."""
     if any(not _is_called(user, who) for user in nodes):
-        raise not_asked("users")
+        raise wrong_answer("users")
     working = [user for user in nodes if user["active"] and user["isAssignable"]]
     members = [user for user in working if _is_of(user, team)]
     remedy = f"or correct `assignee` in {TABLE}, which takes an e-mail address or a name"
@@ -79,7 +79,7 @@ def assignee_named(nodes: list[Node], who: str, team: Node) -> Node:
     return _only([user for user in members if user["email"].lower() == who.lower()] or members, wrong, several)
 
 
-def not_asked(what: str) -> Incomplete:
+def wrong_answer(what: str) -> Incomplete:
     """Linear answered something else."""
     return Incomplete(f"Linear answered with {what} that were not asked for. Run the hour again.")
 

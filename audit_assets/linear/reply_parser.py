@@ -1,6 +1,6 @@
-"""What a reply of Linear's means: data, "try again" and when, or a refusal in one sentence.
+"""Parses a reply of Linear's: into its data, or an error in one sentence, or "try again" and when.
 
-Errors stand in the body, also of a 200; which HTTP status carries which error has changed over time, so the codes
+Errors are in the body, even of a 200; which HTTP status carries which error has changed over time, so the codes
 decide and not the status (docs/facts/linear.md, 2). Nothing here sends anything.
 """
 
@@ -12,12 +12,12 @@ from typing import Any
 from uuid import UUID
 
 from audit_assets.config.errors import Refused
-from audit_assets.tickets.markdown import one_line
 from audit_assets.transport.http import Reply, TryAgain
 from audit_assets.transport.retry_policy import retry_after_seconds
+from audit_assets.transport.untrusted_text import one_line
 
 LONGEST_WAIT = 600.0
-"""Seconds: a bucket that leaks refills before its reset, which can be an hour away; so it is asked in between."""
+"""Seconds: a leaky bucket refills before its reset, which can be an hour away; so it is asked in between."""
 
 RATE_LIMITS = ("requests", "complexity", "endpoint-requests")
 RATE_LIMITED = frozenset({"RATELIMITED", "ratelimited"})
@@ -48,7 +48,7 @@ class GraphQLError:
 
 
 class Rejected(Refused):
-    """Linear understood a request and said no, for these reasons."""
+    """Linear understood a request and refused it, for these reasons."""
 
     def __init__(self, sentence: str, errors: tuple[GraphQLError, ...]) -> None:
         super().__init__(sentence)
@@ -62,12 +62,12 @@ class Forbidden(Refused):
         super().__init__(KEY_FORBIDDEN)
 
 
-def data_of(reply: Reply, now: datetime) -> dict[str, Any]:
+def parse_reply(reply: Reply, now: datetime) -> dict[str, Any]:
     """The `data` of a reply. Raises `TryAgain`, `Rejected`, `Forbidden` or another `Refused`."""
     if reply.status == 401:
         raise Refused(KEY_REFUSED)
     body = _json(reply)
-    errors = errors_in(body)
+    errors = parse_errors(body)
     if errors:
         raise _failure(errors, reply, now)
     if reply.status == 403:
@@ -78,7 +78,7 @@ def data_of(reply: Reply, now: datetime) -> dict[str, Any]:
     return data
 
 
-def errors_in(body: Any) -> tuple[GraphQLError, ...]:
+def parse_errors(body: Any) -> tuple[GraphQLError, ...]:
     """The errors of a decoded body, whatever else it holds."""
     listed = body.get("errors") if isinstance(body, dict) else None
     if not isinstance(listed, list):
@@ -110,21 +110,21 @@ def is_missing(rejection: Rejected, entity: str) -> bool:
 
 def _failure(errors: tuple[GraphQLError, ...], reply: Reply, now: datetime) -> Exception:
     kinds = {error.code for error in errors} | {error.type for error in errors}
-    said = " ".join(error.message for error in errors)
+    messages = " ".join(error.message for error in errors)
     if kinds & RATE_LIMITED:
         return TryAgain("its rate limit is reached", wait_for_limit(reply, now))
     if kinds & PASSING:
         return TryAgain("a passing fault of its own")
-    if kinds & REFUSED_KEY or "bearer token" in said.lower():
+    if kinds & REFUSED_KEY or "bearer token" in messages.lower():
         return Refused(KEY_REFUSED)
     if kinds & FORBIDDEN or reply.status == 403:
         return Forbidden()
-    told = "; ".join(one_line(f"{error.message} ({error.presentable or error.code})") for error in errors[:3])
-    return Rejected(f"Linear rejected what was asked of it: {told}", errors)
+    reasons = "; ".join(one_line(f"{error.message} ({error.presentable or error.code})") for error in errors[:3])
+    return Rejected(f"Linear rejected the request: {reasons}", errors)
 
 
 def wait_for_limit(reply: Reply, now: datetime) -> float | None:
-    """Seconds until the used-up limits are filled again, as far as the headers tell; capped.
+    """Seconds until the used-up limits are filled again, as far as the headers show; capped.
 
     A reset is a UTC time in milliseconds since 1970 (docs/facts/linear.md, 2).
     """
@@ -159,6 +159,6 @@ def _json(reply: Reply) -> Any:
 
 def _error(raw: dict[str, Any]) -> GraphQLError:
     extensions = raw.get("extensions")
-    told = extensions if isinstance(extensions, dict) else {}
-    texts = (raw.get("message"), told.get("code"), told.get("type"), told.get("userPresentableMessage"))
+    known = extensions if isinstance(extensions, dict) else {}
+    texts = (raw.get("message"), known.get("code"), known.get("type"), known.get("userPresentableMessage"))
     return GraphQLError(*(text if isinstance(text, str) else "" for text in texts))

@@ -1,7 +1,7 @@
-"""Where tickets go: the names of settings and table, looked up in the workspace when a ticket first needs them.
+"""Resolves the names of settings and table to where a ticket goes, when a ticket first needs them.
 
-What is there is remembered as long as the connection. A name that leads nowhere costs no ticket its opening: the place
-lacks what it stands for, and says so; only without the team of LINEAR_TEAM_KEY there is no place.
+What was found is kept as long as the connection. A name that leads nowhere costs no ticket its opening: the target
+lacks that field and reports it; only without the team of LINEAR_TEAM_KEY there is no target.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from audit_assets.config.errors import Refused
-from audit_assets.linear.graphql_connection import Wire
-from audit_assets.linear.name_lookup import TABLE, Node, assignee_named, labels_named, not_asked, project_named
-from audit_assets.linear.routing import Fields, TicketFields, in_teams_of_others
+from audit_assets.config.policy_tables import TicketFields
+from audit_assets.linear.graphql_connection import GraphqlConnection
+from audit_assets.linear.name_lookup import TABLE, Node, find_assignee, find_labels, find_project, wrong_answer
+from audit_assets.linear.routing import Fields, rows_in_other_teams
 
 T = TypeVar("T")
 
@@ -19,8 +20,8 @@ STATES_FOR_NEW = ("unstarted", "backlog")
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where new tickets go, and what they get there, as Linear answers it. `problems`: what was wanted and is not."""
+class TicketTarget:
+    """Where new tickets go, and their fields, as Linear answers them. `problems`: what should exist and does not."""
 
     team: Node
     state: Node | None
@@ -30,17 +31,17 @@ class Place:
     problems: tuple[str, ...] = ()
 
     @property
-    def bare(self) -> "Place":
-        """The same team, and nothing besides that Linear could refuse a ticket for."""
-        return Place(self.team, self.state)
+    def bare(self) -> "TicketTarget":
+        """The same team without any field that Linear could refuse a ticket for."""
+        return TicketTarget(self.team, self.state)
 
 
 class TargetResolver:
-    """The places of one workspace. Raises `Unavailable` or `Incomplete` if Linear gives no answer to go by."""
+    """The targets in one workspace. Raises `Unavailable` or `Incomplete` if Linear gives no usable answer."""
 
-    def __init__(self, wire: Wire, team_key: str, label: str | None) -> None:
+    def __init__(self, connection: GraphqlConnection, team_key: str, label: str | None) -> None:
         """Nothing is asked yet. `label`: the one that every ticket gets."""
-        self._wire = wire
+        self._connection = connection
         self._team_key = team_key
         self._label = label
         self._known: dict[tuple[object, ...], Any] = {}
@@ -51,13 +52,13 @@ class TargetResolver:
         return self._teams(self._team_key)[0]
 
     @property
-    def default(self) -> Place:
-        """Where tickets go that the table says nothing of. Raises `Refused` if there is no such team."""
+    def default(self) -> TicketTarget:
+        """Where tickets go to which no row of the table applies. Raises `Refused` if there is no such team."""
         return self._in(self._default_team(), Fields(priority=0))
 
-    def of(self, fields: Fields) -> Place:
-        """Where tickets with these fields go. If their team is not there, it is the one of LINEAR_TEAM_KEY, with what
-        it has of the other fields."""
+    def target(self, fields: Fields) -> TicketTarget:
+        """Where tickets with these fields go. If their team is missing, it is the one of LINEAR_TEAM_KEY, with
+        what it has of the other fields."""
         if fields.team in (None, self._team_key):
             return self._in(self._default_team(), fields)
         try:
@@ -65,18 +66,18 @@ class TargetResolver:
         except Refused as refusal:
             return replace(self._in(self._default_team(), fields), problems=(str(refusal),))
 
-    def tried(self, fields: Fields) -> Iterator[Place]:
-        """The places to try one after the other: as it is wanted, then without what Linear may refuse, and in the end
-        the team of LINEAR_TEAM_KEY."""
-        wanted = self.of(fields)
-        yield wanted
-        if wanted.labels or wanted.project or wanted.assignee:
-            yield wanted.bare
-        if wanted.team["key"] != self._team_key:
+    def targets(self, fields: Fields) -> Iterator[TicketTarget]:
+        """The targets to try one after the other: with all fields, then without those that Linear may refuse, and in
+        the end the team of LINEAR_TEAM_KEY."""
+        target = self.target(fields)
+        yield target
+        if target.labels or target.project or target.assignee:
+            yield target.bare
+        if target.team["key"] != self._team_key:
             yield self.default.bare
 
     def problems(self, table: Sequence[TicketFields]) -> list[str]:
-        """What the table names and the workspace lacks, row by row; what every ticket lacks is not repeated."""
+        """What the table names and the workspace lacks, row by row, without what every ticket lacks."""
         return [
             f"{TABLE} {number}: {problem}"
             for number, row in enumerate(table, start=1)
@@ -84,49 +85,49 @@ class TargetResolver:
             if problem not in self.default.problems
         ]
 
-    def doubts(self, table: Sequence[TicketFields]) -> list[str]:
-        """What rows name that is right in their own team, and not in one that another row may choose for the ticket."""
+    def warnings(self, table: Sequence[TicketFields]) -> list[str]:
+        """What rows name that exists in their own team, but not in one that another row may choose for the ticket."""
         wrong = {problem for row in table for problem in self._of_row(row, row.team).problems}
         return [
             f"{TABLE} {here + 1}, if {there + 1} decides on the team: {problem}"
-            for here, there in in_teams_of_others(table)
+            for here, there in rows_in_other_teams(table)
             for problem in self._of_row(table[here], table[there].team).problems
             if problem not in wrong
         ]
 
-    def _of_row(self, row: TicketFields, team: str | None) -> Place:
-        return self.of(Fields(0, team, row.project, row.labels, row.assignee))
+    def _of_row(self, row: TicketFields, team: str | None) -> TicketTarget:
+        return self.target(Fields(0, team, row.project, row.labels, row.assignee))
 
     def state_in(self, team_id: str) -> Node | None:
         """The state of an open ticket in that team. Raises `Refused` if Linear does not show it."""
 
-        def take(data: dict[str, Any]) -> Node:
+        def parse(data: dict[str, Any]) -> Node:
             if data["team"]["id"] != team_id:
-                raise not_asked("teams")
+                raise wrong_answer("teams")
             return data["team"]
 
         asked = {"id": team_id}
-        return _state_for_new(self._once(asked, lambda: self._wire.ask("team_states", asked, take)))
+        return _state_for_new(self._once(asked, lambda: self._connection.ask("team_states", asked, parse)))
 
-    def _in(self, team: Node, fields: Fields) -> Place:
-        wanted = {"team": team["id"], "labels": fields.labels, "project": fields.project, "assignee": fields.assignee}
-        return self._once(wanted, lambda: self._furnished(team, fields))
+    def _in(self, team: Node, fields: Fields) -> TicketTarget:
+        key = {"team": team["id"], "labels": fields.labels, "project": fields.project, "assignee": fields.assignee}
+        return self._once(key, lambda: self._look_up(team, fields))
 
-    def _furnished(self, team: Node, fields: Fields) -> Place:
+    def _look_up(self, team: Node, fields: Fields) -> TicketTarget:
         problems: list[str] = []
 
-        def there(look: Callable[[], T]) -> T | None:
+        def found(look_up: Callable[[], T]) -> T | None:
             try:
-                return look()
+                return look_up()
             except Refused as refusal:
                 problems.append(str(refusal))
                 return None
 
-        labels, wrong = there(lambda: self._labels(fields.labels, team)) or ([], [])
+        labels, wrong = found(lambda: self._labels(fields.labels, team)) or ([], [])
         problems += wrong
-        project = there(lambda: self._project(fields.project, team))
-        assignee = there(lambda: self._assignee(fields.assignee, team))
-        return Place(team, _state_for_new(team), tuple(labels), project, assignee, tuple(problems))
+        project = found(lambda: self._project(fields.project, team))
+        assignee = found(lambda: self._assignee(fields.assignee, team))
+        return TicketTarget(team, _state_for_new(team), tuple(labels), project, assignee, tuple(problems))
 
     def _default_team(self) -> Node:
         _, teams = self._teams(self._team_key)
@@ -150,38 +151,38 @@ class TargetResolver:
         return teams[0]
 
     def _teams(self, key: str) -> tuple[str, list[Node]]:
-        def take(data: dict[str, Any]) -> tuple[str, list[Node]]:
+        def parse(data: dict[str, Any]) -> tuple[str, list[Node]]:
             if any(team["key"] != key for team in data["teams"]["nodes"]):
-                raise not_asked("teams")
+                raise wrong_answer("teams")
             return data["viewer"]["name"], data["teams"]["nodes"]
 
         asked = {"key": key}
-        return self._once(asked, lambda: self._wire.ask("team", asked, take))
+        return self._once(asked, lambda: self._connection.ask("team", asked, parse))
 
     def _labels(self, names: Sequence[str], team: Node) -> tuple[list[Node], list[str]]:
-        wanted = list(dict.fromkeys([self._label, *names] if self._label else names))
-        if not wanted:
+        asked = list(dict.fromkeys([self._label, *names] if self._label else names))
+        if not asked:
             return [], []
 
-        def take(data: dict[str, Any]) -> tuple[list[Node], list[str]]:
-            return labels_named(data["issueLabels"]["nodes"], wanted, team, setting=self._label)
+        def parse(data: dict[str, Any]) -> tuple[list[Node], list[str]]:
+            return find_labels(data["issueLabels"]["nodes"], asked, team, setting=self._label)
 
-        return self._wire.ask("labels", {"names": wanted, "team": team["id"]}, take)
+        return self._connection.ask("labels", {"names": asked, "team": team["id"]}, parse)
 
     def _project(self, name: str | None, team: Node) -> Node | None:
         if name is None:
             return None
         asked = {"name": name, "team": team["id"]}
-        return self._wire.ask("projects", asked, lambda data: project_named(data["projects"]["nodes"], name, team))
+        return self._connection.ask("projects", asked, lambda data: find_project(data["projects"]["nodes"], name, team))
 
     def _assignee(self, who: str | None, team: Node) -> Node | None:
         if who is None:
             return None
         asked = {"who": who, "team": team["id"]}
-        return self._wire.ask("users", asked, lambda data: assignee_named(data["users"]["nodes"], who, team))
+        return self._connection.ask("users", asked, lambda data: find_assignee(data["users"]["nodes"], who, team))
 
     def _once(self, what: dict[str, Any], ask: Callable[[], T]) -> T:
-        """What was asked for before is not asked again; an error is not remembered."""
+        """An answer is kept, an error is not."""
         key = tuple(what.items())
         if key not in self._known:
             self._known[key] = ask()
@@ -189,7 +190,7 @@ class TargetResolver:
 
 
 def _state_for_new(team: Node) -> Node | None:
-    """The state that a ticket gets. It is always said: else triage would depend on who asks (docs/facts/linear.md, 4)."""
+    """The state that a ticket gets. It is always set: else triage would depend on the key (docs/facts/linear.md, 4)."""
     if team["defaultIssueState"]:
         return team["defaultIssueState"]
     states = sorted(team["states"]["nodes"], key=lambda state: state["position"])

@@ -73,7 +73,7 @@ def _would(ticket: RenderedTicket) -> str:
     said = _shown(f"{ticket.planned_action[0].upper()}{ticket.planned_action[1:]}")
     if ticket.url and ticket.url.startswith(LIVE):
         said = f'<a href="{escape(ticket.url)}" rel="noopener noreferrer nofollow">{said}</a>'
-    return said if ticket.told else f"{said}. This is what a new ticket would say:"
+    return said if ticket.written else f"{said}. This is what a new ticket would say:"
 
 
 def _texts(ticket: RenderedTicket) -> Iterator[str]:
@@ -87,7 +87,7 @@ def _texts(ticket: RenderedTicket) -> Iterator[str]:
 
 def _facts(ticket: RenderedTicket) -> Iterator[str]:
     """What stands beside the text."""
-    raised = " (raised)" if ticket.raises else ""
+    raised = " (raised)" if ticket.raises_priority else ""
     level = f'<span class="mark {_level(ticket)}">{PRIORITY_NAMES[ticket.priority]}{raised}</span>'
     yield f"<div><dt>Priority</dt><dd>{level}</dd></div>"
     for name, value in ticket.fields.items():

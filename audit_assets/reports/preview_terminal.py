@@ -44,11 +44,11 @@ def print_tickets(console: Console, hour: DryRunHour) -> None:
 def _ticket(ticket: RenderedTicket) -> Iterator[RenderableType]:
     yield Text(visible(ticket.title), "bold")
     name = PRIORITY_NAMES[ticket.priority]
-    stands = Text().append(f"{name}{' (raised)' if ticket.raises else ''}", COLOURS[name.lower()])
+    stands = Text().append(f"{name}{' (raised)' if ticket.raises_priority else ''}", COLOURS[name.lower()])
     for said in (ticket.planned_action, *(f"{name} {value}" for name, value in ticket.fields.items())):
         stands.append(" · ", "dim").append(visible(said))
     yield stands
-    if not ticket.told:
+    if not ticket.written:
         yield Text("This is what a new ticket would say:", "dim")
     yield Text()
     if ticket.description is not None:

@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
 from audit_assets.config.errors import AuditAssetsError
+from audit_assets.tickets.verdict_table import Precision
 
 SUMMARY_VERSION = 1
 """Raised when a field of the summary changes its meaning or goes away."""
@@ -150,18 +151,6 @@ class BelowThreshold(TypedDict):
     tickets_a_day: Annotated[float | None, Field(description="how often a day the organisation has such an hour")]
     in_words: list[str]
     axiom_url: str
-
-
-class Precision(TypedDict):
-    """What became of the tickets that were opened for the hours of a month."""
-
-    opened: int
-    confirmed: Annotated[int, Field(description="completed, with the label confirmed-incident")]
-    dismissed: Annotated[int, Field(description="canceled, duplicate, in the trash or labelled false-positive")]
-    completed: Annotated[int, Field(description="closed without a verdict, by people or by Linear, or with both")]
-    still_open: int
-    unreadable: Annotated[int, Field(description="never shown by Linear since")]
-    precision: Annotated[float | None, Field(description="confirmed / (confirmed + dismissed)")]
 
 
 class PeriodSummary(TypedDict):

@@ -1,4 +1,5 @@
-"""What a ticket is, whichever tracker holds it: finding, title, wording, Markdown, chart, lifecycle, digest, overflow.
+"""What a ticket is, whichever tracker holds it: finding, title, sentences, Markdown, chart, lifecycle, digest.
 
-Pure functions on values: nothing here sends, stores or reads a setting. What only Linear needs belongs in `linear`.
+Pure functions on values: nothing here sends, stores or reads a setting. It builds and judges the plain data of
+`linear`.
 """

@@ -1,6 +1,6 @@
-"""What a chart shows: the changes of 30 days by hour, and what is said of them in words.
+"""What a chart shows: the changes of 30 days by hour, and a description in words.
 
-Pure, and numbers alone: no string of an audit entry gets this far, so none can be drawn or stand beside the picture.
+Numbers alone: no string of an audit entry gets this far, so none can be drawn or written beside the picture.
 """
 
 import math
@@ -14,7 +14,7 @@ from audit_assets.tickets.finding import Deviation, Finding
 from audit_assets.tickets.formatting import day_name, hour_name, pluralize
 
 DAYS = 30
-"""A chart shows so many days before the hour: those that what is usual is read from (DESIGN.md)."""
+"""A chart shows so many days before the hour: those of the baseline."""
 
 AN_HOUR = timedelta(hours=1)
 HOURS = timedelta(days=DAYS) // AN_HOUR
@@ -30,10 +30,10 @@ class Activity:
     """The actor's hours; of an organisation's finding, those of its members together.
 
     `changes`: by how many hours before the hour they were made, only hours with changes; 0 is the hour itself.
-    `deviating`: as many of these as went to the resource types that the finding is about, which are `deviating_called`.
-    `usual` changes of an active hour. `span`: so many last hours are unusual together, of which `span_changes` and
-    `span_baseline_mean` are known; 1: the hour by itself. `known`: so many hours before the hour the history begins; HOURS if
-    it is older than the chart.
+    `deviating`: as many of these as went to the resource types that the finding is about, named `deviating_called`.
+    `baseline_mean` changes of an active hour. `span`: so many last hours are unusual together, of which `span_changes`
+    and `span_baseline_mean` are known; 1: the hour by itself. `known`: so many hours before the hour the history
+    begins; HOURS if it is older than the chart.
     """
 
     hour: datetime
@@ -77,22 +77,22 @@ def activity_of(finding: Finding, rows: pl.DataFrame, known_since: datetime | No
     )
 
 
-def in_words(activity: Activity) -> str:
+def describe_chart(activity: Activity) -> str:
     """What the picture shows, for those who do not see it."""
     before = activity.before
-    said = [
+    parts = [
         f"Changes per hour in the {DAYS} days to {hour_name(activity.hour)}: {activity.now:,} in that hour",
         f"at most {max(before):,} in any of {pluralize(len(before), 'active hour')} before"
         if before
         else "none before",
     ]
     if activity.deviating:
-        said.append(f"{activity.deviating.get(0, 0):,} of that hour to the resource types that this is about")
+        parts.append(f"{activity.deviating.get(0, 0):,} of that hour to the deviating resource types")
     if activity.span > 1:
-        said.append(f"{activity.span_changes:,} in {activity.span:,} hours")
+        parts.append(f"{activity.span_changes:,} in {activity.span:,} hours")
     if activity.known < HOURS:
-        said.append(f"no history before {day_name(activity.hour - activity.known * AN_HOUR)}")
-    return ", ".join(said)
+        parts.append(f"no history before {day_name(activity.hour - activity.known * AN_HOUR)}")
+    return ", ".join(parts)
 
 
 def _by_hour(placed: pl.DataFrame) -> dict[int, int]:

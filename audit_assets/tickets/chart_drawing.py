@@ -1,8 +1,8 @@
 """Draws a chart: PNG bytes, the same for the same numbers.
 
-matplotlib through its objects alone, on its own canvas (Agg), with its own defaults and fonts: neither pyplot's global
-figures nor a file of settings in somebody's home has a say. It is imported when the first chart is drawn, so that a
-code location loads without it. Only numbers, times and words of ours are drawn.
+matplotlib is used through its objects alone, on its own canvas (Agg), with its own defaults and fonts: neither pyplot's
+global figures nor a settings file in somebody's home changes a chart. It is imported when the first chart is drawn, so
+that a code location loads without it. Only numbers, times and words of ours are drawn.
 """
 
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ A_LINE = 24
 """Points, of the words above the plot."""
 
 BEFORE, NOW, DEVIATING = "#4C78A8", "#D55E00", "#007A5A"
-"""Told apart by everybody (after Okabe and Ito), and by their shapes besides."""
+"""Distinguished by everybody (after Okabe and Ito), and by their shapes too."""
 
 INK, LINES, UNKNOWN, SPAN = "#2F323A", "#DCDFE5", "#EEF0F3", "#FBE3D0"
 
@@ -63,8 +63,8 @@ _A_TICK_DOWN = 3
 """matplotlib's number of that mark. Its own ticks for the days would take half of all the time."""
 
 
-def png(activity: Activity) -> bytes:
-    """The chart of an actor's hours."""
+def draw_png(activity: Activity) -> bytes:
+    """Draw the chart of an actor's hours."""
     import matplotlib as mpl  # takes half a second
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -85,28 +85,28 @@ def _draw(axes: Any, activity: Activity, renderer: Any) -> None:
     floor = LOG_FLOOR if is_log else 0.0
     _scale(axes, activity, floor, is_log=is_log)
     _days(axes, activity.hour)
-    told = [_now(axes, activity, floor), _deviating(axes, activity), _span(axes, activity)]
-    told += [_before(axes, activity, floor), _usual(axes, activity)]
+    signs = [_now(axes, activity, floor), _deviating(axes, activity), _span(axes, activity)]
+    signs += [_before(axes, activity, floor), _usual(axes, activity)]
     _unknown(axes, activity)
-    _head(axes, [each for each in told if each], ", log scale" if is_log else "", renderer)
+    _head(axes, [each for each in signs if each], ", log scale" if is_log else "", renderer)
 
 
-def _head(axes: Any, told: list[Any], scale: str, renderer: Any) -> None:
+def _head(axes: Any, signs: list[Any], scale: str, renderer: Any) -> None:
     """The title, and what each sign means: on one line if there is room, else on two."""
     left, bottom, width, height = PLOT
     room = (1 - 2 * HEAD_LEFT) * INCHES[0] * DOTS_PER_INCH
-    lines = 1 if _legend(axes, told, len(told)).get_window_extent(renderer).width <= room else 2
+    lines = 1 if _legend(axes, signs, len(signs)).get_window_extent(renderer).width <= room else 2
     if lines > 1:
-        _legend(axes, told, 2)
+        _legend(axes, signs, 2)
         axes.set_position((left, bottom, width, height - A_LINE / 72 / INCHES[1]))
     title = axes.set_title(f"Changes per hour in {DAYS} days{scale}", loc="left", pad=15 + A_LINE * lines)
     title.set(x=(HEAD_LEFT - left) / width, fontweight="bold")
 
 
-def _legend(axes: Any, told: list[Any], columns: int) -> Any:
+def _legend(axes: Any, signs: list[Any], columns: int) -> Any:
     left, _, width, _ = PLOT
     return axes.legend(
-        handles=told,
+        handles=signs,
         loc="lower left",
         bbox_to_anchor=((HEAD_LEFT - left) / width, 1.055),
         borderaxespad=0,
@@ -200,8 +200,8 @@ def _before(axes: Any, activity: Activity, floor: float) -> Any:
 def _usual(axes: Any, activity: Activity) -> Any:
     if activity.baseline_mean is None:
         return None
-    said = f"usual: {number(activity.baseline_mean, digits=0)}"
-    return axes.axhline(activity.baseline_mean, color=INK, linewidth=1.6, linestyle=(0, (3, 2)), zorder=4, label=said)
+    label = f"usual: {number(activity.baseline_mean, digits=0)}"
+    return axes.axhline(activity.baseline_mean, color=INK, linewidth=1.6, linestyle=(0, (3, 2)), zorder=4, label=label)
 
 
 def _span(axes: Any, activity: Activity) -> Any:
@@ -209,8 +209,8 @@ def _span(axes: Any, activity: Activity) -> Any:
     if activity.span <= 1:
         return None
     usual = "" if activity.span_baseline_mean is None else f", usual {number(activity.span_baseline_mean, digits=0)}"
-    said = f"{activity.span} hours: {activity.span_changes:,}{usual}"
-    return axes.axvspan(0.5 - activity.span, MARGIN, color=SPAN, linewidth=0, zorder=0, label=said)
+    label = f"{activity.span} hours: {activity.span_changes:,}{usual}"
+    return axes.axvspan(0.5 - activity.span, MARGIN, color=SPAN, linewidth=0, zorder=0, label=label)
 
 
 def _unknown(axes: Any, activity: Activity) -> None:

@@ -1,25 +1,26 @@
 """A deviation in one sentence that a person understands.
 
-Each sentence exists once and is given the way in which untrusted values are to stand in it: as a code span in a
-ticket, as one clean line in a terminal. None claims more than is known: of an actor that is hardly known nothing is
-called rare, and of a young dataset nothing is said of 90 days.
+Each sentence exists once and is given the way in which untrusted values are quoted: as a code span in a ticket, as one
+clean line in a terminal. None claims more than is known: nothing is called rare for an actor that is hardly known, no
+return period is longer than its history supports, and a young dataset does not know 90 days.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from audit_assets.tickets.finding import Deviation
-from audit_assets.tickets.formatting import day_name, hour_name, how_rarely, listed, number, pluralize
-from audit_assets.tickets.markdown import code, one_line
+from audit_assets.tickets.finding import Deviation, Finding
+from audit_assets.tickets.formatting import day_name, hour_name, listed, number, pluralize
+from audit_assets.tickets.markdown import SafeMarkdown, code, one_line
+from audit_assets.tickets.return_period import how_rarely, is_capped, support_clause
 
 Quote = Callable[[str | None], str]
 
 USUAL_DAYS = 30
-"""What is usual is read from this many days (DESIGN.md)."""
+"""A baseline is computed from this many days."""
 
 MEMORY_DAYS = 90
-"""For this long it is remembered who touched what (docs/facts/detection.md, 2.4)."""
+"""For so long it is known who touched what (docs/facts/detection.md, 2.4)."""
 
 RECORD = "on record"
 """90 days, or as far as the dataset goes back: a young dataset must not claim more than it knows."""
@@ -28,7 +29,7 @@ FEW_ACTIVE_HOURS = 8
 """With fewer, an actor is judged mostly by what is usual for others (docs/facts/detection.md, 2.6)."""
 
 MANY_NEW_TYPES = 3
-"""From so many on, their number says more than each of them."""
+"""From so many on, their number is more informative than each of them."""
 
 NAME_LENGTH = 60
 
@@ -39,29 +40,39 @@ def describe(deviation: Deviation, *, learning: bool = False) -> str:
     """A deviation in one line of plain text, for a terminal. `learning` as in a Finding."""
     hours = deviation.horizon_hours
     span = "the hour" if hours == 1 else f"the last {hours:,} hours"
-    said = _sentence(deviation, span, one_line, learning)
-    return f"{said}; {how_little(deviation)}" if hardly_known(deviation, learning) else said
+    sentence = _sentence(deviation, span, one_line, learning)
+    return f"{sentence}; {describe_little_history(deviation)}" if is_hardly_known(deviation, learning) else sentence
 
 
-def in_a_ticket(deviation: Deviation, hour: datetime, *, learning: bool = False) -> str:
+def describe_in_ticket(deviation: Deviation, hour: datetime, *, learning: bool = False) -> SafeMarkdown:
     """A deviation in one line of Markdown that names the hour, or the end of the hours. How little is known of the
     actor is not in it."""
     hours, end = deviation.horizon_hours, hour + timedelta(hours=1)
     span = f"the hour {hour_name(hour)}" if hours == 1 else f"the {hours:,} hours to {hour_name(end)}"
-    return _sentence(deviation, span, name, learning)
+    return SafeMarkdown(_sentence(deviation, span, short_code, learning))
 
 
-def describe_together(deviations: Sequence[Deviation], *, learning: bool = False) -> str | None:
-    """What the new resource types of an actor's hour say together, in one line; None if they are not many."""
+def describe_together(deviations: Sequence[Deviation], *, learning: bool = False) -> SafeMarkdown | None:
+    """The new resource types of an actor's hour together, in one line; None if they are not many."""
     one_of_many = next((each for each in deviations if is_one_of_many(each)), None)
     if one_of_many is None:
         return None
-    rarely = rarity(one_of_many, learning)
-    said = f"{new_of_all(one_of_many)} resource types of this hour are new to this actor"
-    return f"{said}; the like comes {rarely} for it" if rarely else said
+    sentence = f"{share_of_new_types(one_of_many)} resource types of this hour are new to this actor"
+    expected = _expectation(one_of_many, learning)
+    return SafeMarkdown(f"{sentence}; {expected}" if expected else sentence)
 
 
-def telling_first(deviations: Sequence[Deviation]) -> tuple[Deviation, ...]:
+def caution(finding: Finding) -> SafeMarkdown | None:
+    """How little is known of the actor or of the organisation, in one line; None if it is enough."""
+    if not finding.learning or not finding.deviations:
+        return None
+    first = finding.deviations[0]
+    if is_hardly_known(first, finding.learning):
+        return SafeMarkdown(describe_little_history(first))
+    return SafeMarkdown("little history is known here yet: expect more false positives")
+
+
+def rarest_types_first(deviations: Sequence[Deviation]) -> tuple[Deviation, ...]:
     """The deviations in their order, but the new resource types that the fewest colleagues touch before the others."""
 
     def colleagues(deviation: Deviation) -> float:
@@ -82,27 +93,29 @@ def is_one_of_many(deviation: Deviation) -> bool:
     return is_new_type(deviation) and (deviation.new_types or 0) >= MANY_NEW_TYPES
 
 
-def new_of_all(deviation: Deviation) -> str:
+def share_of_new_types(deviation: Deviation) -> str:
     """`7 of the 9`, or `all 9`."""
     new, touched = deviation.new_types or 0, deviation.touched_types or 0
     return f"{new:,} of the {touched:,}" if new < touched else f"all {new:,}"
 
 
-def hardly_known(deviation: Deviation, learning: bool) -> bool:
+def is_hardly_known(deviation: Deviation, learning: bool) -> bool:
     """Whether too little is known of the actor to call anything rare for it."""
     return learning and deviation.kind != "organisation" and deviation.active_hours < FEW_ACTIVE_HOURS
 
 
 def rarity(deviation: Deviation, learning: bool) -> str | None:
-    """`once in 40 years`; None where that is not known."""
-    return None if hardly_known(deviation, learning) else how_rarely(deviation.return_period_years)
+    """`about once in 40 years`; None where that is not known."""
+    if is_hardly_known(deviation, learning):
+        return None
+    return how_rarely(deviation.return_period_years, deviation.active_hours)
 
 
-def how_little(deviation: Deviation) -> str:
+def describe_little_history(deviation: Deviation) -> str:
     """How little is known of an actor, and what it is judged by instead."""
     if not deviation.active_hours:
         return f"no active hour known in {USUAL_DAYS} days; judged by what is usual here"
-    return f"only {active_hours(deviation)} known in {USUAL_DAYS} days; judged mostly by what is usual here"
+    return f"only {count_active_hours(deviation)} known in {USUAL_DAYS} days; judged mostly by what is usual here"
 
 
 def how_new(deviation: Deviation) -> str:
@@ -119,17 +132,17 @@ def since(deviation: Deviation) -> str:
     return f", not touched in {USUAL_DAYS} days"
 
 
-def how_many(deviation: Deviation) -> str:
+def count_members(deviation: Deviation) -> str:
     """`12 actors`."""
     return pluralize(len(deviation.members), "actor") if deviation.members else "several actors"
 
 
-def active_hours(deviation: Deviation) -> str:
+def count_active_hours(deviation: Deviation) -> str:
     """`12 active hours`."""
     return pluralize(deviation.active_hours or 0, "active hour")
 
 
-def name(value: str | None) -> str:
+def short_code(value: str | None) -> SafeMarkdown:
     """A resource type or an actor as a short code span."""
     return code(value, NAME_LENGTH)
 
@@ -146,11 +159,20 @@ def _sentence(deviation: Deviation, span: str, quote: Quote, learning: bool) -> 
     return "; ".join(part for part in parts if part)
 
 
+def _expectation(deviation: Deviation, learning: bool) -> str:
+    """`expected about once in 2 weeks for this actor`, and what limits that; empty where it is not known."""
+    rarely, hours = rarity(deviation, learning), deviation.active_hours
+    if not rarely:
+        return ""
+    capped = is_capped(deviation.return_period_years or 0.0, hours)
+    return f"expected {rarely} for this actor{f', {support_clause(hours)}' if capped else ''}"
+
+
 def _volume_by_plain_rule(deviation: Deviation, span: str) -> list[str]:
     parts = [f"{pluralize(deviation.changes, 'change')} in {span}"]
     of_organisation = deviation.judged_against == "organisation"
     if deviation.baseline_mean is not None:
-        whose = "of an actor here" if of_organisation else f"over {active_hours(deviation)} in {USUAL_DAYS} days"
+        whose = "of an actor here" if of_organisation else f"over {count_active_hours(deviation)} in {USUAL_DAYS} days"
         parts.append(f"usual is {number(deviation.baseline_mean)} per active hour {whose}")
     if deviation.baseline_max is not None and not of_organisation:
         parts.append(f"at most {deviation.baseline_max:,} in any of them")
@@ -162,35 +184,33 @@ def _volume_by_plain_rule(deviation: Deviation, span: str) -> list[str]:
 
 
 def _volume_by_scores(deviation: Deviation, span: str, learning: bool) -> list[str]:
-    """Of more hours than one no days are said, for their usual may be of the month before the last."""
+    """For more than one hour no days are named, as the baseline may be of the month before the last."""
     known = []
     if deviation.baseline_mean is not None:
         known.append(f"usual is {number(deviation.baseline_mean, digits=0)}")
     if deviation.baseline_max is not None and deviation.horizon_hours == 1 and deviation.active_hours:
         known.append(f"at most {deviation.baseline_max:,} in {USUAL_DAYS} days")
-    rarely = rarity(deviation, learning)
     return [
         f"{pluralize(deviation.changes, 'change')} in {span}",
         ", ".join(known),
-        f"{rarely} for this actor" if rarely else "",
+        _expectation(deviation, learning),
     ]
 
 
 def _new_type(deviation: Deviation, quote: Quote, learning: bool) -> list[str]:
-    said = f"{how_new(deviation)} {quote(deviation.resource_type)}{since(deviation)}"
-    parts = [f"{said} ({pluralize(deviation.changes, 'change')})"]
+    change = f"{how_new(deviation)} {quote(deviation.resource_type)}{since(deviation)}"
+    parts = [f"{change} ({pluralize(deviation.changes, 'change')})"]
     if deviation.colleagues is not None and deviation.organisation_actors is not None:
         parts.append(_colleagues(deviation, RECORD if learning else f"in {MEMORY_DAYS} days"))
     else:
         parts.append(f"nobody here touched it in {USUAL_DAYS} days" if deviation.new_to_organisation else "")
         parts.append(_NO_HISTORY if deviation.judged_against == "organisation" else "")
-    rarely = None if is_one_of_many(deviation) else rarity(deviation, learning)
-    return [*parts, f"the like comes {rarely} for this actor" if rarely else ""]
+    return [*parts, "" if is_one_of_many(deviation) else _expectation(deviation, learning)]
 
 
 def _colleagues(deviation: Deviation, period: str) -> str:
-    """Who else made such changes. Colleagues are counted up to the start of the day: nothing is said of a type that
-    nobody had touched until then and somebody else has since."""
+    """Who else made such changes. Colleagues are counted up to the start of the day: it is not claimed that
+    nobody touched a type which somebody else has touched since."""
     if deviation.colleagues:
         return f"{deviation.colleagues:,} of {pluralize(deviation.organisation_actors or 0, 'actor')} made one {period}"
     if not deviation.first_ever:
@@ -199,6 +219,6 @@ def _colleagues(deviation: Deviation, period: str) -> str:
 
 
 def _same_thing(deviation: Deviation, quote: Quote) -> list[str]:
-    changed = f"{how_many(deviation)} changed {quote(deviation.resource_type)}"
+    changed = f"{count_members(deviation)} changed {quote(deviation.resource_type)}"
     who = listed([quote(member) for member in deviation.members])
     return [f"{changed} far more than usual, or for the first time, in the same hour{f': {who}' if who else ''}"]

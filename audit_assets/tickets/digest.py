@@ -1,7 +1,7 @@
-"""The one ticket of a day's findings under the ticket budget: who they are, the rarest first, and where all stand.
+"""The one ticket of a day's findings below the alert threshold: who they are, the rarest first, and where all are.
 
-A few are told in sentences; the others are folded away, a line for each actor. What does not fit is counted. Hours that
-are run again and then hold other findings are told in a comment each.
+A few are written as sentences; the others are folded away, a line for each actor. What does not fit is counted. Hours
+that are run again and then have other findings are added in a comment each.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,37 +11,38 @@ from heapq import merge
 from math import inf, isfinite
 from uuid import UUID
 
+from audit_assets.linear.issues import PRIORITY, IssueContent
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.formatting import day_in_short, day_name, number, pluralize
-from audit_assets.tickets.markdown import code, collapsible, fence, one_line
+from audit_assets.tickets.markdown import SafeMarkdown, code, collapsible, fence, one_line
+from audit_assets.tickets.opening_sentences import opening_start
+from audit_assets.tickets.rendering import render
 from audit_assets.tickets.shared_ticket import (
     ACTOR_LENGTH,
     REASON_LENGTH,
     Part,
     SharedTicket,
+    count_left,
     fitting,
-    left,
     marker_for,
 )
-from audit_assets.tickets.ticket import DESCRIPTION_LENGTH, PRIORITY, Ticket, computed_id
-from audit_assets.tickets.wording import in_short, opening_of
+from audit_assets.tickets.ticket import DESCRIPTION_LENGTH, computed_id
+from audit_assets.tickets.title import headline
 
-TOLD_IN_SENTENCES = 5
-"""So many actors stand open: the others are folded away, as nobody reads them on a phone."""
-
-IN_BRACKETS = "In brackets: how often a day the organisation has an hour as unusual."
+ACTORS_IN_SENTENCES = 5
+"""So many actors are shown open: the others are folded away, as nobody reads them on a phone."""
 
 COMMENTS = 1
 """Of an hour that was run again."""
 
 ROOM_FOR_REST = 200
-"""Characters of a description for what is said of those that do not fit."""
+"""Characters of a description about those that do not fit."""
 
 
 @dataclass(frozen=True)
 class HourBelowThreshold:
-    """An hour's findings under the budget, the rarest first: as many as may be told, of `total`. `word`: of other
-    findings it is another."""
+    """An hour's findings below the threshold, the rarest first: as many as may be listed, of `total`. Other findings
+    have another `content_hash`."""
 
     hour: datetime
     findings: tuple[Finding, ...]
@@ -51,12 +52,12 @@ class HourBelowThreshold:
 
 @dataclass(frozen=True)
 class DayBelowThreshold:
-    """The findings of one account and UTC day that the budget had no ticket for.
+    """The findings of one account and UTC day that are below the alert threshold.
 
-    `hours` are those that have any, `hours_of` tells in how many of them each actor has one, by its key. `allowed` and
+    `hours` are those that have any, `hours_of` counts the hours of each actor, by its key. `allowed` and
     `of_organisation`: so many of the day's findings are in no digest, since the policy allows them, or since they are
-    told in a finding of the organisation. `axiom_url` opens the activity of the `linked` rarest actors, `summary` names
-    where all stand.
+    part of a finding of the organisation. `axiom_url` opens the activity of the `linked` rarest actors, `summary` (our
+    own Markdown) names where all are.
     """
 
     account_id: str
@@ -81,16 +82,17 @@ def digest_id(account_id: str, day: datetime) -> UUID:
 
 
 def digest_ticket(day: DayBelowThreshold) -> SharedTicket:
-    """The ticket of a day that has findings under the budget."""
-    own_id, where = digest_id(day.account_id, day.day), f"All of them stand in {day.summary}."
+    """The ticket of a day that has findings below the threshold."""
+    own_id, where = digest_id(day.account_id, day.day), SafeMarkdown(f"All of them are in {day.summary}.")
     parts = [_part(hour) for hour in day.hours]
     return SharedTicket(
-        ticket=Ticket(
+        ticket=IssueContent(
             id=own_id,
-            title=f"Digest of {day_in_short(day.day)}: {_how_many(day)}, under the ticket budget",
+            title=f"Digest of {day_in_short(day.day)}: {_how_many(day)}, below the alert threshold",
             description=_description(day, where),
             priority=PRIORITY["low"],
         ),
+        severity="low",
         opening=_opening(day),
         parts=tuple(parts),
         marker=marker_for(
@@ -126,45 +128,52 @@ def _rarity(finding: Finding) -> tuple[float, datetime, str]:
 
 
 def _part(hour: HourBelowThreshold) -> Part:
-    opening = f"{opening_of(hour.hour)} which was run again, there are now {pluralize(hour.total, 'finding')}:"
+    findings = pluralize(hour.total, "finding")
+    verb = "is" if hour.total == 1 else "are"
+    opening = SafeMarkdown(f"{opening_start(hour.hour)} which was run again, there {verb} now {findings}:")
     lines = [_line(finding) for finding in hour.findings]
     return Part(hour.content_hash, lines, hour.total, described=len(lines), opening=opening, further=opening)
 
 
-def _description(day: DayBelowThreshold, where: str) -> str:
-    """As much as fits: those who are told in sentences do."""
+def _description(day: DayBelowThreshold, where: SafeMarkdown) -> SafeMarkdown:
+    """As much as fits: the sentences about the rarest do."""
     actors = [*rarest_of_each(day.hours)]
-    told, others = actors[:TOLD_IN_SENTENCES], actors[TOLD_IN_SENTENCES:]
-    before = [
-        f"{_opening(day)} {IN_BRACKETS}",
-        "## The rarest first",
-        "\n".join(f"- {_sentence(each, day)}" for each in told),
-    ]
-    after = [*_left_out(day), _words(day, where)]
+    rarest, others = actors[:ACTORS_IN_SENTENCES], actors[ACTORS_IN_SENTENCES:]
+    values = {
+        "opening": _opening(day),
+        "rarest": [_sentence(each, day) for each in rarest],
+        "not_counted": _not_counted(day),
+        "where": where,
+        "account": code(day.account_id, 64),
+    }
+    short = render("digest", **values, others=None, left=None)
     if not others:
-        return "\n\n".join([*before, *after])
-    room = DESCRIPTION_LENGTH - len("\n\n".join([*before, *after])) - ROOM_FOR_REST
+        return short
+    room = DESCRIPTION_LENGTH - len(short) - ROOM_FOR_REST
     lines = fitting((f"{_line(each)}{_more(each, day)}" for each in others), room)
-    rest = left(len(day.hours_of) - len(told) - len(lines), where)
     folded = collapsible(f"{pluralize(len(lines), 'more actor')}", fence(lines))
-    return "\n\n".join([*before, folded, *rest, *after])
+    left = count_left(len(day.hours_of) - len(rarest) - len(lines), where)
+    return render("digest", **values, others=folded, left=left)
 
 
-def _opening(day: DayBelowThreshold) -> str:
-    return f"On {day_name(day.day)} (UTC) there were {_how_many(day)}, none rare enough for a ticket of its own."
+def _opening(day: DayBelowThreshold) -> SafeMarkdown:
+    verb = "was" if day.total == 1 else "were"
+    return SafeMarkdown(
+        f"On {day_name(day.day)} (UTC) there {verb} {_how_many(day)}, none rare enough for a ticket of its own."
+    )
 
 
 def _how_many(day: DayBelowThreshold) -> str:
     return f"{pluralize(day.total, 'unusual hour')} of {pluralize(len(day.hours_of), 'actor')}"
 
 
-def _sentence(finding: Finding, day: DayBelowThreshold) -> str:
-    said = f"{in_short(finding)}{_rate(finding)}{_more(finding, day)}"
-    return f"{code(finding.actor, ACTOR_LENGTH)} at {_at(finding)}: {said}"
+def _sentence(finding: Finding, day: DayBelowThreshold) -> SafeMarkdown:
+    what = f"{headline(finding)}{_rate(finding)}{_more(finding, day)}"
+    return SafeMarkdown(f"{code(finding.actor, ACTOR_LENGTH)} at {_at(finding)}: {what}")
 
 
 def _line(finding: Finding) -> str:
-    reason = one_line(in_short(finding), REASON_LENGTH)
+    reason = one_line(headline(finding), REASON_LENGTH)
     return f"{_at(finding)}  {one_line(finding.actor, ACTOR_LENGTH)} · {reason}{_rate(finding)}"
 
 
@@ -183,20 +192,13 @@ def _at(finding: Finding) -> str:
     return f"{finding.hour.astimezone(UTC):%H:%M}"
 
 
-def _left_out(day: DayBelowThreshold) -> list[str]:
-    out = [
+def _not_counted(day: DayBelowThreshold) -> SafeMarkdown | None:
+    left_out = [
         f"{count:,} {why}"
         for count, why in (
             (day.allowed, "that the policy allows"),
-            (day.of_organisation, "told in a finding of the organisation"),
+            (day.of_organisation, "that are part of a finding of the organisation"),
         )
         if count
     ]
-    return [f"Not counted here: {' and '.join(out)}."] if out else []
-
-
-def _words(day: DayBelowThreshold, where: str) -> str:
-    return (
-        f"Nothing of this waits for an answer: look through it, then close it. {where} What the rarest did is among "
-        f"this ticket's links. Account {code(day.account_id, 64)}."
-    )
+    return SafeMarkdown(" and ".join(left_out)) if left_out else None

@@ -1,31 +1,32 @@
-"""What is said of a flagged actor in one hour: the input of a ticket.
+"""A flagged actor in one hour with its deviations and the evidence for them: what a ticket is written from.
 
-These are values that somebody else fills from the flags and the entries; strings in them may come from an attacker.
+The values are filled in from flags and audit entries by `finding_builder.py`; strings in them may be an attacker's.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from audit_assets.config.policy_tables import Severity
+
 ENTRIES_SHOWN = 10
 """A ticket shows so many of the first entries behind a finding, and so many of the last; the others are counted."""
 
 OriginKind = Literal["address", "user agent", "interface", "API token"]
-Severity = Literal["urgent", "high", "medium", "low"]
 
 
 @dataclass(frozen=True)
 class Deviation:
     """One reason why the hour is unusual, with its numbers.
 
-    `changes` of the last `horizon_hours`, for a new resource type those of the hour to that type; `usual` changes of so
-    many hours, as of the last 30 days or, for 24 hours, of the 30 before these, and `ratio` of the two; `most` changes
-    of any active hour in 30 days; `active_hours` known in 30 days. `first_ever` within the 90 days that are remembered,
-    else `last_touched` then. `return_period_years`: how rarely the like comes for this actor, if its active hours go on as in
-    the last 30 days; None where that is not known. Of a new resource type, `colleagues` (without the actor) of the
-    `organisation_actors` touched it in the 90 days before the day, and `new_types` of the `touched_types` of the hour
-    are new to the actor. `slow_growth`: the 24 hours exceed what was usual a month ago, not what is usual now.
-    Kind `organisation`: `members`, by their names, did the same unusual thing.
+    `changes` of the last `horizon_hours`, for a new resource type those of the hour to that type; `baseline_mean`
+    changes of so many hours, in the last 30 days or, for 24 hours, in the 30 before these, and `ratio` of the two;
+    `baseline_max` changes of any active hour in 30 days; `active_hours` known in 30 days. `first_ever` within the 90
+    days that are known, else `last_touched` then. `return_period_years`: how rarely this is expected of the actor, if
+    its active hours go on as in the last 30 days, as computed; None where that is not known. Of a new resource type,
+    `colleagues` (without the actor) of the `organisation_actors` touched it in the 90 days before the day, and
+    `new_types` of the `touched_types` of the hour are new to the actor. `slow_growth`: the 24 hours exceed what was
+    usual a month ago, not what is usual now. Kind `organisation`: the `members` did the same unusual thing.
     """
 
     kind: Literal["volume", "new_resource_type", "organisation"]
@@ -66,8 +67,8 @@ class EntryLine:
 
 @dataclass(frozen=True)
 class TriageNote:
-    """What a language model says of a finding: an `assessment`, what speaks for `harmless`, what to `check`. Text to be
-    trusted no more than an entry's values, as they may have dictated it."""
+    """What a language model wrote about a finding: an `assessment`, benign explanations (`harmless`), what to `check`.
+    It is trusted no more than an entry's values, as they may have dictated it."""
 
     model: str
     assessment: str
@@ -77,7 +78,7 @@ class TriageNote:
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture that lies in Linear's storage: its address there, and what it shows in words of our own."""
+    """A picture in Linear's storage: its address there, and what it shows in words of our own."""
 
     url: str
     shows: str
@@ -97,7 +98,7 @@ class ActionSummary:
 
 @dataclass(frozen=True)
 class Origin:
-    """From where so many of the hour's changes came; `value` is None where the entries do not say.
+    """From where so many of the hour's changes came; `value` is None where the entries lack it.
 
     `days`: on how many of the 30 UTC days before the day of the hour the actor used it too, whatever it did;
     `first_used`: when first in that time or earlier in the day, None if never. `label`: a token's name.
@@ -115,11 +116,12 @@ class Origin:
 class Finding:
     """A flagged actor in one hour.
 
-    `entries` are the first, `last_entries` the last of `entries_total`; `action_summaries` and `origins` are of all of these,
-    `other_changes` the actor's other changes of the hour. `active_days`: on how many of the 30 UTC days before the day
-    of the hour the actor did anything; None if it could not be found out what it had used before. `severity_because`:
-    what was touched that raised the severity, in a team's own words; `learning`: the actor, or the organisation, is
-    hardly known yet.
+    `entries` are the first, `last_entries` the last of `entries_total`; `action_summaries` and `origins` are of all of
+    these, `other_changes` the actor's other changes of the hour. `active_days`: on how many of the 30 UTC days before
+    the day of the hour the actor did anything; None if it could not be found out what it had used before.
+    `severity_because`: what was touched that raised the severity, in a team's own words; `learning`: the actor, or the
+    organisation, is hardly known yet.
+
     Where many did the same, the actor is `the organisation`, of the type `organisation`. `axiom_url` opens the query,
     `entries_url` the raw entries; `run_id` is Dagster's, and `run_url` opens it if it is known where Dagster's UI is.
     `note`, if any, is a model's; `chart`, if any, is for the ticket that it opens. `tickets_a_day`: how often a day the
@@ -149,3 +151,8 @@ class Finding:
     run_url: str = ""
     tickets_a_day: float | None = None
     chart: Chart | None = None
+
+    @property
+    def is_of_organisation(self) -> bool:
+        """Whether it is about many actors who did the same."""
+        return bool(self.deviations) and self.deviations[0].kind == "organisation"

@@ -1,4 +1,4 @@
-"""Numbers, times and lists as a person says them, in English wherever it runs."""
+"""Numbers, times and lists in English words, whatever the locale."""
 
 import math
 from collections.abc import Sequence
@@ -10,28 +10,6 @@ NAMED = 3
 """This many things are named in a sentence; the others are counted."""
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-_A_YEAR = {"year": 1.0, "month": 12.0, "week": 365.25 / 7, "day": 365.25}
-
-RAREST = 1_000
-"""Years. Beyond, a probability says no more than that it is small."""
-
-COUNTED_SINGLY = 20
-"""Up to so many years, months, ... are told one by one; 43 years are 40."""
-
-
-def how_rarely(years: float | None) -> str | None:
-    """`once in 40 years`, `once in 3 months`; None if that is not known. At least two of a unit are told."""
-    if years is None or not years > 0:
-        return None
-    if years > RAREST:
-        return f"less than once in {RAREST:,} years"
-    for unit, in_a_year in _A_YEAR.items():
-        span = years * in_a_year
-        if round(span) >= 2:
-            rough = round(span) if span < COUNTED_SINGLY else round(span, 1 - len(str(round(span))))
-            return f"once in {rough:,.0f} {unit}s"
-    return "more than once in 2 days"
 
 
 def number(value: float | None, *, digits: int = 1) -> str:

@@ -1,11 +1,11 @@
-"""How a model's note stands in a ticket: marked as a model's, bounded, and every sentence of it in a code span.
+"""A language model's note in a ticket: marked as a model's, bounded, and every sentence of it in a code span.
 
-An entry's values may have dictated what the model says (prompt injection), so that its text is no more trusted than
+An entry's values may have dictated what the model wrote (prompt injection), so that its text is no more trusted than
 theirs (docs/facts/linear.md, 3).
 """
 
 from audit_assets.tickets.finding import TriageNote
-from audit_assets.tickets.markdown import code, collapsible
+from audit_assets.tickets.markdown import SafeMarkdown, code, collapsible
 
 ASSESSMENT_LENGTH = 400
 ITEM_LENGTH = 160
@@ -19,12 +19,12 @@ OPEN_LENGTH = 500
 """A longer note is folded away: a ticket is read on a phone."""
 
 
-def note_section(note: TriageNote) -> str:
+def note_section(note: TriageNote) -> SafeMarkdown:
     """A note as Markdown, of at most NOTE_LENGTH characters."""
     lines = [f"- {code(note.assessment, ASSESSMENT_LENGTH)}"]
-    lines += [f"- Speaks for harmless: {code(each, ITEM_LENGTH)}" for each in note.harmless[:REASONS]]
+    lines += [f"- Benign explanation: {code(each, ITEM_LENGTH)}" for each in note.harmless[:REASONS]]
     lines += [f"- To check: {code(each, ITEM_LENGTH)}" for each in note.check[:CHECKS]]
-    said = "\n".join(lines)
-    marked = f"Triage note, written by the model {code(note.model, 60)}; it may be wrong and decides nothing."
-    shown = said if len(said) <= OPEN_LENGTH else collapsible("What it says", said)
-    return f"## Triage note\n\n{marked}\n\n{shown}"
+    text = "\n".join(lines)
+    source = f"Triage note, written by the model {code(note.model, 60)}; it may be wrong and decides nothing."
+    shown = text if len(text) <= OPEN_LENGTH else collapsible("The note", text)
+    return SafeMarkdown(f"## Triage note\n\n{source}\n\n{shown}")

@@ -1,13 +1,14 @@
 """What to check next, by what was found: the one place to read and to edit it.
 
 Each line is for a person on a phone in the middle of something else: one thing to do, and what its result would mean.
-The lines are ours alone, no value of an audit entry is ever put into them.
+The lines are ours alone: no value of an audit entry is ever put into them.
 """
 
 from collections.abc import Callable, Mapping
 
 from audit_assets.tickets.deviation_sentences import is_new_type, is_one_of_many
 from audit_assets.tickets.finding import Finding
+from audit_assets.tickets.markdown import SafeMarkdown
 
 NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
     "the organisation at once": (
@@ -37,19 +38,19 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
     "spread over hours": ("Read the hours before too, in Axiom: no single one of them was much.",),
     "burst": ("Compare the first entries with the last: one action repeated is a script, a mixture is a session.",),
 }
-"""By kind of finding, what is most telling first: a ticket shows the first CHECKS_SHOWN lines that apply to it."""
+"""By kind of finding, the most useful first: a ticket shows the first CHECKS_SHOWN lines that apply to it."""
 
 CHECKS_SHOWN = 5
 
 
-def next_checks(finding: Finding) -> list[str]:
+def next_checks(finding: Finding) -> list[SafeMarkdown]:
     """The lines for a finding."""
-    apply = [line for kind, lines in NEXT_CHECKS.items() if _APPLIES[kind](finding) for line in lines]
-    return apply[:CHECKS_SHOWN]
+    lines = [SafeMarkdown(line) for kind, lines in NEXT_CHECKS.items() if _APPLIES[kind](finding) for line in lines]
+    return lines[:CHECKS_SHOWN]
 
 
 def _is_from_new_address(finding: Finding) -> bool:
-    """From an actor that is new altogether everything is."""
+    """Of an actor that is new itself, every address is: that is no news."""
     addresses = [each for each in finding.origins if each.kind == "address" and each.value]
     return bool(finding.active_days) and any(each.first_used is None for each in addresses)
 

@@ -1,4 +1,4 @@
-"""From where it came, in a person's words: a line per address, user agent, interface and token."""
+"""From where an actor's changes came: a line per address, user agent, interface and token."""
 
 from collections.abc import Iterator, Sequence
 from typing import get_args
@@ -6,26 +6,26 @@ from typing import get_args
 from audit_assets.tickets.deviation_sentences import USUAL_DAYS
 from audit_assets.tickets.finding import Finding, Origin, OriginKind
 from audit_assets.tickets.formatting import day_name, listed, minute_name, pluralize
-from audit_assets.tickets.markdown import code, collapsible, fence, one_line
+from audit_assets.tickets.markdown import SafeMarkdown, code, collapsible, fence, one_line
 
 VALUE_LENGTH = 110
 """A user agent of a browser fits."""
 
 ORIGINS_LISTED = 20
-"""So many of those that do not stand open are folded away; the others are counted."""
+"""So many of those that are not shown open are folded away; the others are counted."""
 
 _PLURALS = {"address": "addresses"}
 
 
-def origin_lines(finding: Finding, shown: int) -> str:
-    """A sentence and bullets, up to `shown` of each kind, never used ones first. Empty if no entry says from where."""
-    told = [line for kind in get_args(OriginKind) for line in _of_kind(finding, _origins(finding, kind), shown)]
-    bullets = "\n".join(f"- {line}" for line in told)
-    return f"{_about_all(finding)}\n\n{bullets}" if told else ""
+def origin_lines(finding: Finding, shown: int) -> SafeMarkdown:
+    """A sentence and bullets, up to `shown` of each kind, never used ones first. Empty if no entry has an origin."""
+    lines = [line for kind in get_args(OriginKind) for line in _of_kind(finding, _origins(finding, kind), shown)]
+    bullets = "\n".join(f"- {line}" for line in lines)
+    return SafeMarkdown(f"{_about_all(finding)}\n\n{bullets}" if lines else "")
 
 
-def other_origins(finding: Finding, shown: int) -> list[str]:
-    """Those that do not stand open, folded away; [] if there are none."""
+def other_origins(finding: Finding, shown: int) -> list[SafeMarkdown]:
+    """Those that are not shown open, folded away; [] if there are none."""
     others = [each for kind in get_args(OriginKind) for each in _origins(finding, kind)[shown:]]
     if not others:
         return []
@@ -37,7 +37,7 @@ def other_origins(finding: Finding, shown: int) -> list[str]:
 
 
 def _origins(finding: Finding, kind: OriginKind) -> Sequence[Origin]:
-    """Those of a kind, unless no entry says anything about it: most actors have no token."""
+    """Those of a kind, unless no entry has one: most actors have no token."""
     origins = [each for each in finding.origins if each.kind == kind]
     return origins if any(each.value for each in origins) else []
 
@@ -67,9 +67,9 @@ def _used(finding: Finding, origin: Origin) -> str:
 
 
 def _about_all(finding: Finding) -> str:
-    """What all of these lines are to be read with."""
+    """What applies to all of these lines."""
     if finding.active_days is None:
-        return "Whether any of it was used before is not known: Axiom did not tell when this was written."
+        return "Whether any of it was used before is not known: Axiom did not answer when this was written."
     who = "these actors" if any(each.kind == "organisation" for each in finding.deviations) else "this actor"
     if not finding.active_days:
         return f"Nothing was seen of {who} in the {USUAL_DAYS} days before."

@@ -9,8 +9,7 @@ import pytest
 from audit_assets.config import policy
 from audit_assets.config.change_filter import ChangeFilter
 from audit_assets.config.errors import SettingError
-from audit_assets.config.policy_tables import Allowance
-from audit_assets.linear.routing import TicketFields
+from audit_assets.config.policy_tables import Allowance, TicketFields
 
 
 @pytest.fixture

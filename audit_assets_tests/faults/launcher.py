@@ -28,7 +28,7 @@ from matplotlib.backends import backend_agg  # noqa: F401 - which the project im
 from audit_assets.cli.dagster_home import instance_home
 from audit_assets.defs.partitions import HOURLY
 from audit_assets.tickets.chart_data import Activity
-from audit_assets.tickets.chart_drawing import png
+from audit_assets.tickets.chart_drawing import draw_png
 from audit_assets_tests.faults import protocols
 from audit_assets_tests.faults.hour import run_here
 from audit_assets_tests.faults.points import Points
@@ -110,7 +110,7 @@ def nothing_is_right() -> dg.AssetCheckResult:
 
 def warm_up() -> None:
     """Let Dagster and the plotting library import what they import when first used: half of a child's time else."""
-    png(Activity(hour=datetime(2026, 11, 22, tzinfo=UTC), changes={0: 1}))
+    draw_png(Activity(hour=datetime(2026, 11, 22, tzinfo=UTC), changes={0: 1}))
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with tempfile.TemporaryDirectory() as folder:
         home = instance_home(Path(folder))

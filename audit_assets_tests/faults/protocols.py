@@ -19,7 +19,7 @@ from audit_assets.axiom import query_texts as queries
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.receipts import INGESTED_HOURS_SCHEMA, IngestReceipt
 from audit_assets.config.errors import ServiceError, StoreError
-from audit_assets.linear.issues import Issues
+from audit_assets.linear.issue_api import IssueApi
 from audit_assets.storage import hour_store
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.tickets import ticket as tickets
@@ -113,32 +113,32 @@ def random_comment_id() -> AbstractContextManager[Any]:
 @contextmanager
 def hour_linked_before_its_comment() -> Iterator[None]:
     """The attachment, which marks the hour as complete on the ticket, comes before the comment."""
-    comment, attach = Issues.comment, Issues.attach
+    comment, attach = IssueApi.comment, IssueApi.attach
     later: list[Any] = []
 
-    def attach_then_comment(issues: Issues, *arguments: Any) -> None:
+    def attach_then_comment(issues: IssueApi, *arguments: Any) -> None:
         attach(issues, *arguments)
         while later:
             comment(issues, *later.pop())
 
     with (
-        patch.object(Issues, "comment", lambda _, *arguments: later.append(arguments)),
-        patch.object(Issues, "attach", attach_then_comment),
+        patch.object(IssueApi, "comment", lambda _, *arguments: later.append(arguments)),
+        patch.object(IssueApi, "attach", attach_then_comment),
     ):
         yield
 
 
 def errors_of_comments_swallowed() -> AbstractContextManager[Any]:
     """A comment that fails does not stop the run."""
-    inner = Issues.comment
+    inner = IssueApi.comment
 
-    def comment(issues: Issues, *arguments: Any) -> None:
+    def comment(issues: IssueApi, *arguments: Any) -> None:
         try:
             inner(issues, *arguments)
         except ServiceError:
             return
 
-    return patch.object(Issues, "comment", comment)
+    return patch.object(IssueApi, "comment", comment)
 
 
 PROTOCOLS: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {

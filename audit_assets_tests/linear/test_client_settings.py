@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from audit_assets.config.errors import AuditAssetsError, Incomplete, Refused, SettingError
+from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear.client import LinearClient
 from audit_assets.linear.reply_parser import KEY_FORBIDDEN, KEY_REFUSED
 from audit_assets.sandbox.server import Sandbox
@@ -12,7 +13,7 @@ from audit_assets_tests.linear.workspace import FIRST, Connect, only_issue, plan
 from audit_assets_tests.tickets.sample_findings import burst, finding
 
 
-def test_check_says_what_the_settings_lead_to_and_writes_nothing(sandbox: Sandbox, connect: Connect) -> None:
+def test_check_shows_what_the_settings_lead_to_and_writes_nothing(sandbox: Sandbox, connect: Connect) -> None:
     facts = connect(label="cloudflare-audit").check()
     assert (facts.who, facts.team_key, facts.team) == ("Audit bot", "SEC", "Security")
     assert (facts.state, facts.label) == ("Backlog", "cloudflare-audit")
@@ -67,7 +68,7 @@ def test_a_bad_key_is_one_clear_sentence(sandbox: Sandbox, connect: Connect) -> 
     assert sandbox.stage.count() == {("linear", "issues"): 1}
 
 
-def test_a_missing_permission_is_one_clear_sentence(sandbox: Sandbox, client: LinearClient) -> None:
+def test_a_missing_permission_is_one_clear_sentence(sandbox: Sandbox, client: TicketOpener) -> None:
     plan(sandbox, "issueCreate", "forbidden")
     with pytest.raises(Refused) as caught:
         client.open_ticket(FIRST)
@@ -128,11 +129,12 @@ def test_a_wrong_address_is_named(sandbox: Sandbox, connect: Connect) -> None:
     ],
 )
 def test_the_key_is_in_no_error_and_no_repr(
-    sandbox: Sandbox, client: LinearClient, kind: str, options: dict[str, Any]
+    sandbox: Sandbox, client: TicketOpener, kind: str, options: dict[str, Any]
 ) -> None:
     plan(sandbox, "*", kind, times=1_000, **options)
     with pytest.raises(AuditAssetsError) as caught:
         client.open_ticket(finding(deviations=(burst(),)))
-    told = "".join(map(repr, (client, client._wire, client._wire._transport._http.headers, caught.value)))
-    assert "lin_api_sandbox" not in told + str(caught.value)
+    connection = client.linear._connection
+    text = "".join(map(repr, (client, client.linear, connection, connection._transport._http.headers, caught.value)))
+    assert "lin_api_sandbox" not in text + str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None

@@ -14,9 +14,9 @@ from audit_assets.linear.reply_parser import (
     KEY_REFUSED,
     LONGEST_WAIT,
     Rejected,
-    data_of,
     is_conflict,
     is_missing,
+    parse_reply,
     wait_for_limit,
 )
 from audit_assets.transport.http import Reply, TryAgain
@@ -39,7 +39,7 @@ def refusal(
 
 def rejected(message: str, code: str | None, shown: str) -> Rejected:
     with pytest.raises(Rejected) as caught:
-        data_of(refusal(message, code, "invalid input", shown, 200), NOW)
+        parse_reply(refusal(message, code, "invalid input", shown, 200), NOW)
     return caught.value
 
 
@@ -48,7 +48,7 @@ def in_milliseconds(seconds_from_now: float) -> str:
 
 
 def test_data_is_handed_on() -> None:
-    assert data_of(reply({"data": {"viewer": {"id": "1"}}}), NOW) == {"viewer": {"id": "1"}}
+    assert parse_reply(reply({"data": {"viewer": {"id": "1"}}}), NOW) == {"viewer": {"id": "1"}}
 
 
 @pytest.mark.parametrize("status", [200, 400, 403])
@@ -65,7 +65,7 @@ def test_a_refused_key_and_a_missing_permission_are_named(
     status: int, code: str | None, kind: str, sentence: str
 ) -> None:
     with pytest.raises(Refused) as caught:
-        data_of(refusal("no", code, kind, status=status), NOW)
+        parse_reply(refusal("no", code, kind, status=status), NOW)
     assert str(caught.value) == sentence
 
 
@@ -82,7 +82,7 @@ def test_a_refused_key_and_a_missing_permission_are_named(
 )
 def test_what_does_not_get_better_is_refused_at_once(odd: Reply, sentence: str) -> None:
     with pytest.raises(Refused) as caught:
-        data_of(odd, NOW)
+        parse_reply(odd, NOW)
     assert str(caught.value) == sentence
     assert not isinstance(caught.value, Rejected)
 
@@ -107,20 +107,22 @@ def test_what_does_not_get_better_is_refused_at_once(odd: Reply, sentence: str) 
 )
 def test_what_may_get_better_is_tried_again(odd: Reply) -> None:
     with pytest.raises(TryAgain) as caught:
-        data_of(odd, NOW)
+        parse_reply(odd, NOW)
     assert caught.value.after is None
 
 
 def test_errors_beside_data_are_still_errors() -> None:
     with pytest.raises(Rejected, match="half of it"):
-        data_of(reply({"data": {"viewer": {}}, "errors": [{"message": "half of it"}]}), NOW)
+        parse_reply(reply({"data": {"viewer": {}}, "errors": [{"message": "half of it"}]}), NOW)
 
 
-def test_a_rejection_is_told_in_one_clean_line() -> None:
+def test_a_rejection_is_reported_in_one_clean_line() -> None:
     with pytest.raises(Refused) as caught:
-        data_of(refusal("Argument Validation Error", "INVALID_INPUT", "", "bad\nid \u202e https://linear.app/x"), NOW)
+        parse_reply(
+            refusal("Argument Validation Error", "INVALID_INPUT", "", "bad\nid \u202e https://linear.app/x"), NOW
+        )
     assert str(caught.value) == (
-        "Linear rejected what was asked of it: Argument Validation Error (bad id \\u202e hxxps[:]//linear[.]app/x)"
+        "Linear rejected the request: Argument Validation Error (bad id \\u202e hxxps[:]//linear[.]app/x)"
     )
 
 
@@ -144,7 +146,7 @@ def test_a_conflict_is_ours_only_by_code_entity_and_id(message: str, code: str, 
     assert is_conflict(rejected(message, code, shown), "Issue", OWN) is is_ours
 
 
-def test_a_missing_issue_is_told_from_other_missing_things() -> None:
+def test_a_missing_issue_is_distinguished_from_other_missing_things() -> None:
     shown = "Could not find referenced Issue."
     assert is_missing(rejected("Entity not found: Issue", "INPUT_ERROR", shown), "Issue")
     assert not is_missing(rejected("Entity not found: IssueLabel", "INPUT_ERROR", shown), "Issue")
@@ -184,5 +186,5 @@ def test_a_rate_limit_is_known_by_code_or_type(status: int, code: str | None, ki
     limited = refusal("Rate limit exceeded", code, kind, status=status)
     limited.headers["X-RateLimit-Requests-Reset"] = in_milliseconds(60)
     with pytest.raises(TryAgain) as caught:
-        data_of(limited, NOW)
+        parse_reply(limited, NOW)
     assert caught.value.after == pytest.approx(60, abs=0.01)

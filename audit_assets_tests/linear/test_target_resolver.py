@@ -1,4 +1,4 @@
-"""Tickets open where the table wants them; what the workspace lacks costs none of them its opening."""
+"""Tickets open where the table has them; what the workspace lacks costs none of them its opening."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from audit_assets.config.errors import Incomplete, Refused
-from audit_assets.linear.client import OpenedTicket
-from audit_assets.linear.routing import TicketFields
+from audit_assets.config.policy_tables import TicketFields
 from audit_assets.sandbox.server import Sandbox
+from audit_assets.tickets.lifecycle import OpenedTicket
 from audit_assets.tickets.ticket import ticket_for
 from audit_assets_tests.linear.workspace import BOB, FIRST, Connect, only_issue, plan, written
 from audit_assets_tests.sandbox.linear_calls import door, sandbox
 from audit_assets_tests.support import JumpingClock
-from audit_assets_tests.tickets.sample_findings import HOUR, finding, flood
+from audit_assets_tests.tickets.sample_findings import HOUR, finding, overflow
 
 __all__ = ["door", "sandbox"]
 
@@ -117,17 +117,17 @@ LACKS: tuple[tuple[dict[str, Any], str, dict[str, Any]], ...] = (
         {},
     ),
 )
-"""A row, what is said of it, and what is on its ticket all the same."""
+"""A row, what is reported about it, and what is on its ticket all the same."""
 
 
-def test_what_the_workspace_lacks_is_left_out_and_told(sandbox: Sandbox, connect: Connect) -> None:
+def test_what_the_workspace_lacks_is_left_out_and_reported(sandbox: Sandbox, connect: Connect) -> None:
     sandbox.linear.suspend("Clara Voss")
     client = connect(fields=[TicketFields(actors=(str(key),), **row) for key, (row, _, _) in enumerate(LACKS)])
     for key, (_, refused, left) in enumerate(LACKS):
         opened = client.open_ticket(finding(actor_key=str(key)))
         assert (opened.outcome, opened.refused) == ("opened", refused)
         assert fields(sandbox, key) == BARE | left
-        assert client.open_ticket(finding(actor_key=str(key))).outcome == "seen"
+        assert client.open_ticket(finding(actor_key=str(key))).outcome == "already_on_ticket"
     assert written(sandbox)["issueCreate"] == len(LACKS), "what can't be had is not asked for"
     problems = client.check().problems
     for row, (_, refused, _) in enumerate(LACKS, start=1):
@@ -135,7 +135,7 @@ def test_what_the_workspace_lacks_is_left_out_and_told(sandbox: Sandbox, connect
         assert " ".join(each.removeprefix(start) for each in problems if each.startswith(start)) == refused
 
 
-def test_two_of_one_name_are_told_apart_by_team_or_address(sandbox: Sandbox, connect: Connect) -> None:
+def test_two_of_one_name_are_distinguished_by_team_or_address(sandbox: Sandbox, connect: Connect) -> None:
     store = sandbox.linear.store
     (anne,) = (user for user in store.all("User") if user["displayName"] == "anne")
     (project,) = (each for each in store.all("Project") if each["name"] == "Zero trust")
@@ -192,7 +192,7 @@ NOT_FOUND = (
 
 
 @pytest.mark.parametrize("status", [200, 400])
-def test_what_is_gone_when_the_ticket_opens_costs_its_fields_and_is_told(
+def test_what_is_gone_when_the_ticket_opens_costs_its_fields_and_is_reported(
     sandbox: Sandbox, connect: Connect, status: int
 ) -> None:
     sandbox.linear.behaviour.invalid_input_statuses = (status,)
@@ -213,13 +213,15 @@ def test_what_is_gone_when_the_ticket_opens_costs_its_fields_and_is_told(
         assert opened.refused.startswith(
             "Linear would not open a ticket in the team 'ENG' with its labels and project and assignee, so it has none "
             "of them: correct [[ticket_fields]] in the policy file, or what the key of LINEAR_API_KEY may do. Linear "
-            "rejected what was asked of it: "
+            "rejected the request: "
         )
         assert fields(sandbox, number - 1) == BARE | {"team": "ENG", "priority": 1}
-        assert client.open_ticket(finding(actor_key=str(number))).outcome == "seen"
+        assert client.open_ticket(finding(actor_key=str(number))).outcome == "already_on_ticket"
 
 
-def test_a_team_that_the_key_may_only_read_gets_no_ticket_and_that_is_told(sandbox: Sandbox, connect: Connect) -> None:
+def test_a_team_that_the_key_may_only_read_gets_no_ticket_and_that_is_reported(
+    sandbox: Sandbox, connect: Connect
+) -> None:
     plan(sandbox, "issueCreate", "forbidden", times=2)
     opened = connect(fields=(NETWORK,)).open_ticket(FIRST)
     assert (opened.identifier, fields(sandbox)) == ("SEC-1", BARE | {"priority": 1})
@@ -234,7 +236,7 @@ def test_a_refusal_that_is_of_no_field_is_raised(sandbox: Sandbox, connect: Conn
     assert sandbox.linear.issues() == []
 
 
-def test_what_a_ticket_lacks_is_told_though_the_answer_to_its_opening_was_lost(
+def test_what_a_ticket_lacks_is_reported_though_the_answer_to_its_opening_was_lost(
     sandbox: Sandbox, connect: Connect
 ) -> None:
     plan(sandbox, "issueCreate", "drop_after")
@@ -274,7 +276,7 @@ def test_a_ticket_that_was_moved_is_reopened_in_a_state_of_its_team_now(sandbox:
     assert client.open_ticket(BOB).identifier == "SEC-2", "the number of a ticket that was moved is not used again"
 
 
-def test_a_ticket_whose_team_shows_no_state_joins_and_that_is_told(sandbox: Sandbox, connect: Connect) -> None:
+def test_a_ticket_whose_team_shows_no_state_joins_and_that_is_reported(sandbox: Sandbox, connect: Connect) -> None:
     client = connect()
     client.open_ticket(FIRST)
     sandbox.linear.complete("SEC-1")
@@ -285,11 +287,11 @@ def test_a_ticket_whose_team_shows_no_state_joins_and_that_is_told(sandbox: Sand
     assert joined.refused.startswith("Linear does not show the states of the team of SEC-1: reopen it by hand. ")
 
 
-def test_the_ticket_of_many_gets_what_rows_of_its_gravest_severity_say(sandbox: Sandbox, connect: Connect) -> None:
+def test_the_ticket_of_many_gets_what_rows_of_its_highest_severity_have(sandbox: Sandbox, connect: Connect) -> None:
     rows = (
         TicketFields(actors=("*",), team="ENG"),
         TicketFields(severities=("medium",), assignee="anne", priority="high", project="Moon shot"),
     )
-    opened = connect(fields=rows, label="cloudflare-audit").open_shared_ticket(flood(30))
+    opened = connect(fields=rows, label="cloudflare-audit").open_shared_ticket(overflow(30))
     assert fields(sandbox) == BARE | {"labels": ["cloudflare-audit"], "assignee": "Anne Archer", "priority": 2}
     assert "no project 'Moon shot'" in (opened.refused or "")

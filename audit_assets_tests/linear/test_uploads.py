@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from audit_assets.config.errors import Incomplete, ServiceError
-from audit_assets.linear.graphql_connection import Wire
-from audit_assets.linear.issues import Issues
-from audit_assets.linear.uploads import place_of
+from audit_assets.linear.graphql_connection import GraphqlConnection
+from audit_assets.linear.issue_api import IssueApi
+from audit_assets.linear.uploads import parse_slot
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.linear.workspace import plan
@@ -28,16 +28,16 @@ sandbox = linear_calls.sandbox
 
 
 @pytest.fixture
-def issues(sandbox: Sandbox, clock: JumpingClock) -> Iterator[Issues]:
-    with closing(Wire(api_key=KEY, url=f"{sandbox.url}/graphql", clock=clock, limits=None)) as wire:
-        yield Issues(wire)
+def issues(sandbox: Sandbox, clock: JumpingClock) -> Iterator[IssueApi]:
+    with closing(GraphqlConnection(api_key=KEY, url=f"{sandbox.url}/graphql", clock=clock, limits=None)) as connection:
+        yield IssueApi(connection)
 
 
-def upload(issues: Issues, seconds: float = 20.0) -> str:
+def upload(issues: IssueApi, seconds: float = 20.0) -> str:
     return issues.upload("changes-2026-11-22T10.png", "image/png", PNG, seconds=seconds)
 
 
-def test_the_workspace_can_see_it_and_nobody_else(sandbox: Sandbox, issues: Issues) -> None:
+def test_the_workspace_can_see_it_and_nobody_else(sandbox: Sandbox, issues: IssueApi) -> None:
     """The sandbox's storage refuses a key, and whatever lacks a header or is of another size."""
     url = upload(issues)
     assert httpx.get(url).status_code == 401
@@ -48,7 +48,7 @@ def test_the_workspace_can_see_it_and_nobody_else(sandbox: Sandbox, issues: Issu
     assert upload(issues) != url, "repeated, it is another file"
 
 
-def test_an_answer_that_was_lost_is_asked_for_once_more(sandbox: Sandbox, issues: Issues) -> None:
+def test_an_answer_that_was_lost_is_asked_for_once_more(sandbox: Sandbox, issues: IssueApi) -> None:
     for kind in ("drop_before", "drop_after", "reset_after"):
         plan(sandbox, "fileUpload", kind)
         sandbox.faults.add(Fault("storage", "put", kind))
@@ -67,7 +67,9 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-def test_linear_s_refusals_are_told_and_not_waited_for(sandbox: Sandbox, issues: Issues, clock: JumpingClock) -> None:
+def test_linear_s_refusals_are_reported_and_not_waited_for(
+    sandbox: Sandbox, issues: IssueApi, clock: JumpingClock
+) -> None:
     for kind, (options, why) in REFUSALS.items():
         sandbox.faults.clear()
         sandbox.stage.calls.clear()
@@ -87,7 +89,7 @@ STORAGE: tuple[tuple[dict[str, Any], str], ...] = (
 )
 
 
-def test_the_storage_s_refusals_are_told(sandbox: Sandbox, issues: Issues) -> None:
+def test_the_storage_s_refusals_are_reported(sandbox: Sandbox, issues: IssueApi) -> None:
     for options, why in STORAGE:
         sandbox.faults.clear()
         sandbox.faults.add(Fault("storage", "put", "status", times=9, options=options))
@@ -100,7 +102,7 @@ def test_the_storage_s_refusals_are_told(sandbox: Sandbox, issues: Issues) -> No
         upload(issues)
 
 
-def test_the_time_is_bounded_whoever_is_slow(sandbox: Sandbox, issues: Issues) -> None:
+def test_the_time_is_bounded_whoever_is_slow(sandbox: Sandbox, issues: IssueApi) -> None:
     for at in (("linear", "fileUpload"), ("storage", "put")):
         sandbox.faults.add(Fault(*at, "slow_before", times=9, options={"seconds": 3.0}))
         began = time.monotonic()
@@ -122,7 +124,7 @@ def answered(**changes: Any) -> dict[str, Any]:
 
 
 def test_every_returned_header_is_sent_but_those_of_the_connection() -> None:
-    place = place_of(answered(), is_local=False)
+    place = parse_slot(answered(), is_local=False)
     assert (place.upload_url, place.asset_url) == (GOOD["uploadUrl"], GOOD["assetUrl"])
     assert place.headers == {"content-disposition": "attachment"}
 
@@ -147,17 +149,17 @@ def test_every_returned_header_is_sent_but_those_of_the_connection() -> None:
 )
 def test_an_address_that_is_none_of_a_storage_is_not_used(name: str, url: str) -> None:
     with pytest.raises(Incomplete, match="an address for a file that can't be used"):
-        place_of(answered(**{name: url}), is_local=False)
+        parse_slot(answered(**{name: url}), is_local=False)
 
 
-def test_this_machine_is_believed_only_where_linear_is_on_it(issues: Issues, sandbox: Sandbox) -> None:
+def test_this_machine_is_believed_only_where_linear_is_on_it(issues: IssueApi, sandbox: Sandbox) -> None:
     here = answered(uploadUrl="http://127.0.0.1:8080/f", assetUrl="http://localhost:8080/f")
-    assert place_of(here, is_local=True).upload_url == "http://127.0.0.1:8080/f"
+    assert parse_slot(here, is_local=True).upload_url == "http://127.0.0.1:8080/f"
     with pytest.raises(Incomplete):
-        place_of(answered(uploadUrl="http://192.0.2.1/f"), is_local=True)
+        parse_slot(answered(uploadUrl="http://192.0.2.1/f"), is_local=True)
     for url, is_local in ((f"{sandbox.url}/graphql", True), ("https://api.linear.app/graphql", False)):
-        with closing(Wire(api_key=KEY, url=url, clock=None, limits=None)) as wire:
-            assert wire.is_local is is_local
+        with closing(GraphqlConnection(api_key=KEY, url=url, clock=None, limits=None)) as connection:
+            assert connection.is_local is is_local
 
 
 @pytest.mark.parametrize(
@@ -172,10 +174,10 @@ def test_this_machine_is_believed_only_where_linear_is_on_it(issues: Issues, san
 )
 def test_headers_that_no_storage_asks_for_are_not_sent(header: dict[str, str]) -> None:
     with pytest.raises(Incomplete, match="headers for a file that can't be used"):
-        place_of(answered(headers=[header]), is_local=False)
+        parse_slot(answered(headers=[header]), is_local=False)
 
 
-def test_an_answer_of_another_shape_is_asked_for_once_more_and_told(sandbox: Sandbox, issues: Issues) -> None:
+def test_an_answer_of_another_shape_is_asked_for_once_more_and_reported(sandbox: Sandbox, issues: IssueApi) -> None:
     for changes in ({"uploadUrl": 5}, {"assetUrl": None}, {"headers": "x"}, {"headers": [{"key": 1}]}):
         sandbox.faults.clear()
         sandbox.stage.calls.clear()

@@ -1,4 +1,4 @@
-"""What people do to a ticket is read as what they say of its deviations; what can't be read is never taken for no."""
+"""What people do to a ticket is read as their verdict on it; what can't be read is never taken for none."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from audit_assets.config.errors import Incomplete, Refused, Unavailable
-from audit_assets.linear.client import LinearClient
-from audit_assets.linear.verdict_reader import TicketVerdict
+from audit_assets.defs.steps.ticket_opener import TicketOpener
+from audit_assets.linear.issues import TicketVerdict
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.linear.workspace import BOB, FIRST, Connect, open_all, plan
@@ -17,10 +17,12 @@ from audit_assets_tests.tickets.sample_findings import HOUR, finding
 __all__ = ["door", "sandbox"]
 
 NOTHING, CLOSED = TicketVerdict(None, open=True), TicketVerdict(None, open=False)
-CONFIRMED, DISMISSED, BOTH = (TicketVerdict(said, open=False) for said in ("confirmed", "dismissed", "contradictory"))
+CONFIRMED, DISMISSED, BOTH = (
+    TicketVerdict(verdict, open=False) for verdict in ("confirmed", "dismissed", "contradictory")
+)
 
 
-def said_of(client: LinearClient, sandbox: Sandbox) -> list[TicketVerdict | None]:
+def verdicts_of(client: TicketOpener, sandbox: Sandbox) -> list[TicketVerdict | None]:
     """Of each ticket in the workspace, the oldest first."""
     ids = [UUID(issue["id"]) for issue in sandbox.linear.issues()]
     verdicts = client.ticket_verdicts(ids)
@@ -52,34 +54,34 @@ def said_of(client: LinearClient, sandbox: Sandbox) -> list[TicketVerdict | None
         (["label:cloudflare-audit", "complete"], CLOSED),
     ],
 )
-def test_what_people_do_is_what_they_say(
-    sandbox: Sandbox, client: LinearClient, action_summaries: list[str], expected: TicketVerdict
+def test_what_people_do_is_their_verdict(
+    sandbox: Sandbox, client: TicketOpener, action_summaries: list[str], expected: TicketVerdict
 ) -> None:
     client.open_ticket(finding())
     for action_summary in action_summaries:
         name, *rest = action_summary.split(":")
         getattr(sandbox.linear, name)("SEC-1", *rest)
-    assert said_of(client, sandbox) == [expected]
+    assert verdicts_of(client, sandbox) == [expected]
 
 
-def test_labels_may_be_the_workspaces_and_in_any_case(sandbox: Sandbox, client: LinearClient) -> None:
+def test_labels_may_be_the_workspaces_and_in_any_case(sandbox: Sandbox, client: TicketOpener) -> None:
     open_all(client, FIRST, BOB)
     sandbox.linear.create_label("Confirmed-INCIDENT")
     sandbox.linear.rename_label("false-positive", "False-Positive")
     sandbox.linear.complete("SEC-1")
     sandbox.linear.label("SEC-1", "Confirmed-INCIDENT")
     sandbox.linear.label("SEC-2", "False-Positive")
-    assert said_of(client, sandbox) == [CONFIRMED, TicketVerdict("dismissed", open=True)]
+    assert verdicts_of(client, sandbox) == [CONFIRMED, TicketVerdict("dismissed", open=True)]
     assert client.verdict_labels() == {"confirmed-incident", "false-positive"}
 
 
-def test_labels_that_this_team_cant_use_are_none(sandbox: Sandbox, client: LinearClient) -> None:
+def test_labels_that_this_team_cant_use_are_none(sandbox: Sandbox, client: TicketOpener) -> None:
     sandbox.linear.rename_label("false-positive", "noise")
     sandbox.linear.create_label("false-positive", "ENG")
     assert client.verdict_labels() == {"confirmed-incident"}
 
 
-def test_many_tickets_are_asked_for_fifty_at_a_time(sandbox: Sandbox, client: LinearClient) -> None:
+def test_many_tickets_are_asked_for_fifty_at_a_time(sandbox: Sandbox, client: TicketOpener) -> None:
     keys = [f"{number:032x}" for number in range(3)]
     open_all(client, *(finding(actor_key=key) for key in keys))
     real = [UUID(issue["id"]) for issue in sandbox.linear.issues()]
@@ -89,7 +91,7 @@ def test_many_tickets_are_asked_for_fifty_at_a_time(sandbox: Sandbox, client: Li
     assert client.ticket_verdicts([]) == {}
 
 
-def test_a_ticket_that_was_deleted_for_good_is_left_out(sandbox: Sandbox, client: LinearClient) -> None:
+def test_a_ticket_that_was_deleted_for_good_is_left_out(sandbox: Sandbox, client: TicketOpener) -> None:
     first = UUID(client.open_ticket(FIRST).id)
     sandbox.linear.delete_for_good("SEC-1")
     assert client.ticket_verdicts([first]) == {}
@@ -99,15 +101,15 @@ class TestWhatGoesWrong:
     """Each is an error: none is an answer without verdicts."""
 
     @pytest.fixture
-    def known(self, client: LinearClient) -> list[UUID]:
+    def known(self, client: TicketOpener) -> list[UUID]:
         return [UUID(client.open_ticket(each).id) for each in (FIRST, BOB)]
 
-    def test_tickets_that_were_not_asked_for(self, sandbox: Sandbox, client: LinearClient, known: list[UUID]) -> None:
+    def test_tickets_that_were_not_asked_for(self, sandbox: Sandbox, client: TicketOpener, known: list[UUID]) -> None:
         plan(sandbox, "issues", "wrong_nodes")
         with pytest.raises(Incomplete, match="another issue than the one that was asked for"):
             client.ticket_verdicts(known[:1])
 
-    def test_labels_that_were_not_asked_for(self, sandbox: Sandbox, client: LinearClient) -> None:
+    def test_labels_that_were_not_asked_for(self, sandbox: Sandbox, client: TicketOpener) -> None:
         plan(sandbox, "issueLabels", "wrong_nodes")
         with pytest.raises(Incomplete, match="labels that were not asked for"):
             client.verdict_labels()
@@ -125,10 +127,10 @@ class TestWhatGoesWrong:
 
 
 def test_a_confirmed_ticket_that_a_later_hour_reopened_still_has_its_label(
-    sandbox: Sandbox, client: LinearClient
+    sandbox: Sandbox, client: TicketOpener
 ) -> None:
     client.open_ticket(finding())
     sandbox.linear.complete("SEC-1")
     sandbox.linear.label("SEC-1", "confirmed-incident")
     assert client.open_ticket(finding(hour=HOUR + timedelta(hours=1))).outcome == "reopened"
-    assert said_of(client, sandbox) == [TicketVerdict("confirmed", open=True)]
+    assert verdicts_of(client, sandbox) == [TicketVerdict("confirmed", open=True)]

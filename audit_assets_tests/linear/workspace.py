@@ -1,19 +1,19 @@
-"""What tests of the client look at: findings of two actors, planned faults, and what stands in Linear."""
+"""What tests of the client look at: findings of two actors, planned faults, and what is in Linear."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from audit_assets.linear.client import LinearClient
+from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear.issues import Upload
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
-from audit_assets.tickets.finding import Chart
-from audit_assets.tickets.ticket import Finding, ticket_for
+from audit_assets.tickets.finding import Chart, Finding
+from audit_assets.tickets.ticket import ticket_for
 from audit_assets_tests.tickets.sample_findings import HOUR, finding, new_type
 
-Connect = Callable[..., LinearClient]
+Connect = Callable[..., TicketOpener]
 """Makes a client; arguments change its settings."""
 
 FIRST = finding()
@@ -47,7 +47,7 @@ def written(sandbox: Sandbox) -> dict[str, int]:
 
 
 def current_tickets(sandbox: Sandbox) -> list[dict[str, Any]]:
-    """What stands in the workspace, without the times."""
+    """What is in the workspace, without the times."""
     kept = ("id", "identifier", "title", "description", "priority", "state", "trashed", "related")
     return [
         {name: issue[name] for name in kept}
@@ -62,7 +62,7 @@ def with_chart(found: Finding, upload: Upload) -> Finding:
     return replace(found, chart=Chart(upload("changes.png", "image/png", b"drawn", seconds=9.0), "What it shows"))
 
 
-def open_all(client: LinearClient, *findings: Finding) -> list[str]:
+def open_all(client: TicketOpener, *findings: Finding) -> list[str]:
     """The outcomes of some findings, one after the other."""
     return [client.open_ticket(found).outcome for found in findings]
 

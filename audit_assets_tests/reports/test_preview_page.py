@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from audit_assets.defs.steps.dry_run_opener import DryRunOpener
 from audit_assets.defs.steps.dry_runs import DryRunHour
-from audit_assets.linear.dry_run import NOT_SET, DryRunClient, RenderedTicket
+from audit_assets.linear.dry_run import NOT_SET, RenderedTicket
 from audit_assets.linear.dry_run_connections import OfflineConnection
 from audit_assets.reports.html_page import PageError
 from audit_assets.reports.preview_page import page_of, rendered, write_page
@@ -23,7 +24,7 @@ from audit_assets.reports.preview_terminal import print_tickets
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.shared_ticket import SharedTicket
 from audit_assets_tests.sandbox.test_ticket_pages import CHROMIUM, in_chromium
-from audit_assets_tests.tickets.sample_findings import HOUR, action_summary, entry, finding, flood, new_type, origin
+from audit_assets_tests.tickets.sample_findings import HOUR, action_summary, entry, finding, new_type, origin, overflow
 from audit_assets_tests.tickets.test_hostile_tickets import findings
 from audit_assets_tests.tickets.test_markdown import hostile
 
@@ -58,7 +59,7 @@ class Held(HTMLParser):
 
 def hour_of(*told: Finding | SharedTicket, **changed: Any) -> DryRunHour:
     """The hour in which these would be told, by somebody without a key."""
-    with closing(DryRunClient(OfflineConnection, [], api_key=NOT_SET, team_key="SEC", label="audit")) as client:
+    with closing(DryRunOpener(OfflineConnection, [], api_key=NOT_SET, team_key="SEC", label="audit")) as client:
         for each in told:
             _ = client.open_shared_ticket(each) if isinstance(each, SharedTicket) else client.open_ticket(each)
     tickets = tuple(replace(ticket, **changed) for ticket in client.rendered)
@@ -69,7 +70,7 @@ def joining(told: Finding, **changed: Any) -> DryRunHour:
     """The hour in which it would be a comment on a ticket."""
     (ticket,) = hour_of(told).tickets
     comment: dict[str, Any] = {"description": None, "comments": (ticket.description,), "identifier": "SEC-12"}
-    on_it: dict[str, Any] = {"url": "https://linear.app/acme/issue/SEC-12", "raises": True, "fields": {}}
+    on_it: dict[str, Any] = {"url": "https://linear.app/acme/issue/SEC-12", "raises_priority": True, "fields": {}}
     return hour_of(told, **comment, **on_it, planned_action="would join SEC-12", **changed)
 
 
@@ -94,7 +95,7 @@ def told() -> Finding:
 
 
 def test_a_page_shows_a_ticket_about_as_linear_would() -> None:
-    page = page_of(hour_of(told(), flood(2)))
+    page = page_of(hour_of(told(), overflow(2)))
     for part in (
         "<h1>2 tickets of 2026-11-22 10:00 UTC</h1>",
         "<li>A run would open nothing.</li>",

@@ -126,7 +126,9 @@ def test_a_day_tells_each_ticket_once_with_all_its_hours_the_gravest_first() -> 
 
 
 def test_a_ticket_that_was_there_already_is_no_news_but_anything_else_is() -> None:
-    opened, seen = (summary_of(NINE, flagged("anne", "high", "SEC-1", outcome)) for outcome in ("opened", "seen"))
+    opened, seen = (
+        summary_of(NINE, flagged("anne", "high", "SEC-1", outcome)) for outcome in ("opened", "already_on_ticket")
+    )
     assert digest(opened) == digest(seen)
     assert digest(opened) != digest(summary_of(NINE, flagged("anne", "high", "SEC-2")))
     assert digest(opened) != digest(summary_of(NINE, flagged("anne", "high", "SEC-1"), below_threshold=1))

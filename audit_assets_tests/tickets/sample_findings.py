@@ -131,12 +131,12 @@ def finding(**changes: Any) -> Finding:
     return Finding(**(known | changes))
 
 
-def flood(count: int, *, hour: datetime = HOUR, first: int = 0) -> SharedTicket:
+def overflow(count: int, *, hour: datetime = HOUR, first: int = 0) -> SharedTicket:
     """The ticket of so many actors in one hour, the first of them the most severe."""
-    return overflow_ticket(flood_of(count, hour=hour, first=first))
+    return overflow_ticket(overflow_of(count, hour=hour, first=first))
 
 
-def flood_of(count: int, *, hour: datetime = HOUR, first: int = 0) -> Overflow:
+def overflow_of(count: int, *, hour: datetime = HOUR, first: int = 0) -> Overflow:
     """The actors themselves."""
     findings = tuple(
         finding(

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from audit_assets.tickets.chart_data import HOURS, Activity
-from audit_assets.tickets.chart_drawing import BEFORE, DEVIATING, NOW, SPAN, UNKNOWN, png
+from audit_assets.tickets.chart_drawing import BEFORE, DEVIATING, NOW, SPAN, UNKNOWN, draw_png
 from audit_assets_tests.tickets.sample_findings import HOUR
 
 QUIET = {back: 1 + back % 7 for back in range(60, HOURS, 29)}
@@ -18,7 +18,7 @@ QUIET = {back: 1 + back % 7 for back in range(60, HOURS, 29)}
 
 def picture(activity: Activity) -> np.ndarray:
     """Its points, by height, width and colour."""
-    return np.asarray(Image.open(io.BytesIO(png(activity))).convert("RGB"))
+    return np.asarray(Image.open(io.BytesIO(draw_png(activity))).convert("RGB"))
 
 
 def places(points: np.ndarray, colour: str) -> np.ndarray:
@@ -33,7 +33,7 @@ def plotted(points: np.ndarray, colour: str) -> np.ndarray:
     return found[(found[:, 0] > 190) & (found[:, 0] < 700)]
 
 
-def test_this_hour_stands_at_the_end_above_all_others() -> None:
+def test_this_hour_is_at_the_end_above_all_others() -> None:
     points = picture(Activity(HOUR, QUIET | {0: 45}, baseline_mean=3.1))
     assert points.shape == (800, 1600, 3)
     this, before = plotted(points, NOW), plotted(points, BEFORE)
@@ -78,11 +78,11 @@ def test_any_numbers_are_a_picture(numbers: str) -> None:
 
 def test_the_same_numbers_are_the_same_bytes_and_nobody_s_settings_have_a_say(caplog: pytest.LogCaptureFixture) -> None:
     activity = Activity(HOUR, QUIET | {0: 45}, baseline_mean=3.1)
-    ours = png(activity)
-    assert ours == png(activity)
+    ours = draw_png(activity)
+    assert ours == draw_png(activity)
     theirs: Any = {"text.usetex": True, "font.family": "No Such Font", "axes.facecolor": "red", "savefig.dpi": 7}
     with mpl.rc_context(theirs), caplog.at_level(logging.WARNING):
-        assert png(activity) == ours
+        assert draw_png(activity) == ours
         assert mpl.rcParams["axes.facecolor"] == "red", "and ours are not left behind"
     assert caplog.messages == []
-    assert b"matplotlib" not in ours.lower(), "another release draws the same picture for all that its bytes say"
+    assert b"matplotlib" not in ours.lower(), "another release draws the same picture though its bytes would differ"

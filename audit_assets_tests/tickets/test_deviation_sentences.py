@@ -4,15 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from audit_assets.tickets.deviation_sentences import describe, describe_together, in_a_ticket
-from audit_assets.tickets.ticket import Deviation
-from audit_assets_tests.tickets.sample_findings import HOUR, TWELVE, burst, new_type, together
+from audit_assets.tickets.deviation_sentences import caution, describe, describe_in_ticket, describe_together
+from audit_assets.tickets.finding import Deviation
+from audit_assets_tests.tickets.sample_findings import HOUR, TWELVE, burst, finding, new_type, together
 
 LAST_TOUCHED = datetime(2026, 9, 30, 8, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("deviation", "said"),
+    ("deviation", "sentence"),
     [
         (
             burst(),
@@ -50,47 +50,53 @@ LAST_TOUCHED = datetime(2026, 9, 30, 8, tzinfo=UTC)
         ),
     ],
 )
-def test_a_deviation_of_the_plain_rule_is_said_in_one_line(deviation: Deviation, said: str) -> None:
-    assert describe(deviation) == said
+def test_a_deviation_of_the_plain_rule_is_one_line(deviation: Deviation, sentence: str) -> None:
+    assert describe(deviation) == sentence
 
 
 @pytest.mark.parametrize(
-    ("deviation", "said"),
+    ("deviation", "sentence"),
     [
         (
-            burst(baseline_mean=3.1, baseline_max=17, return_period_years=40.0),
-            "214 changes in the hour; usual is 3, at most 17 in 30 days; once in 40 years for this actor",
+            burst(baseline_mean=3.1, baseline_max=17, return_period_years=40.0, active_hours=200),
+            "214 changes in the hour; usual is 3, at most 17 in 30 days; expected about once in 40 years for this"
+            " actor",
         ),
         (
-            burst(baseline_max=None, return_period_years=1e9),
-            "214 changes in the hour; usual is 3; less than once in 1,000 years for this actor",
+            burst(baseline_max=None, return_period_years=1e9, active_hours=400),
+            "214 changes in the hour; usual is 3; expected less than once in 1,000 years for this actor",
         ),
         (
-            burst(changes=90, baseline_mean=11.6, baseline_max=40, horizon_hours=6, return_period_years=0.26),
-            "90 changes in the last 6 hours; usual is 12; once in 3 months for this actor",
+            burst(baseline_max=None, return_period_years=1e9, active_hours=14),
+            "214 changes in the hour; usual is 3; expected less than once in 2 months for this actor, the most that 14"
+            " active hours of history support",
+        ),
+        (
+            burst(changes=90, baseline_mean=11.6, baseline_max=40, horizon_hours=6, return_period_years=0.1),
+            "90 changes in the last 6 hours; usual is 12; expected about once in 5 weeks for this actor",
         ),
         (
             burst(changes=1_204, baseline_mean=80.3, baseline_max=None, horizon_hours=24, return_period_years=0.04),
-            "1,204 changes in the last 24 hours; usual is 80; once in 2 weeks for this actor",
+            "1,204 changes in the last 24 hours; usual is 80; expected about once in 2 weeks for this actor",
         ),
         (burst(baseline_mean=None, baseline_max=None, horizon_hours=24), "214 changes in the last 24 hours"),
     ],
 )
-def test_a_burst_is_said_with_what_is_usual_and_how_rarely_the_like_comes(deviation: Deviation, said: str) -> None:
-    assert describe(deviation) == said
+def test_a_burst_has_what_is_usual_and_how_rarely_it_is_expected(deviation: Deviation, sentence: str) -> None:
+    assert describe(deviation) == sentence
 
 
 @pytest.mark.parametrize(
-    ("deviation", "said"),
+    ("deviation", "sentence"),
     [
         (
             new_type(colleagues=0, organisation_actors=41, new_to_organisation=True),
             "first change to api_tokens on record (4 changes); nobody in the organisation made one in 90 days",
         ),
         (
-            new_type(colleagues=2, organisation_actors=41, new_types=1, touched_types=4, return_period_years=0.5),
-            "first change to api_tokens on record (4 changes); 2 of 41 actors made one in 90 days; the like comes once"
-            " in 6 months for this actor",
+            new_type(colleagues=2, organisation_actors=41, new_types=1, touched_types=4, return_period_years=0.1),
+            "first change to api_tokens on record (4 changes); 2 of 41 actors made one in 90 days; expected about once"
+            " in 5 weeks for this actor",
         ),
         (
             new_type(colleagues=1, organisation_actors=1_000, new_types=7, touched_types=9, return_period_years=40.0),
@@ -109,17 +115,17 @@ def test_a_burst_is_said_with_what_is_usual_and_how_rarely_the_like_comes(deviat
         ),
     ],
 )
-def test_a_new_resource_type_is_said_with_who_else_touched_it(deviation: Deviation, said: str) -> None:
-    assert describe(deviation) == said
+def test_a_new_resource_type_has_who_else_touched_it(deviation: Deviation, sentence: str) -> None:
+    assert describe(deviation) == sentence
 
 
-def test_nobody_is_not_said_of_a_type_that_somebody_else_has_brought_since_the_colleagues_were_counted() -> None:
+def test_nobody_is_not_claimed_of_a_type_that_somebody_else_has_brought_since_the_colleagues_were_counted() -> None:
     brought_today = new_type(colleagues=0, organisation_actors=41, new_to_organisation=False)
     assert describe(brought_today) == "first change to api_tokens on record (4 changes)"
 
 
 @pytest.mark.parametrize(
-    ("deviation", "said"),
+    ("deviation", "sentence"),
     [
         (
             burst(baseline_mean=4.0, active_hours=3, return_period_years=40.0),
@@ -142,31 +148,33 @@ def test_nobody_is_not_said_of_a_type_that_somebody_else_has_brought_since_the_c
         ),
         (
             burst(active_hours=8, return_period_years=40.0),
-            "214 changes in the hour; usual is 3, at most 9 in 30 days; once in 40 years for this actor",
+            "214 changes in the hour; usual is 3, at most 9 in 30 days; expected less than once in 2 months for this"
+            " actor, the most that 8 active hours of history support",
         ),
         (
-            new_type(active_hours=8, colleagues=2, organisation_actors=41, return_period_years=40.0),
-            "first change to api_tokens on record (4 changes); 2 of 41 actors made one on record; the like comes once"
-            " in 40 years for this actor",
+            new_type(active_hours=100, colleagues=2, organisation_actors=41, return_period_years=17.0),
+            "first change to api_tokens on record (4 changes); 2 of 41 actors made one on record; expected about once"
+            " in 17 years for this actor",
         ),
     ],
 )
 def test_while_learning_nothing_is_called_rare_for_an_actor_who_is_hardly_known(
-    deviation: Deviation, said: str
+    deviation: Deviation, sentence: str
 ) -> None:
-    assert describe(deviation, learning=True) == said
+    assert describe(deviation, learning=True) == sentence
 
 
 @pytest.mark.parametrize(
-    ("deviations", "said"),
+    ("deviations", "sentence"),
     [
         (
             [
                 burst(),
-                new_type(new_types=7, touched_types=9, return_period_years=3.2),
+                new_type(new_types=7, touched_types=9, return_period_years=3.2, active_hours=100),
                 new_type(new_types=7, touched_types=9),
             ],
-            "7 of the 9 resource types of this hour are new to this actor; the like comes once in 3 years for it",
+            "7 of the 9 resource types of this hour are new to this actor; expected about once in 3 years for"
+            " this actor",
         ),
         (
             [new_type(new_types=3, touched_types=3)],
@@ -177,12 +185,12 @@ def test_while_learning_nothing_is_called_rare_for_an_actor_who_is_hardly_known(
         ([], None),
     ],
 )
-def test_many_new_resource_types_are_said_together(deviations: list[Deviation], said: str | None) -> None:
-    assert describe_together(deviations) == said
+def test_many_new_resource_types_are_described_together(deviations: list[Deviation], sentence: str | None) -> None:
+    assert describe_together(deviations) == sentence
 
 
 @pytest.mark.parametrize(
-    ("deviation", "said"),
+    ("deviation", "sentence"),
     [
         (
             together(*TWELVE),
@@ -200,21 +208,22 @@ def test_many_new_resource_types_are_said_together(deviations: list[Deviation], 
         ),
     ],
 )
-def test_what_many_did_is_said_once_with_who_they_are(deviation: Deviation, said: str) -> None:
-    assert describe(deviation) == describe(deviation, learning=True) == said
+def test_what_many_did_is_described_once_with_who_they_are(deviation: Deviation, sentence: str) -> None:
+    assert describe(deviation) == describe(deviation, learning=True) == sentence
 
 
 @pytest.mark.parametrize(
-    ("deviation", "said"),
+    ("deviation", "sentence"),
     [
         (
-            burst(changes=1_204, baseline_mean=80.3, horizon_hours=24, return_period_years=3.2),
-            "1,204 changes in the 24 hours to 2026-11-22 11:00 UTC; usual is 80; once in 3 years for this actor",
+            burst(changes=1_204, baseline_mean=80.3, horizon_hours=24, return_period_years=3.2, active_hours=99),
+            "1,204 changes in the 24 hours to 2026-11-22 11:00 UTC; usual is 80; expected about once in 3 years for"
+            " this actor",
         ),
         (
-            burst(return_period_years=40.0),
-            "214 changes in the hour 2026-11-22 10:00 UTC; usual is 3, at most 9 in 30 days; once in 40 years for this"
-            " actor",
+            burst(return_period_years=40.0, active_hours=300),
+            "214 changes in the hour 2026-11-22 10:00 UTC; usual is 3, at most 9 in 30 days; expected about once in 40"
+            " years for this actor",
         ),
         (
             together("a`b", "c|d"),
@@ -223,5 +232,13 @@ def test_what_many_did_is_said_once_with_who_they_are(deviation: Deviation, said
         ),
     ],
 )
-def test_in_a_ticket_the_hours_are_named_and_values_are_code(deviation: Deviation, said: str) -> None:
-    assert in_a_ticket(deviation, HOUR) == said
+def test_in_a_ticket_the_hours_are_named_and_values_are_code(deviation: Deviation, sentence: str) -> None:
+    assert describe_in_ticket(deviation, HOUR) == sentence
+
+
+def test_a_ticket_shows_how_little_is_known() -> None:
+    assert caution(finding(learning=True, deviations=(burst(active_hours=3),))) == (
+        "only 3 active hours known in 30 days; judged mostly by what is usual here"
+    )
+    assert caution(finding(learning=True)) == "little history is known here yet: expect more false positives"
+    assert caution(finding(deviations=(burst(active_hours=3),))) is None

@@ -6,12 +6,13 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 
-from audit_assets.linear.client import LinearClient
+from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.tickets.digest import digest_id
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.markdown import address
-from audit_assets.tickets.ticket import COMMENT_LENGTH, DESCRIPTION_LENGTH, TITLE_LENGTH
+from audit_assets.tickets.ticket import COMMENT_LENGTH, DESCRIPTION_LENGTH
+from audit_assets.tickets.title import TITLE_LENGTH
 from audit_assets_tests.linear.workspace import current_tickets, only_issue, written
 from audit_assets_tests.tickets.sample_findings import ACCOUNT, HOUR, digest, new_type, unusual
 from audit_assets_tests.tickets.test_hostile_tickets import OURS, findings
@@ -23,7 +24,7 @@ A_DAY = {3: [unusual(1), unusual(6)], 9: [unusual(0, deviations=(new_type(),)), 
 def test_the_ticket_names_the_rarest_first_each_actor_once() -> None:
     shared_ticket = digest(A_DAY, allowed=2, of_organisation=11)
     ticket = shared_ticket.ticket
-    assert ticket.title == "Digest of 22 Nov: 5 unusual hours of 4 actors, under the ticket budget"
+    assert ticket.title == "Digest of 22 Nov: 5 unusual hours of 4 actors, below the alert threshold"
     assert ticket.priority == 4
     opening, heading, named, left_out, words = ticket.description.split("\n\n")
     assert opening == (
@@ -37,8 +38,10 @@ def test_the_ticket_names_the_rarest_first_each_actor_once() -> None:
         "- `actor-2@example[.]com` at 23:00: 214 changes in an hour, usually 3 (3.5 a day)",
         "- `actor-6@example[.]com` at 03:00: 214 changes in an hour, usually 3 (7.5 a day)",
     ]
-    assert left_out == "Not counted here: 2 that the policy allows and 11 told in a finding of the organisation."
-    assert "All of them stand in `audit-assets summary 2026-11-22`." in words
+    assert (
+        left_out == "Not counted here: 2 that the policy allows and 11 that are part of a finding of the organisation."
+    )
+    assert "All of them are in `audit-assets summary 2026-11-22`." in words
 
 
 def test_more_than_a_few_are_folded_away_and_what_does_not_fit_is_counted() -> None:
@@ -50,18 +53,18 @@ def test_more_than_a_few_are_folded_away_and_what_does_not_fit_is_counted() -> N
     listed = folded.count(":00  actor-")
     assert folded.startswith(f" {listed} more actors\n\n```text\n00:00  actor-5@example[.]com · 214 changes")
     assert 200 < listed < 300
-    assert f"and {4_800 - 5 - listed:,} more. All of them stand in `audit-assets summary 2026-11-22`." in after
+    assert f"and {4_800 - 5 - listed:,} more. All of them are in `audit-assets summary 2026-11-22`." in after
     assert DESCRIPTION_LENGTH - 400 < len(description) <= DESCRIPTION_LENGTH
-    assert shared_ticket.comments_for(shared_ticket.parts, described=True) == [], "a digest is no flood of its own"
-    retold = shared_ticket.comments_for(shared_ticket.parts, described=False)
-    assert len(retold) == 24
-    assert all(" more. All of them stand in " in comment.body for comment in retold)
-    assert max(len(comment.body) for comment in retold) <= COMMENT_LENGTH
+    assert shared_ticket.comments_for(shared_ticket.parts, described=True) == [], "a digest has no comments of its own"
+    repeated = shared_ticket.comments_for(shared_ticket.parts, described=False)
+    assert len(repeated) == 24
+    assert all(" more. All of them are in " in comment.body for comment in repeated)
+    assert max(len(comment.body) for comment in repeated) <= COMMENT_LENGTH
 
 
-def test_a_digest_is_one_ticket_however_often_it_is_told(sandbox: Sandbox, client: LinearClient) -> None:
-    told = [client.open_shared_ticket(digest(A_DAY)) for _ in range(3)]
-    assert {(each.outcome, each.id) for each in told} == {
+def test_a_digest_is_one_ticket_however_often_it_is_written(sandbox: Sandbox, client: TicketOpener) -> None:
+    opened = [client.open_shared_ticket(digest(A_DAY)) for _ in range(3)]
+    assert {(each.outcome, each.id) for each in opened} == {
         ("on_shared_ticket", str(digest_id(ACCOUNT, HOUR.replace(hour=0))))
     }
     assert written(sandbox) == {"issueCreate": 1, "attachmentCreate": 1}
@@ -69,7 +72,7 @@ def test_a_digest_is_one_ticket_however_often_it_is_told(sandbox: Sandbox, clien
     assert (mark["title"], mark["subtitle"]) == ("Axiom: 2026-11-22", "The 3 rarest actors of 4")
 
 
-def test_an_hour_that_holds_others_by_now_is_told_in_one_comment(sandbox: Sandbox, client: LinearClient) -> None:
+def test_an_hour_that_holds_others_by_now_is_added_in_one_comment(sandbox: Sandbox, client: TicketOpener) -> None:
     client.open_shared_ticket(digest(A_DAY))
     before = only_issue(sandbox)["description"]
     late = digest({**A_DAY, 9: [*A_DAY[9], unusual(8)]})
@@ -87,14 +90,14 @@ def test_an_hour_that_holds_others_by_now_is_told_in_one_comment(sandbox: Sandbo
         "```",
     ]
     assert issue["description"] == before
-    stands = current_tickets(sandbox)
+    before = current_tickets(sandbox)
     client.open_shared_ticket(digest({9: A_DAY[9] + [unusual(8)]}))
-    assert current_tickets(sandbox) == stands, "what is no longer found is no news"
+    assert current_tickets(sandbox) == before, "what is no longer found is no news"
 
 
 @pytest.mark.parametrize(("close", "comments"), [("complete", 1), ("cancel", 1), ("trash", 0)])
 def test_a_digest_that_people_closed_stays_closed(
-    sandbox: Sandbox, client: LinearClient, close: str, comments: int
+    sandbox: Sandbox, client: TicketOpener, close: str, comments: int
 ) -> None:
     client.open_shared_ticket(digest(A_DAY))
     getattr(sandbox.linear, close)("SEC-1")

@@ -5,11 +5,13 @@ from typing import Any
 
 import polars as pl
 
+from audit_assets.axiom.events import LONGEST_TEXT
 from audit_assets.axiom.query_runner import ORIGINS_SCHEMA
 from audit_assets.defs.assets.flagged_actors import FLAGGED_ACTORS
 from audit_assets.detection.schemas import ORGANISATION
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.finding_builder import Links, findings_of, members_of
+from audit_assets.tickets.origins import COMPARED_LENGTH
 from audit_assets_tests.axiom.made_entries import ANNE, BORIS, entries
 
 HOUR = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -26,8 +28,8 @@ def flagged(*rows: dict[str, Any]) -> pl.DataFrame:
 
 def seen(*rows: tuple[str, str, datetime]) -> pl.DataFrame:
     """That these actors came from these addresses before, at these times."""
-    told = [(actor, address, "Mozilla/5.0", "dash", "", at.replace(hour=0), at) for actor, address, at in rows]
-    return pl.DataFrame(told, schema=ORIGINS_SCHEMA, orient="row")
+    found = [(actor, address, "Mozilla/5.0", "dash", "", at.replace(hour=0), at) for actor, address, at in rows]
+    return pl.DataFrame(found, schema=ORIGINS_SCHEMA, orient="row")
 
 
 def only(findings: list[Finding]) -> Finding:
@@ -60,24 +62,24 @@ def test_each_finding_has_its_own_entries_and_comes_in_the_order_of_the_flags() 
     assert new_type.last_entries == ()
 
 
-def test_few_entries_are_never_told_twice() -> None:
+def test_few_entries_are_never_listed_twice() -> None:
     found = only(findings_of("acc0", flagged(BURST), HOURS_ENTRIES.head(13)))
     assert (len(found.entries), len(found.last_entries)) == (10, 3)
     assert len({line.time for line in (*found.entries, *found.last_entries)}) == 13
 
 
-def test_deeds_are_counted_by_action_and_resource_type() -> None:
+def test_actions_are_counted_by_action_and_resource_type() -> None:
     deleted = entries(30, at=HOUR + 29 * MINUTE, action="rec_del", change_kind="delete")
     found = only(findings_of("acc0", flagged(BURST), pl.concat([HOURS_ENTRIES, deleted])))
-    told = [
+    found = [
         (action_summary.action, action_summary.resource_type, action_summary.changes, action_summary.deletes)
         for action_summary in found.action_summaries
     ]
-    assert told == [("rec_del", "dns_record", 30, True), ("create", "dns_record", 25, False)]
+    assert found == [("rec_del", "dns_record", 30, True), ("create", "dns_record", 25, False)]
     assert (found.action_summaries[1].oldest, found.action_summaries[1].newest) == (HOUR, HOUR + 24 * MINUTE)
 
 
-def test_what_many_did_is_told_of_all_of_them_by_name() -> None:
+def test_what_many_did_is_of_all_of_them_by_name() -> None:
     table = flagged(TOGETHER, NEW_TYPE)
     assert members_of(table).rows() == [
         (ORGANISATION, ANNE),
@@ -128,3 +130,13 @@ def test_findings_can_be_made_without_any_entries() -> None:
 
 def test_nobody_flagged_is_no_finding() -> None:
     assert findings_of("acc0", flagged(), HOURS_ENTRIES, seen=seen()) == []
+
+
+def test_texts_are_compared_as_far_as_axiom_holds_them() -> None:
+    assert COMPARED_LENGTH == LONGEST_TEXT
+    long = HOURS_ENTRIES.with_columns(ip_address=pl.lit("x" * (LONGEST_TEXT + 1)))
+    before = seen((ANNE, "x" * LONGEST_TEXT, TODAY - timedelta(days=1)))
+    (address,) = (
+        each for each in only(findings_of("acc0", flagged(BURST), long, seen=before)).origins if each.kind == "address"
+    )
+    assert address.days == 1

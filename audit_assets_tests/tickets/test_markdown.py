@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from audit_assets.tickets.markdown import address, code, collapsible, fence, link, one_line, table, visible, words
+from audit_assets.tickets.markdown import address, code, collapsible, fence, link, table, words
+from audit_assets.transport.untrusted_text import one_line, visible
 
 PARSER = MarkdownIt("gfm-like", {"html": True, "linkify": True})
 
@@ -139,7 +140,7 @@ def test_a_line_is_printable_ready_to_send_and_short(value: str, limit: int) -> 
 
 @settings(max_examples=300, deadline=None)
 @given(hostile)
-def test_an_address_of_ours_is_the_only_link_and_goes_where_it_says(value: str) -> None:
+def test_an_address_of_ours_is_the_only_link_and_goes_where_it_shows(value: str) -> None:
     opens = [
         token for token in all_tokens(link("Open", f"https://app.axiom.co/q?a={value}")) if token.type == "link_open"
     ]

@@ -1,4 +1,4 @@
-"""A model's note is marked, bounded, and no more than quoted text, whatever the model says."""
+"""A model's note is marked, bounded, and no more than quoted text, whatever the model writes."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,32 +24,32 @@ STRUCTURE = {
     "code_inline",
 }
 
-said = hostile | st.text(st.characters(), min_size=100, max_size=600)
+texts = hostile | st.text(st.characters(), min_size=100, max_size=600)
 notes = st.builds(
-    TriageNote, hostile, said, st.lists(said, max_size=5).map(tuple), st.lists(said, max_size=6).map(tuple)
+    TriageNote, hostile, texts, st.lists(texts, max_size=5).map(tuple), st.lists(texts, max_size=6).map(tuple)
 )
 
 
-def test_a_short_note_stands_open_and_says_whose_it_is() -> None:
+def test_a_short_note_is_open_and_shows_whose_it_is() -> None:
     assert note_section(SHORT) == (
         "## Triage note\n\n"
         "Triage note, written by the model `small-model-1`; it may be wrong and decides nothing.\n\n"
         "- `A script may have done it.`\n"
-        "- Speaks for harmless: `one interface`\n"
+        "- Benign explanation: `one interface`\n"
         "- To check: `Ask Alice.`"
     )
 
 
 def test_a_long_note_is_folded_but_its_mark_is_not() -> None:
     long = TriageNote("m", "x" * 400, ("y" * 160,), ())
-    marked, folded = note_section(long).split("\n\n+++ What it says\n\n")
+    marked, folded = note_section(long).split("\n\n+++ The note\n\n")
     assert "written by the model `m`; it may be wrong" in marked
     assert folded.endswith("\n\n+++")
 
 
 @settings(max_examples=400, deadline=None)
 @given(notes)
-def test_nothing_that_a_model_says_becomes_a_part_of_the_ticket(note: TriageNote) -> None:
+def test_nothing_that_a_model_writes_becomes_a_part_of_the_ticket(note: TriageNote) -> None:
     section = note_section(note)
     found = all_tokens(section)
     assert len(section) <= NOTE_LENGTH

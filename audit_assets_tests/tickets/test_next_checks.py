@@ -1,4 +1,4 @@
-"""What a ticket tells to check next follows from what was found."""
+"""What a ticket names to check next follows from what was found."""
 
 from typing import Any
 
@@ -48,9 +48,9 @@ NEW_ADDRESS = origin(value="203.0.113.7", days=0, first_used=None)
 def test_the_lines_follow_from_what_was_found(found: dict[str, Any], kinds: list[str]) -> None:
     lines = [line for kind in kinds for line in NEXT_CHECKS[kind]]
     assert next_checks(finding(**found)) == lines
-    said = "\n".join(f"- {line}" for line in lines)
-    assert f"## What to check next\n\n{said}\n\n## Links\n" in ticket_for(finding(**found)).description
-    assert said in comment_for(finding(**found)).body
+    text = "\n".join(f"- {line}" for line in lines)
+    assert f"## What to check next\n\n{text}\n\n## Links\n" in ticket_for(finding(**found)).description
+    assert text in comment_for(finding(**found)).body
 
 
 def test_there_are_never_more_lines_than_a_person_reads() -> None:
@@ -64,5 +64,5 @@ def test_there_are_never_more_lines_than_a_person_reads() -> None:
     assert all(len(line) <= 120 for lines in NEXT_CHECKS.values() for line in lines)
 
 
-def test_every_kind_of_the_table_is_told_apart() -> None:
+def test_every_kind_of_the_table_is_distinct() -> None:
     assert [*NEXT_CHECKS] == [*_APPLIES]

@@ -1,4 +1,4 @@
-"""A ticket says from where it came, and whether the actor has come from there before."""
+"""A ticket shows from where it came, and whether the actor has come from there before."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ NEW = origin(value="203.0.113.7", changes=40, days=0, first_used=None)
 MOZILLA = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/149.0.0.0 Safari/537.36"
 
 
-def test_each_origin_says_how_much_came_from_there_and_whether_it_was_used_before() -> None:
+def test_each_origin_shows_how_much_came_from_there_and_whether_it_was_used_before() -> None:
     agent = origin(kind="user agent", value=MOZILLA, changes=43, days=1, first_used=HOUR - timedelta(days=4))
     token = origin(kind="API token", value="7f" * 16, label="deploy", changes=43, days=30)
     found = finding(origins=(NEW, origin(), agent, origin(kind="interface", value="dashboard"), token), active_days=14)
@@ -30,7 +30,7 @@ def test_each_origin_says_how_much_came_from_there_and_whether_it_was_used_befor
 
 
 @pytest.mark.parametrize(
-    ("one", "said"),
+    ("one", "line"),
     [
         (
             origin(days=0, first_used=HOUR - timedelta(hours=4)),
@@ -43,21 +43,21 @@ def test_each_origin_says_how_much_came_from_there_and_whether_it_was_used_befor
         ),
     ],
 )
-def test_an_origin_in_words(one: Origin, said: str) -> None:
-    assert f"- {said}\n" in f"{origin_lines(finding(origins=(NEW, one), active_days=14), 3)}\n"
+def test_an_origin_in_words(one: Origin, line: str) -> None:
+    assert f"- {line}\n" in f"{origin_lines(finding(origins=(NEW, one), active_days=14), 3)}\n"
 
 
-def test_if_axiom_does_not_tell_the_ticket_says_so_and_calls_nothing_new() -> None:
-    said = origin_lines(finding(origins=(NEW, origin(days=0, first_used=None)), active_days=None), 3)
-    assert said == (
-        "Whether any of it was used before is not known: Axiom did not tell when this was written.\n"
+def test_if_axiom_does_not_answer_the_ticket_shows_it_and_calls_nothing_new() -> None:
+    lines = origin_lines(finding(origins=(NEW, origin(days=0, first_used=None)), active_days=None), 3)
+    assert lines == (
+        "Whether any of it was used before is not known: Axiom did not answer when this was written.\n"
         "\n"
         "- Address `203.0.113.7`: 40 changes\n"
         "- Address `198.51.100.2`: 3 changes"
     )
 
 
-def test_of_an_actor_that_was_never_seen_that_is_said_once() -> None:
+def test_of_an_actor_that_was_never_seen_that_is_written_once() -> None:
     assert origin_lines(finding(origins=(NEW,), active_days=0), 3).startswith(
         "Nothing was seen of this actor in the 30 days before.\n"
     )
@@ -87,7 +87,7 @@ def test_a_user_agent_of_a_novel_s_length_is_cut() -> None:
     assert "… (5,000 characters)`: 3 changes" in origin_lines(endless, 3)
 
 
-def test_what_no_entry_says_is_no_line_and_without_any_there_is_no_section() -> None:
+def test_what_no_entry_has_is_no_line_and_without_any_there_is_no_section() -> None:
     nothing = tuple(origin(kind=kind, value=None) for kind in ("address", "user agent", "interface", "API token"))
     assert origin_lines(finding(origins=nothing, active_days=14), 3) == ""
     assert "From where" not in ticket_for(finding(origins=nothing, active_days=14)).description

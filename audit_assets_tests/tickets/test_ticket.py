@@ -116,7 +116,7 @@ def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
     )
 
 
-def test_the_organisation_s_ticket_says_who_did_the_same() -> None:
+def test_the_organisation_s_ticket_names_who_did_the_same() -> None:
     shared = ticket_for(
         finding(
             actor_key="organisation",
@@ -177,7 +177,7 @@ def test_of_many_members_some_are_listed_and_in_a_comment_too() -> None:
     assert "+++ The" not in comment_for(finding(deviations=(together("anne", "boris", "carla"),))).body
 
 
-def test_of_many_new_resource_types_the_rarest_here_are_told_in_sentences_and_all_stand_in_the_table() -> None:
+def test_of_many_new_resource_types_the_rarest_here_are_in_sentences_and_all_are_in_the_table() -> None:
     touched_by = {"dns_records": 22, "api_tokens": 0, "zones": 9, "members": 2, "rulesets": 12, "logpush_jobs": 1}
     news = tuple(
         new_type(
@@ -192,9 +192,10 @@ def test_of_many_new_resource_types_the_rarest_here_are_told_in_sentences_and_al
     )
     described = ticket_for(finding(deviations=(burst(return_period_years=3.0), *news))).description
     assert (
-        "- 6 of the 9 resource types of this hour are new to this actor; the like comes once in 40 years for it\n"
-        "- 214 changes in the hour 2026-11-22 10:00 UTC; usual is 3, at most 9 in 30 days; once in 3 years for this"
-        " actor\n"
+        "- 6 of the 9 resource types of this hour are new to this actor; expected less than once in 2 months for this"
+        " actor, the most that 12 active hours of history support\n"
+        "- 214 changes in the hour 2026-11-22 10:00 UTC; usual is 3, at most 9 in 30 days; expected less than once"
+        " in 2 months for this actor, the most that 12 active hours of history support\n"
         "- first change to `api_tokens` on record (4 changes); nobody in the organisation made one in 90 days\n"
         "- first change to `logpush_jobs` on record (4 changes); 1 of 41 actors made one in 90 days\n"
         "- first change to `members` on record (4 changes); 2 of 41 actors made one in 90 days\n"
@@ -209,7 +210,7 @@ def test_of_many_new_resource_types_the_rarest_here_are_told_in_sentences_and_al
     )
 
 
-def test_a_ticket_of_an_actor_who_is_hardly_known_says_so_once() -> None:
+def test_a_ticket_of_an_actor_who_is_hardly_known_shows_it_once() -> None:
     many_new = new_type(active_hours=3, new_types=7, touched_types=9, return_period_years=40.0)
     newcomer = finding(deviations=(burst(active_hours=3, return_period_years=40.0), many_new), learning=True)
     for text in (ticket_for(newcomer).description, comment_for(newcomer).body):
@@ -218,7 +219,7 @@ def test_a_ticket_of_an_actor_who_is_hardly_known_says_so_once() -> None:
         assert "once in" not in text
 
 
-def test_the_entries_of_a_burst_of_many_hours_are_said_to_be_those_of_the_hour() -> None:
+def test_the_entries_of_a_burst_of_many_hours_are_marked_as_those_of_the_hour() -> None:
     described = ticket_for(finding(deviations=(burst(horizon_hours=24),))).description
     assert "\n## What was done in this hour\n" in described
 
@@ -231,7 +232,7 @@ def test_many_entries_are_folded_away_and_the_rest_is_counted() -> None:
     assert "\n… 1,194 more …\n10:50:00" in described
 
 
-def test_a_few_entries_stand_open_and_are_not_told_twice() -> None:
+def test_a_few_entries_are_open_and_not_written_twice() -> None:
     described = ticket_for(
         finding(entries=(entry(),), entries_total=1, action_summaries=(action_summary(changes=1),))
     ).description
@@ -304,7 +305,7 @@ def test_an_hour_is_the_same_hour_in_any_time_zone() -> None:
     assert comment_for(finding(hour=HOUR + timedelta(hours=1))).id != comment_for(finding()).id
 
 
-def test_a_comment_says_the_same_as_a_ticket_in_less_room() -> None:
+def test_a_comment_has_the_same_as_a_ticket_in_less_room() -> None:
     many = finding(
         deviations=tuple(new_type(resource_type=f"type_{number}" * 20) for number in range(100)),
         entries=tuple(entry(number) for number in range(20)),
@@ -319,7 +320,7 @@ def test_a_comment_says_the_same_as_a_ticket_in_less_room() -> None:
     assert "[This query in Axiom](" in body
 
 
-def test_a_link_that_is_too_long_to_stand_in_the_text_is_said_to_be_elsewhere() -> None:
+def test_a_link_that_is_too_long_for_the_text_is_among_the_links() -> None:
     with_entries = finding(
         axiom_url="https://app.axiom.co/" + "x" * 11_000, entries_url="https://app.axiom.co/" + "y" * 2_000
     )
@@ -345,8 +346,8 @@ LONG_NOTE = TriageNote("m", "x" * 400, ("y" * 160,) * 3, ("z" * 160,) * 4)
 
 def test_a_note_may_cost_entries_but_no_deviation() -> None:
     long = tuple(entry(number, zone="z" * 80, resource_id="r" * 80) for number in range(20))
-    told = finding(entries=long[:10], last_entries=long[10:], entries_total=20, note=LONG_NOTE)
-    plain, noted = comment_for(replace(told, note=None)).body, comment_for(told).body
+    found = finding(entries=long[:10], last_entries=long[10:], entries_total=20, note=LONG_NOTE)
+    plain, noted = comment_for(replace(found, note=None)).body, comment_for(found).body
     assert "Triage note" in noted
     assert len(noted) <= COMMENT_LENGTH
     assert plain.count("delete dns_records") > noted.count("delete dns_records")
@@ -355,6 +356,6 @@ def test_a_note_may_cost_entries_but_no_deviation() -> None:
 
 def test_where_no_room_is_left_the_note_is() -> None:
     many = tuple(new_type(resource_type=f"type-{number}-{'x' * 60}") for number in range(12))
-    told = finding(deviations=many, note=LONG_NOTE, axiom_url="https://app.axiom.co/q?" + "%7B" * 800)
-    assert "Triage note" not in comment_for(told).body
-    assert comment_for(told) == comment_for(replace(told, note=None))
+    found = finding(deviations=many, note=LONG_NOTE, axiom_url="https://app.axiom.co/q?" + "%7B" * 800)
+    assert "Triage note" not in comment_for(found).body
+    assert comment_for(found) == comment_for(replace(found, note=None))

@@ -1,4 +1,4 @@
-"""In a flood the most severe get a ticket of their own, and the privileged among them are not drowned."""
+"""Of too many actors the most severe get a ticket of their own, and the privileged are not hidden among them."""
 
 import random
 from typing import Any
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from audit_assets.detection.schemas import FLAG
 from audit_assets.detection.severity import SEVERITIES
-from audit_assets.tickets.ticket_slots import FOR_PRIVILEGED, PLACES, places
+from audit_assets.tickets.ticket_slots import SLOTS_FOR_PRIVILEGED, TICKET_SLOTS, assign_slots
 
 
 def flagged(*actors: tuple[str, str, bool], **of_all: Any) -> pl.DataFrame:
@@ -23,16 +23,16 @@ def flagged(*actors: tuple[str, str, bool], **of_all: Any) -> pl.DataFrame:
 
 def alone(frame: pl.DataFrame, most: int) -> list[str]:
     """Who has a ticket of its own."""
-    return places(frame, most).filter("single")["actor_key"].to_list()
+    return assign_slots(frame, most).filter("single")["actor_key"].to_list()
 
 
 def test_few_actors_all_have_a_ticket_of_their_own() -> None:
     few = flagged(("b", "low", False), ("a", "urgent", False), ("c", "urgent", True))
     assert alone(few, 3) == ["a", "c", "b"]
-    assert places(few, 3).schema == PLACES
+    assert assign_slots(few, 3).schema == TICKET_SLOTS
 
 
-def test_one_privileged_actor_has_its_ticket_among_10_000_graver_ones() -> None:
+def test_one_privileged_actor_has_its_ticket_among_10_000_more_severe_ones() -> None:
     others = [(f"{number:05}", "urgent", False) for number in range(10_000)]
     chosen = alone(flagged(*others, ("quiet", "low", True)), 20)
     assert (len(chosen), chosen[-1]) == (20, "quiet")
@@ -45,13 +45,13 @@ def test_five_places_are_kept_and_no_more() -> None:
     assert chosen == [*(f"o{number:02}" for number in range(15)), *(f"p{number:02}" for number in range(5))]
 
 
-def test_grave_privileged_actors_take_more_than_the_places_kept_for_them() -> None:
+def test_severe_privileged_actors_take_more_than_the_places_kept_for_them() -> None:
     others = [(f"o{number:02}", "low", False) for number in range(30)]
     privileged = [(f"p{number:02}", "urgent", True) for number in range(30)]
     assert all(key.startswith("p") for key in alone(flagged(*others, *privileged), 20))
 
 
-def test_of_equally_grave_ones_the_rarest_go_first() -> None:
+def test_of_equally_severe_ones_the_rarest_go_first() -> None:
     common = flagged(("a", "high", False), tickets_a_day=0.5)
     rare = flagged(("z", "high", False), tickets_a_day=0.001)
     unknown = flagged(("b", "high", False), tickets_a_day=None)
@@ -69,11 +69,11 @@ def test_everybody_has_one_place_whatever_the_order(
     actors: list[tuple[str, str, bool]], most: int, chance: random.Random
 ) -> None:
     frame = flagged(*actors) if actors else pl.DataFrame(schema=FLAG)
-    found = places(frame, most)
+    found = assign_slots(frame, most)
     assert sorted(found["actor_key"]) == sorted(key for key, _, _ in actors)
     assert found["single"].sum() == min(most, len(actors))
     privileged = {key for key, _, sensitive in actors if sensitive}
     chosen = found.filter("single")["actor_key"]
-    assert len(privileged & set(chosen)) >= min(FOR_PRIVILEGED, most, len(privileged))
+    assert len(privileged & set(chosen)) >= min(SLOTS_FOR_PRIVILEGED, most, len(privileged))
     shuffled = frame.sample(fraction=1.0, shuffle=True, seed=chance.randrange(1000))
-    assert places(shuffled, most).equals(found)
+    assert assign_slots(shuffled, most).equals(found)

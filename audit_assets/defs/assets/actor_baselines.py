@@ -34,7 +34,8 @@ from audit_assets.detection.hour_scores import ACTIVITY_HISTORY, score_hours
 from audit_assets.detection.schemas import MEMORY, WINDOW
 from audit_assets.detection.verdict_marks import count_marked_hours
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.tickets.verdict_table import verdicts_in
+from audit_assets.tickets.verdict_table import TABLE as VERDICTS_TABLE
+from audit_assets.tickets.verdict_table import decided_verdicts
 
 ACTIVITY = "actor_activity"
 BASELINES = "actor_baselines"
@@ -65,7 +66,7 @@ def actor_baselines(
             organisation_hours = client.organisation_hours(hours[0] - MEMORY, until)
             organisation_types = client.organisation_types(hours[0] - MEMORY, until)
         _refuse_other_counts(changes, activity)
-        scored = as_scored(activity, _actors(store, hours), verdicts_in(store))
+        scored = as_scored(activity, _actors(store, hours), decided_verdicts(store.read(VERDICTS_TABLE, None)))
         examples = scored.filter(~pl.col("confirmed")).rename({"actor": "actor_key"})
         usual, touched = build_baselines(examples, organisation_hours, organisation_types, judged=judged, hours=hours)
         assessed = _assessed(store, scored, hours)

@@ -43,7 +43,7 @@ from audit_assets.reports.summary import (
 )
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.pull_history import last_began
-from audit_assets.tickets.deviation_sentences import describe, describe_together, telling_first
+from audit_assets.tickets.deviation_sentences import describe, describe_together, rarest_types_first
 from audit_assets.tickets.finding_builder import deviation_of
 
 SUMMARY = "flagged_actor_summary"
@@ -183,7 +183,7 @@ def _flagged(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], ticket
 def _actor(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Actor:
     first = rows[0]
     learning = bool(first["learning"])
-    deviations = telling_first([deviation_of(row, names) for row in rows])
+    deviations = rarest_types_first([deviation_of(row, names) for row in rows])
     together = describe_together(deviations, learning=learning)
     return {
         "actor": first["actor"],

@@ -37,7 +37,8 @@ from audit_assets.detection.verdict_marks import (
 )
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.pull_history import REPEATS
-from audit_assets.tickets.verdict_table import verdicts_in
+from audit_assets.tickets.verdict_table import TABLE as VERDICTS_TABLE
+from audit_assets.tickets.verdict_table import decided_verdicts
 
 PRIORS = "organisation_priors"
 TOUCHED_BY = "organisation_touched"
@@ -64,7 +65,7 @@ def organisation_history(
     with raise_as_dagster_failure():
         store = storage.open()
         hours = hours_in(context)
-        verdicts = verdicts_in(store)
+        verdicts = decided_verdicts(store.read(VERDICTS_TABLE, None))
         ingested = {hour_of(key) for key in context.instance.get_materialized_partitions(axiom_ingest.key)}
         for day in days_of(hours):
             before = sorted(hour for hour in ingested if day - REACH <= hour < day)

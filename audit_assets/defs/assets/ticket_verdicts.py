@@ -29,11 +29,11 @@ from audit_assets.tickets.verdict_table import (
     ON_TICKET,
     PRECISION,
     TABLE,
-    as_said,
-    digest_of,
-    on_tickets,
-    precision_of,
-    said_in,
+    deviations_on_tickets,
+    hash_verdicts,
+    precision_by_month,
+    stored_verdicts,
+    update_verdicts,
 )
 
 STILL_ASKED = REACH
@@ -59,7 +59,7 @@ class Look:
     @property
     def digest(self) -> str:
         """Of what is said."""
-        return digest_of(self.table)
+        return hash_verdicts(self.table)
 
 
 @dg.asset(deps=[opened_tickets], kinds={"linear", "polars"}, group_name="audit_log", code_version="1")
@@ -73,7 +73,7 @@ def ticket_verdicts(
         store = storage.open()
         unread = unread_hours(context.instance, store)
         found = look(store, linear, storage.now(), unread)
-        months = precision_of(found.table)
+        months = precision_by_month(found.table)
         # The table comes last: with it nothing is left to do, and the sensor asks for no other run
         store.write_json(PRECISION, None, months)
         store.write(TABLE, None, found.table, {"read_until": unread.until})
@@ -101,14 +101,14 @@ def look(store: HourStore, linear: LinearResource, now: datetime, unread: Unread
 
     Raises `AuditAssetsError`: what could not be read is never taken for no verdict.
     """
-    known = said_in(store)
+    known = stored_verdicts(store.read(TABLE, None))
     found = pl.concat([ON_TICKET.to_frame(), *(_told(store, hour) for hour in unread.hours)])
     mentioned = pl.concat([frame.select("ticket_id", "hour") for frame in (known, found)])
     recent = mentioned.filter(pl.col("hour") >= now - STILL_ASKED)
     with closing(linear.client()) as client:
         said = client.ticket_verdicts(UUID(each) for each in recent["ticket_id"].unique())
-    table = as_said(known, found, said, now)
-    return Look(table, changed=digest_of(table) != digest_of(known))
+    table = update_verdicts(known, found, said, now)
+    return Look(table, changed=hash_verdicts(table) != hash_verdicts(known))
 
 
 def _told(store: HourStore, hour: datetime) -> pl.DataFrame:
@@ -116,7 +116,7 @@ def _told(store: HourStore, hour: datetime) -> pl.DataFrame:
     tickets = store.read(TICKETS, hour)
     if tickets is None or tickets.is_empty() or (flagged := store.read(FLAGGED, hour)) is None:
         return ON_TICKET.to_frame()
-    return on_tickets(tickets, flagged)
+    return deviations_on_tickets(tickets, flagged)
 
 
 def _shown(table: pl.DataFrame, months: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -15,8 +15,8 @@ import polars as pl
 from audit_assets.defs.partitions import key_of
 from audit_assets.defs.resources import AxiomResource, LinearResource
 from audit_assets.defs.steps.ticket_charts import said_of_missing
+from audit_assets.defs.steps.ticket_opener import AddNote, without_note
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, TICKETS, write_tickets
-from audit_assets.linear.client import Noted, as_it_is
 from audit_assets.linear.dry_run import PRIORITY_NAMES, RenderedTicket
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.tickets.formatting import listed, pluralize
@@ -69,7 +69,7 @@ def render_hour(
     store: HourStore,
     axiom: AxiomResource,
     linear: LinearResource,
-    noted: Noted,
+    noted: AddNote,
     digest: SharedTicket | None = None,
     run_id: str = "",
 ) -> DryRunHour:
@@ -90,7 +90,7 @@ def render_hour(
                     store=store,
                     axiom=axiom,
                     client=client,
-                    noted=as_it_is if skip_reason else noted,
+                    noted=without_note if skip_reason else noted,
                     run_id=run_id,
                 )
                 remarks += [said_of_missing(charts)] if charts.errors else []

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from audit_assets.tickets.deviation_sentences import telling_first
+from audit_assets.tickets.deviation_sentences import rarest_types_first
 from audit_assets.tickets.finding import ENTRIES_SHOWN, Finding
 from audit_assets.tickets.markdown import one_line
 
@@ -23,7 +23,7 @@ LIST_LENGTH = 20
 
 def build_case(finding: Finding) -> str:
     """A finding as the JSON text of a user message."""
-    deviations = telling_first(finding.deviations)
+    deviations = rarest_types_first(finding.deviations)
     case = {
         "actor": finding.actor,
         "actor_type": finding.actor_type,

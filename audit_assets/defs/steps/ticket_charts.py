@@ -10,10 +10,10 @@ import polars as pl
 from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.defs.partitions import AN_HOUR, key_of
 from audit_assets.defs.resources import AxiomResource
+from audit_assets.defs.steps.hour_charts import HourCharts
 from audit_assets.detection.baselines import history_since
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.tickets.finding_builder import members_of
-from audit_assets.tickets.hour_charts import HourCharts
 
 NOT_LONG = AxiomLimits(attempts=2, attempt_seconds=20.0, total_seconds=5.0, read_seconds=15.0, visibility_seconds=5.0)
 """No ticket waits longer for a picture."""

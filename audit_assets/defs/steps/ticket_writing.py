@@ -13,16 +13,18 @@ from audit_assets.defs.assets.actor_baselines import BASELINES
 from audit_assets.defs.assets.raw_audit_entries import ENTRIES
 from audit_assets.defs.partitions import AN_HOUR, key_of
 from audit_assets.defs.resources import AxiomResource
+from audit_assets.defs.steps.hour_charts import HourCharts
 from audit_assets.defs.steps.origin_history import seen_before
 from audit_assets.defs.steps.ticket_charts import charts_of
+from audit_assets.defs.steps.ticket_links import links_of
+from audit_assets.defs.steps.ticket_opener import AddNote, TicketOpener
 from audit_assets.detection.schemas import ORGANISATION, WINDOW
-from audit_assets.linear.client import LinearClient, Noted, OpenedTicket
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.tickets.finding import Finding
-from audit_assets.tickets.finding_builder import BEHIND, findings_of, links_of, members_of
-from audit_assets.tickets.hour_charts import HourCharts
+from audit_assets.tickets.finding_builder import BEHIND, findings_of, members_of
+from audit_assets.tickets.lifecycle import OpenedTicket
 from audit_assets.tickets.overflow import Overflow, overflow_ticket
-from audit_assets.tickets.ticket_slots import places
+from audit_assets.tickets.ticket_slots import assign_slots
 
 TICKETS = "opened_tickets"
 
@@ -40,11 +42,11 @@ OPENED_TICKETS = pl.Schema(
         "planned_action": pl.String,
     }
 )
-"""`outcome`: `opened`, `joined`, `reopened`, `seen`, `dismissed`, `on_shared_ticket` or `unreadable`, as OpenedTicket explains
-them; `too_old`, `learning`, `never` where no ticket was wanted; `failed` with its `problem`. `closed`: the actor's
-ticket is closed. `refused`: what Linear did not let us do to a ticket that tells of the hour all the same, or what it
-lacks of the fields that it should have. After a dry run it is `dry_run` with what `would` have become of the actor,
-unless an earlier run did it already."""
+"""`outcome`: `opened`, `joined`, `reopened`, `already_on_ticket`, `dismissed`, `on_shared_ticket` or `unreadable`, as
+OpenedTicket explains them; `too_old`, `learning`, `never` where the hour opens no tickets; `failed` with its `problem`.
+`closed`: the actor's ticket is closed. `refused`: what Linear did not let us do to a ticket that has the hour all the
+same, or which of its fields it lacks. After a dry run it is `dry_run` with the `planned_action`, unless an earlier run
+did it already."""
 
 LINKED = 20
 """Of the actors who share a ticket, so many are in its query: with all of them no browser would open it."""
@@ -56,15 +58,15 @@ def write_tickets(
     *,
     store: HourStore,
     axiom: AxiomResource,
-    client: LinearClient,
-    noted: Noted,
+    client: TicketOpener,
+    noted: AddNote,
     run_id: str = "",
 ) -> tuple[pl.DataFrame, HourCharts]:
     """Open the tickets of an hour: an OPENED_TICKETS frame, the most severe first, and the charts that went with them.
 
     `flagged` as in `findings_of`; `run_id` is Dagster's, if a run of it asks.
     """
-    chosen = places(flagged, tickets_per_hour())
+    chosen = assign_slots(flagged, tickets_per_hour())
     of_actors = flagged.join(chosen, on="actor_key", how="right", maintain_order="right")
     hour, singles = flagged["hour"][0], of_actors.filter("single")
     entries = store.require(ENTRIES, hour, [*dict.fromkeys([*BEHIND, *COLUMNS])]).filter(is_change(policy.counted()))

@@ -140,7 +140,7 @@ def test_without_axiom_s_answer_the_ticket_goes_out_and_says_so(lived: Pipeline)
     assert lived.run(JUDGED).success
     (ticket,) = lived.tickets()
     assert section(ticket["description"], "From where").startswith(
-        "Whether any of it was used before is not known: Axiom did not tell when this was written.\n"
+        "Whether any of it was used before is not known: Axiom did not answer when this was written.\n"
         "\n"
         f"- Address `{ELSEWHERE}`: 40 changes\n"
     )

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from audit_assets.config.errors import AuditAssetsError, Incomplete, Refused, Unavailable
-from audit_assets.tickets import hour_charts
-from audit_assets.tickets.hour_charts import HourCharts
+from audit_assets.defs.steps import hour_charts
+from audit_assets.defs.steps.hour_charts import HourCharts
 from audit_assets_tests.support import JumpingClock
 from audit_assets_tests.tickets.sample_findings import ALICE, HOUR, finding
 
@@ -37,7 +37,7 @@ class Storage:
 @pytest.fixture(autouse=True)
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """A drawing that takes no time."""
-    monkeypatch.setattr(hour_charts, "png", lambda _: b"drawn")
+    monkeypatch.setattr(hour_charts, "draw_png", lambda _: b"drawn")
 
 
 def charts_of(storage: Storage) -> HourCharts:
@@ -84,15 +84,15 @@ def test_what_can_not_get_better_ends_the_charts_of_the_hour(
         tried.append(activity)
         raise failure
 
-    monkeypatch.setattr(hour_charts, "png", failing)
+    monkeypatch.setattr(hour_charts, "draw_png", failing)
     charts = charts_of(storage := Storage())
     assert [charts.charted(finding(), storage).chart for _ in range(5)] == [None] * 5
-    (told,) = charts.errors
+    (found,) = charts.errors
     assert len(tried) == 1
-    assert told in ("Not allowed.", "They could not be drawn (RuntimeError: no font).")
+    assert found in ("Not allowed.", "They could not be drawn (RuntimeError: no font).")
 
 
-def test_a_trouble_that_comes_again_is_told_once_and_the_next_ticket_may_have_a_chart() -> None:
+def test_an_error_that_comes_again_is_reported_once_and_the_next_ticket_may_have_a_chart() -> None:
     charts = charts_of(storage := Storage(fails=Incomplete("nonsense")))
     for _ in range(3):
         assert charts.charted(finding(), storage).chart is None

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from audit_assets.config.errors import Incomplete, Refused, Unavailable
-from audit_assets.linear.client import LinearClient
+from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.tickets.ticket import comment_for, ticket_for
 from audit_assets.transport.http import HttpLimits
@@ -27,7 +27,7 @@ from audit_assets_tests.support import JumpingClock
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "torn"])
-def test_an_answer_that_was_lost_is_asked_for_again(sandbox: Sandbox, client: LinearClient, kind: str) -> None:
+def test_an_answer_that_was_lost_is_asked_for_again(sandbox: Sandbox, client: TicketOpener, kind: str) -> None:
     for call in WRITES:
         plan(sandbox, call, kind)
     assert open_all(client, FIRST, LATER) == ["opened", "joined"]
@@ -58,7 +58,7 @@ def test_a_run_that_died_at_any_request_is_completed_by_the_next(
         open_all(connect(), FIRST, LATER)
     sandbox.faults.clear()
     open_all(connect(), FIRST, LATER)
-    assert open_all(connect(), FIRST, LATER) == ["seen", "seen"]
+    assert open_all(connect(), FIRST, LATER) == ["already_on_ticket", "already_on_ticket"]
     issue = only_issue(sandbox)
     assert issue["title"] == ticket_for(FIRST).title
     assert [comment["body"] for comment in issue["comments"]] == [comment_for(LATER).body]
@@ -86,7 +86,7 @@ def test_a_ticket_that_lacks_only_its_link_counts_as_opened_for_that_hour(sandbo
     ],
 )
 def test_a_passing_fault_is_outlasted(
-    sandbox: Sandbox, client: LinearClient, kind: str, options: dict[str, Any]
+    sandbox: Sandbox, client: TicketOpener, kind: str, options: dict[str, Any]
 ) -> None:
     for call in ("viewer", "issueCreate", "attachmentCreate"):
         plan(sandbox, call, kind, times=3, **options)
@@ -94,7 +94,7 @@ def test_a_passing_fault_is_outlasted(
     assert_one_ticket_of_one_hour(sandbox)
 
 
-def test_a_fault_that_does_not_pass_is_said_in_one_sentence(sandbox: Sandbox, client: LinearClient) -> None:
+def test_a_fault_that_does_not_pass_is_one_sentence(sandbox: Sandbox, client: TicketOpener) -> None:
     plan(sandbox, "issueCreate", "status", times=100, status=502, body="<html>")
     with pytest.raises(Unavailable) as caught:
         client.open_ticket(FIRST)
@@ -103,7 +103,7 @@ def test_a_fault_that_does_not_pass_is_said_in_one_sentence(sandbox: Sandbox, cl
 
 @pytest.mark.parametrize("call", ["viewer", "issueCreate", "issues", "commentCreate", "attachmentCreate"])
 def test_a_rate_limit_is_waited_for_until_its_reset(
-    sandbox: Sandbox, client: LinearClient, clock: JumpingClock, call: str
+    sandbox: Sandbox, client: TicketOpener, clock: JumpingClock, call: str
 ) -> None:
     plan(sandbox, call, "rate_limited", seconds=95)
     outcomes = open_all(client, FIRST, LATER)
@@ -112,7 +112,7 @@ def test_a_rate_limit_is_waited_for_until_its_reset(
 
 
 def test_an_hour_s_allowance_that_is_used_up_is_waited_for(
-    sandbox: Sandbox, client: LinearClient, clock: JumpingClock
+    sandbox: Sandbox, client: TicketOpener, clock: JumpingClock
 ) -> None:
     sandbox.linear.behaviour.requests_per_hour = 4
     assert open_all(client, FIRST, LATER, BOB) == ["opened", "joined", "opened"]
@@ -120,28 +120,28 @@ def test_an_hour_s_allowance_that_is_used_up_is_waited_for(
     assert sum(clock.waits) < 3 * 3_600
 
 
-def test_a_write_that_did_not_succeed_is_repeated(sandbox: Sandbox, client: LinearClient) -> None:
+def test_a_write_that_did_not_succeed_is_repeated(sandbox: Sandbox, client: TicketOpener) -> None:
     plan(sandbox, "issueCreate", "success_false", times=2)
     assert client.open_ticket(FIRST).outcome == "opened"
     assert_one_ticket_of_one_hour(sandbox)
 
 
-def test_a_write_that_never_succeeds_is_no_ticket(sandbox: Sandbox, client: LinearClient) -> None:
+def test_a_write_that_never_succeeds_is_no_ticket(sandbox: Sandbox, client: TicketOpener) -> None:
     plan(sandbox, "issueCreate", "success_false", times=100)
-    with pytest.raises(Unavailable, match="it says that it did not succeed"):
+    with pytest.raises(Unavailable, match="it reports that it did not succeed"):
         client.open_ticket(FIRST)
     assert sandbox.linear.issues() == []
 
 
-def test_a_payload_without_its_issue_is_read_back(sandbox: Sandbox, client: LinearClient) -> None:
+def test_a_payload_without_its_issue_is_read_back(sandbox: Sandbox, client: TicketOpener) -> None:
     plan(sandbox, "issueCreate", "no_entity")
     opened = client.open_ticket(FIRST)
     assert (opened.outcome, opened.identifier) == ("opened", "SEC-1")
     assert_one_ticket_of_one_hour(sandbox)
 
 
-def test_a_ticket_that_is_said_to_be_opened_but_is_not_there_is_no_ticket(
-    sandbox: Sandbox, client: LinearClient
+def test_a_ticket_that_is_reported_as_opened_but_is_not_there_is_no_ticket(
+    sandbox: Sandbox, client: TicketOpener
 ) -> None:
     body = json.dumps({"data": {"issueCreate": {"success": True, "issue": None}}})
     plan(sandbox, "issueCreate", "status", status=200, body=body, times=100)
@@ -149,7 +149,7 @@ def test_a_ticket_that_is_said_to_be_opened_but_is_not_there_is_no_ticket(
         client.open_ticket(FIRST)
 
 
-def test_another_issue_than_the_one_asked_for_is_refused(sandbox: Sandbox, client: LinearClient) -> None:
+def test_another_issue_than_the_one_asked_for_is_refused(sandbox: Sandbox, client: TicketOpener) -> None:
     client.open_ticket(BOB)
     client.open_ticket(FIRST)
     plan(sandbox, "issues", "wrong_nodes")
@@ -159,7 +159,7 @@ def test_another_issue_than_the_one_asked_for_is_refused(sandbox: Sandbox, clien
     assert client.open_ticket(LATER).outcome == "joined"
 
 
-def test_another_issue_in_the_payload_is_refused(sandbox: Sandbox, client: LinearClient) -> None:
+def test_another_issue_in_the_payload_is_refused(sandbox: Sandbox, client: TicketOpener) -> None:
     wrong = {"id": str(ticket_for(BOB).id), "identifier": "SEC-7", "url": "https://example.com"}
     body = json.dumps({"data": {"issueCreate": {"success": True, "issue": wrong}}})
     plan(sandbox, "issueCreate", "status", status=200, body=body)
@@ -169,7 +169,7 @@ def test_another_issue_in_the_payload_is_refused(sandbox: Sandbox, client: Linea
 
 @pytest.mark.parametrize(("alias", "what"), [("hour", "attachments"), ("comments", "comments")])
 def test_parts_of_a_ticket_that_were_not_asked_for_are_refused(
-    sandbox: Sandbox, client: LinearClient, alias: str, what: str
+    sandbox: Sandbox, client: TicketOpener, alias: str, what: str
 ) -> None:
     opened = client.open_ticket(FIRST)
     times = dict.fromkeys(("archivedAt", "autoClosedAt", "canceledAt", "completedAt", "trashed", "description"))

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from audit_assets.linear.client import LinearClient, OpenedTicket
+from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.sandbox.server import Sandbox
+from audit_assets.tickets.lifecycle import OpenedTicket
 from audit_assets.tickets.ticket import comment_for, ticket_id
 from audit_assets_tests.linear.workspace import Connect, only_issue, open_all, plan, written
 from audit_assets_tests.sandbox.linear_calls import door, sandbox
@@ -24,7 +25,7 @@ def the_hour_has_just_ended(clock: JumpingClock) -> None:
     clock.sleep((HOUR + timedelta(minutes=75) - clock.now()).total_seconds())
 
 
-def open_hour(client: LinearClient, hours: float, **of: object) -> OpenedTicket:
+def open_hour(client: TicketOpener, hours: float, **of: object) -> OpenedTicket:
     """Put Alice's burst on a ticket, so many hours after the first."""
     return client.open_ticket(finding(hour=HOUR + timedelta(hours=hours), **of))
 
@@ -36,7 +37,7 @@ def states(sandbox: Sandbox) -> list[str]:
 
 @pytest.mark.parametrize("state", ["Triage", "Backlog", "Todo", "In Progress", "In Review"])
 def test_an_open_ticket_takes_the_next_hour_on_and_stays_as_it_is(
-    sandbox: Sandbox, client: LinearClient, state: str
+    sandbox: Sandbox, client: TicketOpener, state: str
 ) -> None:
     open_hour(client, 0)
     sandbox.linear.move("SEC-1", state)
@@ -46,7 +47,7 @@ def test_an_open_ticket_takes_the_next_hour_on_and_stays_as_it_is(
 
 
 def test_a_ticket_completed_lately_is_reopened_with_a_comment(
-    sandbox: Sandbox, client: LinearClient, clock: JumpingClock
+    sandbox: Sandbox, client: TicketOpener, clock: JumpingClock
 ) -> None:
     open_hour(client, 0)
     sandbox.linear.complete("SEC-1")
@@ -64,7 +65,7 @@ def test_a_ticket_completed_lately_is_reopened_with_a_comment(
 @pytest.mark.parametrize("archived", [True, False])
 @pytest.mark.parametrize("archived_are_writable", [True, False])
 def test_a_ticket_completed_long_ago_is_followed_by_the_next_generation(
-    sandbox: Sandbox, client: LinearClient, clock: JumpingClock, *, archived: bool, archived_are_writable: bool
+    sandbox: Sandbox, client: TicketOpener, clock: JumpingClock, *, archived: bool, archived_are_writable: bool
 ) -> None:
     sandbox.linear.behaviour.archived_issues_are_writable = archived_are_writable
     open_hour(client, 0)
@@ -81,7 +82,7 @@ def test_a_ticket_completed_long_ago_is_followed_by_the_next_generation(
 
 
 def test_a_completed_ticket_that_is_archived_takes_nothing_on_and_is_followed(
-    sandbox: Sandbox, client: LinearClient
+    sandbox: Sandbox, client: TicketOpener
 ) -> None:
     open_hour(client, 0)
     sandbox.linear.complete("SEC-1")
@@ -92,7 +93,7 @@ def test_a_completed_ticket_that_is_archived_takes_nothing_on_and_is_followed(
 @pytest.mark.parametrize("sets", ["", "canceledAt", "completedAt"])
 @pytest.mark.parametrize("verdict", ["Canceled", "Duplicate", "trash"])
 def test_a_dismissed_actor_is_quiet_for_30_days(
-    sandbox: Sandbox, client: LinearClient, clock: JumpingClock, verdict: str, sets: str
+    sandbox: Sandbox, client: TicketOpener, clock: JumpingClock, verdict: str, sets: str
 ) -> None:
     sandbox.linear.behaviour.duplicate_sets = sets
     open_hour(client, 0)
@@ -119,8 +120,8 @@ def test_how_long_it_is_quiet_is_a_setting(sandbox: Sandbox, connect: Connect) -
     assert [open_hour(client, hours).outcome for hours in (24, 72)] == ["dismissed", "opened"]
 
 
-def test_a_dismissed_actor_is_told_of_again_for_another_kind_of_deviation(
-    sandbox: Sandbox, client: LinearClient
+def test_a_dismissed_actor_gets_a_ticket_again_for_another_kind_of_deviation(
+    sandbox: Sandbox, client: TicketOpener
 ) -> None:
     open_hour(client, 0)
     sandbox.linear.cancel("SEC-1")
@@ -135,7 +136,7 @@ def test_a_dismissed_actor_is_told_of_again_for_another_kind_of_deviation(
     assert [issue["related"] for issue in sandbox.linear.issues()] == [[], ["SEC-1"], ["SEC-2"]]
 
 
-def test_verdicts_on_two_kinds_in_two_tickets_count_together(sandbox: Sandbox, client: LinearClient) -> None:
+def test_verdicts_on_two_kinds_in_two_tickets_count_together(sandbox: Sandbox, client: TicketOpener) -> None:
     open_hour(client, 0)
     sandbox.linear.cancel("SEC-1")
     assert open_hour(client, 1, deviations=(new_type(),)).outcome == "opened"
@@ -143,7 +144,7 @@ def test_verdicts_on_two_kinds_in_two_tickets_count_together(sandbox: Sandbox, c
     assert open_hour(client, 2, deviations=(burst(), new_type())).outcome == "dismissed"
 
 
-def test_what_joined_a_ticket_is_dismissed_with_it(sandbox: Sandbox, client: LinearClient) -> None:
+def test_what_joined_a_ticket_is_dismissed_with_it(sandbox: Sandbox, client: TicketOpener) -> None:
     open_hour(client, 0)
     open_hour(client, 1, deviations=(new_type(),))
     sandbox.linear.cancel("SEC-1")
@@ -151,7 +152,7 @@ def test_what_joined_a_ticket_is_dismissed_with_it(sandbox: Sandbox, client: Lin
 
 
 def test_what_linear_closed_by_itself_is_nobodys_verdict(
-    sandbox: Sandbox, client: LinearClient, clock: JumpingClock
+    sandbox: Sandbox, client: TicketOpener, clock: JumpingClock
 ) -> None:
     open_hour(client, 0)
     sandbox.linear.close_as_stale("SEC-1")
@@ -161,8 +162,8 @@ def test_what_linear_closed_by_itself_is_nobodys_verdict(
     assert open_hour(client, 20 * 24).identifier == "SEC-2"
 
 
-def test_a_person_who_dismisses_later_what_linear_had_closed_is_heard(
-    sandbox: Sandbox, client: LinearClient, clock: JumpingClock
+def test_a_person_who_dismisses_later_what_linear_had_closed_counts(
+    sandbox: Sandbox, client: TicketOpener, clock: JumpingClock
 ) -> None:
     open_hour(client, 0)
     sandbox.linear.close_as_stale("SEC-1")
@@ -173,34 +174,36 @@ def test_a_person_who_dismisses_later_what_linear_had_closed_is_heard(
 
 
 @pytest.mark.parametrize("close", ["complete", "cancel", "trash", "archive"])
-def test_an_hour_that_is_on_a_ticket_is_seen_whatever_became_of_it(
-    sandbox: Sandbox, client: LinearClient, close: str
+def test_an_hour_that_is_on_a_ticket_is_recognised_whatever_became_of_it(
+    sandbox: Sandbox, client: TicketOpener, close: str
 ) -> None:
     open_all(client, finding(), finding(hour=HOUR + timedelta(hours=1)))
     getattr(sandbox.linear, close)("SEC-1")
     before = sandbox.linear.issues()
-    assert [open_hour(client, hour).outcome for hour in (0, 1)] == ["seen", "seen"]
+    assert [open_hour(client, hour).outcome for hour in (0, 1)] == ["already_on_ticket", "already_on_ticket"]
     assert sandbox.linear.issues() == before
 
 
-def test_an_hour_is_seen_on_an_earlier_generation_too(sandbox: Sandbox, client: LinearClient) -> None:
+def test_an_hour_is_seen_on_an_earlier_generation_too(sandbox: Sandbox, client: TicketOpener) -> None:
     open_hour(client, 0)
     sandbox.linear.cancel("SEC-1")
     open_hour(client, 1, deviations=(new_type(),))
     before = sandbox.linear.issues()
-    assert (open_hour(client, 0).outcome, open_hour(client, 0).identifier) == ("seen", "SEC-1")
+    assert (open_hour(client, 0).outcome, open_hour(client, 0).identifier) == ("already_on_ticket", "SEC-1")
     assert sandbox.linear.issues() == before
 
 
-def test_an_hour_is_the_same_hour_after_its_query_changed(sandbox: Sandbox, client: LinearClient) -> None:
+def test_an_hour_is_the_same_hour_after_its_query_changed(sandbox: Sandbox, client: TicketOpener) -> None:
     open_all(client, finding(), finding(hour=HOUR + timedelta(hours=1)))
     before = only_issue(sandbox)
     for hour in (0, 1):
-        assert open_hour(client, hour, axiom_url="https://app.axiom.co/acme/another/query").outcome == "seen"
+        assert (
+            open_hour(client, hour, axiom_url="https://app.axiom.co/acme/another/query").outcome == "already_on_ticket"
+        )
     assert only_issue(sandbox) == before
 
 
-def test_an_hour_whose_query_somebody_had_attached_by_hand_is_seen(sandbox: Sandbox, client: LinearClient) -> None:
+def test_an_hour_whose_query_somebody_had_attached_by_hand_is_seen(sandbox: Sandbox, client: TicketOpener) -> None:
     open_hour(client, 0)
     later = finding(hour=HOUR + timedelta(hours=1))
     with sandbox.linear.store.transaction():
@@ -208,7 +211,7 @@ def test_an_hour_whose_query_somebody_had_attached_by_hand_is_seen(sandbox: Sand
         issue = only_issue(sandbox)["id"]
         known = by_hand | {"issueId": issue, "creatorId": only_issue(sandbox)["creatorId"], "groupBySource": False}
         sandbox.linear.store.add("Attachment", known, parent=issue, alias=later.axiom_url)
-    assert client.open_ticket(later).outcome == "seen"
+    assert client.open_ticket(later).outcome == "already_on_ticket"
 
 
 @pytest.mark.parametrize(
@@ -216,7 +219,7 @@ def test_an_hour_whose_query_somebody_had_attached_by_hand_is_seen(sandbox: Sand
     [(2, "urgent", 1), (2, "low", 2), (4, "medium", 3), (1, "urgent", 1), (0, "low", 4), (4, "low", 4)],
 )
 def test_the_priority_rises_with_the_severity_and_never_falls(
-    sandbox: Sandbox, client: LinearClient, set_to: int, severity: str, becomes: int
+    sandbox: Sandbox, client: TicketOpener, set_to: int, severity: str, becomes: int
 ) -> None:
     open_hour(client, 0)
     sandbox.linear.set_priority("SEC-1", set_to)
@@ -225,63 +228,65 @@ def test_the_priority_rises_with_the_severity_and_never_falls(
     assert (written(sandbox).get("issueUpdate", 0) == 1) == (set_to != becomes)
 
 
-def test_a_description_that_people_rewrote_is_left_alone(sandbox: Sandbox, client: LinearClient) -> None:
+def test_a_description_that_people_rewrote_is_left_alone(sandbox: Sandbox, client: TicketOpener) -> None:
     open_hour(client, 0)
     sandbox.linear.edit_description("SEC-1", "It was a migration.")
     open_hour(client, 1, severity="urgent")
     sandbox.linear.complete("SEC-1")
     open_hour(client, 2, severity="urgent")
-    assert [open_hour(client, hour).outcome for hour in (0, 1, 2)] == ["seen"] * 3
+    assert [open_hour(client, hour).outcome for hour in (0, 1, 2)] == ["already_on_ticket"] * 3
     issue = only_issue(sandbox)
     assert (issue["description"], issue["title"]) == ("It was a migration.", issue["title"])
     assert len(issue["comments"]) == 2
 
 
 @pytest.mark.parametrize(
-    ("close", "severity", "wanted"),
+    ("close", "severity", "verbs"),
     [("complete", "high", "reopen"), ("complete", "urgent", "reopen and raise the priority of"),
      ("", "urgent", "raise the priority of")],
 )  # fmt: skip
-def test_what_the_key_may_not_do_is_told_and_nothing_is_lost(
-    sandbox: Sandbox, client: LinearClient, close: str, severity: str, wanted: str
+def test_what_the_key_may_not_do_is_reported_and_nothing_is_lost(
+    sandbox: Sandbox, client: TicketOpener, close: str, severity: str, verbs: str
 ) -> None:
     sandbox.linear.behaviour.key_may_write = False
     open_hour(client, 0)
     if close:
         sandbox.linear.complete("SEC-1")
-    told = open_hour(client, 1, severity=severity)
-    assert (told.outcome, told.closed, told.refused) == ("joined", bool(close), NEEDS_WRITE.format(wanted))
+    opened = open_hour(client, 1, severity=severity)
+    assert (opened.outcome, opened.closed, opened.refused) == ("joined", bool(close), NEEDS_WRITE.format(verbs))
     issue = only_issue(sandbox)
     assert (len(issue["comments"]), len(issue["attachments"]), issue["priority"]) == (1, 2, 2)
-    assert open_hour(client, 1, severity=severity).outcome == "seen"
+    assert open_hour(client, 1, severity=severity).outcome == "already_on_ticket"
     assert written(sandbox)["issueUpdate"] == 1
 
 
-def test_a_relation_that_the_key_may_not_make_is_told(sandbox: Sandbox, client: LinearClient) -> None:
+def test_a_relation_that_the_key_may_not_make_is_reported(sandbox: Sandbox, client: TicketOpener) -> None:
     sandbox.linear.behaviour.key_may_write = False
     open_hour(client, 0)
     sandbox.linear.cancel("SEC-1")
-    told = open_hour(client, 1, deviations=(new_type(),))
-    assert (told.outcome, told.refused) == ("opened", NEEDS_WRITE.format("relate a ticket to"))
+    opened = open_hour(client, 1, deviations=(new_type(),))
+    assert (opened.outcome, opened.refused) == ("opened", NEEDS_WRITE.format("relate a ticket to"))
 
 
-def test_a_ticket_that_was_moved_to_another_team_is_told_to_stay_closed(sandbox: Sandbox, client: LinearClient) -> None:
+def test_a_ticket_that_was_moved_to_another_team_is_reported_to_stay_closed(
+    sandbox: Sandbox, client: TicketOpener
+) -> None:
     open_hour(client, 0)
     sandbox.linear.complete("SEC-1")
     body = (
         '{"errors": [{"message": "Discrepancy between issue team and state", "extensions": {"code": "INVALID_INPUT"}}]}'
     )
     plan(sandbox, "issueUpdate", "status", status=400, body=body)
-    told = open_hour(client, 1)
-    assert (told.outcome, told.closed) == ("joined", True)
-    assert told.refused
-    assert told.refused.startswith("Linear would not reopen SEC-1, so do it by hand. Linear rejected what was asked")
+    opened = open_hour(client, 1)
+    assert (opened.outcome, opened.closed) == ("joined", True)
+    assert opened.refused
+    assert opened.refused.startswith("Linear would not reopen SEC-1, so do it by hand. Linear rejected the request")
 
 
-def test_an_actor_with_many_generations_is_found_at_the_last(sandbox: Sandbox, client: LinearClient) -> None:
+def test_an_actor_with_many_generations_is_found_at_the_last(sandbox: Sandbox, client: TicketOpener) -> None:
     for generation in range(21):
         assert open_hour(client, generation).outcome == "opened"
         sandbox.linear.complete(f"SEC-{generation + 1}")
         sandbox.linear.archive(f"SEC-{generation + 1}")
     assert len(sandbox.linear.issues()) == 21
-    assert open_hour(client, 0).outcome == "seen"
+    assert open_hour(client, 0).outcome == "already_on_ticket"

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_assets.config.errors import ServiceError
+from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear.client import LinearClient
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.tickets.finding import Finding
+from audit_assets.tickets.opening_sentences import opening_start
 from audit_assets.tickets.ticket import link_for
-from audit_assets.tickets.wording import opening_of
 from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.linear.workspace import current_tickets
 from audit_assets_tests.sandbox.linear_calls import Door, door
@@ -34,10 +35,10 @@ class Life:
     """One actor's tickets, and what was done so far."""
 
     sandbox: Sandbox
-    client: LinearClient
+    client: TicketOpener
     clock: JumpingClock
     judged: list[Finding] = field(default_factory=list)
-    told: set[datetime] = field(default_factory=set)
+    written: set[datetime] = field(default_factory=set)
     edited: dict[str, str] = field(default_factory=dict)
 
     def judge(self, kinds: tuple[int, ...], severity: str) -> None:
@@ -54,8 +55,8 @@ class Life:
             self.put(self.judged[which % len(self.judged)])
 
     def put(self, judged: Finding) -> None:
-        """Put an hour on its ticket; what was told already must change nothing."""
-        before = current_tickets(self.sandbox) if judged.hour in self.told else None
+        """Put an hour on its ticket; what was written already must change nothing."""
+        before = current_tickets(self.sandbox) if judged.hour in self.written else None
         try:
             outcome = self.client.open_ticket(judged).outcome
         except ServiceError:
@@ -63,9 +64,9 @@ class Life:
         finally:
             self.sandbox.faults.clear()
         if before is not None:
-            assert (outcome, current_tickets(self.sandbox)) == ("seen", before)
-        if outcome in ("opened", "joined", "reopened", "seen"):
-            self.told.add(judged.hour)
+            assert (outcome, current_tickets(self.sandbox)) == ("already_on_ticket", before)
+        if outcome in ("opened", "joined", "reopened", "already_on_ticket"):
+            self.written.add(judged.hour)
 
     def people(self, do: str) -> None:
         """What a person, or Linear by itself, does to the last ticket."""
@@ -98,8 +99,8 @@ class Life:
         texts = [comment["body"] for issue in issues for comment in issue["comments"]]
         for judged in self.judged:
             marked = marks.count(str(link_for(judged).id))
-            assert marked == 1 if judged.hour in self.told else marked <= 1
-            assert sum(text.startswith(opening_of(judged.hour)) for text in texts) <= 1
+            assert marked == 1 if judged.hour in self.written else marked <= 1
+            assert sum(text.startswith(opening_start(judged.hour)) for text in texts) <= 1
         assert all(
             issue["description"] == self.edited.get(issue["identifier"], issue["description"]) for issue in issues
         )
@@ -129,14 +130,14 @@ def test_one_open_ticket_and_each_hour_once_whatever_happens(door: Door, steps: 
         door.behind = sandbox.app()
         clock = JumpingClock(sandbox.stage.clock)
         known = sandbox.linear.environment(sandbox.url)
-        client = LinearClient(
+        linear = LinearClient(
             api_key=known["LINEAR_API_KEY"],
             team_key=known["LINEAR_TEAM_KEY"],
             url=known["LINEAR_API_URL"],
             clock=clock,
             limits=HttpLimits(attempts=1),
         )
-        with client:
+        with TicketOpener(linear) as client:
             life = Life(sandbox, client, clock)
             for step in steps:
                 step(life)

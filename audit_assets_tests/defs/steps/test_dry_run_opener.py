@@ -1,23 +1,24 @@
-"""A dry run says what the real client then does, and leaves nothing behind."""
+"""A dry run shows what the real client then does, and leaves nothing behind."""
 
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from audit_assets.linear.client import LinearClient
-from audit_assets.linear.dry_run import NOT_SET, DryRunClient, RenderedTicket
+from audit_assets.defs.steps.dry_run_opener import DryRunOpener
+from audit_assets.defs.steps.ticket_opener import TicketOpener
+from audit_assets.linear.dry_run import NOT_SET, RenderedTicket
 from audit_assets.linear.dry_run_connections import OfflineConnection, ReadOnlyConnection
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.tickets.finding import Finding, TriageNote
 from audit_assets.tickets.shared_ticket import SharedTicket
 from audit_assets_tests.linear.workspace import Connect, written
 from audit_assets_tests.support import JumpingClock
-from audit_assets_tests.tickets.sample_findings import HOUR, finding, flood, new_type
+from audit_assets_tests.tickets.sample_findings import HOUR, finding, new_type, overflow
 
-LABEL = {"label": "cloudflare-audit"}
+LABEL: dict[str, Any] = {"label": "cloudflare-audit"}
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +35,9 @@ def settings(sandbox: Sandbox, clock: JumpingClock) -> dict[str, Any]:
 
 
 @pytest.fixture
-def rehearsing(sandbox: Sandbox, clock: JumpingClock) -> Any:
+def dry_run(sandbox: Sandbox, clock: JumpingClock) -> Any:
     """A client of the sandbox's Linear that writes nothing."""
-    with closing(DryRunClient(ReadOnlyConnection, [], **settings(sandbox, clock), **LABEL)) as client:
+    with closing(DryRunOpener(ReadOnlyConnection, [], **settings(sandbox, clock), **LABEL)) as client:
         yield client
 
 
@@ -45,9 +46,11 @@ def noted(finding_: Finding) -> Finding:
     return finding(**{**finding_.__dict__, "note": TriageNote("a-model", "It may be a migration.", (), ("Ask her.",))})
 
 
-def tell(client: LinearClient, told: Finding | SharedTicket) -> Any:
+def put(client: TicketOpener, content: Finding | SharedTicket) -> Any:
     """Put it on a ticket."""
-    return client.open_shared_ticket(told) if isinstance(told, SharedTicket) else client.open_ticket(told, noted)
+    return (
+        client.open_shared_ticket(content) if isinstance(content, SharedTicket) else client.open_ticket(content, noted)
+    )
 
 
 def first_of(actor: str) -> Finding:
@@ -56,7 +59,7 @@ def first_of(actor: str) -> Finding:
 
 
 def second_of(actor: str) -> Finding:
-    """A graver hour."""
+    """A more severe hour."""
     hour = HOUR + timedelta(hours=1)
     return finding(actor_key=actor, hour=hour, severity="urgent", deviations=(new_type(),))
 
@@ -72,41 +75,41 @@ def days_pass(sandbox: Sandbox, identifier: str) -> None:
     sandbox.stage.clock.advance(timedelta(days=20))
 
 
-Told = Finding | SharedTicket
+Content = Finding | SharedTicket
 People = Callable[[Sandbox, str], object]
-CASES: dict[str, tuple[Told | None, People | None, Told, str]] = {
+CASES: dict[str, tuple[Content | None, People | None, Content, str]] = {
     "opens": (None, None, second_of("a0"), "would open a ticket"),
     "joins, and is raised": (first_of("a1"), None, second_of("a1"), "would join {}"),
     "reopens": (first_of("a2"), lambda box, ticket: box.linear.complete(ticket), second_of("a2"), "would reopen {}"),
-    "stays quiet": (
+    "gets none": (
         second_of("a3"),
         lambda box, ticket: box.linear.cancel(ticket),
         third_of("a3"),
-        "would stay quiet: people dismissed {}",
+        "would get no ticket: people dismissed {}",
     ),
-    "is told already": (second_of("a4"), None, second_of("a4"), "is on {} already"),
-    "rolls up": (None, None, flood(400, hour=HOUR - timedelta(hours=1)), "would open one ticket for 400 findings"),
-    "adds to a roll-up": (flood(3, first=1_000), None, flood(400), "would join {}"),
+    "is on it already": (second_of("a4"), None, second_of("a4"), "is on {} already"),
+    "rolls up": (None, None, overflow(400, hour=HOUR - timedelta(hours=1)), "would open one ticket for 400 findings"),
+    "adds to a roll-up": (overflow(3, first=1_000), None, overflow(400), "would join {}"),
     "opens the next": (first_of("a5"), days_pass, second_of("a5"), "would open a ticket"),
 }
-"""What a ticket tells of before, what people do to it, what is told then, and what is said of that."""
+"""What is on a ticket before, what people do to it, what is put on it then, and what the dry run calls that."""
 
 
-def test_a_rehearsal_says_what_the_client_then_does_and_leaves_nothing_behind(
-    sandbox: Sandbox, connect: Connect, rehearsing: DryRunClient
+def test_a_dry_run_shows_what_the_client_then_does_and_leaves_nothing_behind(
+    sandbox: Sandbox, connect: Connect, dry_run: DryRunOpener
 ) -> None:
     client = connect(**LABEL)
-    for case, (earlier, people, told, would) in CASES.items():
-        ticket: str = tell(client, earlier).identifier if earlier else ""
+    for case, (earlier, people, content, planned) in CASES.items():
+        ticket: str = put(client, earlier).identifier if earlier else ""
         if people:
             people(sandbox, ticket)
         before, calls = sandbox.linear.issues(), written(sandbox)
-        said = tell(rehearsing, told)
+        shown = put(dry_run, content)
         assert (sandbox.linear.issues(), written(sandbox)) == (before, calls), case
-        done = tell(client, told)
-        assert (said.id, said.outcome) == (done.id, done.outcome), case
-        rendered = rehearsing.rendered.pop()
-        assert rendered.planned_action == would.format(ticket)
+        done = put(client, content)
+        assert (shown.id, shown.outcome) == (done.id, done.outcome), case
+        rendered = dry_run.rendered.pop()
+        assert rendered.planned_action == planned.format(ticket)
         assert rendered.url in (None, done.url)
         assert_it_was_so(rendered, before, next(each for each in sandbox.linear.issues() if each["id"] == done.id))
 
@@ -119,39 +122,39 @@ def assert_it_was_so(rendered: RenderedTicket, before: list[dict[str, Any]], iss
     links = [{name: each[name] for name in ("title", "subtitle", "url")} for each in issue["attachments"]]
     assert [*rendered.comments] == comments
     assert [*rendered.links] == (links[-1:] if issue["attachments"] != old["attachments"] else [])
-    assert rendered.told == (was is None or bool(comments))
-    assert rendered.raises == (was is not None and issue["priority"] != was["priority"])
+    assert rendered.written == (was is None or bool(comments))
+    assert rendered.raises_priority == (was is not None and issue["priority"] != was["priority"])
     if was is None:
         assert (rendered.title, rendered.description) == (issue["title"], issue["description"])
         assert (rendered.identifier, rendered.priority) == (None, issue["priority"])
         assert rendered.fields == {"team": "SEC", "state": issue["state"], "labels": issue["labels"][0]}
     else:
         assert rendered.identifier == issue["identifier"]
-        assert bool(rendered.description) == (not comments), "what is not said is shown all the same"
-    if rendered.raises:
+        assert bool(rendered.description) == (not comments), "what is not written is shown all the same"
+    if rendered.raises_priority:
         assert rendered.priority == issue["priority"]
 
 
-def test_a_write_that_a_rehearsal_does_not_know_of_is_never_sent(sandbox: Sandbox, rehearsing: DryRunClient) -> None:
+def test_a_write_that_a_dry_run_does_not_know_is_never_sent(sandbox: Sandbox, dry_run: DryRunOpener) -> None:
     with pytest.raises(RuntimeError, match="issue_create is a mutation: a dry run must not send it"):
-        rehearsing._wire.ask("issue_create", {"input": {}}, dict)
+        dry_run.linear._connection.ask("issue_create", {"input": {}}, dict)
     assert written(sandbox) == {}
 
 
 def test_without_a_key_nothing_is_asked_and_all_is_new(sandbox: Sandbox, connect: Connect, clock: JumpingClock) -> None:
     connect().open_ticket(finding())
     calls = sandbox.stage.count()
-    missing = {"api_key": NOT_SET, "team_key": NOT_SET}
+    missing: dict[str, Any] = {"api_key": NOT_SET, "team_key": NOT_SET}
 
     def charted(finding_: Finding) -> Finding:
-        cast(Any, client)._issues.upload("chart.png", "image/png", b"PNG", seconds=1.0)
+        client.linear.issues.upload("chart.png", "image/png", b"PNG", seconds=1.0)
         return finding_
 
-    with closing(DryRunClient(OfflineConnection, [], **(settings(sandbox, clock) | missing | LABEL))) as client:
+    with closing(DryRunOpener(OfflineConnection, [], **(settings(sandbox, clock) | missing | LABEL))) as client:
         client.open_ticket(finding(), charted)
-        client.open_shared_ticket(flood(3))
+        client.open_shared_ticket(overflow(3))
         with pytest.raises(RuntimeError, match="issue_create must not be sent: there is no key"):
-            client._wire.ask("issue_create", {}, dict)
+            client.linear._connection.ask("issue_create", {}, dict)
     assert [ticket.planned_action for ticket in client.rendered] == [
         "would open a ticket",
         "would open one ticket for 3 findings",

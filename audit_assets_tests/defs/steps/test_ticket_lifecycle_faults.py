@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from audit_assets.config.errors import Unavailable
+from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear.client import LinearClient
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.transport.http import HttpLimits
@@ -24,71 +25,72 @@ from audit_assets_tests.linear.workspace import (
 )
 from audit_assets_tests.sandbox.linear_calls import Door, door, sandbox
 from audit_assets_tests.support import JumpingClock
-from audit_assets_tests.tickets.sample_findings import HOUR, digest, finding, flood, new_type, unusual
+from audit_assets_tests.tickets.sample_findings import HOUR, digest, finding, new_type, overflow, unusual
 
 __all__ = ["door", "sandbox"]
 
 NEXT = finding(hour=HOUR + timedelta(hours=1), severity="urgent")
 ANOTHER_KIND = finding(hour=HOUR + timedelta(hours=1), deviations=(new_type(),))
-FLOOD = flood(400)
+OVERFLOW = overflow(400)
 
-Step = Callable[[LinearClient], Any]
+Step = Callable[[TicketOpener], Any]
 
 
-def reopening(sandbox: Sandbox, client: LinearClient) -> Step:
-    """A completed ticket, whose next hour is graver."""
+def reopening(sandbox: Sandbox, client: TicketOpener) -> Step:
+    """A completed ticket, whose next hour is more severe."""
     client.open_ticket(FIRST)
     sandbox.linear.complete("SEC-1")
     return lambda each: each.open_ticket(NEXT)
 
 
-def following(sandbox: Sandbox, client: LinearClient) -> Step:
+def following(sandbox: Sandbox, client: TicketOpener) -> Step:
     """A dismissed ticket, whose next hour deviates in another way."""
     client.open_ticket(FIRST)
     sandbox.linear.cancel("SEC-1")
     return lambda each: each.open_ticket(ANOTHER_KIND)
 
 
-def flooding(_: Sandbox, __: LinearClient) -> Step:
+def overflowing(_: Sandbox, __: TicketOpener) -> Step:
     """More actors than get a ticket each."""
-    return lambda each: each.open_shared_ticket(FLOOD)
+    return lambda each: each.open_shared_ticket(OVERFLOW)
 
 
-def adding(_: Sandbox, client: LinearClient) -> Step:
+def adding(_: Sandbox, client: TicketOpener) -> Step:
     """A day's digest, after another hour of the day came to hold more."""
     client.open_shared_ticket(digest({3: [unusual(1)], 9: [unusual(2)]}))
     now = digest({3: [unusual(1), unusual(7)], 9: [unusual(2)], 11: [unusual(8)]})
     return lambda each: each.open_shared_ticket(now)
 
 
-SCENES = (reopening, following, flooding, adding)
+SCENES = (reopening, following, overflowing, adding)
 
 
-Standing = list[dict[str, Any]]
+Workspace = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def whole(door: Door, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Standing]:
-    """What stands in Linear after each scene, if nothing goes wrong."""
+def whole(door: Door, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workspace]:
+    """What is in Linear after each scene, if nothing goes wrong."""
     return {scene.__name__: undisturbed(scene, door, tmp_path_factory.mktemp("whole")) for scene in SCENES}
 
 
-def undisturbed(scene: Callable[[Sandbox, LinearClient], Step], door: Door, folder: Path) -> Standing:
+def undisturbed(scene: Callable[[Sandbox, TicketOpener], Step], door: Door, folder: Path) -> Workspace:
     with contextlib.closing(Sandbox(folder)) as fresh:
         fresh.url = door.url
         door.behind = fresh.app()
         known = fresh.linear.environment(fresh.url)
-        with LinearClient(
+        linear = LinearClient(
             api_key=known["LINEAR_API_KEY"],
             team_key=known["LINEAR_TEAM_KEY"],
             url=known["LINEAR_API_URL"],
             clock=JumpingClock(fresh.stage.clock),
-        ) as client:
+        )
+        with TicketOpener(linear) as client:
             scene(fresh, client)(client)
         return in_order(fresh)
 
 
-def in_order(sandbox: Sandbox) -> Standing:
+def in_order(sandbox: Sandbox) -> Workspace:
     return [issue | {"attachments": sorted(issue["attachments"], key=str)} for issue in current_tickets(sandbox)]
 
 
@@ -98,8 +100,8 @@ def in_order(sandbox: Sandbox) -> Standing:
 def test_a_run_that_died_at_any_request_is_completed_by_the_next(
     sandbox: Sandbox,
     connect: Connect,
-    whole: dict[str, Standing],
-    scene: Callable[[Sandbox, LinearClient], Step],
+    whole: dict[str, Workspace],
+    scene: Callable[[Sandbox, TicketOpener], Step],
     number: int,
     kind: str,
 ) -> None:
@@ -113,7 +115,7 @@ def test_a_run_that_died_at_any_request_is_completed_by_the_next(
     step(connect())
     assert in_order(sandbox) == whole[scene.__name__]
     before = written(sandbox)
-    assert step(connect()).outcome in ("seen", "on_shared_ticket")
+    assert step(connect()).outcome in ("already_on_ticket", "on_shared_ticket")
     assert written(sandbox) == before
 
 
@@ -133,8 +135,8 @@ def test_a_run_that_died_at_any_request_is_completed_by_the_next(
 def test_a_lost_answer_to_every_write_changes_nothing(
     sandbox: Sandbox,
     connect: Connect,
-    whole: dict[str, Standing],
-    scene: Callable[[Sandbox, LinearClient], Step],
+    whole: dict[str, Workspace],
+    scene: Callable[[Sandbox, TicketOpener], Step],
     kind: str,
     options: dict[str, Any],
     status: int,
@@ -171,7 +173,7 @@ def test_a_ticket_thrown_away_before_its_hour_was_marked_is_left_alone(sandbox: 
     sandbox.faults.clear()
     sandbox.linear.trash("SEC-1")
     assert connect().open_ticket(FIRST).outcome == "dismissed"
-    assert connect().open_ticket(NEXT).outcome == "dismissed", "what it told of can't be read: all of it is dismissed"
+    assert connect().open_ticket(NEXT).outcome == "dismissed", "what it was about can't be read: all of it is dismissed"
 
 
 @pytest.mark.parametrize("call", ["issueUpdate", "commentCreate", "attachmentCreate"])

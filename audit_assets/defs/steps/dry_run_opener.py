@@ -1,0 +1,94 @@
+"""Renders what would be written to Linear: the same client reads, decides and renders, and nothing is written.
+
+Where there is no key yet, nothing is read either, and every finding is a new ticket.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from audit_assets.defs.steps.ticket_opener import TicketOpener
+from audit_assets.linear.client import LinearClient
+from audit_assets.linear.dry_run import DryRunIssueApi, RenderedTicket, Writes
+from audit_assets.linear.dry_run_connections import ReadOnlyConnection
+from audit_assets.linear.issues import IssueContent
+from audit_assets.tickets.finding import Finding
+from audit_assets.tickets.formatting import pluralize
+from audit_assets.tickets.lifecycle import QUIET, OpenedTicket, Outcome
+from audit_assets.tickets.shared_ticket import SharedTicket
+from audit_assets.tickets.ticket import ticket_for
+
+
+class DryRunOpener(TicketOpener):
+    """Does what TicketOpener does, except for writing; `rendered` is what it would have written, in that order."""
+
+    def __init__(
+        self,
+        connection: type[ReadOnlyConnection],
+        rendered: list[RenderedTicket],
+        *,
+        quiet: timedelta = QUIET,
+        **settings: Any,
+    ) -> None:
+        """`settings` are LinearClient's."""
+        super().__init__(LinearClient(connection=connection, issues=DryRunIssueApi, **settings), quiet)
+        self.rendered = rendered
+
+    def open_ticket(self, finding: Finding, *arguments: Any, **named: Any) -> OpenedTicket:
+        """Render what would be written about a finding."""
+        return self._render(
+            lambda: super(DryRunOpener, self).open_ticket(finding, *arguments, **named), lambda: ticket_for(finding)
+        )
+
+    def open_shared_ticket(self, shared_ticket: SharedTicket) -> OpenedTicket:
+        """Render what would be written about many findings."""
+        return self._render(
+            lambda: super(DryRunOpener, self).open_shared_ticket(shared_ticket),
+            lambda: shared_ticket.ticket,
+            sum(part.total for part in shared_ticket.parts),
+        )
+
+    def _render(
+        self, open_ticket: Callable[[], OpenedTicket], as_new: Callable[[], IssueContent], findings: int = 1
+    ) -> OpenedTicket:
+        """Keep what would have been written. `as_new`: a new ticket about the same."""
+        self._take_writes()  # of a call that was interrupted
+        opened = open_ticket()
+        writes, identifier = self._take_writes(), opened.identifier or None
+        ticket, written = writes.issue or as_new(), bool(writes.issue or writes.comments)
+        self.rendered.append(
+            RenderedTicket(
+                id=opened.id,
+                outcome=opened.outcome,
+                planned_action=_planned_action(opened.outcome, identifier, writes, findings),
+                identifier=identifier,
+                url=opened.url or None,
+                title=ticket.title,
+                priority=writes.changes.get("priority", ticket.priority),
+                raises_priority="priority" in writes.changes,
+                written=written,
+                description=ticket.description if writes.issue or not written else None,
+                comments=tuple(writes.comments),
+                links=tuple(writes.links),
+                fields=writes.fields,
+                pictures=writes.pictures,
+                findings=findings,
+            )
+        )
+        return opened
+
+    def _take_writes(self) -> Writes:
+        issues = self.linear.issues
+        assert isinstance(issues, DryRunIssueApi)  # noqa: S101 - as the constructor made it
+        return issues.take_writes()
+
+
+def _planned_action(outcome: Outcome, identifier: str | None, writes: Writes, findings: int) -> str:
+    """What would become of a finding, in words that follow its actor's name."""
+    if writes.issue:
+        return f"would open one ticket for {pluralize(findings, 'finding')}" if findings > 1 else "would open a ticket"
+    if outcome == "dismissed":
+        return f"would get no ticket: people dismissed {identifier}"
+    if writes.comments:
+        return f"would {'reopen' if outcome == 'reopened' else 'join'} {identifier}"
+    return f"would complete {identifier}" if writes.links else f"is on {identifier} already"

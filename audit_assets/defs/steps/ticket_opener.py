@@ -1,0 +1,224 @@
+"""Puts findings on tickets in Linear: opens a ticket, joins or reopens the actor's, or leaves it alone.
+
+Nothing is kept here between runs. What happened before is read from Linear by ids that can be computed, and the hour's
+attachment is written last: while it is missing, another run completes what is missing, and once it is there, another
+run changes nothing (docs/facts/linear.md, 4). `tickets` decides what becomes of a ticket and what it contains.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+from audit_assets.linear.client import LinearClient
+from audit_assets.linear.issue_api import ISSUES_PER_REQUEST
+from audit_assets.linear.issue_opener import LinearFacts, join_sentences
+from audit_assets.linear.issues import KnownIssue, NewIssue, TicketVerdict, Upload
+from audit_assets.linear.reply_parser import Rejected, is_missing
+from audit_assets.linear.routing import TicketSubject
+from audit_assets.tickets.finding import Finding
+from audit_assets.tickets.lifecycle import QUIET, OpenedTicket, Outcome, is_quiet, raises_priority, stage_of
+from audit_assets.tickets.opening_sentences import opening_start
+from audit_assets.tickets.shared_ticket import SharedTicket
+from audit_assets.tickets.ticket import (
+    comment_for,
+    kinds_of,
+    link_for,
+    relation_id,
+    subject_of,
+    ticket_for,
+    ticket_id,
+)
+
+AddNote = Callable[[Finding], Finding]
+"""Adds a model's note to a finding, if one can be had."""
+
+AddChart = Callable[[Finding, Upload], Finding]
+"""Adds a chart to a finding, if one can be drawn and uploaded this way."""
+
+
+def without_note(finding: Finding) -> Finding:
+    """The finding as it is."""
+    return finding
+
+
+def without_chart(finding: Finding, _: Upload) -> Finding:
+    """The finding as it is."""
+    return finding
+
+
+class TicketOpener:
+    """Puts findings on the tickets of one workspace. Closes with `close()` or as a context manager."""
+
+    def __init__(self, linear: LinearClient, quiet: timedelta = QUIET) -> None:
+        """`quiet`: for how long a person's dismissal silences an actor."""
+        self.linear = linear
+        self._quiet = quiet
+
+    def __enter__(self) -> "TicketOpener":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.linear.close()
+
+    def check(self) -> LinearFacts:
+        """As `LinearClient.check`."""
+        return self.linear.check()
+
+    def ticket_verdicts(self, tickets: Iterable[UUID]) -> dict[UUID, TicketVerdict]:
+        """As `LinearClient.ticket_verdicts`."""
+        return self.linear.ticket_verdicts(tickets)
+
+    def verdict_labels(self) -> frozenset[str]:
+        """As `LinearClient.verdict_labels`."""
+        return self.linear.verdict_labels()
+
+    def open_ticket(
+        self, finding: Finding, add_note: AddNote = without_note, add_chart: AddChart = without_chart
+    ) -> OpenedTicket:
+        """Put a finding on its actor's ticket, opening one if need be. Safe to repeat at any time.
+
+        `add_note` is called only for a finding that is about to be written, `add_chart` only for one that is about to
+        open a ticket. Raises `Refused`, `Unavailable` or `Incomplete`.
+        """
+        known = self._find_known_tickets(finding)
+        if done := next((ticket for ticket in known.values() if ticket.has_link), None):
+            return _opened(done, "already_on_ticket")
+        begun = next((each for each, ticket in known.items() if _has_hour(ticket, finding)), None)
+        try:
+            if begun is not None:
+                return self._complete(finding, known, begun)
+            return self._write(finding, known, add_note, add_chart)
+        except Rejected as rejection:
+            if known and is_missing(rejection, "Issue"):
+                return _opened(known[max(known) if begun is None else begun], "unreadable")
+            raise
+
+    def open_shared_ticket(self, shared_ticket: SharedTicket) -> OpenedTicket:
+        """Put many findings on the one ticket that they share. Safe to repeat at any time.
+
+        Parts whose findings are not on it yet are added as comments. Raises as `open_ticket`.
+        """
+        ticket, marker = shared_ticket.ticket, shared_ticket.marker
+        known = self._find_shared(shared_ticket)
+        created, refused = None, None
+        if not known:
+            created, refused = self.linear.opener.create(ticket, TicketSubject(shared_ticket.severity))
+            known = None if created else self._find_shared(shared_ticket)
+        if not (found := created or known):
+            return OpenedTicket(str(ticket.id), None, None, "unreadable")
+        listed = known.listed if known else frozenset[str]()
+        if not (missing := shared_ticket.missing_parts(listed)):
+            return _opened(found, "on_shared_ticket")
+        if known and known.trashed:
+            return _opened(found, "unreadable")
+        described = not known or (not listed and known.description.startswith(shared_ticket.opening))
+        try:
+            for comment in shared_ticket.comments_for(missing, described=described):
+                self.linear.issues.comment(ticket.id, comment)
+            self.linear.issues.attach(ticket.id, marker)
+        except Rejected as rejection:
+            if is_missing(rejection, "Issue"):
+                return _opened(found, "unreadable")
+            raise
+        return _opened(found, "on_shared_ticket", refused=refused)
+
+    def _find_shared(self, shared_ticket: SharedTicket) -> KnownIssue | None:
+        own_id = shared_ticket.ticket.id
+        return next(iter(self.linear.issues.find([own_id], shared_ticket.marker, own_id)), None)
+
+    def _find_known_tickets(self, finding: Finding) -> dict[int, KnownIssue]:
+        """All tickets of the actor that exist, by generation, the oldest first."""
+        link, comment = link_for(finding), comment_for(finding).id
+        known: dict[int, KnownIssue] = {}
+        first = 0
+        while not first or first - 1 in known:
+            generations = range(first, first + ISSUES_PER_REQUEST)
+            generation_of = {ticket_id(finding.account_id, finding.actor_key, each): each for each in generations}
+            found = self.linear.issues.find([*generation_of], link, comment)
+            known |= {generation_of[issue.id]: issue for issue in found}
+            first += ISSUES_PER_REQUEST
+        return known
+
+    def _write(
+        self, finding: Finding, known: dict[int, KnownIssue], add_note: AddNote, add_chart: AddChart
+    ) -> OpenedTicket:
+        """An hour that is on no ticket yet."""
+        if not known:
+            return self._open(finding, 0, known, add_note, add_chart)
+        tickets, now = [*known.values()], self.linear.clock.now()
+        last, stage = tickets[-1], stage_of(tickets[-1], now)
+        if is_quiet(tickets, hour=finding.hour, kinds=kinds_of(finding), quiet=self._quiet, now=now):
+            return _opened(last, "dismissed")
+        if stage in ("open", "recently_completed"):
+            return self._join(finding, last, add_note, reopen=stage == "recently_completed")
+        return self._open(finding, max(known) + 1, known, add_note, add_chart)
+
+    def _open(
+        self,
+        finding: Finding,
+        generation: int,
+        known: dict[int, KnownIssue],
+        add_note: AddNote,
+        add_chart: AddChart,
+    ) -> OpenedTicket:
+        ticket = ticket_for(add_chart(add_note(finding), self.linear.issues.upload), generation)
+        created, missing_fields = self.linear.opener.create(ticket, subject_of(finding))
+        if created:
+            unrelated = self._relate(created.id, generation, known)
+            self.linear.issues.attach(created.id, link_for(finding))
+            return _opened(created, "opened", refused=join_sentences(missing_fields, unrelated))
+        # By this very request, whose answer was lost, or by another process
+        if generation in self._find_known_tickets(finding):
+            opened = self.open_ticket(finding, add_note, add_chart)
+            if opened.outcome == "opened":
+                return replace(opened, refused=join_sentences(missing_fields, opened.refused))
+            return opened
+        return OpenedTicket(str(ticket.id), None, None, "unreadable")
+
+    def _complete(self, finding: Finding, known: dict[int, KnownIssue], generation: int) -> OpenedTicket:
+        """An hour that is on a ticket, but whose attachment is missing: what people did since is left as it is."""
+        ticket = known[generation]
+        if ticket.trashed:
+            return _opened(ticket, "dismissed")
+        was_opened_for_it = _was_opened_for(ticket, finding)
+        refused = self._relate(ticket.id, generation, known) if was_opened_for_it else None
+        self.linear.issues.attach(ticket.id, link_for(finding))
+        return _opened(ticket, "opened" if was_opened_for_it else "joined", refused=refused)
+
+    def _join(self, finding: Finding, ticket: KnownIssue, add_note: AddNote, *, reopen: bool) -> OpenedTicket:
+        """The comment comes after the change: if it is there and the ticket is closed, a person closed it since."""
+        comment = comment_for(add_note(finding))
+        priority = self.linear.opener.priority(subject_of(finding))
+        raised = priority if raises_priority(ticket, priority) else None
+        reopened, refused = self.linear.change_issue(ticket, reopen=reopen, priority=raised)
+        self.linear.issues.comment(ticket.id, comment)
+        self.linear.issues.attach(ticket.id, link_for(finding))
+        if reopened:
+            return _opened(ticket, "reopened", closed=False)
+        return _opened(ticket, "joined", refused=refused)
+
+    def _relate(self, ticket: UUID, generation: int, known: dict[int, KnownIssue]) -> str | None:
+        """Relate a ticket to the last one before it."""
+        earlier = [issue for each, issue in known.items() if each < generation]
+        return self.linear.relate_issues(ticket, earlier[-1], relation_id(ticket)) if earlier else None
+
+
+def _has_hour(ticket: KnownIssue, finding: Finding) -> bool:
+    return ticket.has_comment or _was_opened_for(ticket, finding)
+
+
+def _was_opened_for(ticket: KnownIssue, finding: Finding) -> bool:
+    return ticket.description.startswith(opening_start(finding.hour))
+
+
+def _opened(
+    ticket: KnownIssue | NewIssue, outcome: Outcome, *, closed: bool | None = None, refused: str | None = None
+) -> OpenedTicket:
+    if closed is None:
+        closed = isinstance(ticket, KnownIssue) and ticket.is_closed
+    return OpenedTicket(str(ticket.id), ticket.identifier, ticket.url, outcome, closed, refused)
