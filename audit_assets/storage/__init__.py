@@ -1,1 +1,1 @@
-"""Hours as Parquet, written whole or not at all; the names of hours, and what is recorded of their pulls."""
+"""Stored tables: hours as Parquet and JSON, each written whole or not at all; their names and the history of their pulls."""
