@@ -85,13 +85,13 @@ class HourStore:
             frame = self.scan(table, hour)
             return None if frame is None else (frame if columns is None else frame.select(columns)).collect()
         except pl.exceptions.PolarsError as error:
-            raise self._unreadable(table, hour, error) from None
+            raise self.unreadable(table, hour, error) from None
 
     def require(self, table: str, hour: datetime, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """As `read`, for an hour that must be there: raises `StoreError` if it is not."""
         frame = self.read(table, hour, columns)
         if frame is None:
-            raise self._missing(table, hour)
+            raise self.missing(table, hour)
         return frame
 
     def scan(self, table: str, hour: datetime | None) -> pl.LazyFrame | None:
@@ -102,19 +102,19 @@ class HourStore:
         try:
             return with_current_names(table, pl.scan_parquet(source, glob=False))
         except pl.exceptions.PolarsError as error:
-            raise self._unreadable(table, hour, error) from None
+            raise self.unreadable(table, hour, error) from None
 
     def parts(self, table: str, hour: datetime) -> Iterator[pl.DataFrame]:
         """As `require`, at most ROWS_AT_ONCE rows at a time; no part if the hour is empty."""
         whole = self.scan(table, hour)
         if whole is None:
-            raise self._missing(table, hour)
+            raise self.missing(table, hour)
         try:
             rows = whole.select(pl.len()).collect().item()
             for first in range(0, rows, ROWS_AT_ONCE):
                 yield whole.slice(first, ROWS_AT_ONCE).collect()
         except pl.exceptions.PolarsError as error:
-            raise self._unreadable(table, hour, error) from None
+            raise self.unreadable(table, hour, error) from None
 
     def metadata(self, table: str, hour: datetime | None) -> dict[str, Any] | None:
         """The metadata written with an hour, or None if the hour was never written. Reads no column."""
@@ -124,7 +124,7 @@ class HourStore:
         try:
             return json.loads(pl.read_parquet_metadata(footer).get(METADATA_KEY, "{}"))
         except (pl.exceptions.PolarsError, ValueError) as error:
-            raise self._unreadable(table, hour, error) from None
+            raise self.unreadable(table, hour, error) from None
 
     def counts(self, table: str, hours: Iterable[datetime]) -> dict[datetime, int]:
         """How many rows each of these hours holds; hours that were never written are left out. Reads no column."""
@@ -135,7 +135,7 @@ class HourStore:
                 try:
                     found[hour] = pl.scan_parquet(footer).select(pl.len()).collect().item()
                 except pl.exceptions.PolarsError as error:
-                    raise self._unreadable(table, hour, error) from None
+                    raise self.unreadable(table, hour, error) from None
         return found
 
     def write_json(self, table: str, hour: datetime | None, value: Any) -> None:
@@ -163,10 +163,12 @@ class HourStore:
         hour = hour.astimezone(UTC)
         return self.root / table / f"{hour:%Y-%m-%d}" / f"{hour:%H}.{suffix}"
 
-    def _missing(self, table: str, hour: datetime) -> StoreError:
+    def missing(self, table: str, hour: datetime) -> StoreError:
+        """The error for an hour that must be there."""
         return StoreError(f"{table} holds nothing for {hour:%Y-%m-%d-%H:%M}: materialise that asset for this hour.")
 
-    def _unreadable(self, table: str, hour: datetime | None, error: Exception) -> StoreError:
+    def unreadable(self, table: str, hour: datetime | None, error: Exception) -> StoreError:
+        """The error for a file that is damaged."""
         named = f"{self.path(table, hour)} is not a readable Parquet file"
         return StoreError(f"{named} ({str(error).splitlines()[0]}): remove it, then run the hour again.")
 
