@@ -3,7 +3,7 @@
 A trailing window is no partition mapping here (docs/facts/dagster.md, B4), so it is looked up.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +11,9 @@ import dagster as dg
 from dagster import DagsterEventType
 
 from audit_assets.defs.steps.verdicts import UnreadHours
+from audit_assets.detection.schemas import WINDOW
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.hours import hour_of, key_of
+from audit_assets.storage.hours import AN_HOUR, hour_of, key_of
 from audit_assets.storage.tables import VERDICTS
 
 INGEST, TICKETS = dg.AssetKey("axiom_ingest"), dg.AssetKey("opened_tickets")
@@ -20,10 +21,17 @@ INGEST, TICKETS = dg.AssetKey("axiom_ingest"), dg.AssetKey("opened_tickets")
 ROW_COUNT = "dagster/partition_row_count"
 """Dagster's own name for it, which its pages plot."""
 
+HOURS_IN_WINDOW = WINDOW // AN_HOUR
+
 
 def ingested_hours(instance: dg.DagsterInstance) -> set[datetime]:
     """The hours that Axiom holds."""
     return {hour_of(key) for key in instance.get_materialized_partitions(INGEST)}
+
+
+def count_hours_present(ingested: Collection[datetime], hour: datetime) -> int:
+    """How many of the HOURS_IN_WINDOW before an hour were ingested."""
+    return sum(hour - AN_HOUR * back in ingested for back in range(1, HOURS_IN_WINDOW + 1))
 
 
 def ingested_rows(instance: dg.DagsterInstance, hours: Sequence[datetime]) -> Mapping[str, Any]:
