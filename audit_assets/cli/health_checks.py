@@ -32,10 +32,12 @@ from audit_assets.defs.resources import (
 )
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.pull_history import AN_HOUR, ENTRIES, REPEATS, lateness, pulls_of
+from audit_assets.storage.hours import AN_HOUR
+from audit_assets.storage.pull_history import REPEATS, lateness, pulls_of
+from audit_assets.storage.tables import ENTRIES
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.lifecycle import VERDICT_LABELS
-from audit_assets.tickets.verdict_table import said_in
+from audit_assets.tickets.verdict_table import TABLE, stored_verdicts
 from audit_assets.transport.http import HttpLimits
 
 Verdict = Literal["ok", "advice", "problem"]
@@ -133,7 +135,7 @@ def _storage(now: datetime) -> Iterator[Finding]:
     store: HourStore = StorageResource().open()
     store.check()
     yield Finding("Storage", "ok", f"hours are kept in {store.root}")
-    said = said_in(store)
+    said = stored_verdicts(store.read(TABLE, None))
     if not said.is_empty():
         counts = dict(said.group_by("verdict").agg(pl.struct("actor_key", "hour").n_unique()).iter_rows())
         told = (
@@ -144,7 +146,7 @@ def _storage(now: datetime) -> Iterator[Finding]:
     late: Counter[timedelta] = Counter()
     known = 0
     for hour in (newest - AN_HOUR * back for back in range(WINDOW // AN_HOUR)):
-        pulls = pulls_of(store.evidence(ENTRIES, hour) or {})
+        pulls = pulls_of(store.metadata(ENTRIES, hour) or {})
         late += lateness(hour, pulls)
         known += bool(pulls)
     if known:

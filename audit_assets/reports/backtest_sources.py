@@ -18,7 +18,8 @@ from audit_assets.detection import alert_threshold, hour_scores
 from audit_assets.detection.activity_arrays import activity_of, typed
 from audit_assets.detection.schemas import ACTOR_ACTIVITY, MEMORY
 from audit_assets.detection.verdict_marks import without_verdicts
-from audit_assets.tickets.verdict_table import verdicts_in
+from audit_assets.tickets.verdict_table import TABLE as VERDICTS_TABLE
+from audit_assets.tickets.verdict_table import decided_verdicts
 
 EVENT_COLUMNS = ("time", "actor", "actor_type", "resource_type")
 
@@ -153,7 +154,7 @@ def of_axiom(axiom: AxiomResource, since: datetime, until: datetime) -> Stream:
             f"Axiom dataset '{axiom.dataset()}' holds no change from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} "
             "UTC: name a span that it holds (`audit-assets doctor` says how far back that is)."
         )
-    verdicts = verdicts_in(StorageResource().open())
+    verdicts = decided_verdicts(StorageResource().open().read(VERDICTS_TABLE, None))
     return Stream(activity, _told_apart(actors), max(since, hours[0]), min(until, axiom.clock.now()), verdicts)
 
 

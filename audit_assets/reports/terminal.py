@@ -31,6 +31,7 @@ DISPOSITIONS = {
 OUTCOMES = {
     "joined": "joined this actor's ticket",
     "reopened": "was reopened",
+    "already_on_ticket": "was on the ticket already",
     "seen": "was on the ticket already",
     "dismissed": "was dismissed by people, so nothing was opened",
     "on_shared_ticket": "tells of all that were too many for a ticket each",

@@ -1,20 +1,16 @@
-"""Flagged rows and the entries behind them → what a ticket is written from."""
+"""Builds findings from flagged rows and the audit entries behind them: pure functions on frames."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import polars as pl
 
-from audit_assets.config.settings import dagster_url
-from audit_assets.defs.partitions import AN_HOUR
-from audit_assets.defs.resources import AxiomResource
-from audit_assets.defs.steps.origin_history import OF_ENTRIES, days_before, origins_of
 from audit_assets.detection.plain_rule import VOLUME
 from audit_assets.detection.schemas import ORGANISATION
 from audit_assets.detection.volume import DAY_AGAINST_LAST_MONTH
 from audit_assets.tickets.finding import ENTRIES_SHOWN, ActionSummary, Deviation, EntryLine, Finding, Origin
+from audit_assets.tickets.origins import ENTRY_COLUMNS, days_before, origins_of
 
 SHOWN = {
     **{name: name for name in ("time", "action", "resource_type", "resource_id", "ip_address", "interface")},
@@ -23,13 +19,13 @@ SHOWN = {
 }
 """What a ticket shows of an entry, by the names of EntryLine, and the columns of an entry."""
 
-BEHIND = tuple(dict.fromkeys([*SHOWN.values(), "change_kind", *OF_ENTRIES, "token_name", "actor_key", "actor"]))
+BEHIND = tuple(dict.fromkeys([*SHOWN.values(), "change_kind", *ENTRY_COLUMNS, "token_name", "actor_key", "actor"]))
 """The columns of an entry that a finding is made from."""
 
 
 @dataclass(frozen=True)
 class Links:
-    """Where a ticket of an hour leads, but for its query. `entries`: per actor key the address of its raw entries.
+    """The links of an hour's tickets besides their queries. `entries`: per actor key the address of its raw entries.
     `run_url` opens the Dagster run of `run_id`; empty if it is not known where Dagster's UI is."""
 
     entries: Mapping[str, str] = field(default_factory=dict)
@@ -42,17 +38,6 @@ def members_of(flagged: pl.DataFrame) -> pl.DataFrame:
     finding."""
     acted = pl.when(pl.col("members").list.len() > 0).then("members").otherwise(pl.concat_list("actor_key"))
     return flagged.select(finding="actor_key", actor_key=acted).explode("actor_key").unique(maintain_order=True)
-
-
-def links_of(axiom: AxiomResource, flagged: pl.DataFrame, hour: datetime, run_id: str) -> Links:
-    """The links of an hour's tickets."""
-    members = members_of(flagged).group_by("finding").agg("actor_key")
-    dagster = dagster_url()
-    return Links(
-        entries={key: axiom.entries_link(acted, hour, hour + AN_HOUR) for key, acted in members.iter_rows()},
-        run_id=run_id,
-        run_url=f"{dagster}/runs/{run_id}" if dagster else "",
-    )
 
 
 def findings_of(
@@ -73,20 +58,20 @@ def findings_of(
         return []
     in_order = entries.sort("time")
     names = dict(in_order.select("actor_key", "actor").iter_rows())
-    told = _told(flagged, in_order, seen)
+    evidence = _evidence(flagged, in_order, seen)
     by_actor = flagged.partition_by("actor_key", maintain_order=True)
-    return [_finding(account_id, rows.to_dicts(), told, names, links or Links()) for rows in by_actor]
+    return [_finding(account_id, rows.to_dicts(), evidence, names, links or Links()) for rows in by_actor]
 
 
 def _finding(
     account_id: str,
     rows: Sequence[Mapping[str, Any]],
-    told: Mapping[str, Mapping[str, Any]],
+    evidence: Mapping[str, Mapping[str, Any]],
     names: Mapping[str, str],
     links: Links,
 ) -> Finding:
     first = rows[0]
-    behind = told[first["actor_key"]]
+    behind = evidence[first["actor_key"]]
     return Finding(
         account_id=account_id,
         actor_key=first["actor_key"],
@@ -99,7 +84,7 @@ def _finding(
         last_entries=tuple(EntryLine(**line) for line in behind["last_entries"] or ()),
         entries_total=behind["total"],
         other_changes=behind["others"],
-        action_summaries=tuple(ActionSummary(**action_summary) for action_summary in behind["action_summaries"] or ()),
+        action_summaries=tuple(ActionSummary(**each) for each in behind["action_summaries"] or ()),
         origins=tuple(Origin(**origin) for origin in behind["origins"] or ()),
         active_days=behind["active_days"],
         axiom_url=first["axiom_url"],
@@ -112,23 +97,23 @@ def _finding(
     )
 
 
-def _told(flagged: pl.DataFrame, entries: pl.DataFrame, seen: pl.DataFrame | None) -> dict[str, dict[str, Any]]:
-    """Per flagged actor what its ticket tells of the hour's entries, which are in the order of their times."""
+def _evidence(flagged: pl.DataFrame, entries: pl.DataFrame, seen: pl.DataFrame | None) -> dict[str, dict[str, Any]]:
+    """Per flagged actor what its ticket shows of the hour's entries, which are in the order of their times."""
     members = members_of(flagged)
     theirs = entries.join(members, on="actor_key", maintain_order="left")
     behind = _behind(flagged, theirs)
     hour = flagged["hour"][0]
     before = None if seen is None else seen.join(members, on="actor_key")
-    told = flagged.select(finding="actor_key").unique()
+    evidence = flagged.select(finding="actor_key").unique()
     for part in (
         theirs.group_by("finding").agg(others=pl.len()),
         _ends(behind),
         _action_summaries(behind),
         origins_of(behind, before, hour),
-        days_before(told, before, hour),
+        days_before(evidence, before, hour),
     ):
-        told = told.join(part, on="finding", how="left")
-    counted = told.with_columns(pl.col("others", "total").fill_null(0).cast(pl.Int64))
+        evidence = evidence.join(part, on="finding", how="left")
+    counted = evidence.with_columns(pl.col("others", "total").fill_null(0).cast(pl.Int64))
     rows = counted.with_columns(pl.col("others") - pl.col("total")).iter_rows(named=True)
     return {row.pop("finding"): row for row in rows}
 
@@ -154,22 +139,22 @@ def _ends(behind: pl.DataFrame) -> pl.DataFrame:
 
 def _action_summaries(behind: pl.DataFrame) -> pl.DataFrame:
     """Per finding the entries by action and resource type, what was done most first."""
-    by_deed = behind.group_by("finding", "action", "resource_type").agg(
+    by_action = behind.group_by("finding", "action", "resource_type").agg(
         changes=pl.len().cast(pl.Int64),
         oldest=pl.col("time").min(),
         newest=pl.col("time").max(),
         deletes=(pl.col("change_kind") == "delete").any(),
     )
-    in_order = by_deed.sort(-pl.col("changes"), "oldest", "resource_type", "action")
-    action_summary = pl.struct(pl.exclude("finding"))
-    return in_order.group_by("finding", maintain_order=True).agg(action_summaries=action_summary)
+    in_order = by_action.sort(-pl.col("changes"), "oldest", "resource_type", "action")
+    summary = pl.struct(pl.exclude("finding"))
+    return in_order.group_by("finding", maintain_order=True).agg(action_summaries=summary)
 
 
 def deviation_of(row: Mapping[str, Any], names: Mapping[str, str] | None = None) -> Deviation:
     """One row of a FLAGGED_ACTORS frame, as a ticket takes it. `names`: what members are called, by actor key."""
     called = names or {}
     return Deviation(
-        **{name: row[name] for name in SAID_AS_IT_STANDS},
+        **{name: row[name] for name in SAME_COLUMNS},
         active_hours=row["active_hours"] or 0,
         judged_against=row["judged_against"] or "organisation",
         horizon_hours=row["horizon_hours"] or 1,
@@ -178,7 +163,7 @@ def deviation_of(row: Mapping[str, Any], names: Mapping[str, str] | None = None)
     )
 
 
-SAID_AS_IT_STANDS = (
+SAME_COLUMNS = (
     "kind",
     "resource_type",
     "changes",
@@ -194,4 +179,4 @@ SAID_AS_IT_STANDS = (
     "new_types",
     "touched_types",
 )
-"""The columns of FLAGGED_ACTORS that a deviation takes by the same name."""
+"""The columns of FLAGGED_ACTORS that a deviation has under the same name."""

@@ -7,8 +7,9 @@ from uuid import UUID
 import polars as pl
 import pytest
 
-from audit_assets.defs.assets.flagged_actors import FLAGGED_ACTORS
-from audit_assets.defs.assets.opened_tickets import OPENED_TICKETS
+from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
+from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS
+from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.detection.schemas import ORGANISATION
 from audit_assets.linear.verdict_reader import TicketVerdict
 from audit_assets.storage.hour_store import HourStore
@@ -16,11 +17,10 @@ from audit_assets.tickets.verdict_table import (
     ON_TICKET,
     TABLE,
     TICKET_VERDICTS,
-    as_said,
-    digest_of,
-    on_tickets,
-    precision_of,
-    verdicts_in,
+    update_verdicts,
+    hash_verdicts,
+    deviations_on_tickets,
+    precision_by_month,
 )
 
 NINE, TEN = (datetime(2026, 11, 22, hour, tzinfo=UTC) for hour in (9, 10))
@@ -42,7 +42,7 @@ def looked(*looks: tuple[pl.DataFrame, TicketVerdict | None]) -> pl.DataFrame:
     """The table after some looks, an hour apart: what was found on tickets, and what Linear showed of the first."""
     known = TICKET_VERDICTS.to_frame()
     for number, (found, verdict) in enumerate(looks):
-        known = as_said(known, found, {FIRST: verdict} if verdict else {}, NOW + timedelta(hours=number))
+        known = update_verdicts(known, found, {FIRST: verdict} if verdict else {}, NOW + timedelta(hours=number))
     return known
 
 
@@ -83,16 +83,16 @@ def test_what_is_seen_again_is_no_news() -> None:
     assert again.equals(once)
     assert once["seen_at"].to_list() == [NOW]
     changed = looked((told(NINE), CONFIRMED), (NO_NEWS, OPEN))
-    assert digest_of(changed) != digest_of(once)
+    assert hash_verdicts(changed) != hash_verdicts(once)
     assert changed["seen_at"].to_list() == [NOW + timedelta(hours=1)]
 
 
-def test_without_a_table_nothing_was_said_and_no_look_at_it_is_a_verdict(tmp_path: Any) -> None:
+def test_without_a_table_nothing_wupdate_verdicts_and_no_look_at_it_is_a_verdict(tmp_path: Any) -> None:
     store = HourStore(str(tmp_path))
-    assert verdicts_in(store).is_empty()
+    assert read_verdicts(store).is_empty()
     found = pl.concat([told(NINE), told(TEN, ticket=SECOND)])
-    store.write(TABLE, None, as_said(TICKET_VERDICTS.to_frame(), found, {FIRST: CLOSED, SECOND: CONFIRMED}, NOW))
-    assert verdicts_in(store).rows() == [("bob", TEN, "volume", None, "confirmed")]
+    store.write(TABLE, None, update_verdicts(TICKET_VERDICTS.to_frame(), found, {FIRST: CLOSED, SECOND: CONFIRMED}, NOW))
+    assert read_verdicts(store).rows() == [("bob", TEN, "volume", None, "confirmed")]
 
 
 def frame(schema: pl.Schema, *rows: dict[str, Any]) -> pl.DataFrame:
@@ -117,7 +117,7 @@ def test_which_deviations_a_ticket_tells_of() -> None:
         {"actor_key": "finn", **burst, "disposition": "below_threshold"},
         {"actor_key": ORGANISATION, "kind": ORGANISATION, "resource_type": "registrar", "disposition": "ticket"},
     ]
-    found = on_tickets(frame(OPENED_TICKETS, *tickets), frame(FLAGGED_ACTORS, *flagged))
+    found = deviations_on_tickets(frame(OPENED_TICKETS, *tickets), frame(FLAGGED_ACTORS, *flagged))
     assert set(found.select("ticket_id", "actor_key", "kind", "resource_type").rows()) == {
         ("bob", "bob", "volume", None),
         ("bob", "bob", "new_resource_type", "zone"),
@@ -134,7 +134,7 @@ def test_precision_counts_each_ticket_once_in_the_month_that_opened_it() -> None
         {"ticket_id": ticket, "actor_key": "bob", "hour": hour, "kind": "volume", "verdict": verdict}
         for ticket, hour, verdict in rows
     ]
-    november, december = precision_of(pl.DataFrame(known, schema=TICKET_VERDICTS)).items()
+    november, december = precision_by_month(pl.DataFrame(known, schema=TICKET_VERDICTS)).items()
     counts = {"opened": 7, "confirmed": 2, "dismissed": 1, "completed": 2, "still_open": 1, "unreadable": 1}
     assert november == ("2026-11", {**counts, "precision": pytest.approx(2 / 3)})
     nothing = dict.fromkeys(counts, 0) | {"opened": 1, "still_open": 1}
