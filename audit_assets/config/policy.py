@@ -42,9 +42,7 @@ class Tables:
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
 
-def policy(
-    preset: str | None = None, tickets_a_day: float | None = None, in_force: Tables | None = None
-) -> Policy:
+def policy(preset: str | None = None, tickets_a_day: float | None = None, in_force: Tables | None = None) -> Policy:
     """The policy of the settings, unless a run has its own. `in_force`: the tables that are known already. Raises
     `SettingError`."""
     chosen = preset_of(preset or setting("AUDIT_ASSETS_PRESET"))

@@ -1,1 +1,1 @@
-"""Stored tables: hours as Parquet and JSON, each written whole or not at all; their names and the history of their pulls."""
+"""Stored hours, each written whole or not at all; the names of hours and tables; the history of an hour's pulls."""

@@ -157,7 +157,7 @@ class HourStore:
             raise StoreError(f"{probe} can't be removed: {error.strerror or error}.") from None
 
     def path(self, table: str, hour: datetime | None, suffix: str = "parquet") -> UPath:
-        """Where an hour of a table lies. Without a colon, which no file name on Windows has and which is awkward in a URL."""
+        """Where an hour of a table lies. Without a colon: no file name on Windows has one, and URLs would escape it."""
         if hour is None:
             return self.root / f"{table}.{suffix}"
         hour = hour.astimezone(UTC)

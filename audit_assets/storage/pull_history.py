@@ -17,7 +17,8 @@ import polars as pl
 from audit_assets.storage.hours import AN_HOUR
 
 SETTLING = timedelta(minutes=15)
-"""An hour is first pulled so long after its end: entries reach the log some minutes late (docs/facts/cloudflare.md, 2.6)."""
+"""An hour is first pulled so long after its end: entries reach the log some minutes late (docs/facts/cloudflare.md,
+2.6)."""
 
 REPEATS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), timedelta(hours=72))
 """And again so long after its end: Cloudflare promises no bound of their lateness."""

@@ -24,7 +24,7 @@ def organisation_history(
     axiom: dg.ResourceParam[AxiomResource],
     run_inputs: dg.ResourceParam[RunInputsResource],
 ) -> None:
-    """The organisation before each UTC day: priors, who touched what, and the scores that the threshold follows from."""
+    """The organisation before each UTC day: priors, who touched what, and the scores that set the alert threshold."""
     with raise_as_dagster_failure():
         inputs, hours = run_inputs.of_run(context.run_id), hours_in(context)
         ingested = ingested_hours(context.instance)

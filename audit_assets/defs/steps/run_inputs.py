@@ -1,4 +1,4 @@
-"""What the assets of a run share, loaded once: the account, the policy tables as of the run's start, its hours' entries.
+"""What the assets of a run share, loaded once: the account, the policy as of the run's start, its hours' entries.
 
 A policy file that is edited meanwhile is the next run's. Of an hour's entries only the columns that the assets need are
 loaded, and as many hours are kept as fit: the raw text of an hour is never in memory as a whole.

@@ -11,11 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
-from audit_assets.defs.assets.flagged_actor_summary import DELIVERIES
-from audit_assets.defs.assets.opened_tickets import TICKETS
 from audit_assets.defs.partitions import key_of
-from audit_assets.defs.steps.dry_runs import RENDERED
 from audit_assets.sandbox.faults import Fault
+from audit_assets.storage.tables import DELIVERIES, RENDERED, TICKETS
 from audit_assets_tests.defs.assets.test_hour import a_quiet_fortnight
 from audit_assets_tests.pipeline import DAY, HOUR, QUIET, Pipeline, check_of, dagster_failure_of, v2_burst
 

@@ -17,10 +17,10 @@ from audit_assets.tickets.verdict_table import (
     ON_TICKET,
     TABLE,
     TICKET_VERDICTS,
-    update_verdicts,
-    hash_verdicts,
     deviations_on_tickets,
+    hash_verdicts,
     precision_by_month,
+    update_verdicts,
 )
 
 NINE, TEN = (datetime(2026, 11, 22, hour, tzinfo=UTC) for hour in (9, 10))

@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from audit_assets.defs.assets.raw_audit_entries import ENTRIES
 from audit_assets.defs.checks.hour_checks import incompleteness, silence
 from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.tables import ENTRIES
 
 HOUR = datetime(2026, 11, 22, 9, tzinfo=UTC)
 STEP = timedelta(hours=1)
