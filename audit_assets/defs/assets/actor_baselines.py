@@ -29,7 +29,7 @@ def actor_baselines(
 ) -> None:
     """What is usual for each active actor and for the organisation, from the 30 days before the hour."""
     with raise_as_dagster_failure():
-        inputs, hours = run_inputs.of_run(context.run_id), hours_in(context)
+        inputs, hours = run_inputs.of_run(context.run.run_id), hours_in(context)
         found = build_baselines(inputs, hours, axiom.with_tables(inputs.tables))
         ingested = ingested_hours(context.instance)
         for hour in hours:

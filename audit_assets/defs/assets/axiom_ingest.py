@@ -27,7 +27,7 @@ def axiom_ingest(
 ) -> None:
     """The hour's entries as events in Axiom: the durable, queryable record. Sends only what Axiom lacks."""
     with raise_as_dagster_failure():
-        inputs = run_inputs.of_run(context.run_id)
+        inputs = run_inputs.of_run(context.run.run_id)
         with closing(axiom.with_tables(inputs.tables).client()) as client:
             for _, day in groupby(hours_in(context), key=day_of):
                 hours = list(day)

@@ -36,7 +36,7 @@ def daily_digest(
     """One ticket a day for the findings below the alert threshold, once all hours of the day are there. A dry run opens
     none: `opened_tickets` renders it with the day's last hour."""
     with raise_as_dagster_failure():
-        inputs, hours = run_inputs.of_run(context.run_id), hours_in(context)
+        inputs, hours = run_inputs.of_run(context.run.run_id), hours_in(context)
         axiom, linear = axiom.with_tables(inputs.tables), linear.with_tables(inputs.tables)
         reason = partial(skip_reason, config.open_tickets, storage.now())
         days = () if config.is_dry_run() else days_of(hours)

@@ -33,7 +33,7 @@ def flagged_actor_summary(
 ) -> None:
     """The hour in one object: entries, flagged actors, their deviations in numbers and words, their tickets."""
     with raise_as_dagster_failure():
-        inputs = run_inputs.of_run(context.run_id)
+        inputs = run_inputs.of_run(context.run.run_id)
         for hour in hours_in(context):
             summary = build_summary(inputs, hour)
             inputs.store.write_json(SUMMARY, hour, summary)

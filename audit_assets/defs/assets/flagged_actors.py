@@ -58,7 +58,7 @@ def flagged_actors(
 ) -> None:
     """The actors who deviate in the hour, by how unusual it is for them, within a budget of tickets a day."""
     with raise_as_dagster_failure():
-        inputs = run_inputs.of_run(context.run_id)
+        inputs = run_inputs.of_run(context.run.run_id)
         preset = config.preset.value if config.preset else None
         in_force = policy(preset, config.tickets_per_day, inputs.tables)
         for hour, flagged in flag_hours(inputs, hours_in(context), in_force, axiom.with_tables(inputs.tables)):

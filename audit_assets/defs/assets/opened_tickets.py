@@ -42,7 +42,7 @@ def opened_tickets(
     """One Linear ticket per flagged actor, and one for all beyond AUDIT_ASSETS_TICKETS_PER_HOUR. Safe to run again: a
     ticket's id follows from account and actor, or from account and hour."""
     with raise_as_dagster_failure():
-        inputs, hours, dry_run = run_inputs.of_run(context.run_id), hours_in(context), config.is_dry_run()
+        inputs, hours, dry_run = run_inputs.of_run(context.run.run_id), hours_in(context), config.is_dry_run()
         linear = linear.with_tables(inputs.tables)
         run = TicketRun(
             inputs=inputs,
@@ -52,7 +52,7 @@ def opened_tickets(
             open_tickets=config.open_tickets,
             dry_run=dry_run,
             now=storage.now(),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
         )
         last_of, failed = {day_of(hour): hour for hour in hours}, []
         for hour in hours:

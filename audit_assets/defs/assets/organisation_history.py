@@ -26,7 +26,7 @@ def organisation_history(
 ) -> None:
     """The organisation before each UTC day: priors, who touched what, and the scores that set the alert threshold."""
     with raise_as_dagster_failure():
-        inputs, hours = run_inputs.of_run(context.run_id), hours_in(context)
+        inputs, hours = run_inputs.of_run(context.run.run_id), hours_in(context)
         ingested = ingested_hours(context.instance)
         for day in days_of(hours):
             rows = ingested_rows(context.instance, still_growing(day, ingested))
