@@ -1,4 +1,4 @@
-"""The output of the hour: which actors were flagged, why, and with which ticket.
+"""What the other assets stored → the output of the hour: which actors were flagged, why, and with which ticket.
 
 In: everything that the hour's other assets wrote. Out: one JSON object per hour (reports/summary.py has its fields), in
 the hour store, in the asset's metadata, and at the team's webhook if it has one. True afterwards: every flagged actor

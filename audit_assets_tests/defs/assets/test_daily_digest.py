@@ -165,7 +165,9 @@ def test_whether_a_digest_is_opened_is_decided_as_for_the_tickets_of_the_last_ho
         assert publish(day, reason)["outcome"] == reason
     assert pipeline.tickets() == []
     opened = publish(day)
-    assert publish({HOURS[1]: below_threshold(3)}, "too_old")["identifier"] == opened["identifier"], "it is not forgotten"
+    assert publish({HOURS[1]: below_threshold(3)}, "too_old")["identifier"] == opened["identifier"], (
+        "it is not forgotten"
+    )
     (ticket,) = pipeline.tickets()
     assert ticket["comments"] == []
 
@@ -183,7 +185,9 @@ def test_a_day_that_lacks_any_of_its_hours_has_no_digest(publish: Publish, lacks
     assert publish({HOURS[lacks]: QUIET})["outcome"] == "published", "whichever hour came last"
 
 
-def test_what_has_a_ticket_is_allowed_or_is_the_organisation_s_is_not_in_it(pipeline: Pipeline, publish: Publish) -> None:
+def test_what_has_a_ticket_is_allowed_or_is_the_organisation_s_is_not_in_it(
+    pipeline: Pipeline, publish: Publish
+) -> None:
     others = [
         below_threshold(number + 1).with_columns(disposition=pl.lit(disposition))
         for number, disposition in enumerate(("ticket", "allowed", "organisation"))

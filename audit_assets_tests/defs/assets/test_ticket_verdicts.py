@@ -91,7 +91,9 @@ def test_without_a_table_nothing_wupdate_verdicts_and_no_look_at_it_is_a_verdict
     store = HourStore(str(tmp_path))
     assert read_verdicts(store).is_empty()
     found = pl.concat([told(NINE), told(TEN, ticket=SECOND)])
-    store.write(TABLE, None, update_verdicts(TICKET_VERDICTS.to_frame(), found, {FIRST: CLOSED, SECOND: CONFIRMED}, NOW))
+    store.write(
+        TABLE, None, update_verdicts(TICKET_VERDICTS.to_frame(), found, {FIRST: CLOSED, SECOND: CONFIRMED}, NOW)
+    )
     assert read_verdicts(store).rows() == [("bob", TEN, "volume", None, "confirmed")]
 
 
