@@ -35,8 +35,8 @@ def raw_audit_entries(
         with closing(cloudflare.client()) as client:
             pulls = [client.pull(stream, hours[0], hours[-1] + AN_HOUR) for stream in cloudflare.streams()]
         for filed in file_hours(store, hours, pulls):
-            file = {"file": str(store.path(ENTRIES, filed.hour))}
-            context.add_asset_metadata(_metadata(filed) | file, partition_key=key_of(filed.hour))
+            metadata = {**_metadata(filed), "file": str(store.path(ENTRIES, filed.hour))}
+            context.add_asset_metadata(metadata, partition_key=key_of(filed.hour))
 
 
 def _metadata(filed: FiledHour) -> Mapping[str, Any]:

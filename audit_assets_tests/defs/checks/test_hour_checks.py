@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from audit_assets.defs.checks.hour_checks import incompleteness, silence
+from audit_assets.defs.steps.run_inputs import RunInputs, load_run_inputs
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.tables import ENTRIES
 
@@ -63,20 +64,25 @@ def test_an_hour_that_was_never_pulled_is_not_silent_but_missing(store: HourStor
     assert silence(store, HOUR) == 0
 
 
+def run_of(store: HourStore) -> RunInputs:
+    """A new run over the store."""
+    return load_run_inputs("a" * 32, store)
+
+
 def test_a_whole_hour_is_complete(store: HourStore) -> None:
     stored(store, HOUR, 3)
-    assert incompleteness(store, HOUR, ["v2", "v1"]) is None
+    assert incompleteness(run_of(store), HOUR, ["v2", "v1"]) is None
 
 
 def test_what_makes_an_hour_incomplete_is_told(store: HourStore) -> None:
-    assert incompleteness(store, HOUR, ["v2"]) == "was not written"
+    assert incompleteness(run_of(store), HOUR, ["v2"]) == "was not written"
     stored(store, HOUR, 3, began=timedelta(minutes=14, seconds=59))
-    assert incompleteness(store, HOUR, ["v2"]) == "was pulled at 10:14, before it had settled: run it again"
+    assert incompleteness(run_of(store), HOUR, ["v2"]) == "was pulled at 10:14, before it had settled: run it again"
     stored(store, HOUR, 3)
-    assert incompleteness(store, HOUR, ["v2", "v3"]) == "lacks the stream v3"
+    assert incompleteness(run_of(store), HOUR, ["v2", "v3"]) == "lacks the stream v3"
     started = {"v2": {"started_at": (HOUR + STEP * 2).isoformat()}}
     twice = pl.DataFrame({"entry_id": ["a", "a"], "time": [HOUR, HOUR]}, schema=SCHEMA)
     store.write(ENTRIES, HOUR, twice, started)
-    assert incompleteness(store, HOUR, ["v2"]) == "holds an entry twice"
+    assert incompleteness(run_of(store), HOUR, ["v2"]) == "holds an entry twice"
     store.write(ENTRIES, HOUR, pl.DataFrame({"entry_id": ["a"], "time": [HOUR + STEP]}, schema=SCHEMA), started)
-    assert incompleteness(store, HOUR, ["v2"]) == "holds entries of another hour"
+    assert incompleteness(run_of(store), HOUR, ["v2"]) == "holds entries of another hour"
