@@ -1,4 +1,4 @@
-"""What all hourly assets share, and what Dagster is told of each: what it reads, what its table is called and holds.
+"""What all hourly assets share, and what Dagster shows of each: what it reads, its table and the columns of that.
 
 An asset reads tables, and its dependencies follow from who writes those (storage/tables.py). Each depends on the same
 hour upstream and on no other.

@@ -50,7 +50,7 @@ def ingested_rows(instance: dg.DagsterInstance, hours: Sequence[datetime]) -> Ma
 
 def find_unread_hours(instance: dg.DagsterInstance, store: HourStore, read_until: int = 0) -> UnreadHours:
     """The hours that put something on tickets since the verdict table was written. `read_until`: those up to this event
-    brought nothing that the table lacks. Raises `StoreError`."""
+    brought nothing new. Raises `StoreError`."""
     since = max(read_until, (store.metadata(VERDICTS, None) or {}).get("read_until", 0))
     events = instance.get_latest_storage_id_by_partition(TICKETS, DagsterEventType.ASSET_MATERIALIZATION)
     newest = max(events.values(), default=0)

@@ -141,8 +141,7 @@ class LinearResource:
 
 @dataclass(frozen=True)
 class LinearDryRun(LinearResource):
-    """A team in Linear, of which whoever is given this can only read. `rendered`: what its clients would have
-    written."""
+    """A team in Linear that can only be read through this. `rendered`: what its clients would have written."""
 
     rendered: list[RenderedTicket] = field(default_factory=list)
 

@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -81,11 +81,9 @@ class HourStore:
 
         `columns`: those that are needed, None for all.
         """
-        try:
+        with self.reading(table, hour):
             frame = self.scan(table, hour)
             return None if frame is None else (frame if columns is None else frame.select(columns)).collect()
-        except pl.exceptions.PolarsError as error:
-            raise self.unreadable(table, hour, error) from None
 
     def require(self, table: str, hour: datetime, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """As `read`, for an hour that must be there: raises `StoreError` if it is not."""
@@ -95,36 +93,32 @@ class HourStore:
         return frame
 
     def scan(self, table: str, hour: datetime | None) -> pl.LazyFrame | None:
-        """As `read`, but lazily: no more of it is in memory than is needed at once."""
+        """As `read`, but lazily: no more of it is in memory than is needed at once. To be collected within `reading`."""
         source = self._source(self.path(table, hour))
         if source is None:
             return None
-        try:
+        with self.reading(table, hour):
             return with_current_names(table, pl.scan_parquet(source, glob=False))
-        except pl.exceptions.PolarsError as error:
-            raise self.unreadable(table, hour, error) from None
 
     def parts(self, table: str, hour: datetime) -> Iterator[pl.DataFrame]:
         """As `require`, at most ROWS_AT_ONCE rows at a time; no part if the hour is empty."""
         whole = self.scan(table, hour)
         if whole is None:
             raise self.missing(table, hour)
-        try:
+        with self.reading(table, hour):
             rows = whole.select(pl.len()).collect().item()
-            for first in range(0, rows, ROWS_AT_ONCE):
-                yield whole.slice(first, ROWS_AT_ONCE).collect()
-        except pl.exceptions.PolarsError as error:
-            raise self.unreadable(table, hour, error) from None
+        for first in range(0, rows, ROWS_AT_ONCE):
+            with self.reading(table, hour):
+                part = whole.slice(first, ROWS_AT_ONCE).collect()
+            yield part
 
     def metadata(self, table: str, hour: datetime | None) -> dict[str, Any] | None:
         """The metadata written with an hour, or None if the hour was never written. Reads no column."""
         footer = self._footer(self.path(table, hour))
         if footer is None:
             return None
-        try:
+        with self.reading(table, hour):
             return json.loads(pl.read_parquet_metadata(footer).get(METADATA_KEY, "{}"))
-        except (pl.exceptions.PolarsError, ValueError) as error:
-            raise self.unreadable(table, hour, error) from None
 
     def counts(self, table: str, hours: Iterable[datetime]) -> dict[datetime, int]:
         """How many rows each of these hours holds; hours that were never written are left out. Reads no column."""
@@ -132,10 +126,8 @@ class HourStore:
         for hour in hours:
             footer = self._footer(self.path(table, hour))
             if footer is not None:
-                try:
+                with self.reading(table, hour):
                     found[hour] = pl.scan_parquet(footer).select(pl.len()).collect().item()
-                except pl.exceptions.PolarsError as error:
-                    raise self.unreadable(table, hour, error) from None
         return found
 
     def write_json(self, table: str, hour: datetime | None, value: Any) -> None:
@@ -167,10 +159,15 @@ class HourStore:
         """The error for an hour that must be there."""
         return StoreError(f"{table} holds nothing for {hour:%Y-%m-%d-%H:%M}: materialise that asset for this hour.")
 
-    def unreadable(self, table: str, hour: datetime | None, error: Exception) -> StoreError:
-        """The error for a file that is damaged."""
-        named = f"{self.path(table, hour)} is not a readable Parquet file"
-        return StoreError(f"{named} ({str(error).splitlines()[0]}): remove it, then run the hour again.")
+    @contextmanager
+    def reading(self, table: str, hour: datetime | None) -> Iterator[None]:
+        """Raises `StoreError` for a file that the block finds damaged."""
+        try:
+            yield
+        except (pl.exceptions.PolarsError, ValueError) as error:
+            named = f"{self.path(table, hour)} is not a readable Parquet file"
+            reason = str(error).splitlines()[0]
+            raise StoreError(f"{named} ({reason}): remove it, then run the hour again.") from None
 
     def _source(self, path: UPath) -> Path | bytes | None:
         """What polars reads a file from: a local one by its path, so that only the columns in question are read."""
@@ -185,7 +182,7 @@ class HourStore:
             raise _cannot_be_read(path, error) from None
 
     def _footer(self, path: UPath) -> io.BytesIO | None:
-        """The end of a Parquet file: it says how many rows the columns before it have, and holds the metadata."""
+        """The end of a Parquet file, which holds the number of its rows and its metadata."""
         try:
             with path.open("rb") as file:
                 size = file.seek(0, io.SEEK_END)

@@ -35,7 +35,7 @@ class HourPull:
     """A complete pull, as one hour saw it. `began`: the earliest over the streams.
 
     `added`: entries that the hour did not hold before. `no_longer_listed`: entries that it held and that the pull did
-    not list, though it asked for their stream; they stay.
+    not list, though it covered their stream; they stay.
     """
 
     began: datetime
@@ -66,8 +66,8 @@ def with_pull(
     `held`: entry_id and stream of what the hour held before. `listed`: the entry ids of the pull that are the hour's.
     """
     came = listed.filter(~listed.is_in(held["entry_id"].implode()))
-    asked = held.filter(pl.col("stream").is_in(list(streams)))["entry_id"]
-    gone = asked.filter(~asked.is_in(listed.implode()))
+    covered = held.filter(pl.col("stream").is_in(list(streams)))["entry_id"]
+    gone = covered.filter(~covered.is_in(listed.implode()))
     now = HourPull(_began(streams), came.len(), gone.len())
     pulls = [*_recorded(history, held.height), now]
     return {

@@ -1,7 +1,7 @@
 """Every stored table: what it is, under what it is filed, which asset writes it and which assets read it.
 
 Dagster's dependencies are derived from this list, so an asset that reads a table is named here. A table is read for
-the same hour, or for the day of the hour, never for a window of hours: the trailing days are asked for in Axiom.
+the same hour, or for the day of the hour, never for a window of hours: the trailing days are queried in Axiom.
 """
 
 from dataclasses import dataclass

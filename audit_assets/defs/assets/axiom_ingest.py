@@ -25,7 +25,7 @@ def axiom_ingest(
     axiom: dg.ResourceParam[AxiomResource],
     run_inputs: dg.ResourceParam[RunInputsResource],
 ) -> None:
-    """The hour's entries as events in Axiom: the durable, queryable record. Sends only what Axiom lacks."""
+    """The hour's entries as events in Axiom: the durable, queryable record. Sends only what is missing there."""
     with raise_as_dagster_failure():
         inputs = run_inputs.of_run(context.run.run_id)
         with closing(axiom.with_tables(inputs.tables).client()) as client:

@@ -72,7 +72,8 @@ def file_hours(store: HourStore, hours: Sequence[datetime], pulls: Sequence[Pull
     for hour in hours:
         listed = pl.concat([pull.entries_of(hour) for pull in pulls])
         stored = store.scan(ENTRIES, hour)
-        held = NOTHING_HELD if stored is None else stored.select("entry_id", "stream").collect()
+        with store.reading(ENTRIES, hour):
+            held = NOTHING_HELD if stored is None else stored.select("entry_id", "stream").collect()
         history = _history(store, hour, held, listed, pulls)
         entries = _grown(stored, held, listed)
         quarantined = _all_quarantined(store, hour, quarantined_of.get(hour, QUARANTINED.to_frame()))

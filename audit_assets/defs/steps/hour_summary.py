@@ -41,8 +41,8 @@ def build_summary(inputs: RunInputs, hour: datetime) -> HourSummary:
     `flagged` are the actors who are to get a ticket, `dismissed` how many of them people dismissed before;
     `below_threshold` the others, with their `disposition`: `below_threshold` (unusual, but not among the rarest that
     the budget has tickets for), `allowed` (by the policy, `allowed_because`) or `organisation` (reported once for all).
-    `learning`: less than a week of history is known; `still_learning`: what else is judged by defaults for want of
-    history. Raises `StoreError` if a part of the hour is missing.
+    `learning`: less than a week of history is known; `still_learning`: what else is judged by defaults until there is
+    more history. Raises `StoreError` if a part of the hour is missing.
     """
     store, names = inputs.store, inputs.entries_of(hour).names
     baselines = store.require(BASELINES, hour)

@@ -74,12 +74,10 @@ def _load(store: HourStore, hour: datetime, change_filter: ChangeFilter) -> Hour
     stored = store.scan(ENTRIES, hour)
     if stored is None:
         raise store.missing(ENTRIES, hour)
-    try:
+    with store.reading(ENTRIES, hour):
         entries, changes = pl.collect_all(
             [stored.select(ENTRY_COLUMNS), stored.select(CHANGE_COLUMNS).filter(is_change(change_filter))]
         )
-    except pl.exceptions.PolarsError as error:
-        raise store.unreadable(ENTRIES, hour, error) from None
     in_order = entries.sort("time", maintain_order=True)
     actors = in_order.select("actor_key", "actor", "actor_type").unique("actor_key", keep="last", maintain_order=True)
     return HourEntries(in_order, changes.sort("time", maintain_order=True), actors)

@@ -40,7 +40,7 @@ OPENED_TICKETS = pl.Schema(
 """`outcome`: `opened`, `joined`, `reopened`, `already_on_ticket`, `dismissed`, `on_shared_ticket` or `unreadable`, as
 OpenedTicket explains them; `too_old`, `learning`, `never` where the hour opens none; `failed` with its `problem`.
 `closed`: the actor's ticket is closed. `refused`: what Linear did not let us do to a ticket that has the hour all the
-same, or what it lacks of the fields that it should have. After a dry run it is `dry_run` with the `planned_action`,
+same, or which of its fields could not be set. After a dry run it is `dry_run` with the `planned_action`,
 unless an earlier run did it already."""
 
 LINKED = 20

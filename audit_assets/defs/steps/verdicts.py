@@ -22,8 +22,8 @@ from audit_assets.tickets.verdict_table import (
     update_verdicts,
 )
 
-ASKED_FOR = HISTORY + MEMORY
-"""A ticket is asked for as long as its hours can be in what any hour is judged against; verdicts on older ones stay."""
+STILL_READ = HISTORY + MEMORY
+"""A ticket is read as long as its hours can be in what any hour is judged against; verdicts on older ones stay."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def fetch_verdicts(store: HourStore, linear: LinearResource, now: datetime, unre
     known = stored_verdicts(store.read(VERDICTS, None))
     found = _find_deviations(store, unread.hours)
     mentioned = pl.concat([frame.select("ticket_id", "hour") for frame in (known, found)])
-    recent = mentioned.filter(pl.col("hour") >= now - ASKED_FOR)
+    recent = mentioned.filter(pl.col("hour") >= now - STILL_READ)
     with closing(linear.client()) as client:
         verdicts = client.ticket_verdicts(UUID(each) for each in recent["ticket_id"].unique())
     table = update_verdicts(known, found, verdicts, now)

@@ -77,7 +77,7 @@ def test_running_an_hour_again_changes_nothing(pipeline: Pipeline) -> None:
     ingested = pipeline.sandbox.stage.count()["axiom", "ingest"]
     assert pipeline.run(JUDGED).success
     after = pipeline.summary(JUDGED)
-    assert after["flagged"][0]["ticket"].pop("outcome") == "seen"
+    assert after["flagged"][0]["ticket"].pop("outcome") == "already_on_ticket"
     assert before["flagged"][0]["ticket"].pop("outcome") == "opened"
     assert after == before
     assert pipeline.tickets() == tickets

@@ -93,7 +93,7 @@ def test_a_flood_that_is_run_again_changes_nothing(pipeline: Pipeline) -> None:
     assert pipeline.tickets() == before
     after = pipeline.store.require(TICKETS, JUDGED)
     assert after.drop("outcome").equals(rows.drop("outcome"))
-    assert dict(after.group_by("outcome").len().iter_rows()) == {"seen": 20, "on_shared_ticket": 21}
+    assert dict(after.group_by("outcome").len().iter_rows()) == {"already_on_ticket": 20, "on_shared_ticket": 21}
 
 
 def test_how_many_get_a_ticket_of_their_own_is_a_setting(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
