@@ -57,7 +57,7 @@ class Pipeline:
         """One run over the hours from `first` to `last`; it may fail. `flags`: the run config of `flagged_actors`."""
         config: dict[str, Any] = {**QUIET, "ops": {}}
         if open_tickets:
-            config["ops"] |= dict.fromkeys(TICKET_ASSETS, {"config": {"open_tickets": open_tickets}})
+            config["ops"] |= {asset: {"config": {"open_tickets": open_tickets}} for asset in TICKET_ASSETS}
         if flags:
             config["ops"]["flagged_actors"] = {"config": dict(flags)}
         partition: dict[str, Any] = {"tags": range_tags(first, last)} if last else {"partition_key": key_of(first)}

@@ -93,7 +93,7 @@ class HourStore:
         return frame
 
     def scan(self, table: str, hour: datetime | None) -> pl.LazyFrame | None:
-        """As `read`, but lazily: no more of it is in memory than is needed at once. To be collected within `reading`."""
+        """As `read`, but lazily: it is in memory only as far as it is needed. To be collected within `reading`."""
         source = self._source(self.path(table, hour))
         if source is None:
             return None

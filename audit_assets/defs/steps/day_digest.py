@@ -50,7 +50,7 @@ SkipReason = Callable[[datetime, pl.DataFrame], str | None]
 def publish_digest(
     inputs: RunInputs, day: datetime, skip_reason: SkipReason, axiom: AxiomResource, linear: LinearResource
 ) -> DigestShown | None:
-    """Open a day's digest, or add to it what is new. None if an hour of the day is missing or nothing is below the threshold.
+    """Open a day's digest, or add to it what is new. None if an hour is missing or nothing is below the threshold.
 
     Whether it opens is decided as for the tickets of the day's last hour. A failure is an outcome, with its `problem`;
     raises `StoreError` if that can't be kept.
@@ -77,7 +77,7 @@ def publish_digest(
 
 
 def build_digest_ticket(inputs: RunInputs, day: datetime, axiom: AxiomResource) -> SharedTicket | None:
-    """A day's digest as it would be published. None if an hour of the day is missing or nothing is below the threshold."""
+    """A day's digest as it would be published. None if an hour is missing or nothing is below the threshold."""
     flags = _flags_of(inputs.store, day)
     if flags is None or not (flags["disposition"] == "below_threshold").any():
         return None
