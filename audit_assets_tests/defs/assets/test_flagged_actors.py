@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -85,11 +86,14 @@ def test_the_budget_and_the_preset_come_from_the_settings(lived: Pipeline, monke
     assert "p" not in deviation
 
 
-def test_a_preset_that_is_none_stops_the_hour_with_one_sentence(lived: Pipeline) -> None:
+def test_a_preset_that_is_none_stops_the_hour_with_one_sentence(
+    lived: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(dg.DagsterInvalidConfigError, match="not in enum type RunPreset got loud"):
+        lived.run(JUDGED, flags={"preset": "loud"})
+    monkeypatch.setenv("AUDIT_ASSETS_PRESET", "loud")
     lived.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
-    assert dagster_failure_of(lived.run(JUDGED, flags={"preset": "loud"})).startswith(
-        "AUDIT_ASSETS_PRESET is 'loud': set it"
-    )
+    assert dagster_failure_of(lived.run(JUDGED)).startswith("AUDIT_ASSETS_PRESET is 'loud': set it")
 
 
 def test_the_hours_scores_are_those_of_a_backtest_over_the_same_events(lived: Pipeline) -> None:
