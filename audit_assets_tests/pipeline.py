@@ -12,14 +12,18 @@ import dagster as dg
 from audit_assets.axiom.events import events_from
 from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.defs.build import build_defs
-from audit_assets.defs.partitions import key_of, range_tags
+from audit_assets.defs.partitions import range_tags
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import key_of
 from audit_assets_tests.support import JumpingClock
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+
+TICKET_ASSETS = ("opened_tickets", "daily_digest")
+"""The assets that open tickets, each with its own run config."""
 
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -53,7 +57,7 @@ class Pipeline:
         """One run over the hours from `first` to `last`; it may fail. `flags`: the run config of `flagged_actors`."""
         config: dict[str, Any] = {**QUIET, "ops": {}}
         if open_tickets:
-            config["ops"]["opened_tickets"] = {"config": {"open_tickets": open_tickets}}
+            config["ops"] |= {asset: {"config": {"open_tickets": open_tickets}} for asset in TICKET_ASSETS}
         if flags:
             config["ops"]["flagged_actors"] = {"config": dict(flags)}
         partition: dict[str, Any] = {"tags": range_tags(first, last)} if last else {"partition_key": key_of(first)}

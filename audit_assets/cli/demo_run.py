@@ -72,7 +72,8 @@ def run_demo(request: DemoRequest, step: Step | None = None) -> dict[str, Any]:
             with shown(f"Pulling and ingesting {len(history):,} hours of history", sandbox.stage.count):
                 results.append(_run("history", history, instance))
         with shown(f"Judging the last {len(judged)} hours", sandbox.stage.count):
-            config = {"ops": {"opened_tickets": {"config": {"open_tickets": "always"}}}}
+            always = {"config": {"open_tickets": "always"}}
+            config = {"ops": {"opened_tickets": always, "daily_digest": always}}
             results.append(_run("hourly_audit", judged, instance, config))
         return _summary(world, history, judged, results, instance)
 
@@ -158,12 +159,9 @@ def _summary(
     instance: dg.DagsterInstance,
 ) -> dict[str, Any]:
     from audit_assets.defs.assets.axiom_ingest import axiom_ingest
-    from audit_assets.defs.assets.flagged_actor_summary import SUMMARY
-    from audit_assets.defs.assets.organisation_history import days_of
-    from audit_assets.defs.assets.raw_audit_entries import ENTRIES, QUARANTINE
-    from audit_assets.defs.partitions import hour_of
     from audit_assets.defs.resources import StorageResource
-    from audit_assets.defs.steps.day_digests import DIGESTS
+    from audit_assets.storage.hours import days_of, hour_of
+    from audit_assets.storage.tables import DIGESTS, ENTRIES, QUARANTINE, SUMMARY
 
     store = StorageResource().open()
     summaries = [store.read_json(SUMMARY, hour) for hour in judged]

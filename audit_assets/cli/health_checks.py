@@ -9,11 +9,10 @@ from typing import Literal
 
 import polars as pl
 
-from audit_assets.axiom.dataset_health import ENOUGH_RETENTION_DAYS, find_issues
-from audit_assets.axiom.limits import AxiomLimits
+from audit_assets.axiom.dataset_health import ENOUGH_RETENTION_DAYS, doubts
+from audit_assets.axiom.limits import Bounds
 from audit_assets.config.errors import AuditAssetsError, SettingError
 from audit_assets.config.policy import policy, tables
-from audit_assets.config.policy_tables import VERDICT_LABELS
 from audit_assets.config.settings import (
     SETTINGS,
     dry_run,
@@ -33,8 +32,11 @@ from audit_assets.defs.resources import (
 )
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.pull_history import AN_HOUR, ENTRIES, REPEATS, lateness, pulls_of
+from audit_assets.storage.hours import AN_HOUR
+from audit_assets.storage.pull_history import REPEATS, lateness, pulls_of
+from audit_assets.storage.tables import ENTRIES
 from audit_assets.tickets.formatting import pluralize
+from audit_assets.tickets.lifecycle import VERDICT_LABELS
 from audit_assets.tickets.verdict_table import TABLE, stored_verdicts
 from audit_assets.transport.http import HttpLimits
 
@@ -92,12 +94,10 @@ def _cloudflare(_: datetime) -> Iterator[Finding]:
 
 
 def _axiom(now: datetime) -> Iterator[Finding]:
-    with closing(
-        AxiomResource(limits=AxiomLimits(attempts=1, read_seconds=30, visibility_seconds=0)).client()
-    ) as client:
+    with closing(AxiomResource(bounds=Bounds(tries=1, read_seconds=30, visibility_seconds=0)).client()) as client:
         facts = client.dataset_facts()
     yield Finding("Axiom", "ok", f"dataset {facts.name} can be queried; it holds {facts.rows:,} rows")
-    for doubt in find_issues(facts.limits, facts.incomplete):
+    for doubt in doubts(facts.limits, facts.incomplete):
         verdict: Verdict = "problem" if doubt.kind == "problem" else "advice"
         yield Finding("Axiom", verdict, doubt.what, doubt.next_step)
     if (days := facts.limits.retention_days) is not None and days >= ENOUGH_RETENTION_DAYS:
@@ -121,8 +121,8 @@ def _linear(_: datetime) -> Iterator[Finding]:
     yield Finding("Linear", "ok", f"tickets go to team {facts.team} ({facts.team_key}), opened by {facts.who}")
     for problem in facts.problems:
         yield Finding("Linear", "problem", problem)
-    for warning in facts.warnings:
-        yield Finding("Linear", "advice", warning)
+    for doubt in facts.doubts:
+        yield Finding("Linear", "advice", doubt)
     rows = len(tables().ticket_fields)
     if rows and not facts.problems:
         yield Finding("Linear", "ok", f"of {pluralize(rows, 'row')} of ticket_fields all names are known to Linear")
@@ -146,7 +146,7 @@ def _storage(now: datetime) -> Iterator[Finding]:
     late: Counter[timedelta] = Counter()
     known = 0
     for hour in (newest - AN_HOUR * back for back in range(WINDOW // AN_HOUR)):
-        pulls = pulls_of(store.evidence(ENTRIES, hour) or {})
+        pulls = pulls_of(store.metadata(ENTRIES, hour) or {})
         late += lateness(hour, pulls)
         known += bool(pulls)
     if known:

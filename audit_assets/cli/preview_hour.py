@@ -9,13 +9,8 @@ from datetime import datetime
 
 import polars as pl
 
-from audit_assets.axiom.limits import AxiomLimits
+from audit_assets.axiom.limits import Bounds
 from audit_assets.config.errors import AuditAssetsError
-from audit_assets.defs.assets.actor_baselines import BASELINES
-from audit_assets.defs.assets.flagged_actors import FLAGGED
-from audit_assets.defs.assets.opened_tickets import OpenTickets, skip_reason
-from audit_assets.defs.assets.organisation_history import day_of
-from audit_assets.defs.partitions import AN_HOUR, hour_of, key_of
 from audit_assets.defs.resources import (
     AxiomResource,
     CloudflareResource,
@@ -23,11 +18,15 @@ from audit_assets.defs.resources import (
     StorageResource,
     TriageResource,
 )
-from audit_assets.defs.steps.day_digests import digest_of
+from audit_assets.defs.steps.day_digest import build_digest_ticket
 from audit_assets.defs.steps.dry_runs import DryRunHour, render_hour
+from audit_assets.defs.steps.run_inputs import load_run_inputs
+from audit_assets.defs.steps.skip_reasons import OpenTickets, skip_reason
+from audit_assets.storage.hours import AN_HOUR, day_of, hour_of, key_of
+from audit_assets.storage.tables import BASELINES, FLAGGED
 from audit_assets.transport.http import HttpLimits
 
-IMPATIENT = AxiomLimits(attempts=1, read_seconds=30, visibility_seconds=0)
+IMPATIENT = Bounds(tries=1, read_seconds=30, visibility_seconds=0)
 
 
 class PreviewError(AuditAssetsError):
@@ -45,19 +44,19 @@ def preview_of(name: str) -> DryRunHour:
             f"{store.root} holds no judgement of {key_of(hour)}: materialise `flagged_actors` for that hour, "
             "or set AUDIT_ASSETS_STORAGE to where the hours lie."
         )
-    account, axiom = CloudflareResource().account_id(), AxiomResource(limits=IMPATIENT)
+    inputs = load_run_inputs(CloudflareResource().account_id(), store)
+    axiom = AxiomResource(bounds=IMPATIENT, tables=inputs.tables)
     ends_day = (hour + AN_HOUR).hour == 0
     with closing(TriageResource().hour_notes()) as notes:
         rendered = render_hour(
-            account,
+            inputs,
             hour,
             flagged.filter(pl.col("disposition") == "ticket"),
-            digest=digest_of(store, day_of(hour), account, axiom) if ends_day else None,
+            digest=build_digest_ticket(inputs, day_of(hour), axiom) if ends_day else None,
             skip_reason=skip_reason(OpenTickets.auto, storage.now(), hour, store.require(BASELINES, hour)),
-            store=store,
             axiom=axiom,
             linear=LinearResource(limits=HttpLimits(attempts=2, attempt_seconds=30, total_seconds=90)),
-            noted=notes.add_note,
+            noted=notes.noted,
         )
     if problems := rendered.problems:
         raise PreviewError(f"Tickets of {len(problems):,} flagged actors can't be rendered. First: {problems[0]}")

@@ -42,13 +42,14 @@ class Tables:
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
 
-def policy(preset: str | None = None, tickets_a_day: float | None = None) -> Policy:
-    """The policy of the settings, unless a run says otherwise. Raises `SettingError`."""
+def policy(preset: str | None = None, tickets_a_day: float | None = None, in_force: Tables | None = None) -> Policy:
+    """The policy of the settings, unless a run has its own. `in_force`: the tables that are known already. Raises
+    `SettingError`."""
     chosen = preset_of(preset or setting("AUDIT_ASSETS_PRESET"))
-    found = tables()
+    found = in_force or tables()
     return Policy(
         preset=chosen,
-        tickets_a_day=tickets_a_day or _tickets_a_day(chosen),
+        tickets_a_day=_tickets_a_day(chosen) if tickets_a_day is None else tickets_a_day,
         plain=PlainRule(ratio=number("AUDIT_ASSETS_VOLUME_RATIO"), minimum=number("AUDIT_ASSETS_VOLUME_MINIMUM")),
         allowances=found.allow,
         incidents=found.confirmed_incident,

@@ -7,6 +7,7 @@ import dagster as dg
 
 from audit_assets.defs.assets.actor_baselines import actor_baselines
 from audit_assets.defs.assets.axiom_ingest import axiom_ingest
+from audit_assets.defs.assets.daily_digest import daily_digest
 from audit_assets.defs.assets.flagged_actor_summary import flagged_actor_summary
 from audit_assets.defs.assets.flagged_actors import flagged_actors
 from audit_assets.defs.assets.opened_tickets import opened_tickets
@@ -22,6 +23,7 @@ from audit_assets.defs.resources import (
     AxiomResource,
     CloudflareResource,
     LinearResource,
+    RunInputsResource,
     StorageResource,
     TriageResource,
     WebhookResource,
@@ -34,6 +36,7 @@ ASSETS = [
     actor_baselines,
     flagged_actors,
     opened_tickets,
+    daily_digest,
     flagged_actor_summary,
     ticket_verdicts,
 ]
@@ -57,6 +60,7 @@ def build_defs(
             "axiom": AxiomResource(),
             "linear": LinearResource(),
             "storage": StorageResource(),
+            "run_inputs": RunInputsResource(),
             "triage": TriageResource(),
             "webhook": WebhookResource(),
             **(resources or {}),

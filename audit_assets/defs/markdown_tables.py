@@ -8,7 +8,7 @@ import polars as pl
 LONGEST_CELL = 80
 
 ROWS_SHOWN = 200
-"""Of a flood: Dagster keeps what is shown in its database."""
+"""Of a large frame: Dagster keeps what is shown in its database."""
 
 
 def markdown_table(frame: pl.DataFrame) -> str:

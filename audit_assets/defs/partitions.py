@@ -5,15 +5,14 @@ on no other: a trailing window declared as a partition mapping makes a backfill 
 (docs/facts/dagster.md, B4).
 """
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import dagster as dg
 
 from audit_assets.config.settings import HOUR_FORMAT, first_hour
-from audit_assets.storage.pull_history import AN_HOUR, SETTLING
+from audit_assets.storage.hours import AN_HOUR, hour_of, key_of
+from audit_assets.storage.pull_history import SETTLING
 
 HOURLY = dg.HourlyPartitionsDefinition(start_date=first_hour(), timezone="UTC", fmt=HOUR_FORMAT)
 
@@ -21,42 +20,11 @@ A_DAY_A_RUN = dg.BackfillPolicy.multi_run(max_partitions_per_run=24)
 """One policy for all assets: with two, a backfill falls apart into separate runs (docs/facts/dagster.md, B3)."""
 
 
-def hourly_asset(
-    *, deps: Sequence[Any] = (), kinds: set[str], pool: str | None = None, code_version: str = "1"
-) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """`dagster.asset` with what all assets of this project share. The docstring is the description in the UI."""
-
-    def decorate(body: Callable[..., Any]) -> dg.AssetsDefinition:
-        with warnings.catch_warnings():  # backfill policies are in beta; Dagster's version is pinned
-            warnings.simplefilter("ignore", dg.BetaWarning)
-            return dg.asset(
-                deps=deps,
-                kinds=kinds,
-                pool=pool,
-                code_version=code_version,
-                group_name="audit_log",
-                partitions_def=HOURLY,
-                backfill_policy=A_DAY_A_RUN,
-            )(body)
-
-    return decorate
-
-
 def hours_in(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list[datetime]:
     """The hours of a run, oldest first: one, or all of a backfill's range."""
     span = context.partition_key_range
     first, last = hour_of(span.start), hour_of(span.end)
     return [first + AN_HOUR * step for step in range((last - first) // AN_HOUR + 1)]
-
-
-def hour_of(partition_key: str) -> datetime:
-    """The start of the hour that a partition key names, aware and in UTC."""
-    return datetime.strptime(partition_key, HOUR_FORMAT).replace(tzinfo=UTC)
-
-
-def key_of(hour: datetime) -> str:
-    """The partition key of an hour."""
-    return hour.astimezone(UTC).strftime(HOUR_FORMAT)
 
 
 def newest_settled_hour(now: datetime) -> datetime:

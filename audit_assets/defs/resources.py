@@ -1,13 +1,13 @@
-"""What the assets are given: the clients and the hour store, built from the settings when they are asked for.
+"""What the assets are given: the clients, the hour store and what a run shares, built from the settings when needed.
 
 They are plain objects, not configurable resources: Dagster prints, stores and shows the fields of those, and a
 token must never be one (docs/facts/reliability.md, 0.9).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from audit_assets.axiom.client import AxiomClient
@@ -15,10 +15,12 @@ from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.axiom.links import APP_URL, query_link
 from audit_assets.axiom.query_texts import activity_text, entries_text
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
-from audit_assets.config.policy import counted, tables
+from audit_assets.config.errors import SettingError
+from audit_assets.config.policy import Tables, tables
 from audit_assets.config.settings import cloudflare_account, cloudflare_streams, is_set, quiet_time, setting
 from audit_assets.defs.steps.dry_run_opener import DryRunOpener
 from audit_assets.defs.steps.hour_notes import HourNotes, NoteModel
+from audit_assets.defs.steps.run_inputs import RunInputs, load_run_inputs
 from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear.client import LinearClient
 from audit_assets.linear.dry_run import NOT_SET, RenderedTicket
@@ -59,10 +61,15 @@ class CloudflareResource:
 
 @dataclass(frozen=True)
 class AxiomResource:
-    """One dataset in Axiom."""
+    """One dataset in Axiom. `tables`: the policy's, as a run loaded them; None to read them when they are needed."""
 
     clock: Clock = field(default_factory=SystemClock)
     limits: AxiomLimits | None = None
+    tables: Tables | None = None
+
+    def with_tables(self, loaded: Tables) -> Self:
+        """The same dataset, under the policy of a run."""
+        return replace(self, tables=loaded)
 
     def client(self) -> AxiomClient:
         """A client. Raises `SettingError` if a setting is missing."""
@@ -73,7 +80,7 @@ class AxiomResource:
             url=setting("AXIOM_URL"),
             clock=self.clock,
             limits=self.limits,
-            change_filter=counted(),
+            change_filter=(self.tables or tables()).counted,
         )
 
     def dataset(self) -> str:
@@ -81,8 +88,9 @@ class AxiomResource:
         return setting("AXIOM_DATASET")
 
     def activity_link(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
-        """The address that opens, in Axiom, the very query that was asked about these actors."""
-        return self._link(activity_text(self.dataset(), actor_keys, start, end, counted()), start, end)
+        """The address that opens, in Axiom, the very query that was sent about these actors."""
+        counted = (self.tables or tables()).counted
+        return self._link(activity_text(self.dataset(), actor_keys, start, end, counted), start, end)
 
     def entries_link(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
         """The address that opens, in Axiom, all that is held of these actors in [start, end)."""
@@ -102,10 +110,16 @@ def _app_url(api_url: str) -> str:
 
 @dataclass(frozen=True)
 class LinearResource:
-    """One workspace in Linear, and the team that gets the tickets unless the policy has another."""
+    """One workspace in Linear, and the team that gets the tickets unless the policy has another. `tables` as for
+    AxiomResource."""
 
     clock: Clock = field(default_factory=SystemClock)
     limits: HttpLimits | None = None
+    tables: Tables | None = None
+
+    def with_tables(self, loaded: Tables) -> Self:
+        """The same workspace, under the policy of a run."""
+        return replace(self, tables=loaded)
 
     def client(self) -> TicketOpener:
         """A client that puts findings on tickets. Raises `SettingError` if a setting is missing."""
@@ -114,14 +128,14 @@ class LinearResource:
 
     def dry_run(self) -> "LinearDryRun":
         """The same team for a dry run."""
-        return LinearDryRun(self.clock, self.limits)
+        return LinearDryRun(self.clock, self.limits, self.tables)
 
     def _settings(self, api_key: str, team_key: str) -> dict[str, Any]:
         return {
             "api_key": api_key,
             "team_key": team_key,
             "label": setting("LINEAR_LABEL") or None,
-            "fields": tables().ticket_fields,
+            "fields": (self.tables or tables()).ticket_fields,
             "url": setting("LINEAR_API_URL"),
             "clock": self.clock,
             "limits": self.limits,
@@ -130,8 +144,7 @@ class LinearResource:
 
 @dataclass(frozen=True)
 class LinearDryRun(LinearResource):
-    """A team in Linear, of which whoever is given this can only read. `rendered`: what its clients would have
-    written."""
+    """A team in Linear that can only be read through this. `rendered`: what its clients would have written."""
 
     rendered: list[RenderedTicket] = field(default_factory=list)
 
@@ -155,7 +168,7 @@ class WebhookResource:
     clock: Clock = field(default_factory=SystemClock)
 
     def is_set(self) -> bool:
-        """Whether somebody wants summaries."""
+        """Whether a webhook is set."""
         return bool(setting("AUDIT_ASSETS_WEBHOOK_URL"))
 
     def post(self, summary: Mapping[str, Any]) -> None:
@@ -189,7 +202,7 @@ class TriageResource:
 
 @dataclass(frozen=True)
 class StorageResource:
-    """Where the Parquet hours lie."""
+    """Where the stored hours lie."""
 
     clock: Clock = field(default_factory=SystemClock)
 
@@ -200,3 +213,19 @@ class StorageResource:
     def now(self) -> datetime:
         """The time of day: an hour that has not ended can't be stored."""
         return self.clock.now()
+
+
+class RunInputsResource:
+    """What the assets of a run share. It is loaded by the first that needs it and kept until another run begins: with
+    the in-process executor once a run, with others once in each process."""
+
+    def __init__(self) -> None:
+        self._run_id: str | None = None
+        self._inputs: RunInputs | None = None
+
+    def of_run(self, run_id: str) -> RunInputs:
+        """The inputs of a run. Raises `SettingError` for an account or a policy that can't be used."""
+        if self._inputs is None or self._run_id != run_id:
+            self._inputs = load_run_inputs(cloudflare_account(), StorageResource().open())
+            self._run_id = run_id
+        return self._inputs

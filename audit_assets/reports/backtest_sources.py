@@ -14,11 +14,10 @@ import polars as pl
 
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.defs.resources import AxiomResource, StorageResource
-from audit_assets.detection.activity_arrays import add_actor_types, count_changes
-from audit_assets.detection.alert_threshold import SCORE_HISTORY
-from audit_assets.detection.hour_scores import ACTIVITY_HISTORY
+from audit_assets.detection import alert_threshold, hour_scores
+from audit_assets.detection.activity_arrays import activity_of, typed
 from audit_assets.detection.schemas import ACTOR_ACTIVITY, MEMORY
-from audit_assets.detection.verdict_marks import VERDICTS
+from audit_assets.detection.verdict_marks import without_verdicts
 from audit_assets.tickets.verdict_table import TABLE as VERDICTS_TABLE
 from audit_assets.tickets.verdict_table import decided_verdicts
 
@@ -26,7 +25,7 @@ EVENT_COLUMNS = ("time", "actor", "actor_type", "resource_type")
 
 AN_HOUR = timedelta(hours=1)
 
-REACH = max(ACTIVITY_HISTORY + MEMORY, SCORE_HISTORY)
+REACH = max(hour_scores.HISTORY + MEMORY, alert_threshold.HISTORY)
 """So long before the first hour is read: an actor's history, each day of it with a prior from the 90 days before."""
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -52,7 +51,7 @@ class Stream:
     actors: pl.DataFrame
     since: datetime
     until: datetime
-    verdicts: pl.DataFrame = field(default_factory=VERDICTS.to_frame)
+    verdicts: pl.DataFrame = field(default_factory=without_verdicts)
 
 
 READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
@@ -65,7 +64,7 @@ READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
 
 def of_file(path: Path) -> Stream:
     """The events of a file: each counts as a change, an actor's name is its key. Raises `BacktestError`."""
-    activity = count_changes(read_events(path)).select(ACTOR_ACTIVITY.names())
+    activity = activity_of(read_events(path)).select(ACTOR_ACTIVITY.names())
     hours = activity["hour"].sort()
     actors = activity.group_by("actor").agg(pl.col("actor_type").min())
     actors = actors.select("actor", "actor_type", actor_key="actor", name="actor").select(ACTORS.names())
@@ -148,7 +147,7 @@ def of_axiom(axiom: AxiomResource, since: datetime, until: datetime) -> Stream:
     with closing(axiom.client()) as client:
         changes = client.organisation_activity(since - REACH, until)
         actors = client.actors(since - REACH, until)
-    activity = add_actor_types(changes, actors)
+    activity = typed(changes, actors)
     hours = activity["hour"].sort()
     if hours.is_empty() or hours[-1] < since:
         raise BacktestError(

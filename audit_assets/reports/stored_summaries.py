@@ -3,12 +3,11 @@
 from datetime import datetime
 
 from audit_assets.config.settings import first_hour
-from audit_assets.defs.assets.flagged_actor_summary import SUMMARY
-from audit_assets.defs.assets.organisation_history import days_of
 from audit_assets.defs.partitions import AN_HOUR, key_of
 from audit_assets.defs.resources import StorageResource
-from audit_assets.defs.steps.day_digests import DIGESTS
 from audit_assets.reports.summary import EXAMPLES, HourSummary, PeriodSummary, SummaryError, hours_of, period_summary
+from audit_assets.storage.hours import days_of
+from audit_assets.storage.tables import DIGESTS, SUMMARY
 from audit_assets.tickets.verdict_table import PRECISION
 
 

@@ -16,10 +16,9 @@ from rich.text import Text
 
 from audit_assets.cli.health_checks import Finding
 from audit_assets.reports.backtest_chart import rarest
-from audit_assets.reports.summary import BelowThreshold, DigestShown, HourSummary, PeriodSummary
+from audit_assets.reports.summary import BelowThreshold, DigestShown, HourSummary, PeriodSummary, Precision
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.markdown import visible
-from audit_assets.tickets.verdict_table import Precision
 
 COLOURS = {"urgent": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 SHOWN_TICKETS = 20
@@ -33,6 +32,7 @@ OUTCOMES = {
     "joined": "joined this actor's ticket",
     "reopened": "was reopened",
     "already_on_ticket": "was on the ticket already",
+    "seen": "was on the ticket already",
     "dismissed": "was dismissed by people, so nothing was opened",
     "on_shared_ticket": "tells of all that were too many for a ticket each",
 }

@@ -1,1 +1,1 @@
-"""Hours as Parquet, written whole or not at all; the names of hours, and what is recorded of their pulls."""
+"""Stored hours, each written whole or not at all; the names of hours and tables; the history of an hour's pulls."""

@@ -2,7 +2,7 @@
 for what belongs to no hour.
 
 Frames pass between assets through this store. The root is a folder, or an object store's URL (`s3://bucket/path`,
-with fsspec's package for it installed), where one put is atomic by itself. Nothing of an entry ever gets into a path.
+with fsspec's package for it installed), where one put is atomic by itself. No value of an entry becomes part of a path.
 """
 
 import io
@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,17 @@ import polars as pl
 from upath import UPath
 
 from audit_assets.config.errors import StoreError
+from audit_assets.storage.old_names import with_current_names, with_current_values
 
-EVIDENCE_KEY = "audit_assets.evidence"
-"""Key of the Parquet file's own metadata that holds how a frame came about, so that both are written at once."""
+METADATA_KEY = "audit_assets.evidence"
+"""Key in the Parquet file's footer under which the metadata of a frame lies, so that both are written at once. The text
+is that of the first version: files of then are read by it."""
+
+FOOTER_TAIL = 8
+"""Bytes at the end of a Parquet file: the length of its footer, and a marker."""
 
 ROWS_AT_ONCE = 20_000
-"""Of a group in the Parquet file: whoever writes or reads a large hour by parts holds a few of them at a time."""
+"""Of a group in the Parquet file: a large hour is written and read by parts, of which a few are in memory at a time."""
 
 STALE_SECONDS = 3600
 """No write takes so long."""
@@ -47,19 +52,19 @@ class HourStore:
                 f"AUDIT_ASSETS_STORAGE can't be used: {error}. Install what it names, or correct it."
             ) from None
         except OSError:
-            pass  # told when it is read or written
+            pass  # raised when it is read or written
 
     def write(
         self,
         table: str,
         hour: datetime | None,
         frame: pl.DataFrame | pl.LazyFrame,
-        evidence: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         """Replace an hour of a table. A reader sees the old one or the new one, whole.
 
-        A lazy frame is written by parts, and never stands in memory as a whole.
-        `evidence`: anything JSON, kept inside the same file. Raises `StoreError` (disk full, no permission) with
+        A lazy frame is written by parts, and is never in memory as a whole.
+        `metadata`: anything JSON, kept inside the same file. Raises `StoreError` (disk full, no permission) with
         the old hour untouched.
         """
         buffer = io.BytesIO()
@@ -67,57 +72,63 @@ class HourStore:
             buffer,
             compression="zstd",
             row_group_size=ROWS_AT_ONCE,
-            metadata={EVIDENCE_KEY: json.dumps(dict(evidence or {}))},
+            metadata={METADATA_KEY: json.dumps(dict(metadata or {}))},
         )
         self._put(self.path(table, hour), buffer.getvalue())
 
     def read(self, table: str, hour: datetime | None, columns: Sequence[str] | None = None) -> pl.DataFrame | None:
         """An hour of a table, or None if it was never written. Raises `StoreError` if it can't be read.
 
-        `columns`: those that are wanted, None for all.
+        `columns`: those that are needed, None for all.
         """
-        content = self._get(self.path(table, hour))
-        if content is None:
-            return None
-        try:
-            return pl.read_parquet(content, columns=None if columns is None else [*columns])
-        except pl.exceptions.PolarsError as error:
-            raise self._unreadable(table, hour, error) from None
+        with self.reading(table, hour):
+            frame = self.scan(table, hour)
+            return None if frame is None else (frame if columns is None else frame.select(columns)).collect()
 
     def require(self, table: str, hour: datetime, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """As `read`, for an hour that must be there: raises `StoreError` if it is not."""
         frame = self.read(table, hour, columns)
         if frame is None:
-            raise self._missing(table, hour)
+            raise self.missing(table, hour)
         return frame
 
-    def scan(self, table: str, hour: datetime) -> pl.LazyFrame | None:
-        """As `read`, but lazily: no more of it is in memory than is asked for at once."""
-        content = self._get(self.path(table, hour))
-        return None if content is None else pl.scan_parquet(io.BytesIO(content))
+    def scan(self, table: str, hour: datetime | None) -> pl.LazyFrame | None:
+        """As `read`, but lazily: it is in memory only as far as it is needed. To be collected within `reading`."""
+        source = self._source(self.path(table, hour))
+        if source is None:
+            return None
+        with self.reading(table, hour):
+            return with_current_names(table, pl.scan_parquet(source, glob=False))
 
     def parts(self, table: str, hour: datetime) -> Iterator[pl.DataFrame]:
         """As `require`, at most ROWS_AT_ONCE rows at a time; no part if the hour is empty."""
-        content = self._get(self.path(table, hour))
-        if content is None:
-            raise self._missing(table, hour)
-        try:
-            whole = pl.scan_parquet(content)
+        whole = self.scan(table, hour)
+        if whole is None:
+            raise self.missing(table, hour)
+        with self.reading(table, hour):
             rows = whole.select(pl.len()).collect().item()
-            for first in range(0, rows, ROWS_AT_ONCE):
-                yield whole.slice(first, ROWS_AT_ONCE).collect()
-        except pl.exceptions.PolarsError as error:
-            raise self._unreadable(table, hour, error) from None
+        for first in range(0, rows, ROWS_AT_ONCE):
+            with self.reading(table, hour):
+                part = whole.slice(first, ROWS_AT_ONCE).collect()
+            yield part
 
-    def evidence(self, table: str, hour: datetime | None) -> dict[str, Any] | None:
-        """The evidence written with an hour, or None if the hour was never written."""
-        content = self._get(self.path(table, hour))
-        if content is None:
+    def metadata(self, table: str, hour: datetime | None) -> dict[str, Any] | None:
+        """The metadata written with an hour, or None if the hour was never written. Reads no column."""
+        footer = self._footer(self.path(table, hour))
+        if footer is None:
             return None
-        try:
-            return json.loads(pl.read_parquet_metadata(io.BytesIO(content)).get(EVIDENCE_KEY, "{}"))
-        except (pl.exceptions.PolarsError, ValueError) as error:
-            raise self._unreadable(table, hour, error) from None
+        with self.reading(table, hour):
+            return json.loads(pl.read_parquet_metadata(footer).get(METADATA_KEY, "{}"))
+
+    def counts(self, table: str, hours: Iterable[datetime]) -> dict[datetime, int]:
+        """How many rows each of these hours holds; hours that were never written are left out. Reads no column."""
+        found: dict[datetime, int] = {}
+        for hour in hours:
+            footer = self._footer(self.path(table, hour))
+            if footer is not None:
+                with self.reading(table, hour):
+                    found[hour] = pl.scan_parquet(footer).select(pl.len()).collect().item()
+        return found
 
     def write_json(self, table: str, hour: datetime | None, value: Any) -> None:
         """Replace an hour of a table that holds one JSON value an hour."""
@@ -126,19 +137,7 @@ class HourStore:
     def read_json(self, table: str, hour: datetime | None) -> Any:
         """The JSON value of an hour, or None if it was never written."""
         content = self._get(self.path(table, hour, "json"))
-        return None if content is None else json.loads(content)
-
-    def counts(self, table: str, hours: Iterable[datetime]) -> dict[datetime, int]:
-        """How many rows each of these hours holds; hours that were never written are left out."""
-        found: dict[datetime, int] = {}
-        for hour in hours:
-            content = self._get(self.path(table, hour))
-            if content is not None:
-                try:
-                    found[hour] = pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect().item()
-                except pl.exceptions.PolarsError as error:
-                    raise self._unreadable(table, hour, error) from None
-        return found
+        return None if content is None else with_current_values(table, json.loads(content))
 
     def check(self) -> None:
         """Write something and take it away again. Raises `StoreError` if the store can't be written."""
@@ -150,18 +149,51 @@ class HourStore:
             raise StoreError(f"{probe} can't be removed: {error.strerror or error}.") from None
 
     def path(self, table: str, hour: datetime | None, suffix: str = "parquet") -> UPath:
-        """Where an hour of a table lies. No colon: it is no file name on Windows and awkward in a URL."""
+        """Where an hour of a table lies. Without a colon: no file name on Windows has one, and URLs would escape it."""
         if hour is None:
             return self.root / f"{table}.{suffix}"
         hour = hour.astimezone(UTC)
         return self.root / table / f"{hour:%Y-%m-%d}" / f"{hour:%H}.{suffix}"
 
-    def _missing(self, table: str, hour: datetime) -> StoreError:
+    def missing(self, table: str, hour: datetime) -> StoreError:
+        """The error for an hour that must be there."""
         return StoreError(f"{table} holds nothing for {hour:%Y-%m-%d-%H:%M}: materialise that asset for this hour.")
 
-    def _unreadable(self, table: str, hour: datetime | None, error: Exception) -> StoreError:
-        named = f"{self.path(table, hour)} is not a readable Parquet file"
-        return StoreError(f"{named} ({str(error).splitlines()[0]}): remove it, then run the hour again.")
+    @contextmanager
+    def reading(self, table: str, hour: datetime | None) -> Iterator[None]:
+        """Raises `StoreError` for a file that the block finds damaged."""
+        try:
+            yield
+        except (pl.exceptions.PolarsError, ValueError) as error:
+            named = f"{self.path(table, hour)} is not a readable Parquet file"
+            reason = str(error).splitlines()[0]
+            raise StoreError(f"{named} ({reason}): remove it, then run the hour again.") from None
+
+    def _source(self, path: UPath) -> Path | bytes | None:
+        """What polars reads a file from: a local one by its path, so that only the columns in question are read."""
+        if not isinstance(path, Path):
+            return self._get(path)
+        try:
+            with path.open("rb"):
+                return Path(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _cannot_be_read(path, error) from None
+
+    def _footer(self, path: UPath) -> io.BytesIO | None:
+        """The end of a Parquet file, which holds the number of its rows and its metadata."""
+        try:
+            with path.open("rb") as file:
+                size = file.seek(0, io.SEEK_END)
+                file.seek(max(0, size - FOOTER_TAIL))
+                length = int.from_bytes(file.read(FOOTER_TAIL)[:4], "little")
+                file.seek(max(0, size - FOOTER_TAIL - length))
+                return io.BytesIO(file.read())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _cannot_be_read(path, error) from None
 
     def _get(self, path: UPath) -> bytes | None:
         try:
@@ -169,7 +201,7 @@ class HourStore:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StoreError(f"{path} can't be read: {error.strerror or error}.") from None
+            raise _cannot_be_read(path, error) from None
 
     def _put(self, path: UPath, content: bytes) -> None:
         try:
@@ -182,6 +214,10 @@ class HourStore:
                 f"{path} can't be written: {error.strerror or error}. Free some space or correct AUDIT_ASSETS_STORAGE, "
                 "then run the hour again."
             ) from None
+
+
+def _cannot_be_read(path: UPath, error: OSError) -> StoreError:
+    return StoreError(f"{path} can't be read: {error.strerror or error}.")
 
 
 def _replace_durably(path: Path, content: bytes) -> None:
@@ -208,7 +244,7 @@ def _replace_durably(path: Path, content: bytes) -> None:
 def _sweep(path: Path) -> None:
     """Take away what processes that were killed have left half written. A young one may still be somebody's."""
     for left in path.parent.glob(f".{path.name}.*.tmp"):
-        with suppress(OSError):  # no harm but its size; what is in the way of writing is told by the writing
+        with suppress(OSError):  # its size is its only harm; what prevents writing is raised by the write itself
             if time.time() - left.stat().st_mtime > STALE_SECONDS:
                 left.unlink()
 

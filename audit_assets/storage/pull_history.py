@@ -1,7 +1,7 @@
-"""The evidence of an hour: what each of its pulls brought, and with that how late its entries were.
+"""The pull history of an hour: what each of its pulls brought, and with that how late its entries were.
 
-It lies in the hour's own Parquet file, so that entries and evidence are written at once. All times are by Cloudflare's
-clock. Nothing here reads or writes: evidence comes in and goes out as JSON.
+It is the metadata of the hour's own Parquet file, so that entries and history are written at once. All times are by
+Cloudflare's clock. Nothing here reads or writes: the history comes in and goes out as JSON.
 """
 
 import hashlib
@@ -14,16 +14,14 @@ from typing import Any
 
 import polars as pl
 
-AN_HOUR = timedelta(hours=1)
-
-ENTRIES = "raw_audit_entries"
-"""The table whose hours carry this evidence."""
+from audit_assets.storage.hours import AN_HOUR
 
 SETTLING = timedelta(minutes=15)
-"""An hour is first pulled so long after its end: entries reach the log some minutes late (docs/facts/cloudflare.md, 2.6)."""
+"""An hour is first pulled so long after its end: entries reach the log some minutes late (docs/facts/cloudflare.md,
+2.6)."""
 
 REPEATS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), timedelta(hours=72))
-"""And again so long after its end: no bound of their lateness is promised."""
+"""And again so long after its end: Cloudflare promises no bound of their lateness."""
 
 SETTLED = timedelta(hours=24)
 """An hour is settled when its last complete pull began so long after its end, or later."""
@@ -37,7 +35,7 @@ class HourPull:
     """A complete pull, as one hour saw it. `began`: the earliest over the streams.
 
     `added`: entries that the hour did not hold before. `no_longer_listed`: entries that it held and that the pull did
-    not list, though it asked for their stream; they stay.
+    not list, though it covered their stream; they stay.
     """
 
     began: datetime
@@ -45,33 +43,33 @@ class HourPull:
     no_longer_listed: int = 0
 
 
-def pulls_of(evidence: Mapping[str, Any]) -> list[HourPull]:
+def pulls_of(history: Mapping[str, Any]) -> list[HourPull]:
     """The pulls that made an hour what it is, oldest first; none if it was written before they were recorded."""
-    return [HourPull(**{**each, "began": datetime.fromisoformat(each["began"])}) for each in evidence.get(PULLS, ())]
+    return [HourPull(**{**each, "began": datetime.fromisoformat(each["began"])}) for each in history.get(PULLS, ())]
 
 
-def last_began(evidence: Mapping[str, Any]) -> datetime | None:
-    """When the hour's last complete pull began, if the evidence tells."""
-    pulls = pulls_of(evidence)
+def last_began(history: Mapping[str, Any]) -> datetime | None:
+    """When the hour's last complete pull began, if it was recorded."""
+    pulls = pulls_of(history)
     return pulls[-1].began if pulls else None
 
 
 def with_pull(
-    evidence: Mapping[str, Any] | None,
+    history: Mapping[str, Any] | None,
     streams: Mapping[str, Mapping[str, Any]],
     held: pl.DataFrame,
     listed: pl.Series,
 ) -> dict[str, Any]:
-    """The evidence of an hour after one more pull.
+    """The pull history of an hour after one more pull.
 
-    `evidence`: that of before, None for an hour that was never written. `streams`: the evidence of the pull, by stream.
+    `history`: that of before, None for an hour that was never written. `streams`: what is known of the pull, by stream.
     `held`: entry_id and stream of what the hour held before. `listed`: the entry ids of the pull that are the hour's.
     """
     came = listed.filter(~listed.is_in(held["entry_id"].implode()))
-    asked = held.filter(pl.col("stream").is_in(list(streams)))["entry_id"]
-    gone = asked.filter(~asked.is_in(listed.implode()))
+    covered = held.filter(pl.col("stream").is_in(list(streams)))["entry_id"]
+    gone = covered.filter(~covered.is_in(listed.implode()))
     now = HourPull(_began(streams), came.len(), gone.len())
-    pulls = [*_recorded(evidence, held.height), now]
+    pulls = [*_recorded(history, held.height), now]
     return {
         **streams,
         PULLS: [{**asdict(each), "began": each.began.isoformat()} for each in pulls],
@@ -79,23 +77,23 @@ def with_pull(
     }
 
 
-def _recorded(evidence: Mapping[str, Any] | None, held: int) -> list[HourPull]:
-    """The pulls so far. An hour of before they were recorded knows its last one, and holds what that left."""
-    if not evidence:
+def _recorded(history: Mapping[str, Any] | None, held: int) -> list[HourPull]:
+    """The pulls so far. An hour that is older than their record knows its last one, and holds what that left."""
+    if not history:
         return []
-    streams = {name: told for name, told in evidence.items() if isinstance(told, Mapping) and "started_at" in told}
-    return pulls_of(evidence) or [HourPull(_began(streams), held)]
+    streams = {name: pull for name, pull in history.items() if isinstance(pull, Mapping) and "started_at" in pull}
+    return pulls_of(history) or [HourPull(_began(streams), held)]
 
 
 def _began(streams: Mapping[str, Mapping[str, Any]]) -> datetime:
-    return min(datetime.fromisoformat(told["started_at"]) for told in streams.values())
+    return min(datetime.fromisoformat(pull["started_at"]) for pull in streams.values())
 
 
 def _fingerprint(entry_ids: pl.Series) -> str:
     """The hash of the sorted ids, a line each: two hours with the same one hold the same entries."""
     digest = hashlib.sha256()
-    for some in entry_ids.sort().to_frame("entry_id").iter_slices(AT_ONCE):
-        digest.update(some.select(pl.col("entry_id") + "\n").to_series().str.join().item().encode())
+    for ids in entry_ids.sort().to_frame("entry_id").iter_slices(AT_ONCE):
+        digest.update(ids.select(pl.col("entry_id") + "\n").to_series().str.join().item().encode())
     return digest.hexdigest()
 
 

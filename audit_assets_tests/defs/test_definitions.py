@@ -10,20 +10,24 @@ import pytest
 
 from audit_assets.config.settings import SETTINGS
 from audit_assets.defs.build import build_defs
+from audit_assets.storage.tables import TABLES, writers_read_by
 
 ROOT = Path(__file__).parents[2]
 
-LINEAGE = {
-    "raw_audit_entries": set(),
-    "axiom_ingest": {"raw_audit_entries"},
-    "organisation_history": {"axiom_ingest"},
-    "actor_baselines": {"organisation_history"},
-    "flagged_actors": {"actor_baselines"},
-    "opened_tickets": {"flagged_actors"},
-    "flagged_actor_summary": {"opened_tickets"},
-}
+HOURLY = (
+    "raw_audit_entries",
+    "axiom_ingest",
+    "organisation_history",
+    "actor_baselines",
+    "flagged_actors",
+    "opened_tickets",
+    "daily_digest",
+    "flagged_actor_summary",
+)
 
-OF_NO_HOUR = {"ticket_verdicts": {"opened_tickets"}}
+LINEAGE = {asset: set(writers_read_by(asset)) for asset in HOURLY}
+
+OF_NO_HOUR = {"ticket_verdicts": {"flagged_actors", "opened_tickets"}}
 
 
 def dagster(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -44,7 +48,7 @@ def test_a_first_hour_that_is_none_stops_the_code_location_with_one_sentence() -
     assert "AUDIT_ASSETS_FIRST_HOUR is 'yesterday': set it to a full hour" in validated.stderr + validated.stdout
 
 
-def test_each_asset_depends_on_the_same_hour_of_the_one_before_it() -> None:
+def test_each_asset_depends_on_the_same_hour_of_those_whose_tables_it_reads() -> None:
     graph = build_defs().resolve_asset_graph()
     assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {*LINEAGE, *OF_NO_HOUR}
     for name, parents in LINEAGE.items():
@@ -52,8 +56,7 @@ def test_each_asset_depends_on_the_same_hour_of_the_one_before_it() -> None:
         assert {parent.to_user_string() for parent in node.parent_keys} == parents
         for parent in node.parent_keys:
             mapping = graph.get_partition_mapping(node.key, parent)
-            assert isinstance(mapping, dg.IdentityPartitionMapping | dg.TimeWindowPartitionMapping)
-            assert (getattr(mapping, "start_offset", 0), getattr(mapping, "end_offset", 0)) == (0, 0)
+            assert isinstance(mapping, dg.IdentityPartitionMapping)
 
 
 def test_what_people_say_is_of_no_hour_and_no_part_of_one() -> None:
@@ -73,7 +76,8 @@ def test_each_asset_says_what_a_person_wants_to_know(name: str) -> None:
     assert node.group_name == "audit_log"
     assert node.kinds
     assert node.code_version
-    assert node.owners == []
+    assert node.owners == ["team:security"]
+    assert node.metadata["dagster/table_name"] in {table.name for table in TABLES if table.written_by == name}
     assert node.backfill_policy == dg.BackfillPolicy.multi_run(max_partitions_per_run=24)
 
 

@@ -18,13 +18,11 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from audit_assets.defs.assets.flagged_actor_summary import SUMMARY
-from audit_assets.defs.assets.flagged_actors import FLAGGED
-from audit_assets.defs.assets.raw_audit_entries import ENTRIES
 from audit_assets.defs.automation import ledger
 from audit_assets.defs.automation.hour_planner import Plan
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.pull_history import REPEATS, last_began
+from audit_assets.storage.tables import ENTRIES, FLAGGED, SUMMARY
 from audit_assets_tests.faults.company import FIRST, Scenario, build_scenario, company
 from audit_assets_tests.faults.daemon import Daemon, end_of_day
 from audit_assets_tests.faults.end_state import Violations, describe
@@ -101,7 +99,7 @@ def find_violations(daemon: Daemon, scenario: Scenario, hours: list[datetime]) -
     found, left, store = Violations(), read_holdings(daemon, hours), HourStore(str(daemon.hours))
     undone = [hour for hour in hours if store.read_json(SUMMARY, hour) is None]
     found.add("hours_missing", len(undone), "hours that were never judged")
-    began = {hour: last_began(store.evidence(ENTRIES, hour) or {}) for hour in hours}
+    began = {hour: last_began(store.metadata(ENTRIES, hour) or {}) for hour in hours}
     unsettled = [hour for hour, at in began.items() if at is None or at < hour + HOUR + REPEATS[-1]]
     found.add("hours_missing", len(unsettled), "hours that were not pulled for the last time")
     found.add("entries_lost", len(scenario) - len(left.all_entries()), "entries that are not in a Parquet hour")

@@ -16,11 +16,9 @@ from typing import Any
 import polars as pl
 
 from audit_assets.config.errors import StoreError
-from audit_assets.defs.assets.flagged_actor_summary import SUMMARY
-from audit_assets.defs.assets.flagged_actors import FLAGGED
-from audit_assets.defs.assets.raw_audit_entries import ENTRIES, QUARANTINE
 from audit_assets.sandbox.axiom.service import DATASET
 from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.tables import ENTRIES, FLAGGED, QUARANTINE, SUMMARY
 from audit_assets_tests.faults.hour import RunReport, is_readable
 from audit_assets_tests.faults.points import FILE_STEPS, NEW_FOLDER
 from audit_assets_tests.faults.world import THE_HOUR, World

@@ -10,12 +10,9 @@ from datetime import datetime
 import httpx
 import polars as pl
 
-from audit_assets.defs.assets.flagged_actor_summary import SUMMARY
-from audit_assets.defs.assets.flagged_actors import FLAGGED
-from audit_assets.defs.assets.raw_audit_entries import ENTRIES, QUARANTINE
-from audit_assets.defs.steps.day_digests import DIGESTS
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.tables import DIGESTS, ENTRIES, FLAGGED, QUARANTINE, SUMMARY
 from audit_assets_tests.faults.daemon import Daemon
 from audit_assets_tests.faults.end_state import AXIOM_SETTLED
 from audit_assets_tests.pipeline import HOUR

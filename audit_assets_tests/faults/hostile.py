@@ -26,12 +26,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from audit_assets.axiom.query_texts import EXAMPLE_DATASET, LET
-from audit_assets.defs.assets.axiom_ingest import expected_in_axiom
-from audit_assets.defs.assets.raw_audit_entries import ENTRIES, QUARANTINE
 from audit_assets.defs.resources import AxiomResource
+from audit_assets.defs.steps.axiom_events import expected_in_axiom
+from audit_assets.defs.steps.run_inputs import load_run_inputs
 from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox, running
 from audit_assets_tests.faults.hostile_entries import Twist, member, twists
+from audit_assets.storage.tables import ENTRIES, QUARANTINE
 from audit_assets_tests.pipeline import HOUR, Pipeline, check_of, environment_of, problems_of
 from audit_assets_tests.support import JumpingClock
 from audit_assets_tests.tickets.test_hostile_tickets import OURS
@@ -116,7 +117,7 @@ class Trial:
         found = sorted(re.findall(r"m\d{6}m", raw)[0] for raw in raws)
         assert found == sorted(markers), "each exactly once, kept or quarantined"
         account = self.sandbox.cloudflare.environment("")["CLOUDFLARE_ACCOUNT_ID"]
-        expected = expected_in_axiom(store=self.pipeline.store, hours=[hour], account_id=account)
+        expected = expected_in_axiom(load_run_inputs(account, self.pipeline.store), [hour])
         held = self._held(hour)
         assert sorted(held) == sorted(expected["entry_id"])
         assert len(held) == len(markers)

@@ -32,12 +32,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from audit_assets.defs.assets.flagged_actor_summary import SUMMARY
-from audit_assets.defs.assets.opened_tickets import TICKETS
-from audit_assets.defs.assets.raw_audit_entries import ENTRIES
 from audit_assets.defs.partitions import key_of, newest_settled_hour
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.pull_history import REPEATS
+from audit_assets.storage.tables import ENTRIES, SUMMARY, TICKETS
 from audit_assets_tests.faults.company import COLLEAGUES, FIRST, company
 from audit_assets_tests.faults.daemon import POINTS_IN_A_RUN, Daemon, end_of_day
 from audit_assets_tests.faults.holdings import Holdings, read_holdings, twice

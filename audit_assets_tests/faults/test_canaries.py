@@ -31,7 +31,6 @@ from starlette.responses import Response
 
 from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.cli.dagster_home import instance_home
-from audit_assets.defs.assets.flagged_actor_summary import DELIVERIES
 from audit_assets.defs.build import build_defs
 from audit_assets.defs.partitions import key_of
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
@@ -39,6 +38,7 @@ from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.faults import Fault
 from audit_assets.sandbox.server import Sandbox, running
 from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.tables import DELIVERIES
 from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.faults.traces import traces
 from audit_assets_tests.pipeline import environment_of, v2_burst
@@ -55,6 +55,7 @@ PATHS = {"cloudflare": "/client/", "axiom ingest": "/ingest", "axiom query": "/_
 
 RUN_CONFIG = {
     "opened_tickets": {"config": {"open_tickets": "always"}},
+    "daily_digest": {"config": {"open_tickets": "always"}},
     "flagged_actors": {"config": {"preset": "plain"}},
 }
 

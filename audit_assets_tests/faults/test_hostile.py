@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit_assets.axiom.events import LONGEST_RAW
-from audit_assets.defs.assets.raw_audit_entries import ENTRIES, QUARANTINE
+from audit_assets.storage.tables import ENTRIES, QUARANTINE
 from audit_assets_tests.faults.hostile import Trial, trial
 from audit_assets_tests.faults.hostile_entries import TIMES, Fragment, Twist, member, twists
 

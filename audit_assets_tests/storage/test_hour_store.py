@@ -26,18 +26,18 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> HourStore:
     return HourStore(str(tmp_path / "hours") if request.param == "folder" else f"memory://{tmp_path.name}/hours")
 
 
-def test_what_is_written_is_read_back_with_its_evidence(store: HourStore) -> None:
+def test_what_is_written_is_read_back_with_its_metadata(store: HourStore) -> None:
     store.write("entries", HOUR, FRAME, {"v2": {"pages": 3}})
     read = store.read("entries", HOUR)
     assert read is not None
     assert read.equals(FRAME)
-    assert store.evidence("entries", HOUR) == {"v2": {"pages": 3}}
+    assert store.metadata("entries", HOUR) == {"v2": {"pages": 3}}
     assert store.counts("entries", [HOUR, LATER]) == {HOUR: 2}
 
 
 def test_an_hour_that_was_never_written_is_missing_and_not_empty(store: HourStore) -> None:
     assert store.read("entries", HOUR) is None
-    assert store.evidence("entries", HOUR) is None
+    assert store.metadata("entries", HOUR) is None
     assert store.read_json("summary", HOUR) is None
     with pytest.raises(StoreError, match="entries holds nothing for 2026-11-22-10:00: materialise that asset"):
         store.require("entries", HOUR)
@@ -51,7 +51,7 @@ def test_a_large_hour_is_written_and_read_by_parts(store: HourStore, monkeypatch
     assert [part.height for part in parts] == [4, 4, 2]
     assert pl.concat(parts).equals(large)
     assert store.require("entries", HOUR, ["raw"]).equals(large.select("raw"))
-    assert store.evidence("entries", HOUR) == {"v2": {"pages": 3}}
+    assert store.metadata("entries", HOUR) == {"v2": {"pages": 3}}
 
 
 def test_an_hour_that_is_missing_has_no_parts_and_an_empty_one_has_none_either(store: HourStore) -> None:
@@ -67,13 +67,13 @@ def test_json_is_read_back(store: HourStore) -> None:
 
 
 def test_what_belongs_to_no_hour_is_kept_beside_the_hours(store: HourStore) -> None:
-    assert (store.read("said", None), store.evidence("said", None), store.read_json("said", None)) == (None, None, None)
+    assert (store.read("said", None), store.metadata("said", None), store.read_json("said", None)) == (None, None, None)
     store.write("said", None, FRAME, {"read_until": 7})
     store.write_json("said", None, [1])
     read = store.read("said", None)
     assert read is not None
     assert read.equals(FRAME)
-    assert (store.evidence("said", None), store.read_json("said", None)) == ({"read_until": 7}, [1])
+    assert (store.metadata("said", None), store.read_json("said", None)) == ({"read_until": 7}, [1])
     assert {path.name for path in store.root.iterdir()} == {"said.parquet", "said.json"}
 
 
@@ -113,7 +113,7 @@ def test_a_folder_that_may_not_be_written_is_one_sentence(tmp_path: Path) -> Non
 def test_a_process_killed_while_it_writes_leaves_no_hour(tmp_path: Path) -> None:
     killed_in_fsync = (
         "import os, stat, sys, datetime, polars as pl\n"
-        "from audit_assets.hour_store import HourStore\n"
+        "from audit_assets.storage.hour_store import HourStore\n"
         "os.fsync = lambda file: os._exit(9) if stat.S_ISREG(os.fstat(file).st_mode) else None\n"
         "hour = datetime.datetime(2026, 11, 22, 10, tzinfo=datetime.UTC)\n"
         "HourStore(sys.argv[1]).write('entries', hour, pl.DataFrame({'a': [1]}))\n"
@@ -154,7 +154,7 @@ def test_a_damaged_file_is_told_however_it_is_asked(tmp_path: Path) -> None:
     store = HourStore(str(tmp_path))
     store.write("entries", HOUR, FRAME)
     Path(str(store.path("entries", HOUR))).write_bytes(b"PAR1 torn")
-    for ask in (store.evidence, store.read, lambda table, hour: store.counts(table, [hour])):
+    for ask in (store.metadata, store.read, lambda table, hour: store.counts(table, [hour])):
         with pytest.raises(StoreError, match="remove it, then run the hour again"):
             ask("entries", HOUR)
 

@@ -1,4 +1,4 @@
-"""What the evidence of an hour tells: how late its entries were, and whether two hours hold the same."""
+"""What the pull history of an hour shows: how late its entries were, and whether two hours hold the same."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,7 +31,7 @@ def listed(entry_ids: list[str]) -> pl.Series:
 
 
 @given(ids, ids)
-def test_a_pull_tells_what_it_added_and_what_it_lacks(before: list[str], now: list[str]) -> None:
+def test_a_pull_shows_what_it_added_and_what_it_lacks(before: list[str], now: list[str]) -> None:
     first = with_pull(None, pulled(H / 4), held([]), listed(before))
     second = with_pull(first, pulled(2 * H), held(before), listed(now))
     assert pulls_of(second) == [
@@ -53,17 +53,17 @@ def test_the_fingerprint_is_that_of_the_entries_in_whatever_order_and_pulls_they
     assert (less["entry_ids_sha256"] == at_once["entry_ids_sha256"]) == (not everything)
 
 
-def test_entries_of_a_stream_that_was_not_asked_for_are_not_taken_back() -> None:
-    evidence = with_pull({}, {"v2": pulled(H)["v2"]}, held(["a"], stream="v1"), listed([]))
-    assert pulls_of(evidence)[-1].no_longer_listed == 0
+def test_entries_of_a_stream_that_was_not_pulled_are_not_taken_back() -> None:
+    history = with_pull({}, {"v2": pulled(H)["v2"]}, held(["a"], stream="v1"), listed([]))
+    assert pulls_of(history)[-1].no_longer_listed == 0
 
 
-def test_evidence_that_tells_no_pulls_has_none() -> None:
+def test_a_history_without_pulls_has_none() -> None:
     assert pulls_of(pulled(H)) == []
     assert last_began({}) is None
 
 
-def test_lateness_is_told_by_the_pull_that_brought_an_entry() -> None:
+def test_lateness_follows_from_the_pull_that_brought_an_entry() -> None:
     late = [(15, 10), (64, 5), (59, 1), (6 * 60, 4), (30 * 60, 3), (90 * 60, 2)]
     pulls = [HourPull(ENDED + timedelta(minutes=minutes), added) for minutes, added in late]
     zero = timedelta(0)
@@ -72,5 +72,5 @@ def test_lateness_is_told_by_the_pull_that_brought_an_entry() -> None:
 
 
 @pytest.mark.parametrize(("before", "after", "count"), [(23, 24, 0), (24, 25, 7), (30, 72, 7), (0.25, 72, 0)])
-def test_what_came_after_a_settled_pull_is_told(before: float, after: float, count: int) -> None:
+def test_what_came_after_a_settled_pull_is_counted(before: float, after: float, count: int) -> None:
     assert added_when_settled(HOUR, [HourPull(ENDED + before * H, 3), HourPull(ENDED + after * H, 7)]) == count

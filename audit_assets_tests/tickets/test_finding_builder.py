@@ -7,7 +7,7 @@ import polars as pl
 
 from audit_assets.axiom.events import LONGEST_TEXT
 from audit_assets.axiom.query_runner import ORIGINS_SCHEMA
-from audit_assets.defs.assets.flagged_actors import FLAGGED_ACTORS
+from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
 from audit_assets.detection.schemas import ORGANISATION
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.finding_builder import Links, findings_of, members_of

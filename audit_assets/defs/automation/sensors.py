@@ -8,14 +8,16 @@ from dataclasses import replace
 import dagster as dg
 
 from audit_assets.config.errors import AuditAssetsError
-from audit_assets.defs.assets.ticket_verdicts import look, unread_hours
 from audit_assets.defs.automation.hour_planner import Request
 from audit_assets.defs.automation.jobs import hourly_audit, verdicts
 from audit_assets.defs.automation.ledger import IN_PROGRESS, REQUESTED_BY, plan_of
 from audit_assets.defs.automation.verdict_planner import MANY_HOURS, MOST_HOURS, Cursor, plan
 from audit_assets.defs.checks import every_hour_is_done as alarm
-from audit_assets.defs.partitions import key_of, range_tags
+from audit_assets.defs.materialized_hours import find_unread_hours
+from audit_assets.defs.partitions import range_tags
 from audit_assets.defs.resources import LinearResource, StorageResource
+from audit_assets.defs.steps.verdicts import fetch_verdicts
+from audit_assets.storage.hours import key_of
 from audit_assets.transport.http import HttpLimits
 
 PRIORITIES = {"newest": "1", "missing": "0", "settling": "-1"}
@@ -73,11 +75,11 @@ def new_verdicts(
         return dg.SkipReason("A run that takes the verdicts in is under way.")
     try:
         store = storage.open()
-        unread = unread_hours(context.instance, store, before.read_until)
+        unread = find_unread_hours(context.instance, store, before.read_until)
         news = MANY_HOURS
         if len(unread.hours) <= MOST_HOURS:
-            found = look(store, replace(linear, limits=AT_ONCE), now, unread)
-            news = found.digest if found.changed else None
+            found = fetch_verdicts(store, replace(linear, limits=AT_ONCE), now, unread)
+            news = found.content_hash if found.changed else None
     except AuditAssetsError as error:
         return dg.SkipReason(f"The tickets could not be read, so what was said before stands. {error}")
     after, run_key = plan(news, unread.until, before, now)

@@ -13,18 +13,23 @@ import polars as pl
 
 from audit_assets.axiom.dataset_health import find_issues
 from audit_assets.config.errors import StoreError
-from audit_assets.defs.assets.actor_baselines import HOURS_IN_WINDOW, actor_baselines
-from audit_assets.defs.assets.axiom_ingest import axiom_ingest, expected_in_axiom
-from audit_assets.defs.assets.flagged_actor_summary import DELIVERIES, flagged_actor_summary
-from audit_assets.defs.assets.opened_tickets import TICKETS, opened_tickets
-from audit_assets.defs.assets.raw_audit_entries import ENTRIES, QUARANTINE, raw_audit_entries
+from audit_assets.defs.assets.actor_baselines import actor_baselines
+from audit_assets.defs.assets.axiom_ingest import axiom_ingest
+from audit_assets.defs.assets.flagged_actor_summary import flagged_actor_summary
+from audit_assets.defs.assets.opened_tickets import opened_tickets
+from audit_assets.defs.assets.raw_audit_entries import raw_audit_entries
 from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.markdown_tables import markdown_table
-from audit_assets.defs.partitions import AN_HOUR, SETTLING, hour_of, hours_in, key_of
-from audit_assets.defs.resources import AxiomResource, CloudflareResource, StorageResource
+from audit_assets.defs.materialized_hours import HOURS_IN_WINDOW, count_hours_present, ingested_hours
+from audit_assets.defs.partitions import hours_in
+from audit_assets.defs.resources import AxiomResource, CloudflareResource, RunInputsResource, StorageResource
+from audit_assets.defs.steps.axiom_events import expected_in_axiom
 from audit_assets.defs.steps.dry_runs import DRY_RUN
+from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.pull_history import HourPull, added_when_settled, pulls_of
+from audit_assets.storage.hours import AN_HOUR, key_of
+from audit_assets.storage.pull_history import SETTLING, HourPull, added_when_settled, pulls_of
+from audit_assets.storage.tables import DELIVERIES, ENTRIES, QUARANTINE, TICKETS
 from audit_assets.tickets.formatting import pluralize
 
 WEEK = timedelta(days=7)
@@ -44,27 +49,28 @@ OUTCOMES_WITHOUT_TICKET = ("unreadable", "too_old", "learning", "failed")
 def hour_is_complete(
     context: dg.AssetCheckExecutionContext,
     cloudflare: dg.ResourceParam[CloudflareResource],
-    storage: dg.ResourceParam[StorageResource],
+    run_inputs: dg.ResourceParam[RunInputsResource],
 ) -> dg.AssetCheckResult:
     """Every stream was pulled to its end, after the hour had settled, and the hour holds its own entries, each once."""
     with raise_as_dagster_failure():
-        store = storage.open()
+        inputs = run_inputs.of_run(context.run.run_id)
         problems = {
             hour: problem
             for hour in hours_in(context)
-            if (problem := incompleteness(store, hour, cloudflare.streams()))
+            if (problem := incompleteness(inputs, hour, cloudflare.streams()))
         }
         return _result(problems, dg.AssetCheckSeverity.ERROR)
 
 
-def incompleteness(store: HourStore, hour: datetime, streams: Sequence[str]) -> str | None:
+def incompleteness(inputs: RunInputs, hour: datetime, streams: Sequence[str]) -> str | None:
     """What an hour lacks to be complete, as far as the store shows it; None if nothing."""
-    entries, evidence = store.read(ENTRIES, hour, ["entry_id", "time"]), store.evidence(ENTRIES, hour)
-    if entries is None or evidence is None:
+    history = inputs.store.metadata(ENTRIES, hour)
+    if history is None:
         return "was not written"
-    if missing := [stream for stream in streams if stream not in evidence]:
+    entries = inputs.entries_of(hour).entries
+    if missing := [stream for stream in streams if stream not in history]:
         return f"lacks the stream {', '.join(missing)}"
-    began = min(datetime.fromisoformat(evidence[stream]["started_at"]) for stream in streams)
+    began = min(datetime.fromisoformat(history[stream]["started_at"]) for stream in streams)
     if began < hour + AN_HOUR + SETTLING:
         return f"was pulled at {began:%H:%M}, before it had settled: run it again"
     if entries["entry_id"].is_duplicated().any():
@@ -155,7 +161,7 @@ def nothing_is_taken_back(
 
 
 def _pulls(store: HourStore, hours: Sequence[datetime]) -> dict[datetime, list[HourPull]]:
-    return {hour: pulls_of(store.evidence(ENTRIES, hour) or {}) for hour in hours}
+    return {hour: pulls_of(store.metadata(ENTRIES, hour) or {}) for hour in hours}
 
 
 @dg.multi_asset_check(
@@ -177,13 +183,13 @@ def _pulls(store: HourStore, hours: Sequence[datetime]) -> dict[datetime, list[H
 def proof_in_axiom(
     context: dg.AssetCheckExecutionContext,
     axiom: dg.ResourceParam[AxiomResource],
-    cloudflare: dg.ResourceParam[CloudflareResource],
-    storage: dg.ResourceParam[StorageResource],
+    run_inputs: dg.ResourceParam[RunInputsResource],
 ) -> Iterator[dg.AssetCheckResult]:
     """Ask once which events can be seen, and judge by it what is missing and what is there twice."""
     with raise_as_dagster_failure():
-        expected = expected_in_axiom(storage.open(), hours_in(context), cloudflare.account_id())
-        with closing(axiom.client()) as client:
+        inputs = run_inputs.of_run(context.run.run_id)
+        expected = expected_in_axiom(inputs, hours_in(context))
+        with closing(axiom.with_tables(inputs.tables).client()) as client:
             proof = client.prove(expected)
     lacking = proof.hours.filter(pl.col("found") < pl.col("expected"))
     held = _result(
@@ -203,12 +209,14 @@ def proof_in_axiom(
 
 @dg.asset_check(asset=axiom_ingest)
 def axiom_dataset_is_fit(
-    context: dg.AssetCheckExecutionContext, axiom: dg.ResourceParam[AxiomResource]
+    context: dg.AssetCheckExecutionContext,
+    axiom: dg.ResourceParam[AxiomResource],
+    run_inputs: dg.ResourceParam[RunInputsResource],
 ) -> dg.AssetCheckResult:
     """The dataset keeps events long enough, has room for their fields, and dropped none of them."""
     with raise_as_dagster_failure():
-        hours = hours_in(context)
-        with closing(axiom.client()) as client:
+        hours, tables = hours_in(context), run_inputs.of_run(context.run.run_id).tables
+        with closing(axiom.with_tables(tables).client()) as client:
             incomplete = client.incomplete_events(hours[0], hours[-1] + AN_HOUR)
             told = find_issues(client.dataset_limits(), incomplete)
     return dg.AssetCheckResult(
@@ -221,10 +229,10 @@ def axiom_dataset_is_fit(
 @dg.asset_check(asset=actor_baselines)
 def baseline_coverage(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     """All 720 hours before the hour were ingested: what is missing there looks unusual here."""
-    ingested = {hour_of(key) for key in context.instance.get_materialized_partitions(axiom_ingest.key)}
+    ingested = ingested_hours(context.instance)
     problems = {}
     for hour in hours_in(context):
-        present = sum(hour - AN_HOUR * back in ingested for back in range(1, HOURS_IN_WINDOW + 1))
+        present = count_hours_present(ingested, hour)
         if present < HOURS_IN_WINDOW:
             problems[hour] = f"rests on {present} of {HOURS_IN_WINDOW} hours: backfill the others"
     return _result(problems, dg.AssetCheckSeverity.WARN)

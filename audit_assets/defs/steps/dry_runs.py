@@ -1,7 +1,7 @@
 """An hour's tickets as they would be: for a dry run of `opened_tickets`, and for `audit-assets preview`.
 
-The very functions that open tickets decide and write, by a client that sends nothing (linear/dry_run.py). An hour
-whose tickets would be skip_reason is rendered all the same, with the reason.
+The very functions that open tickets decide and write, by a client that sends nothing. An hour that would open no
+tickets is rendered all the same, with the reason.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,34 +12,30 @@ from typing import Any
 
 import polars as pl
 
-from audit_assets.defs.partitions import key_of
 from audit_assets.defs.resources import AxiomResource, LinearResource
-from audit_assets.defs.steps.ticket_charts import said_of_missing
+from audit_assets.defs.steps.run_inputs import RunInputs
+from audit_assets.defs.steps.skip_reasons import REASONS
+from audit_assets.defs.steps.ticket_charts import missing_charts
 from audit_assets.defs.steps.ticket_opener import AddNote, without_note
-from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, TICKETS, write_tickets
+from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, write_tickets
 from audit_assets.linear.dry_run import PRIORITY_NAMES, RenderedTicket
 from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import key_of
+from audit_assets.storage.tables import TICKETS
 from audit_assets.tickets.formatting import listed, pluralize
 from audit_assets.tickets.markdown import code, folds
 from audit_assets.tickets.shared_ticket import SharedTicket
 
-RENDERED = "rendered_tickets"
-"""The hours of the store that hold a DryRunHour as JSON."""
-
 DRY_RUN = "dry_run"
-"""The outcome of a rendered ticket, and the evidence of an hour whose tickets were."""
+"""The outcome of a rendered ticket, and the key in the metadata of an hour whose tickets were rendered."""
 
-REASONS = {
-    "too_old": "the hour ended longer ago than AUDIT_ASSETS_TICKET_MAX_AGE_HOURS",
-    "learning": "less than a week of history lies before the hour",
-    "never": "the run config says `never`",
-}
-"""Why a real run would open nothing, by what `skip_reason` says."""
+SHOWN_LENGTH = 100_000
+"""Characters of tickets that Dagster's database is given of an hour; the hour store holds all."""
 
 
 @dataclass(frozen=True)
 class DryRunHour:
-    """What a run would do about an hour's flagged actors. `skip_reason`: why it would open nothing after all, one of
+    """What a run would do about an hour's flagged actors. `skip_reason`: why it would open nothing after all, a key of
     REASONS; `remarks` are for people; `rows`: OPENED_TICKETS of every actor, with the `problem` of those whose ticket
     could not be rendered."""
 
@@ -56,44 +52,41 @@ class DryRunHour:
 
     def as_json(self) -> dict[str, Any]:
         """The tickets, for other programs."""
-        told = {"hour": self.hour, "skip_reason": self.skip_reason, "remarks": [*self.remarks]}
-        return {**told, "tickets": [asdict(ticket) for ticket in self.tickets]}
+        return {
+            "hour": self.hour,
+            "skip_reason": self.skip_reason,
+            "remarks": [*self.remarks],
+            "tickets": [asdict(ticket) for ticket in self.tickets],
+        }
 
 
 def render_hour(
-    account_id: str,
+    inputs: RunInputs,
     hour: datetime,
     flagged: pl.DataFrame,
     *,
     skip_reason: str | None,
-    store: HourStore,
     axiom: AxiomResource,
     linear: LinearResource,
     noted: AddNote,
     digest: SharedTicket | None = None,
     run_id: str = "",
 ) -> DryRunHour:
-    """Render an hour's tickets, and say what would become of each actor. `flagged`, `run_id` as in `write_tickets`;
+    """Render an hour's tickets, with what would become of each actor. `flagged`, `run_id` as in `write_tickets`;
     `digest`: the one of the day, if it is due with this hour.
 
-    A model is asked for notes (`noted`) as a real run would: not for an hour that opens nothing. Raises
-    `AuditAssetsError` for settings and hours that lack.
+    A model writes notes (`noted`) as for a real run: not for an hour that opens nothing. Raises `AuditAssetsError` for
+    missing settings and hours.
     """
     dry_run = linear.dry_run()
     remarks, rows = [*_remarks(skip_reason, dry_run.unset())], pl.DataFrame(schema=OPENED_TICKETS)
     if digest or not flagged.is_empty():
         with closing(dry_run.client()) as client:
             if not flagged.is_empty():
-                rows, charts = write_tickets(
-                    account_id,
-                    flagged,
-                    store=store,
-                    axiom=axiom,
-                    client=client,
-                    noted=without_note if skip_reason else noted,
-                    run_id=run_id,
-                )
-                remarks += [said_of_missing(charts)] if charts.errors else []
+                note = without_note if skip_reason else noted
+                written = write_tickets(inputs, flagged, axiom=axiom, client=client, noted=note, run_id=run_id)
+                rows, without_chart = written.rows, missing_charts(written.charts)
+                remarks += [*written.warnings, *([without_chart] if without_chart else [])]
             if digest:
                 client.open_shared_ticket(digest)
     tickets = tuple(dry_run.rendered)
@@ -109,21 +102,17 @@ def _remarks(skip_reason: str | None, unset: Sequence[str]) -> Iterator[str]:
 
 
 def _rows(opened: pl.DataFrame, tickets: Sequence[RenderedTicket], skip_reason: str | None) -> pl.DataFrame:
-    """The rows without the tickets that they name: whoever reads them must not take one for opened."""
-    would = {ticket.id: ticket.planned_action for ticket in tickets}
-    said = pl.col("ticket_id").replace_strict(would, default=None, return_dtype=pl.String)
+    """The rows without the tickets that they name: nothing may take one for opened."""
+    actions = {ticket.id: ticket.planned_action for ticket in tickets}
+    action = pl.col("ticket_id").replace_strict(actions, default=None, return_dtype=pl.String)
     but = f"{{}}, but {REASONS[skip_reason]}" if skip_reason else "{}"
-    rows = opened.select("hour", "actor_key", "problem", outcome=pl.lit(DRY_RUN), planned_action=pl.format(but, said))
+    rows = opened.select("hour", "actor_key", "problem", outcome=pl.lit(DRY_RUN), planned_action=pl.format(but, action))
     return pl.concat([pl.DataFrame(schema=OPENED_TICKETS), rows], how="diagonal")
 
 
 def is_dry_run(store: HourStore, hour: datetime) -> bool:
     """Whether the last run of `opened_tickets` for an hour was one."""
-    return bool((store.evidence(TICKETS, hour) or {}).get(DRY_RUN))
-
-
-SHOWN_LENGTH = 100_000
-"""Characters of tickets that Dagster's database is given of an hour; the hour store holds all."""
+    return bool((store.metadata(TICKETS, hour) or {}).get(DRY_RUN))
 
 
 def in_markdown(rendered: DryRunHour) -> str:
@@ -142,14 +131,14 @@ def in_markdown(rendered: DryRunHour) -> str:
 
 def _in_markdown(ticket: RenderedTicket) -> str:
     fields = [f"{name} {code(value)}" for name, value in ticket.fields.items()]
-    stands = " · ".join([f"**{PRIORITY_NAMES[ticket.priority]}**", f"it {ticket.planned_action}", *fields])
+    facts = " · ".join([f"**{PRIORITY_NAMES[ticket.priority]}**", f"it {ticket.planned_action}", *fields])
     texts = [ticket.description, *(f"**Comment**\n\n{comment}" for comment in ticket.comments)]
     unfolded = ["\n\n".join(_unfolded(ticket.without_pictures(text))) for text in texts if text]
-    return "\n\n".join(["---", f"# {ticket.title}", stands, *unfolded])
+    return "\n\n".join(["---", f"# {ticket.title}", facts, *unfolded])
 
 
 def _unfolded(text: str) -> Iterator[str]:
-    """Dagster's pages know no parts that are folded away."""
+    """Dagster's pages can't fold parts away."""
     for title, part in folds(text):
         if part:
             yield f"**{title}**\n\n{part}" if title else part

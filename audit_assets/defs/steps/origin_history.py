@@ -7,21 +7,21 @@ from collections.abc import Iterable
 from contextlib import closing
 from datetime import datetime
 
-import dagster as dg
 import polars as pl
 
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.detection.schemas import WINDOW
-from audit_assets.tickets.origins import start_of_day
+from audit_assets.storage.hours import day_of
 
 
-def seen_before(axiom: AxiomResource, actors: Iterable[str], hour: datetime) -> pl.DataFrame | None:
+def fetch_origins(
+    axiom: AxiomResource, actors: Iterable[str], hour: datetime
+) -> tuple[pl.DataFrame | None, str | None]:
     """From where these actors (keys) acted in the 30 UTC days before the day of the hour, and in that day up to the
-    hour: as `AxiomClient.origins` has it. None, and a warning in the run's log, if Axiom does not answer."""
+    hour: as `AxiomClient.origins` has it. None and a warning if Axiom does not answer."""
     try:
         with closing(axiom.client()) as client:
-            return client.origins([*actors], start_of_day(hour) - WINDOW, hour)
+            return client.origins([*actors], day_of(hour) - WINDOW, hour), None
     except AuditAssetsError as error:
-        dg.get_dagster_logger().warning("The tickets do not show whether an address was used before: %s", error)
-        return None
+        return None, f"The tickets do not show whether an address was used before: {error}"

@@ -1,32 +1,28 @@
-"""A flagged hour put on tickets, by the client that it is given: one that opens them, or one that only rehearses it."""
+"""The flagged actors of an hour put on tickets, by the client that is given: one that opens them, or a dry run's."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from audit_assets.config import policy
-from audit_assets.config.change_filter import COLUMNS, is_change
 from audit_assets.config.errors import ServiceError
 from audit_assets.config.settings import tickets_per_hour
-from audit_assets.defs.assets.actor_baselines import BASELINES
-from audit_assets.defs.assets.raw_audit_entries import ENTRIES
-from audit_assets.defs.partitions import AN_HOUR, key_of
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.hour_charts import HourCharts
-from audit_assets.defs.steps.origin_history import seen_before
-from audit_assets.defs.steps.ticket_charts import charts_of
+from audit_assets.defs.steps.origin_history import fetch_origins
+from audit_assets.defs.steps.run_inputs import RunInputs
+from audit_assets.defs.steps.ticket_charts import build_charts
 from audit_assets.defs.steps.ticket_links import links_of
 from audit_assets.defs.steps.ticket_opener import AddNote, TicketOpener
 from audit_assets.detection.schemas import ORGANISATION, WINDOW
-from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import AN_HOUR, key_of
+from audit_assets.storage.tables import BASELINES
 from audit_assets.tickets.finding import Finding
-from audit_assets.tickets.finding_builder import BEHIND, findings_of, members_of
+from audit_assets.tickets.finding_builder import findings_of, members_of
 from audit_assets.tickets.lifecycle import OpenedTicket
 from audit_assets.tickets.overflow import Overflow, overflow_ticket
 from audit_assets.tickets.ticket_slots import assign_slots
-
-TICKETS = "opened_tickets"
 
 OPENED_TICKETS = pl.Schema(
     {
@@ -43,47 +39,49 @@ OPENED_TICKETS = pl.Schema(
     }
 )
 """`outcome`: `opened`, `joined`, `reopened`, `already_on_ticket`, `dismissed`, `on_shared_ticket` or `unreadable`, as
-OpenedTicket explains them; `too_old`, `learning`, `never` where the hour opens no tickets; `failed` with its `problem`.
+OpenedTicket explains them; `too_old`, `learning`, `never` where the hour opens none; `failed` with its `problem`.
 `closed`: the actor's ticket is closed. `refused`: what Linear did not let us do to a ticket that has the hour all the
-same, or which of its fields it lacks. After a dry run it is `dry_run` with the `planned_action`, unless an earlier run
-did it already."""
+same, or which of its fields could not be set. After a dry run it is `dry_run` with the `planned_action`,
+unless an earlier run did it already."""
 
 LINKED = 20
 """Of the actors who share a ticket, so many are in its query: with all of them no browser would open it."""
 
 
+@dataclass(frozen=True)
+class WrittenTickets:
+    """The tickets of an hour: OPENED_TICKETS rows, the most severe first, the charts that went with them, and what a
+    person should know of them."""
+
+    rows: pl.DataFrame
+    charts: HourCharts
+    warnings: tuple[str, ...]
+
+
 def write_tickets(
-    account_id: str,
+    inputs: RunInputs,
     flagged: pl.DataFrame,
     *,
-    store: HourStore,
     axiom: AxiomResource,
     client: TicketOpener,
     noted: AddNote,
     run_id: str = "",
-) -> tuple[pl.DataFrame, HourCharts]:
-    """Open the tickets of an hour: an OPENED_TICKETS frame, the most severe first, and the charts that went with them.
-
-    `flagged` as in `findings_of`; `run_id` is Dagster's, if a run of it asks.
-    """
+) -> WrittenTickets:
+    """Open the tickets of an hour. `flagged` as in `findings_of`; `run_id` is Dagster's, if it is a run of Dagster."""
     chosen = assign_slots(flagged, tickets_per_hour())
     of_actors = flagged.join(chosen, on="actor_key", how="right", maintain_order="right")
     hour, singles = flagged["hour"][0], of_actors.filter("single")
-    entries = store.require(ENTRIES, hour, [*dict.fromkeys([*BEHIND, *COLUMNS])]).filter(is_change(policy.counted()))
-    alone = findings_of(
-        account_id,
-        singles,
-        entries,
-        seen=seen_before(axiom, members_of(singles)["actor_key"].unique(), hour),
-        links=links_of(axiom, singles, hour, run_id),
-    )
-    others = findings_of(account_id, of_actors.filter(~pl.col("single")), entries.clear())
-    charts = charts_of(singles, store.require(BASELINES, hour), axiom)
+    changes = inputs.entries_of(hour).changes
+    seen, unknown = fetch_origins(axiom, members_of(singles)["actor_key"].unique(), hour)
+    links = links_of(axiom, singles, hour, run_id)
+    alone = findings_of(inputs.account_id, singles, changes, seen=seen, links=links)
+    others = findings_of(inputs.account_id, of_actors.filter(~pl.col("single")), changes.clear())
+    charts = build_charts(singles, inputs.store.require(BASELINES, hour), axiom)
     rows = [_row(each, lambda each=each: client.open_ticket(each, noted, charts.charted)) for each in alone]
     if others:
-        told = _row(others[0], lambda: client.open_shared_ticket(overflow_ticket(_overflow(others, axiom))))
-        rows += [told | {"actor_key": finding.actor_key} for finding in others]
-    return pl.DataFrame(rows, schema=OPENED_TICKETS), charts
+        shared = _row(others[0], lambda: client.open_shared_ticket(overflow_ticket(_overflow(others, axiom))))
+        rows += [shared | {"actor_key": finding.actor_key} for finding in others]
+    return WrittenTickets(pl.DataFrame(rows, schema=OPENED_TICKETS), charts, (unknown,) if unknown else ())
 
 
 def with_earlier(rows: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:

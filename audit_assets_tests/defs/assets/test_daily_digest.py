@@ -1,4 +1,4 @@
-"""A day's findings under the budget are one ticket, opened once the day is whole, and nothing is told on it twice."""
+"""A day's findings below the alert threshold are one ticket, opened once the day is whole, and each is on it once."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,21 +10,22 @@ import pytest
 from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
-from audit_assets.defs.assets.actor_baselines import BASELINES
-from audit_assets.defs.assets.flagged_actors import FLAGGED, FLAGGED_ACTORS
-from audit_assets.defs.partitions import key_of
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, LinearResource
-from audit_assets.defs.steps.day_digests import DIGESTS, tell_digest
-from audit_assets.defs.steps.dry_runs import RENDERED
+from audit_assets.defs.steps.day_digest import publish_digest
+from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
+from audit_assets.defs.steps.run_inputs import load_run_inputs
 from audit_assets.detection.schemas import BASELINE
 from audit_assets.sandbox.faults import Fault
+from audit_assets.storage.hours import key_of
+from audit_assets.storage.tables import BASELINES, DIGESTS, FLAGGED, RENDERED
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, dagster_failure_of, v2_burst
 
 MIDNIGHT = datetime(2026, 11, 21, tzinfo=UTC)
 LAST = MIDNIGHT + HOUR * 23
 FIRST = LAST - HOUR * 2
 ACTORS = ("alice@example.com", "bob@example.com", "carol@example.com")
-NOTHING_RINGS = {"tickets_per_day": 0.001}
+LAST_ASSETS = ("flagged_actor_summary", "daily_digest")
+NOTHING_ALERTS = {"tickets_per_day": 0.001}
 
 
 @pytest.fixture(autouse=True)
@@ -33,17 +34,22 @@ def three_hours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", key_of(FIRST))
 
 
+def a_quiet_past() -> list[dict[str, Any]]:
+    """Two weeks in which everybody did a little each day."""
+    days = [FIRST - DAY * day for day in range(1, 15)]
+    return [entry for day in days for actor in ACTORS for entry in v2_burst(day, 3, actor=actor)]
+
+
 def test_a_day_is_one_ticket_once_it_is_whole_and_late_findings_are_a_comment(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    past = [burst for day in range(1, 15) for actor in ACTORS for burst in v2_burst(FIRST - DAY * day, 3, actor=actor)]
-    pipeline.remember(past)
+    pipeline.remember(a_quiet_past())
     for number, actor in enumerate(ACTORS):
         new = v2_burst(FIRST + HOUR * number, 5, actor=actor, resource_type="zones")
         pipeline.sandbox.cloudflare.add("v2", new)
 
     def run(first: datetime, last: datetime | None = None) -> Any:
-        return pipeline.run(first, last, flags=NOTHING_RINGS)
+        return pipeline.run(first, last, flags=NOTHING_ALERTS)
 
     assert run(FIRST, LAST - HOUR).success
     assert pipeline.tickets() == [], "the last hour is not there yet"
@@ -56,9 +62,11 @@ def test_a_day_is_one_ticket_once_it_is_whole_and_late_findings_are_a_comment(
     assert (pipeline.tickets(), pipeline.store.read_json(DIGESTS, MIDNIGHT)) == ([], None), "a dry run opens nothing"
 
     pipeline.sandbox.faults.add(Fault("linear", "attachmentCreate", "status", times=50, options={"status": 500}))
-    told = dagster_failure_of(run(LAST))
-    assert told.startswith("The digest of findings under the budget failed, of 2026-11-21: Linear")
-    assert pipeline.summary(LAST)["flagged"] == [], "the summary is there all the same"
+    failed = run(LAST)
+    problem = dagster_failure_of(failed)
+    assert problem.startswith("The digest of findings below the alert threshold failed. 2026-11-21: Linear")
+    materialized = {asset: len(failed.asset_materializations_for_node(asset)) for asset in LAST_ASSETS}
+    assert materialized == {"flagged_actor_summary": 1, "daily_digest": 0}, "the summary is there all the same"
     pipeline.sandbox.faults.clear()
 
     again = run(LAST)
@@ -68,8 +76,10 @@ def test_a_day_is_one_ticket_once_it_is_whole_and_late_findings_are_a_comment(
     assert (ticket["title"], ticket["description"]) == (rendered["title"], rendered["description"])
     assert (len(ticket["comments"]), len(ticket["attachments"])) == (0, 1)
     url = pipeline.store.read_json(DIGESTS, MIDNIGHT)["url"]
-    (shown,) = [each.metadata for each in again.asset_materializations_for_node("opened_tickets")]
-    assert shown["digest"].value == f"2026-11-21: [{ticket['identifier']}]({url}) (told)"
+    (shown,) = [each.metadata for each in again.asset_materializations_for_node("daily_digest")]
+    (summarized,) = [each.metadata for each in again.asset_materializations_for_node("flagged_actor_summary")]
+    assert shown["digest"].value == f"2026-11-21: [{ticket['identifier']}]({url}) (published)"
+    assert shown["pull_began"] == summarized["pull_began"], "by which the ledger knows that late entries are still due"
 
     late = v2_burst(FIRST, 2, actor="bob@example.com", resource_type="api_tokens")
     pipeline.sandbox.cloudflare.add("v2", late)
@@ -84,23 +94,22 @@ def test_a_day_is_one_ticket_once_it_is_whole_and_late_findings_are_a_comment(
     assert "2026-11-21-21:00 bob@example.com: first change to api_tokens" in shown
 
 
-Tell = Callable[..., Any]
+Publish = Callable[..., Any]
 
 
 @pytest.fixture
-def tell(pipeline: Pipeline) -> Tell:
-    """Tells the day before of these actors' findings, by hour."""
+def publish(pipeline: Pipeline) -> Publish:
+    """Publishes the digest of the day before, after these actors' findings were added, by hour."""
 
     def made(found: Mapping[datetime, pl.DataFrame], reason: str | None = None) -> Any:
         for hour, actors in found.items():
             flags = pl.concat([pl.DataFrame(schema=FLAGGED_ACTORS), actors], how="diagonal_relaxed")
             pipeline.store.write(FLAGGED, hour, flags.with_columns(hour=pl.lit(hour)).cast(FLAGGED_ACTORS))
             pipeline.store.write(BASELINES, hour, pl.DataFrame(schema=BASELINE))
-        return tell_digest(
-            pipeline.store,
+        return publish_digest(
+            load_run_inputs(CloudflareResource().account_id(), pipeline.store),
             MIDNIGHT,
-            CloudflareResource().account_id(),
-            lambda hour, _: reason if hour == LAST else "another hour than the last was asked about",
+            lambda hour, _: reason if hour == LAST else "another hour than the last decided",
             AxiomResource(pipeline.clock),
             LinearResource(pipeline.clock),
         )
@@ -124,58 +133,70 @@ def below_threshold(count: int, first: int = 0) -> pl.DataFrame:
     )
 
 
+def test_the_run_config_of_the_digest_is_its_own(pipeline: Pipeline) -> None:
+    pipeline.remember(a_quiet_past())
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(FIRST, 5, actor=ACTORS[0], resource_type="zones"))
+    result = pipeline.run(FIRST, LAST, flags=NOTHING_ALERTS, open_tickets="never")
+    assert result.success
+    assert pipeline.store.read_json(DIGESTS, MIDNIGHT)["outcome"] == "never"
+
+
 QUIET = below_threshold(0)
 HOURS = [FIRST + HOUR * step for step in range(3)]
 
 
-def test_a_day_of_100_000_findings_is_one_ticket_in_seconds(pipeline: Pipeline, tell: Tell) -> None:
+def test_a_day_of_100_000_findings_is_one_ticket_in_seconds(pipeline: Pipeline, publish: Publish) -> None:
     flood = {hour: below_threshold(50_000 if at else 0, first=50_000 * at) for at, hour in enumerate(HOURS)}
     started = time.monotonic()
-    assert tell(flood)["findings"] == 100_000
+    assert publish(flood)["findings"] == 100_000
     assert time.monotonic() - started < 10
     (ticket,) = pipeline.tickets()
     assert ticket["title"] == "Digest of 21 Nov: 100,000 unusual hours of 100,000 actors, under the ticket budget"
     assert len(ticket["description"]) <= 20_000
     assert ticket["comments"] == []
     asked = pipeline.sandbox.stage.count().total()
-    assert tell({})["identifier"] == ticket["identifier"]
+    assert publish({})["identifier"] == ticket["identifier"]
     assert pipeline.sandbox.stage.count().total() == asked + 1
 
 
 def test_whether_a_digest_is_opened_is_decided_as_for_the_tickets_of_the_last_hour(
-    pipeline: Pipeline, tell: Tell
+    pipeline: Pipeline, publish: Publish
 ) -> None:
     day = dict.fromkeys(HOURS, below_threshold(2))
     for reason in ("too_old", "learning", "never"):
-        assert tell(day, reason)["outcome"] == reason
+        assert publish(day, reason)["outcome"] == reason
     assert pipeline.tickets() == []
-    opened = tell(day)
-    assert tell({HOURS[1]: below_threshold(3)}, "too_old")["identifier"] == opened["identifier"], "it is not forgotten"
+    opened = publish(day)
+    assert publish({HOURS[1]: below_threshold(3)}, "too_old")["identifier"] == opened["identifier"], (
+        "it is not forgotten"
+    )
     (ticket,) = pipeline.tickets()
     assert ticket["comments"] == []
 
 
-def test_a_digest_that_failed_in_time_is_owed(pipeline: Pipeline, tell: Tell) -> None:
+def test_a_digest_that_failed_in_time_is_still_due(pipeline: Pipeline, publish: Publish) -> None:
     pipeline.sandbox.faults.add(Fault("linear", "issueCreate", "forbidden"))
-    failed = tell(dict.fromkeys(HOURS, below_threshold(2)))
+    failed = publish(dict.fromkeys(HOURS, below_threshold(2)))
     assert (failed["outcome"], failed["problem"][:26]) == ("failed", "Linear does not allow this")
-    assert tell({}, "too_old")["outcome"] == "told"
+    assert publish({}, "too_old")["outcome"] == "published"
 
 
 @pytest.mark.parametrize("lacks", [0, 2])
-def test_a_day_that_lacks_any_of_its_hours_has_no_digest(tell: Tell, lacks: int) -> None:
-    assert tell({hour: below_threshold(2) for at, hour in enumerate(HOURS) if at != lacks}) is None
-    assert tell({HOURS[lacks]: QUIET})["outcome"] == "told", "whichever hour came last"
+def test_a_day_that_lacks_any_of_its_hours_has_no_digest(publish: Publish, lacks: int) -> None:
+    assert publish({hour: below_threshold(2) for at, hour in enumerate(HOURS) if at != lacks}) is None
+    assert publish({HOURS[lacks]: QUIET})["outcome"] == "published", "whichever hour came last"
 
 
-def test_what_rings_is_allowed_or_is_the_organisation_s_is_not_in_it(pipeline: Pipeline, tell: Tell) -> None:
+def test_what_has_a_ticket_is_allowed_or_is_the_organisation_s_is_not_in_it(
+    pipeline: Pipeline, publish: Publish
+) -> None:
     others = [
         below_threshold(number + 1).with_columns(disposition=pl.lit(disposition))
         for number, disposition in enumerate(("ticket", "allowed", "organisation"))
     ]
     day = {**dict.fromkeys(HOURS, QUIET), FIRST: pl.concat(others)}
-    assert tell(day) is None
-    assert tell({LAST: below_threshold(1)})["findings"] == 1
+    assert publish(day) is None
+    assert publish({LAST: below_threshold(1)})["findings"] == 1
     (ticket,) = pipeline.tickets()
-    told = "Not counted here: 2 that the policy allows and 3 told in a finding of the organisation."
-    assert told in ticket["description"]
+    others_named = "Not counted here: 2 that the policy allows and 3 told in a finding of the organisation."
+    assert others_named in ticket["description"]

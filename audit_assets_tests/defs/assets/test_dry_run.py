@@ -11,11 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
-from audit_assets.defs.assets.flagged_actor_summary import DELIVERIES
-from audit_assets.defs.assets.opened_tickets import TICKETS
 from audit_assets.defs.partitions import key_of
-from audit_assets.defs.steps.dry_runs import RENDERED
 from audit_assets.sandbox.faults import Fault
+from audit_assets.storage.tables import DELIVERIES, RENDERED, TICKETS
 from audit_assets_tests.defs.assets.test_hour import a_quiet_fortnight
 from audit_assets_tests.pipeline import DAY, HOUR, QUIET, Pipeline, check_of, dagster_failure_of, v2_burst
 
@@ -121,11 +119,11 @@ def assert_rendered_without_a_key_although_nothing_is_wanted(judged: Pipeline) -
     result = again(judged, open_tickets="never")
     assert judged.sandbox.stage.count()["linear", "query"] == asked
     remarks = [
-        "A run would open nothing: the run config says `never`.",
+        "A run would open nothing: the run config has `open_tickets: never`.",
         "Linear was not read, as LINEAR_API_KEY is not set: every ticket is shown as a new one.",
     ]
     assert judged.store.read_json(RENDERED, JUDGED)["remarks"] == remarks
-    assert rows(judged)[0][3] == "would open a ticket, but the run config says `never`"
+    assert rows(judged)[0][3] == "would open a ticket, but the run config has `open_tickets: never`"
     check = check_of(result, "every_flagged_actor_has_a_ticket")
     assert (check.passed, check.description) == (True, "a dry run: nothing was opened for 1 flagged actor")
     (materialized,) = result.asset_materializations_for_node("opened_tickets")

@@ -5,16 +5,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from audit_assets.defs.assets.organisation_history import PRIORS, SCORES_BEFORE, TOUCHED_BY
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.reports.backtest import BACKTESTED, backtest_of, policy_of
 from audit_assets.reports.backtest_sources import of_axiom
 from audit_assets.reports.backtest_summary import summary_of
 from audit_assets_tests.detection.streams import score_events
+from audit_assets.storage.tables import PRIORS, SCORES_BEFORE, TOUCHED_BY
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, dagster_failure_of, v2_burst, v2_entry
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -85,11 +86,14 @@ def test_the_budget_and_the_preset_come_from_the_settings(lived: Pipeline, monke
     assert "p" not in deviation
 
 
-def test_a_preset_that_is_none_stops_the_hour_with_one_sentence(lived: Pipeline) -> None:
+def test_a_preset_that_is_none_stops_the_hour_with_one_sentence(
+    lived: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(dg.DagsterInvalidConfigError, match="not in enum type RunPreset got loud"):
+        lived.run(JUDGED, flags={"preset": "loud"})
+    monkeypatch.setenv("AUDIT_ASSETS_PRESET", "loud")
     lived.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
-    assert dagster_failure_of(lived.run(JUDGED, flags={"preset": "loud"})).startswith(
-        "AUDIT_ASSETS_PRESET is 'loud': set it"
-    )
+    assert dagster_failure_of(lived.run(JUDGED)).startswith("AUDIT_ASSETS_PRESET is 'loud': set it")
 
 
 def test_the_hours_scores_are_those_of_a_backtest_over_the_same_events(lived: Pipeline) -> None:

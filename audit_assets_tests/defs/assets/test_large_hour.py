@@ -15,7 +15,7 @@ def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten rows at a time in place of thousands."""
     monkeypatch.setattr("audit_assets.cloudflare.packed_hours.ROWS", 10)
     monkeypatch.setattr("audit_assets.storage.hour_store.ROWS_AT_ONCE", 10)
-    monkeypatch.setattr("audit_assets.defs.assets.axiom_ingest.ROWS_AT_ONCE", 10)
+    monkeypatch.setattr("audit_assets.defs.steps.axiom_events.ROWS_AT_ONCE", 10)
 
 
 def test_a_large_hour_is_filed_sent_and_summed_up_whole(pipeline: Pipeline) -> None:

@@ -50,7 +50,7 @@ def tick(pipeline: Pipeline, after: timedelta) -> list[dg.ExecuteInProcessResult
 
 
 def added(pipeline: Pipeline) -> list[int]:
-    return [pull.added for pull in pulls_of(pipeline.store.evidence(ENTRIES, JUDGED) or {})]
+    return [pull.added for pull in pulls_of(pipeline.store.metadata(ENTRIES, JUDGED) or {})]
 
 
 def test_late_entries_become_tickets_by_themselves_through_downtime(one_hour: Pipeline) -> None:
@@ -88,7 +88,7 @@ def test_an_hour_is_pulled_five_times_and_that_changes_nothing_when_nothing_is_n
     (first,) = tick(one_hour, timedelta(minutes=15))
     assert first.success
     (ticket,) = one_hour.tickets()
-    stored, evidence = one_hour.store.require(ENTRIES, JUDGED), one_hour.store.evidence(ENTRIES, JUDGED) or {}
+    stored, evidence = one_hour.store.require(ENTRIES, JUDGED), one_hour.store.metadata(ENTRIES, JUDGED) or {}
     sent = one_hour.sandbox.stage.count()
     for after in REPEATS:
         (again,) = tick(one_hour, after)
@@ -100,7 +100,7 @@ def test_an_hour_is_pulled_five_times_and_that_changes_nothing_when_nothing_is_n
     assert one_hour.tickets() == [ticket]
     assert one_hour.store.require(ENTRIES, JUDGED).equals(stored)
     assert added(one_hour) == [45, 0, 0, 0, 0]
-    again = one_hour.store.evidence(ENTRIES, JUDGED) or {}
+    again = one_hour.store.metadata(ENTRIES, JUDGED) or {}
     assert again["entry_ids_sha256"] == evidence["entry_ids_sha256"]
     assert again["v2"]["bodies_sha256"] == evidence["v2"]["bodies_sha256"], "Cloudflare's words were the same"
 
@@ -143,7 +143,7 @@ def test_a_stream_that_is_no_longer_asked_for_takes_nothing_back(
 def test_an_hour_of_before_pulls_were_recorded_knows_its_last_one(pipeline: Pipeline) -> None:
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
     assert pipeline.run(JUDGED).success
-    evidence = pipeline.store.evidence(ENTRIES, JUDGED) or {}
+    evidence = pipeline.store.metadata(ENTRIES, JUDGED) or {}
     stored = pipeline.store.require(ENTRIES, JUDGED)
     old = {stream: evidence[stream] for stream in ("v2", "v1")}
     pipeline.store.write(ENTRIES, JUDGED, stored.filter(pl.int_range(pl.len()) < 2), old)

@@ -9,12 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
-from audit_assets.defs.assets.organisation_history import SCORES_BEFORE
 from audit_assets.defs.automation.sensors import new_verdicts
 from audit_assets.defs.resources import AxiomResource, LinearResource, StorageResource
 from audit_assets.reports.backtest import backtest_of, policy_of
 from audit_assets.reports.backtest_sources import of_axiom
 from audit_assets.sandbox.faults import Fault
+from audit_assets.storage.tables import SCORES_BEFORE
 from audit_assets.tickets.verdict_table import PRECISION, TABLE
 from audit_assets_tests.defs.assets.test_flagged_actors import COLLEAGUES, JUDGED, three_weeks
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, dagster_failure_of, v2_burst
@@ -107,7 +107,7 @@ def test_what_people_said_decides_what_rings_next(pipeline: Pipeline, monkeypatc
     (again,) = after["erin"]
     assert again["disposition"] == "ticket"
     assert again["baseline_mean"] < before["erin"][0]["baseline_mean"]
-    told, evidence = metadata(pipeline, "actor_baselines"), pipeline.store.evidence(SCORES_BEFORE, day_of(THIRD))
+    told, evidence = metadata(pipeline, "actor_baselines"), pipeline.store.metadata(SCORES_BEFORE, day_of(THIRD))
     assert (told["confirmed_hours"], told["dismissed_hours"]) == (2, 2)
     assert evidence
     assert (evidence["confirmed_hours"], evidence["dismissed_hours"]) == (2, 2)

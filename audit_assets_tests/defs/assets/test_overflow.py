@@ -8,11 +8,10 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from audit_assets.defs.assets.flagged_actors import FLAGGED, FLAGGED_ACTORS
-from audit_assets.defs.assets.opened_tickets import TICKETS
-from audit_assets.defs.assets.raw_audit_entries import ENTRIES
 from audit_assets.defs.partitions import key_of
+from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
 from audit_assets.sandbox.faults import Fault
+from audit_assets.storage.tables import ENTRIES, FLAGGED, TICKETS
 from audit_assets_tests.pipeline import Pipeline, check_of, dagster_failure_of, v2_burst
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -28,7 +27,7 @@ def flood(pipeline: Pipeline, count: int) -> None:
     actors = pl.DataFrame({"actor_key": keys}).with_columns(actor=pl.format("{}@example.com", pl.col("actor_key")))
     entry = pipeline.store.require(ENTRIES, JUDGED)
     made = entry.drop("actor_key", "actor").join(actors, how="cross").select(entry.columns)
-    pipeline.store.write(ENTRIES, JUDGED, made, pipeline.store.evidence(ENTRIES, JUDGED))
+    pipeline.store.write(ENTRIES, JUDGED, made, pipeline.store.metadata(ENTRIES, JUDGED))
     is_privileged = pl.col("actor_key") == PRIVILEGED
     known: dict[str, Any] = {"kind": "volume", "disposition": "ticket", "actor_type": "user", "judged_against": "actor"}
     flagged = actors.with_columns(

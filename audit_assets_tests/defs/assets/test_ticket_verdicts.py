@@ -7,8 +7,9 @@ from uuid import UUID
 import polars as pl
 import pytest
 
-from audit_assets.defs.assets.flagged_actors import FLAGGED_ACTORS
-from audit_assets.defs.assets.opened_tickets import OPENED_TICKETS
+from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
+from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS
+from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.detection.schemas import ORGANISATION
 from audit_assets.linear.issues import TicketVerdict
 from audit_assets.storage.hour_store import HourStore
@@ -16,7 +17,6 @@ from audit_assets.tickets.verdict_table import (
     ON_TICKET,
     TABLE,
     TICKET_VERDICTS,
-    decided_verdicts,
     deviations_on_tickets,
     hash_verdicts,
     precision_by_month,
@@ -87,14 +87,14 @@ def test_what_is_seen_again_is_no_news() -> None:
     assert changed["seen_at"].to_list() == [NOW + timedelta(hours=1)]
 
 
-def test_without_a_table_nothing_was_said_and_no_look_at_it_is_a_verdict(tmp_path: Any) -> None:
+def test_without_a_table_there_are_no_verdicts(tmp_path: Any) -> None:
     store = HourStore(str(tmp_path))
-    assert decided_verdicts(store.read(TABLE, None)).is_empty()
+    assert read_verdicts(store).is_empty()
     found = pl.concat([told(NINE), told(TEN, ticket=SECOND)])
     store.write(
         TABLE, None, update_verdicts(TICKET_VERDICTS.to_frame(), found, {FIRST: CLOSED, SECOND: CONFIRMED}, NOW)
     )
-    assert decided_verdicts(store.read(TABLE, None)).rows() == [("bob", TEN, "volume", None, "confirmed")]
+    assert read_verdicts(store).rows() == [("bob", TEN, "volume", None, "confirmed")]
 
 
 def frame(schema: pl.Schema, *rows: dict[str, Any]) -> pl.DataFrame:

@@ -6,14 +6,21 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from audit_assets.defs.assets.raw_audit_entries import ENTRIES
+from audit_assets.cloudflare.entries import ENTRY_SCHEMA
 from audit_assets.defs.checks.hour_checks import incompleteness, silence
+from audit_assets.defs.steps.run_inputs import RunInputs, load_run_inputs
 from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.tables import ENTRIES
 
 HOUR = datetime(2026, 11, 22, 9, tzinfo=UTC)
 STEP = timedelta(hours=1)
 WEEK = timedelta(days=7)
-SCHEMA = {"entry_id": pl.String, "time": pl.Datetime("us", "UTC")}
+
+
+def entries(ids: list[str], time: datetime) -> pl.DataFrame:
+    """Entries of which nothing is known but their ids and time."""
+    known = pl.DataFrame({"entry_id": ids}).with_columns(time=pl.lit(time).cast(ENTRY_SCHEMA["time"]))
+    return pl.concat([ENTRY_SCHEMA.to_frame(), known], how="diagonal")
 
 
 @pytest.fixture
@@ -23,7 +30,7 @@ def store(tmp_path: Path) -> HourStore:
 
 def stored(store: HourStore, hour: datetime, count: int, *, began: timedelta = timedelta(minutes=15)) -> None:
     """An hour with so many entries, both streams pulled that long after its end."""
-    frame = pl.DataFrame({"entry_id": [str(n) for n in range(count)], "time": [hour] * count}, schema=SCHEMA)
+    frame = entries([str(n) for n in range(count)], hour)
     started = (hour + STEP + began).isoformat()
     store.write(ENTRIES, hour, frame, {"v1": {"started_at": started}, "v2": {"started_at": started}})
 
@@ -63,20 +70,24 @@ def test_an_hour_that_was_never_pulled_is_not_silent_but_missing(store: HourStor
     assert silence(store, HOUR) == 0
 
 
+def run_of(store: HourStore) -> RunInputs:
+    """A new run over the store."""
+    return load_run_inputs("a" * 32, store)
+
+
 def test_a_whole_hour_is_complete(store: HourStore) -> None:
     stored(store, HOUR, 3)
-    assert incompleteness(store, HOUR, ["v2", "v1"]) is None
+    assert incompleteness(run_of(store), HOUR, ["v2", "v1"]) is None
 
 
-def test_what_makes_an_hour_incomplete_is_told(store: HourStore) -> None:
-    assert incompleteness(store, HOUR, ["v2"]) == "was not written"
+def test_what_makes_an_hour_incomplete_is_named(store: HourStore) -> None:
+    assert incompleteness(run_of(store), HOUR, ["v2"]) == "was not written"
     stored(store, HOUR, 3, began=timedelta(minutes=14, seconds=59))
-    assert incompleteness(store, HOUR, ["v2"]) == "was pulled at 10:14, before it had settled: run it again"
+    assert incompleteness(run_of(store), HOUR, ["v2"]) == "was pulled at 10:14, before it had settled: run it again"
     stored(store, HOUR, 3)
-    assert incompleteness(store, HOUR, ["v2", "v3"]) == "lacks the stream v3"
+    assert incompleteness(run_of(store), HOUR, ["v2", "v3"]) == "lacks the stream v3"
     started = {"v2": {"started_at": (HOUR + STEP * 2).isoformat()}}
-    twice = pl.DataFrame({"entry_id": ["a", "a"], "time": [HOUR, HOUR]}, schema=SCHEMA)
-    store.write(ENTRIES, HOUR, twice, started)
-    assert incompleteness(store, HOUR, ["v2"]) == "holds an entry twice"
-    store.write(ENTRIES, HOUR, pl.DataFrame({"entry_id": ["a"], "time": [HOUR + STEP]}, schema=SCHEMA), started)
-    assert incompleteness(store, HOUR, ["v2"]) == "holds entries of another hour"
+    store.write(ENTRIES, HOUR, entries(["a", "a"], HOUR), started)
+    assert incompleteness(run_of(store), HOUR, ["v2"]) == "holds an entry twice"
+    store.write(ENTRIES, HOUR, entries(["a"], HOUR + STEP), started)
+    assert incompleteness(run_of(store), HOUR, ["v2"]) == "holds entries of another hour"

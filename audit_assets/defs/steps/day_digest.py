@@ -1,14 +1,12 @@
-"""A UTC day's findings under the ticket budget → one ticket, opened by the run that finds the day whole.
+"""A UTC day's findings below the alert threshold → one ticket, opened once all hours of the day are there.
 
-In: the flags of all hours of a day. Out: the day's digest in Linear, and what became of it. True afterwards: what the
-budget had no ticket for is told once, however often the day's hours are run and in whatever order. A day that lacks an
-hour has no digest yet: the check `every_hour_is_done` names that hour. A digest that fails stops no hour: the failure
-is kept, and told once the hour's summary is written.
+What the ticket budget had no room for is reported once, however often the day's hours are run and in whatever order. A
+day with a missing hour has no digest yet: the check `every_hour_is_done` names that hour.
 """
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -17,14 +15,15 @@ import polars as pl
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.config.settings import first_hour
-from audit_assets.defs.assets.actor_baselines import BASELINES
-from audit_assets.defs.assets.flagged_actors import FLAGGED
-from audit_assets.defs.partitions import AN_HOUR
 from audit_assets.defs.resources import AxiomResource, LinearResource
+from audit_assets.defs.steps.run_inputs import RunInputs
+from audit_assets.defs.steps.skip_reasons import skip_reason_after
 from audit_assets.detection.schemas import FLAG as FLAGGED_BY_NAME
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.reports.summary import DigestShown
 from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import A_DAY, AN_HOUR
+from audit_assets.storage.tables import BASELINES, DIGESTS, FLAGGED
 from audit_assets.tickets.digest import (
     DayBelowThreshold,
     HourBelowThreshold,
@@ -35,89 +34,78 @@ from audit_assets.tickets.digest import (
 from audit_assets.tickets.finding_builder import findings_of
 from audit_assets.tickets.shared_ticket import SharedTicket, content_hash_of
 
-DIGESTS = "digests"
-"""Per day, filed under its first hour: what became of its digest."""
-
-A_DAY = timedelta(days=1)
-
 LISTED = 200
 """Of an hour's findings so many are rendered, the rarest: about what a description holds."""
 
 LINKED = 20
 """Of the actors so many are in the query that is linked: with all of them no browser would open it."""
 
-WORD_LENGTH = 12
-"""Characters of the word for an hour's findings: the words of 24 hours stand in one attachment."""
+HASH_LENGTH = 12
+"""Characters of the hash of an hour's findings: one attachment holds those of 24 hours."""
 
-Withheld = Callable[[datetime, pl.DataFrame], str | None]
+SkipReason = Callable[[datetime, pl.DataFrame], str | None]
 """Why an hour, with its BASELINE frame, opens no tickets; None if it does."""
 
 
-def tell_digest(
-    store: HourStore,
-    day: datetime,
-    account_id: str,
-    skip_reason: Withheld,
-    axiom: AxiomResource,
-    linear: LinearResource,
+def publish_digest(
+    inputs: RunInputs, day: datetime, skip_reason: SkipReason, axiom: AxiomResource, linear: LinearResource
 ) -> DigestShown | None:
-    """Open a day's digest, or add to it what is new. None if the day lacks an hour or has nothing to tell.
+    """Open a day's digest, or add to it what is new. None if an hour is missing or nothing is below the threshold.
 
-    Whether it opens is decided as for the tickets of the day's last hour. A failure is an outcome; raises `StoreError`
-    if that can't be kept.
+    Whether it opens is decided as for the tickets of the day's last hour. A failure is an outcome, with its `problem`;
+    raises `StoreError` if that can't be kept.
     """
-    before: Mapping[str, Any] = store.read_json(DIGESTS, day) or {}
-    told: dict[str, Any] | None
+    before: Mapping[str, Any] = inputs.store.read_json(DIGESTS, day) or {}
+    published: dict[str, Any] | None
     try:
-        told = _told(store, day, account_id, skip_reason, axiom, linear, before.get("outcome"))
+        published = _publish(inputs, day, skip_reason, axiom, linear, before.get("outcome"))
     except AuditAssetsError as error:
-        told = {"outcome": "failed", "problem": str(error)}
-    if told is None:
+        published = {"outcome": "failed", "problem": str(error)}
+    if published is None:
         return None
     digest: DigestShown = {
         "day": f"{day:%Y-%m-%d}",
-        "outcome": told["outcome"],
-        "identifier": told.get("identifier", before.get("identifier")),
-        "url": told.get("url", before.get("url")),
-        "findings": told.get("findings", before.get("findings", 0)),
-        "actors": told.get("actors", before.get("actors", 0)),
-        "problem": told.get("problem"),
+        "outcome": published["outcome"],
+        "identifier": published.get("identifier", before.get("identifier")),
+        "url": published.get("url", before.get("url")),
+        "findings": published.get("findings", before.get("findings", 0)),
+        "actors": published.get("actors", before.get("actors", 0)),
+        "problem": published.get("problem"),
     }
-    store.write_json(DIGESTS, day, digest)
+    inputs.store.write_json(DIGESTS, day, digest)
     return digest
 
 
-def digest_of(store: HourStore, day: datetime, account_id: str, axiom: AxiomResource) -> SharedTicket | None:
-    """A day's digest as it would be told. None if the day lacks an hour or has nothing to tell."""
-    flags = _flags_of(store, day)
+def build_digest_ticket(inputs: RunInputs, day: datetime, axiom: AxiomResource) -> SharedTicket | None:
+    """A day's digest as it would be published. None if an hour is missing or nothing is below the threshold."""
+    flags = _flags_of(inputs.store, day)
     if flags is None or not (flags["disposition"] == "below_threshold").any():
         return None
-    return digest_ticket(_day(account_id, day, flags, axiom))
+    return digest_ticket(_day(inputs.account_id, day, flags, axiom))
 
 
-def _told(
-    store: HourStore,
+def _publish(
+    inputs: RunInputs,
     day: datetime,
-    account_id: str,
-    skip_reason: Withheld,
+    skip_reason: SkipReason,
     axiom: AxiomResource,
     linear: LinearResource,
     outcome_before: str | None,
 ) -> dict[str, Any] | None:
-    if (flags := _flags_of(store, day)) is None:
+    if (flags := _flags_of(inputs.store, day)) is None:
         return None
     if not (flags["disposition"] == "below_threshold").any():
         return {"outcome": "nothing", "findings": 0, "actors": 0} if outcome_before else None
-    found = _day(account_id, day, flags, axiom)
+    found = _day(inputs.account_id, day, flags, axiom)
     counts = {"findings": found.total, "actors": len(found.hours_of)}
     last = _hours_of(day)[-1]
-    reason = skip_reason(last, store.require(BASELINES, last))
-    if reason and not (reason == "too_old" and outcome_before == "failed"):
-        return {"outcome": reason, **counts}
+    reason = skip_reason(last, inputs.store.require(BASELINES, last))
+    if still := skip_reason_after(reason, failed_before=outcome_before == "failed"):
+        return {"outcome": still, **counts}
     with closing(linear.client()) as client:
         ticket = client.open_shared_ticket(digest_ticket(found))
-    told = "told" if ticket.outcome == "on_shared_ticket" else ticket.outcome
-    return {"outcome": told, "identifier": ticket.identifier, "url": ticket.url, **counts}
+    outcome = "published" if ticket.outcome == "on_shared_ticket" else ticket.outcome
+    return {"outcome": outcome, "identifier": ticket.identifier, "url": ticket.url, **counts}
 
 
 def _hours_of(day: datetime) -> list[datetime]:
@@ -126,7 +114,7 @@ def _hours_of(day: datetime) -> list[datetime]:
 
 
 def _flags_of(store: HourStore, day: datetime) -> pl.DataFrame | None:
-    """What did not ring on a day, or None if one of its hours lacks: mostly that is the last one."""
+    """What opened no ticket on a day, or None if one of its hours is missing: mostly that is the last one."""
     frames: list[pl.DataFrame] = []
     for hour in reversed(_hours_of(day)):
         if (flags := store.read(FLAGGED, hour, FLAGGED_BY_NAME.names())) is None:
@@ -155,7 +143,7 @@ def _day(account_id: str, day: datetime, flags: pl.DataFrame, axiom: AxiomResour
 
 
 def _hour(account_id: str, flags: pl.DataFrame) -> HourBelowThreshold:
-    """Of an hour's deviations under the budget. The entries behind them are not told."""
+    """Of an hour's deviations below the threshold. The entries behind them are left out."""
     by_actor = flags.group_by("actor_key").agg(pl.col("tickets_a_day").min())
     rarest = by_actor.sort("tickets_a_day", "actor_key", nulls_last=True).head(LISTED).select("actor_key")
     shown = flags.join(rarest, on="actor_key", how="semi", maintain_order="left").with_columns(axiom_url=pl.lit(""))
@@ -165,5 +153,5 @@ def _hour(account_id: str, flags: pl.DataFrame) -> HourBelowThreshold:
         hour=hour,
         findings=tuple(rarest_first(findings_of(account_id, shown, pl.DataFrame(schema=ENTRY_SCHEMA)))),
         total=by_actor.height,
-        content_hash=content_hash_of([hour.isoformat(), *flags.select(deviation).to_series()], WORD_LENGTH),
+        content_hash=content_hash_of([hour.isoformat(), *flags.select(deviation).to_series()], HASH_LENGTH),
     )

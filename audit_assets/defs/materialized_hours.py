@@ -1,0 +1,59 @@
+"""What Dagster's instance knows of hours that an asset has materialised, for the assets that depend on more than one.
+
+A trailing window is no partition mapping here (docs/facts/dagster.md, B4), so it is looked up.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterEventType
+
+from audit_assets.defs.steps.verdicts import UnreadHours
+from audit_assets.detection.schemas import WINDOW
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import AN_HOUR, hour_of, key_of
+from audit_assets.storage.tables import VERDICTS
+
+INGEST, TICKETS = dg.AssetKey("axiom_ingest"), dg.AssetKey("opened_tickets")
+
+ROW_COUNT = "dagster/partition_row_count"
+"""Dagster's own name for it, which its pages plot."""
+
+HOURS_IN_WINDOW = WINDOW // AN_HOUR
+
+
+def ingested_hours(instance: dg.DagsterInstance) -> set[datetime]:
+    """The hours that Axiom holds."""
+    return {hour_of(key) for key in instance.get_materialized_partitions(INGEST)}
+
+
+def count_hours_present(ingested: Collection[datetime], hour: datetime) -> int:
+    """How many of the HOURS_IN_WINDOW before an hour were ingested."""
+    return sum(hour - AN_HOUR * back in ingested for back in range(1, HOURS_IN_WINDOW + 1))
+
+
+def ingested_rows(instance: dg.DagsterInstance, hours: Sequence[datetime]) -> Mapping[str, Any]:
+    """How many rows Axiom holds of each of these hours, by partition key. An hour only grows: as many rows are the same
+    ones."""
+    keys = {key_of(hour) for hour in hours}
+    if not keys:
+        return {}
+    newest = instance.get_latest_storage_id_by_partition(INGEST, DagsterEventType.ASSET_MATERIALIZATION, keys)
+    records = dg.AssetRecordsFilter(INGEST, storage_ids=[*newest.values()])
+    made = [each.asset_materialization for each in instance.fetch_materializations(records, limit=len(keys)).records]
+    return {
+        each.partition or "": each.metadata[ROW_COUNT].value for each in made if each and ROW_COUNT in each.metadata
+    }
+
+
+def find_unread_hours(instance: dg.DagsterInstance, store: HourStore, read_until: int = 0) -> UnreadHours:
+    """The hours that put something on tickets since the verdict table was written. `read_until`: those up to this event
+    brought nothing new. Raises `StoreError`."""
+    since = max(read_until, (store.metadata(VERDICTS, None) or {}).get("read_until", 0))
+    events = instance.get_latest_storage_id_by_partition(TICKETS, DagsterEventType.ASSET_MATERIALIZATION)
+    newest = max(events.values(), default=0)
+    if newest < since:  # another database than then: its events count from 1 again
+        since = 0
+    return UnreadHours(tuple(sorted(hour_of(key) for key, event in events.items() if event > since)), newest)

@@ -1,0 +1,100 @@
+"""What is usual before each hour of a run, and how unusual the hour is for each of its actors.
+
+One set of queries to Axiom serves all hours of a run. Nothing in the baselines lies in or after the hour itself.
+"""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from audit_assets.config.errors import Incomplete
+from audit_assets.defs.resources import AxiomResource
+from audit_assets.defs.steps.organisation_day import mark_activity, read_organisation
+from audit_assets.defs.steps.run_inputs import RunInputs
+from audit_assets.defs.steps.verdicts import read_verdicts
+from audit_assets.detection.baselines import baselines
+from audit_assets.detection.hour_scores import HISTORY, assess_hours
+from audit_assets.detection.schemas import MEMORY
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import A_DAY, AN_HOUR, day_of, days_of, key_of
+from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, TOUCHED
+
+
+@dataclass(frozen=True)
+class HourBaselines:
+    """What is known before some hours. `judged`: who made how many changes in which hour. `activity` (ACTIVITY) as
+    Axiom has it, `marked` the same as the scores take it, `usual` (BASELINE), `touched` (TOUCHED); `assessed`: the
+    scores of these actors' hours in the UTC days of the hours (SCORES without what `ranked` fills)."""
+
+    judged: pl.DataFrame
+    activity: pl.DataFrame
+    marked: pl.DataFrame
+    usual: pl.DataFrame
+    touched: pl.DataFrame
+    assessed: pl.DataFrame
+
+    def write(self, store: HourStore, hour: datetime) -> None:
+        """Store the tables of one of the hours."""
+        here, actors = pl.col("hour") == hour, self.judged.filter(pl.col("hour") == hour)
+        # Of the hour's actors, their hours of its UTC day up to it: an earlier one may have opened the same ticket
+        today = self.assessed.filter(pl.col("hour").is_between(day_of(hour), hour))
+        store.write(ACTIVITY, hour, self.activity.filter(here))
+        store.write(TOUCHED, hour, self.touched.filter(here))
+        store.write(BASELINES, hour, self.usual.filter(here))
+        store.write(ASSESSED, hour, today.join(actors, left_on="actor", right_on="actor_key", how="semi"))
+
+
+def build_baselines(inputs: RunInputs, hours: Sequence[datetime], axiom: AxiomResource) -> HourBaselines:
+    """Ask Axiom for the history of everybody who is active in these hours. Raises `Incomplete` if it counts other
+    changes than were pulled."""
+    judged = pl.concat([_count_changes(inputs, hour) for hour in hours])
+    until = hours[-1] + AN_HOUR
+    with closing(axiom.client()) as client:
+        actors = judged["actor_key"].unique().sort().to_list()
+        activity = client.activity(actors, day_of(hours[0]) - HISTORY, until)
+        organisation_hours = client.organisation_hours(hours[0] - MEMORY, until)
+        organisation_types = client.organisation_types(hours[0] - MEMORY, until)
+    _refuse_other_counts(judged, activity)
+    called = pl.concat([inputs.entries_of(hour).actors for hour in hours])
+    latest = called.unique("actor_key", keep="last", maintain_order=True)
+    marked = mark_activity(activity, latest, inputs.tables.confirmed_incident, read_verdicts(inputs.store))
+    examples = marked.filter(~pl.col("confirmed")).rename({"actor": "actor_key"})
+    who = judged.select("hour", "actor_key")
+    usual, touched = baselines(examples, organisation_hours, organisation_types, judged=who, hours=hours)
+    return HourBaselines(judged, activity, marked, usual, touched, _assess(inputs.store, marked, hours))
+
+
+def _count_changes(inputs: RunInputs, hour: datetime) -> pl.DataFrame:
+    """Who made how many changes in the hour, by the Parquet hour."""
+    by_actor = inputs.entries_of(hour).changes.group_by("actor_key", hour=pl.col("time").dt.truncate("1h"))
+    return by_actor.agg(changes=pl.len().cast(pl.Int64))
+
+
+def _assess(store: HourStore, marked: pl.DataFrame, hours: Sequence[datetime]) -> pl.DataFrame:
+    """The scores of these actors' hours in the UTC days of the run, each day against the organisation before it."""
+    days = [
+        assess_hours(
+            marked.filter(pl.col("hour") < day + A_DAY, pl.col("hour") >= day - HISTORY),
+            read_organisation(store, day),
+            since=day,
+        )
+        for day in days_of(hours)
+    ]
+    return pl.concat(days)
+
+
+def _refuse_other_counts(changes: pl.DataFrame, activity: pl.DataFrame) -> None:
+    """Axiom must count this hour as the Parquet hour does: a cut within a query would show nowhere else."""
+    counted = activity.group_by("hour", "actor_key").agg(counted=pl.col("changes").sum())
+    both = changes.join(counted, on=["hour", "actor_key"], how="left").with_columns(pl.col("counted").fill_null(0))
+    other = both.filter(pl.col("changes") != pl.col("counted"))
+    if not other.is_empty():
+        first = other.row(0, named=True)
+        raise Incomplete(
+            f"Axiom counts other changes than were pulled, for {other.height} actors: {first['counted']} in place of "
+            f"{first['changes']} by actor {first['actor_key']} in {key_of(first['hour'])}. Run the hour again; if it "
+            "stays so, something else writes into the dataset."
+        )

@@ -1,0 +1,65 @@
+"""An hour against its baselines → who deviates and what becomes of each deviation, with a link to the actor's activity.
+
+The same hour, history and policy always give the same rows.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import polars as pl
+
+from audit_assets.config.policy_tables import Policy
+from audit_assets.defs.resources import AxiomResource
+from audit_assets.defs.steps.run_inputs import RunInputs
+from audit_assets.detection.flagging import FLAGGED as FLAGGED_BY_NAME
+from audit_assets.detection.flagging import Judged, flags
+from audit_assets.detection.ranking import ranked
+from audit_assets.detection.schemas import ORGANISATION, SCORES, WINDOW
+from audit_assets.storage.hours import AN_HOUR, day_of
+from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, FLAGGED, SCORES_BEFORE, TOUCHED, TOUCHED_BY
+
+FLAGGED_ACTORS = pl.Schema({**FLAGGED_BY_NAME, "axiom_url": pl.String})
+"""A deviation and its disposition, the actor's name for people, and the address that opens its activity in Axiom."""
+
+
+def flag_hours(
+    inputs: RunInputs, hours: Sequence[datetime], policy: Policy, axiom: AxiomResource
+) -> Iterator[tuple[datetime, pl.DataFrame]]:
+    """Judge and store each hour: a FLAGGED_ACTORS frame, what opens a ticket first."""
+    before: dict[datetime, pl.DataFrame] = {}
+    for hour in hours:
+        if (day := day_of(hour)) not in before:
+            before = {day: inputs.store.require(SCORES_BEFORE, day)}
+        found = flags(_judged(inputs, hour, before[day], policy), policy)
+        linked = found.join(_links(found, hour, axiom), on="actor_key", how="left", maintain_order="left")
+        flagged = linked.select(FLAGGED_ACTORS.names())
+        inputs.store.write(FLAGGED, hour, flagged)
+        yield hour, flagged
+
+
+def _judged(inputs: RunInputs, hour: datetime, before: pl.DataFrame, policy: Policy) -> Judged:
+    """All that decides about an hour. `before`: the organisation's scores of the weeks before its day."""
+    store, entries = inputs.store, inputs.entries_of(hour)
+    day = pl.concat([before, store.require(ASSESSED, hour)]).select(SCORES.names())
+    scores = ranked(day, budget=policy.tickets_a_day, since=day_of(hour)).filter(pl.col("hour") == hour)
+    return Judged(
+        activity=store.require(ACTIVITY, hour),
+        baselines=store.require(BASELINES, hour),
+        touched=store.require(TOUCHED, hour),
+        scores=scores.rename({"actor": "actor_key"}),
+        colleagues=store.require(TOUCHED_BY, day_of(hour)).rename({"actor": "actor_key"}),
+        touches=entries.changes.select(
+            "actor_key", "resource_type", "action", hour=pl.lit(hour).cast(pl.Datetime("us", "UTC")), kind="change_kind"
+        ),
+        names=entries.actors,
+    )
+
+
+def _links(found: pl.DataFrame, hour: datetime, axiom: AxiomResource) -> pl.DataFrame:
+    """The address of each actor's activity; that of the organisation's finding shows all who had a part in it."""
+    members = found["members"].explode().drop_nulls().unique().sort().to_list()
+    keys = {actor: members if actor == ORGANISATION else [actor] for actor in found["actor_key"].unique()}
+    urls = [axiom.activity_link(actors, hour - WINDOW, hour + AN_HOUR) for actors in keys.values()]
+    return pl.DataFrame(
+        {"actor_key": list(keys), "axiom_url": urls}, schema={"actor_key": pl.String, "axiom_url": pl.String}
+    )

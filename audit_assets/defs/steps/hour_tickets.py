@@ -1,0 +1,133 @@
+"""What becomes of an hour's flagged actors: on tickets, not for a reason, or rendered in a dry run.
+
+Every flagged actor of an hour that opens tickets is on exactly one, however often the hour is run, or was dismissed by
+people. A dry run changes nothing for the runs that follow.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from audit_assets.defs.resources import AxiomResource, LinearResource
+from audit_assets.defs.steps.dry_runs import DRY_RUN, DryRunHour, render_hour
+from audit_assets.defs.steps.run_inputs import RunInputs
+from audit_assets.defs.steps.skip_reasons import OpenTickets, skip_reason, skip_reason_after
+from audit_assets.defs.steps.ticket_charts import chart_metadata, missing_charts
+from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, with_earlier, write_tickets
+from audit_assets.linear.client import Noted
+from audit_assets.storage.tables import BASELINES, FLAGGED, RENDERED, TICKETS
+from audit_assets.tickets.shared_ticket import SharedTicket
+from audit_assets.triage.hour_notes import HourNotes
+
+
+@dataclass(frozen=True)
+class TicketRun:
+    """How a run opens tickets, or renders them. `run_id` is Dagster's, which tickets link to."""
+
+    inputs: RunInputs
+    axiom: AxiomResource
+    linear: LinearResource
+    connect_notes: Callable[[], HourNotes]
+    open_tickets: OpenTickets
+    dry_run: bool
+    now: datetime
+    run_id: str
+
+
+@dataclass(frozen=True)
+class HourTickets:
+    """What became of an hour's flagged actors: OPENED_TICKETS `rows`, a sentence for each actor whose ticket `failed`,
+    what the run records besides, and the rendered tickets of a dry run."""
+
+    rows: pl.DataFrame
+    failed: Sequence[str] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+    rendered: DryRunHour | None = None
+
+
+def put_on_tickets(run: TicketRun, hour: datetime, digest: SharedTicket | None = None) -> HourTickets:
+    """Open or render the tickets of an hour, and store what became of its actors. `digest`: the day's, which a dry run
+    renders with the hour."""
+    store = run.inputs.store
+    flagged = store.require(FLAGGED, hour).filter(pl.col("disposition") == "ticket")
+    before = store.read(TICKETS, hour)
+    failed_before = before is not None and (before["outcome"] == "failed").any()
+    reason = skip_reason_after(
+        skip_reason(run.open_tickets, run.now, hour, store.require(BASELINES, hour)), failed_before=failed_before
+    )
+    with closing(run.connect_notes()) as notes:
+        if run.dry_run:
+            found = _render(run, hour, flagged, reason, before, notes.noted, digest)
+        elif reason or flagged.is_empty():
+            found = HourTickets(_not_opened(flagged, reason, before))
+        else:
+            found = _open(run, flagged, notes.noted)
+        found = _with_notes(found, notes)
+    store.write(TICKETS, hour, found.rows, {DRY_RUN: True} if run.dry_run else None)
+    return found
+
+
+def _open(run: TicketRun, flagged: pl.DataFrame, noted: Noted) -> HourTickets:
+    with closing(run.linear.client()) as client:
+        written = write_tickets(run.inputs, flagged, axiom=run.axiom, client=client, noted=noted, run_id=run.run_id)
+    without_chart = missing_charts(written.charts)
+    refused = written.rows["refused"].drop_nulls().unique(maintain_order=True)
+    return HourTickets(
+        rows=written.rows,
+        failed=written.rows["problem"].drop_nulls().to_list(),
+        metadata=chart_metadata(written.charts),
+        warnings=[*written.warnings, *([without_chart] if without_chart else []), *refused],
+    )
+
+
+def _render(
+    run: TicketRun,
+    hour: datetime,
+    flagged: pl.DataFrame,
+    reason: str | None,
+    before: pl.DataFrame | None,
+    noted: Noted,
+    digest: SharedTicket | None,
+) -> HourTickets:
+    """A dry run takes nothing back: what a real run opened, and what is still due, stays."""
+    rendered = render_hour(
+        run.inputs,
+        hour,
+        flagged,
+        skip_reason=reason,
+        axiom=run.axiom,
+        linear=run.linear,
+        noted=noted,
+        digest=digest,
+        run_id=run.run_id,
+    )
+    run.inputs.store.write_json(RENDERED, hour, rendered.as_json())
+    rows = rendered.rows
+    if before is not None:
+        done = pl.col("identifier").is_not_null() | pl.col("outcome").is_in(["failed", "unreadable"])
+        rows = with_earlier(rows, before.filter(done))
+    return HourTickets(rows, failed=rendered.problems, rendered=rendered)
+
+
+def _not_opened(flagged: pl.DataFrame, reason: str | None, before: pl.DataFrame | None) -> pl.DataFrame:
+    """A row per flagged actor with the reason, or with the ticket that an earlier run of the hour opened."""
+    actors = flagged.select("hour", "actor_key", outcome=pl.lit(reason)).unique(maintain_order=True)
+    rows = pl.concat([pl.DataFrame(schema=OPENED_TICKETS), actors], how="diagonal_relaxed")
+    return rows if before is None else with_earlier(rows, before.drop_nulls("identifier"))
+
+
+def _with_notes(found: HourTickets, notes: HourNotes) -> HourTickets:
+    """With how many notes a model wrote, and why others are missing."""
+    errors = " ".join(notes.errors)
+    written = {"triage_notes": notes.written} if notes.written else {}
+    missing = {"triage_errors": errors} if errors else {}
+    return replace(
+        found,
+        metadata={**found.metadata, **written, **missing},
+        warnings=[*found.warnings, *([errors] if errors else [])],
+    )

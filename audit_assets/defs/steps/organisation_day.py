@@ -1,0 +1,115 @@
+"""The organisation before a UTC day: priors, who touched what, and the scores that the alert threshold follows from.
+
+It is made anew when hours before the day have been ingested since, or brought late entries, when the policy changed, or
+what people decided on the tickets of these hours. Nothing in it lies in the day itself.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from audit_assets.axiom.client import AxiomClient
+from audit_assets.config.policy import Tables
+from audit_assets.config.policy_tables import ConfirmedIncident
+from audit_assets.defs.resources import AxiomResource
+from audit_assets.defs.steps.run_inputs import RunInputs
+from audit_assets.defs.steps.verdicts import read_verdicts
+from audit_assets.detection import alert_threshold
+from audit_assets.detection.activity_arrays import typed
+from audit_assets.detection.confirmed_incidents import with_incidents
+from audit_assets.detection.hour_scores import HISTORY, Organisation, organisation
+from audit_assets.detection.schemas import MEMORY, SCORES
+from audit_assets.detection.stream_scores import score_activity
+from audit_assets.detection.verdict_marks import TYPES_KNOWN, VERDICTS, applied, with_verdicts
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import A_DAY, key_of
+from audit_assets.storage.pull_history import REPEATS
+from audit_assets.storage.tables import PRIORS, SCORES_BEFORE, TOUCHED_BY
+
+METHOD = "3"
+"""Raised when the scores are made in another way: what was written before is made anew."""
+
+STILL_GROWS = REPEATS[-1] + A_DAY
+"""So far before a day an hour may still bring late entries: the day is judged anew until its own last pull."""
+
+REACH = HISTORY + MEMORY
+"""So far back an hour's scores look: 121 days of the actors, each with a prior from the 90 days before."""
+
+
+def still_growing(day: datetime, ingested: Collection[datetime]) -> list[datetime]:
+    """The hours before a day that may have brought late entries since it was judged."""
+    return sorted(hour for hour in ingested if day - STILL_GROWS <= hour < day)
+
+
+def refresh_day(
+    inputs: RunInputs, day: datetime, axiom: AxiomResource, ingested: Collection[datetime], rows: Mapping[str, Any]
+) -> None:
+    """Make the tables of a day, unless those in the store were made from the same.
+
+    `ingested`: the hours that Axiom holds; `rows`: how many rows, of those that still grow.
+    """
+    store, verdicts = inputs.store, read_verdicts(inputs.store)
+    before = sorted(hour for hour in ingested if day - REACH <= hour < day)
+    made_from = _fingerprint(before, rows, inputs.tables, _verdicts_before(day, verdicts))
+    if (store.metadata(SCORES_BEFORE, day) or {}).get("made_from") == made_from:
+        return
+    with closing(axiom.client()) as client:
+        activity = _activity_between(client, day - REACH, day, verdicts, inputs.tables.confirmed_incident)
+    everybody = organisation(activity, day)
+    scores = score_activity(activity).filter(pl.col("hour") >= day - alert_threshold.HISTORY)
+    store.write(PRIORS, day, everybody.priors, {"since": everybody.since.isoformat()})
+    store.write(TOUCHED_BY, day, everybody.touched)
+    # The scores come last: their metadata shows that all is written
+    known = {"made_from": made_from, "hours_present": len(before), **applied(activity)}
+    store.write(SCORES_BEFORE, day, scores.select(SCORES.names()), known)
+
+
+def read_organisation(store: HourStore, day: datetime) -> Organisation:
+    """What was written for a day. Raises `StoreError` if nothing was."""
+    since = (store.metadata(PRIORS, day) or {}).get("since")
+    return Organisation(
+        priors=store.require(PRIORS, day),
+        touched=store.require(TOUCHED_BY, day),
+        since=datetime.fromisoformat(since) if since else day,
+    )
+
+
+def mark_activity(
+    activity: pl.DataFrame, actors: pl.DataFrame, incidents: Sequence[ConfirmedIncident], verdicts: pl.DataFrame
+) -> pl.DataFrame:
+    """Activity (ACTIVITY) as the scores take it: with each actor's type, and MARKS of the policy's incidents and of
+    people's verdicts (VERDICTS). `actors` has a row for each actor_key, with actor (its name) and actor_type."""
+    return with_verdicts(with_incidents(typed(activity, actors), incidents, actors), verdicts)
+
+
+def _activity_between(
+    client: AxiomClient,
+    start: datetime,
+    end: datetime,
+    verdicts: pl.DataFrame,
+    incidents: Sequence[ConfirmedIncident],
+) -> pl.DataFrame:
+    """Everybody's changes in [start, end) as detection takes them: ACTOR_ACTIVITY, by actor key."""
+    return mark_activity(client.organisation_activity(start, end), client.actors(start, end), incidents, verdicts)
+
+
+def _verdicts_before(day: datetime, verdicts: pl.DataFrame) -> list[list[str | None]]:
+    """The verdicts that can change anything of the day, as JSON has them."""
+    relevant = verdicts.filter(pl.col("hour") < day, pl.col("hour") >= day - REACH - TYPES_KNOWN)
+    rows = relevant.sort(VERDICTS.names()).with_columns(pl.col("hour").dt.to_string()).rows()
+    return [[*row] for row in rows]
+
+
+def _fingerprint(
+    hours: Sequence[datetime], rows: Mapping[str, Any], tables: Tables, verdicts: Sequence[list[str | None]]
+) -> str:
+    """Of the hours that Axiom holds and how much of those that may grow, of what decides how they count, and of what is
+    written about them."""
+    decides = [repr(tables.counted), repr(tables.confirmed_incident), *verdicts]
+    text = json.dumps([[key_of(hour) for hour in hours], sorted(rows.items()), decides, METHOD, [*SCORES]])
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,45 @@
+"""Whether an hour opens tickets, and why not: for its tickets and for the digest of its day alike."""
+
+from datetime import datetime
+from enum import Enum
+
+import polars as pl
+
+from audit_assets.config.settings import ticket_max_age
+from audit_assets.detection.baselines import is_learning
+from audit_assets.storage.hours import AN_HOUR
+
+
+class OpenTickets(Enum):
+    """Whether a run opens tickets. `auto`: for hours that ended not long ago, once a week of history is known."""
+
+    auto = "auto"
+    always = "always"
+    never = "never"
+
+
+REASONS = {
+    "too_old": "the hour ended longer ago than AUDIT_ASSETS_TICKET_MAX_AGE_HOURS",
+    "learning": "less than a week of history lies before the hour",
+    "never": "the run config has `open_tickets: never`",
+}
+"""Why a run opens nothing, by the code that `skip_reason` returns."""
+
+
+def skip_reason(mode: OpenTickets, now: datetime, hour: datetime, baselines: pl.DataFrame) -> str | None:
+    """Why, as it is `now`, an hour opens no tickets: `never`, `too_old` or `learning`; None if it does.
+
+    `baselines`: the hour's BASELINE frame, whose row for the organisation shows how far back its history goes.
+    """
+    if mode is OpenTickets.never:
+        return "never"
+    if mode is OpenTickets.always:
+        return None
+    if now - (hour + AN_HOUR) > ticket_max_age():
+        return "too_old"
+    return "learning" if is_learning(baselines, hour) else None
+
+
+def skip_reason_after(reason: str | None, *, failed_before: bool) -> str | None:
+    """The reason that still holds after an earlier run: what was due in time and failed does not become too old."""
+    return None if reason == "too_old" and failed_before else reason

@@ -1,0 +1,29 @@
+"""Hours and UTC days, as tables are filed under them and as Dagster names them."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from audit_assets.config.settings import HOUR_FORMAT
+
+AN_HOUR = timedelta(hours=1)
+A_DAY = timedelta(days=1)
+
+
+def hour_of(name: str) -> datetime:
+    """The start of the hour of that name, aware and in UTC. Raises `ValueError` if it names none."""
+    return datetime.strptime(name, HOUR_FORMAT).replace(tzinfo=UTC)
+
+
+def key_of(hour: datetime) -> str:
+    """The name of an hour, which is its partition key."""
+    return hour.astimezone(UTC).strftime(HOUR_FORMAT)
+
+
+def day_of(hour: datetime) -> datetime:
+    """The start of the UTC day of an hour."""
+    return hour.replace(hour=0)
+
+
+def days_of(hours: Iterable[datetime]) -> list[datetime]:
+    """The UTC days of some hours, oldest first."""
+    return sorted({day_of(hour) for hour in hours})
