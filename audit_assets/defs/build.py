@@ -18,6 +18,7 @@ from audit_assets.defs.automation.schedules import SCHEDULES
 from audit_assets.defs.automation.sensors import SENSORS
 from audit_assets.defs.checks.every_hour_is_done import every_hour_is_done
 from audit_assets.defs.checks.hour_checks import CHECKS
+from audit_assets.defs.partitions import from_first_hour
 from audit_assets.defs.resources import (
     AxiomResource,
     CloudflareResource,
@@ -47,7 +48,7 @@ def build_defs(
     In-process by default: a process for each asset makes an hour about six times slower (docs/facts/dagster.md).
     """
     return dg.Definitions(
-        assets=ASSETS,
+        assets=from_first_hour(ASSETS),
         asset_checks=[*CHECKS, every_hour_is_done],
         jobs=JOBS,
         schedules=SCHEDULES,
