@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from audit_assets.defs.automation.hour_planner import GRACE
-from audit_assets.defs.automation.ledger import plan_of
+from audit_assets.defs.automation.ledger import plan_requests
 from audit_assets.defs.automation.sensors import missing_hours
 from audit_assets.defs.partitions import key_of
 from audit_assets.defs.resources import StorageResource
@@ -114,7 +114,7 @@ def test_what_a_failed_run_pulled_is_still_to_be_judged(one_hour: Pipeline) -> N
     (failed,) = tick(one_hour, 1 * HOUR)
     assert not failed.success
     assert added(one_hour) == [3, 45]
-    assert plan_of(one_hour.instance, one_hour.clock.now()).due == (JUDGED,)
+    assert plan_requests(one_hour.instance, one_hour.clock.now()).due == (JUDGED,)
 
 
 def test_entries_that_are_no_longer_listed_stay_and_are_an_alarm(pipeline: Pipeline) -> None:

@@ -1,4 +1,4 @@
-"""What starts runs: the sensor asks Dagster what is missing; nothing starts until somebody turns it on."""
+"""What starts runs: the sensor finds in Dagster what is missing; nothing starts until somebody turns it on."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from audit_assets.defs.automation.hour_planner import ALARMING_FAILURES
-from audit_assets.defs.automation.jobs import EVERY_HOUR
+from audit_assets.defs.automation.hour_planner import ALERT_AFTER_FAILURES
+from audit_assets.defs.automation.jobs import EVERY_HOUR, LAST_ASSETS
 from audit_assets.defs.automation.sensors import missing_hours
 from audit_assets.defs.build import build_defs
 from audit_assets.defs.checks.every_hour_is_done import every_hour_is_done
@@ -39,7 +39,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def tick(instance: dg.DagsterInstance) -> dg.SensorResult:
-    """What the sensor says, its events taken in as the daemon does."""
+    """What the sensor returns; its events are stored as the daemon does."""
     context = dg.build_sensor_context(instance=instance, definitions=build_defs())
     made = missing_hours(context, storage=StorageResource(StoppedClock()))
     assert isinstance(made, dg.SensorResult)
@@ -52,17 +52,20 @@ def requests_of(instance: dg.DagsterInstance) -> list[dg.RunRequest]:
     return list(tick(instance).run_requests or [])
 
 
-def told_by(made: dg.SensorResult) -> list[dg.AssetCheckEvaluation]:
+def evaluations_of(made: dg.SensorResult) -> list[dg.AssetCheckEvaluation]:
     return [event for event in made.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
 
 
 def done(instance: dg.DagsterInstance, *hours: datetime, began: timedelta | None = timedelta(days=4)) -> None:
-    """`began`: how long after the hour's end the pull began on which its summary rests; None: it does not tell."""
+    """`began`: how long after the hour's end the pull began that its last assets are based on; None: unknown."""
     for hour in hours:
-        told = {"pull_began": dg.MetadataValue.timestamp(hour + HOUR + began)} if began else {}
-        instance.report_runless_asset_event(
-            dg.AssetMaterialization("flagged_actor_summary", partition=key_of(hour), metadata=told)
-        )
+        for asset in LAST_ASSETS:
+            materialised(instance, asset, hour, began)
+
+
+def materialised(instance: dg.DagsterInstance, asset: dg.AssetKey, hour: datetime, began: timedelta | None) -> None:
+    metadata = {"pull_began": dg.MetadataValue.timestamp(hour + HOUR + began)} if began else {}
+    instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=key_of(hour), metadata=metadata))
 
 
 def a_run(
@@ -100,7 +103,7 @@ def test_an_hour_that_runs_is_not_asked_for_again(instance: dg.DagsterInstance) 
     assert requests_of(instance) == []
 
 
-def test_a_failed_run_rests_before_it_is_asked_for_again(instance: dg.DagsterInstance) -> None:
+def test_an_hour_that_failed_is_paused_before_it_is_requested_again(instance: dg.DagsterInstance) -> None:
     done(instance, *all_but(NEWEST))
     (first,) = requests_of(instance)
     a_run(instance, dg.DagsterRunStatus.FAILURE, {**first.tags, "dagster/partition": key_of(NEWEST)})
@@ -190,65 +193,65 @@ def test_the_latest_summary_of_an_hour_is_the_one_that_counts(instance: dg.Dagst
     assert [each.partition_key for each in requests_of(instance)] == [key_of(hour)]
 
 
-def test_hours_that_keep_failing_are_an_alarm_until_they_are_done(instance: dg.DagsterInstance) -> None:
+def test_hours_that_keep_failing_are_an_error_until_they_are_done(instance: dg.DagsterInstance) -> None:
     done(instance, *all_but(NEWEST))
-    (all_is_well,) = told_by(tick(instance))
+    (all_is_well,) = evaluations_of(tick(instance))
     assert (all_is_well.passed, all_is_well.description) == (True, None)
-    for _ in range(ALARMING_FAILURES):
+    for _ in range(ALERT_AFTER_FAILURES):
         tags = {"audit/requested_by": "missing_hours", "dagster/partition": key_of(NEWEST)}
         a_run(instance, dg.DagsterRunStatus.FAILURE, tags)
-    (alarm,) = told_by(tick(instance))
+    (alarm,) = evaluations_of(tick(instance))
     assert (alarm.passed, alarm.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert alarm.description == "2026-11-22-09:00 failed 5 times or more: see their runs for the reason"
     shown = instance.get_latest_asset_check_evaluation_record(EVERY_HOUR)
     assert shown is not None
     assert shown.status.value == "FAILED"
-    assert any(told_by(tick(instance)) == [] for _ in range(20)), "what is shown already is not told again"
+    assert any(evaluations_of(tick(instance)) == [] for _ in range(20)), "what is shown already is not reported again"
     done(instance, NEWEST)
-    (over,) = told_by(tick(instance))
+    (over,) = evaluations_of(tick(instance))
     assert over.passed
 
 
-def test_the_alarm_is_told_again_when_dagster_takes_it_for_outdated(instance: dg.DagsterInstance) -> None:
+def test_the_check_is_evaluated_again_when_dagster_shows_it_as_outdated(instance: dg.DagsterInstance) -> None:
     done(instance, *all_but(NEWEST))
-    assert any(told_by(tick(instance)) == [] for _ in range(20))
+    assert any(evaluations_of(tick(instance)) == [] for _ in range(20))
     done(instance, NEWEST - HOUR * 40)
-    assert [told.passed for told in told_by(tick(instance))] == [True]
+    assert [evaluation.passed for evaluation in evaluations_of(tick(instance))] == [True]
 
 
 def test_failures_of_before_an_hour_was_done_are_forgotten_when_it_is_pulled_again(
     instance: dg.DagsterInstance,
 ) -> None:
     hour = NEWEST - HOUR * 30
-    for _ in range(ALARMING_FAILURES):
+    for _ in range(ALERT_AFTER_FAILURES):
         tags = {"audit/requested_by": "missing_hours", "dagster/partition": key_of(hour)}
         a_run(instance, dg.DagsterRunStatus.FAILURE, tags)
     done(instance, *all_but(hour))
     done(instance, hour, began=timedelta(hours=6))
     made = tick(instance)
     assert [each.partition_key for each in made.run_requests or []] == [key_of(hour)]
-    assert all("failed" not in (each.description or "") for each in told_by(made))
+    assert all("failed" not in (each.description or "") for each in evaluations_of(made))
 
 
-def test_hours_that_were_missed_for_long_are_told_and_the_check_can_be_run_by_hand(
+def test_overdue_hours_are_named_and_the_check_can_be_run_by_hand(
     instance: dg.DagsterInstance,
 ) -> None:
     missed = [NEWEST - HOUR * back for back in range(10)]
     done(instance, *all_but(*missed))
-    (told,) = told_by(tick(instance))
-    assert (told.passed, told.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert told.description is not None
-    assert told.description.startswith("2026-11-22-00:00, 2026-11-22-01:00")
-    assert told.description.endswith("and 2 more hours should have been pulled hours ago")
-    assert told.metadata["missing"].value == 10
+    (evaluation,) = evaluations_of(tick(instance))
+    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert evaluation.description is not None
+    assert evaluation.description.startswith("2026-11-22-00:00, 2026-11-22-01:00")
+    assert evaluation.description.endswith("and 2 more hours should have been pulled hours ago")
+    assert evaluation.metadata["missing"].value == 10
     resources = {"storage": StorageResource(StoppedClock())}
     by_hand = dg.define_asset_job("by_hand", selection=dg.AssetSelection.checks(EVERY_HOUR))
     defs = dg.Definitions(asset_checks=[every_hour_is_done], jobs=[by_hand], resources=resources)
     (evaluation,) = defs.resolve_job_def("by_hand").execute_in_process(instance=instance).get_asset_check_evaluations()
-    assert (evaluation.passed, evaluation.description) == (told.passed, told.description)
+    assert (evaluation.passed, evaluation.description) == (evaluation.passed, evaluation.description)
 
 
-def test_the_alarm_is_no_part_of_an_hours_run() -> None:
+def test_the_check_of_all_hours_is_no_part_of_an_hours_run() -> None:
     steps = {node.name for node in build_defs().resolve_job_def("hourly_audit").nodes}
     assert "raw_audit_entries_hour_is_complete" in steps
     assert not [step for step in steps if step.endswith(EVERY_HOUR.name)]
