@@ -69,9 +69,14 @@ def from_first_hour(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefi
 
 
 def hours_in(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list[datetime]:
-    """The hours of a run, oldest first: one, or all of a backfill's range. Raises `SettingError` for a first hour that
-    can't be understood."""
+    """The hours of a run, oldest first: one, or all of a backfill's range.
+
+    Raises `SettingError` for a first hour that can't be understood, and for a run of no hour, such as that of a check
+    alone.
+    """
     first_hour()
+    if not context.has_partition_key_range:
+        raise SettingError("This run is of no hour: launch it for a partition of an asset.")
     span = context.partition_key_range
     first, last = hour_of(span.start), hour_of(span.end)
     return [first + AN_HOUR * step for step in range((last - first) // AN_HOUR + 1)]

@@ -25,11 +25,20 @@ def report_last_evaluations(
         if run_id in ended:
             completed = records[key].last_completed_check_execution_record
             evaluation = completed.evaluation if completed else None
-            if isinstance(evaluation, dg.AssetCheckEvaluation):
-                # without its materialisation: Dagster hides what belongs to an older one
-                yield evaluation._replace(target_materialization_data=None)
-            else:
-                yield _never_evaluated(key, run_id)
+            yield _repeat(evaluation) if evaluation else _never_evaluated(key, run_id)
+
+
+def _repeat(evaluation: dg.AssetCheckEvaluation) -> dg.AssetCheckEvaluation:
+    """Without the materialisation that it was about: Dagster hides an evaluation of an older one."""
+    return dg.AssetCheckEvaluation(
+        asset_key=evaluation.asset_key,
+        check_name=evaluation.check_name,
+        passed=evaluation.passed,
+        severity=evaluation.severity,
+        description=evaluation.description,
+        metadata=evaluation.metadata,
+        blocking=evaluation.blocking,
+    )
 
 
 def _never_evaluated(key: dg.AssetCheckKey, run_id: str) -> dg.AssetCheckEvaluation:

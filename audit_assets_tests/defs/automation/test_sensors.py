@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from audit_assets.defs.automation import ledger
 from audit_assets.defs.automation.hour_planner import ALERT_AFTER_FAILURES
 from audit_assets.defs.automation.jobs import EVERY_HOUR, LAST_ASSETS
 from audit_assets.defs.automation.sensors import missing_hours
@@ -32,8 +33,13 @@ class StoppedClock:
         raise AssertionError(f"nobody waits here, for {seconds} s")
 
 
+DAYS_BACK = 3
+"""In place of the 31 that the sensor looks back on: each hour that is done costs these tests two events."""
+
+
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
+def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    monkeypatch.setattr(ledger, "LOOKED_BACK", timedelta(days=DAYS_BACK))
     with dg.DagsterInstance.ephemeral() as made:
         yield made
 
@@ -53,7 +59,9 @@ def requests_of(instance: dg.DagsterInstance) -> list[dg.RunRequest]:
 
 
 def evaluations_of(made: dg.SensorResult) -> list[dg.AssetCheckEvaluation]:
-    return [event for event in made.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
+    """Those of the check of all hours."""
+    events = [event for event in made.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
+    return [event for event in events if event.check_name == EVERY_HOUR.name]
 
 
 def done(instance: dg.DagsterInstance, *hours: datetime, began: timedelta | None = timedelta(days=4)) -> None:
@@ -75,7 +83,7 @@ def a_run(
 
 
 def all_but(*missing: datetime) -> list[datetime]:
-    return [hour for step in range(31 * 24 + 1) if (hour := NEWEST - HOUR * step) not in missing]
+    return [hour for step in range(DAYS_BACK * 24 + 1) if (hour := NEWEST - HOUR * step) not in missing]
 
 
 def test_an_instance_that_is_up_to_date_asks_for_nothing(instance: dg.DagsterInstance) -> None:
@@ -84,12 +92,32 @@ def test_an_instance_that_is_up_to_date_asks_for_nothing(instance: dg.DagsterIns
 
 
 def test_the_newest_hour_is_asked_for_alone_and_ahead_of_the_backlog(instance: dg.DagsterInstance) -> None:
-    old = [NEWEST - timedelta(days=20), NEWEST - timedelta(days=20) + HOUR]
+    old = [NEWEST - timedelta(days=2), NEWEST - timedelta(days=2) + HOUR]
     done(instance, *all_but(NEWEST, *old))
     newest, backlog = requests_of(instance)
     assert (newest.partition_key, newest.tags["dagster/priority"]) == ("2026-11-22-09:00", "1")
     assert backlog.partition_key is None
     assert {name: backlog.tags[name] for name in range_tags(*old)} == range_tags(*old)
+
+
+def test_as_many_days_are_looked_back_on_as_baselines_reach_and_one_more() -> None:
+    assert ledger.LOOKED_BACK == timedelta(days=31)
+
+
+def test_an_hour_is_done_once_its_summary_and_its_days_digest_are_there(instance: dg.DagsterInstance) -> None:
+    done(instance, *all_but(NEWEST))
+    summary, digest = LAST_ASSETS
+    for asset, requested in ((summary, [key_of(NEWEST)]), (digest, [])):
+        materialised(instance, asset, NEWEST, timedelta(minutes=20))
+        assert [request.partition_key for request in requests_of(instance)] == requested
+
+
+@pytest.mark.parametrize("behind", LAST_ASSETS)
+def test_an_hour_is_based_on_the_earlier_pull_of_the_two(instance: dg.DagsterInstance, behind: dg.AssetKey) -> None:
+    hour = NEWEST - HOUR * 30
+    done(instance, *all_but())
+    materialised(instance, behind, hour, timedelta(hours=1))
+    assert [request.partition_key for request in requests_of(instance)] == [key_of(hour)]
 
 
 def test_an_hour_that_has_not_settled_is_not_asked_for(instance: dg.DagsterInstance) -> None:
@@ -167,7 +195,7 @@ def test_an_hour_is_asked_for_again_behind_everything_else_when_entries_may_have
 
 
 def test_an_hour_that_was_done_before_pulls_were_recorded_is_pulled_again(instance: dg.DagsterInstance) -> None:
-    old = NEWEST - HOUR * 700
+    old = NEWEST - HOUR * 70
     done(instance, *all_but(old))
     done(instance, old, began=None)
     assert [each.partition_key for each in requests_of(instance)] == [key_of(old)]
@@ -238,17 +266,17 @@ def test_overdue_hours_are_named_and_the_check_can_be_run_by_hand(
 ) -> None:
     missed = [NEWEST - HOUR * back for back in range(10)]
     done(instance, *all_but(*missed))
-    (evaluation,) = evaluations_of(tick(instance))
-    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert evaluation.description is not None
-    assert evaluation.description.startswith("2026-11-22-00:00, 2026-11-22-01:00")
-    assert evaluation.description.endswith("and 2 more hours should have been pulled hours ago")
-    assert evaluation.metadata["missing"].value == 10
+    (by_sensor,) = evaluations_of(tick(instance))
+    assert (by_sensor.passed, by_sensor.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert by_sensor.description is not None
+    assert by_sensor.description.startswith("2026-11-22-00:00, 2026-11-22-01:00")
+    assert by_sensor.description.endswith("and 2 more hours should have been pulled hours ago")
+    assert by_sensor.metadata["missing"].value == 10
     resources = {"storage": StorageResource(StoppedClock())}
     by_hand = dg.define_asset_job("by_hand", selection=dg.AssetSelection.checks(EVERY_HOUR))
     defs = dg.Definitions(asset_checks=[every_hour_is_done], jobs=[by_hand], resources=resources)
     (evaluation,) = defs.resolve_job_def("by_hand").execute_in_process(instance=instance).get_asset_check_evaluations()
-    assert (evaluation.passed, evaluation.description) == (evaluation.passed, evaluation.description)
+    assert (evaluation.passed, evaluation.description) == (by_sensor.passed, by_sensor.description)
 
 
 def test_the_check_of_all_hours_is_no_part_of_an_hours_run() -> None:
@@ -275,6 +303,15 @@ def test_the_schedule_asks_for_the_hour_that_has_settled_for_15_minutes(instance
     )
     (request,) = schedule.evaluate_tick(context).run_requests or []
     assert request.partition_key == "2026-11-22-09:00"
+
+
+def test_a_first_hour_that_can_not_be_understood_fails_the_ticks_with_one_sentence(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", "yesterday")
+    with pytest.raises(dg.Failure, match="AUDIT_ASSETS_FIRST_HOUR is 'yesterday': set it to a full hour") as error:
+        tick(instance)
+    assert error.value.allow_retries is False
 
 
 def test_the_schedule_waits_for_the_first_hour(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
