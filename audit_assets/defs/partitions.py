@@ -75,7 +75,7 @@ def hours_in(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) 
     alone.
     """
     first_hour()
-    if not context.has_partition_key_range:
+    if not (context.has_partition_key or context.has_partition_key_range):
         raise SettingError("This run is of no hour: launch it for a partition of an asset.")
     span = context.partition_key_range
     first, last = hour_of(span.start), hour_of(span.end)

@@ -101,7 +101,7 @@ def test_the_newest_hour_is_asked_for_alone_and_ahead_of_the_backlog(instance: d
 
 
 def test_as_many_days_are_looked_back_on_as_baselines_reach_and_one_more() -> None:
-    assert ledger.LOOKED_BACK == timedelta(days=31)
+    assert timedelta(days=31) == ledger.LOOKED_BACK
 
 
 def test_an_hour_is_done_once_its_summary_and_its_days_digest_are_there(instance: dg.DagsterInstance) -> None:

@@ -28,7 +28,9 @@ def shown(pipeline: Pipeline, key: dg.AssetCheckKey) -> tuple[str, str | None]:
     """A check's status and description, as the page of its asset and Dagster's API show them."""
     record = pipeline.instance.get_latest_asset_check_evaluation_record(key)
     assert record is not None
-    status = asyncio.run(record.resolve_status(LoadingContextForTest(pipeline.instance)))
+    context = LoadingContextForTest(pipeline.instance)
+    status = asyncio.run(record.resolve_status(context))
+    assert asyncio.run(record.targets_latest_materialization(context)), "else it is shown as not evaluated"
     return status.value, getattr(record.evaluation, "description", None)
 
 
