@@ -8,7 +8,7 @@ import polars as pl
 
 from audit_assets.axiom.dataset_health import doubts
 from audit_assets.defs.assets.axiom_ingest import axiom_ingest, expected_in_axiom
-from audit_assets.defs.checks.hour_results import stop_hours, unevaluated_if_unreadable, warn_of_hours
+from audit_assets.defs.checks.hour_results import stop_hours, warn_of_hours, warning_check
 from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.partitions import AN_HOUR, hours_in
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, StorageResource
@@ -63,24 +63,23 @@ def proof_in_axiom(
     )
 
 
-@dg.asset_check(asset=axiom_ingest)
+@warning_check(asset=axiom_ingest)
 def axiom_dataset_is_fit(
     context: dg.AssetCheckExecutionContext, axiom: dg.ResourceParam[AxiomResource]
-) -> dg.AssetCheckResult | None:
+) -> dg.AssetCheckResult:
     """The dataset keeps events long enough, has room for their fields, and dropped none of them in the last 30 days.
 
     Each evaluation looks at all of it, so that nothing has to be carried on from the one before.
     """
-    with unevaluated_if_unreadable(context):
-        hours = hours_in(context)
-        with closing(axiom.client()) as client:
-            incomplete = client.incomplete_events(hours[0] - WINDOW, hours[-1] + AN_HOUR)
-            issues = doubts(client.dataset_limits(), incomplete)
-        return dg.AssetCheckResult(
-            passed=all(issue.kind == "unknown" for issue in issues),
-            severity=dg.AssetCheckSeverity.WARN,
-            description="; ".join(f"{issue.what}. {issue.next_step}" for issue in issues) or None,
-        )
+    hours = hours_in(context)
+    with closing(axiom.client()) as client:
+        incomplete = client.incomplete_events(hours[0] - WINDOW, hours[-1] + AN_HOUR)
+        issues = doubts(client.dataset_limits(), incomplete)
+    return dg.AssetCheckResult(
+        passed=all(issue.kind == "unknown" for issue in issues),
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(f"{issue.what}. {issue.next_step}" for issue in issues) or None,
+    )
 
 
 AXIOM_INGEST_CHECKS = [proof_in_axiom, axiom_dataset_is_fit]

@@ -6,9 +6,9 @@ older than the hours that the sensor looks back on. What stops an hour is not ca
 `every_hour_is_done` names it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import wraps
 from itertools import islice
 from typing import Any
 
@@ -64,16 +64,24 @@ def warn_of_hours(
     )
 
 
-@contextmanager
-def unevaluated_if_unreadable(context: dg.AssetCheckExecutionContext) -> Iterator[None]:
-    """Leave a warning check without a result if what it looks at can't be read.
+def warning_check(
+    *, asset: dg.AssetsDefinition
+) -> Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]:
+    """`dagster.asset_check` for a check that lets the hour go on. It is left without a result if what it looks at can't
+    be read: Dagster shows it as skipped then, where an exception would fail the run and show the check as failed."""
 
-    Dagster shows it as skipped then, where an exception would fail the run and show the check as failed.
-    """
-    try:
-        yield
-    except AuditAssetsError as error:
-        context.log.warning(f"This check was not evaluated: {error}")
+    def decorate(evaluate: Callable[..., dg.AssetCheckResult]) -> dg.AssetChecksDefinition:
+        @wraps(evaluate)
+        def evaluate_if_readable(context: dg.AssetCheckExecutionContext, **resources: Any) -> Any:
+            try:
+                return evaluate(context, **resources)
+            except AuditAssetsError as error:
+                context.log.warning(f"This check was not evaluated: {error}")
+                return None
+
+        return dg.asset_check(asset=asset)(evaluate_if_readable)
+
+    return decorate
 
 
 def _unresolved_before(instance: dg.DagsterInstance, key: dg.AssetCheckKey, now: datetime) -> dict[datetime, str]:

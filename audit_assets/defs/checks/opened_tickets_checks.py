@@ -6,7 +6,7 @@ import dagster as dg
 import polars as pl
 
 from audit_assets.defs.assets.opened_tickets import TICKETS, opened_tickets
-from audit_assets.defs.checks.hour_results import unevaluated_if_unreadable, warn_of_hours
+from audit_assets.defs.checks.hour_results import warn_of_hours, warning_check
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import StorageResource
 from audit_assets.defs.steps.dry_runs import DRY_RUN
@@ -21,19 +21,18 @@ REASONS = {
 """Outcomes of `opened_tickets` that leave a flagged actor without a ticket, though the run config allowed it one."""
 
 
-@dg.asset_check(asset=opened_tickets)
+@warning_check(asset=opened_tickets)
 def every_flagged_actor_has_a_ticket(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
-) -> dg.AssetCheckResult | None:
+) -> dg.AssetCheckResult:
     """Every flagged actor has a ticket that people can read, or was dismissed by them: no ticket is hidden from this
     key or missing for the hour's age, and Linear refused no part of one. A dry run is mentioned, and is no failure."""
-    with unevaluated_if_unreadable(context):
-        store = storage.open()
-        tickets = {hour: store.require(TICKETS, hour) for hour in hours_in(context)}
-        problems = {hour: reason for hour, of_hour in tickets.items() if (reason := missing_ticket_reason(of_hour))}
-        rendered = sum(of_hour.filter(pl.col("outcome") == DRY_RUN).height for of_hour in tickets.values())
-        remarks = [f"a dry run: nothing was opened for {pluralize(rendered, 'flagged actor')}"] if rendered else []
-        return warn_of_hours(context, problems, now=storage.now(), remarks=remarks)
+    store = storage.open()
+    tickets = {hour: store.require(TICKETS, hour) for hour in hours_in(context)}
+    problems = {hour: reason for hour, of_hour in tickets.items() if (reason := missing_ticket_reason(of_hour))}
+    rendered = sum(of_hour.filter(pl.col("outcome") == DRY_RUN).height for of_hour in tickets.values())
+    remarks = [f"a dry run: nothing was opened for {pluralize(rendered, 'flagged actor')}"] if rendered else []
+    return warn_of_hours(context, problems, now=storage.now(), remarks=remarks)
 
 
 def missing_ticket_reason(tickets: pl.DataFrame) -> str | None:

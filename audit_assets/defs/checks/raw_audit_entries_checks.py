@@ -9,7 +9,7 @@ import polars as pl
 
 from audit_assets.config.errors import StoreError
 from audit_assets.defs.assets.raw_audit_entries import ENTRIES, QUARANTINE, raw_audit_entries
-from audit_assets.defs.checks.hour_results import stop_hours, unevaluated_if_unreadable, warn_of_hours
+from audit_assets.defs.checks.hour_results import stop_hours, warn_of_hours, warning_check
 from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.partitions import AN_HOUR, SETTLING, hours_in
@@ -55,34 +55,32 @@ def incompleteness(store: HourStore, hour: datetime, streams: Sequence[str]) -> 
     return None
 
 
-@dg.asset_check(asset=raw_audit_entries)
+@warning_check(asset=raw_audit_entries)
 def nothing_quarantined(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
-) -> dg.AssetCheckResult | None:
+) -> dg.AssetCheckResult:
     """Every entry could be understood. Those that could not are kept, with their reason."""
-    with unevaluated_if_unreadable(context):
-        store = storage.open()
-        quarantined = {hour: store.require(QUARANTINE, hour) for hour in hours_in(context)}
-        problems = {hour: f"{frame.height} quarantined" for hour, frame in quarantined.items() if frame.height}
-        reasons = pl.concat(quarantined.values()).group_by("stream", "reason").len().sort("len", descending=True)
-        details = dg.MetadataValue.md(markdown_table(reasons.head(REASONS_SHOWN)))
-        return warn_of_hours(context, problems, now=storage.now(), metadata={"details": details})
+    store = storage.open()
+    quarantined = {hour: store.require(QUARANTINE, hour) for hour in hours_in(context)}
+    problems = {hour: f"{frame.height} quarantined" for hour, frame in quarantined.items() if frame.height}
+    reasons = pl.concat(quarantined.values()).group_by("stream", "reason").len().sort("len", descending=True)
+    details = dg.MetadataValue.md(markdown_table(reasons.head(REASONS_SHOWN)))
+    return warn_of_hours(context, problems, now=storage.now(), metadata={"details": details})
 
 
-@dg.asset_check(asset=raw_audit_entries)
+@warning_check(asset=raw_audit_entries)
 def no_sudden_silence(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
-) -> dg.AssetCheckResult | None:
+) -> dg.AssetCheckResult:
     """Hours without any entry are hours that usually have none: a lost permission looks like silence."""
-    with unevaluated_if_unreadable(context):
-        store = storage.open()
-        missed = {hour: missed_entries(store, hour) for hour in hours_in(context)}
-        problems = {
-            hour: f"and the {SILENT_HOURS - 1} hours before it are empty; usually they hold {usual:.0f} entries"
-            for hour, usual in missed.items()
-            if usual
-        }
-        return warn_of_hours(context, problems, now=storage.now())
+    store = storage.open()
+    missed = {hour: missed_entries(store, hour) for hour in hours_in(context)}
+    problems = {
+        hour: f"and the {SILENT_HOURS - 1} hours before it are empty; usually they hold {usual:.0f} entries"
+        for hour, usual in missed.items()
+        if usual
+    }
+    return warn_of_hours(context, problems, now=storage.now())
 
 
 def missed_entries(store: HourStore, hour: datetime) -> float:
@@ -103,32 +101,30 @@ def missed_entries(store: HourStore, hour: datetime) -> float:
     return usual if usual >= NORMALLY_BUSY else 0.0
 
 
-@dg.asset_check(asset=raw_audit_entries)
+@warning_check(asset=raw_audit_entries)
 def settled_hours_stay_as_they_are(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
-) -> dg.AssetCheckResult | None:
+) -> dg.AssetCheckResult:
     """Nothing came after a pull that began a day or more after the hour's end: the log settles within a day."""
-    with unevaluated_if_unreadable(context):
-        problems = {
-            hour: f"entries that came after a pull of a day or more after its end: {added}"
-            for hour, pulls in _pulls(storage.open(), hours_in(context)).items()
-            if (added := added_when_settled(hour, pulls))
-        }
-        return warn_of_hours(context, problems, now=storage.now())
+    problems = {
+        hour: f"entries that came after a pull of a day or more after its end: {added}"
+        for hour, pulls in _pulls(storage.open(), hours_in(context)).items()
+        if (added := added_when_settled(hour, pulls))
+    }
+    return warn_of_hours(context, problems, now=storage.now())
 
 
-@dg.asset_check(asset=raw_audit_entries)
+@warning_check(asset=raw_audit_entries)
 def nothing_is_taken_back(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
-) -> dg.AssetCheckResult | None:
+) -> dg.AssetCheckResult:
     """The last pull listed every entry that earlier ones had brought. What it did not list is kept."""
-    with unevaluated_if_unreadable(context):
-        problems = {
-            hour: f"entries no longer in Cloudflare's answer: {pulls[-1].no_longer_listed}"
-            for hour, pulls in _pulls(storage.open(), hours_in(context)).items()
-            if pulls and pulls[-1].no_longer_listed
-        }
-        return warn_of_hours(context, problems, now=storage.now())
+    problems = {
+        hour: f"entries no longer in Cloudflare's answer: {pulls[-1].no_longer_listed}"
+        for hour, pulls in _pulls(storage.open(), hours_in(context)).items()
+        if pulls and pulls[-1].no_longer_listed
+    }
+    return warn_of_hours(context, problems, now=storage.now())
 
 
 def _pulls(store: HourStore, hours: Sequence[datetime]) -> dict[datetime, list[HourPull]]:
