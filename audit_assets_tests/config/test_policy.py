@@ -26,7 +26,7 @@ def test_by_default_it_is_balanced_at_one_ticket_a_day() -> None:
     found = policy.policy()
     assert (found.preset, found.tickets_a_day, found.allowances, found.incidents) == ("balanced", 1.0, (), ())
     assert (found.plain.ratio, found.plain.minimum) == (10, 10)
-    assert policy.counted() == ChangeFilter(), "policy.toml says what holds without it"
+    assert policy.counted() == ChangeFilter(), "policy.toml repeats the defaults"
 
 
 @pytest.mark.parametrize(("preset", "budget"), [("quiet", 0.25), ("Balanced", 1.0), ("plain", 1.0)])

@@ -40,7 +40,7 @@ def proof_in_axiom(
     cloudflare: dg.ResourceParam[CloudflareResource],
     storage: dg.ResourceParam[StorageResource],
 ) -> Iterator[dg.AssetCheckResult]:
-    """Ask once which events can be seen, and find from the answer what is missing and what is there twice."""
+    """Query once which events can be seen, and find from the answer what is missing and what is there twice."""
     with raise_as_dagster_failure():
         hours = hours_in(context)
         expected = expected_in_axiom(storage.open(), hours, cloudflare.account_id())

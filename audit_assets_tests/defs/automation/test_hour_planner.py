@@ -40,7 +40,7 @@ def planned(
     began: dict[datetime, datetime | None] | None = None,
     now: datetime = NOW,
 ) -> Plan:
-    """The plan when all of the last three days but `missing` is done, for good where `began` says nothing else."""
+    """The plan when all of the last three days but `missing` is done, for good unless `began` gives another pull."""
     expected = hours_ago(*range(72))
     done: dict[datetime, datetime | None] = {hour: hour + LONG_AFTER for hour in expected if hour not in missing}
     past = {hour: RunHistory(times, times, now - paused_for) for hour, times in (failed or {}).items() if times}
@@ -60,7 +60,7 @@ def test_the_newest_hour_comes_first_and_then_the_oldest() -> None:
     assert spans(planned([newest, old, older])) == [(newest, newest), (older, old)]
 
 
-def test_old_hours_are_asked_for_a_day_at_a_time() -> None:
+def test_old_hours_are_requested_a_day_at_a_time() -> None:
     requested = spans(planned(hours_ago(*range(72))))
     assert requested[0] == (NEWEST, NEWEST)
     assert requested[1] == (NEWEST - HOUR * 71, NEWEST.replace(hour=23) - timedelta(days=3))
@@ -77,7 +77,7 @@ def test_a_backlog_does_not_pile_up_behind_one_that_runs() -> None:
     assert spans(requested) == [(NEWEST, NEWEST)]
 
 
-def test_a_failed_hour_is_asked_for_with_its_next_attempt() -> None:
+def test_a_failed_hour_is_requested_with_its_next_attempt() -> None:
     (request,) = planned(hours_ago(0), failed={NEWEST: 2}).requests
     assert request.attempt == 3
 
@@ -107,7 +107,7 @@ def test_what_runs_outside_of_the_hours_in_question_holds_nothing_up() -> None:
     assert spans(requested) == [(hours_ago(50)[0], hours_ago(50)[0])]
 
 
-def test_an_hour_is_asked_for_a_little_later_than_it_may_be_pulled() -> None:
+def test_an_hour_is_requested_a_little_later_than_it_may_be_pulled() -> None:
     may = NEWEST + HOUR + SETTLING
     assert planned(hours_ago(0), now=may + GRACE - timedelta(seconds=1)).requests == ()
     assert spans(planned(hours_ago(0), now=may + GRACE)) == [(NEWEST, NEWEST)]
@@ -172,7 +172,7 @@ def test_hours_that_have_been_due_for_long_are_overdue() -> None:
     st.sets(st.integers(0, 71)),
     st.dictionaries(st.integers(0, 71), st.integers(0, ALERT_AFTER_FAILURES + 1)),
 )
-def test_every_missing_hour_is_asked_for_in_the_end(
+def test_every_missing_hour_is_requested_in_the_end(
     missing: set[int], running: set[int], failed: dict[int, int]
 ) -> None:
     waiting = set(hours_ago(*missing))
@@ -243,8 +243,8 @@ def test_whatever_fails_or_is_missed_every_hour_settles_within_five_pulls(
             ticks, succeeds = next(coming, (1, True))
             starts = max([now, *(run.ends for run in queue)])
             queue.append(Run(request, starts, starts + TICK * ticks, succeeds))
-        asked = [hour for run in queue for hour in run.hours()]
-        assert len(asked) == len(set(asked)), "what runs is not asked for again"
+        in_queue = [hour for run in queue for hour in run.hours()]
+        assert len(in_queue) == len(set(in_queue)), "what runs is not requested again"
         newest_first = [("newest", "missing", "settling").index(request.reason) for request in made.requests]
         assert newest_first == sorted(newest_first)
     for hour in THE_HOURS:

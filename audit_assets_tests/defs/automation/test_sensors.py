@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 
 
 class StoppedClock:
-    """A time of day that stands still."""
+    """A time of day that does not pass."""
 
     def now(self) -> datetime:
         return NOW
@@ -86,12 +86,12 @@ def all_but(*missing: datetime) -> list[datetime]:
     return [hour for step in range(DAYS_BACK * 24 + 1) if (hour := NEWEST - HOUR * step) not in missing]
 
 
-def test_an_instance_that_is_up_to_date_asks_for_nothing(instance: dg.DagsterInstance) -> None:
+def test_an_instance_that_is_up_to_date_needs_nothing(instance: dg.DagsterInstance) -> None:
     done(instance, *all_but())
     assert requests_of(instance) == []
 
 
-def test_the_newest_hour_is_asked_for_alone_and_ahead_of_the_backlog(instance: dg.DagsterInstance) -> None:
+def test_the_newest_hour_is_requested_alone_and_ahead_of_the_backlog(instance: dg.DagsterInstance) -> None:
     old = [NEWEST - timedelta(days=2), NEWEST - timedelta(days=2) + HOUR]
     done(instance, *all_but(NEWEST, *old))
     newest, backlog = requests_of(instance)
@@ -120,12 +120,12 @@ def test_an_hour_is_based_on_the_earlier_pull_of_the_two(instance: dg.DagsterIns
     assert [request.partition_key for request in requests_of(instance)] == [key_of(hour)]
 
 
-def test_an_hour_that_has_not_settled_is_not_asked_for(instance: dg.DagsterInstance) -> None:
+def test_an_hour_that_has_not_settled_is_not_requested(instance: dg.DagsterInstance) -> None:
     done(instance, *all_but())
     assert all(request.partition_key != "2026-11-22-10:00" for request in requests_of(instance))
 
 
-def test_an_hour_that_runs_is_not_asked_for_again(instance: dg.DagsterInstance) -> None:
+def test_an_hour_that_runs_is_not_requested_again(instance: dg.DagsterInstance) -> None:
     done(instance, *all_but(NEWEST))
     a_run(instance, dg.DagsterRunStatus.STARTED, {"dagster/partition": key_of(NEWEST)})
     assert requests_of(instance) == []
@@ -144,7 +144,7 @@ def test_a_run_that_does_not_end_an_hour_does_not_hold_it_up(instance: dg.Dagste
     assert [request.partition_key for request in requests_of(instance)] == [key_of(NEWEST)]
 
 
-def test_an_hour_whose_run_succeeded_but_left_nothing_is_asked_for_under_a_new_key(
+def test_an_hour_whose_run_succeeded_but_left_nothing_is_requested_under_a_new_key(
     instance: dg.DagsterInstance,
 ) -> None:
     done(instance, *all_but(NEWEST))
@@ -166,7 +166,7 @@ def test_a_run_of_another_pipeline_is_none_of_our_business(instance: dg.DagsterI
     assert len(requests_of(instance)) == 1
 
 
-def test_hours_before_the_first_are_never_asked_for(
+def test_hours_before_the_first_are_never_requested(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", "2026-11-22-08:00")
@@ -184,14 +184,14 @@ def test_a_request_of_the_sensor_is_a_run_that_dagster_can_make(instance: dg.Dag
     assert run.tags["dagster/asset_partition_range_start"] == "2026-11-21-02:00"
 
 
-def test_an_hour_is_asked_for_again_behind_everything_else_when_entries_may_have_come_late(
+def test_an_hour_is_requested_again_behind_everything_else_when_entries_may_have_come_late(
     instance: dg.DagsterInstance,
 ) -> None:
     (due, missing) = NEWEST - HOUR * 7, NEWEST - HOUR * 9
     done(instance, *all_but(NEWEST, due, missing))
     done(instance, due, began=timedelta(hours=1, minutes=4))
-    asked = [(each.partition_key, each.tags["dagster/priority"]) for each in requests_of(instance)]
-    assert asked == [(key_of(NEWEST), "1"), (key_of(missing), "0"), (key_of(due), "-1")]
+    requested = [(each.partition_key, each.tags["dagster/priority"]) for each in requests_of(instance)]
+    assert requested == [(key_of(NEWEST), "1"), (key_of(missing), "0"), (key_of(due), "-1")]
 
 
 def test_an_hour_that_was_done_before_pulls_were_recorded_is_pulled_again(instance: dg.DagsterInstance) -> None:
@@ -228,9 +228,9 @@ def test_hours_that_keep_failing_are_an_error_until_they_are_done(instance: dg.D
     for _ in range(ALERT_AFTER_FAILURES):
         tags = {"audit/requested_by": "missing_hours", "dagster/partition": key_of(NEWEST)}
         a_run(instance, dg.DagsterRunStatus.FAILURE, tags)
-    (alarm,) = evaluations_of(tick(instance))
-    assert (alarm.passed, alarm.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    assert alarm.description == "2026-11-22-09:00 failed 5 times or more: see their runs for the reason"
+    (error,) = evaluations_of(tick(instance))
+    assert (error.passed, error.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert error.description == "2026-11-22-09:00 failed 5 times or more: see their runs for the reason"
     shown = instance.get_latest_asset_check_evaluation_record(EVERY_HOUR)
     assert shown is not None
     assert shown.status.value == "FAILED"
@@ -294,7 +294,7 @@ def test_nothing_starts_by_itself() -> None:
     assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.STOPPED}
 
 
-def test_the_schedule_asks_for_the_hour_that_has_settled_for_15_minutes(instance: dg.DagsterInstance) -> None:
+def test_the_schedule_requests_the_hour_that_has_settled_for_15_minutes(instance: dg.DagsterInstance) -> None:
     schedule = build_defs().resolve_schedule_def("every_hour")
     assert schedule.cron_schedule == "16 * * * *"
     tick = datetime(2026, 11, 22, 10, 16, tzinfo=UTC)

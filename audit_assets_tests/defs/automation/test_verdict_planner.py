@@ -1,4 +1,4 @@
-"""When what people said is taken in: once it is news, and never twice at a time."""
+"""When verdicts are read by a run: once they are new, and never twice at a time."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,11 +25,11 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield made
 
 
-def test_what_is_known_asks_for_nothing_and_remembers_what_was_read() -> None:
+def test_known_verdicts_request_nothing_and_what_was_read_is_remembered() -> None:
     assert plan_verdict_run(None, 7, Cursor(3, "a", NOW.isoformat()), NOW) == (Cursor(7), None)
 
 
-def test_news_are_asked_for_once_and_again_after_an_hour() -> None:
+def test_new_verdicts_are_requested_once_and_again_after_an_hour() -> None:
     first, key = plan_verdict_run("a" * 64, 7, Cursor(3), NOW)
     assert key == f"{'a' * 16}/2026-11-22T10:20:00+00:00"
     assert first.read_until == 3, "what was read counts only once it is kept"
@@ -40,8 +40,8 @@ def test_news_are_asked_for_once_and_again_after_an_hour() -> None:
     assert other == f"{'b' * 16}/2026-11-22T10:50:00+00:00"
 
 
-def test_news_that_were_news_before_are_asked_for_again() -> None:
-    """Said, taken back and said once more: a run key is never run again."""
+def test_verdicts_that_were_new_before_are_requested_again() -> None:
+    """Given, taken back and given again: a run key is never run again."""
     first, key = plan_verdict_run("a" * 64, 1, Cursor(), NOW)
     known, _ = plan_verdict_run(None, 1, first, NOW + HOUR / 2)
     _, again = plan_verdict_run("a" * 64, 1, known, NOW + HOUR)
@@ -78,5 +78,5 @@ def test_many_unread_hours_are_left_to_a_run(
             dg.AssetMaterialization("opened_tickets", partition=key_of(NEWEST - HOUR * back))
         )
     made = tick(instance)
-    assert isinstance(made, dg.SensorResult), "without a key to Linear: nothing was asked there"
+    assert isinstance(made, dg.SensorResult), "without a key to Linear: nothing was read there"
     assert len(made.run_requests or []) == 1
