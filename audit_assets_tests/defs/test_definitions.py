@@ -9,7 +9,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from typer.testing import CliRunner
 
+from audit_assets.cli.main import app
 from audit_assets.config.settings import SETTINGS
 from audit_assets.defs.assets.raw_audit_entries import raw_audit_entries
 from audit_assets.defs.build import build_defs
@@ -88,6 +90,13 @@ def test_a_first_hour_that_can_not_be_understood_fails_each_run_with_one_sentenc
     result = pipeline.run(datetime(2026, 11, 22, 9, tzinfo=UTC))
     sentence = "AUDIT_ASSETS_FIRST_HOUR is 'yesterday': set it to a full hour such as 2026-11-01-00:00."
     assert dagster_failure_of(result) == sentence
+
+
+def test_doctor_shows_a_first_hour_that_can_not_be_understood(tmp_path: Path) -> None:
+    settings = {"AUDIT_ASSETS_FIRST_HOUR": "yesterday", "AUDIT_ASSETS_STORAGE": str(tmp_path), "COLUMNS": "200"}
+    shown = CliRunner().invoke(app, ["doctor"], env={**dict.fromkeys(SETTINGS, ""), **settings})
+    assert shown.exit_code == 1
+    assert "AUDIT_ASSETS_FIRST_HOUR is 'yesterday': set it to a full hour such as 2026-11-01-00:00." in shown.output
 
 
 def test_an_asset_can_be_materialised_by_itself(pipeline: Pipeline) -> None:
