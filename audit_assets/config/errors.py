@@ -2,8 +2,8 @@
 
 AuditAssetsError
 ├── SettingError          a setting is missing or is not what it must be
-├── ServiceError          one of the three services could not do what was asked
-│   ├── Refused           and never will, asked the same way: another try can't help
+├── ServiceError          one of the three services could not do what was requested
+│   ├── Refused           and never will, requested the same way: another try can't help
 │   ├── Unavailable       now: another try may help
 │   └── Incomplete        it answered, but the answer can't be the whole truth: another try may help
 └── StoreError            the hour store could not be read or written
@@ -22,11 +22,11 @@ class SettingError(AuditAssetsError):
 
 
 class ServiceError(AuditAssetsError):
-    """A service could not do what was asked of it."""
+    """A service could not do what was requested of it."""
 
 
 class Refused(ServiceError):
-    """The service understood and said no: bad credentials, no permission, no such thing."""
+    """The service understood and refused: bad credentials, no permission, no such thing."""
 
 
 class Unavailable(ServiceError):

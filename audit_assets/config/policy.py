@@ -1,7 +1,7 @@
 """The policy as it is in force: settings for what is one value, a TOML file for what is a table.
 
-policy.toml beside this file holds the defaults and says what each table means; a team's own file replaces the tables
-that it holds. A mistake in it stops the run with one sentence: a policy that is half understood is none.
+policy.toml beside this file holds the defaults and explains each table; a team's own file replaces the tables that it
+holds. A mistake in it stops the run with one sentence: half a policy must not be applied.
 """
 
 import tomllib
@@ -26,7 +26,7 @@ from audit_assets.config.policy_tables import (
     Sensitive,
     TicketFields,
 )
-from audit_assets.config.settings import number, setting
+from audit_assets.config.settings import setting, typed
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ class Tables:
 
 
 def policy(preset: str | None = None, tickets_a_day: float | None = None, in_force: Tables | None = None) -> Policy:
-    """The policy of the settings, unless a run has its own. `in_force`: the tables that are known already. Raises
-    `SettingError`."""
-    chosen = preset_of(preset or setting("AUDIT_ASSETS_PRESET"))
+    """The policy of the settings, with what a run overrides (None: nothing). `in_force`: the tables, if they are loaded
+    already. Raises `SettingError`."""
+    chosen = preset_of(setting("AUDIT_ASSETS_PRESET") if preset is None else preset)
     found = in_force or tables()
     return Policy(
         preset=chosen,
         tickets_a_day=_tickets_a_day(chosen) if tickets_a_day is None else tickets_a_day,
-        plain=PlainRule(ratio=number("AUDIT_ASSETS_VOLUME_RATIO"), minimum=number("AUDIT_ASSETS_VOLUME_MINIMUM")),
+        plain=PlainRule(ratio=typed("AUDIT_ASSETS_VOLUME_RATIO"), minimum=typed("AUDIT_ASSETS_VOLUME_MINIMUM")),
         allowances=found.allow,
         incidents=found.confirmed_incident,
         sensitive=found.sensitive,
@@ -77,9 +77,7 @@ def preset_of(name: str) -> Preset:
 
 
 def _tickets_a_day(preset: Preset) -> float:
-    if setting("AUDIT_ASSETS_TICKETS_PER_DAY"):
-        return number("AUDIT_ASSETS_TICKETS_PER_DAY")
-    return TICKETS_A_DAY.get(preset, TICKETS_A_DAY["balanced"])
+    return typed("AUDIT_ASSETS_TICKETS_PER_DAY") or TICKETS_A_DAY.get(preset, TICKETS_A_DAY["balanced"])
 
 
 @cache

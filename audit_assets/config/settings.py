@@ -1,22 +1,71 @@
-"""Every setting, in one table: what it is for, its default, whether it is a secret.
+"""Every setting, in one table: what it is for, its default, its type, whether it is a secret.
 
-Settings come from the environment and are read when they are needed, never at import: a code location loads
-without credentials, and a missing one surfaces as one sentence when an asset asks for it. Secrets are read here,
-handed to a client and kept nowhere else: Dagster prints the fields of resources and config.
+Settings come from the environment and are read one by one, when they are needed and never at import: a code location
+loads without credentials, and a missing one surfaces as one sentence when an asset needs it. Secrets are read here,
+handed to a client and kept nowhere else, because Dagster prints the fields of resources and config.
 """
 
 import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
 from audit_assets.config.errors import SettingError
 
 HOUR_FORMAT = "%Y-%m-%d-%H:%M"
 """Hours are named as Dagster names hourly partitions."""
 
+
+def _parse_hour(text: str) -> datetime:
+    hour = datetime.strptime(text, HOUR_FORMAT).replace(tzinfo=UTC)
+    if hour.minute:
+        raise ValueError("not a full hour")
+    return hour
+
+
+def _parse_streams(text: str) -> tuple[str, ...]:
+    streams = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
+    if not set(streams) <= {"v1", "v2"}:
+        raise ValueError("not a stream")
+    return streams
+
+
+@dataclass(frozen=True)
+class Type:
+    """What a setting's text becomes, and the end of the sentence about a text that can't."""
+
+    annotation: Any = str
+    error: str = ""
+
+
 LARGEST_NUMBER = 1e6
 """No setting means anything beyond it."""
+
+TEXT = Type()
+NUMBER = Type(
+    Annotated[float, Field(gt=0, lt=LARGEST_NUMBER, allow_inf_nan=False)], "is {!r}: set it to a number above 0."
+)
+WHOLE_NUMBER = Type(Annotated[int, Field(gt=0, lt=LARGEST_NUMBER)], "is {!r}: set it to a whole number above 0.")
+YES_OR_NO = Type(bool, "is {!r}: set it to 1 to open no tickets, or to 0.")
+HOUR = Type(
+    Annotated[datetime, BeforeValidator(_parse_hour)], "is {!r}: set it to a full hour such as 2026-11-01-00:00."
+)
+STREAMS = Type(Annotated[tuple[str, ...], BeforeValidator(_parse_streams)], "is {!r}: set it to v2, v1 or v2,v1.")
+ACCOUNT_ID = Type(
+    Annotated[str, StringConstraints(pattern=re.compile(r"\A[0-9a-f]{32}\Z"))],
+    "is not 32 hex digits: copy it from the account's overview page.",
+)
+WEB_ADDRESS = Type(
+    Annotated[
+        str,
+        StringConstraints(pattern=re.compile(r"\Ahttps?://[^\s/?#]+[^\s?#]*\Z")),
+        AfterValidator(lambda address: address.rstrip("/")),
+    ],
+    "is {!r}: set it to an address such as https://dagster.example.com.",
+)
 
 
 @dataclass(frozen=True)
@@ -26,59 +75,63 @@ class Setting:
     name: str
     meaning: str
     default: str | None = None
+    type: Type = TEXT
     secret: bool = False
 
 
-SETTINGS = {
-    setting.name: setting
-    for setting in (
-        Setting("CLOUDFLARE_API_TOKEN", "API token with the permission Account Settings Read", secret=True),
-        Setting("CLOUDFLARE_ACCOUNT_ID", "id of the account whose audit log is pulled, 32 hex digits"),
-        Setting("CLOUDFLARE_API_URL", "address of Cloudflare's API", "https://api.cloudflare.com/client/v4"),
-        Setting("CLOUDFLARE_STREAMS", "audit log streams to pull: v2, v1 or both", "v2,v1"),
-        Setting("AXIOM_TOKEN", "API token that may ingest into and query the dataset", secret=True),
-        Setting("AXIOM_ORG_ID", "id of the organisation, as in app.axiom.co/ID/query"),
-        Setting("AXIOM_DATASET", "dataset that holds the audit entries", "cloudflare-audit"),
-        Setting("AXIOM_URL", "address of Axiom's API, or of the dataset's edge", "https://api.axiom.co"),
-        Setting("LINEAR_API_KEY", "personal API key that may read, create and change issues and comments", secret=True),
-        Setting("LINEAR_TEAM_KEY", "key of the team that gets the tickets, such as SEC"),
-        Setting("LINEAR_LABEL", "name of a label to put on every ticket; it must exist", ""),
-        Setting("LINEAR_DRY_RUN", "1 to render the tickets of every run and open none", ""),
-        Setting("LINEAR_API_URL", "address of Linear's API", "https://api.linear.app/graphql"),
-        Setting(
-            "AUDIT_ASSETS_FIRST_HOUR", "first hour (UTC) that exists, such as 2026-11-01-00:00", "2026-03-10-00:00"
-        ),
-        Setting(
-            "AUDIT_ASSETS_STORAGE", "where the Parquet hours lie: a folder or an fsspec URL", ".audit_assets/hours"
-        ),
-        Setting("AUDIT_ASSETS_PRESET", "what rings: balanced, quiet or plain", "balanced"),
-        Setting("AUDIT_ASSETS_TICKETS_PER_DAY", "tickets a day that people can read, in place of the preset's", ""),
-        Setting(
-            "AUDIT_ASSETS_POLICY",
-            "file with a team's own tables: allowances, incidents, what counts, severity, fields of tickets",
-            "",
-        ),
-        Setting(
-            "AUDIT_ASSETS_VOLUME_RATIO", "plain rule: an hour deviates from this many times the usual changes", "10"
-        ),
-        Setting("AUDIT_ASSETS_VOLUME_MINIMUM", "plain rule: and from this many changes", "10"),
-        Setting("AUDIT_ASSETS_TICKET_MAX_AGE_HOURS", "hours that ended longer ago open no tickets by themselves", "80"),
-        Setting("AUDIT_ASSETS_TICKETS_PER_HOUR", "tickets of single actors an hour; the others share one", "20"),
-        Setting("AUDIT_ASSETS_QUIET_DAYS", "days that an actor stays quiet after its ticket was dismissed", "30"),
-        Setting("AUDIT_ASSETS_DAGSTER_URL", "address of your Dagster UI, for a link to the run in every ticket", ""),
-        Setting(
-            "AUDIT_ASSETS_WEBHOOK_URL", "address that gets each recent hour's summary as JSON, by POST", "", secret=True
-        ),
-        Setting("AUDIT_ASSETS_TRIAGE_MODEL", "language model that writes a note on each new ticket", ""),
-        Setting("AUDIT_ASSETS_TRIAGE_URL", "OpenAI-compatible API of that model", "https://api.openai.com/v1"),
-        Setting("AUDIT_ASSETS_TRIAGE_API_KEY", "API key for that model, if it asks for one", "", secret=True),
-        Setting("AUDIT_ASSETS_TRIAGE_PROMPT", "file with a team's own prompt for that model", ""),
-    )
-}
+_TABLE = (
+    Setting("CLOUDFLARE_API_TOKEN", "API token with the permission Account Settings Read", secret=True),
+    Setting("CLOUDFLARE_ACCOUNT_ID", "id of the account whose audit log is pulled, 32 hex digits", type=ACCOUNT_ID),
+    Setting("CLOUDFLARE_API_URL", "address of Cloudflare's API", "https://api.cloudflare.com/client/v4"),
+    Setting("CLOUDFLARE_STREAMS", "audit log streams to pull: v2, v1 or both", "v2,v1", STREAMS),
+    Setting("AXIOM_TOKEN", "API token that may ingest into and query the dataset", secret=True),
+    Setting("AXIOM_ORG_ID", "id of the organisation, as in app.axiom.co/ID/query"),
+    Setting("AXIOM_DATASET", "dataset that holds the audit entries", "cloudflare-audit"),
+    Setting("AXIOM_URL", "address of Axiom's API, or of the dataset's edge", "https://api.axiom.co"),
+    Setting("LINEAR_API_KEY", "personal API key that may read, create and change issues and comments", secret=True),
+    Setting("LINEAR_TEAM_KEY", "key of the team that gets the tickets, such as SEC"),
+    Setting("LINEAR_LABEL", "name of a label to put on every ticket; it must exist", ""),
+    Setting("LINEAR_DRY_RUN", "1 to render the tickets of every run and open none", "", YES_OR_NO),
+    Setting("LINEAR_API_URL", "address of Linear's API", "https://api.linear.app/graphql"),
+    Setting(
+        "AUDIT_ASSETS_FIRST_HOUR", "first hour (UTC) that exists, such as 2026-11-01-00:00", "2026-03-10-00:00", HOUR
+    ),
+    Setting("AUDIT_ASSETS_STORAGE", "where the Parquet hours lie: a folder or an fsspec URL", ".audit_assets/hours"),
+    Setting("AUDIT_ASSETS_PRESET", "which hours alert: balanced, quiet or plain", "balanced"),
+    Setting("AUDIT_ASSETS_TICKETS_PER_DAY", "tickets a day that people can read, in place of the preset's", "", NUMBER),
+    Setting(
+        "AUDIT_ASSETS_POLICY",
+        "file with a team's own tables: allowances, incidents, what counts, severity, fields of tickets",
+        "",
+    ),
+    Setting(
+        "AUDIT_ASSETS_VOLUME_RATIO", "plain rule: an hour deviates from this many times the usual changes", "10", NUMBER
+    ),
+    Setting("AUDIT_ASSETS_VOLUME_MINIMUM", "plain rule: and from this many changes", "10", NUMBER),
+    Setting(
+        "AUDIT_ASSETS_TICKET_MAX_AGE_HOURS", "hours that ended longer ago open no tickets by themselves", "80", NUMBER
+    ),
+    Setting(
+        "AUDIT_ASSETS_TICKETS_PER_HOUR", "tickets of single actors an hour; the others share one", "20", WHOLE_NUMBER
+    ),
+    Setting("AUDIT_ASSETS_QUIET_DAYS", "days that an actor stays quiet after its ticket was dismissed", "30", NUMBER),
+    Setting(
+        "AUDIT_ASSETS_DAGSTER_URL", "address of your Dagster UI, for a link to the run in every ticket", "", WEB_ADDRESS
+    ),
+    Setting(
+        "AUDIT_ASSETS_WEBHOOK_URL", "address that gets each recent hour's summary as JSON, by POST", "", secret=True
+    ),
+    Setting("AUDIT_ASSETS_TRIAGE_MODEL", "language model that writes a note on each new ticket", ""),
+    Setting("AUDIT_ASSETS_TRIAGE_URL", "OpenAI-compatible API of that model", "https://api.openai.com/v1"),
+    Setting("AUDIT_ASSETS_TRIAGE_API_KEY", "API key for that model, if it asks for one", "", secret=True),
+    Setting("AUDIT_ASSETS_TRIAGE_PROMPT", "file with a team's own prompt for that model", ""),
+)
+
+SETTINGS = {each.name: each for each in _TABLE}
 
 
 def setting(name: str) -> str:
-    """The value of a setting, or its default. Raises `SettingError` if it is required and missing or empty."""
+    """The text of a setting, or its default. Raises `SettingError` if it is required and missing or empty."""
     known = SETTINGS[name]
     value = os.environ.get(name, "").strip() or known.default
     if value is None:
@@ -91,80 +144,52 @@ def is_set(name: str) -> bool:
     return bool(os.environ.get(name, "").strip()) or SETTINGS[name].default is not None
 
 
-def number(name: str) -> float:
-    """A setting that is a number above zero."""
-    value = setting(name)
+def typed(name: str) -> Any:
+    """The value of a setting in its type, None if it is empty. Raises `SettingError` if it is not of that type."""
+    text, expected = setting(name), SETTINGS[name].type
+    if not text:
+        return None
     try:
-        parsed = float(value)
-    except ValueError:
-        parsed = 0.0
-    if not 0.0 < parsed < LARGEST_NUMBER:
-        raise SettingError(f"{name} is {value!r}: set it to a number above 0.")
-    return parsed
+        return TypeAdapter(expected.annotation).validate_python(text)
+    except ValidationError:
+        raise SettingError(f"{name} {expected.error.format(text)}") from None
 
 
 def first_hour() -> datetime:
     """The first hour that exists, aware and in UTC."""
-    value = setting("AUDIT_ASSETS_FIRST_HOUR")
-    try:
-        hour = datetime.strptime(value, HOUR_FORMAT).replace(tzinfo=UTC)
-    except ValueError:
-        hour = None
-    if hour is None or hour.minute:
-        raise SettingError(f"AUDIT_ASSETS_FIRST_HOUR is {value!r}: set it to a full hour such as 2026-11-01-00:00.")
-    return hour
+    return typed("AUDIT_ASSETS_FIRST_HOUR")
 
 
 def cloudflare_account() -> str:
     """The account id. It goes into addresses, so nothing but 32 hex digits is taken."""
-    value = setting("CLOUDFLARE_ACCOUNT_ID")
-    if not re.fullmatch(r"[0-9a-f]{32}", value):
-        raise SettingError("CLOUDFLARE_ACCOUNT_ID is not 32 hex digits: copy it from the account's overview page.")
-    return value
+    return typed("CLOUDFLARE_ACCOUNT_ID")
 
 
 def cloudflare_streams() -> tuple[str, ...]:
     """The streams to pull, without repetition."""
-    value = setting("CLOUDFLARE_STREAMS")
-    streams = tuple(dict.fromkeys(part.strip().lower() for part in value.split(",")))
-    if not set(streams) <= {"v1", "v2"}:
-        raise SettingError(f"CLOUDFLARE_STREAMS is {value!r}: set it to v2, v1 or v2,v1.")
-    return streams
+    return typed("CLOUDFLARE_STREAMS")
 
 
 def dagster_url() -> str | None:
     """The address of Dagster's UI, without a slash at its end; None if it is not known."""
-    value = setting("AUDIT_ASSETS_DAGSTER_URL").rstrip("/")
-    if value and not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", value):
-        raise SettingError(
-            f"AUDIT_ASSETS_DAGSTER_URL is {value!r}: set it to an address such as https://dagster.example.com."
-        )
-    return value or None
+    return typed("AUDIT_ASSETS_DAGSTER_URL")
 
 
 def ticket_max_age() -> timedelta:
     """How long ago an hour may have ended to open tickets by itself."""
-    return timedelta(hours=number("AUDIT_ASSETS_TICKET_MAX_AGE_HOURS"))
+    return timedelta(hours=typed("AUDIT_ASSETS_TICKET_MAX_AGE_HOURS"))
 
 
 def tickets_per_hour() -> int:
     """How many actors of an hour get a ticket of their own."""
-    most = number("AUDIT_ASSETS_TICKETS_PER_HOUR")
-    if not most.is_integer():
-        raise SettingError(f"AUDIT_ASSETS_TICKETS_PER_HOUR is {most:g}: set it to a whole number above 0.")
-    return int(most)
+    return typed("AUDIT_ASSETS_TICKETS_PER_HOUR")
 
 
 def dry_run() -> bool:
     """Whether tickets are rendered and none is opened. What is neither yes nor no might be meant as either."""
-    value = setting("LINEAR_DRY_RUN")
-    if value.lower() in ("1", "true", "yes", "on"):
-        return True
-    if value.lower() in ("", "0", "false", "no", "off"):
-        return False
-    raise SettingError(f"LINEAR_DRY_RUN is {value!r}: set it to 1 to open no tickets, or to 0.")
+    return bool(typed("LINEAR_DRY_RUN"))
 
 
 def quiet_time() -> timedelta:
     """How long an actor stays quiet after people dismissed its ticket."""
-    return timedelta(days=number("AUDIT_ASSETS_QUIET_DAYS"))
+    return timedelta(days=typed("AUDIT_ASSETS_QUIET_DAYS"))

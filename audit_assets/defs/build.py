@@ -17,8 +17,13 @@ from audit_assets.defs.assets.ticket_verdicts import ticket_verdicts
 from audit_assets.defs.automation.jobs import JOBS
 from audit_assets.defs.automation.schedules import SCHEDULES
 from audit_assets.defs.automation.sensors import SENSORS
+from audit_assets.defs.checks.actor_baselines_checks import ACTOR_BASELINES_CHECKS
+from audit_assets.defs.checks.axiom_ingest_checks import AXIOM_INGEST_CHECKS
 from audit_assets.defs.checks.every_hour_is_done import every_hour_is_done
-from audit_assets.defs.checks.hour_checks import CHECKS
+from audit_assets.defs.checks.flagged_actor_summary_checks import FLAGGED_ACTOR_SUMMARY_CHECKS
+from audit_assets.defs.checks.opened_tickets_checks import OPENED_TICKETS_CHECKS
+from audit_assets.defs.checks.raw_audit_entries_checks import RAW_AUDIT_ENTRIES_CHECKS
+from audit_assets.defs.partitions import from_first_hour
 from audit_assets.defs.resources import (
     AxiomResource,
     CloudflareResource,
@@ -41,6 +46,15 @@ ASSETS = [
     ticket_verdicts,
 ]
 
+CHECKS = [
+    *RAW_AUDIT_ENTRIES_CHECKS,
+    *AXIOM_INGEST_CHECKS,
+    *ACTOR_BASELINES_CHECKS,
+    *OPENED_TICKETS_CHECKS,
+    *FLAGGED_ACTOR_SUMMARY_CHECKS,
+    every_hour_is_done,
+]
+
 
 def build_defs(
     *, resources: Mapping[str, Any] | None = None, executor: dg.ExecutorDefinition | None = None
@@ -50,8 +64,8 @@ def build_defs(
     In-process by default: a process for each asset makes an hour about six times slower (docs/facts/dagster.md).
     """
     return dg.Definitions(
-        assets=ASSETS,
-        asset_checks=[*CHECKS, every_hour_is_done],
+        assets=from_first_hour(ASSETS),
+        asset_checks=CHECKS,
         jobs=JOBS,
         schedules=SCHEDULES,
         sensors=SENSORS,

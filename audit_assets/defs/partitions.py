@@ -1,27 +1,60 @@
-"""Hours: the one partitions definition of all assets, and the hours and windows of a run.
+"""Hours: the one partitions definition of all assets, and the hours of a run.
 
 UTC always: elsewhere some hours exist twice and some not at all. Every asset depends on the same hour upstream and
 on no other: a trailing window declared as a partition mapping makes a backfill of 24 hours run 743
-(docs/facts/dagster.md, B4).
+(docs/facts/dagster.md, B4). The first hour is a setting, which is read when the definitions are built.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
 
-from audit_assets.config.settings import HOUR_FORMAT, first_hour
+from audit_assets.config.errors import SettingError
+from audit_assets.config.settings import HOUR_FORMAT, SETTINGS, first_hour
 from audit_assets.storage.hours import AN_HOUR, hour_of, key_of
 from audit_assets.storage.pull_history import SETTLING
 
-HOURLY = dg.HourlyPartitionsDefinition(start_date=first_hour(), timezone="UTC", fmt=HOUR_FORMAT)
+
+def hours_from(first: datetime | str) -> dg.HourlyPartitionsDefinition:
+    """All hours from the first one on."""
+    return dg.HourlyPartitionsDefinition(start_date=first, timezone="UTC", fmt=HOUR_FORMAT)
+
+
+HOURLY = hours_from(SETTINGS["AUDIT_ASSETS_FIRST_HOUR"].default or "")
+"""The hours of an asset that was imported by itself. `build_defs` gives all assets the hours of the setting."""
 
 A_DAY_A_RUN = dg.BackfillPolicy.multi_run(max_partitions_per_run=24)
 """One policy for all assets: with two, a backfill falls apart into separate runs (docs/facts/dagster.md, B3)."""
 
 
+def from_first_hour(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """The assets, the hourly ones with the hours that exist by the settings of now.
+
+    A first hour that can't be understood does not take down the code location: the hours are those of the default
+    then, and their runs fail with the reason (`hours_in`).
+    """
+    try:
+        hours = hours_from(first_hour())
+    except SettingError:
+        hours = HOURLY
+    return [
+        asset.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=hours))
+        if asset.partitions_def == HOURLY
+        else asset
+        for asset in assets
+    ]
+
+
 def hours_in(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list[datetime]:
-    """The hours of a run, oldest first: one, or all of a backfill's range."""
+    """The hours of a run, oldest first: one, or all of a backfill's range.
+
+    Raises `SettingError` for a first hour that can't be understood, and for a run of no hour, such as that of a check
+    alone.
+    """
+    first_hour()
+    if not (context.has_partition_key or context.has_partition_key_range):
+        raise SettingError("This run is of no hour: launch it for a partition of an asset.")
     span = context.partition_key_range
     first, last = hour_of(span.start), hour_of(span.end)
     return [first + AN_HOUR * step for step in range((last - first) // AN_HOUR + 1)]

@@ -15,7 +15,6 @@ from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.axiom.links import APP_URL, query_link
 from audit_assets.axiom.query_texts import activity_text, entries_text
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
-from audit_assets.config.errors import SettingError
 from audit_assets.config.policy import Tables, tables
 from audit_assets.config.settings import cloudflare_account, cloudflare_streams, is_set, quiet_time, setting
 from audit_assets.defs.steps.dry_run_opener import DryRunOpener

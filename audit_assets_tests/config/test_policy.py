@@ -25,7 +25,7 @@ def test_by_default_it_is_balanced_at_one_ticket_a_day() -> None:
     found = policy.policy()
     assert (found.preset, found.tickets_a_day, found.allowances, found.incidents) == ("balanced", 1.0, (), ())
     assert (found.plain.ratio, found.plain.minimum) == (10, 10)
-    assert policy.counted() == ChangeFilter(), "policy.toml says what holds without it"
+    assert policy.counted() == ChangeFilter(), "policy.toml repeats the defaults"
 
 
 @pytest.mark.parametrize(("preset", "budget"), [("quiet", 0.25), ("Balanced", 1.0), ("plain", 1.0)])
@@ -38,6 +38,11 @@ def test_a_run_overrides_the_settings_and_they_the_preset(monkeypatch: pytest.Mo
     monkeypatch.setenv("AUDIT_ASSETS_TICKETS_PER_DAY", "3")
     assert policy.policy("quiet").tickets_a_day == 3
     assert (policy.policy("quiet", 0.5).preset, policy.policy("quiet", 0.5).tickets_a_day) == ("quiet", 0.5)
+
+
+def test_only_none_leaves_the_budget_to_the_settings() -> None:
+    assert policy.policy(tickets_a_day=None).tickets_a_day == 1.0
+    assert policy.policy(tickets_a_day=0.0).tickets_a_day == 0.0, "0 is a budget, not the lack of one"
 
 
 def test_a_file_replaces_the_tables_that_it_holds(own_file: Path) -> None:
@@ -95,7 +100,7 @@ def test_what_weighs_more_by_default(kind: str, resource_type: str, action: str,
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "shown"),
     [
         ("[[allow", "is no TOML"),
         ("[allowances]", "allowances: Unexpected"),
@@ -128,16 +133,16 @@ def test_what_weighs_more_by_default(kind: str, resource_type: str, action: str,
         ("[[ticket_fields]]\npriority = 0", "ticket_fields.1.priority: Input should be 'urgent', 'high', 'medium',"),
     ],
 )
-def test_a_mistake_in_the_file_is_told_by_its_place(own_file: Path, text: str, told: str) -> None:
+def test_a_mistake_in_the_file_is_named_by_its_place(own_file: Path, text: str, shown: str) -> None:
     own_file.write_text(text)
     with pytest.raises(SettingError) as error:
         policy.policy()
     assert "ours.toml" in str(error.value)
-    assert told in str(error.value)
+    assert shown in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_a_file_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_file_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AUDIT_ASSETS_POLICY", str(tmp_path / "none.toml"))
     with pytest.raises(SettingError, match="does not exist"):
         policy.policy()
@@ -147,12 +152,12 @@ def test_a_file_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", "nan", "inf"])
-def test_a_budget_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_a_budget_that_is_no_number_above_0_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("AUDIT_ASSETS_TICKETS_PER_DAY", value)
     with pytest.raises(SettingError, match="AUDIT_ASSETS_TICKETS_PER_DAY is"):
         policy.policy()
 
 
-def test_a_preset_that_is_none_is_told() -> None:
+def test_an_unknown_preset_is_refused() -> None:
     with pytest.raises(SettingError, match="set it to plain, balanced or quiet"):
         policy.policy("loud")

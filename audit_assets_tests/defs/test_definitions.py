@@ -1,16 +1,24 @@
 """What Dagster loads: with or without credentials, and shaped as other programs rely on."""
 
 import os
+import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from typer.testing import CliRunner
 
+from audit_assets.cli.main import app
 from audit_assets.config.settings import SETTINGS
+from audit_assets.defs.assets.raw_audit_entries import raw_audit_entries
 from audit_assets.defs.build import build_defs
+from audit_assets.defs.resources import CloudflareResource, StorageResource
+from audit_assets.storage.hours import key_of
 from audit_assets.storage.tables import TABLES, writers_read_by
+from audit_assets_tests.pipeline import Pipeline, dagster_failure_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,22 +38,74 @@ LINEAGE = {asset: set(writers_read_by(asset)) for asset in HOURLY}
 OF_NO_HOUR = {"ticket_verdicts": {"flagged_actors", "opened_tickets"}}
 
 
-def dagster(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Dagster's own command line in the project's folder, without any setting of ours."""
+EVERY_MODULE = """
+import importlib, pkgutil
+import audit_assets
+for found in pkgutil.walk_packages(audit_assets.__path__, "audit_assets."):
+    if not found.name.endswith("__main__"):
+        importlib.import_module(found.name)
+"""
+
+
+def run_command(*command: str, **settings: str) -> str:
+    """What a command prints in the project's folder, without any setting of ours but these. It must succeed."""
     clean = {name: value for name, value in os.environ.items() if name not in SETTINGS and name != "DAGSTER_HOME"}
-    command = [sys.executable, "-m", "dagster", *arguments]
-    return subprocess.run(command, cwd=ROOT, env={**clean, **settings}, capture_output=True, text=True, check=False)  # noqa: S603
+    environment = {**clean, "DAGSTER_DISABLE_TELEMETRY": "1", "COLUMNS": "200", **settings}
+    made = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    assert made.returncode == 0, made.stdout + made.stderr
+    return made.stdout
 
 
-def test_the_workspace_is_valid_without_credentials() -> None:
-    validated = dagster("definitions", "validate", "-w", "workspace.yaml")
-    assert validated.returncode == 0, validated.stderr
+@pytest.mark.parametrize("settings", [{}, {"AUDIT_ASSETS_FIRST_HOUR": "yesterday"}])
+def test_the_workspace_is_valid_without_credentials_and_with_a_typo(settings: dict[str, str]) -> None:
+    run_command(sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml", **settings)
 
 
-def test_a_first_hour_that_is_none_stops_the_code_location_with_one_sentence() -> None:
-    validated = dagster("definitions", "validate", "-w", "workspace.yaml", AUDIT_ASSETS_FIRST_HOUR="yesterday")
-    assert validated.returncode != 0
-    assert "AUDIT_ASSETS_FIRST_HOUR is 'yesterday': set it to a full hour" in validated.stderr + validated.stdout
+def test_no_module_reads_a_setting_when_it_is_imported() -> None:
+    run_command(sys.executable, "-W", "ignore", "-c", EVERY_MODULE, **dict.fromkeys(SETTINGS, "\N{SNOWMAN} garbage"))
+
+
+def test_dagsters_own_tool_knows_the_project(tmp_path: Path) -> None:
+    dg_command = shutil.which("dg", path=str(Path(sys.executable).parent))
+    assert dg_command, "the extra `test` brings it"
+    home = {"HOME": str(tmp_path)}  # where it keeps what it knows of its user
+    assert "All definitions loaded successfully" in run_command(dg_command, "check", "defs", **home)
+    listed = run_command(dg_command, "list", "defs", **home)
+    for name in (*LINEAGE, *OF_NO_HOUR, "hourly_audit", "missing_hours", "every_hour", "hour_is_complete"):
+        assert name in listed
+
+
+def test_definitions_have_the_first_hour_of_the_settings_when_they_are_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    for hour in (datetime(2026, 11, 1, 5, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC)):
+        monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", key_of(hour))
+        defs = build_defs()
+        for node in defs.resolve_asset_graph().asset_nodes:
+            first = node.partitions_def.get_first_partition_key() if node.partitions_def else None
+            assert first == (None if node.key.to_user_string() in OF_NO_HOUR else key_of(hour))
+        partitions = defs.resolve_job_def("hourly_audit").partitions_def
+        assert partitions
+        assert partitions.get_first_partition_key() == key_of(hour)
+
+
+def test_a_first_hour_that_can_not_be_understood_fails_each_run_with_one_sentence(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", "yesterday")
+    result = pipeline.run(datetime(2026, 11, 22, 9, tzinfo=UTC))
+    sentence = "AUDIT_ASSETS_FIRST_HOUR is 'yesterday': set it to a full hour such as 2026-11-01-00:00."
+    assert dagster_failure_of(result) == sentence
+
+
+def test_doctor_shows_a_first_hour_that_can_not_be_understood(tmp_path: Path) -> None:
+    settings = {"AUDIT_ASSETS_FIRST_HOUR": "yesterday", "AUDIT_ASSETS_STORAGE": str(tmp_path), "COLUMNS": "200"}
+    shown = CliRunner().invoke(app, ["doctor"], env={**dict.fromkeys(SETTINGS, ""), **settings})
+    assert shown.exit_code == 1
+    assert "AUDIT_ASSETS_FIRST_HOUR is 'yesterday': set it to a full hour such as 2026-11-01-00:00." in shown.output
+
+
+def test_an_asset_can_be_materialised_by_itself(pipeline: Pipeline) -> None:
+    resources = {"cloudflare": CloudflareResource(pipeline.clock), "storage": StorageResource(pipeline.clock)}
+    assert dg.materialize([raw_audit_entries], partition_key="2026-11-22-09:00", resources=resources).success
 
 
 def test_each_asset_depends_on_the_same_hour_of_those_whose_tables_it_reads() -> None:
@@ -59,7 +119,7 @@ def test_each_asset_depends_on_the_same_hour_of_those_whose_tables_it_reads() ->
             assert isinstance(mapping, dg.IdentityPartitionMapping)
 
 
-def test_what_people_say_is_of_no_hour_and_no_part_of_one() -> None:
+def test_verdicts_are_of_no_hour_and_no_part_of_one() -> None:
     defs = build_defs()
     node = defs.resolve_asset_graph().get(dg.AssetKey("ticket_verdicts"))
     assert (node.is_partitioned, node.automation_condition) == (False, None)
@@ -70,7 +130,7 @@ def test_what_people_say_is_of_no_hour_and_no_part_of_one() -> None:
 
 
 @pytest.mark.parametrize("name", LINEAGE)
-def test_each_asset_says_what_a_person_wants_to_know(name: str) -> None:
+def test_each_asset_is_described_on_its_page(name: str) -> None:
     node = build_defs().resolve_asset_graph().get(dg.AssetKey(name))
     assert node.description
     assert node.group_name == "audit_log"
@@ -100,7 +160,7 @@ def test_the_checks_that_stop_an_hour_are_these_two() -> None:
     }
 
 
-def test_a_resource_or_the_executor_can_be_put_in_anothers_place() -> None:
+def test_a_resource_or_the_executor_can_be_replaced() -> None:
     storage = object()
     defs = build_defs(resources={"storage": storage}, executor=dg.multiprocess_executor)
     assert (defs.resources or {})["storage"] is storage

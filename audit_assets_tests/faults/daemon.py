@@ -20,7 +20,7 @@ import dagster as dg
 from dagster._core.test_utils import get_freezable_log_manager
 
 from audit_assets.axiom.limits import AxiomLimits
-from audit_assets.defs.automation.hour_planner import FIRST_REST
+from audit_assets.defs.automation.hour_planner import FIRST_PAUSE
 from audit_assets.defs.partitions import AN_HOUR, hour_of
 from audit_assets.defs.resources import StorageResource
 from audit_assets.sandbox.clock import SandboxClock
@@ -159,7 +159,7 @@ class Daemon:
 
     def settle(self, until: datetime, *, before: datetime | None = None) -> list[DaemonRun]:
         """Tick as long as something is to do and time is left; what failed rests for a while in between."""
-        clock, pause = self.sandbox.stage.clock, FIRST_REST
+        clock, pause = self.sandbox.stage.clock, FIRST_PAUSE
         ran: list[DaemonRun] = []
         owed: set[datetime] = set()
         while True:

@@ -50,7 +50,7 @@ def high_water_mark(**known: Any) -> Plan:
     return _right(**{**known, "first": max([known["first"], *(hour + HOUR for hour in known["done"])])})
 
 
-_right = ledger.plan
+_right = ledger.plan_hours
 WRONG_PLANNERS: Mapping[str, Callable[..., Plan]] = {
     "look-back from now": look_back_from_now,
     "high-water mark": high_water_mark,
@@ -73,7 +73,7 @@ def downtime(length: timedelta, *, seed: int = 0, planner: str | None = None) ->
     planner only until it has nothing left to do."""
     hours = HOURS_BEFORE + length // HOUR
     scenario = build_scenario(hours, seed)
-    seam = patch.object(ledger, "plan", WRONG_PLANNERS[planner]) if planner else nullcontext()
+    seam = patch.object(ledger, "plan_hours", WRONG_PLANNERS[planner]) if planner else nullcontext()
     with (
         tempfile.TemporaryDirectory(prefix="faults-", dir=SCRATCH) as folder,
         company(Path(folder), scenario) as daemon,

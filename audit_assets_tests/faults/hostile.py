@@ -31,8 +31,8 @@ from audit_assets.defs.steps.axiom_events import expected_in_axiom
 from audit_assets.defs.steps.run_inputs import load_run_inputs
 from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox, running
-from audit_assets_tests.faults.hostile_entries import Twist, member, twists
 from audit_assets.storage.tables import ENTRIES, QUARANTINE
+from audit_assets_tests.faults.hostile_entries import Twist, member, twists
 from audit_assets_tests.pipeline import HOUR, Pipeline, check_of, environment_of, problems_of
 from audit_assets_tests.support import JumpingClock
 from audit_assets_tests.tickets.test_hostile_tickets import OURS

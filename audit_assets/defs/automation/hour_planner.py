@@ -1,10 +1,9 @@
 """Which hours to request: a pure planner, without Dagster.
 
 The newest hour always goes first, in a run of its own, since a fresh finding is worth most; then the oldest missing
-hours, a day at a time; then hours that are done but due for another pull, because entries may come late. What runs is
-not requested again; what failed rests for a growing while, but is never given up: when an outage ends, its hours come
-in by themselves. An hour's last pull waits for those before it, since what it is judged against is never asked for
-again.
+hours, a day at a time; then hours that are done but due for another pull, because entries may come late. A running hour
+is not requested again; a failed one is paused for longer each time, but never given up, so that the hours of an outage
+come in by themselves. An hour's last pull waits for earlier hours, because its history is not queried again afterwards.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,45 +14,45 @@ from typing import Literal
 from audit_assets.storage.pull_history import AN_HOUR, REPEATS, SETTLING
 
 GRACE = timedelta(minutes=3)
-"""Waited for beyond any due time: it is judged by Cloudflare's clock, which may be behind ours. Also, the schedule,
-where it is on, is first to ask for the newest hour."""
+"""Added to every due time, which counts by Cloudflare's clock: that may be behind ours. It also lets the schedule, if
+it is on, request the newest hour first."""
 
 BACKLOG_RUNS = 4
 """Runs of old hours that may be requested at a time: more would only queue in front of the next newest hour."""
 
-ALARMING_FAILURES = 5
-"""From so many failed runs on, an hour is named to people."""
+ALERT_AFTER_FAILURES = 5
+"""From so many failed runs on, the check `every_hour_is_done` is an error and names the hour."""
 
-PATIENCE = timedelta(hours=3)
-"""An hour that has been due for longer is behind, and people are told so."""
+OVERDUE_AFTER = timedelta(hours=3)
+"""An hour that has been due for longer is overdue: the check `every_hour_is_done` warns and names it."""
 
-FIRST_REST, LONGEST_REST = timedelta(minutes=5), timedelta(hours=6)
-"""How long a failed hour is left alone: doubled with each failure, so that an outage is not met with a storm."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=6)
+"""How long a failed hour is paused: twice as long after each failure, so that an outage is not met with a storm."""
 
 Reason = Literal["newest", "missing", "settling"]
 
 
 @dataclass(frozen=True)
-class Past:
+class RunHistory:
     """The runs of an hour that have ended: how many, how many failed since it was last done, and when the last did."""
 
     runs: int = 0
     failures: int = 0
     failed_at: datetime | None = None
 
-    def rests(self, now: datetime) -> bool:
-        """Whether the last failure is too fresh for another run."""
+    def is_paused(self, now: datetime) -> bool:
+        """Whether the last failure is too recent for another run."""
         if self.failed_at is None:
             return False
-        return now - self.failed_at < min(FIRST_REST * 2 ** min(self.failures - 1, 10), LONGEST_REST)
+        return now - self.failed_at < min(FIRST_PAUSE * 2 ** min(self.failures - 1, 10), LONGEST_PAUSE)
 
 
-NEVER_RUN = Past()
+NO_RUNS = RunHistory()
 
 
 @dataclass(frozen=True)
 class Request:
-    """A run to ask for: all hours from `first` to `last`; `attempt` counts from 1."""
+    """A run to request: all hours from `first` to `last`; `attempt` counts from 1."""
 
     first: datetime
     last: datetime
@@ -63,22 +62,22 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs to ask for, in this order, and what people are told of: each a part of the hours that are due.
+    """The runs to request, in this order, and what is reported: parts of the hours that are due.
 
-    `failing` hours failed often since they were last done; `behind` are hours that have been due for long.
+    `failing` hours failed often since they were last done; `overdue` hours have been due for long.
     """
 
     requests: tuple[Request, ...]
     missing: tuple[datetime, ...]
     due: tuple[datetime, ...]
     failing: tuple[datetime, ...]
-    behind: tuple[datetime, ...]
+    overdue: tuple[datetime, ...]
 
 
 def due_since(hour: datetime, began: datetime | None) -> datetime | None:
     """From when on the hour's next pull is due; None if it was pulled for the last time.
 
-    `began`: when the last pull that the hour rests on began; None for an hour that is not done, or does not know.
+    `began`: when the pull began that the hour is based on; None if it is not done, or that is unknown.
     """
     ended = hour + AN_HOUR
     if began is None:
@@ -86,18 +85,18 @@ def due_since(hour: datetime, began: datetime | None) -> datetime | None:
     return next((ended + step + GRACE for step in REPEATS if began < ended + step), None)
 
 
-def plan(
+def plan_hours(
     *,
     now: datetime,
     first: datetime,
     done: Mapping[datetime, datetime | None],
     running: Collection[datetime],
-    past: Mapping[datetime, Past],
+    past: Mapping[datetime, RunHistory],
 ) -> Plan:
     """What to request, of the hours from `first` on; both it and `now` are in UTC.
 
-    `done`: the hours that are, with the time at which the pull began that they rest on (None: not known, pull again).
-    `running` hours are left out; `past` tells of the runs that were asked for before.
+    `done`: the hours that are, with the time at which their last pull began (None: unknown, pull again).
+    `running` hours are left out; `past` holds the runs that were requested before.
     """
     newest = (now - SETTLING - GRACE).replace(minute=0, second=0, microsecond=0) - AN_HOUR
     expected = [first + AN_HOUR * step for step in range((newest - first) // AN_HOUR + 1)]
@@ -105,16 +104,16 @@ def plan(
     missing = [hour for hour in since if hour not in done]
     due = [hour for hour in since if hour in done]
 
-    def wanted(hours: list[datetime]) -> list[datetime]:
-        return [hour for hour in hours if hour not in running and not past.get(hour, NEVER_RUN).rests(now)]
+    def requestable(hours: list[datetime]) -> list[datetime]:
+        return [hour for hour in hours if hour not in running and not past.get(hour, NO_RUNS).is_paused(now)]
 
-    requests = [_request([newest], past, "newest") for hour in wanted(missing) if hour == newest]
+    requests = [_request([newest], past, "newest") for hour in requestable(missing) if hour == newest]
     if not any(first <= hour < newest for hour in running):
-        old = [hour for hour in wanted(missing) if hour != newest]
-        again = wanted(due)
-        lately_failed = [hour for hour in since if past.get(hour, NEVER_RUN).rests(now)]
-        patient = [hour for hour in lately_failed if past[hour].failures < ALARMING_FAILURES]
-        last = _last_pulls(old, again, past, now, before=min(patient, default=newest))
+        old = [hour for hour in requestable(missing) if hour != newest]
+        again = requestable(due)
+        recently_failed = [hour for hour in since if past.get(hour, NO_RUNS).is_paused(now)]
+        waited_for = [hour for hour in recently_failed if past[hour].failures < ALERT_AFTER_FAILURES]
+        last = _last_pulls(old, again, past, now, before=min(waited_for, default=newest))
         backlog = [_request(stretch, past, "missing") for stretch in _stretches(_not_last(old, now), past)]
         backlog += [_request(stretch, past, "settling") for stretch in _stretches(_not_last(again, now), past)]
         requests += sorted([*last, *backlog][:BACKLOG_RUNS], key=lambda request: request.reason == "settling")
@@ -122,8 +121,8 @@ def plan(
         tuple(requests),
         tuple(missing),
         tuple(due),
-        failing=tuple(hour for hour in since if past.get(hour, NEVER_RUN).failures >= ALARMING_FAILURES),
-        behind=tuple(hour for hour, at in since.items() if now - at > PATIENCE),
+        failing=tuple(hour for hour in since if past.get(hour, NO_RUNS).failures >= ALERT_AFTER_FAILURES),
+        overdue=tuple(hour for hour, at in since.items() if now - at > OVERDUE_AFTER),
     )
 
 
@@ -137,11 +136,16 @@ def _not_last(hours: list[datetime], now: datetime) -> list[datetime]:
 
 
 def _last_pulls(
-    missing: list[datetime], due: list[datetime], past: Mapping[datetime, Past], now: datetime, *, before: datetime
+    missing: list[datetime],
+    due: list[datetime],
+    past: Mapping[datetime, RunHistory],
+    now: datetime,
+    *,
+    before: datetime,
 ) -> list[Request]:
-    """The oldest stretch of hours whose last pull is due, if it lies `before` an hour that failed lately. The next one
-    is requested once it has run: it is judged against what late entries have made of it. An hour that keeps failing
-    holds nobody up any more, since people know of it."""
+    """The oldest stretch of hours whose last pull is due, if it lies `before` an hour that failed recently. The next
+    stretch is requested once this one has run, because it is judged against its late entries too. An hour that keeps
+    failing is not waited for any more: the check names it."""
     by_reason: tuple[tuple[Reason, list[datetime]], ...] = (("missing", missing), ("settling", due))
     requests = [
         _request(stretch, past, reason)
@@ -151,10 +155,10 @@ def _last_pulls(
     return sorted(requests, key=lambda request: request.first)[:1]
 
 
-def _stretches(hours: list[datetime], past: Mapping[datetime, Past]) -> list[list[datetime]]:
-    """Neighbouring hours of one UTC day. An hour that failed twice goes alone: it must not drag others along."""
+def _stretches(hours: list[datetime], past: Mapping[datetime, RunHistory]) -> list[list[datetime]]:
+    """Neighbouring hours of one UTC day. An hour that failed twice goes alone, lest others fail with it."""
     stretches: list[list[datetime]] = []
-    alone = {hour for hour in hours if past.get(hour, NEVER_RUN).failures >= 2}
+    alone = {hour for hour in hours if past.get(hour, NO_RUNS).failures >= 2}
     for hour in hours:
         last = stretches[-1][-1] if stretches else None
         if last and hour - last == AN_HOUR and hour.date() == last.date() and not alone & {hour, last}:
@@ -164,6 +168,6 @@ def _stretches(hours: list[datetime], past: Mapping[datetime, Past]) -> list[lis
     return stretches
 
 
-def _request(stretch: list[datetime], past: Mapping[datetime, Past], reason: Reason) -> Request:
-    runs = max(past.get(hour, NEVER_RUN).runs for hour in stretch)
+def _request(stretch: list[datetime], past: Mapping[datetime, RunHistory], reason: Reason) -> Request:
+    runs = max(past.get(hour, NO_RUNS).runs for hour in stretch)
     return Request(stretch[0], stretch[-1], runs + 1, reason)

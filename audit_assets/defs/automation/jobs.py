@@ -1,13 +1,20 @@
-"""The jobs: a whole hour, its first half for history that nobody judges any more, and people's verdicts, of no hour."""
+"""The jobs: a whole hour, its first half for history that nobody judges any more, and people's verdicts, of no hour.
+
+The executor is that of the definitions: in-process, unless `build_defs` is given another.
+"""
 
 import dagster as dg
 
 from audit_assets.defs.assets.axiom_ingest import axiom_ingest
+from audit_assets.defs.assets.daily_digest import daily_digest
 from audit_assets.defs.assets.flagged_actor_summary import flagged_actor_summary
 from audit_assets.defs.assets.ticket_verdicts import ticket_verdicts
 
 EVERY_HOUR = dg.AssetCheckKey(flagged_actor_summary.key, "every_hour_is_done")
-"""Of all hours, and told by the sensor: a run of one hour leaves it alone."""
+"""Of all hours, and evaluated by the sensor: a run of one hour leaves it out."""
+
+LAST_ASSETS = (flagged_actor_summary.key, daily_digest.key)
+"""An hour is done when both are materialised; nothing comes after them."""
 
 hourly_audit = dg.define_asset_job(
     "hourly_audit",
@@ -26,8 +33,7 @@ history = dg.define_asset_job(
 verdicts = dg.define_asset_job(
     "verdicts",
     selection=dg.AssetSelection.assets(ticket_verdicts),
-    description="What people said of the tickets in Linear.",
+    description="What people made of the tickets in Linear.",
 )
 
 JOBS = [hourly_audit, history, verdicts]
-"""The executor is that of the definitions: in-process, unless `build_defs` was told otherwise."""

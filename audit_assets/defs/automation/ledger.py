@@ -1,8 +1,8 @@
-"""What Dagster knows of the hours: which are done, on which pull they rest, which run, and what failed.
+"""What Dagster knows of the hours: which are done and from which pull, which are running, and what failed.
 
-Dagster's materialisations are the ledger; ticks and cursors are not, since they forget what happened while the
-daemon was down (docs/facts/dagster.md, B2). An hour is done when its summary is there, and the summary tells on which pull
-it rests: what a later pull brought and no run carried on to the summary is still to be done.
+Dagster's materialisations are the ledger; ticks and cursors are not, since they forget what happened while the daemon
+was down (docs/facts/dagster.md, B2). An hour is done when its last assets are materialised, and their metadata names
+the pull that they are based on: what a later pull brought and no run carried on to both is still to be done.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,9 +13,8 @@ import dagster as dg
 from dagster import DagsterEventType
 
 from audit_assets.config.settings import first_hour
-from audit_assets.defs.assets.flagged_actor_summary import flagged_actor_summary
-from audit_assets.defs.automation.hour_planner import NEVER_RUN, Past, Plan, plan
-from audit_assets.defs.automation.jobs import hourly_audit
+from audit_assets.defs.automation.hour_planner import NO_RUNS, Plan, RunHistory, plan_hours
+from audit_assets.defs.automation.jobs import LAST_ASSETS, hourly_audit
 from audit_assets.defs.partitions import AN_HOUR, hour_of, key_of, newest_settled_hour
 from audit_assets.detection.schemas import WINDOW
 
@@ -41,37 +40,48 @@ ANY_ASSETS = "__ASSET_JOB"
 
 
 class Done(NamedTuple):
-    """When an hour was done, by our clock, and when the pull began that it rests on, by Cloudflare's."""
+    """When an hour was done, by our clock, and when the pull began that it is based on, by Cloudflare's."""
 
     at: datetime
     pull_began: datetime | None
 
 
-def plan_of(instance: dg.DagsterInstance, now: datetime) -> Plan:
-    """What is to be requested now, of the hours looked back on."""
+def plan_requests(instance: dg.DagsterInstance, now: datetime) -> Plan:
+    """What is to be requested now, of the hours looked back on. Raises `SettingError`."""
     first = max(first_hour(), newest_settled_hour(now) - LOOKED_BACK)
     done = _done(instance, first, now)
-    return plan(
+    return plan_hours(
         now=now,
         first=first,
         done={hour: known.pull_began for hour, known in done.items()},
         running={hour for run in _runs(instance, IN_PROGRESS) for hour in _hours_of(run)},
-        past=_past(instance, first, done),
+        past=_run_histories(instance, first, done),
     )
 
 
 def _done(instance: dg.DagsterInstance, first: datetime, now: datetime) -> dict[datetime, Done]:
-    """The newest materialisation of each hour's summary: 31 days are two queries, a tenth of a second on SQLite."""
-    hours = {key_of(first + AN_HOUR * step) for step in range((now - first) // AN_HOUR)}
-    newest = instance.get_latest_storage_id_by_partition(
-        flagged_actor_summary.key, DagsterEventType.ASSET_MATERIALIZATION, hours
-    )
+    """The hours whose last assets are all there, by the newest materialisation of each. The pull is the earlier one."""
+    keys = {key_of(first + AN_HOUR * step) for step in range((now - first) // AN_HOUR)}
+    made = [_newest_by_hour(instance, asset, keys) for asset in LAST_ASSETS]
+    return {hour: _earlier([of_asset[hour] for of_asset in made]) for hour in set(made[0]).intersection(*made[1:])}
+
+
+def _newest_by_hour(instance: dg.DagsterInstance, asset: dg.AssetKey, keys: set[str]) -> dict[datetime, Done]:
+    """The newest materialisation of each hour: 31 days are two queries, a tenth of a second on SQLite."""
+    newest = instance.get_latest_storage_id_by_partition(asset, DagsterEventType.ASSET_MATERIALIZATION, keys)
     if not newest:
         return {}
     records = instance.fetch_materializations(
-        dg.AssetRecordsFilter(flagged_actor_summary.key, storage_ids=[*newest.values()]), limit=len(newest)
+        dg.AssetRecordsFilter(asset, storage_ids=[*newest.values()]), limit=len(newest)
     ).records
     return {hour_of(record.partition_key or ""): _as_done(record) for record in records}
+
+
+def _earlier(made: Sequence[Done]) -> Done:
+    """Of one hour's assets: done with the last of them, from the earliest pull; from an unknown one if any is."""
+    pulls = [each.pull_began for each in made]
+    known = [began for began in pulls if began]
+    return Done(max(each.at for each in made), min(known) if len(known) == len(pulls) else None)
 
 
 def _as_done(record: dg.EventLogRecord) -> Done:
@@ -83,27 +93,29 @@ def _as_done(record: dg.EventLogRecord) -> Done:
     )
 
 
-def _past(instance: dg.DagsterInstance, since: datetime, done: Mapping[datetime, Done]) -> dict[datetime, Past]:
-    """The ended runs that the sensor asked for, by hour. A cancelled run is a person's will, and no failure."""
-    past: dict[datetime, Past] = {}
+def _run_histories(
+    instance: dg.DagsterInstance, since: datetime, done: Mapping[datetime, Done]
+) -> dict[datetime, RunHistory]:
+    """The ended runs that the sensor requested, by hour. A run that a person cancelled is no failure."""
+    past: dict[datetime, RunHistory] = {}
     for record in instance.get_run_records(
         dg.RunsFilter(statuses=ENDED, tags={REQUESTED_BY: "missing_hours"}, created_after=since)
     ):
         failed = record.dagster_run.status is dg.DagsterRunStatus.FAILURE
         ended = record.update_timestamp
         for hour in _hours_of(record.dagster_run):
-            known = past.get(hour, NEVER_RUN)
+            known = past.get(hour, NO_RUNS)
             counts = failed and not (hour in done and ended < done[hour].at)
             last = max(filter(None, (known.failed_at, ended if counts else None)), default=None)
-            past[hour] = Past(known.runs + 1, known.failures + counts, last)
+            past[hour] = RunHistory(known.runs + 1, known.failures + counts, last)
     return past
 
 
 def _runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatus]) -> Iterator[dg.DagsterRun]:
-    """Runs that bring hours to their end: those of another pipeline, or of parts of ours, do not."""
+    """Runs that can complete hours: those of another pipeline, or of our earlier assets alone, can't."""
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=[*statuses])):
         ours = run.job_name in (hourly_audit.name, ANY_ASSETS)
-        if ours and (run.asset_selection is None or flagged_actor_summary.key in run.asset_selection):
+        if ours and (run.asset_selection is None or not run.asset_selection.isdisjoint(LAST_ASSETS)):
             yield run
 
 

@@ -7,6 +7,7 @@ import dagster as dg
 
 from audit_assets.config.settings import first_hour
 from audit_assets.defs.automation.jobs import hourly_audit
+from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.partitions import SETTLING, key_of, newest_settled_hour
 
 SKEW_MINUTES = 1
@@ -21,9 +22,11 @@ SKEW_MINUTES = 1
     description="The hour that has just settled, a quarter of an hour after its end.",
 )
 def every_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """The newest settled hour at the time of the tick, however late the tick is carried out."""
+    """The newest settled hour at the time of the tick, however late the tick is evaluated."""
     hour = newest_settled_hour(context.scheduled_execution_time)
-    if hour < first_hour():
+    with raise_as_dagster_failure():
+        first = first_hour()
+    if hour < first:
         return dg.SkipReason("No hour that exists has settled yet.")
     return dg.RunRequest(run_key=key_of(hour), partition_key=key_of(hour))
 

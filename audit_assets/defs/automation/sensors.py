@@ -1,4 +1,4 @@
-"""The sensors: one keeps the hours complete, one hears what people said of the tickets. Each asks and follows its plan.
+"""The sensors: one keeps the hours complete, one reads what people made of the tickets. Planning is left to planners.
 
 A run key names its attempt, because a key is never run again, not even after a failure (docs/facts/dagster.md, B5).
 """
@@ -10,9 +10,11 @@ import dagster as dg
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.defs.automation.hour_planner import Request
 from audit_assets.defs.automation.jobs import hourly_audit, verdicts
-from audit_assets.defs.automation.ledger import IN_PROGRESS, REQUESTED_BY, plan_of
-from audit_assets.defs.automation.verdict_planner import MANY_HOURS, MOST_HOURS, Cursor, plan
-from audit_assets.defs.checks import every_hour_is_done as alarm
+from audit_assets.defs.automation.ledger import IN_PROGRESS, REQUESTED_BY, plan_requests
+from audit_assets.defs.automation.unevaluated_checks import report_last_evaluations
+from audit_assets.defs.automation.verdict_planner import MANY_HOURS, MOST_HOURS, Cursor, plan_verdict_run
+from audit_assets.defs.checks.every_hour_is_done import report_if_changed
+from audit_assets.defs.failures import raise_as_dagster_failure
 from audit_assets.defs.materialized_hours import find_unread_hours
 from audit_assets.defs.partitions import range_tags
 from audit_assets.defs.resources import LinearResource, StorageResource
@@ -34,12 +36,17 @@ AT_ONCE = HttpLimits(attempts=1, attempt_seconds=20, total_seconds=40)
     "and each hour again 1, 6, 24 and 72 hours after its end, for entries that come late.",
 )
 def missing_hours(context: dg.SensorEvaluationContext, storage: dg.ResourceParam[StorageResource]) -> dg.SensorResult:
-    """See the description; the planning is in `missing_hours.plan`."""
-    found = plan_of(context.instance, storage.now())
-    told = alarm.news(context.instance, found)
-    if not found.requests:
-        return dg.SensorResult(skip_reason="Every hour is done, running, or rests after a failure.", asset_events=told)
-    return dg.SensorResult(run_requests=[_run_request(request) for request in found.requests], asset_events=told)
+    """See the description. Also reports on the hours as a whole, and on checks that failed runs left unevaluated."""
+    with raise_as_dagster_failure():
+        plan = plan_requests(context.instance, storage.now())
+    events = report_if_changed(context.instance, plan)
+    if context.repository_def:
+        checks = sorted(context.repository_def.asset_graph.asset_check_keys)
+        events += report_last_evaluations(context.instance, checks)
+    if not plan.requests:
+        skipped = "Every hour is done, running, or paused after a failure."
+        return dg.SensorResult(skip_reason=skipped, asset_events=events)
+    return dg.SensorResult(run_requests=[_run_request(request) for request in plan.requests], asset_events=events)
 
 
 def _run_request(request: Request) -> dg.RunRequest:
@@ -62,29 +69,29 @@ def _run_request(request: Request) -> dg.RunRequest:
     job=verdicts,
     minimum_interval_seconds=30 * 60,
     default_status=dg.DefaultSensorStatus.STOPPED,
-    description="Reads in Linear what became of our tickets, and has `ticket_verdicts` take it in once it is news.",
+    description="Reads in Linear what became of our tickets, and requests a run of `ticket_verdicts` if that is new.",
 )
 def new_verdicts(
     context: dg.SensorEvaluationContext,
     linear: dg.ResourceParam[LinearResource],
     storage: dg.ResourceParam[StorageResource],
 ) -> dg.SensorResult | dg.SkipReason:
-    """See the description; the planning is in `new_verdicts.plan`. What can't be read is told, and is no answer."""
+    """See the description. Tickets that can't be read make a skipped tick with the reason, never an empty answer."""
     now, before = storage.now(), Cursor.of(context.cursor)
     if context.instance.get_runs(dg.RunsFilter(job_name=verdicts.name, statuses=IN_PROGRESS), limit=1):
-        return dg.SkipReason("A run that takes the verdicts in is under way.")
+        return dg.SkipReason("A run that reads the verdicts is in progress.")
     try:
         store = storage.open()
         unread = find_unread_hours(context.instance, store, before.read_until)
-        news = MANY_HOURS
+        new_digest: str | None = MANY_HOURS
         if len(unread.hours) <= MOST_HOURS:
             found = fetch_verdicts(store, replace(linear, limits=AT_ONCE), now, unread)
-            news = found.content_hash if found.changed else None
+            new_digest = found.content_hash if found.changed else None
     except AuditAssetsError as error:
-        return dg.SkipReason(f"The tickets could not be read, so what was said before stands. {error}")
-    after, run_key = plan(news, unread.until, before, now)
+        return dg.SkipReason(f"The tickets could not be read, so the verdicts known so far are kept. {error}")
+    after, run_key = plan_verdict_run(new_digest, unread.until, before, now)
     if run_key is None:
-        return dg.SensorResult(skip_reason="Nothing was said in Linear that is not known.", cursor=after.text)
+        return dg.SensorResult(skip_reason="No verdict in Linear is new.", cursor=after.text)
     return dg.SensorResult(run_requests=[dg.RunRequest(run_key=run_key)], cursor=after.text)
 
 

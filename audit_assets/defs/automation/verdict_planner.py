@@ -1,18 +1,17 @@
-"""When a run is to take in what people said in Linear: once it is news, and an hour later again if nothing came of it.
+"""When a run is to read people's verdicts in Linear: once they are new, and an hour later again if nothing came of it.
 
-Pure: a look at the tickets and a cursor in, the next cursor and a run key out. Dagster keeps some 200 kB of every run
-(docs/facts/dagster.md, B10), so that what is known starts none.
+Pure: a digest of the verdicts and a cursor go in, the next cursor and a run key come out. Dagster keeps some 200 kB of
+every run (docs/facts/dagster.md, B10), so no run is requested for verdicts that are known.
 """
 
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
-TRIED_AGAIN = timedelta(hours=1)
+RETRY_AFTER = timedelta(hours=1)
 
 MOST_HOURS = 200
-"""Of more hours at once, as after a first backfill, nothing is read here: Dagster gives a sensor a minute, and a run as
-long as it takes."""
+"""More hours at once, as after a first backfill, are left to a run: Dagster gives a sensor only a minute."""
 
 MANY_HOURS = "many hours"
 """In place of a digest."""
@@ -42,12 +41,14 @@ class Cursor:
         return cls(**known) if known.get("version") == VERSION else cls()
 
 
-def plan(news: str | None, read_until: int, before: Cursor, now: datetime) -> tuple[Cursor, str | None]:
-    """The next cursor, and the key of the run to request, if any. `news`: the digest of what is said, if that is not
-    what is known; `read_until`: up to where the hours were read for it."""
-    if news is None:
+def plan_verdict_run(
+    new_digest: str | None, read_until: int, before: Cursor, now: datetime
+) -> tuple[Cursor, str | None]:
+    """The next cursor, and the key of the run to request, if any. `new_digest`: that of the verdicts in Linear, unless
+    it is known; `read_until`: up to which of Dagster's events the hours were read for it."""
+    if new_digest is None:
         return Cursor(read_until=read_until), None
-    if before.asked_for == news and now - datetime.fromisoformat(before.asked_at) < TRIED_AGAIN:
+    if before.asked_for == new_digest and now - datetime.fromisoformat(before.asked_at) < RETRY_AFTER:
         return before, None
     at = now.isoformat(timespec="seconds")
-    return replace(before, asked_for=news, asked_at=at), f"{news[:16]}/{at}"
+    return replace(before, asked_for=new_digest, asked_at=at), f"{new_digest[:16]}/{at}"

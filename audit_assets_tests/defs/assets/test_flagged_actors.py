@@ -14,8 +14,8 @@ from audit_assets.defs.resources import AxiomResource
 from audit_assets.reports.backtest import BACKTESTED, backtest_of, policy_of
 from audit_assets.reports.backtest_sources import of_axiom
 from audit_assets.reports.backtest_summary import summary_of
-from audit_assets_tests.detection.streams import score_events
 from audit_assets.storage.tables import PRIORS, SCORES_BEFORE, TOUCHED_BY
+from audit_assets_tests.detection.streams import score_events
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, dagster_failure_of, v2_burst, v2_entry
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)

@@ -154,7 +154,7 @@ def test_entries_that_axiom_does_not_show_stop_the_hour_before_it_is_judged(pipe
     assert not result.success
     check = check_of(result, "axiom_holds_every_entry")
     assert not check.passed
-    assert check.description == "2026-11-22-09:00 45 entries are not in Axiom"
+    assert check.description == "2026-11-22-09:00 entries missing in Axiom: 45"
     assert check.metadata["missing"].value == 45
     assert pipeline.store.read("actor_baselines", JUDGED) is None
 

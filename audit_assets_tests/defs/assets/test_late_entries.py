@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from audit_assets.defs.automation.hour_planner import GRACE
-from audit_assets.defs.automation.ledger import plan_of
+from audit_assets.defs.automation.ledger import plan_requests
 from audit_assets.defs.automation.sensors import missing_hours
 from audit_assets.defs.partitions import key_of
 from audit_assets.defs.resources import StorageResource
@@ -78,7 +78,7 @@ def test_late_entries_become_tickets_by_themselves_through_downtime(one_hour: Pi
     assert len(one_hour.tickets()) == 2
     settled = check_of(last, "settled_hours_stay_as_they_are")
     assert (settled.passed, settled.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert settled.description == "2026-11-22-09:00 46 entries came after a pull of a day or more after its end"
+    assert settled.description == "2026-11-22-09:00 entries that came after a pull of a day or more after its end: 46"
     assert tick(one_hour, 79 * HOUR) == []
 
 
@@ -114,7 +114,7 @@ def test_what_a_failed_run_pulled_is_still_to_be_judged(one_hour: Pipeline) -> N
     (failed,) = tick(one_hour, 1 * HOUR)
     assert not failed.success
     assert added(one_hour) == [3, 45]
-    assert plan_of(one_hour.instance, one_hour.clock.now()).due == (JUDGED,)
+    assert plan_requests(one_hour.instance, one_hour.clock.now()).due == (JUDGED,)
 
 
 def test_entries_that_are_no_longer_listed_stay_and_are_an_alarm(pipeline: Pipeline) -> None:
@@ -127,7 +127,7 @@ def test_entries_that_are_no_longer_listed_stay_and_are_an_alarm(pipeline: Pipel
     assert again.success
     alarm = check_of(again, "nothing_is_taken_back")
     assert (alarm.passed, alarm.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert alarm.description == "2026-11-22-09:00 2 entries are no longer in Cloudflare's answer"
+    assert alarm.description == "2026-11-22-09:00 entries no longer in Cloudflare's answer: 2"
     assert pipeline.store.require(ENTRIES, JUDGED).height == 4
 
 

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_assets.defs.automation.hour_planner import (
-    ALARMING_FAILURES,
+    ALERT_AFTER_FAILURES,
     BACKLOG_RUNS,
     GRACE,
-    PATIENCE,
-    Past,
+    OVERDUE_AFTER,
     Plan,
     Request,
-    plan,
+    RunHistory,
+    plan_hours,
 )
 from audit_assets.storage.pull_history import REPEATS, SETTLING
 
@@ -36,15 +36,15 @@ def planned(
     *,
     running: tuple[datetime, ...] = (),
     failed: dict[datetime, int] | None = None,
-    rested: timedelta = timedelta(days=1),
+    paused_for: timedelta = timedelta(days=1),
     began: dict[datetime, datetime | None] | None = None,
     now: datetime = NOW,
 ) -> Plan:
-    """The plan when all of the last three days but `missing` is done, for good where `began` says nothing else."""
+    """The plan when all of the last three days but `missing` is done, for good unless `began` gives another pull."""
     expected = hours_ago(*range(72))
     done: dict[datetime, datetime | None] = {hour: hour + LONG_AFTER for hour in expected if hour not in missing}
-    past = {hour: Past(times, times, now - rested) for hour, times in (failed or {}).items() if times}
-    return plan(now=now, first=expected[-1], done={**done, **(began or {})}, running=set(running), past=past)
+    past = {hour: RunHistory(times, times, now - paused_for) for hour, times in (failed or {}).items() if times}
+    return plan_hours(now=now, first=expected[-1], done={**done, **(began or {})}, running=set(running), past=past)
 
 
 def spans(made: Plan) -> list[tuple[datetime, datetime]]:
@@ -60,7 +60,7 @@ def test_the_newest_hour_comes_first_and_then_the_oldest() -> None:
     assert spans(planned([newest, old, older])) == [(newest, newest), (older, old)]
 
 
-def test_old_hours_are_asked_for_a_day_at_a_time() -> None:
+def test_old_hours_are_requested_a_day_at_a_time() -> None:
     requested = spans(planned(hours_ago(*range(72))))
     assert requested[0] == (NEWEST, NEWEST)
     assert requested[1] == (NEWEST - HOUR * 71, NEWEST.replace(hour=23) - timedelta(days=3))
@@ -77,7 +77,7 @@ def test_a_backlog_does_not_pile_up_behind_one_that_runs() -> None:
     assert spans(requested) == [(NEWEST, NEWEST)]
 
 
-def test_a_failed_hour_is_asked_for_with_its_next_attempt() -> None:
+def test_a_failed_hour_is_requested_with_its_next_attempt() -> None:
     (request,) = planned(hours_ago(0), failed={NEWEST: 2}).requests
     assert request.attempt == 3
 
@@ -92,14 +92,14 @@ def test_an_hour_that_keeps_failing_is_named_and_never_given_up() -> None:
     made = planned(hours_ago(0, 30), failed={hours_ago(30)[0]: 40})
     assert spans(made) == [(NEWEST, NEWEST), (hours_ago(30)[0], hours_ago(30)[0])]
     assert made.failing == tuple(hours_ago(30))
-    assert planned(hours_ago(30), failed={hours_ago(30)[0]: ALARMING_FAILURES - 1}).failing == ()
+    assert planned(hours_ago(30), failed={hours_ago(30)[0]: ALERT_AFTER_FAILURES - 1}).failing == ()
 
 
 @pytest.mark.parametrize(("failures", "minutes"), [(1, 5), (2, 10), (3, 20), (6, 160), (7, 320), (8, 360), (500, 360)])
-def test_a_failed_hour_rests_for_a_growing_while(failures: int, minutes: int) -> None:
-    rest = timedelta(minutes=minutes)
-    assert planned(hours_ago(0), failed={NEWEST: failures}, rested=rest - timedelta(seconds=1)).requests == ()
-    assert spans(planned(hours_ago(0), failed={NEWEST: failures}, rested=rest)) == [(NEWEST, NEWEST)]
+def test_a_failed_hour_is_paused_for_longer_each_time(failures: int, minutes: int) -> None:
+    pause = timedelta(minutes=minutes)
+    assert planned(hours_ago(0), failed={NEWEST: failures}, paused_for=pause - timedelta(seconds=1)).requests == ()
+    assert spans(planned(hours_ago(0), failed={NEWEST: failures}, paused_for=pause)) == [(NEWEST, NEWEST)]
 
 
 def test_what_runs_outside_of_the_hours_in_question_holds_nothing_up() -> None:
@@ -107,7 +107,7 @@ def test_what_runs_outside_of_the_hours_in_question_holds_nothing_up() -> None:
     assert spans(requested) == [(hours_ago(50)[0], hours_ago(50)[0])]
 
 
-def test_an_hour_is_asked_for_a_little_later_than_it_may_be_pulled() -> None:
+def test_an_hour_is_requested_a_little_later_than_it_may_be_pulled() -> None:
     may = NEWEST + HOUR + SETTLING
     assert planned(hours_ago(0), now=may + GRACE - timedelta(seconds=1)).requests == ()
     assert spans(planned(hours_ago(0), now=may + GRACE)) == [(NEWEST, NEWEST)]
@@ -142,7 +142,7 @@ def test_missing_hours_come_before_hours_that_are_due_again_and_those_come_toget
     ]
 
 
-def test_a_last_pull_waits_for_the_hours_before_it_unless_people_know_that_these_fail() -> None:
+def test_a_last_pull_waits_for_the_hours_before_it_unless_they_are_reported_as_failing() -> None:
     yesterday, today, tomorrow = (NEWEST + timedelta(days=number) for number in range(3))
     later = [NEWEST + HOUR * number for number in range(1, 24 * 6)]
     before_its_last = {hour: hour + REPEATS[-1] for hour in (yesterday, today, tomorrow)}
@@ -150,29 +150,29 @@ def test_a_last_pull_waits_for_the_hours_before_it_unless_people_know_that_these
     now = tomorrow + HOUR + REPEATS[-1] + GRACE
 
     def requested(failures: int) -> list[datetime]:
-        made = planned([], began=began, now=now, failed={yesterday: failures}, rested=timedelta(0))
+        made = planned([], began=began, now=now, failed={yesterday: failures}, paused_for=timedelta(0))
         return [request.first for request in made.requests]
 
     assert requested(0) == [yesterday], "one after another: it may fail"
-    assert requested(1) == requested(ALARMING_FAILURES - 1) == []
-    assert requested(ALARMING_FAILURES) == [today]
+    assert requested(1) == requested(ALERT_AFTER_FAILURES - 1) == []
+    assert requested(ALERT_AFTER_FAILURES) == [today]
 
 
-def test_hours_that_have_been_due_for_long_are_behind() -> None:
+def test_hours_that_have_been_due_for_long_are_overdue() -> None:
     (hour,) = hours_ago(20)
     began: dict[datetime, datetime | None] = {hour: hour + HOUR + timedelta(minutes=20)}
-    assert planned([], began=began).behind == (hour,)
-    late = hour + HOUR + SETTLING + GRACE + PATIENCE
-    assert planned([hour], now=late).behind == ()
-    assert planned([hour], now=late + timedelta(seconds=1)).behind == (hour,)
+    assert planned([], began=began).overdue == (hour,)
+    late = hour + HOUR + SETTLING + GRACE + OVERDUE_AFTER
+    assert planned([hour], now=late).overdue == ()
+    assert planned([hour], now=late + timedelta(seconds=1)).overdue == (hour,)
 
 
 @given(
     st.sets(st.integers(0, 71)),
     st.sets(st.integers(0, 71)),
-    st.dictionaries(st.integers(0, 71), st.integers(0, ALARMING_FAILURES + 1)),
+    st.dictionaries(st.integers(0, 71), st.integers(0, ALERT_AFTER_FAILURES + 1)),
 )
-def test_every_missing_hour_is_asked_for_in_the_end(
+def test_every_missing_hour_is_requested_in_the_end(
     missing: set[int], running: set[int], failed: dict[int, int]
 ) -> None:
     waiting = set(hours_ago(*missing))
@@ -209,20 +209,20 @@ class Run:
 @settings(max_examples=25)
 @given(
     downtimes=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 72)), max_size=3),
-    fates=st.lists(st.tuples(st.integers(1, 6), st.sampled_from([True, True, True, False])), max_size=40),
+    outcomes=st.lists(st.tuples(st.integers(1, 6), st.sampled_from([True, True, True, False])), max_size=40),
     skew=st.timedeltas(-GRACE + timedelta(seconds=1), GRACE),
 )
 def test_whatever_fails_or_is_missed_every_hour_settles_within_five_pulls(
-    downtimes: list[tuple[int, int]], fates: list[tuple[int, bool]], skew: timedelta
+    downtimes: list[tuple[int, int]], outcomes: list[tuple[int, bool]], skew: timedelta
 ) -> None:
     """Twelve hours and the nine days after them: ticks are missed, runs take a while one after another, and fail.
 
-    `downtimes`: hours from which and for which nothing ticks; `fates`: how many ticks the next runs take and whether
+    `downtimes`: hours from which and for which nothing ticks; `outcomes`: how many ticks the next runs take and whether
     they succeed (the others take one, and do); `skew`: by how much Cloudflare's clock is ahead of ours.
     """
-    coming = iter(fates)
+    coming = iter(outcomes)
     done: dict[datetime, datetime | None] = {}
-    past: dict[datetime, Past] = {}
+    past: dict[datetime, RunHistory] = {}
     pulls: Counter[datetime] = Counter()
     queue: list[Run] = []
     for now in (FIRST + TICK * tick for tick in range(9 * 24 * 3)):
@@ -232,19 +232,19 @@ def test_whatever_fails_or_is_missed_every_hour_settles_within_five_pulls(
             run = queue.pop(0)
             pulls.update(run.hours() if run.succeeds else ())
             for hour in run.hours():
-                known = past.get(hour, Past())
+                known = past.get(hour, RunHistory())
                 if run.succeeds:
-                    done[hour], past[hour] = run.starts + skew, Past(known.runs + 1)
+                    done[hour], past[hour] = run.starts + skew, RunHistory(known.runs + 1)
                 else:
-                    past[hour] = Past(known.runs + 1, known.failures + 1, run.ends)
+                    past[hour] = RunHistory(known.runs + 1, known.failures + 1, run.ends)
         running = {hour for run in queue for hour in run.hours()}
-        made = plan(now=now, first=FIRST, done={**_later_hours(now), **done}, running=running, past=past)
+        made = plan_hours(now=now, first=FIRST, done={**_later_hours(now), **done}, running=running, past=past)
         for request in made.requests:
             ticks, succeeds = next(coming, (1, True))
             starts = max([now, *(run.ends for run in queue)])
             queue.append(Run(request, starts, starts + TICK * ticks, succeeds))
-        asked = [hour for run in queue for hour in run.hours()]
-        assert len(asked) == len(set(asked)), "what runs is not asked for again"
+        in_queue = [hour for run in queue for hour in run.hours()]
+        assert len(in_queue) == len(set(in_queue)), "what runs is not requested again"
         newest_first = [("newest", "missing", "settling").index(request.reason) for request in made.requests]
         assert newest_first == sorted(newest_first)
     for hour in THE_HOURS:

@@ -1,4 +1,4 @@
-"""What starts runs: the sensor asks Dagster what is missing; nothing starts until somebody turns it on."""
+"""What starts runs: the sensor finds in Dagster what is missing; nothing starts until somebody turns it on."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from audit_assets.defs.automation.hour_planner import ALARMING_FAILURES
-from audit_assets.defs.automation.jobs import EVERY_HOUR
+from audit_assets.defs.automation import ledger
+from audit_assets.defs.automation.hour_planner import ALERT_AFTER_FAILURES
+from audit_assets.defs.automation.jobs import EVERY_HOUR, LAST_ASSETS
 from audit_assets.defs.automation.sensors import missing_hours
 from audit_assets.defs.build import build_defs
 from audit_assets.defs.checks.every_hour_is_done import every_hour_is_done
@@ -20,7 +21,7 @@ HOUR = timedelta(hours=1)
 
 
 class StoppedClock:
-    """A time of day that stands still."""
+    """A time of day that does not pass."""
 
     def now(self) -> datetime:
         return NOW
@@ -32,14 +33,19 @@ class StoppedClock:
         raise AssertionError(f"nobody waits here, for {seconds} s")
 
 
+DAYS_BACK = 3
+"""In place of the 31 that the sensor looks back on: each hour that is done costs these tests two events."""
+
+
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
+def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    monkeypatch.setattr(ledger, "LOOKED_BACK", timedelta(days=DAYS_BACK))
     with dg.DagsterInstance.ephemeral() as made:
         yield made
 
 
 def tick(instance: dg.DagsterInstance) -> dg.SensorResult:
-    """What the sensor says, its events taken in as the daemon does."""
+    """What the sensor returns; its events are stored as the daemon does."""
     context = dg.build_sensor_context(instance=instance, definitions=build_defs())
     made = missing_hours(context, storage=StorageResource(StoppedClock()))
     assert isinstance(made, dg.SensorResult)
@@ -52,17 +58,22 @@ def requests_of(instance: dg.DagsterInstance) -> list[dg.RunRequest]:
     return list(tick(instance).run_requests or [])
 
 
-def told_by(made: dg.SensorResult) -> list[dg.AssetCheckEvaluation]:
-    return [event for event in made.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
+def evaluations_of(made: dg.SensorResult) -> list[dg.AssetCheckEvaluation]:
+    """Those of the check of all hours."""
+    events = [event for event in made.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
+    return [event for event in events if event.check_name == EVERY_HOUR.name]
 
 
 def done(instance: dg.DagsterInstance, *hours: datetime, began: timedelta | None = timedelta(days=4)) -> None:
-    """`began`: how long after the hour's end the pull began on which its summary rests; None: it does not tell."""
+    """`began`: how long after the hour's end the pull began that its last assets are based on; None: unknown."""
     for hour in hours:
-        told = {"pull_began": dg.MetadataValue.timestamp(hour + HOUR + began)} if began else {}
-        instance.report_runless_asset_event(
-            dg.AssetMaterialization("flagged_actor_summary", partition=key_of(hour), metadata=told)
-        )
+        for asset in LAST_ASSETS:
+            materialised(instance, asset, hour, began)
+
+
+def materialised(instance: dg.DagsterInstance, asset: dg.AssetKey, hour: datetime, began: timedelta | None) -> None:
+    metadata = {"pull_began": dg.MetadataValue.timestamp(hour + HOUR + began)} if began else {}
+    instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=key_of(hour), metadata=metadata))
 
 
 def a_run(
@@ -72,16 +83,16 @@ def a_run(
 
 
 def all_but(*missing: datetime) -> list[datetime]:
-    return [hour for step in range(31 * 24 + 1) if (hour := NEWEST - HOUR * step) not in missing]
+    return [hour for step in range(DAYS_BACK * 24 + 1) if (hour := NEWEST - HOUR * step) not in missing]
 
 
-def test_an_instance_that_is_up_to_date_asks_for_nothing(instance: dg.DagsterInstance) -> None:
+def test_an_instance_that_is_up_to_date_needs_nothing(instance: dg.DagsterInstance) -> None:
     done(instance, *all_but())
     assert requests_of(instance) == []
 
 
-def test_the_newest_hour_is_asked_for_alone_and_ahead_of_the_backlog(instance: dg.DagsterInstance) -> None:
-    old = [NEWEST - timedelta(days=20), NEWEST - timedelta(days=20) + HOUR]
+def test_the_newest_hour_is_requested_alone_and_ahead_of_the_backlog(instance: dg.DagsterInstance) -> None:
+    old = [NEWEST - timedelta(days=2), NEWEST - timedelta(days=2) + HOUR]
     done(instance, *all_but(NEWEST, *old))
     newest, backlog = requests_of(instance)
     assert (newest.partition_key, newest.tags["dagster/priority"]) == ("2026-11-22-09:00", "1")
@@ -89,18 +100,38 @@ def test_the_newest_hour_is_asked_for_alone_and_ahead_of_the_backlog(instance: d
     assert {name: backlog.tags[name] for name in range_tags(*old)} == range_tags(*old)
 
 
-def test_an_hour_that_has_not_settled_is_not_asked_for(instance: dg.DagsterInstance) -> None:
+def test_as_many_days_are_looked_back_on_as_baselines_reach_and_one_more() -> None:
+    assert timedelta(days=31) == ledger.LOOKED_BACK
+
+
+def test_an_hour_is_done_once_its_summary_and_its_days_digest_are_there(instance: dg.DagsterInstance) -> None:
+    done(instance, *all_but(NEWEST))
+    summary, digest = LAST_ASSETS
+    for asset, requested in ((summary, [key_of(NEWEST)]), (digest, [])):
+        materialised(instance, asset, NEWEST, timedelta(minutes=20))
+        assert [request.partition_key for request in requests_of(instance)] == requested
+
+
+@pytest.mark.parametrize("behind", LAST_ASSETS)
+def test_an_hour_is_based_on_the_earlier_pull_of_the_two(instance: dg.DagsterInstance, behind: dg.AssetKey) -> None:
+    hour = NEWEST - HOUR * 30
+    done(instance, *all_but())
+    materialised(instance, behind, hour, timedelta(hours=1))
+    assert [request.partition_key for request in requests_of(instance)] == [key_of(hour)]
+
+
+def test_an_hour_that_has_not_settled_is_not_requested(instance: dg.DagsterInstance) -> None:
     done(instance, *all_but())
     assert all(request.partition_key != "2026-11-22-10:00" for request in requests_of(instance))
 
 
-def test_an_hour_that_runs_is_not_asked_for_again(instance: dg.DagsterInstance) -> None:
+def test_an_hour_that_runs_is_not_requested_again(instance: dg.DagsterInstance) -> None:
     done(instance, *all_but(NEWEST))
     a_run(instance, dg.DagsterRunStatus.STARTED, {"dagster/partition": key_of(NEWEST)})
     assert requests_of(instance) == []
 
 
-def test_a_failed_run_rests_before_it_is_asked_for_again(instance: dg.DagsterInstance) -> None:
+def test_an_hour_that_failed_is_paused_before_it_is_requested_again(instance: dg.DagsterInstance) -> None:
     done(instance, *all_but(NEWEST))
     (first,) = requests_of(instance)
     a_run(instance, dg.DagsterRunStatus.FAILURE, {**first.tags, "dagster/partition": key_of(NEWEST)})
@@ -113,7 +144,7 @@ def test_a_run_that_does_not_end_an_hour_does_not_hold_it_up(instance: dg.Dagste
     assert [request.partition_key for request in requests_of(instance)] == [key_of(NEWEST)]
 
 
-def test_an_hour_whose_run_succeeded_but_left_nothing_is_asked_for_under_a_new_key(
+def test_an_hour_whose_run_succeeded_but_left_nothing_is_requested_under_a_new_key(
     instance: dg.DagsterInstance,
 ) -> None:
     done(instance, *all_but(NEWEST))
@@ -135,7 +166,7 @@ def test_a_run_of_another_pipeline_is_none_of_our_business(instance: dg.DagsterI
     assert len(requests_of(instance)) == 1
 
 
-def test_hours_before_the_first_are_never_asked_for(
+def test_hours_before_the_first_are_never_requested(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", "2026-11-22-08:00")
@@ -153,18 +184,18 @@ def test_a_request_of_the_sensor_is_a_run_that_dagster_can_make(instance: dg.Dag
     assert run.tags["dagster/asset_partition_range_start"] == "2026-11-21-02:00"
 
 
-def test_an_hour_is_asked_for_again_behind_everything_else_when_entries_may_have_come_late(
+def test_an_hour_is_requested_again_behind_everything_else_when_entries_may_have_come_late(
     instance: dg.DagsterInstance,
 ) -> None:
     (due, missing) = NEWEST - HOUR * 7, NEWEST - HOUR * 9
     done(instance, *all_but(NEWEST, due, missing))
     done(instance, due, began=timedelta(hours=1, minutes=4))
-    asked = [(each.partition_key, each.tags["dagster/priority"]) for each in requests_of(instance)]
-    assert asked == [(key_of(NEWEST), "1"), (key_of(missing), "0"), (key_of(due), "-1")]
+    requested = [(each.partition_key, each.tags["dagster/priority"]) for each in requests_of(instance)]
+    assert requested == [(key_of(NEWEST), "1"), (key_of(missing), "0"), (key_of(due), "-1")]
 
 
 def test_an_hour_that_was_done_before_pulls_were_recorded_is_pulled_again(instance: dg.DagsterInstance) -> None:
-    old = NEWEST - HOUR * 700
+    old = NEWEST - HOUR * 70
     done(instance, *all_but(old))
     done(instance, old, began=None)
     assert [each.partition_key for each in requests_of(instance)] == [key_of(old)]
@@ -190,65 +221,65 @@ def test_the_latest_summary_of_an_hour_is_the_one_that_counts(instance: dg.Dagst
     assert [each.partition_key for each in requests_of(instance)] == [key_of(hour)]
 
 
-def test_hours_that_keep_failing_are_an_alarm_until_they_are_done(instance: dg.DagsterInstance) -> None:
+def test_hours_that_keep_failing_are_an_error_until_they_are_done(instance: dg.DagsterInstance) -> None:
     done(instance, *all_but(NEWEST))
-    (all_is_well,) = told_by(tick(instance))
+    (all_is_well,) = evaluations_of(tick(instance))
     assert (all_is_well.passed, all_is_well.description) == (True, None)
-    for _ in range(ALARMING_FAILURES):
+    for _ in range(ALERT_AFTER_FAILURES):
         tags = {"audit/requested_by": "missing_hours", "dagster/partition": key_of(NEWEST)}
         a_run(instance, dg.DagsterRunStatus.FAILURE, tags)
-    (alarm,) = told_by(tick(instance))
-    assert (alarm.passed, alarm.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    assert alarm.description == "2026-11-22-09:00 failed 5 times or more: see their runs for the reason"
+    (error,) = evaluations_of(tick(instance))
+    assert (error.passed, error.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert error.description == "2026-11-22-09:00 failed 5 times or more: see their runs for the reason"
     shown = instance.get_latest_asset_check_evaluation_record(EVERY_HOUR)
     assert shown is not None
     assert shown.status.value == "FAILED"
-    assert any(told_by(tick(instance)) == [] for _ in range(20)), "what is shown already is not told again"
+    assert any(evaluations_of(tick(instance)) == [] for _ in range(20)), "what is shown already is not reported again"
     done(instance, NEWEST)
-    (over,) = told_by(tick(instance))
+    (over,) = evaluations_of(tick(instance))
     assert over.passed
 
 
-def test_the_alarm_is_told_again_when_dagster_takes_it_for_outdated(instance: dg.DagsterInstance) -> None:
+def test_the_check_is_evaluated_again_when_dagster_shows_it_as_outdated(instance: dg.DagsterInstance) -> None:
     done(instance, *all_but(NEWEST))
-    assert any(told_by(tick(instance)) == [] for _ in range(20))
+    assert any(evaluations_of(tick(instance)) == [] for _ in range(20))
     done(instance, NEWEST - HOUR * 40)
-    assert [told.passed for told in told_by(tick(instance))] == [True]
+    assert [evaluation.passed for evaluation in evaluations_of(tick(instance))] == [True]
 
 
 def test_failures_of_before_an_hour_was_done_are_forgotten_when_it_is_pulled_again(
     instance: dg.DagsterInstance,
 ) -> None:
     hour = NEWEST - HOUR * 30
-    for _ in range(ALARMING_FAILURES):
+    for _ in range(ALERT_AFTER_FAILURES):
         tags = {"audit/requested_by": "missing_hours", "dagster/partition": key_of(hour)}
         a_run(instance, dg.DagsterRunStatus.FAILURE, tags)
     done(instance, *all_but(hour))
     done(instance, hour, began=timedelta(hours=6))
     made = tick(instance)
     assert [each.partition_key for each in made.run_requests or []] == [key_of(hour)]
-    assert all("failed" not in (each.description or "") for each in told_by(made))
+    assert all("failed" not in (each.description or "") for each in evaluations_of(made))
 
 
-def test_hours_that_were_missed_for_long_are_told_and_the_check_can_be_run_by_hand(
+def test_overdue_hours_are_named_and_the_check_can_be_run_by_hand(
     instance: dg.DagsterInstance,
 ) -> None:
     missed = [NEWEST - HOUR * back for back in range(10)]
     done(instance, *all_but(*missed))
-    (told,) = told_by(tick(instance))
-    assert (told.passed, told.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert told.description is not None
-    assert told.description.startswith("2026-11-22-00:00, 2026-11-22-01:00")
-    assert told.description.endswith("and 2 more hours should have been pulled hours ago")
-    assert told.metadata["missing"].value == 10
+    (by_sensor,) = evaluations_of(tick(instance))
+    assert (by_sensor.passed, by_sensor.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert by_sensor.description is not None
+    assert by_sensor.description.startswith("2026-11-22-00:00, 2026-11-22-01:00")
+    assert by_sensor.description.endswith("and 2 more hours should have been pulled hours ago")
+    assert by_sensor.metadata["missing"].value == 10
     resources = {"storage": StorageResource(StoppedClock())}
     by_hand = dg.define_asset_job("by_hand", selection=dg.AssetSelection.checks(EVERY_HOUR))
     defs = dg.Definitions(asset_checks=[every_hour_is_done], jobs=[by_hand], resources=resources)
     (evaluation,) = defs.resolve_job_def("by_hand").execute_in_process(instance=instance).get_asset_check_evaluations()
-    assert (evaluation.passed, evaluation.description) == (told.passed, told.description)
+    assert (evaluation.passed, evaluation.description) == (by_sensor.passed, by_sensor.description)
 
 
-def test_the_alarm_is_no_part_of_an_hours_run() -> None:
+def test_the_check_of_all_hours_is_no_part_of_an_hours_run() -> None:
     steps = {node.name for node in build_defs().resolve_job_def("hourly_audit").nodes}
     assert "raw_audit_entries_hour_is_complete" in steps
     assert not [step for step in steps if step.endswith(EVERY_HOUR.name)]
@@ -263,7 +294,7 @@ def test_nothing_starts_by_itself() -> None:
     assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.STOPPED}
 
 
-def test_the_schedule_asks_for_the_hour_that_has_settled_for_15_minutes(instance: dg.DagsterInstance) -> None:
+def test_the_schedule_requests_the_hour_that_has_settled_for_15_minutes(instance: dg.DagsterInstance) -> None:
     schedule = build_defs().resolve_schedule_def("every_hour")
     assert schedule.cron_schedule == "16 * * * *"
     tick = datetime(2026, 11, 22, 10, 16, tzinfo=UTC)
@@ -272,6 +303,15 @@ def test_the_schedule_asks_for_the_hour_that_has_settled_for_15_minutes(instance
     )
     (request,) = schedule.evaluate_tick(context).run_requests or []
     assert request.partition_key == "2026-11-22-09:00"
+
+
+def test_a_first_hour_that_can_not_be_understood_fails_the_ticks_with_one_sentence(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", "yesterday")
+    with pytest.raises(dg.Failure, match="AUDIT_ASSETS_FIRST_HOUR is 'yesterday': set it to a full hour") as error:
+        tick(instance)
+    assert error.value.allow_retries is False
 
 
 def test_the_schedule_waits_for_the_first_hour(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The checks that need no service, on hours as the store holds them."""
+"""The checks of an hour's entries, on hours as the store holds them."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA
-from audit_assets.defs.checks.hour_checks import incompleteness, silence
+from audit_assets.defs.checks.raw_audit_entries_checks import incompleteness, missed_entries
 from audit_assets.defs.steps.run_inputs import RunInputs, load_run_inputs
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.tables import ENTRIES
@@ -55,19 +55,19 @@ def a_past(store: HourStore, counts: list[int]) -> None:
 )
 def test_silence_is_what_usually_is_not_silent(store: HourStore, weeks: list[int], missed: float) -> None:
     a_past(store, weeks)
-    assert silence(store, HOUR) == missed
+    assert missed_entries(store, HOUR) == missed
 
 
 def test_one_entry_breaks_the_silence(store: HourStore) -> None:
     a_past(store, [20] * 4)
     stored(store, HOUR - STEP, 1)
-    assert silence(store, HOUR) == 0
+    assert missed_entries(store, HOUR) == 0
 
 
 def test_an_hour_that_was_never_pulled_is_not_silent_but_missing(store: HourStore) -> None:
     a_past(store, [20] * 4)
     store.path(ENTRIES, HOUR - STEP).unlink()
-    assert silence(store, HOUR) == 0
+    assert missed_entries(store, HOUR) == 0
 
 
 def run_of(store: HourStore) -> RunInputs:

@@ -1,4 +1,4 @@
-"""What the checks say of the dataset, while the hour goes on."""
+"""What the checks find in Axiom, while the hour goes on."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -52,10 +52,10 @@ def test_what_was_quarantined_and_can_not_be_seen_in_axiom_stops_the_hour(pipeli
     pipeline.sandbox.faults.add(Fault("axiom", "ingest", "late_surfacing", options={"seconds": 10**6}))
     result = pipeline.run(JUDGED)
     assert not result.success
-    assert check_of(result, "axiom_holds_every_entry").description == "2026-11-22-09:00 1 entries are not in Axiom"
+    assert check_of(result, "axiom_holds_every_entry").description == "2026-11-22-09:00 entries missing in Axiom: 1"
 
 
-def test_copies_are_told_and_stop_nothing(pipeline: Pipeline) -> None:
+def test_copies_are_reported_and_stop_nothing(pipeline: Pipeline) -> None:
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
     pipeline.sandbox.faults.add(Fault("axiom", "ingest", "late_surfacing", options={"seconds": 150, "silent": True}))
     assert pipeline.run(JUDGED).success
@@ -63,17 +63,21 @@ def test_copies_are_told_and_stop_nothing(pipeline: Pipeline) -> None:
     result = pipeline.run(JUDGED)
     assert result.success
     copies = check_of(result, "few_copies_in_axiom")
-    assert (copies.passed, copies.severity.value, copies.description) == (False, "WARN", "3 of 6 rows are copies")
+    assert (copies.passed, copies.severity.value, copies.description) == (
+        False,
+        "WARN",
+        "2026-11-22-09:00 3 of 6 rows are copies",
+    )
     assert check_of(result, "axiom_holds_every_entry").passed
 
 
-def test_no_copies_say_nothing(pipeline: Pipeline) -> None:
+def test_no_copies_are_no_remark(pipeline: Pipeline) -> None:
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
     copies = check_of(pipeline.run(JUDGED), "few_copies_in_axiom")
     assert (copies.passed, copies.description) == (True, None)
 
 
-def test_a_retention_too_short_for_the_window_is_told(pipeline: Pipeline) -> None:
+def test_a_retention_too_short_for_the_window_is_reported(pipeline: Pipeline) -> None:
     put(pipeline, "", method="PUT", json={"retentionDays": 30, "useRetentionPeriod": True})
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
     result = pipeline.run(JUDGED)
@@ -86,7 +90,7 @@ def test_a_retention_too_short_for_the_window_is_told(pipeline: Pipeline) -> Non
     )
 
 
-def test_a_field_limit_that_is_near_is_told(pipeline: Pipeline) -> None:
+def test_a_field_limit_that_is_near_is_reported(pipeline: Pipeline) -> None:
     put(pipeline, "/ingest", json=[{f"theirs_{number}": 1 for number in range(215)}])
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
     assert pipeline.run(JUDGED).success
@@ -96,7 +100,7 @@ def test_a_field_limit_that_is_near_is_told(pipeline: Pipeline) -> None:
     assert "fields of the 256 that Personal plans allow" in (fit.description or "")
 
 
-def test_what_axiom_does_not_tell_this_token_is_said_to_be_unknown(pipeline: Pipeline) -> None:
+def test_what_this_token_may_not_read_is_reported_as_unknown(pipeline: Pipeline) -> None:
     for call in ("datasets", "fields"):
         pipeline.sandbox.faults.add(Fault("axiom", call, "status", options={"status": 403}))
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
@@ -105,7 +109,7 @@ def test_what_axiom_does_not_tell_this_token_is_said_to_be_unknown(pipeline: Pip
     assert (fit.description or "").count("this token can't see how") == 2
 
 
-def test_fields_that_a_locked_schema_dropped_are_told_however_often_the_hour_is_run(pipeline: Pipeline) -> None:
+def test_fields_that_a_locked_schema_dropped_are_reported_however_often_the_hour_is_run(pipeline: Pipeline) -> None:
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
     messages = [{"priority": "warn", "code": "schema_rules_drop:raw", "count": 3, "msg": "dropped"}]
     receipt = json.dumps({"ingested": 3, "failed": 0, "failures": [], "processedBytes": 9, "messages": messages})
