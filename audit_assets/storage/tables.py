@@ -1,0 +1,11 @@
+"""The names of the hour store's tables."""
+
+ENTRIES = "raw_audit_entries"
+QUARANTINE = "quarantined_entries"
+BASELINES = "actor_baselines"
+FLAGGED = "flagged_actors"
+TICKETS = "opened_tickets"
+RENDERED = "rendered_tickets"
+DIGESTS = "digests"
+SUMMARY = "flagged_actor_summary"
+PRECISION = "ticket_precision"
