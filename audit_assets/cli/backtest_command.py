@@ -72,7 +72,5 @@ def _read_input(events: Path | None, since: str | None, until: str | None) -> "B
         first, end = parse_span(since, until)
         axiom = AxiomResource()
         with step("Reading from Axiom", Counter), closing(axiom.client()) as client:
-            return read_axiom(
-                client, first, end, now=axiom.clock.now(), verdicts=verdicts_in(StorageResource().open())
-            )
+            return read_axiom(client, first, end, now=axiom.clock.now(), verdicts=verdicts_in(StorageResource().open()))
     raise BacktestError("Name either a file of EVENTS, or both --from and --to to read from Axiom.")

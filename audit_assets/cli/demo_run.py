@@ -212,7 +212,10 @@ def _proof(results: Sequence[dg.ExecuteInProcessResult]) -> dict[str, Any]:
         for check in result.get_asset_check_evaluations()
         if check.check_name == "axiom_holds_every_entry"
     ]
-    total = {name: sum(_count(metadata[name]) for metadata in evaluations) for name in ("expected", "found", "missing", "rows")}
+    total = {
+        name: sum(_count(metadata[name]) for metadata in evaluations)
+        for name in ("expected", "found", "missing", "rows")
+    }
     return {**total, "holds": total["missing"] == 0}
 
 

@@ -1,4 +1,4 @@
-"""The checks of `audit-assets doctor`: what is configured, reachable and permitted, by a harmless call to each service."""
+"""The checks of `audit-assets doctor`: what is configured, reachable and permitted, by harmless calls."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -158,7 +158,7 @@ def _check_storage(now: datetime) -> Iterator[CheckResult]:
         yield CheckResult(
             "Storage",
             "ok",
-            f"{pluralize(stored, 'hour')} of the last {WINDOW.days} days stored; entries by the pull that brought them: "
+            f"{pluralize(stored, 'hour')} of the last {WINDOW.days} days stored; entries by the pull that found them: "
             f"{late[timedelta(0)]:,} the hour's first, {later}",
         )
 
@@ -171,9 +171,7 @@ def _check_policy(now: datetime) -> Iterator[CheckResult]:
         alerts = f"alerts from {plain.ratio:g} times the usual and {plain.minimum:g} changes on, and on every new type"
     yield CheckResult("Policy", "ok", f"preset {in_force.preset}: {alerts}")
     if ended := [each for each in in_force.allowances if each.until < now.date()]:
-        text = (
-            f"{len(ended)} of {pluralize(len(in_force.allowances), 'allowance')} ended, the first: {ended[0].reason}"
-        )
+        text = f"{len(ended)} of {pluralize(len(in_force.allowances), 'allowance')} ended, the first: {ended[0].reason}"
         yield CheckResult("Policy", "advice", text, "Remove them from the policy file, or extend them.")
 
 

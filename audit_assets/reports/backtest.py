@@ -52,7 +52,7 @@ BACKTEST_SCORES = pl.Schema(
     }
 )
 """SCORES with the name as `actor`, and with what becomes of the hour at the requested budget. `disposition` is the most
-important of its deviations' (FLAG; null without any), `allowed_because` the reason if one of them is allowed. An hour is
+important of its deviations' (FLAG; null without any), `allowed_because` the reason if one is allowed. An hour is
 `flagged` if it is on a ticket: its own, or (`disposition` is `organisation`) the organisation's, about each of the
 `shared_types`; `severity` is that ticket's. `budgets`: those of BUDGETS and the requested one at which it would be
 flagged."""
@@ -69,8 +69,8 @@ BACKTEST_TICKETS = pl.Schema(
         "budgets": pl.List(pl.Float64),
     }
 )
-"""The tickets at any budget, with the budgets that open each and its severity at the requested one (null if that does not
-open it). Those of the organisation (ORGANISATION) also have their resource type, its changes, how rare the rarest of
+"""The tickets at any budget, with the budgets that open each and its severity at the requested one (null if that opens
+no ticket). Those of the organisation (ORGANISATION) also have their resource type, its changes, how rare the rarest of
 their hours is, and the actor keys of their members."""
 
 KEYED_SCORES = pl.Schema({"actor_key" if name == "actor" else name: kind for name, kind in SCORES.items()})
@@ -249,7 +249,9 @@ def _tickets(flags_at: Mapping[float, pl.DataFrame], requested: float, budgets: 
         for budget, found in requested_first
     )
     return (
-        alerts.with_columns(pl.when(of_organisation).then(pl.col("resource_type", "changes", "tickets_a_day", "members")))
+        alerts.with_columns(
+            pl.when(of_organisation).then(pl.col("resource_type", "changes", "tickets_a_day", "members"))
+        )
         .group_by(*HOUR_OF_ACTOR, "resource_type")
         .agg(
             pl.col("changes", "tickets_a_day", "members").first(),

@@ -75,7 +75,7 @@ def read_events(path: Path) -> pl.DataFrame:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise BacktestError(
-            f"{path}: events are read from {', '.join(READERS)} files, not from {path.suffix or 'a file without suffix'}."
+            f"{path}: events are read from {', '.join(READERS)} files, not from {path.suffix or 'one without suffix'}."
         )
     try:
         events = reader(path)

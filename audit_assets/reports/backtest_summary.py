@@ -80,7 +80,7 @@ def _counted_from(data: BacktestInput, known_since: datetime) -> datetime:
 
 
 def _is_above_threshold() -> pl.Expr:
-    """Whether the budget has a ticket for the hour, whatever the policy allows. The plain rule has one for every hour."""
+    """Whether the budget has a ticket for the hour, whatever the policy allows; the plain rule has one for each."""
     return (pl.col("p") <= pl.col("p_limit")).fill_null(value=True)
 
 

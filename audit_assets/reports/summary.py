@@ -46,7 +46,9 @@ class Entries(TypedDict):
 class TicketShown(TypedDict):
     """What became of a flagged actor in Linear."""
 
-    outcome: Annotated[str, Field(description="opened, joined, already_on_ticket …, or why there is no ticket: dismissed …")]
+    outcome: Annotated[
+        str, Field(description="opened, joined, already_on_ticket …, or why there is no ticket: dismissed …")
+    ]
     identifier: str | None
     url: str | None
     closed: Annotated[bool | None, Field(description="the ticket is closed")]
@@ -72,7 +74,9 @@ class DeviationShown(TypedDict):
     allowed_because: NotRequired[str]
     horizon: NotRequired[Annotated[str, Field(description="the span that was summed up: 1h, 6h, 24h, 24h, lagged")]]
     p: NotRequired[float]
-    return_period_years: NotRequired[Annotated[float, Field(description="expected once in so many years for this actor")]]
+    return_period_years: NotRequired[
+        Annotated[float, Field(description="expected once in so many years for this actor")]
+    ]
     colleagues: NotRequired[Annotated[int, Field(description="others who touched the type in 90 days")]]
     organisation_actors: NotRequired[int]
     new_types: NotRequired[int]
@@ -179,7 +183,8 @@ class PeriodSummary(TypedDict):
     without_ticket: Annotated[dict[str, int], Field(description="deviations without a ticket, by their disposition")]
     below_threshold: Annotated[list[BelowThreshold], Field(description="the rarest first")]
     digests: Annotated[
-        list[DigestShown], Field(description="of the days that are complete and have findings below the alert threshold")
+        list[DigestShown],
+        Field(description="of the days that are complete and have findings below the alert threshold"),
     ]
     precision: NotRequired[Annotated[Precision, Field(description="of a month, once verdicts were read")]]
 

@@ -39,7 +39,7 @@ from audit_assets.reports.summary import (
     FlaggedActor,
     HourSummary,
     TicketShown,
-    digest,
+    summary_hash,
 )
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.pull_history import last_began
@@ -97,7 +97,7 @@ def _rests_on(store: HourStore, hour: datetime) -> dict[str, dg.MetadataValue[An
 
 def _deliver(store: HourStore, hour: datetime, summary: HourSummary, webhook: WebhookResource) -> None:
     """Send what is new. A receiver that can't take it is told by a check: an hour does not fail for it."""
-    told, before = digest(summary), store.read_json(DELIVERIES, hour) or {}
+    told, before = summary_hash(summary), store.read_json(DELIVERIES, hour) or {}
     if before.get("digest") == told and not before.get("problem"):
         return
     problem = None

@@ -31,10 +31,11 @@ from audit_assets.defs.resources import (
     TriageResource,
 )
 from audit_assets.defs.steps.day_digests import digest_of, tell_digest
-from audit_assets.defs.steps.dry_runs import DRY_RUN, RENDERED, DryRunHour, in_markdown, render_hour
+from audit_assets.defs.steps.dry_runs import DRY_RUN, RENDERED, in_markdown, render_hour
 from audit_assets.defs.steps.ticket_charts import tell_of
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, TICKETS, with_earlier, write_tickets
 from audit_assets.detection.baselines import is_learning
+from audit_assets.reports.dry_run_hour import DryRunHour
 from audit_assets.reports.summary import DigestShown
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.triage.hour_notes import HourNotes

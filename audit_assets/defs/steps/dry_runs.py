@@ -6,9 +6,7 @@ whose tickets would be skip_reason is rendered all the same, with the reason.
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 import polars as pl
 
@@ -18,6 +16,7 @@ from audit_assets.defs.steps.ticket_charts import said_of_missing
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, TICKETS, write_tickets
 from audit_assets.linear.client import Noted, as_it_is
 from audit_assets.linear.dry_run import PRIORITY_NAMES, RenderedTicket
+from audit_assets.reports.dry_run_hour import DryRunHour
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.tickets.formatting import listed, pluralize
 from audit_assets.tickets.markdown import code, folds
@@ -35,29 +34,6 @@ REASONS = {
     "never": "the run config says `never`",
 }
 """Why a real run would open nothing, by what `skip_reason` says."""
-
-
-@dataclass(frozen=True)
-class DryRunHour:
-    """What a run would do about an hour's flagged actors. `skip_reason`: why it would open nothing after all, one of
-    REASONS; `remarks` are for people; `rows`: OPENED_TICKETS of every actor, with the `problem` of those whose ticket
-    could not be rendered."""
-
-    hour: str
-    skip_reason: str | None
-    remarks: tuple[str, ...]
-    tickets: tuple[RenderedTicket, ...]
-    rows: pl.DataFrame
-
-    @property
-    def problems(self) -> list[str]:
-        """Why tickets could not be rendered, one per actor."""
-        return self.rows["problem"].drop_nulls().to_list()
-
-    def as_json(self) -> dict[str, Any]:
-        """The tickets, for other programs."""
-        told = {"hour": self.hour, "skip_reason": self.skip_reason, "remarks": [*self.remarks]}
-        return {**told, "tickets": [asdict(ticket) for ticket in self.tickets]}
 
 
 def render_hour(
