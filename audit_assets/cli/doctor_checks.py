@@ -95,9 +95,9 @@ def _check_axiom(now: datetime) -> Iterator[CheckResult]:
     with closing(AxiomResource(bounds=Bounds(tries=1, read_seconds=30, visibility_seconds=0)).client()) as client:
         facts = client.dataset_facts()
     yield CheckResult("Axiom", "ok", f"dataset {facts.name} can be queried; it holds {pluralize(facts.rows, 'row')}")
-    for doubt in doubts(facts.limits, facts.incomplete):
-        status: Status = "problem" if doubt.kind == "problem" else "advice"
-        yield CheckResult("Axiom", status, doubt.what, doubt.next_step)
+    for issue in doubts(facts.limits, facts.incomplete):
+        status: Status = "problem" if issue.kind == "problem" else "advice"
+        yield CheckResult("Axiom", status, issue.what, issue.next_step)
     if (days := facts.limits.retention_days) is not None and days >= ENOUGH_RETENTION_DAYS:
         yield CheckResult("Axiom", "ok", f"entries are kept {days} days")
     known = now - facts.oldest if facts.oldest else timedelta(0)
@@ -119,8 +119,8 @@ def _check_linear(_: datetime) -> Iterator[CheckResult]:
     yield CheckResult("Linear", "ok", f"tickets go to team {facts.team} ({facts.team_key}), opened by {facts.who}")
     for problem in facts.problems:
         yield CheckResult("Linear", "problem", problem)
-    for doubt in facts.doubts:
-        yield CheckResult("Linear", "advice", doubt)
+    for warning in facts.doubts:
+        yield CheckResult("Linear", "advice", warning)
     rows = len(tables().ticket_fields)
     if rows and not facts.problems:
         yield CheckResult("Linear", "ok", f"all names in {pluralize(rows, 'row')} of ticket_fields exist in Linear")

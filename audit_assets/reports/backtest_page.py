@@ -1,6 +1,6 @@
-"""A backtest as one HTML page that stands alone: scores over time, what each budget would open, the tickets.
+"""A backtest as one self-contained HTML page: scores over time, what each budget would open, the tickets.
 
-Names may come from an attacker: they stand in the page as escaped text, or in a block of JSON that is not a script. The
+Names may come from an attacker: in the page they are escaped text, or part of a JSON block that is not a script. The
 chart is our own, as plotly and bokeh add 5 and 1.3 MB to each page, 64 MB and eight packages to each installation, and
 plotly treats tags in a name as markup.
 """

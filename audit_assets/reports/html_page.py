@@ -1,4 +1,4 @@
-"""What all HTML pages have in common: one Jinja2 environment, one look, and that each page stands alone.
+"""What all HTML pages have in common: one Jinja2 environment, one look, and that each page is self-contained.
 
 A page requests nothing from anywhere and works from a file: its own content security policy lets a browser run and load
 nothing but its style sheet, its script if it has one, and the pictures that it contains.

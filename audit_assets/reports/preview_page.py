@@ -1,4 +1,4 @@
-"""Tickets that a run would open, as one HTML page that stands alone: each about as Linear would show it.
+"""Tickets that a run would open, as one self-contained HTML page: each about as Linear would show it.
 
 A ticket's text is Markdown in which every value of an entry is quoted (tickets/markdown.py). A parser without HTML or
 links of bare addresses turns it into markup here; pictures are those that would be uploaded.

@@ -19,6 +19,7 @@ from typing_extensions import TypedDict
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.detection.severity import SEVERITIES
 from audit_assets.storage.pull_history import AN_HOUR
+from audit_assets.tickets.verdict_table import Precision
 
 SUMMARY_VERSION = 2
 """What changed with each version is in docs/CHANGELOG.md; summary_versions.py reads the earlier ones."""
@@ -156,18 +157,6 @@ class BelowThreshold(TypedDict):
     tickets_a_day: Annotated[float | None, Field(description="hours as unusual as this in the organisation, per day")]
     in_words: list[str]
     axiom_url: str
-
-
-class Precision(TypedDict):
-    """What became of the tickets that were opened for the hours of a month."""
-
-    opened: int
-    confirmed: Annotated[int, Field(description="completed, with the label confirmed-incident")]
-    dismissed: Annotated[int, Field(description="canceled, duplicate, in the trash or labelled false-positive")]
-    completed: Annotated[int, Field(description="closed without a verdict, by people or by Linear, or with both")]
-    still_open: int
-    unreadable: Annotated[int, Field(description="tickets that Linear has not shown since")]
-    precision: Annotated[float | None, Field(description="confirmed / (confirmed + dismissed)")]
 
 
 class PeriodSummary(TypedDict):

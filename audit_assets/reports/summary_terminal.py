@@ -19,9 +19,10 @@ from audit_assets.reports.outcome_sentences import (
     no_ticket_reason,
     ticket_sentence,
 )
-from audit_assets.reports.summary import BelowThreshold, DigestShown, HourSummary, PeriodSummary, Precision
+from audit_assets.reports.summary import BelowThreshold, DigestShown, HourSummary, PeriodSummary
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.markdown import visible
+from audit_assets.tickets.verdict_table import Precision
 
 COLOURS = {"urgent": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 """By severity."""

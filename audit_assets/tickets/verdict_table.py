@@ -7,14 +7,16 @@ for later hours detection/verdict_marks.py's.
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import polars as pl
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from audit_assets.detection.schemas import HOUR, ORGANISATION
 from audit_assets.detection.verdict_marks import CONFIRMED, DISMISSED, VERDICTS
 from audit_assets.linear.verdict_reader import TicketVerdict
-from audit_assets.reports.summary import Precision
 from audit_assets.storage.hour_store import HourStore
 
 TABLE = "ticket_verdicts"
@@ -39,6 +41,18 @@ KEY = ["ticket_id", "actor_key", "hour", "kind", "resource_type"]
 TOLD = ("opened", "joined", "reopened", "seen")
 """The outcomes of hours that stand on their actor's own ticket. A verdict on the one ticket of many that were too many
 is none on any of them, and nobody has looked at what was silenced as dismissed."""
+
+
+class Precision(TypedDict):
+    """What became of the tickets that were opened for the hours of a month."""
+
+    opened: int
+    confirmed: Annotated[int, Field(description="completed, with the label confirmed-incident")]
+    dismissed: Annotated[int, Field(description="canceled, duplicate, in the trash or labelled false-positive")]
+    completed: Annotated[int, Field(description="closed without a verdict, by people or by Linear, or with both")]
+    still_open: int
+    unreadable: Annotated[int, Field(description="tickets that Linear has not shown since")]
+    precision: Annotated[float | None, Field(description="confirmed / (confirmed + dismissed)")]
 
 
 def verdicts_in(store: HourStore) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""The page of a backtest: its content, that it stands alone, and that no name in it becomes markup or script."""
+"""The page of a backtest: its content, that it is self-contained, and that no name in it becomes markup or script."""
 
 import json
 import re
