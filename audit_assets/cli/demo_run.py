@@ -8,7 +8,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -55,12 +55,11 @@ Step = Callable[[str, Callable[[], Counter[tuple[str, str]]]], AbstractContextMa
 """Shows that a long step is in progress; the second argument counts the requests so far, by service and call."""
 
 
-def run_demo(request: DemoRequest, step: Step | None = None) -> dict[str, Any]:
+def run_demo(request: DemoRequest, show_step: Step) -> dict[str, Any]:
     """Run the whole job once. Returns the object that `audit-assets demo --json` prints.
 
     Raises `AuditAssetsError` with one sentence if it fails. Changes this process's environment.
     """
-    show_step = step or (lambda _text, _requests: nullcontext())
     _empty_folder(request.home)
     with ExitStack() as stack:
         with show_step("Starting the sandbox", Counter):

@@ -16,6 +16,7 @@ from audit_assets.config.errors import AuditAssetsError
 
 app = typer.Typer(
     help="Finds abuse in a Cloudflare account: audit log in, Linear tickets out, hour by hour.",
+    rich_markup_mode="markdown",  # paragraphs of a help text are wrapped to the terminal
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

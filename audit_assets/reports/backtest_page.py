@@ -47,13 +47,19 @@ def backtest_html(scores: pl.DataFrame, summary: Mapping[str, Any]) -> str:
         script="backtest_page.js",
         title=f"{pluralize(len(summary['tickets']), 'ticket')} in {_span_length(summary)}",
         about=_about(summary),
-        budgets=_budget_rows(summary),
+        budgets=summary["trade_off"],
+        requested=summary["tickets_per_day"]["asked"],
         rate_note=_rate_note(summary),
         chart_note=_chart_note(points, scores.height),
         legend=[(level, f"{severities.count(level):,}") for level in LEVELS[:0:-1] if level in severities],
         points=points,
         list_note=_list_note(summary, len(tickets)),
-        days=_days(tickets, summary["tickets_per_day"]["asked"]),
+        days=groupby(_latest_first(tickets), key=lambda ticket: ticket["hour"][:10]),
+        has_tickets=bool(tickets),
+        volume_sentences=_volume_sentences,
+        pluralize=pluralize,
+        shorten=shorten,
+        lengths={"actor": ACTOR_LENGTH, "type": TYPE_LENGTH, "reason": REASON_LENGTH, "names": NAMED},
         learning_notes=[
             f"{pluralize(count, 'active hour')} had {LEARNING[name]}." for name, count in summary["learning"].items()
         ],
@@ -69,22 +75,6 @@ def _about(summary: Mapping[str, Any]) -> str:
     first, end = (summary[edge][:16].replace("T", " ") for edge in ("from", "to"))
     active = f"{pluralize(summary['active_hours'], 'active hour')} of {pluralize(summary['actors'], 'actor')}"
     return f"Backtest of {first} to {end} UTC, {summary['rule']} rule: {active}."
-
-
-def _budget_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rows = summary["trade_off"]
-    most = max((max(row["asked"], row["realised"]) for row in rows), default=1.0)
-    return [
-        {
-            "asked": f"{row['asked']:g}",
-            "realised": f"{row['realised']:.2f}",
-            "tickets": f"{row['tickets']:,}",
-            "asked_share": f"{100 * row['asked'] / most:.1f}",
-            "realised_share": f"{100 * row['realised'] / most:.1f}",
-            "is_requested": row["asked"] == summary["tickets_per_day"]["asked"],
-        }
-        for row in rows
-    ]
 
 
 def _rate_note(summary: Mapping[str, Any]) -> str:
@@ -129,32 +119,9 @@ def _list_note(summary: Mapping[str, Any], tickets: int) -> str:
     return " ".join(notes)
 
 
-def _days(tickets: Sequence[Mapping[str, Any]], requested: float) -> list[tuple[str, list[dict[str, Any]]]]:
-    """The rows of the list, by day, hour and actor, the latest first."""
-    latest_first = sorted(
-        rarest(tickets, LISTED), key=lambda ticket: (ticket["hour"], ticket["actor_key"]), reverse=True
-    )
-    by_day = groupby(latest_first, key=lambda ticket: ticket["hour"][:10])
-    return [(day, [_list_row(ticket, requested) for ticket in of_day]) for day, of_day in by_day]
-
-
-def _list_row(ticket: Mapping[str, Any], requested: float) -> dict[str, Any]:
-    reason = ticket["allowed_because"]
-    return {
-        "time": ticket["hour"][11:16],
-        "is_ticket": bool(ticket["severity"]),
-        "level": ticket["severity"] or "none",
-        "label": ticket["severity"] or ("allowed" if reason else "no ticket"),
-        "actor": shorten(ticket["actor"], ACTOR_LENGTH),
-        "changes": pluralize(ticket["changes"], "change"),
-        "resource_type": ticket["resource_type"] and shorten(ticket["resource_type"], TYPE_LENGTH),
-        "actors": pluralize(len(ticket["members"]), "actor"),
-        "members": _names(ticket["members"], ACTOR_LENGTH),
-        "sentences": list(_volume_sentences(ticket)),
-        "new_types": _names(ticket["new_resource_types"], TYPE_LENGTH),
-        "allowed_because": reason and shorten(reason, REASON_LENGTH),
-        "budgets": [(f"{budget:g}", budget == requested) for budget in ticket["budgets"] or ()],
-    }
+def _latest_first(tickets: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those that are listed, by hour and actor."""
+    return sorted(rarest(tickets, LISTED), key=lambda ticket: (ticket["hour"], ticket["actor_key"]), reverse=True)
 
 
 def _volume_sentences(ticket: Mapping[str, Any]) -> Iterator[str]:
@@ -163,9 +130,3 @@ def _volume_sentences(ticket: Mapping[str, Any]) -> Iterator[str]:
     if ticket["horizon"] not in (None, "1h") and "volume" in ticket["reasons"]:
         hours, usual = ticket["horizon"].split("h")[0], f"{ticket['horizon_baseline_mean']:,.1f}"
         yield f"{ticket['horizon_changes']:,} in {hours} h, usual is {usual}"
-
-
-def _names(names: Sequence[str], longest: int) -> dict[str, Any] | None:
-    """The first names, and how many more there are; None without any."""
-    shown = [shorten(name, longest) for name in names[:NAMED]]
-    return {"shown": shown, "more": f"{len(names) - NAMED:,}" if len(names) > NAMED else ""} if names else None
