@@ -1,6 +1,9 @@
-"""What tests share: a clock whose waits take no time."""
+"""What tests share: a clock whose waits take no time, and a larger stack."""
 
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from audit_assets.sandbox.clock import SandboxClock
@@ -25,3 +28,14 @@ class JumpingClock:
         self.waits.append(seconds)
         if self.sandbox:
             self.sandbox.advance(timedelta(seconds=seconds))
+
+
+@contextmanager
+def more_stack(levels: int = 2_000) -> Iterator[None]:
+    """So much more of Python's stack, as another process, another Python or a library (hypothesis is one) allows it."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + levels)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)

@@ -5,8 +5,13 @@ and none of it may stop the page that it came on.
 """
 
 import json
+from itertools import accumulate
 from json import JSONDecoder, JSONEncoder
 from typing import Any
+
+DEEPEST = 500
+"""Levels that an entry may have, its own braces among them. Python itself reads as many as the stack of the moment
+allows, so that the same entry could be one thing in this pull and another in the next."""
 
 DEEPEST_RESCUED = 20
 """Levels that are kept of something nested too deeply to be written as it is."""
@@ -16,9 +21,25 @@ LONGEST_INTEGER = 1_000
 
 _write = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True).encode
 
+_STEPS = bytes({ord("{"): 1, ord("["): 1, ord("}"): 255, ord("]"): 255}.get(byte, 0) for byte in range(256))
+"""A step down for an opening mark, and for a closing one a step up: 255 is -1 as a signed byte."""
+
+_NEITHER_MARK_NOR_QUOTE = bytes(byte for byte in range(256) if byte not in b'{}[]"')
+
 
 class NotJson(ValueError):
     """Why something can't be written as JSON text."""
+
+
+def is_deeper(text: str, levels: int = DEEPEST) -> bool:
+    """Whether that JSON text is nested more than so many levels deep, however much of the stack is free."""
+    if text.count("{") + text.count("[") <= levels:
+        return False
+    unescaped = text.encode(errors="replace").replace(rb"\\", b"").replace(rb"\"", b"")
+    marks = unescaped.translate(None, _NEITHER_MARK_NOR_QUOTE).replace(b'""', b"")  # most strings hold no mark
+    outside_of_strings = b"".join(marks.split(b'"')[::2])
+    steps = memoryview(outside_of_strings.translate(_STEPS)).cast("b")
+    return max(accumulate(steps), default=0) > levels
 
 
 def entry_text(entry: Any) -> str:
@@ -34,15 +55,18 @@ def entry_text(entry: Any) -> str:
             text.encode()
         except UnicodeEncodeError:
             raise NotJson("it holds text that is no Unicode (a lone surrogate or a broken byte)") from None
+    if is_deeper(text):
+        raise NotJson("it is nested too deeply")
     return text
 
 
 def rescued_text(value: Any) -> str:
     """ASCII JSON text of anything at all: what JSON can't hold stands as a string."""
     try:
-        return json.dumps(value, allow_nan=False)
+        text = json.dumps(value, allow_nan=False)
     except (ValueError, TypeError, OverflowError, RecursionError):
         return json.dumps(_plain(value, DEEPEST_RESCUED))
+    return json.dumps(_plain(value, DEEPEST_RESCUED)) if is_deeper(text) else text
 
 
 def decoded(text: str) -> Any:

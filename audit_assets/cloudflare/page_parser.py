@@ -6,16 +6,20 @@ be read stands in the page as `Unreadable` and spoils no other.
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from audit_assets.cloudflare.entries import Unreadable
-from audit_assets.cloudflare.entry_json import decoded
+from audit_assets.cloudflare.entry_json import DEEPEST, decoded, is_deeper
 from audit_assets.config.errors import Incomplete
 from audit_assets.transport.http import TryAgain
 
 LONGEST_CURSOR = 16_384
 """Characters. Those that were seen have some 130; one that no address can hold is none."""
+
+AROUND_AN_ENTRY = 2
+"""Levels: the envelope and its list."""
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],]', re.DOTALL)
 
@@ -79,11 +83,12 @@ def _envelope(body: bytes) -> Any:
     """A byte that is no UTF-8 becomes a lone surrogate, by which the entry that holds it is told later."""
     text = body.decode("utf-8", "surrogateescape")
     try:
-        return decoded(text)
+        envelope = decoded(text)
     except RecursionError:
         return _read_piece_by_piece(text)
     except ValueError:
         raise TryAgain("a body that is not JSON") from None
+    return _read_piece_by_piece(text) if is_deeper(text, AROUND_AN_ENTRY + DEEPEST) else envelope
 
 
 def _read_piece_by_piece(text: str) -> Any:
@@ -100,10 +105,12 @@ def _read_piece_by_piece(text: str) -> Any:
 
 
 def _read_entry(text: str) -> Any:
-    try:
-        return decoded(text)
-    except RecursionError:
-        return Unreadable(text, "it is nested too deeply")
+    """One that is nested too deeply stands there in its own letters, without the blanks that its place in the page
+    brings with it: what is quarantined is known again by its text."""
+    if not is_deeper(text):
+        with suppress(RecursionError):
+            return decoded(text)
+    return Unreadable(text.strip(), "it is nested too deeply")
 
 
 def _entry_spans(text: str) -> Iterator[tuple[int, int]]:

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from audit_assets.cloudflare.entries import Unreadable
+from audit_assets.cloudflare.entry_json import DEEPEST
 from audit_assets.cloudflare.page_parser import page_of
 from audit_assets.config.errors import Incomplete
 from audit_assets.transport.http import TryAgain
 from audit_assets_tests.cloudflare.samples import v2_entry
+from audit_assets_tests.support import more_stack
 
 
 def body(**parts: Any) -> bytes:
@@ -111,5 +113,21 @@ def test_an_entry_that_is_nested_without_end_spoils_no_other(number: int) -> Non
     unreadable = entries.pop(number - 1)
     assert isinstance(unreadable, Unreadable)
     assert unreadable.reason == "it is nested too deeply"
-    assert unreadable.text.encode().strip() == parts[number - 1]
+    assert unreadable.text.encode() == parts[number - 1]
     assert entries == [v2_entry(3 - number)]
+
+
+@pytest.mark.parametrize("levels", [DEEPEST - 2, DEEPEST - 1, 900, 990, 1_500])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"]}":', "}")])
+@pytest.mark.parametrize("beside", [1, 100_000])
+def test_how_deep_an_entry_may_be_does_not_hang_on_the_stack(
+    levels: int, opening: str, closing: str, beside: int
+) -> None:
+    deep = '{"id":1,"resource":{"request":' + opening * levels + "0" + closing * levels + "}}"
+    neighbour = '{"id":2,"new":' + "[" * beside + "]" * beside + "}"
+    page = f'{{"success":true,"result":[{deep} , {neighbour}\n],"result_info":{{}}}}'.encode()
+    entries = page_of(page, "v2").entries
+    with more_stack():
+        assert page_of(page, "v2").entries == entries
+    assert (entries[0] == Unreadable(deep, "it is nested too deeply")) == (levels + 2 > DEEPEST)
+    assert (entries[1] == Unreadable(neighbour, "it is nested too deeply")) == (beside + 1 > DEEPEST)

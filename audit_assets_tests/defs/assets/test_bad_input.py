@@ -12,6 +12,7 @@ from audit_assets.defs.partitions import key_of
 from audit_assets.sandbox.cloudflare.log import AuditLog
 from audit_assets.sandbox.faults import Fault
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, dagster_failure_of, v2_burst, v2_entry
+from audit_assets_tests.support import more_stack
 
 DEFAULTS = {name: setting.default for name, setting in SETTINGS.items() if setting.default is not None}
 
@@ -146,3 +147,24 @@ def test_an_entry_without_a_time_is_quarantined_once_whatever_is_pulled_beside_i
     hours = [JUDGED - HOUR * back for back in range(3)]
     filed = [text for hour in hours for text in pipeline.store.require("quarantined_entries", hour)["raw"]]
     assert sorted(filed) == ['{"id": 10}', '{"id": 58}']
+
+
+def test_a_deeply_nested_entry_is_filed_once_though_the_next_pull_has_more_of_the_stack(pipeline: Pipeline) -> None:
+    earlier, late = JUDGED - HOUR, JUDGED - timedelta(minutes=2)  # listed with both hours
+    for number, depth in enumerate((300, 900, 990, 1_500)):
+        text = (
+            f'{{"id": "{depth}", "action": {{"time": "{late:%Y-%m-%dT%H:%M:%SZ}"}}, "new": {"[" * depth}{"]" * depth}}}'
+        )
+        pipeline.sandbox.cloudflare.add_text("v2", text, late + timedelta(seconds=number))
+    assert pipeline.run(earlier, job="history").success
+    with more_stack():
+        assert pipeline.run(JUDGED, job="history").success
+        assert pipeline.run(earlier, job="history").success
+    tables = ("raw_audit_entries", "quarantined_entries")
+    held = {(table, hour): pipeline.store.require(table, hour).height for table in tables for hour in (earlier, JUDGED)}
+    assert held == {
+        ("raw_audit_entries", earlier): 1,
+        ("quarantined_entries", earlier): 3,
+        ("raw_audit_entries", JUDGED): 0,
+        ("quarantined_entries", JUDGED): 0,
+    }
