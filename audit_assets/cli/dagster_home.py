@@ -1,11 +1,11 @@
-"""Dagster's own folder, with this project's instance configuration in it."""
+"""Dagster's home folder, with this project's instance configuration in it."""
 
 from importlib.resources import files
 from pathlib import Path
 
 
 def instance_home(home: Path) -> Path:
-    """The folder for DAGSTER_HOME under `home`, made if it is not there. A configuration that is there is kept."""
+    """The folder for DAGSTER_HOME under `home`, created if necessary. An existing configuration is kept."""
     folder = (home / "dagster").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "dagster.yaml"

@@ -1,16 +1,16 @@
-"""The whole job on this machine: the sandbox up, its history pulled and ingested, the last hours judged.
+"""The whole job on this machine: start the sandbox, pull and ingest its history, judge the last hours.
 
-It runs the very assets, with settings that point to the sandbox; nothing here knows how an hour is audited. What
-Dagster reads at import (the first hour) is imported only once the settings are made.
+It runs the same assets as production, with settings that point to the sandbox; nothing here knows how an hour is
+audited. Definitions read the first hour when they are imported, so they are imported after the settings are made.
 """
 
 import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +18,31 @@ import dagster as dg
 
 from audit_assets.cli.dagster_home import instance_home
 from audit_assets.config.errors import AuditAssetsError
-from audit_assets.config.settings import HOUR_FORMAT, SETTINGS
+from audit_assets.config.settings import HOUR_FORMAT, SETTINGS, setting
+from audit_assets.reports.stored_summaries import load_digests
 from audit_assets.sandbox.server import Sandbox, free_port, running
 from audit_assets.sandbox.world import CannotServe, World, furnish
-
-AN_HOUR = timedelta(hours=1)
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import AN_HOUR
+from audit_assets.storage.tables import ENTRIES, QUARANTINE, SUMMARY
+from audit_assets.tickets.formatting import pluralize
 
 TICKETS_A_DAY = "3"
-"""Unless the settings say otherwise: whoever tries it out sees a little more than the one of the preset."""
+"""The default of the demo: a first look shows a little more than the preset's one ticket."""
 
 MARK = ".audit-assets-demo"
-"""Only a folder with this file in it is emptied."""
+"""Only a folder that contains this file is emptied."""
 
 SERVICES = ("CLOUDFLARE_", "AXIOM_", "LINEAR_")
 
 
 class DemoError(AuditAssetsError):
-    """The demo could not do its job."""
+    """The demo can't run."""
 
 
 @dataclass(frozen=True)
 class DemoRequest:
-    """What to show: `entries` serves a file in place of the invented organisation of `seed`."""
+    """What to run: `entries` is a file to serve instead of the organisation that `seed` generates."""
 
     history_days: int
     judge_hours: int
@@ -49,37 +52,36 @@ class DemoRequest:
 
 
 Step = Callable[[str, Callable[[], Counter[tuple[str, str]]]], AbstractContextManager[None]]
-"""Shows a person that a long step is under way; the second argument tells the requests so far, by service and call."""
+"""Shows that a long step is in progress; the second argument counts the requests so far, by service and call."""
 
 
-def run_demo(request: DemoRequest, step: Step | None = None) -> dict[str, Any]:
-    """Do the whole job once. Returns the object that `audit-assets demo --json` prints.
+def run_demo(request: DemoRequest, show_step: Step) -> dict[str, Any]:
+    """Run the whole job once. Returns the object that `audit-assets demo --json` prints.
 
-    Raises `AuditAssetsError` with one sentence if it can't. Changes this process's environment.
+    Raises `AuditAssetsError` with one sentence if it fails. Changes this process's environment.
     """
-    shown = step or (lambda _text, _requests: nullcontext())
-    _empty(request.home)
+    _empty_folder(request.home)
     with ExitStack() as stack:
-        with shown("Starting the sandbox", Counter):
-            sandbox, world = _sandbox(request)
+        with show_step("Starting the sandbox", Counter):
+            sandbox, world = _build_sandbox(request)
         stack.enter_context(running(sandbox, free_port()))
-        use(sandbox.environment(), request.home, world.first)
+        apply_settings(sandbox.environment(), request.home, world.first)
         instance = stack.enter_context(dg.DagsterInstance.get())
         judged = _hours(max(world.first, world.until - AN_HOUR * request.judge_hours), world.until)
         history = _hours(world.first, judged[0])
         results = []
         if history:
-            with shown(f"Pulling and ingesting {len(history):,} hours of history", sandbox.stage.count):
-                results.append(_run("history", history, instance))
-        with shown(f"Judging the last {len(judged)} hours", sandbox.stage.count):
+            with show_step(f"Pulling and ingesting {pluralize(len(history), 'hour')} of history", sandbox.stage.count):
+                results.append(_run_job("history", history, instance))
+        with show_step(f"Judging the last {pluralize(len(judged), 'hour')}", sandbox.stage.count):
             always = {"config": {"open_tickets": "always"}}
             config = {"ops": {"opened_tickets": always, "daily_digest": always}}
-            results.append(_run("hourly_audit", judged, instance, config))
-        return _summary(world, history, judged, results, instance)
+            results.append(_run_job("hourly_audit", judged, instance, config))
+        return _summarize(world, history, judged, results, instance)
 
 
-def _sandbox(request: DemoRequest) -> tuple[Sandbox, World]:
-    """With a day more than asked for, so that the first judged hour has all its history."""
+def _build_sandbox(request: DemoRequest) -> tuple[Sandbox, World]:
+    """One day more than requested, so that the first judged hour has all its history."""
     days = request.history_days + 1
     try:
         return furnish(request.home / "sandbox", seed=request.seed, days=days, entries=request.entries)
@@ -87,10 +89,10 @@ def _sandbox(request: DemoRequest) -> tuple[Sandbox, World]:
         raise DemoError(f"The sandbox can't start: {error}.") from None
 
 
-def use(settings: Mapping[str, str], home: Path, first: datetime) -> None:
-    """Make these settings this process's own, and everything that is kept lie in `home`.
+def apply_settings(settings: Mapping[str, str], home: Path, first: datetime) -> None:
+    """Apply these settings to this process, and store everything in `home`.
 
-    Other settings of the three services are taken away: a demo must not reach a real account by mistake.
+    Other settings of the three services are removed: a demo must not reach a real account by mistake.
     """
     for name in SETTINGS:
         if name.startswith(SERVICES):
@@ -104,8 +106,8 @@ def use(settings: Mapping[str, str], home: Path, first: datetime) -> None:
     os.environ["DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS"] = "1"
 
 
-def _empty(home: Path) -> None:
-    """An empty folder for a demo. Refuses to empty one that no demo made."""
+def _empty_folder(home: Path) -> None:
+    """Make an empty folder for a demo. Refuses to empty one that no demo made."""
     try:
         if home.exists() and any(home.iterdir()) and not (home / MARK).exists():
             raise DemoError(f"{home} is not empty and was not made by a demo: name another folder with --home.")
@@ -120,10 +122,10 @@ def _hours(first: datetime, end: datetime) -> list[datetime]:
     return [first + AN_HOUR * step for step in range((end - first) // AN_HOUR)]
 
 
-def _run(
+def _run_job(
     job: str, hours: Sequence[datetime], instance: dg.DagsterInstance, config: Mapping[str, Any] | None = None
 ) -> dg.ExecuteInProcessResult:
-    """One run over all these hours. A failure becomes the sentence that Dagster holds of it."""
+    """One run over all these hours. Raises `DemoError` with the sentences of the steps and checks that failed."""
     from audit_assets.definitions import defs
     from audit_assets.defs.partitions import range_tags
 
@@ -135,23 +137,24 @@ def _run(
         raise_on_error=False,
     )
     if not result.success:
-        raise DemoError("; ".join(_sentences(result)))
+        raise DemoError("; ".join(_failures(result)))
     return result
 
 
-def _sentences(result: dg.ExecuteInProcessResult) -> Iterator[str]:
-    """Why a run failed, as far as its steps say it."""
+def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    """Why a run failed, by its steps and blocking checks."""
     for event in result.all_events:
         if event.is_step_failure:
             data = event.step_failure_data
-            told = data.user_failure_data.description if data.user_failure_data else None
-            yield told or f"{event.step_key} failed: {data.error.message.strip() if data.error else 'no reason given'}"
+            description = data.user_failure_data.description if data.user_failure_data else None
+            reason = data.error.message.strip() if data.error else "no reason given"
+            yield description or f"{event.step_key} failed: {reason}"
     for check in result.get_asset_check_evaluations():
         if not check.passed and check.blocking:
             yield f"The check {check.check_name} failed: {check.description}"
 
 
-def _summary(
+def _summarize(
     world: World,
     history: Sequence[datetime],
     judged: Sequence[datetime],
@@ -159,11 +162,9 @@ def _summary(
     instance: dg.DagsterInstance,
 ) -> dict[str, Any]:
     from audit_assets.defs.assets.axiom_ingest import axiom_ingest
-    from audit_assets.defs.resources import StorageResource
-    from audit_assets.storage.hours import days_of, hour_of
-    from audit_assets.storage.tables import DIGESTS, ENTRIES, QUARANTINE, SUMMARY
+    from audit_assets.storage.hours import hour_of
 
-    store = StorageResource().open()
+    store = HourStore(setting("AUDIT_ASSETS_STORAGE"))
     summaries = [store.read_json(SUMMARY, hour) for hour in judged]
     everything = [*history, *judged]
     ingested = [hour_of(key) for key in instance.get_materialized_partitions(axiom_ingest.key)]
@@ -179,9 +180,9 @@ def _summary(
         },
         "flagged": _actors(summaries, "flagged"),
         "below_threshold": _actors(summaries, "below_threshold"),
-        "digests": [digest for day in days_of(judged) if (digest := store.read_json(DIGESTS, day))],
+        "digests": load_digests(store, judged),
         "proof": _proof(results),
-        "warnings": [*_warnings(results), *_unlearned(summaries)],
+        "warnings": [*_warnings(results), *_learning_notes(summaries)],
     }
 
 
@@ -196,24 +197,27 @@ def _warnings(results: Sequence[dg.ExecuteInProcessResult]) -> Iterator[str]:
                 yield f"{check.check_name}: {check.description}"
 
 
-def _unlearned(summaries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _learning_notes(summaries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if learning := [summary["hour"] for summary in summaries if summary["learning"]]:
-        yield f"less than a week of history lies before {learning[0]}: what is usual is hardly known yet"
-    for piece, words in summaries[-1]["still_learning"].items():
-        yield f"still learning ({piece}): {words}"
+        yield f"less than a week of history before {learning[0]}: expect more false positives"
+    for subject, sentence in summaries[-1]["still_learning"].items():
+        yield f"still learning ({subject}): {sentence}"
 
 
 def _proof(results: Sequence[dg.ExecuteInProcessResult]) -> dict[str, Any]:
-    """What the runs' checks saw in Axiom, added up."""
-    seen = [
+    """What the runs' checks found in Axiom, added up."""
+    evaluations = [
         check.metadata
         for result in results
         for check in result.get_asset_check_evaluations()
         if check.check_name == "axiom_holds_every_entry"
     ]
-    total = {name: sum(_count(one[name]) for one in seen) for name in ("expected", "found", "missing", "rows")}
+    total = {
+        name: sum(_count(metadata[name]) for metadata in evaluations)
+        for name in ("expected", "found", "missing", "rows")
+    }
     return {**total, "holds": total["missing"] == 0}
 
 
-def _count(told: dg.MetadataValue) -> int:
-    return told.value if isinstance(told.value, int) else 0
+def _count(value: dg.MetadataValue) -> int:
+    return value.value if isinstance(value.value, int) else 0

@@ -1,7 +1,7 @@
-"""The tickets of a stored hour as they would be, without Dagster: what `audit-assets preview` shows.
+"""The tickets of a stored hour as a run would open them now, without Dagster: what `audit-assets preview` shows.
 
-It does what a dry run of `opened_tickets` does, on what the hour store holds. Where Linear's settings are there, Linear
-is read; nothing is stored and nothing is opened. A person waits: what is not there now is told soon.
+It does what a dry run of `opened_tickets` does, on what the hour store holds. If Linear's settings are set, Linear is
+read; nothing is stored and nothing is opened. A person waits, so a service that is down is reported soon.
 """
 
 from contextlib import closing
@@ -9,7 +9,7 @@ from datetime import datetime
 
 import polars as pl
 
-from audit_assets.axiom.limits import Bounds
+from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.defs.resources import (
     AxiomResource,
@@ -19,33 +19,35 @@ from audit_assets.defs.resources import (
     TriageResource,
 )
 from audit_assets.defs.steps.day_digest import build_digest_ticket
-from audit_assets.defs.steps.dry_runs import DryRunHour, render_hour
+from audit_assets.defs.steps.dry_runs import render_hour
 from audit_assets.defs.steps.run_inputs import load_run_inputs
 from audit_assets.defs.steps.skip_reasons import OpenTickets, skip_reason
+from audit_assets.reports.dry_run_hour import DryRunHour
 from audit_assets.storage.hours import AN_HOUR, day_of, hour_of, key_of
 from audit_assets.storage.tables import BASELINES, FLAGGED
+from audit_assets.tickets.formatting import pluralize
 from audit_assets.transport.http import HttpLimits
 
-IMPATIENT = Bounds(tries=1, read_seconds=30, visibility_seconds=0)
+IMPATIENT = AxiomLimits(attempts=1, read_seconds=30, visibility_seconds=0)
 
 
 class PreviewError(AuditAssetsError):
-    """What was asked for is no hour, was not judged, or could not be rendered."""
+    """The requested hour does not exist, was not judged, or can't be rendered."""
 
 
-def preview_of(name: str) -> DryRunHour:
+def render_stored_hour(name: str) -> DryRunHour:
     """The tickets of an hour, by its name. Raises `AuditAssetsError` if they can't be rendered."""
-    hour = _hour(name)
+    hour = _parse_hour(name)
     storage = StorageResource()
     store = storage.open()
     flagged = store.read(FLAGGED, hour)
     if flagged is None:
         raise PreviewError(
-            f"{store.root} holds no judgement of {key_of(hour)}: materialise `flagged_actors` for that hour, "
-            "or set AUDIT_ASSETS_STORAGE to where the hours lie."
+            f"{store.root} has no flagged actors of {key_of(hour)}: materialise `flagged_actors` for that hour, "
+            "or set AUDIT_ASSETS_STORAGE to the folder with the hours."
         )
     inputs = load_run_inputs(CloudflareResource().account_id(), store)
-    axiom = AxiomResource(bounds=IMPATIENT, tables=inputs.tables)
+    axiom = AxiomResource(limits=IMPATIENT, tables=inputs.tables)
     ends_day = (hour + AN_HOUR).hour == 0
     with closing(TriageResource().hour_notes()) as notes:
         rendered = render_hour(
@@ -56,18 +58,18 @@ def preview_of(name: str) -> DryRunHour:
             skip_reason=skip_reason(OpenTickets.auto, storage.now(), hour, store.require(BASELINES, hour)),
             axiom=axiom,
             linear=LinearResource(limits=HttpLimits(attempts=2, attempt_seconds=30, total_seconds=90)),
-            noted=notes.noted,
+            noted=notes.add_note,
         )
     if problems := rendered.problems:
-        raise PreviewError(f"Tickets of {len(problems):,} flagged actors can't be rendered. First: {problems[0]}")
+        raise PreviewError(f"{pluralize(len(problems), 'ticket')} can't be rendered. First: {problems[0]}")
     return rendered
 
 
-def _hour(name: str) -> datetime:
+def _parse_hour(name: str) -> datetime:
     try:
         hour = hour_of(name)
     except ValueError:
         hour = None
     if hour is None or hour.minute:
-        raise PreviewError(f"{name!r} is no hour: name one (UTC) such as 2026-11-22-09:00.")
+        raise PreviewError(f"{name!r} is not an hour: give one (UTC) such as 2026-11-22-09:00.")
     return hour

@@ -1,6 +1,6 @@
 """The chart of a backtest as plain values: which active hours are drawn, where, and between which axes.
 
-Names may have been written by an attacker; here they become one line of what can be seen, cut where they are long.
+Names may come from an attacker; here they become one line of visible characters, cut if they are long.
 """
 
 import math
@@ -10,18 +10,20 @@ from typing import Any
 
 import polars as pl
 
+from audit_assets.detection.severity import SEVERITIES
 from audit_assets.tickets.markdown import visible
 
 DRAWN = 10_000
-"""Points at most, the rarest: a page of well under 1 MB, which a phone draws and searches in a blink."""
+"""At most so many points, the rarest: a page well under 1 MB, which a phone draws and searches at once."""
 
 ACTOR_LENGTH = 120
 TYPE_LENGTH = 60
 REASON_LENGTH = 120
 NAMED = 5
-"""So many names of a list."""
+"""So many names of a list are shown; the others are counted."""
 
-LEVELS = ("none", "low", "medium", "high", "urgent")
+LEVELS = ("none", *SEVERITIES)
+"""Severities, and `none` for an hour without a ticket."""
 
 RARITIES = {
     1000.0: "1,000 a day",
@@ -37,14 +39,14 @@ RARITIES = {
 """Ticks, in tickets a day."""
 
 RAREST = 1 / 36500
-"""What is rarer is drawn here: the scores of 60 days tell no finer."""
+"""Rarer hours are drawn here: 60 days of scores are not more precise."""
 
 RATIOS = {1.0: "the usual", **{10.0**power: f"{10**power:,} times" for power in range(1, 6)}}
-"""Ticks with the plain rule, which knows no probabilities: times the usual."""
+"""Ticks with the plain rule, which has no probabilities: times the usual."""
 
 
-def points_of(scores: pl.DataFrame, summary: Mapping[str, Any]) -> dict[str, Any]:
-    """What the chart draws of BACKTESTED rows and their summary: columns of the most unusual hours, and its axes.
+def build_chart(scores: pl.DataFrame, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The chart of BACKTEST_SCORES rows and their summary: columns of the most unusual hours, and the axes.
 
     Hours count from `first` (hours since 1970), `actor`, `types`, `allowed` and `level` point into lists of names.
     """
@@ -92,6 +94,7 @@ def points_of(scores: pl.DataFrame, summary: Mapping[str, Any]) -> dict[str, Any
     )
     return {
         "about": "Active hours over time, by how unusual they are. The tickets are listed below.",
+        "levels": LEVELS,
         "direction": direction,
         "low": low,
         "high": high,
@@ -102,9 +105,9 @@ def points_of(scores: pl.DataFrame, summary: Mapping[str, Any]) -> dict[str, Any
         else 0,
         "lines": lines,
         "ticks": list((RARITIES if calibrated else RATIOS).items()),
-        "actors": [shown(name, ACTOR_LENGTH) for name in actors["actor"]],
-        "names": [shown(name, TYPE_LENGTH) for name in types],
-        "reasons": [shown(reason, REASON_LENGTH) for reason in reasons],
+        "actors": [shorten(name, ACTOR_LENGTH) for name in actors["actor"]],
+        "names": [shorten(name, TYPE_LENGTH) for name in types],
+        "reasons": [shorten(reason, REASON_LENGTH) for reason in reasons],
         **columns.to_dict(as_series=False),
     }
 
@@ -126,7 +129,7 @@ def _span() -> pl.Expr:
 
 
 def rarest(tickets: Iterable[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
-    """So many tickets of a summary, the most severe first and among these the rarest."""
+    """At most so many tickets of a summary, the most severe first and among these the rarest."""
 
     def rank(ticket: Mapping[str, Any]) -> tuple[int, float, float]:
         return -LEVELS.index(ticket["severity"] or "none"), ticket["tickets_a_day"] or 0.0, -(ticket["ratio"] or 0.0)
@@ -134,6 +137,6 @@ def rarest(tickets: Iterable[Mapping[str, Any]], most: int) -> list[Mapping[str,
     return sorted(tickets, key=rank)[:most]
 
 
-def shown(text: str, longest: int) -> str:
-    """A name as one line of what can be seen; a long one is cut."""
+def shorten(text: str, longest: int) -> str:
+    """A name as one line of visible characters; a long one is cut."""
     return visible(text[:longest]) + ("…" if len(text) > longest else "") or "(empty)"

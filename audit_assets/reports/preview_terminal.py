@@ -1,7 +1,7 @@
-"""Tickets that would be opened, as text in a terminal of 80 columns: what Linear folds away stands open here, at a bar.
+"""Tickets that a run would open, as text in a terminal of 80 columns: what Linear folds away is open here, at a bar.
 
-What can't be seen never reaches the terminal: it is written out (tickets/markdown.py), in a value of an entry as in a
-name that people gave to something in Linear.
+Invisible characters never reach the terminal: they are written out (tickets/markdown.py), in a value of an entry as in
+a name that people gave to something in Linear.
 """
 
 import textwrap
@@ -15,16 +15,16 @@ from rich.style import Style
 from rich.text import Text
 from rich.theme import Theme
 
-from audit_assets.defs.steps.dry_runs import DryRunHour
 from audit_assets.linear.dry_run import PRIORITY_NAMES, RenderedTicket
-from audit_assets.reports.terminal import COLOURS
+from audit_assets.reports.dry_run_hour import DryRunHour
+from audit_assets.reports.summary_terminal import COLOURS
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.markdown import address, folds, visible
 
 THEME = Theme({"markdown.h2": "bold cyan", "markdown.code": "cyan", "markdown.table.header": "bold"})
 
 INDENT = " " * 10
-"""Of an entry's further lines: they stand beside its time."""
+"""Of the further lines of an entry: they begin beside its time."""
 
 
 def print_tickets(console: Console, hour: DryRunHour) -> None:
@@ -44,12 +44,12 @@ def print_tickets(console: Console, hour: DryRunHour) -> None:
 def _ticket(ticket: RenderedTicket) -> Iterator[RenderableType]:
     yield Text(visible(ticket.title), "bold")
     name = PRIORITY_NAMES[ticket.priority]
-    stands = Text().append(f"{name}{' (raised)' if ticket.raises_priority else ''}", COLOURS[name.lower()])
-    for said in (ticket.planned_action, *(f"{name} {value}" for name, value in ticket.fields.items())):
-        stands.append(" · ", "dim").append(visible(said))
-    yield stands
+    facts = Text().append(f"{name}{' (raised)' if ticket.raises_priority else ''}", COLOURS[name.lower()])
+    for fact in (ticket.planned_action, *(f"{name} {value}" for name, value in ticket.fields.items())):
+        facts.append(" · ", "dim").append(visible(fact))
+    yield facts
     if not ticket.written:
-        yield Text("This is what a new ticket would say:", "dim")
+        yield Text("A new ticket would contain:", "dim")
     yield Text()
     if ticket.description is not None:
         yield from _text(ticket.without_pictures(ticket.description))
@@ -76,12 +76,12 @@ def _link(link: Mapping[str, str]) -> Text:
 
 
 def _printable(text: str) -> str:
-    """A ticket's text, whose values are visible already: nothing else may reach a terminal either."""
+    """A ticket's text, whose values are visible already: nothing unprintable may reach a terminal."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "·" for letter in text)
 
 
 class _Folded:
-    """What Linear shows once it is asked for, at a bar."""
+    """What Linear shows after a click, at a bar."""
 
     def __init__(self, inside: RenderableType) -> None:
         self._inside = inside
@@ -95,7 +95,7 @@ class _Folded:
 
 
 class _Heading(Heading):
-    """At the left."""
+    """A heading at the left."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         self.text.justify = "left"
@@ -103,7 +103,7 @@ class _Heading(Heading):
 
 
 class _Entries(CodeBlock):
-    """Quoted lines, as they stand."""
+    """Quoted lines, unchanged."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for line in str(self.text).splitlines():

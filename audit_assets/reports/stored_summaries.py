@@ -1,31 +1,48 @@
-"""The summaries of stored hours, one or a period's together, as `audit-assets summary` shows them."""
+"""The summaries in the hour store, of one hour or of a day or month together, as `audit-assets summary` shows them."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from audit_assets.config.settings import first_hour
-from audit_assets.defs.partitions import AN_HOUR, key_of
-from audit_assets.defs.resources import StorageResource
-from audit_assets.reports.summary import EXAMPLES, HourSummary, PeriodSummary, SummaryError, hours_of, period_summary
-from audit_assets.storage.hours import days_of
-from audit_assets.storage.tables import DIGESTS, SUMMARY
-from audit_assets.tickets.verdict_table import PRECISION
+from audit_assets.config.settings import HOUR_FORMAT
+from audit_assets.reports.summary import (
+    EXAMPLES,
+    DigestShown,
+    HourSummary,
+    PeriodSummary,
+    SummaryError,
+    hours_in_period,
+    summarize_period,
+)
+from audit_assets.reports.summary_versions import upgrade
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import AN_HOUR
+from audit_assets.storage.tables import DIGESTS, PRECISION, SUMMARY
 
 
-def of_period(period: str, now: datetime) -> HourSummary | PeriodSummary:
-    """The summary of an hour, or what the hours of a day or a month come to. Raises `SummaryError` if there is none,
-    and `StoreError` if the store can't be read."""
-    hours = hours_of(period)
-    store = StorageResource().open()
-    found = {hour: store.read_json(SUMMARY, hour) for hour in hours}
-    summaries = [summary for summary in found.values() if summary]
+def load_summary(store: HourStore, period: str, *, first_hour: datetime, now: datetime) -> HourSummary | PeriodSummary:
+    """The summary of an hour, or of all hours of a day or a month; hours before `first_hour` are not missed.
+
+    Raises `SummaryError` if there is none, and `StoreError` if the store can't be read.
+    """
+    hours = hours_in_period(period)
+    found = {hour: upgrade(store.read_json(SUMMARY, hour)) for hour in hours}
+    summaries: list[HourSummary] = [summary for summary in found.values() if summary]
     if not summaries:
         raise SummaryError(
-            f"No hour of {period} has a summary in {store.root}: name another, such as {EXAMPLES}, or materialise it."
+            f"No hour of {period} has a summary in {store.root}: name another period, such as {EXAMPLES}, or "
+            "materialise `flagged_actor_summary` for it."
         )
     if len(hours) == 1:
         return summaries[0]
+    missing = [hour for hour, summary in found.items() if not summary and first_hour <= hour <= now - AN_HOUR]
+    result = summarize_period(
+        period, summaries, [f"{hour:{HOUR_FORMAT}}" for hour in missing], load_digests(store, hours)
+    )
     months = store.read_json(PRECISION, None) or {}
-    missing = [hour for hour, summary in found.items() if not summary and first_hour() <= hour <= now - AN_HOUR]
-    digests = [digest for day in days_of(hours) if (digest := store.read_json(DIGESTS, day))]
-    known = period_summary(period, summaries, map(key_of, missing), digests)
-    return {**known, "precision": months[period]} if period in months else known
+    return {**result, "precision": months[period]} if period in months else result
+
+
+def load_digests(store: HourStore, hours: Iterable[datetime]) -> list[DigestShown]:
+    """The daily digests of the days of some hours, oldest first."""
+    days = sorted({hour.replace(hour=0) for hour in hours})
+    return [digest for day in days if (digest := upgrade(store.read_json(DIGESTS, day)))]

@@ -1,7 +1,7 @@
-"""What an hour's summary is, field by field, and what the hours of a day or a month come to together.
+"""The summary of an hour, field by field, and the summary of all hours of a day or a month.
 
-Other programs read summaries, so that their shape is a promise: `SUMMARY_VERSION` is raised when a field changes its
-meaning or goes away, and `schema()` is what `audit-assets summary --schema` prints.
+Other programs read summaries, so their shape is a promise: `SUMMARY_VERSION` is raised when a field changes its meaning
+or is removed, and `schema()` is what `audit-assets summary --schema` prints.
 """
 
 import hashlib
@@ -17,19 +17,21 @@ from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
 from audit_assets.config.errors import AuditAssetsError
+from audit_assets.detection.severity import SEVERITIES
+from audit_assets.storage.hours import AN_HOUR
 from audit_assets.tickets.verdict_table import Precision
 
-SUMMARY_VERSION = 1
-"""Raised when a field of the summary changes its meaning or goes away."""
-
-AN_HOUR = timedelta(hours=1)
+SUMMARY_VERSION = 2
+"""What changed with each version is in docs/CHANGELOG.md; summary_versions.py reads the earlier ones."""
 
 PERIODS = (("%Y-%m-%d-%H:%M", r"\d{4}-\d\d-\d\d-\d\d:00"), ("%Y-%m-%d", r"\d{4}-\d\d-\d\d"), ("%Y-%m", r"\d{4}-\d\d"))
 """An hour, a day and a month (UTC), as people name them."""
 
+EXAMPLES = "2026-11-22-09:00, 2026-11-22 or 2026-11"
+
 
 class SummaryError(AuditAssetsError):
-    """What was asked for is no hour, day or month, or none of its hours has a summary."""
+    """The requested period is not an hour, a day or a month, or none of its hours has a summary."""
 
 
 class Entries(TypedDict):
@@ -39,13 +41,15 @@ class Entries(TypedDict):
     by_stream: dict[str, int]
     changes: Annotated[int, Field(description="entries that count as changes, by the policy")]
     actors: int
-    quarantined: Annotated[int, Field(description="entries that could not be understood; they are kept")]
+    quarantined: Annotated[int, Field(description="entries that could not be parsed; they are kept")]
 
 
 class TicketShown(TypedDict):
     """What became of a flagged actor in Linear."""
 
-    outcome: Annotated[str, Field(description="opened, joined, seen …, or why there is no ticket: dismissed …")]
+    outcome: Annotated[
+        str, Field(description="opened, joined, already_on_ticket …, or why there is no ticket: dismissed …")
+    ]
     identifier: str | None
     url: str | None
     closed: Annotated[bool | None, Field(description="the ticket is closed")]
@@ -71,7 +75,9 @@ class DeviationShown(TypedDict):
     allowed_because: NotRequired[str]
     horizon: NotRequired[Annotated[str, Field(description="the span that was summed up: 1h, 6h, 24h, 24h, lagged")]]
     p: NotRequired[float]
-    return_period_years: NotRequired[Annotated[float, Field(description="how rarely the like comes for this actor")]]
+    return_period_years: NotRequired[
+        Annotated[float, Field(description="expected once in so many years for this actor")]
+    ]
     colleagues: NotRequired[Annotated[int, Field(description="others who touched the type in 90 days")]]
     organisation_actors: NotRequired[int]
     new_types: NotRequired[int]
@@ -87,15 +93,15 @@ class Actor(TypedDict):
     actor_type: str
     severity: Annotated[str, Field(description="urgent, high, medium or low")]
     severity_because: Annotated[list[str], Field(description="what was touched that raised the severity")]
-    tickets_a_day: Annotated[float | None, Field(description="how often a day the organisation has such an hour")]
-    learning: Annotated[list[str], Field(description="what was judged by defaults for want of history")]
+    tickets_a_day: Annotated[float | None, Field(description="hours as unusual as this in the organisation, per day")]
+    learning: Annotated[list[str], Field(description="what was judged by defaults, as history is missing")]
     in_words: list[str]
     deviations: list[DeviationShown]
-    axiom_url: Annotated[str, Field(description="opens the very query in Axiom")]
+    axiom_url: Annotated[str, Field(description="opens this query in Axiom")]
 
 
 class FlaggedActor(Actor):
-    """An actor who rang, and its ticket."""
+    """An actor above the alert threshold, and its ticket."""
 
     ticket: TicketShown
 
@@ -111,7 +117,7 @@ class HourSummary(TypedDict):
     learning: Annotated[bool, Field(description="less than a week of history is known")]
     still_learning: Annotated[dict[str, str], Field(description="what is judged by defaults for all actors, in words")]
     flagged: list[FlaggedActor]
-    dismissed: Annotated[int, Field(description="flagged actors of whom people have dismissed the like: no ticket")]
+    dismissed: Annotated[int, Field(description="flagged actors without a ticket, as people dismissed an earlier one")]
     below_threshold: Annotated[
         list[Actor], Field(description="unusual, but without a ticket: see each deviation's disposition")
     ]
@@ -129,11 +135,11 @@ class TicketOfPeriod(TypedDict):
 
 
 class DigestShown(TypedDict):
-    """What became of the ticket for a day's findings under the budget."""
+    """What became of the ticket for a day's findings below the alert threshold."""
 
     day: str
     outcome: Annotated[
-        str, Field(description="told, failed …, or why there is no ticket: too_old, learning, nothing …")
+        str, Field(description="published, failed …, or why there is no ticket: too_old, learning, nothing …")
     ]
     identifier: str | None
     url: str | None
@@ -143,12 +149,12 @@ class DigestShown(TypedDict):
 
 
 class BelowThreshold(TypedDict):
-    """An unusual hour of an actor that is not among the rarest that the budget has tickets for."""
+    """An unusual hour of an actor that is not rare enough for a ticket."""
 
     hour: str
     actor: str
     actor_key: str
-    tickets_a_day: Annotated[float | None, Field(description="how often a day the organisation has such an hour")]
+    tickets_a_day: Annotated[float | None, Field(description="hours as unusual as this in the organisation, per day")]
     in_words: list[str]
     axiom_url: str
 
@@ -166,9 +172,10 @@ class PeriodSummary(TypedDict):
     without_ticket: Annotated[dict[str, int], Field(description="deviations without a ticket, by their disposition")]
     below_threshold: Annotated[list[BelowThreshold], Field(description="the rarest first")]
     digests: Annotated[
-        list[DigestShown], Field(description="of the days that are whole and have findings under the budget")
+        list[DigestShown],
+        Field(description="of the days that are complete and have findings below the alert threshold"),
     ]
-    precision: NotRequired[Annotated[Precision, Field(description="of a month, once verdicts were looked for")]]
+    precision: NotRequired[Annotated[Precision, Field(description="of a month, once verdicts were read")]]
 
 
 def schema() -> dict[str, Any]:
@@ -179,40 +186,38 @@ def schema() -> dict[str, Any]:
     }
 
 
-def digest(summary: Mapping[str, Any]) -> str:
-    """Equal for two summaries that tell the same: an hour that is run again finds its tickets `seen`, which is no
-    news."""
+def summary_hash(summary: Mapping[str, Any]) -> str:
+    """Equal for two summaries with the same content: that an hour was run again, and found its tickets, is no news."""
     flagged = [
         {**actor, "ticket": {**actor["ticket"], "outcome": None, "closed": None}} for actor in summary["flagged"]
     ]
     return hashlib.sha256(json.dumps({**summary, "flagged": flagged}, sort_keys=True).encode()).hexdigest()
 
 
-def hours_of(period: str) -> list[datetime]:
-    """The hours of an hour, a day or a month (UTC), such as 2026-11-22-09:00, 2026-11-22, 2026-11. Raises
-    `SummaryError`."""
+def hours_in_period(period: str) -> list[datetime]:
+    """The hours of an hour, a day or a month (UTC), such as 2026-11-22-09:00, 2026-11-22, 2026-11.
+
+    Raises `SummaryError` for anything else.
+    """
     for length, (form, pattern) in enumerate(PERIODS):
         if re.fullmatch(pattern, period):
             try:
                 start = datetime.strptime(period, form).replace(tzinfo=UTC)
-                end = start + (AN_HOUR, timedelta(days=1), _a_month(start))[length]
+                end = start + (AN_HOUR, timedelta(days=1), _month_length(start))[length]
             except (ValueError, OverflowError):
                 break
             return [start + AN_HOUR * step for step in range((end - start) // AN_HOUR)]
-    raise SummaryError(f"{period!r} is no period: name an hour, a day or a month (UTC) such as {EXAMPLES}.")
+    raise SummaryError(f"{period!r} is not a period: name an hour, a day or a month (UTC) such as {EXAMPLES}.")
 
 
-EXAMPLES = "2026-11-22-09:00, 2026-11-22 or 2026-11"
-
-
-def _a_month(start: datetime) -> timedelta:
+def _month_length(start: datetime) -> timedelta:
     return (start + timedelta(days=32)).replace(day=1) - start
 
 
-def period_summary(
+def summarize_period(
     period: str, summaries: Sequence[HourSummary], missing: Iterable[str], digests: Iterable[DigestShown] = ()
 ) -> PeriodSummary:
-    """What the hours of a period come to, the most severe tickets first. `missing`: its hours that have no summary;
+    """The hours of a period together, the most severe tickets first. `missing`: its hours without a summary;
     `digests`: those of its days."""
     flagged = [(summary["hour"], actor) for summary in summaries for actor in summary["flagged"]]
     below_threshold = [(summary["hour"], actor) for summary in summaries for actor in summary["below_threshold"]]
@@ -225,29 +230,26 @@ def period_summary(
             name: sum(summary["entries"][name] for summary in summaries)
             for name in ("pulled", "changes", "quarantined")
         },
-        "tickets": _tickets(flagged),
+        "tickets": _tickets_of_period(flagged),
         "outcomes": dict(Counter(actor["ticket"]["outcome"] for _, actor in flagged)),
         "without_ticket": dict(
             Counter(deviation["disposition"] for _, actor in below_threshold for deviation in actor["deviations"])
         ),
-        "below_threshold": _below_threshold(below_threshold),
+        "below_threshold": _rarest_first(below_threshold),
         "digests": [*digests],
     }
 
 
-MOST_SEVERE_FIRST = ("urgent", "high", "medium", "low")
-
-
-def _tickets(flagged: Sequence[tuple[str, FlaggedActor]]) -> list[TicketOfPeriod]:
+def _tickets_of_period(flagged: Sequence[tuple[str, FlaggedActor]]) -> list[TicketOfPeriod]:
     by_ticket: dict[str, list[tuple[str, FlaggedActor]]] = {}
     for hour, actor in flagged:
         if identifier := actor["ticket"]["identifier"]:
             by_ticket.setdefault(identifier, []).append((hour, actor))
-    tickets = [_ticket(identifier, hours) for identifier, hours in by_ticket.items()]
-    return sorted(tickets, key=lambda ticket: (MOST_SEVERE_FIRST.index(ticket["severity"]), ticket["hours"]))
+    tickets = [_ticket_of_period(identifier, hours) for identifier, hours in by_ticket.items()]
+    return sorted(tickets, key=lambda ticket: (-SEVERITIES.index(ticket["severity"]), ticket["hours"]))
 
 
-def _below_threshold(below_threshold: Sequence[tuple[str, Actor]]) -> list[BelowThreshold]:
+def _rarest_first(below_threshold: Sequence[tuple[str, Actor]]) -> list[BelowThreshold]:
     found: list[BelowThreshold] = [
         {
             "hour": hour,
@@ -263,8 +265,8 @@ def _below_threshold(below_threshold: Sequence[tuple[str, Actor]]) -> list[Below
     return sorted(found, key=lambda each: (inf if (rate := each["tickets_a_day"]) is None else rate, each["hour"]))
 
 
-def _ticket(identifier: str, hours: Sequence[tuple[str, FlaggedActor]]) -> TicketOfPeriod:
-    most_severe = min((actor for _, actor in hours), key=lambda actor: MOST_SEVERE_FIRST.index(actor["severity"]))
+def _ticket_of_period(identifier: str, hours: Sequence[tuple[str, FlaggedActor]]) -> TicketOfPeriod:
+    most_severe = max((actor for _, actor in hours), key=lambda actor: SEVERITIES.index(actor["severity"]))
     return {
         "identifier": identifier,
         "url": most_severe["ticket"]["url"],

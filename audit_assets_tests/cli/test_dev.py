@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from audit_assets.cli import main as cli
-from audit_assets.cli.main import run_to_its_end
+from audit_assets.cli import dev_command
+from audit_assets.cli.dev_command import run_until_exit
+from audit_assets.cli.main import app
 
 
 def test_the_exit_code_is_that_of_the_child(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     try:
-        assert run_to_its_end([sys.executable, "-c", "raise SystemExit(3)"], dict(os.environ), tmp_path / "home") == 3
+        assert run_until_exit([sys.executable, "-c", "raise SystemExit(3)"], dict(os.environ), tmp_path / "home") == 3
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -30,32 +31,34 @@ def test_it_runs_where_no_env_file_can_override_what_it_is_given(tmp_path: Path)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
         try:
-            assert run_to_its_end([sys.executable, "-c", look], environment, tmp_path / "home") == 0
+            assert run_until_exit([sys.executable, "-c", look], environment, tmp_path / "home") == 0
         finally:
             signal.signal(signal.SIGTERM, before)
 
 
 def test_the_tickets_of_its_runs_lead_to_its_own_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[dict[str, str]] = []
-    monkeypatch.setattr(cli, "run_to_its_end", lambda _command, environment, _home: given.append(environment) or 0)
+    monkeypatch.setattr(
+        dev_command, "run_until_exit", lambda _command, environment, _home: given.append(environment) or 0
+    )
     monkeypatch.delenv("AUDIT_ASSETS_DAGSTER_URL", raising=False)
     monkeypatch.chdir(tmp_path)
-    assert CliRunner().invoke(cli.app, ["dev", "--port", "3456"]).exit_code == 0
+    assert CliRunner().invoke(app, ["dev", "--port", "3456"]).exit_code == 0
     monkeypatch.setenv("AUDIT_ASSETS_DAGSTER_URL", "https://dagster.example.com")
-    assert CliRunner().invoke(cli.app, ["dev"]).exit_code == 0
-    told = [environment["AUDIT_ASSETS_DAGSTER_URL"] for environment in given]
-    assert told == ["http://127.0.0.1:3456", "https://dagster.example.com"]
+    assert CliRunner().invoke(app, ["dev"]).exit_code == 0
+    urls = [environment["AUDIT_ASSETS_DAGSTER_URL"] for environment in given]
+    assert urls == ["http://127.0.0.1:3456", "https://dagster.example.com"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX")
-def test_it_takes_dagster_along_when_it_is_told_to_end(tmp_path: Path) -> None:
+def test_it_stops_dagster_when_it_is_terminated(tmp_path: Path) -> None:
     script = (
         "import os, pathlib, sys\n"
-        "from audit_assets.cli import run_to_its_end\n"
+        "from audit_assets.cli.dev_command import run_until_exit\n"
         "child = 'import os, pathlib, time; pathlib.Path(\"pid\").write_text(str(os.getpid())); time.sleep(60)'\n"
-        "sys.exit(abs(run_to_its_end([sys.executable, '-c', child], dict(os.environ), pathlib.Path(sys.argv[1]))))\n"
+        "sys.exit(abs(run_until_exit([sys.executable, '-c', child], dict(os.environ), pathlib.Path(sys.argv[1]))))\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)]) as parent:  # noqa: S603 - our own text
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)]) as parent:  # noqa: S603 - no part of it is untrusted
         pid = tmp_path / "pid"
         while not (pid.exists() and pid.read_text()):
             time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""The doctor looks at each service by a harmless call and says the next step."""
+"""The doctor checks each service by a harmless call and shows the next step."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,29 +40,29 @@ def connected(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return sandbox
 
 
-def told() -> tuple[int, str]:
+def doctor() -> tuple[int, str]:
     result = runner.invoke(app, ["doctor"], env={"COLUMNS": "250"})
     return result.exit_code, " ".join(result.output.split())
 
 
 def test_without_any_setting_each_is_named_with_what_to_set_it_to() -> None:
-    code, text = told()
+    code, text = doctor()
     assert code == 1
     for name in ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID", "AXIOM_TOKEN", "LINEAR_API_KEY", "LINEAR_TEAM_KEY"):
         assert f"problem {name} is not set → Set it to the " in text
 
 
-def test_a_dry_run_that_goes_on_for_ever_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_that_is_always_on_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINEAR_DRY_RUN", "1")
-    assert "advice LINEAR_DRY_RUN is set: every run renders its tickets and opens none → Take it out" in told()[1]
+    assert "advice LINEAR_DRY_RUN is set: every run renders its tickets and opens none → Unset it" in doctor()[1]
 
 
 def test_settings_are_read_from_the_env_file(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("CLOUDFLARE_STREAMS=v7\nCLOUDFLARE_API_TOKEN=t\nCLOUDFLARE_ACCOUNT_ID=" + "0" * 32)
-    assert "CLOUDFLARE_STREAMS is 'v7'" in told()[1]
+    assert "CLOUDFLARE_STREAMS is 'v7'" in doctor()[1]
 
 
-def test_how_late_entries_came_is_told(connected: Sandbox, tmp_path: Path) -> None:
+def test_how_late_entries_came_is_reported(connected: Sandbox, tmp_path: Path) -> None:
     store = HourStore(str(tmp_path / "hours"))
     hour = newest_settled_hour(connected.stage.clock.now()) - DAY * 3
     minutes = {15: 1_200, 64: 3, 24 * 60 + 4: 1}
@@ -72,18 +72,18 @@ def test_how_late_entries_came_is_told(connected: Sandbox, tmp_path: Path) -> No
     ]
     store.write("raw_audit_entries", hour, pl.DataFrame({"entry_id": ["a"]}), {"pulls": pulls})
     assert (
-        "ok of the last 30 days 1 hours are stored: 1,200 entries came with the hour's first pull, 3 with that of 1 h "
-        "after its end, 0 with that of 6 h after its end, 1 with that of 24 h after its end, 0 with that of 72 h"
-    ) in told()[1]
+        "ok 1 hour of the last 30 days stored; entries by the pull that found them: 1,200 the hour's first, "
+        "3 1 h after its end, 0 6 h after its end, 1 24 h after its end, 0 72 h after its end"
+    ) in doctor()[1]
 
 
 @pytest.mark.usefixtures("connected")
 def test_all_is_well_but_the_history() -> None:
-    code, text = told()
+    code, text = doctor()
     assert code == 0
     assert "Cloudflare ok the audit log can be read: v2 and v1" in text
     assert "Linear ok tickets go to team Security (SEC)" in text
-    assert "advice 0 of 30 days of history are there → Turn on the sensor `missing_hours`" in text
+    assert "advice the dataset holds 0 of 30 days of history → Turn on the sensor `missing_hours`" in text
 
 
 def test_a_history_of_30_days_is_enough(connected: Sandbox) -> None:
@@ -93,7 +93,7 @@ def test_a_history_of_30_days_is_enough(connected: Sandbox) -> None:
     ) as axiom:
         axiom.ingest(events_from(old))
         axiom.prove(old.select("entry_id", "time"))
-    assert "Axiom ok 31 days of history are there" in told()[1]
+    assert "Axiom ok the dataset holds 31 days of history" in doctor()[1]
 
 
 @pytest.mark.parametrize(
@@ -112,11 +112,11 @@ def test_a_history_of_30_days_is_enough(connected: Sandbox) -> None:
     ],
 )
 @pytest.mark.usefixtures("connected")
-def test_what_is_wrong_with_one_service_is_told_and_the_others_are_looked_at(
+def test_a_problem_of_one_service_is_reported_and_the_others_are_checked(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    code, text = told()
+    code, text = doctor()
     assert code == 1
     assert text.count(" problem ") == 1
     assert sentence in text[text.index(" problem ") :]
@@ -130,15 +130,15 @@ def test_a_retention_too_short_for_the_baseline_is_a_problem(connected: Sandbox)
         json={"retentionDays": 30, "useRetentionPeriod": True},
     )
     assert asked.status_code == 200
-    code, text = told()
+    code, text = doctor()
     assert code == 1
     assert "problem the dataset keeps 30 days: too few for a baseline of 30" in text
 
 
-def test_what_axiom_does_not_tell_is_said_to_be_unknown(connected: Sandbox) -> None:
+def test_what_axiom_does_not_show_is_reported_as_unknown(connected: Sandbox) -> None:
     for call in ("datasets", "fields"):
         connected.faults.add(Fault("axiom", call, "status", options={"status": 403}))
-    code, text = told()
+    code, text = doctor()
     assert code == 0
     assert "advice this token can't see how long the Axiom dataset keeps its entries → Check in Axiom" in text
     assert "advice this token can't see how many fields the Axiom dataset has → Check in Axiom" in text
@@ -152,23 +152,23 @@ def test_fields_that_were_dropped_are_a_problem(connected: Sandbox) -> None:
         json=[{"entry_id": "f" * 64, "stream": "v2"}],
     ).raise_for_status()
     connected.stage.clock.advance(timedelta(seconds=60))
-    code, text = told()
+    code, text = doctor()
     assert code == 1
     assert "problem 1 events in the dataset lack fields that they were sent with → Unlock its schema" in text
 
 
-def test_the_policy_is_told_and_what_has_ended_in_it(
+def test_the_policy_and_its_ended_allowances_are_reported(
     connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "ours.toml").write_text('[[allow]]\nactor = "a"\nuntil = 2020-01-31\nreason = "the move"')
     monkeypatch.setenv("AUDIT_ASSETS_POLICY", "ours.toml")
-    _, text = told()
-    assert "Policy ok preset balanced: about 1 tickets a day" in text
-    assert "advice 1 of 1 allowances have ended, the first: the move → Take them out" in text
+    _, text = doctor()
+    assert "Policy ok preset balanced: about 1 ticket a day" in text
+    assert "advice 1 of 1 allowance ended, the first: the move → Remove them from the policy file" in text
     monkeypatch.setenv("AUDIT_ASSETS_PRESET", "plain")
-    assert "preset plain: every hour of 10 times the usual, from 10 changes on, and every new type" in told()[1]
+    assert "preset plain: alerts from 10 times the usual and 10 changes on, and on every new type" in doctor()[1]
     monkeypatch.setenv("AUDIT_ASSETS_PRESET", "loud")
-    code, text = told()
+    code, text = doctor()
     assert code == 1
     assert "problem AUDIT_ASSETS_PRESET is 'loud': set it to plain, balanced or quiet." in text
 
@@ -192,9 +192,9 @@ def test_every_row_of_ticket_fields_is_checked_against_the_workspace(
         assignee = "Anne Archer"
         """
     )
-    code, text = told()
+    code, text = doctor()
     assert code == 0
-    assert "ok of 2 rows of ticket_fields all names are known to Linear" in text
+    assert "ok all names in 2 rows of ticket_fields exist in Linear" in text
     assert (
         "advice [[ticket_fields]] 2, if 1 decides on the team: The project 'Incident response' is not of the team 'ENG'"
     ) in text
@@ -209,7 +209,7 @@ def test_every_row_of_ticket_fields_is_checked_against_the_workspace(
         assignee = "zoe"
         """
     )
-    code, text = told()
+    code, text = doctor()
     assert code == 1
     assert text.count(" problem [[ticket_fields]] ") == 4
     for sentence in (
@@ -219,30 +219,32 @@ def test_every_row_of_ticket_fields_is_checked_against_the_workspace(
         "2: Linear shows no user 'zoe' to this API key: invite them, or correct `assignee`",
     ):
         assert f"problem [[ticket_fields]] {sentence}" in text
-    assert "names are known" not in text
+    assert "all names in" not in text
 
 
-def test_labels_that_lack_are_advice_and_what_people_said_is_counted(connected: Sandbox, tmp_path: Path) -> None:
-    assert "there is no label" not in told()[1]
+def test_missing_labels_are_advice_and_verdicts_are_counted(connected: Sandbox, tmp_path: Path) -> None:
+    assert "does not exist" not in doctor()[1]
     connected.linear.rename_label("confirmed-incident", "incident")
     rows = [
         {"ticket_id": ticket, "actor_key": "bob", "hour": NOON + HOUR * hour, "kind": "volume", "verdict": verdict}
         for ticket, hour, verdict in (("a", 0, "dismissed"), ("a", 1, "dismissed"), ("b", 2, "confirmed"))
     ]
     HourStore(str(tmp_path / "hours")).write(TABLE, None, pl.DataFrame(rows, schema=TICKET_VERDICTS))
-    code, text = told()
+    code, text = doctor()
     assert code == 0
-    assert "advice there is no label confirmed-incident, with which people say on a ticket" in text
+    assert (
+        "advice the label confirmed-incident, with which people give their verdict on a ticket, does not exist" in text
+    )
     assert "→ Create it by hand, for the team SEC or the workspace." in text
-    assert "Storage ok 1 hours of actors were confirmed in Linear, 2 dismissed, on 2 tickets" in text
+    assert "Storage ok verdicts on 2 tickets in Linear: 1 hour of an actor confirmed, 2 dismissed" in text
 
 
-def test_a_named_model_is_told_without_asking_it(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "Triage" not in told()[1]
+def test_a_configured_model_is_reported_without_calling_it(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Triage" not in doctor()[1]
     monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_MODEL", "small-model-1")
     monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_URL", "http://127.0.0.1:1/v1")
-    assert "Triage ok the model small-model-1 writes a note on each new ticket; it was not asked now" in told()[1]
+    assert "Triage ok the model small-model-1 writes a note on each new ticket; it was not called now" in doctor()[1]
     monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_PROMPT", "nowhere.md")
-    code, text = told()
+    code, text = doctor()
     assert code == 1
     assert "Triage problem AUDIT_ASSETS_TRIAGE_PROMPT names 'nowhere.md': no text can be read there." in text

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audit_assets.sandbox.linear.schema import SDL
 from graphql import (
     GraphQLError,
     GraphQLSchema,
@@ -24,6 +23,7 @@ from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear import client as linear
 from audit_assets.linear.client import LinearClient
 from audit_assets.linear.graphql_connection import document_text
+from audit_assets.sandbox.linear.linear_schema import SDL
 from audit_assets.sandbox.linear.requests import read_request
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.tickets.ticket import ticket_id

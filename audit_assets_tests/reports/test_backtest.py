@@ -12,14 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
-from audit_assets.reports.backtest import backtest_of, policy_of
-from audit_assets.reports.backtest_sources import BacktestError, of_file, read_events
-from audit_assets.reports.backtest_summary import summary_of
+from audit_assets.reports.backtest import backtest_policy, run_backtest
+from audit_assets.reports.backtest_input import BacktestError, read_events, read_file
+from audit_assets.reports.backtest_summary import summarize_backtest
 from audit_assets_tests.detection.test_plain_rule import judge
 
 START = datetime(2026, 6, 1, 9, tzinfo=UTC)
 BURST = START + timedelta(days=80, hours=3)
-SEAM = (
+PROMISED_COLUMNS = (
     "actor",
     "hour",
     "changes",
@@ -71,7 +71,7 @@ def test_the_burst_is_the_ticket(events: Path, tmp_path: Path) -> None:
     burst = flagged[BURST.isoformat()[:13], "person-3"]
     assert (burst["changes"], burst["new_resource_types"], burst["severity"]) == (120, ["api_token"], "urgent")
     scores = pl.read_parquet(tmp_path / "scores.parquet")
-    assert set(SEAM) <= set(scores.columns)
+    assert set(PROMISED_COLUMNS) <= set(scores.columns)
     assert scores.height == summary["active_hours"] == scores.select("actor", "hour").n_unique()
     assert scores["flagged"].sum() == len(summary["tickets"])
 
@@ -80,8 +80,8 @@ def test_the_summary_can_be_read(events: Path) -> None:
     code, printed = run(str(events))
     assert code == 0
     shown = " ".join(printed.split())
-    assert "of 5 actors, rule calibrated" in shown
-    assert "tickets a day from 2026-07-31 on: 1 asked" in shown
+    assert "of 5 actors, calibrated rule" in shown
+    assert "tickets a day from 2026-07-31 on: budget 1, realised" in shown
     assert "2026-08-20T12 urgent person-3 120" in shown
     assert "budget realised tickets 0.25 " in shown
     assert re.search(r"person-3 120 [\d.]+ ● ● ● ● api_token", shown)
@@ -104,7 +104,7 @@ def test_what_was_judged_by_defaults_is_counted(events: Path) -> None:
 
 
 @pytest.mark.parametrize("asked", [1.0, 0.3])
-def test_each_budget_says_how_many_tickets_it_opens_and_which(events: Path, asked: float) -> None:
+def test_each_budget_shows_how_many_tickets_it_opens_and_which(events: Path, asked: float) -> None:
     summary = json.loads(run(str(events), "--tickets-per-day", f"{asked}", "--json")[1])
     tickets = [*summary["tickets"], *summary["tickets_at_other_budgets"]]
     assert [row["asked"] for row in summary["trade_off"]] == sorted({0.25, 0.5, 1.0, 2.0, asked})
@@ -149,18 +149,18 @@ def test_a_time_is_read_as_utc(tmp_path: Path, written: str, read: str) -> None:
         ("e.csv", None, "does not exist"),
         ("e.xlsx", "", "events are read from .parquet, .csv, .ndjson, .jsonl files, not from .xlsx"),
         ("e.parquet", "no parquet", "can't be read as parquet"),
-        ("e.csv", "time,actor\n1,2\n", "lacks the columns actor_type, resource_type"),
-        ("e.csv", "time,actor,actor_type,resource_type\nnoon,a,b,c\n", "1 events have no time that can be read"),
-        ("e.csv", "time,actor,actor_type,resource_type\n", "holds no event"),
+        ("e.csv", "time,actor\n1,2\n", "has no column actor_type, resource_type"),
+        ("e.csv", "time,actor,actor_type,resource_type\nnoon,a,b,c\n", "the time of 1 event can't be read"),
+        ("e.csv", "time,actor,actor_type,resource_type\n", "contains no events"),
     ],
 )
 def test_what_can_not_be_scored_is_one_sentence(tmp_path: Path, name: str, text: str | None, sentence: str) -> None:
     if text is not None:
         (tmp_path / name).write_text(text)
-    with pytest.raises(BacktestError) as told:
+    with pytest.raises(BacktestError) as error:
         read_events(tmp_path / name)
-    assert sentence in str(told.value)
-    assert "\n" not in str(told.value)
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_the_budget_is_kept_once_the_threshold_is_learned(events: Path) -> None:
@@ -171,9 +171,9 @@ def test_the_budget_is_kept_once_the_threshold_is_learned(events: Path) -> None:
 
 
 def test_the_plain_rule_is_the_one_of_the_hourly_assets(events: Path) -> None:
-    stream = of_file(events)
-    plain = policy_of("plain", 1)
-    scores = backtest_of(stream, plain).scores
+    data = read_file(events)
+    plain = backtest_policy("plain", 1)
+    scores = run_backtest(data, plain).scores
     history = (
         quiet_months()
         .group_by("actor", pl.col("time").dt.truncate("1h"), "resource_type")
@@ -184,11 +184,11 @@ def test_the_plain_rule_is_the_one_of_the_hourly_assets(events: Path) -> None:
     flagged = judge(history.rows(), *hours).select("hour", "actor_key").unique()
     assert set(scores.filter("flagged").select("hour", "actor").rows()) == set(flagged.rows())
     assert (BURST, "person-3") in set(flagged.rows())
-    summary: dict[str, Any] = summary_of(backtest_of(stream, plain), stream, plain)
+    summary: dict[str, Any] = summarize_backtest(run_backtest(data, plain), data, plain)
     assert (summary["budgets"], summary["trade_off"], summary["tickets_at_other_budgets"]) == ({}, [], [])
 
 
 def test_an_unknown_rule_is_refused(events: Path) -> None:
     result = CliRunner().invoke(app, ["backtest", str(events), "--rule", "guess"])
     assert isinstance(result.exception, BacktestError)
-    assert str(result.exception) == "--rule knows calibrated and plain, not 'guess'."
+    assert str(result.exception) == "--rule is calibrated or plain, not 'guess'."

@@ -15,8 +15,8 @@ from audit_assets.cli.main import app, main
 from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.config.settings import SETTINGS
-from audit_assets.defs.resources import AxiomResource
-from audit_assets.reports.backtest_sources import of_axiom, span_of
+from audit_assets.detection.verdict_marks import VERDICTS
+from audit_assets.reports.backtest_input import parse_span, read_axiom
 from audit_assets.sandbox.organisation.life import generate
 from audit_assets.sandbox.server import Sandbox, running
 from audit_assets_tests.axiom.made_entries import client_of, entries
@@ -76,11 +76,11 @@ def summary(*arguments: str) -> dict[str, Any]:
 
 
 def refused(*arguments: str) -> str:
-    """The one sentence of a command that could not do its job."""
-    told = CliRunner().invoke(app, ["backtest", *arguments]).exception
-    assert isinstance(told, AuditAssetsError), told
-    assert "\n" not in str(told)
-    return str(told)
+    """The one sentence of a command that failed."""
+    error = CliRunner().invoke(app, ["backtest", *arguments]).exception
+    assert isinstance(error, AuditAssetsError), error
+    assert "\n" not in str(error)
+    return str(error)
 
 
 @pytest.mark.parametrize("rule", ["calibrated", "plain"])
@@ -100,15 +100,15 @@ def test_axiom_and_a_file_of_the_same_changes_give_the_same_scores(
 
 @pytest.mark.usefixtures("connected")
 def test_the_incidents_are_among_the_tickets_under_the_names_of_the_actors() -> None:
-    told = summary(*SPAN, "--tickets-per-day", "2", "--chart", "page.html", "--out", "scores.parquet")
-    tickets = {(ticket["hour"][:13], ticket["actor"]) for ticket in told["tickets"]}
+    printed = summary(*SPAN, "--tickets-per-day", "2", "--chart", "page.html", "--out", "scores.parquet")
+    tickets = {(ticket["hour"][:13], ticket["actor"]) for ticket in printed["tickets"]}
     assert ("2026-11-20T13", 'token "github-actions-deploy" of ci-deploy@harbourline.example') in tickets
     hers = pl.read_parquet("scores.parquet").filter(pl.col("actor") == "ursula.falk@harbourline.example")
     first_token = hers.filter(pl.col("new_resource_types").list.contains("api_token"))
     assert f"{first_token['hour'][0]:%Y-%m-%dT%H}" == "2026-11-20T11"
-    assert (told["from"], told["to"]) == ("2026-11-18T06:00:00+00:00", "2026-11-21T00:00:00+00:00")
-    assert told["tickets_per_day"]["realised"] == round(len(told["tickets"]) / 2.75, 3)
-    assert all(ticket["hour"] >= "2026-11-18T06" for ticket in told["tickets"])
+    assert (printed["from"], printed["to"]) == ("2026-11-18T06:00:00+00:00", "2026-11-21T00:00:00+00:00")
+    assert printed["tickets_per_day"]["realised"] == round(len(printed["tickets"]) / 2.75, 3)
+    assert all(ticket["hour"] >= "2026-11-18T06" for ticket in printed["tickets"])
     assert "ursula.falk@harbourline.example" in Path("page.html").read_text()
 
 
@@ -128,9 +128,9 @@ def test_the_policy_names_an_actor_as_it_is_called_though_another_is_called_so_t
     (tmp_path / "policy.toml").write_text('[[allow]]\nactor = "Sam"\nuntil = 2099-01-01\nreason = "SEC-9"')
     monkeypatch.setenv("AUDIT_ASSETS_POLICY", str(tmp_path / "policy.toml"))
     monkeypatch.setenv("AUDIT_ASSETS_VOLUME_RATIO", "2")
-    told = summary(*SPAN, "--rule", "plain")
-    assert [each["actor"] for each in told["allowed"]] == [f"Sam ({key[:8]})" for key in NAMESAKES]
-    assert not {ticket["actor_key"] for ticket in told["tickets"]} & set(NAMESAKES)
+    printed = summary(*SPAN, "--rule", "plain")
+    assert [each["actor"] for each in printed["allowed"]] == [f"Sam ({key[:8]})" for key in NAMESAKES]
+    assert not {ticket["actor_key"] for ticket in printed["tickets"]} & set(NAMESAKES)
 
 
 def test_only_questions_are_put_to_axiom_and_to_nobody_else(connected: Sandbox) -> None:
@@ -150,28 +150,29 @@ def test_history_from_before_the_span_decides_and_is_read_as_far_as_the_scores_n
     with client_of(sandbox, clock) as axiom:
         axiom.ingest(events_from(pl.concat(held)))
         axiom.prove(pl.concat(held).select("entry_id", "time"))
-    stream = of_axiom(AxiomResource(clock), since, since + timedelta(days=1))
-    assert stream.activity["hour"].sort().to_list() == [since - reach, since]
-    assert (stream.since, stream.until) == (since, since + timedelta(days=1))
+        until = since + timedelta(days=1)
+        data = read_axiom(axiom, since, until, now=clock.now(), verdicts=VERDICTS.to_frame())
+    assert data.activity["hour"].sort().to_list() == [since - reach, since]
+    assert (data.since, data.until) == (since, until)
 
 
 @pytest.mark.usefixtures("connected")
 def test_days_of_which_nothing_can_be_known_do_not_count(changes: pl.DataFrame) -> None:
-    told = summary("--from", "2026-05-01", "--to", "2126-01-01")
+    printed = summary("--from", "2026-05-01", "--to", "2126-01-01")
     first = changes["time"].dt.truncate("1h").min()
     assert isinstance(first, datetime)
-    assert told["from"] == told["first_hour"] == first.isoformat()
-    assert datetime.fromisoformat(told["to"]) <= datetime.now(UTC)
+    assert printed["from"] == printed["first_hour"] == first.isoformat()
+    assert datetime.fromisoformat(printed["to"]) <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "Name either a file of EVENTS, or both --from and --to for what Axiom holds."),
-        (["events.parquet", *SPAN], "Name either a file of EVENTS, or both --from and --to for what Axiom holds."),
-        (["events.parquet", *SPAN[:2]], "Name either a file of EVENTS, or both --from and --to for what Axiom holds."),
-        (SPAN[:2], "Name either a file of EVENTS, or both --from and --to for what Axiom holds."),
-        (SPAN[2:], "Name either a file of EVENTS, or both --from and --to for what Axiom holds."),
+        ([], "Name either a file of EVENTS, or both --from and --to to read from Axiom."),
+        (["events.parquet", *SPAN], "Name either a file of EVENTS, or both --from and --to to read from Axiom."),
+        (["events.parquet", *SPAN[:2]], "Name either a file of EVENTS, or both --from and --to to read from Axiom."),
+        (SPAN[:2], "Name either a file of EVENTS, or both --from and --to to read from Axiom."),
+        (SPAN[2:], "Name either a file of EVENTS, or both --from and --to to read from Axiom."),
         (
             ["--from", "2026-11-02", "--to", "2026-11-01"],
             "--to 2026-11-01 is not after --from 2026-11-02: name a later day or hour.",
@@ -194,7 +195,7 @@ def test_days_of_which_nothing_can_be_known_do_not_count(changes: pl.DataFrame) 
         ),
     ],
 )
-def test_what_is_no_span_is_one_sentence(arguments: list[str], sentence: str) -> None:
+def test_an_invalid_span_is_reported_in_one_sentence(arguments: list[str], sentence: str) -> None:
     assert refused(*arguments) == sentence
 
 
@@ -209,7 +210,7 @@ def test_what_is_no_span_is_one_sentence(arguments: list[str], sentence: str) ->
     ],
 )
 def test_an_hour_is_written_as_iso_or_as_dagster_names_it(text: str, hour: str) -> None:
-    since, _ = span_of(text, "2027-01-01")
+    since, _ = parse_span(text, "2027-01-01")
     assert f"{since:%Y-%m-%dT%H}" == hour
 
 
@@ -223,7 +224,7 @@ def test_missing_settings_are_named() -> None:
 def test_a_span_without_changes_is_one_sentence() -> None:
     assert refused("--from", "2026-11-21", "--to", "2026-11-22") == (
         "Axiom dataset 'cloudflare-audit' holds no change from 2026-11-21 00:00 to 2026-11-22 00:00 UTC: "
-        "name a span that it holds (`audit-assets doctor` says how far back that is)."
+        "name a span that it holds (`audit-assets doctor` shows how far back that is)."
     )
 
 

@@ -1,4 +1,4 @@
-"""The page of a backtest: what it says, that it stands alone, and that no name in it becomes markup or script."""
+"""The page of a backtest: its content, that it is self-contained, and that no name in it becomes markup or script."""
 
 import json
 import re
@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
 from audit_assets.detection.schemas import ORGANISATION
-from audit_assets.reports.backtest import TICKETS, Backtest, backtest_of, policy_of
-from audit_assets.reports.backtest_page import page_of, write_page
-from audit_assets.reports.backtest_sources import Stream, of_file
-from audit_assets.reports.backtest_summary import summary_of
+from audit_assets.reports.backtest import BACKTEST_TICKETS, Backtest, backtest_policy, run_backtest
+from audit_assets.reports.backtest_input import BacktestInput, read_file
+from audit_assets.reports.backtest_page import backtest_html, write_page
+from audit_assets.reports.backtest_summary import summarize_backtest
 from audit_assets.reports.html_page import PageError
 from audit_assets_tests.reports.test_backtest import BURST, quiet_months
 from audit_assets_tests.sandbox.test_query_page import hostile
@@ -64,26 +64,26 @@ def points_on(page: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def stream(tmp_path_factory: pytest.TempPathFactory) -> Stream:
+def data(tmp_path_factory: pytest.TempPathFactory) -> BacktestInput:
     path = tmp_path_factory.mktemp("events") / "events.parquet"
     quiet_months().write_parquet(path)
-    return of_file(path)
+    return read_file(path)
 
 
 @pytest.fixture(scope="module")
-def tested(stream: Stream) -> Backtest:
-    return backtest_of(stream, policy_of("calibrated", 0.5))
+def tested(data: BacktestInput) -> Backtest:
+    return run_backtest(data, backtest_policy("calibrated", 0.5))
 
 
-def summary(tested: Backtest, stream: Stream, rule: str = "calibrated") -> dict[str, Any]:
-    return summary_of(tested, stream, policy_of(rule, 0.5))
+def summary(tested: Backtest, data: BacktestInput, rule: str = "calibrated") -> dict[str, Any]:
+    return summarize_backtest(tested, data, backtest_policy(rule, 0.5))
 
 
-def page(tested: Backtest, stream: Stream, rule: str = "calibrated") -> str:
-    return page_of(tested.scores, summary(tested, stream, rule))
+def page(tested: Backtest, data: BacktestInput, rule: str = "calibrated") -> str:
+    return backtest_html(tested.scores, summary(tested, data, rule))
 
 
-def named_page(tested: Backtest, stream: Stream, name: str, resource_type: str) -> str:
+def named_page(tested: Backtest, data: BacktestInput, name: str, resource_type: str) -> str:
     """The page of the same hours, of actors who are called so, touched this type for the first time in each hour and
     were allowed to for a reason like their name, and of a ticket about the type and all of them."""
     everybody = tested.scores["actor_key"].unique().to_list()
@@ -93,15 +93,15 @@ def named_page(tested: Backtest, stream: Stream, name: str, resource_type: str) 
     scores = tested.scores.with_columns(
         actor=pl.lit(name), new_resource_types=pl.lit([resource_type]), allowed_because=pl.lit(name)
     )
-    called = replace(stream, actors=stream.actors.with_columns(name=pl.lit(name)))
-    return page(Backtest(scores, pl.concat([tested.tickets, of_all.cast(TICKETS)])), called)
+    called = replace(data, actors=data.actors.with_columns(name=pl.lit(name)))
+    return page(Backtest(scores, pl.concat([tested.tickets, of_all.cast(BACKTEST_TICKETS)])), called)
 
 
 def test_the_command_writes_a_page_with_a_point_per_active_hour(tmp_path: Path) -> None:
     quiet_months().write_parquet(tmp_path / "events.parquet")
     target = tmp_path / "page.html"
-    told = CliRunner().invoke(app, ["backtest", str(tmp_path / "events.parquet"), "--chart", str(target), "--json"])
-    printed, html = json.loads(told.stdout), target.read_text()
+    done = CliRunner().invoke(app, ["backtest", str(tmp_path / "events.parquet"), "--chart", str(target), "--json"])
+    printed, html = json.loads(done.stdout), target.read_text()
     points = points_on(html)
     assert len(points["hour"]) == printed["active_hours"]
     assert sum(level > 0 for level in points["level"]) == len(printed["tickets"])
@@ -112,34 +112,34 @@ def test_the_command_writes_a_page_with_a_point_per_active_hour(tmp_path: Path) 
     assert [line[:2] for line in points["lines"]] == [[0.25, "0.25"], [0.5, "0.5"], [1.0, "1"], [2.0, "2"]]
 
 
-def test_the_page_says_what_each_budget_opens_and_lists_the_tickets(tested: Backtest, stream: Stream) -> None:
-    html, told = page(tested, stream), summary(tested, stream)
+def test_the_page_shows_what_each_budget_opens_and_lists_the_tickets(tested: Backtest, data: BacktestInput) -> None:
+    html, shown = page(tested, data), summary(tested, data)
     rows = re.findall(r'<td class="right">(.*?)</td>', html)
     assert rows == [
         cell
-        for row in told["trade_off"]
+        for row in shown["trade_off"]
         for cell in (f"{row['asked']:g}", f"{row['realised']:.2f}", str(row["tickets"]))
     ]
-    assert html.count('class="when"') == len(told["tickets"]) + len(told["tickets_at_other_budgets"])
-    text = Held(html).text
-    assert f"{len(told['tickets'])} tickets in 99 days" in text
+    assert html.count('class="when"') == len(shown["tickets"]) + len(shown["tickets_at_other_budgets"])
+    text = re.sub(r"\s*\n\s*", "", Held(html).text)
+    assert f"{len(shown['tickets'])} tickets in 99 days" in text
     assert "Realised is counted from 2026-07-31 on: by then the threshold was learned." in text
     assert re.search(r"2026-08-2012:00urgentperson-3120 changes, usual is [\d.]+; .*?new: api_token0.25 0.5 1 2", text)
 
 
-def test_the_plain_rule_has_a_page_too(stream: Stream) -> None:
-    html = page(backtest_of(stream, policy_of("plain", 0.5)), stream, "plain")
-    assert "The plain rule knows no budget" in html
+def test_the_plain_rule_has_a_page_too(data: BacktestInput) -> None:
+    html = page(run_backtest(data, backtest_policy("plain", 0.5)), data, "plain")
+    assert "The plain rule has no budget" in html
     assert points_on(html)["lines"] == [[10.0, "rule", True]]
     assert "at a budget of" not in html
 
 
-def test_of_many_active_hours_the_rarest_are_drawn_and_the_page_says_so(
-    tested: Backtest, stream: Stream, monkeypatch: pytest.MonkeyPatch
+def test_of_many_active_hours_the_rarest_are_drawn_and_the_page_notes_it(
+    tested: Backtest, data: BacktestInput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("audit_assets.reports.backtest_chart.DRAWN", 80)
     monkeypatch.setattr("audit_assets.reports.backtest_page.LISTED", 7)
-    html, scores = page(tested, stream), tested.scores
+    html, scores = page(tested, data), tested.scores
     points = points_on(html)
     assert len(points["hour"]) == 80
     assert sum(level > 0 for level in points["level"]) == scores["flagged"].sum()
@@ -155,22 +155,22 @@ def test_of_many_active_hours_the_rarest_are_drawn_and_the_page_says_so(
 @pytest.mark.parametrize("rule", ["calibrated", "plain"])
 def test_a_single_event_has_a_page(tmp_path: Path, rule: str) -> None:
     (tmp_path / "e.csv").write_text("time,actor,actor_type,resource_type\n2026-11-22T10:00:00Z,a,human,dns\n")
-    alone = of_file(tmp_path / "e.csv")
-    html = page(backtest_of(alone, policy_of(rule, 0.5)), alone, rule)
+    alone = read_file(tmp_path / "e.csv")
+    html = page(run_backtest(alone, backtest_policy(rule, 0.5)), alone, rule)
     assert points_on(html)["hour"] == [0]
     assert " in 1 hour</h1>" in html
 
 
-def test_a_page_that_can_not_be_written_is_one_sentence(tested: Backtest, stream: Stream, tmp_path: Path) -> None:
+def test_a_page_that_can_not_be_written_is_one_sentence(tested: Backtest, data: BacktestInput, tmp_path: Path) -> None:
     with pytest.raises(PageError, match=r"nowhere/page.html can't be written: No such file or directory\."):
-        write_page(tested.scores, summary(tested, stream), tmp_path / "nowhere" / "page.html")
+        write_page(tested.scores, summary(tested, data), tmp_path / "nowhere" / "page.html")
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(hostile, st.sampled_from([EVIL, BIDI])), hostile)
-def test_no_name_becomes_markup(tested: Backtest, stream: Stream, actor: str, resource_type: str) -> None:
+def test_no_name_becomes_markup(tested: Backtest, data: BacktestInput, actor: str, resource_type: str) -> None:
     actor, resource_type = (name.encode(errors="replace").decode() for name in (actor, resource_type))
-    html = named_page(Backtest(tested.scores.head(60), tested.tickets), stream, actor, resource_type)
+    html = named_page(Backtest(tested.scores.head(60), tested.tickets), data, actor, resource_type)
     held = Held(html)
     assert held.tags <= TAGS | TABLE
     assert not [name for name in held.attributes if name in ("src", "href", "style") or name.startswith("on")]
@@ -181,38 +181,40 @@ def test_no_name_becomes_markup(tested: Backtest, stream: Stream, actor: str, re
     assert not re.search(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]", html.replace("\n", ""))
 
 
-def test_a_browser_draws_the_page_and_a_name_stays_a_name(tested: Backtest, stream: Stream, tmp_path: Path) -> None:
+def test_a_browser_draws_the_page_and_a_name_stays_a_name(
+    tested: Backtest, data: BacktestInput, tmp_path: Path
+) -> None:
     if CHROMIUM is None:
         pytest.skip("no Chromium on PATH")
-    html = named_page(tested, stream, f"{EVIL}{BIDI}", f"<!--<script>{EVIL}")
+    html = named_page(tested, data, f"{EVIL}{BIDI}", f"<!--<script>{EVIL}")
     target = tmp_path / "page.html"
     target.write_text(html)
-    dom, said = in_chromium(CHROMIUM, target.as_uri(), tmp_path / "profile")
+    dom, log = in_chromium(CHROMIUM, target.as_uri(), tmp_path / "profile")
     drawn = re.search(r'<path class="urgent" d="(.*?)"', dom)
     assert drawn
     assert drawn[1].count("M") == tested.scores.filter(pl.col("severity") == "urgent").height
-    assert "Content Security Policy" not in said
-    assert "Uncaught" not in said
+    assert "Content Security Policy" not in log
+    assert "Uncaught" not in log
     assert "<img" not in dom
     assert dom.count("<script") == 2
 
 
-def test_a_hover_tells_the_hour_in_plain_text(tested: Backtest, stream: Stream, tmp_path: Path) -> None:
+def test_hovering_shows_the_hour_as_plain_text(tested: Backtest, data: BacktestInput, tmp_path: Path) -> None:
     if CHROMIUM is None:
         pytest.skip("no Chromium on PATH")
-    html = named_page(tested, stream, f"{EVIL}{BIDI}", EVIL)
+    html = named_page(tested, data, f"{EVIL}{BIDI}", EVIL)
     unguarded = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", html)
     moved = """<script>
       const box = chart.getBoundingClientRect(), at = points.level.indexOf(4);
-      const move = { clientX: box.left + places[at][0], clientY: box.top + places[at][1] };
+      const move = { clientX: box.left + positions[at][0], clientY: box.top + positions[at][1] };
       chart.querySelector("svg").dispatchEvent(new PointerEvent("pointermove", move));
     </script>"""
     target = tmp_path / "page.html"
     target.write_text(unguarded.replace("</body>", f"{moved}</body>"))
-    dom, said = in_chromium(CHROMIUM, target.as_uri(), tmp_path / "profile")
-    told = re.search(r'<div id="told"[^>]*>(.*?)</div></div>', dom)
-    assert told, said
-    lines = re.findall(r"<bdi>(.*?)</bdi>", told[1])
+    dom, log = in_chromium(CHROMIUM, target.as_uri(), tmp_path / "profile")
+    details = re.search(r'<div id="details"[^>]*>(.*?)</div></div>', dom)
+    assert details, log
+    lines = re.findall(r"<bdi>(.*?)</bdi>", details[1])
     assert lines[0] == "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;eve\\u202e\\u2066gro.elpmaxe@\\u200b"
     assert re.fullmatch(r"2026-\d\d-\d\d \d\d:00 UTC", lines[1])
     assert lines[2] == "Ticket: urgent"

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from audit_assets.cli import main as cli
+from audit_assets.cli import backtest_command
 from audit_assets.cli.main import app
 from audit_assets.config.errors import SettingError
 from audit_assets.config.settings import SETTINGS
@@ -54,30 +54,32 @@ def backtest(events: Path, *options: str) -> tuple[dict[str, Any], pl.DataFrame]
     arguments = [str(events), "--json", "--out", "scores.parquet", "--chart", "page.html", *options]
     done = CliRunner().invoke(app, ["backtest", *arguments])
     assert done.exit_code == 0, done.exception
-    told, scores = json.loads(done.stdout), pl.read_parquet("scores.parquet")
+    result, scores = json.loads(done.stdout), pl.read_parquet("scores.parquet")
     own = scores.filter(disposition="ticket").height
     of_all = scores.select("hour", "shared_types").explode("shared_types").drop_nulls().n_unique()
-    assert own + of_all == len(told["tickets"])
-    every = [*told["tickets"], *told["tickets_at_other_budgets"]]
-    for row in told["trade_off"]:
+    assert own + of_all == len(result["tickets"])
+    every = [*result["tickets"], *result["tickets_at_other_budgets"]]
+    for row in result["trade_off"]:
         assert row["tickets"] == sum(row["asked"] in ticket["budgets"] for ticket in every)
-    asked = [row for row in told["trade_off"] if row["asked"] == told["tickets_per_day"]["asked"]]
-    assert all(row["tickets"] == len(told["tickets"]) for row in asked)
-    assert all(row["realised"] == told["tickets_per_day"]["realised"] for row in asked)
-    listed = len(every) + sum(not hour["budgets"] for hour in told["allowed"])
+    asked = [row for row in result["trade_off"] if row["asked"] == result["tickets_per_day"]["asked"]]
+    assert all(row["tickets"] == len(result["tickets"]) for row in asked)
+    assert all(row["realised"] == result["tickets_per_day"]["realised"] for row in asked)
+    listed = len(every) + sum(not hour["budgets"] for hour in result["allowed"])
     assert Path("page.html").read_text().count('class="when"') == listed
-    return told, scores
+    return result, scores
 
 
 def printed(events: Path, *options: str) -> str:
-    with patch.object(cli, "output", Console(highlight=False, width=140)):  # a console reads COLUMNS when it is made
+    with patch.object(
+        backtest_command, "output", Console(highlight=False, width=140)
+    ):  # a console reads COLUMNS when it is made
         done = CliRunner().invoke(app, ["backtest", str(events), *options])
     assert done.exit_code == 0, done.exception
     return " ".join(done.stdout.split())
 
 
-def opened(told: dict[str, Any]) -> set[tuple[str, str]]:
-    return {(ticket["hour"][:13], ticket["actor"]) for ticket in told["tickets"]}
+def opened(result: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(ticket["hour"][:13], ticket["actor"]) for ticket in result["tickets"]}
 
 
 def hour_of(scores: pl.DataFrame, actor: str, hour: Any) -> dict[str, Any]:
@@ -86,23 +88,23 @@ def hour_of(scores: pl.DataFrame, actor: str, hour: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("rule", ["calibrated", "plain"])
-def test_what_is_allowed_does_not_ring_and_stays_listed(
+def test_what_is_allowed_opens_no_ticket_and_stays_listed(
     lived: Path, monkeypatch: pytest.MonkeyPatch, rule: str
 ) -> None:
     before, _ = backtest(lived, "--rule", rule)
     in_force(monkeypatch, '[[allow]]\nactor = "person-3"\nuntil = 2026-08-20\nreason = "the move, SEC-9"')
-    told, scores = backtest(lived, "--rule", rule)
+    result, scores = backtest(lived, "--rule", rule)
     row = hour_of(scores, "person-3", BURST)
     assert (row["flagged"], row["disposition"], row["severity"]) == (False, "allowed", None)
     assert (row["allowed_because"], row["budgets"]) == ("the move, SEC-9", [])
     covered = {each for each in opened(before) if each[1] == "person-3" and each[0] < "2026-08-21"}
     assert (f"{BURST:%Y-%m-%dT%H}", "person-3") in covered
-    assert opened(told) == opened(before) - covered
-    assert {(hour["hour"][:13], hour["actor"]) for hour in told["allowed"]} == covered
+    assert opened(result) == opened(before) - covered
+    assert {(hour["hour"][:13], hour["actor"]) for hour in result["allowed"]} == covered
     assert "(allowed: the move, SEC-9)" in printed(lived, "--rule", rule)
     page = Path("page.html").read_text()
     assert "allowed: <bdi>the move, SEC-9</bdi>" in page
-    assert re.search(rf" {len(covered)} hours? would have rung and (is|are) allowed\.", page)
+    assert re.search(rf" Above the alert threshold, but allowed: {len(covered)} hours?\.", page)
 
 
 @pytest.mark.parametrize("rule", ["calibrated", "plain"])
@@ -123,33 +125,33 @@ def test_a_confirmed_incident_is_no_example_of_what_is_usual(
 
 def test_what_many_do_at_once_is_one_ticket_for_the_organisation(lived: Path) -> None:
     moved = AGAIN + timedelta(days=1)
-    told, scores = backtest(lived)
-    (ticket,) = [ticket for ticket in told["tickets"] if ticket["actor_key"] == "organisation"]
+    result, scores = backtest(lived)
+    (ticket,) = [ticket for ticket in result["tickets"] if ticket["actor_key"] == "organisation"]
     assert (ticket["hour"][:13], ticket["actor"]) == (f"{moved:%Y-%m-%dT%H}", "the organisation")
     assert (ticket["resource_type"], ticket["changes"], ticket["members"]) == ("registrar", 320, MOVERS)
     members = scores.filter(hour=moved).sort("actor")
     assert members["actor"].to_list() == MOVERS
     assert set(members["disposition"]) == {"organisation"}
-    assert members["flagged"].all(), "the organisation's ticket tells of them"
+    assert members["flagged"].all(), "they are on the organisation's ticket"
     assert members["shared_types"].to_list() == [["registrar"]] * 4
     assert set(members["severity"]) == {ticket["severity"]}
-    assert not [each for each in told["tickets"] if each["hour"] == ticket["hour"] and each is not ticket]
+    assert not [each for each in result["tickets"] if each["hour"] == ticket["hour"] and each is not ticket]
     assert "registrar, by 4 actors" in printed(lived)
     assert "320 changes to <bdi>registrar</bdi> by 4 actors: <bdi>person-0</bdi>" in Path("page.html").read_text()
 
 
 def test_an_actor_who_is_called_like_the_organisation_is_no_organisation(lived: Path) -> None:
     pl.read_parquet(lived).with_columns(pl.col("actor").replace("person-3", "organisation")).write_parquet("e.parquet")
-    told, scores = backtest(Path("e.parquet"))
-    assert [t["members"] for t in told["tickets"] if t["members"]] == [["organisation", *MOVERS[:3]]]
-    assert (f"{BURST:%Y-%m-%dT%H}", "organisation") in opened(told)
+    result, scores = backtest(Path("e.parquet"))
+    assert [t["members"] for t in result["tickets"] if t["members"]] == [["organisation", *MOVERS[:3]]]
+    assert (f"{BURST:%Y-%m-%dT%H}", "organisation") in opened(result)
     assert hour_of(scores, "organisation", BURST)["disposition"] == "ticket"
 
 
 def test_a_migration_that_is_allowed_opens_no_ticket(lived: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_force(monkeypatch, '[[allow]]\nresource_type = "registrar"\nuntil = 2099-01-01\nreason = "the move"')
-    told, scores = backtest(lived)
-    assert "the organisation" not in {ticket["actor"] for ticket in told["tickets"]}
+    result, scores = backtest(lived)
+    assert "the organisation" not in {ticket["actor"] for ticket in result["tickets"]}
     assert set(scores.filter(hour=AGAIN + timedelta(days=1))["disposition"]) == {"allowed"}
 
 
@@ -195,14 +197,14 @@ def test_the_settings_are_the_defaults_of_the_options(
     lived: Path, settings: dict[str, str], options: list[str], rule: str, budget: float
 ) -> None:
     Path(".env").write_text("".join(f"AUDIT_ASSETS_{name}={value}\n" for name, value in settings.items()))
-    told, _ = backtest(lived, *options)
-    assert (told["rule"], told["tickets_per_day"]["asked"]) == (rule, budget)
+    result, _ = backtest(lived, *options)
+    assert (result["rule"], result["tickets_per_day"]["asked"]) == (rule, budget)
 
 
 def test_the_plain_rule_is_the_teams(lived: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUDIT_ASSETS_VOLUME_RATIO", "3.5")
     monkeypatch.setenv("AUDIT_ASSETS_VOLUME_MINIMUM", "6")
-    told, scores = backtest(lived, "--rule", "plain")
+    result, scores = backtest(lived, "--rule", "plain")
     months = scores.filter(pl.col("hour") >= BURST - timedelta(days=40))
     loud = months.filter(pl.col("ratio") >= 3.5, pl.col("changes") >= 6)
     assert loud.filter(pl.col("changes") < 10).height > 0
@@ -212,7 +214,7 @@ def test_the_plain_rule_is_the_teams(lived: Path, monkeypatch: pytest.MonkeyPatc
         .join(loud, on=["hour", "actor"], how="anti")["flagged"]
         .any()
     )
-    assert told["plain_rule"] == {"ratio": 3.5, "minimum": 6}
+    assert result["plain_rule"] == {"ratio": 3.5, "minimum": 6}
     assert '"lines":[[3.5,"rule",true]]' in Path("page.html").read_text()
 
 

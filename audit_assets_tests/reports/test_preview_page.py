@@ -1,4 +1,4 @@
-"""A preview on a page and in a terminal: what a ticket says, and no more of what an attacker wrote than its letters."""
+"""A preview on a page and in a terminal: the ticket's text, and of what an attacker wrote no more than its letters."""
 
 import io
 import re
@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from audit_assets.defs.steps.dry_run_opener import DryRunOpener
-from audit_assets.defs.steps.dry_runs import DryRunHour
 from audit_assets.linear.dry_run import NOT_SET, RenderedTicket
 from audit_assets.linear.dry_run_connections import OfflineConnection
+from audit_assets.reports.dry_run_hour import DryRunHour
 from audit_assets.reports.html_page import PageError
-from audit_assets.reports.preview_page import page_of, rendered, write_page
+from audit_assets.reports.preview_page import preview_html, render_text, write_page
 from audit_assets.reports.preview_terminal import print_tickets
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.shared_ticket import SharedTicket
@@ -57,21 +57,21 @@ class Held(HTMLParser):
         self.comments.append(data)
 
 
-def hour_of(*told: Finding | SharedTicket, **changed: Any) -> DryRunHour:
-    """The hour in which these would be told, by somebody without a key."""
+def hour_of(*findings: Finding | SharedTicket, **changed: Any) -> DryRunHour:
+    """The hour that would open tickets for these, without an API key."""
     with closing(DryRunOpener(OfflineConnection, [], api_key=NOT_SET, team_key="SEC", label="audit")) as client:
-        for each in told:
+        for each in findings:
             _ = client.open_shared_ticket(each) if isinstance(each, SharedTicket) else client.open_ticket(each)
     tickets = tuple(replace(ticket, **changed) for ticket in client.rendered)
     return DryRunHour("2026-11-22-10:00", None, ("A run would open nothing.",), tickets, pl.DataFrame())
 
 
-def joining(told: Finding, **changed: Any) -> DryRunHour:
+def joining(joined: Finding, **changed: Any) -> DryRunHour:
     """The hour in which it would be a comment on a ticket."""
-    (ticket,) = hour_of(told).tickets
+    (ticket,) = hour_of(joined).tickets
     comment: dict[str, Any] = {"description": None, "comments": (ticket.description,), "identifier": "SEC-12"}
     on_it: dict[str, Any] = {"url": "https://linear.app/acme/issue/SEC-12", "raises_priority": True, "fields": {}}
-    return hour_of(told, **comment, **on_it, planned_action="would join SEC-12", **changed)
+    return hour_of(joined, **comment, **on_it, planned_action="would join SEC-12", **changed)
 
 
 def in_terminal(hour: DryRunHour, *, terminal: bool) -> str:
@@ -81,8 +81,8 @@ def in_terminal(hour: DryRunHour, *, terminal: bool) -> str:
     return written.getvalue()
 
 
-def told() -> Finding:
-    """A ticket with everything on it."""
+def full_finding() -> Finding:
+    """A finding that fills every part of a ticket."""
     entries = tuple(entry(number) for number in range(8))
     deviations = (finding().deviations[0], new_type())
     return finding(
@@ -94,8 +94,12 @@ def told() -> Finding:
     )
 
 
+def markup(text: str, pictures: dict[str, str]) -> str:
+    return "".join(part for _, part in render_text(text, pictures))
+
+
 def test_a_page_shows_a_ticket_about_as_linear_would() -> None:
-    page = page_of(hour_of(told(), overflow(2)))
+    page = preview_html(hour_of(full_finding(), overflow(2))).replace("\n", "")
     for part in (
         "<h1>2 tickets of 2026-11-22 10:00 UTC</h1>",
         "<li>A run would open nothing.</li>",
@@ -113,7 +117,7 @@ def test_a_page_shows_a_ticket_about_as_linear_would() -> None:
 
 
 def test_a_page_shows_what_would_join_a_ticket() -> None:
-    page = page_of(joining(told()))
+    page = preview_html(joining(full_finding())).replace("\n", "")
     assert '<a href="https://linear.app/acme/issue/SEC-12" rel="noopener noreferrer nofollow">Would join SEC-12' in page
     assert "High (raised)" in page
     assert '<section class="comment"><p class="soft">Comment</p><div class="text"><p>In the hour 2026-11-22' in page
@@ -127,17 +131,19 @@ def test_an_hour_without_tickets_has_a_page_that_can_be_written_or_not(tmp_path:
 
 
 def test_a_picture_is_shown_only_if_it_is_the_ticket_s_own() -> None:
-    own = {"https://dry_run.invalid/1/chart.png": "data:image/png;base64,AAAA"}
-    text = "![the last 30 days](https://dry_run.invalid/1/chart.png)"
-    assert rendered(text, own) == '<p><img src="data:image/png;base64,AAAA" alt="the last 30 days"></p>\n'
-    assert "(Picture: the last 30 days)" in in_terminal(hour_of(told(), description=text, pictures=own), terminal=False)
+    own = {"https://dry-run.invalid/1/chart.png": "data:image/png;base64,AAAA"}
+    text = "![the last 30 days](https://dry-run.invalid/1/chart.png)"
+    assert markup(text, own) == '<p><img src="data:image/png;base64,AAAA" alt="the last 30 days"></p>\n'
+    assert "(Picture: the last 30 days)" in in_terminal(
+        hour_of(full_finding(), description=text, pictures=own), terminal=False
+    )
     for other in ('![30 "days"](https://evil.example/beacon.png)', "![x](data:image/png;base64,AAAA)"):
-        assert "<img" not in rendered(other, own)
-    assert "<a " not in rendered("[x](javascript:alert(1)) <https:evil> https://evil.example", own)
+        assert "<img" not in markup(other, own)
+    assert "<a " not in markup("[x](javascript:alert(1)) <https:evil> https://evil.example", own)
 
 
 def test_a_terminal_shows_a_ticket_in_80_columns() -> None:
-    shown = in_terminal(hour_of(told()), terminal=False)
+    shown = in_terminal(hour_of(full_finding()), terminal=False)
     assert max(map(len, shown.splitlines())) <= 80
     for part in (
         "1 ticket of 2026-11-22-10:00 UTC. Dry run: nothing was opened.\nA run would open nothing.\n",
@@ -147,7 +153,7 @@ def test_a_terminal_shows_a_ticket_in_80_columns() -> None:
         "↗ Axiom: 2026-11-22 10:00 UTC",
     ):
         assert part in shown
-    joined = in_terminal(joining(told()), terminal=False)
+    joined = in_terminal(joining(full_finding()), terminal=False)
     assert "High (raised) · would join SEC-12\n" in joined
     assert "\nComment\n" in joined
 
@@ -160,7 +166,7 @@ def test_whatever_is_in_a_ticket_nothing_of_it_runs_or_loads_or_moves_the_cursor
     named: dict[str, Any] = {"fields": {"state": name}, "planned_action": f"would join {name}", "url": name}
     plain = joining(attacked) if joins else hour_of(attacked)
     hour = replace(plain, tickets=tuple(replace(ticket, **named) for ticket in plain.tickets))
-    page = page_of(hour)
+    page = preview_html(hour)
     held = Held(page)
     assert held.tags <= TAGS
     assert held.attributes <= ATTRIBUTES
@@ -183,8 +189,8 @@ def test_a_real_browser_shows_the_page_and_runs_nothing(tmp_path: Path) -> None:
     hour = hour_of(finding(actor=EVIL, entries=(entry(resource_id=EVIL),), entries_total=1))
     ticket: RenderedTicket = replace(hour.tickets[0], fields={"state": EVIL})
     write_page(replace(hour, tickets=(ticket,)), tmp_path / "page.html")
-    dom, said = in_chromium(CHROMIUM, (tmp_path / "page.html").as_uri(), tmp_path / "profile")
+    dom, log = in_chromium(CHROMIUM, (tmp_path / "page.html").as_uri(), tmp_path / "profile")
     assert "<title>Preview: 1 ticket of 2026-11-22 10:00 UTC</title>" in dom
     assert not re.search(r"<(script|img)\b", dom)
-    assert "Content Security Policy" not in said
+    assert "Content Security Policy" not in log
     assert HOUR.isoformat()[:10] in dom

@@ -1,4 +1,4 @@
-"""Summaries of an hour, a day and a month: their promised shape, and what people read of them."""
+"""Summaries of an hour, a day and a month: their promised shape, and how people read them."""
 
 import calendar
 import json
@@ -13,7 +13,14 @@ from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
 from audit_assets.defs.partitions import key_of
-from audit_assets.reports.summary import SummaryError, digest, hours_of, period_summary, schema
+from audit_assets.reports.summary import (
+    SUMMARY_VERSION,
+    SummaryError,
+    hours_in_period,
+    schema,
+    summarize_period,
+    summary_hash,
+)
 from audit_assets.storage.hour_store import HourStore
 
 HOUR = timedelta(hours=1)
@@ -48,7 +55,7 @@ def summary_of(hour: datetime, *actors: dict[str, Any], below_threshold: int = 0
         * below_threshold,
     }
     return {
-        "version": 1,
+        "version": SUMMARY_VERSION,
         "hour": key_of(hour),
         "entries": {"pulled": 10, "by_stream": {"v2": 10}, "changes": 8, "actors": 2, "quarantined": 1},
         "history_since": None,
@@ -83,29 +90,29 @@ def undocumented(value: Any, documented: dict[str, Any], definitions: dict[str, 
 
 def test_the_schema_names_every_field_and_misses_none() -> None:
     hour = schema()["hour"]
-    told = summary_of(NINE, flagged("anne", "high", "SEC-1"), below_threshold=1)
-    assert undocumented(told, hour, hour["$defs"]) == []
-    assert undocumented({**told, "odd": 1}, hour, hour["$defs"]) == [".odd"]
-    told["flagged"][0]["ticket"].pop("url")
-    assert undocumented(told, hour, hour["$defs"]) == [".flagged[].ticket.url is missing"]
+    summary = summary_of(NINE, flagged("anne", "high", "SEC-1"), below_threshold=1)
+    assert undocumented(summary, hour, hour["$defs"]) == []
+    assert undocumented({**summary, "odd": 1}, hour, hour["$defs"]) == [".odd"]
+    summary["flagged"][0]["ticket"].pop("url")
+    assert undocumented(summary, hour, hour["$defs"]) == [".flagged[].ticket.url is missing"]
 
 
 @given(st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2035, 12, 31)))  # noqa: DTZ001
 def test_a_day_has_its_24_hours_and_a_month_all_of_its_days(time: datetime) -> None:
-    day, month = hours_of(f"{time:%Y-%m-%d}"), hours_of(f"{time:%Y-%m}")
+    day, month = hours_in_period(f"{time:%Y-%m-%d}"), hours_in_period(f"{time:%Y-%m}")
     assert day == [datetime(time.year, time.month, time.day, hour, tzinfo=UTC) for hour in range(24)]
     assert len(month) == 24 * calendar.monthrange(time.year, time.month)[1]
     assert (month[0].day, month[0].hour, (month[-1] + HOUR).day) == (1, 0, 1)
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13", "2026-02-30", "2026-11-22-09:30", "2026-11-22 09"])
-def test_what_is_no_period_is_refused_with_an_example(text: str) -> None:
+def test_an_invalid_period_is_rejected_with_an_example(text: str) -> None:
     with pytest.raises(SummaryError, match="name an hour, a day or a month"):
-        hours_of(text)
+        hours_in_period(text)
 
 
-def test_a_day_tells_each_ticket_once_with_all_its_hours_the_gravest_first() -> None:
-    told = period_summary(
+def test_a_day_lists_each_ticket_once_with_all_its_hours_the_most_severe_first() -> None:
+    summary = summarize_period(
         "2026-11-22",
         [
             summary_of(NINE, flagged("anne", "low", "SEC-1"), flagged("bob", "medium", "SEC-2"), below_threshold=2),
@@ -115,23 +122,24 @@ def test_a_day_tells_each_ticket_once_with_all_its_hours_the_gravest_first() -> 
         ],
         ["2026-11-22-11:00"],
     )
-    assert [(ticket["identifier"], ticket["severity"], len(ticket["hours"])) for ticket in told["tickets"]] == [
+    assert [(ticket["identifier"], ticket["severity"], len(ticket["hours"])) for ticket in summary["tickets"]] == [
         ("SEC-1", "urgent", 2),
         ("SEC-2", "medium", 1),
     ]
-    assert told["outcomes"] == {"opened": 2, "joined": 1, "failed": 1}
-    assert told["below_threshold"] == {"below_threshold": 2}
-    assert told["entries"] == {"pulled": 20, "changes": 16, "quarantined": 2}
-    assert undocumented(told, schema()["period"], schema()["period"]["$defs"]) == []
+    assert summary["outcomes"] == {"opened": 2, "joined": 1, "failed": 1}
+    assert summary["without_ticket"] == {"below_threshold": 2}
+    assert [hour["actor"] for hour in summary["below_threshold"]] == ["bob"]
+    assert len(summary["below_threshold"][0]["in_words"]) == 2
+    assert summary["entries"] == {"pulled": 20, "changes": 16, "quarantined": 2}
+    assert undocumented(summary, schema()["period"], schema()["period"]["$defs"]) == []
 
 
 def test_a_ticket_that_was_there_already_is_no_news_but_anything_else_is() -> None:
-    opened, seen = (
-        summary_of(NINE, flagged("anne", "high", "SEC-1", outcome)) for outcome in ("opened", "already_on_ticket")
-    )
-    assert digest(opened) == digest(seen)
-    assert digest(opened) != digest(summary_of(NINE, flagged("anne", "high", "SEC-2")))
-    assert digest(opened) != digest(summary_of(NINE, flagged("anne", "high", "SEC-1"), below_threshold=1))
+    outcomes = ("opened", "already_on_ticket")
+    opened, again = (summary_of(NINE, flagged("anne", "high", "SEC-1", outcome)) for outcome in outcomes)
+    assert summary_hash(opened) == summary_hash(again)
+    assert summary_hash(opened) != summary_hash(summary_of(NINE, flagged("anne", "high", "SEC-2")))
+    assert summary_hash(opened) != summary_hash(summary_of(NINE, flagged("anne", "high", "SEC-1"), below_threshold=1))
 
 
 @pytest.fixture
@@ -156,13 +164,13 @@ def test_a_day_and_an_hour_are_read_in_the_terminal() -> None:
     assert "1 tickets" not in day.output
     assert "1 ticket, 2026-11-22 (UTC)" in day.output
     assert "https://linear.app/SEC-1" in day.output
-    assert "1 flagged without a ticket: the hour had ended too long ago" in day.output
-    assert "1 deviation did not ring: under the budget" in day.output
-    assert "2 hours are summed up; 14 have no summary" in day.output
+    assert "1 flagged without a ticket: the hour ended more than 80 h ago" in day.output
+    assert "1 deviation below the alert threshold" in day.output
+    assert "2 hours with a summary, 14 without a summary" in day.output
     assert "\x1b" not in day.output
     hour = CliRunner().invoke(app, ["summary", "2026-11-22-09:00"])
     assert "[bold]anne[/]" in hour.output
-    assert "10 entries, 8 of them changes; 1 could not be understood" in hour.output
+    assert "entries: 10 pulled, 8 of them changes, 1 quarantined" in hour.output
 
 
 @pytest.mark.usefixtures("stored")
@@ -175,7 +183,7 @@ def test_programs_get_the_object_alone() -> None:
 
 
 @pytest.mark.usefixtures("stored")
-def test_a_period_without_a_summary_says_so() -> None:
+def test_a_period_without_a_summary_is_reported() -> None:
     failed = CliRunner().invoke(app, ["summary", "2025-01"])
     assert isinstance(failed.exception, SummaryError)
     assert "No hour of 2025-01 has a summary" in str(failed.exception)

@@ -15,8 +15,8 @@ from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.materialized_hours import HOURS_IN_WINDOW, count_hours_present, ingested_hours
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import AxiomResource, RunInputsResource
-from audit_assets.defs.steps.hour_baselines import build_baselines
-from audit_assets.detection.verdict_marks import applied
+from audit_assets.defs.steps.hour_baselines import query_baselines
+from audit_assets.detection.verdict_marks import count_marked_hours
 from audit_assets.storage.hours import key_of
 from audit_assets.storage.tables import BASELINES
 
@@ -30,7 +30,7 @@ def actor_baselines(
     """What is usual for each active actor and for the organisation, from the 30 days before the hour."""
     with raise_as_dagster_failure():
         inputs, hours = run_inputs.of_run(context.run.run_id), hours_in(context)
-        found = build_baselines(inputs, hours, axiom.with_tables(inputs.tables))
+        found = query_baselines(inputs, hours, axiom.with_tables(inputs.tables))
         ingested = ingested_hours(context.instance)
         for hour in hours:
             found.write(inputs.store, hour)
@@ -39,7 +39,7 @@ def actor_baselines(
                 "active_actors": found.judged.filter(here).height,
                 "hours_present": count_hours_present(ingested, hour),
                 "hours_in_window": HOURS_IN_WINDOW,
-                **applied(found.marked.filter(pl.col("hour") < hour)),
+                **count_marked_hours(found.marked.filter(pl.col("hour") < hour)),
                 "preview": dg.MetadataValue.md(markdown_table(found.usual.filter(here).drop("hour").head(10))),
             }
             context.add_asset_metadata(metadata, partition_key=key_of(hour))

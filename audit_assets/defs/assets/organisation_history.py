@@ -13,7 +13,7 @@ from audit_assets.defs.materialized_hours import ingested_hours, ingested_rows
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import AxiomResource, RunInputsResource
 from audit_assets.defs.steps.organisation_day import METHOD, refresh_day, still_growing
-from audit_assets.detection.verdict_marks import APPLIED
+from audit_assets.detection.verdict_marks import MARKED_HOURS
 from audit_assets.storage.hours import day_of, days_of, key_of
 from audit_assets.storage.tables import SCORES_BEFORE
 
@@ -39,6 +39,6 @@ def organisation_history(
                 "day": f"{day:%Y-%m-%d}",
                 "active_hours": scores.height,
                 "actors": scores["actor"].n_unique(),
-                **{name: known.get(name, 0) for name in ("hours_present", *APPLIED)},
+                **{name: known.get(name, 0) for name in ("hours_present", *MARKED_HOURS)},
             }
             context.add_asset_metadata(metadata, partition_key=key_of(hour))

@@ -6,9 +6,7 @@ tickets is rendered all the same, with the reason.
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 import polars as pl
 
@@ -19,6 +17,7 @@ from audit_assets.defs.steps.ticket_charts import missing_charts
 from audit_assets.defs.steps.ticket_opener import AddNote, without_note
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, write_tickets
 from audit_assets.linear.dry_run import PRIORITY_NAMES, RenderedTicket
+from audit_assets.reports.dry_run_hour import DryRunHour
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import key_of
 from audit_assets.storage.tables import TICKETS
@@ -31,33 +30,6 @@ DRY_RUN = "dry_run"
 
 SHOWN_LENGTH = 100_000
 """Characters of tickets that Dagster's database is given of an hour; the hour store holds all."""
-
-
-@dataclass(frozen=True)
-class DryRunHour:
-    """What a run would do about an hour's flagged actors. `skip_reason`: why it would open nothing after all, a key of
-    REASONS; `remarks` are for people; `rows`: OPENED_TICKETS of every actor, with the `problem` of those whose ticket
-    could not be rendered."""
-
-    hour: str
-    skip_reason: str | None
-    remarks: tuple[str, ...]
-    tickets: tuple[RenderedTicket, ...]
-    rows: pl.DataFrame
-
-    @property
-    def problems(self) -> list[str]:
-        """Why tickets could not be rendered, one per actor."""
-        return self.rows["problem"].drop_nulls().to_list()
-
-    def as_json(self) -> dict[str, Any]:
-        """The tickets, for other programs."""
-        return {
-            "hour": self.hour,
-            "skip_reason": self.skip_reason,
-            "remarks": [*self.remarks],
-            "tickets": [asdict(ticket) for ticket in self.tickets],
-        }
 
 
 def render_hour(

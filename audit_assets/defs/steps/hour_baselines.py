@@ -15,8 +15,8 @@ from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.organisation_day import mark_activity, read_organisation
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.verdicts import read_verdicts
-from audit_assets.detection.baselines import baselines
-from audit_assets.detection.hour_scores import HISTORY, assess_hours
+from audit_assets.detection.baselines import build_baselines
+from audit_assets.detection.hour_scores import ACTIVITY_HISTORY, score_hours
 from audit_assets.detection.schemas import MEMORY
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, AN_HOUR, day_of, days_of, key_of
@@ -27,7 +27,7 @@ from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, TOUCHED
 class HourBaselines:
     """What is known before some hours. `judged`: who made how many changes in which hour. `activity` (ACTIVITY) as
     Axiom has it, `marked` the same as the scores take it, `usual` (BASELINE), `touched` (TOUCHED); `assessed`: the
-    scores of these actors' hours in the UTC days of the hours (SCORES without what `ranked` fills)."""
+    scores of these actors' hours in the UTC days of the hours (SCORES without what `rank_scores` fills)."""
 
     judged: pl.DataFrame
     activity: pl.DataFrame
@@ -47,14 +47,14 @@ class HourBaselines:
         store.write(ASSESSED, hour, today.join(actors, left_on="actor", right_on="actor_key", how="semi"))
 
 
-def build_baselines(inputs: RunInputs, hours: Sequence[datetime], axiom: AxiomResource) -> HourBaselines:
+def query_baselines(inputs: RunInputs, hours: Sequence[datetime], axiom: AxiomResource) -> HourBaselines:
     """Ask Axiom for the history of everybody who is active in these hours. Raises `Incomplete` if it counts other
     changes than were pulled."""
     judged = pl.concat([_count_changes(inputs, hour) for hour in hours])
     until = hours[-1] + AN_HOUR
     with closing(axiom.client()) as client:
         actors = judged["actor_key"].unique().sort().to_list()
-        activity = client.activity(actors, day_of(hours[0]) - HISTORY, until)
+        activity = client.activity(actors, day_of(hours[0]) - ACTIVITY_HISTORY, until)
         organisation_hours = client.organisation_hours(hours[0] - MEMORY, until)
         organisation_types = client.organisation_types(hours[0] - MEMORY, until)
     _refuse_other_counts(judged, activity)
@@ -63,7 +63,7 @@ def build_baselines(inputs: RunInputs, hours: Sequence[datetime], axiom: AxiomRe
     marked = mark_activity(activity, latest, inputs.tables.confirmed_incident, read_verdicts(inputs.store))
     examples = marked.filter(~pl.col("confirmed")).rename({"actor": "actor_key"})
     who = judged.select("hour", "actor_key")
-    usual, touched = baselines(examples, organisation_hours, organisation_types, judged=who, hours=hours)
+    usual, touched = build_baselines(examples, organisation_hours, organisation_types, judged=who, hours=hours)
     return HourBaselines(judged, activity, marked, usual, touched, _assess(inputs.store, marked, hours))
 
 
@@ -76,8 +76,8 @@ def _count_changes(inputs: RunInputs, hour: datetime) -> pl.DataFrame:
 def _assess(store: HourStore, marked: pl.DataFrame, hours: Sequence[datetime]) -> pl.DataFrame:
     """The scores of these actors' hours in the UTC days of the run, each day against the organisation before it."""
     days = [
-        assess_hours(
-            marked.filter(pl.col("hour") < day + A_DAY, pl.col("hour") >= day - HISTORY),
+        score_hours(
+            marked.filter(pl.col("hour") < day + A_DAY, pl.col("hour") >= day - ACTIVITY_HISTORY),
             read_organisation(store, day),
             since=day,
         )

@@ -11,14 +11,13 @@ import polars as pl
 from audit_assets.config.policy_tables import Policy
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.run_inputs import RunInputs
-from audit_assets.detection.flagging import FLAGGED as FLAGGED_BY_NAME
-from audit_assets.detection.flagging import Judged, flags
-from audit_assets.detection.ranking import ranked
-from audit_assets.detection.schemas import ORGANISATION, SCORES, WINDOW
+from audit_assets.detection.flagging import JudgedHours, flag_deviations
+from audit_assets.detection.ranking import rank_scores
+from audit_assets.detection.schemas import FLAG, ORGANISATION, SCORES, WINDOW
 from audit_assets.storage.hours import AN_HOUR, day_of
 from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, FLAGGED, SCORES_BEFORE, TOUCHED, TOUCHED_BY
 
-FLAGGED_ACTORS = pl.Schema({**FLAGGED_BY_NAME, "axiom_url": pl.String})
+FLAGGED_ACTORS = pl.Schema({**FLAG, "axiom_url": pl.String})
 """A deviation and its disposition, the actor's name for people, and the address that opens its activity in Axiom."""
 
 
@@ -30,19 +29,19 @@ def flag_hours(
     for hour in hours:
         if (day := day_of(hour)) not in before:
             before = {day: inputs.store.require(SCORES_BEFORE, day)}
-        found = flags(_judged(inputs, hour, before[day], policy), policy)
+        found = flag_deviations(_judged(inputs, hour, before[day], policy), policy)
         linked = found.join(_links(found, hour, axiom), on="actor_key", how="left", maintain_order="left")
         flagged = linked.select(FLAGGED_ACTORS.names())
         inputs.store.write(FLAGGED, hour, flagged)
         yield hour, flagged
 
 
-def _judged(inputs: RunInputs, hour: datetime, before: pl.DataFrame, policy: Policy) -> Judged:
+def _judged(inputs: RunInputs, hour: datetime, before: pl.DataFrame, policy: Policy) -> JudgedHours:
     """All that decides about an hour. `before`: the organisation's scores of the weeks before its day."""
     store, entries = inputs.store, inputs.entries_of(hour)
     day = pl.concat([before, store.require(ASSESSED, hour)]).select(SCORES.names())
-    scores = ranked(day, budget=policy.tickets_a_day, since=day_of(hour)).filter(pl.col("hour") == hour)
-    return Judged(
+    scores = rank_scores(day, budget=policy.tickets_a_day, since=day_of(hour)).filter(pl.col("hour") == hour)
+    return JudgedHours(
         activity=store.require(ACTIVITY, hour),
         baselines=store.require(BASELINES, hour),
         touched=store.require(TOUCHED, hour),

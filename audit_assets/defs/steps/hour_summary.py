@@ -26,12 +26,12 @@ from audit_assets.reports.summary import (
     FlaggedActor,
     HourSummary,
     TicketShown,
-    digest,
+    summary_hash,
 )
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import day_of, key_of
 from audit_assets.storage.tables import ASSESSED, BASELINES, DELIVERIES, FLAGGED, QUARANTINE, SCORES_BEFORE, TICKETS
-from audit_assets.tickets.deviation_sentences import describe, describe_together, telling_first
+from audit_assets.tickets.deviation_sentences import describe, describe_together, rarest_types_first
 from audit_assets.tickets.finding_builder import deviation_of
 
 
@@ -71,7 +71,7 @@ def build_summary(inputs: RunInputs, hour: datetime) -> HourSummary:
 
 def deliver_summary(store: HourStore, hour: datetime, summary: HourSummary, webhook: WebhookResource) -> None:
     """Send what is new to the webhook. A receiver that can't take it is reported by a check: no hour fails for it."""
-    content, before = digest(summary), store.read_json(DELIVERIES, hour) or {}
+    content, before = summary_hash(summary), store.read_json(DELIVERIES, hour) or {}
     if before.get("digest") == content and not before.get("problem"):
         return
     problem = None
@@ -121,7 +121,7 @@ def _flagged(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], ticket
 def _actor(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Actor:
     first = rows[0]
     learning = bool(first["learning"])
-    deviations = telling_first([deviation_of(row, names) for row in rows])
+    deviations = rarest_types_first([deviation_of(row, names) for row in rows])
     together = describe_together(deviations, learning=learning)
     return {
         "actor": first["actor"],

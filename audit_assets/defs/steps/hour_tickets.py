@@ -14,14 +14,14 @@ import polars as pl
 
 from audit_assets.defs.resources import AxiomResource, LinearResource
 from audit_assets.defs.steps.dry_runs import DRY_RUN, DryRunHour, render_hour
+from audit_assets.defs.steps.hour_notes import HourNotes
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.skip_reasons import OpenTickets, skip_reason, skip_reason_after
 from audit_assets.defs.steps.ticket_charts import chart_metadata, missing_charts
+from audit_assets.defs.steps.ticket_opener import AddNote
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, with_earlier, write_tickets
-from audit_assets.linear.client import Noted
 from audit_assets.storage.tables import BASELINES, FLAGGED, RENDERED, TICKETS
 from audit_assets.tickets.shared_ticket import SharedTicket
-from audit_assets.triage.hour_notes import HourNotes
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,17 @@ def put_on_tickets(run: TicketRun, hour: datetime, digest: SharedTicket | None =
     )
     with closing(run.connect_notes()) as notes:
         if run.dry_run:
-            found = _render(run, hour, flagged, reason, before, notes.noted, digest)
+            found = _render(run, hour, flagged, reason, before, notes.add_note, digest)
         elif reason or flagged.is_empty():
             found = HourTickets(_not_opened(flagged, reason, before))
         else:
-            found = _open(run, flagged, notes.noted)
+            found = _open(run, flagged, notes.add_note)
         found = _with_notes(found, notes)
     store.write(TICKETS, hour, found.rows, {DRY_RUN: True} if run.dry_run else None)
     return found
 
 
-def _open(run: TicketRun, flagged: pl.DataFrame, noted: Noted) -> HourTickets:
+def _open(run: TicketRun, flagged: pl.DataFrame, noted: AddNote) -> HourTickets:
     with closing(run.linear.client()) as client:
         written = write_tickets(run.inputs, flagged, axiom=run.axiom, client=client, noted=noted, run_id=run.run_id)
     without_chart = missing_charts(written.charts)
@@ -91,7 +91,7 @@ def _render(
     flagged: pl.DataFrame,
     reason: str | None,
     before: pl.DataFrame | None,
-    noted: Noted,
+    noted: AddNote,
     digest: SharedTicket | None,
 ) -> HourTickets:
     """A dry run takes nothing back: what a real run opened, and what is still due, stays."""

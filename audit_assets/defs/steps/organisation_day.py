@@ -19,13 +19,13 @@ from audit_assets.config.policy_tables import ConfirmedIncident
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.verdicts import read_verdicts
-from audit_assets.detection import alert_threshold
-from audit_assets.detection.activity_arrays import typed
-from audit_assets.detection.confirmed_incidents import with_incidents
-from audit_assets.detection.hour_scores import HISTORY, Organisation, organisation
+from audit_assets.detection.activity_arrays import add_actor_types
+from audit_assets.detection.alert_threshold import SCORE_HISTORY
+from audit_assets.detection.confirmed_incidents import mark_incidents
+from audit_assets.detection.hour_scores import ACTIVITY_HISTORY, Organisation, build_organisation, score_stream
+from audit_assets.detection.ranking import rank_scores
 from audit_assets.detection.schemas import MEMORY, SCORES
-from audit_assets.detection.stream_scores import score_activity
-from audit_assets.detection.verdict_marks import TYPES_KNOWN, VERDICTS, applied, with_verdicts
+from audit_assets.detection.verdict_marks import DISMISSED_TYPE_KNOWN, VERDICTS, count_marked_hours, mark_verdicts
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, key_of
 from audit_assets.storage.pull_history import REPEATS
@@ -37,7 +37,7 @@ METHOD = "3"
 STILL_GROWS = REPEATS[-1] + A_DAY
 """So far before a day an hour may still bring late entries: the day is judged anew until its own last pull."""
 
-REACH = HISTORY + MEMORY
+REACH = ACTIVITY_HISTORY + MEMORY
 """So far back an hour's scores look: 121 days of the actors, each with a prior from the 90 days before."""
 
 
@@ -60,12 +60,13 @@ def refresh_day(
         return
     with closing(axiom.client()) as client:
         activity = _activity_between(client, day - REACH, day, verdicts, inputs.tables.confirmed_incident)
-    everybody = organisation(activity, day)
-    scores = score_activity(activity).filter(pl.col("hour") >= day - alert_threshold.HISTORY)
+    everybody = build_organisation(activity, day)
+    ranked = rank_scores(score_stream(activity), budget=1.0)
+    scores = ranked.filter(pl.col("hour") >= day - SCORE_HISTORY)
     store.write(PRIORS, day, everybody.priors, {"since": everybody.since.isoformat()})
     store.write(TOUCHED_BY, day, everybody.touched)
     # The scores come last: their metadata shows that all is written
-    known = {"made_from": made_from, "hours_present": len(before), **applied(activity)}
+    known = {"made_from": made_from, "hours_present": len(before), **count_marked_hours(activity)}
     store.write(SCORES_BEFORE, day, scores.select(SCORES.names()), known)
 
 
@@ -84,7 +85,7 @@ def mark_activity(
 ) -> pl.DataFrame:
     """Activity (ACTIVITY) as the scores take it: with each actor's type, and MARKS of the policy's incidents and of
     people's verdicts (VERDICTS). `actors` has a row for each actor_key, with actor (its name) and actor_type."""
-    return with_verdicts(with_incidents(typed(activity, actors), incidents, actors), verdicts)
+    return mark_verdicts(mark_incidents(add_actor_types(activity, actors), incidents, actors), verdicts)
 
 
 def _activity_between(
@@ -100,7 +101,7 @@ def _activity_between(
 
 def _verdicts_before(day: datetime, verdicts: pl.DataFrame) -> list[list[str | None]]:
     """The verdicts that can change anything of the day, as JSON has them."""
-    relevant = verdicts.filter(pl.col("hour") < day, pl.col("hour") >= day - REACH - TYPES_KNOWN)
+    relevant = verdicts.filter(pl.col("hour") < day, pl.col("hour") >= day - REACH - DISMISSED_TYPE_KNOWN)
     rows = relevant.sort(VERDICTS.names()).with_columns(pl.col("hour").dt.to_string()).rows()
     return [[*row] for row in rows]
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import polars as pl
 
 from audit_assets.defs.resources import LinearResource
-from audit_assets.detection.hour_scores import HISTORY
+from audit_assets.detection.hour_scores import ACTIVITY_HISTORY
 from audit_assets.detection.schemas import MEMORY
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.tables import FLAGGED, TICKETS, VERDICTS
@@ -22,7 +22,7 @@ from audit_assets.tickets.verdict_table import (
     update_verdicts,
 )
 
-STILL_READ = HISTORY + MEMORY
+STILL_READ = ACTIVITY_HISTORY + MEMORY
 """A ticket is read as long as its hours can be in what any hour is judged against; verdicts on older ones stay."""
 
 

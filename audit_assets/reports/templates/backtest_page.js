@@ -2,11 +2,10 @@
 "use strict";
 const points = JSON.parse(document.getElementById("points").textContent);
 const chart = document.getElementById("chart");
-const told = document.getElementById("told");
+const details = document.getElementById("details");
 const AN_HOUR = 3600000, SIDES = { left: 88, right: 46, top: 14, bottom: 30 };
-const LEVELS = ["none", "low", "medium", "high", "urgent"];
 const HOURS = [1, 3, 6, 12, 24, 48, 168, 336], MONTHS = [1, 2, 3, 6, 12, 24, 60];
-let places = [];
+let positions = [];
 
 function svg(parent, name, attributes, text) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -34,7 +33,7 @@ function timesToLabel(first, last, most) {
 
 function draw() {
   chart.querySelector("svg")?.remove();
-  told.hidden = true;
+  details.hidden = true;
   const width = chart.clientWidth, height = chart.clientHeight;
   const root = svg(chart, "svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": points.about });
   const right = width - SIDES.right, bottom = height - SIDES.bottom;
@@ -48,76 +47,77 @@ function draw() {
     svg(root, "rect", { class: "learning", x: SIDES.left, y: SIDES.top, width: end - SIDES.left, height: bottom - SIDES.top });
     svg(root, "text", { x: SIDES.left + 6, y: SIDES.top + 14 }, "learning");
   }
-  for (const [value, words] of points.ticks) {
+  for (const [value, label] of points.ticks) {
     if (level(value) < low || level(value) > high) continue;
     svg(root, "line", { class: "grid", x1: SIDES.left, x2: right, y1: y(value), y2: y(value) });
-    svg(root, "text", { x: SIDES.left - 8, y: y(value) + 4, "text-anchor": "end" }, words);
+    svg(root, "text", { x: SIDES.left - 8, y: y(value) + 4, "text-anchor": "end" }, label);
   }
   const [marks, form] = timesToLabel(first, last, (right - SIDES.left) / 90);
-  const words = new Intl.DateTimeFormat("en", { timeZone: "UTC", ...form });
+  const dates = new Intl.DateTimeFormat("en", { timeZone: "UTC", ...form });
   for (const at of marks) {
     svg(root, "line", { class: "grid", x1: x(at), x2: x(at), y1: SIDES.top, y2: bottom });
-    svg(root, "text", { x: x(at), y: height - 8, "text-anchor": "middle" }, words.format(at));
+    svg(root, "text", { x: x(at), y: height - 8, "text-anchor": "middle" }, dates.format(at));
   }
   for (const [value, label, own] of points.lines) {
     const mine = own ? " own" : "";
     svg(root, "line", { class: "limit" + mine, x1: SIDES.left, x2: right, y1: y(value), y2: y(value) });
     svg(root, "text", { class: "limits" + mine, x: right + 6, y: y(value) + 4 }, label);
   }
-  places = points.hour.map((hour, at) => [x(first + hour * AN_HOUR), y(points.value[at])]);
-  const strokes = LEVELS.map(() => []);
-  places.forEach(([left, top], at) => strokes[points.level[at]].push(`M${left.toFixed(1)} ${top.toFixed(1)}h0`));
-  strokes.forEach((stroke, at) => svg(root, "path", { class: LEVELS[at], d: stroke.join("") }));
-  const here = svg(root, "circle", { class: "here", r: 8, visibility: "hidden" });
-  root.addEventListener("pointermove", (event) => tell(event, here));
-  root.addEventListener("pointerdown", (event) => tell(event, here));
-  root.addEventListener("pointerleave", () => { told.hidden = true; here.setAttribute("visibility", "hidden"); });
+  positions = points.hour.map((hour, at) => [x(first + hour * AN_HOUR), y(points.value[at])]);
+  const strokes = points.levels.map(() => []);
+  positions.forEach(([left, top], at) => strokes[points.level[at]].push(`M${left.toFixed(1)} ${top.toFixed(1)}h0`));
+  strokes.forEach((stroke, at) => svg(root, "path", { class: points.levels[at], d: stroke.join("") }));
+  const marker = svg(root, "circle", { class: "marker", r: 8, visibility: "hidden" });
+  root.addEventListener("pointermove", (event) => showDetails(event, marker));
+  root.addEventListener("pointerdown", (event) => showDetails(event, marker));
+  root.addEventListener("pointerleave", () => { details.hidden = true; marker.setAttribute("visibility", "hidden"); });
 }
 
-function tell(event, here) {
+function showDetails(event, marker) {
   const box = chart.getBoundingClientRect();
   const [left, top] = [event.clientX - box.left, event.clientY - box.top];
-  let nearest = -1, best = 24;
-  places.forEach(([x, y], at) => {
-    const away = Math.hypot(x - left, y - top) - (points.level[at] ? 4 : 0);
-    if (away < best) [nearest, best] = [at, away];
+  let nearest = -1, shortest = 24;
+  positions.forEach(([x, y], at) => {
+    const distance = Math.hypot(x - left, y - top) - (points.level[at] ? 4 : 0);
+    if (distance < shortest) [nearest, shortest] = [at, distance];
   });
-  told.hidden = nearest < 0;
-  here.setAttribute("visibility", nearest < 0 ? "hidden" : "visible");
+  details.hidden = nearest < 0;
+  marker.setAttribute("visibility", nearest < 0 ? "hidden" : "visible");
   if (nearest < 0) return;
-  const [x, y] = places[nearest];
-  here.setAttribute("cx", x);
-  here.setAttribute("cy", y);
-  told.replaceChildren(...sentences(nearest).map((sentence) => {
+  const [x, y] = positions[nearest];
+  marker.setAttribute("cx", x);
+  marker.setAttribute("cy", y);
+  details.replaceChildren(...sentences(nearest).map((sentence) => {
     const line = document.createElement("div");
-    const words = line.appendChild(document.createElement("bdi"));
-    words.textContent = sentence;
+    const text = line.appendChild(document.createElement("bdi"));
+    text.textContent = sentence;
     return line;
   }));
-  told.style.left = `${Math.max(0, Math.min(x + 14, box.width - told.offsetWidth))}px`;
-  told.style.top = `${y > told.offsetHeight + 20 ? y - told.offsetHeight - 14 : y + 16}px`;
+  details.style.left = `${Math.max(0, Math.min(x + 14, box.width - details.offsetWidth))}px`;
+  details.style.top = `${y > details.offsetHeight + 20 ? y - details.offsetHeight - 14 : y + 16}px`;
 }
 
 function sentences(at) {
   const hour = new Date((points.first + points.hour[at]) * AN_HOUR).toISOString();
   const usual = points.baseline_mean[at] === null ? "what is usual is not known yet" : `usual is ${points.baseline_mean[at]}`;
-  const said = [points.actors[points.actor[at]], `${hour.slice(0, 10)} ${hour.slice(11, 16)} UTC`];
+  const lines = [points.actors[points.actor[at]], `${hour.slice(0, 10)} ${hour.slice(11, 16)} UTC`];
   const ticket = points.shared[at] ? "Ticket of the organisation" : "Ticket";
-  if (points.level[at]) said.push(`${ticket}: ${LEVELS[points.level[at]]}`);
-  if (points.allowed[at] !== null) said.push(`Allowed: ${points.reasons[points.allowed[at]]}`);
-  if (points.direction < 0) said.push(`As rare as ${rarity(points.value[at])}`);
-  said.push(`${points.changes[at].toLocaleString("en")} changes, ${usual}`);
-  if (points.span[at]) said.push(points.span[at]);
+  if (points.level[at]) lines.push(`${ticket}: ${points.levels[points.level[at]]}`);
+  if (points.allowed[at] !== null) lines.push(`Allowed: ${points.reasons[points.allowed[at]]}`);
+  if (points.direction < 0) lines.push(`As rare as ${rarity(points.value[at])}`);
+  const changes = points.changes[at];
+  lines.push(`${changes.toLocaleString("en")} ${changes === 1 ? "change" : "changes"}, ${usual}`);
+  if (points.span[at]) lines.push(points.span[at]);
   const more = points.more[at] ? ` and ${points.more[at]} more` : "";
-  if (points.types[at].length) said.push(`New: ${points.types[at].map((type) => points.names[type]).join(", ")}${more}`);
-  return said;
+  if (points.types[at].length) lines.push(`New: ${points.types[at].map((type) => points.names[type]).join(", ")}${more}`);
+  return lines;
 }
 
 function rarity(rate) {
-  const said = (number) => Number(number.toPrecision(2)).toLocaleString("en");
-  if (rate >= 1) return `${said(rate)} a day`;
+  const round = (number) => Number(number.toPrecision(2)).toLocaleString("en");
+  if (rate >= 1) return `${round(rate)} a day`;
   const days = 1 / rate;
-  return days < 730 ? `once in ${said(days)} days` : `once in ${said(days / 365)} years`;
+  return days < 730 ? `once in ${round(days)} days` : `once in ${round(days / 365)} years`;
 }
 
 draw();

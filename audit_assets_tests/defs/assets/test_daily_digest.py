@@ -90,7 +90,8 @@ def test_a_day_is_one_ticket_once_it_is_whole_and_late_findings_are_a_comment(
         assert comment["body"].startswith("In the hour 2026-11-21 21:00 UTC, which was run again, there are now 2 ")
 
     shown = " ".join(CliRunner().invoke(app, ["summary", "2026-11-21"]).output.split())
-    assert f"{ticket['identifier']} is the digest of 4 unusual hours under the budget: {url}" in shown
+    digest = "daily digest of 2026-11-21, 4 hours below the alert threshold"
+    assert f"{ticket['identifier']}, {digest}: {url}" in shown
     assert "2026-11-21-21:00 bob@example.com: first change to api_tokens" in shown
 
 

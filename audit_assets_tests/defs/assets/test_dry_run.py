@@ -153,9 +153,9 @@ def test_an_hour_without_a_flagged_actor_and_one_that_was_not_judged_say_so(pipe
     assert pipeline.run(JUDGED).success
     assert "No actor was flagged." in preview(key_of(JUDGED))
     for name, why in {
-        key_of(JUDGED - HOUR): r"holds no judgement of 2026-11-22-08:00: materialise `flagged_actors`",
-        "2026-11-22-09:30": r"'2026-11-22-09:30' is no hour: name one \(UTC\) such as 2026-11-22-09:00",
-        "2026-11": "'2026-11' is no hour",
+        key_of(JUDGED - HOUR): r"has no flagged actors of 2026-11-22-08:00: materialise `flagged_actors`",
+        "2026-11-22-09:30": r"'2026-11-22-09:30' is not an hour: give one \(UTC\) such as 2026-11-22-09:00",
+        "2026-11": "'2026-11' is not an hour",
     }.items():
         with pytest.raises(Exception, match=why):
             preview(name)

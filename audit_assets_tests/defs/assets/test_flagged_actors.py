@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from audit_assets.defs.resources import AxiomResource
-from audit_assets.reports.backtest import BACKTESTED, backtest_of, policy_of
-from audit_assets.reports.backtest_sources import of_axiom
-from audit_assets.reports.backtest_summary import summary_of
+from audit_assets.defs.steps.verdicts import read_verdicts
+from audit_assets.reports.backtest import BACKTEST_SCORES, backtest_policy, run_backtest
+from audit_assets.reports.backtest_input import read_axiom
+from audit_assets.reports.backtest_summary import summarize_backtest
 from audit_assets.storage.tables import PRIORS, SCORES_BEFORE, TOUCHED_BY
 from audit_assets_tests.detection.streams import score_events
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, dagster_failure_of, v2_burst, v2_entry
@@ -86,14 +86,11 @@ def test_the_budget_and_the_preset_come_from_the_settings(lived: Pipeline, monke
     assert "p" not in deviation
 
 
-def test_a_preset_that_is_none_stops_the_hour_with_one_sentence(
-    lived: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(dg.DagsterInvalidConfigError, match="not in enum type RunPreset got loud"):
-        lived.run(JUDGED, flags={"preset": "loud"})
-    monkeypatch.setenv("AUDIT_ASSETS_PRESET", "loud")
+def test_a_preset_that_is_none_stops_the_hour_with_one_sentence(lived: Pipeline) -> None:
     lived.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
-    assert dagster_failure_of(lived.run(JUDGED)).startswith("AUDIT_ASSETS_PRESET is 'loud': set it")
+    assert dagster_failure_of(lived.run(JUDGED, flags={"preset": "loud"})).startswith(
+        "AUDIT_ASSETS_PRESET is 'loud': set it"
+    )
 
 
 def test_the_hours_scores_are_those_of_a_backtest_over_the_same_events(lived: Pipeline) -> None:
@@ -232,13 +229,14 @@ def test_a_backtest_over_axiom_says_the_same_of_the_hour_under_the_same_policy(
     burst = [v2_burst(JUDGED, 80, actor=actor) for actor in (bob, frank)]
     judged(lived, *moved, [token], *burst, v2_burst(JUDGED, 4, actor="newcomer@example.com"))
 
-    stream = of_axiom(AxiomResource(lived.clock), JUDGED, JUDGED + HOUR)
-    tested = backtest_of(stream, policy_of(None, None))
+    with closing(AxiomResource(lived.clock).client()) as client:
+        data = read_axiom(client, JUDGED, JUDGED + HOUR, now=lived.clock.now(), verdicts=read_verdicts(lived.store))
+    tested = run_backtest(data, backtest_policy(None, None))
     hour = lived.store.require("flagged_actors", JUDGED)
     of_actors = hour.filter(pl.col("actor_key") != "organisation")
     ticket = pl.col("disposition") == "ticket"
     expected = of_actors.group_by("actor").agg(
-        pl.col("disposition").cast(BACKTESTED["disposition"]).min(),
+        pl.col("disposition").cast(BACKTEST_SCORES["disposition"]).min(),
         pl.col("severity").filter(ticket).first(),
         pl.col("allowed_because").drop_nulls().first(),
     )
@@ -252,7 +250,7 @@ def test_a_backtest_over_axiom_says_the_same_of_the_hour_under_the_same_policy(
     columns = ["resource_type", "changes", "members", "severity"]
     shared = hour.filter(pl.col("actor_key") == "organisation").select(columns)
     assert tested.tickets.filter(pl.col("actor_key") == "organisation").select(columns).rows() == shared.rows()
-    ours = summary_of(tested, stream, policy_of(None, None))
+    ours = summarize_backtest(tested, data, backtest_policy(None, None))
     assert len(ours["tickets"]) == len(lived.tickets())
     assert [each["actor"] for each in ours["allowed"]] == [bob]
 

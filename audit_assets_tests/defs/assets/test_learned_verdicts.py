@@ -1,5 +1,6 @@
 """What people do to tickets in Linear changes what rings next, the whole way through the assets."""
 
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,11 +12,12 @@ from typer.testing import CliRunner
 from audit_assets.cli.main import app
 from audit_assets.defs.automation.sensors import new_verdicts
 from audit_assets.defs.resources import AxiomResource, LinearResource, StorageResource
-from audit_assets.reports.backtest import backtest_of, policy_of
-from audit_assets.reports.backtest_sources import of_axiom
+from audit_assets.defs.steps.verdicts import read_verdicts
+from audit_assets.reports.backtest import backtest_policy, run_backtest
+from audit_assets.reports.backtest_input import read_axiom
 from audit_assets.sandbox.faults import Fault
-from audit_assets.storage.tables import SCORES_BEFORE
-from audit_assets.tickets.verdict_table import PRECISION, TABLE
+from audit_assets.storage.tables import PRECISION, SCORES_BEFORE
+from audit_assets.storage.tables import VERDICTS as TABLE
 from audit_assets_tests.defs.assets.test_flagged_actors import COLLEAGUES, JUDGED, three_weeks
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, dagster_failure_of, v2_burst
 
@@ -114,8 +116,10 @@ def test_what_people_said_decides_what_rings_next(pipeline: Pipeline, monkeypatc
     baselines = pipeline.store.require("actor_baselines", THIRD).drop_nulls("actor_key")
     assert baselines["dismissed"].drop_nulls().to_list() == [80], "and so the plain rule knows"
     pipeline.remember(v2_burst(GRAVER, 800, actor=BOB))
-    stream = of_axiom(AxiomResource(pipeline.clock), THIRD, GRAVER + HOUR)
-    tested = backtest_of(stream, policy_of(None, None)).scores
+    with closing(AxiomResource(pipeline.clock).client()) as client:
+        known = read_verdicts(pipeline.store)
+        data = read_axiom(client, THIRD, GRAVER + HOUR, now=pipeline.clock.now(), verdicts=known)
+    tested = run_backtest(data, backtest_policy(None, None)).scores
     rung = tested.select("actor", "changes", "flagged").sort("changes", "actor").rows()
     assert rung == [(BOB, 80, False), (ERIN, 80, True), (BOB, 800, True)]
 

@@ -1,0 +1,78 @@
+"""`audit-assets backtest`: what would have been flagged, over a file of events or over what Axiom holds."""
+
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from dotenv import load_dotenv
+
+from audit_assets.cli.console import output, print_json, step
+
+if TYPE_CHECKING:
+    from audit_assets.reports.backtest_input import BacktestInput
+
+
+def backtest(
+    events: Annotated[
+        Path | None, typer.Argument(help="Parquet, NDJSON or CSV: time, actor, actor_type, resource_type.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", help="Instead of EVENTS: read from Axiom, from this day or hour (UTC) on.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Up to this day or hour (UTC), with --from.")] = None,
+    tickets_per_day: Annotated[
+        float | None, typer.Option(min=0.01, help="The ticket budget per day. Default: the policy's.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the score of every active hour to this Parquet file.")] = None,
+    chart: Annotated[Path | None, typer.Option(help="Write an HTML page with a chart of the scores.")] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(help="calibrated, or plain (ratio and never-touched types). Default: the policy's."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the summary, as JSON.")] = False,
+) -> None:
+    """Show what would have been flagged, over a file of events or what Axiom holds. Nothing is sent or opened.
+
+    The policy in force applies: preset and budget, allowances, confirmed incidents, severities. In a file every event
+    counts as a change. Actions and deletes are not known here, so they raise no severity.
+
+    Example: audit-assets backtest --from 2026-10-01 --to 2026-11-01 --tickets-per-day 0.5 --chart october.html
+    """
+    from audit_assets.reports.backtest import backtest_policy, run_backtest, write_scores
+    from audit_assets.reports.backtest_page import write_page
+    from audit_assets.reports.backtest_summary import summarize_backtest
+    from audit_assets.reports.backtest_terminal import print_backtest
+
+    load_dotenv(Path(".env"))
+    policy = backtest_policy(rule, tickets_per_day)
+    data = _read_input(events, since, until)
+    result = run_backtest(data, policy)
+    summary = summarize_backtest(result, data, policy)
+    if out is not None:
+        write_scores(result.scores, out)
+    if chart is not None:
+        write_page(result.scores, summary, chart)
+    if as_json:
+        print_json(summary)
+    else:
+        print_backtest(output, summary)
+
+
+def _read_input(events: Path | None, since: str | None, until: str | None) -> "BacktestInput":
+    """Read the events, from the file or from Axiom."""
+    from audit_assets.defs.resources import AxiomResource, StorageResource
+    from audit_assets.defs.steps.verdicts import read_verdicts
+    from audit_assets.reports.backtest_input import BacktestError, parse_span, read_axiom, read_file
+
+    if events is not None and since is None and until is None:
+        return read_file(events)
+    if events is None and since is not None and until is not None:
+        first, end = parse_span(since, until)
+        axiom = AxiomResource()
+        with step("Reading from Axiom", Counter), closing(axiom.client()) as client:
+            return read_axiom(
+                client, first, end, now=axiom.clock.now(), verdicts=read_verdicts(StorageResource().open())
+            )
+    raise BacktestError("Name either a file of EVENTS, or both --from and --to to read from Axiom.")

@@ -1,0 +1,57 @@
+"""The two consoles of the command line: results on standard output, progress and errors on standard error."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+output = Console(highlight=False)
+progress = Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Print a value for other programs, and nothing else."""
+    print(json.dumps(value, indent=1))
+
+
+@contextmanager
+def step(text: str, count_requests: Callable[[], Counter[tuple[str, str]]]) -> Iterator[None]:
+    """Show what is in progress, how far it is, and at the end how long it took.
+
+    `count_requests` returns how many were made so far, by service and call.
+    """
+    started = time.monotonic()
+    before = count_requests()
+
+    def status() -> Text:
+        calls = count_requests() - before
+        requests = ", ".join(f"{count} {service} {call}" for (service, call), count in sorted(calls.items()))
+        elapsed = f"{text} … {time.monotonic() - started:.0f} s"
+        return Text(f"{elapsed} (requests: {requests})" if requests else elapsed)
+
+    if progress.is_terminal:
+        with Live(_StatusLine(status), console=progress, transient=True, refresh_per_second=4):
+            yield
+    else:
+        progress.print(Text(f"{text} …"))
+        yield
+    progress.print(Text(f"{text}: {time.monotonic() - started:.1f} s"))
+
+
+class _StatusLine:
+    """A line that is built again each time it is drawn."""
+
+    def __init__(self, status: Callable[[], Text]) -> None:
+        self._spinner = Spinner("dots")
+        self._status = status
+
+    def __rich__(self) -> Spinner:
+        self._spinner.update(text=self._status())
+        return self._spinner

@@ -1,0 +1,39 @@
+"""`audit-assets demo`: the whole job on this machine, and what to look at afterwards."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audit_assets.cli.console import output, print_json, step
+from audit_assets.cli.sandbox_extra import sandbox_imports
+
+
+def demo(
+    history_days: Annotated[int, typer.Option(min=1, max=90, help="Days of history to generate and ingest.")] = 30,
+    seed: Annotated[int, typer.Option(help="Another seed generates another organisation.")] = 1,
+    entries: Annotated[
+        Path | None, typer.Option(help="Use this exported audit log (v1, v2, Logpush; JSON, NDJSON, gzip) instead.")
+    ] = None,
+    judge_hours: Annotated[int, typer.Option(min=1, max=24, help="How many of the last hours to judge.")] = 6,
+    home: Annotated[Path, typer.Option(help="Folder for the demo's data.")] = Path(".audit_assets/demo"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the summary, as JSON.")] = False,
+) -> None:
+    """Run the whole job on this machine, without any account: from an audit log to tickets.
+
+    Example: audit-assets demo --entries our-audit-log.ndjson.gz
+    """
+    with sandbox_imports():
+        from audit_assets.cli.demo_run import DemoRequest, run_demo
+    from audit_assets.config.settings import ticket_max_age
+    from audit_assets.reports.summary_terminal import print_demo
+
+    summary = run_demo(DemoRequest(history_days, judge_hours, seed, home, entries), step)
+    if as_json:
+        print_json(summary)
+        return
+    print_demo(output, summary, ticket_max_age())
+    output.print("\nWhere to look next:")
+    output.print(f"  audit-assets dev --sandbox cloudflare,axiom,linear --home {home}", markup=False, soft_wrap=True)
+    output.print("  shows these hours in the Dagster UI, and the tickets about as Linear shows them.")
+    output.print("  README.md explains how to connect your own Cloudflare, Axiom and Linear.")

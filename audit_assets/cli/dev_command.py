@@ -1,0 +1,91 @@
+"""`audit-assets dev`: the Dagster UI on loopback, on request with services of the sandbox."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from dotenv import load_dotenv
+
+from audit_assets.cli.console import output
+from audit_assets.cli.dagster_home import instance_home
+from audit_assets.cli.sandbox_extra import sandbox_imports
+from audit_assets.config.errors import SettingError
+from audit_assets.config.settings import HOUR_FORMAT
+
+SERVICES = ("cloudflare", "axiom", "linear")
+
+
+def dev(
+    sandbox: Annotated[str, typer.Option(help="Services to take from the sandbox: cloudflare,axiom,linear.")] = "",
+    home: Annotated[Path, typer.Option(help="Folder for Dagster's history and the sandbox's data.")] = Path(
+        ".audit_assets/dev"
+    ),
+    port: Annotated[int, typer.Option(help="Port of the Dagster UI, on loopback.")] = 3000,
+) -> None:
+    """Run the Dagster UI on loopback, with its daemon. Ctrl-C stops it.
+
+    Example: audit-assets dev --sandbox axiom,linear
+    """
+    load_dotenv(Path(".env"))
+    services = _parse_services(sandbox)
+    environment = dict(os.environ)
+    with ExitStack() as stack:
+        if services:
+            environment |= _start_sandbox(stack, services, home)
+        environment.setdefault("DAGSTER_HOME", str(instance_home(home)))
+        environment.setdefault("AUDIT_ASSETS_DAGSTER_URL", f"http://127.0.0.1:{port}")
+        environment.setdefault("PYTHONWARNINGS", "ignore:Function `dev_command` is superseded")
+        if "://" not in (storage := environment.get("AUDIT_ASSETS_STORAGE") or ".audit_assets/hours"):
+            environment["AUDIT_ASSETS_STORAGE"] = str(Path(storage).absolute())
+        if policy := environment.get("AUDIT_ASSETS_POLICY"):
+            environment["AUDIT_ASSETS_POLICY"] = str(Path(policy).absolute())
+        command = [sys.executable, "-m", "dagster", "dev", "-m", "audit_assets.definitions", "-h", "127.0.0.1"]
+        raise typer.Exit(run_until_exit([*command, "-p", str(port)], environment, home))
+
+
+def run_until_exit(command: list[str], environment: dict[str, str], folder: Path) -> int:
+    """Run a command until it ends or this process is asked to end; returns its exit code.
+
+    It runs in a folder of its own: Dagster lets a `.env` in its working directory override the environment, including
+    the sandbox's addresses.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with subprocess.Popen(command, env=environment, cwd=folder) as child:  # noqa: S603 - no part of it is untrusted
+        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        while True:
+            try:
+                return child.wait()
+            except KeyboardInterrupt:
+                continue  # Ctrl-C reached the child as well, which shuts down in its own time
+
+
+def _parse_services(names: str) -> list[str]:
+    services = [name.strip().lower() for name in names.split(",") if name.strip()]
+    if unknown := set(services) - set(SERVICES):
+        raise SettingError(f"--sandbox accepts cloudflare, axiom and linear, not {', '.join(sorted(unknown))}.")
+    return services
+
+
+def _start_sandbox(stack: ExitStack, services: list[str], home: Path) -> dict[str, str]:
+    """Start the sandbox. Returns the settings of these services, and of where their hours are stored."""
+    with sandbox_imports():
+        from audit_assets.sandbox.server import free_port, running
+        from audit_assets.sandbox.world import CannotServe, furnish
+
+    try:
+        sandbox, world = furnish(home / "sandbox")
+    except CannotServe as error:
+        raise SettingError(f"The sandbox can't start: {error}.") from None
+    stack.enter_context(running(sandbox, free_port()))
+    output.print(f"The sandbox's tickets: {sandbox.url}/sandbox/tickets")
+    settings = {"AUDIT_ASSETS_STORAGE": str((home / "hours").absolute())}
+    if "cloudflare" in services:
+        settings["AUDIT_ASSETS_FIRST_HOUR"] = world.first.strftime(HOUR_FORMAT)
+    for service in services:
+        settings |= getattr(sandbox, service).environment(sandbox.url)
+    return settings

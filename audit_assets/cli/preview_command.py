@@ -1,0 +1,34 @@
+"""`audit-assets preview`: the tickets of a stored hour as a run would open them now."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from dotenv import load_dotenv
+
+from audit_assets.cli.console import output, print_json
+
+
+def preview(
+    hour: Annotated[str, typer.Argument(help="An hour (UTC) that was judged: 2026-11-22-09:00.")],
+    html: Annotated[Path | None, typer.Option(help="Write the tickets as an HTML page to this file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the tickets, as JSON.")] = False,
+) -> None:
+    """Show the tickets of an hour as they would be opened now. Opens nothing, and needs no Linear API key.
+
+    With Linear's settings it also reads the existing tickets, and shows which of them would be used.
+
+    Example: audit-assets preview 2026-11-22-09:00 --html tickets.html
+    """
+    from audit_assets.cli.preview_hour import render_stored_hour
+    from audit_assets.reports.preview_page import write_page
+    from audit_assets.reports.preview_terminal import print_tickets
+
+    load_dotenv(Path(".env"))
+    rendered = render_stored_hour(hour)
+    if html is not None:
+        write_page(rendered, html)
+    if as_json:
+        print_json(rendered.as_json())
+    else:
+        print_tickets(output, rendered)

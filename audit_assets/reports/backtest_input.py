@@ -1,0 +1,161 @@
+"""The input of a backtest: the events of a file, or what Axiom holds of a span of time and of the history before it.
+
+Both become the same tidy rows, so that the backtest does not know where the changes came from. Nothing is written.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+from audit_assets.axiom.client import AxiomClient
+from audit_assets.config.errors import AuditAssetsError
+from audit_assets.detection.activity_arrays import add_actor_types, count_changes
+from audit_assets.detection.alert_threshold import SCORE_HISTORY
+from audit_assets.detection.hour_scores import ACTIVITY_HISTORY
+from audit_assets.detection.schemas import ACTOR_ACTIVITY, MEMORY
+from audit_assets.detection.verdict_marks import VERDICTS
+from audit_assets.storage.hours import AN_HOUR
+from audit_assets.tickets.formatting import pluralize
+
+EVENT_COLUMNS = ("time", "actor", "actor_type", "resource_type")
+
+REACH = max(ACTIVITY_HISTORY + MEMORY, SCORE_HISTORY)
+"""How far before the first hour is read: an actor's history, each day of it with a prior from the 90 days before."""
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+
+KEY_SHOWN = 8
+"""Hex digits of the actor key that are shown to distinguish actors of one name."""
+
+ACTORS = pl.Schema({"actor_key": pl.String, "actor": pl.String, "actor_type": pl.String, "name": pl.String})
+"""Each actor: its name as the policy has it (`actor`), and a `name` that no two actors share."""
+
+
+class BacktestError(AuditAssetsError):
+    """The backtest can't run."""
+
+
+@dataclass(frozen=True)
+class BacktestInput:
+    """All changes (`activity`, ACTOR_ACTIVITY with the key as `actor`), the actors (`actors`, ACTORS), and the hours
+    [since, until) to judge; earlier ones are their history. `verdicts` (VERDICTS): people's verdicts on tickets."""
+
+    activity: pl.DataFrame
+    actors: pl.DataFrame
+    since: datetime
+    until: datetime
+    verdicts: pl.DataFrame = field(default_factory=VERDICTS.to_frame)
+
+
+READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
+    ".parquet": pl.read_parquet,
+    ".csv": lambda path: pl.read_csv(path, infer_schema_length=None),
+    ".ndjson": lambda path: pl.read_ndjson(path, infer_schema_length=None),
+    ".jsonl": lambda path: pl.read_ndjson(path, infer_schema_length=None),
+}
+
+
+def read_file(path: Path) -> BacktestInput:
+    """Read the events of a file: each counts as a change, an actor's name is its key. Raises `BacktestError`."""
+    activity = count_changes(read_events(path)).select(ACTOR_ACTIVITY.names())
+    hours = activity["hour"].sort()
+    actors = activity.group_by("actor").agg(pl.col("actor_type").min())
+    actors = actors.select("actor", "actor_type", actor_key="actor", name="actor").select(ACTORS.names())
+    return BacktestInput(activity, actors.cast(ACTORS), hours[0], hours[-1] + AN_HOUR)
+
+
+def read_events(path: Path) -> pl.DataFrame:
+    """Read events with the columns time (UTC), actor, actor_type and resource_type; other columns are left out.
+
+    Reads Parquet, NDJSON and CSV, by the file's suffix; a time is a timestamp or text in ISO 8601, without a zone it is
+    taken as UTC. Raises `BacktestError` with one sentence for anything else.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise BacktestError(
+            f"{path}: events are read from {', '.join(READERS)} files, not from {path.suffix or 'one without suffix'}."
+        )
+    try:
+        events = reader(path)
+    except FileNotFoundError:
+        raise BacktestError(f"{path} does not exist.") from None
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise BacktestError(f"{path} can't be read as {path.suffix[1:]}: {str(error).splitlines()[0]}.") from None
+    if missing := [name for name in EVENT_COLUMNS if name not in events.columns]:
+        raise BacktestError(f"{path} has no column {', '.join(missing)}: events need {', '.join(EVENT_COLUMNS)}.")
+    events = events.select(EVENT_COLUMNS).with_columns(
+        _utc(events["time"]), pl.col("actor", "actor_type", "resource_type").cast(pl.String).fill_null("unknown")
+    )
+    if untimed := events["time"].null_count():
+        raise BacktestError(f"{path}: the time of {pluralize(untimed, 'event')} can't be read: give it in ISO 8601.")
+    if events.is_empty():
+        raise BacktestError(f"{path} contains no events.")
+    return events
+
+
+def _utc(time: pl.Series) -> pl.Series:
+    """The times in UTC; null where a text is not a time."""
+    if time.dtype == pl.String:
+        iso = time.str.replace(" ", "T", literal=True)
+        zoned = iso.str.to_datetime("%+", strict=False, time_unit="us", time_zone="UTC")
+        bare = (iso + "Z").str.to_datetime("%+", strict=False, time_unit="us", time_zone="UTC")
+        return zoned.zip_with(zoned.is_not_null(), bare).alias("time")
+    if not isinstance(time.dtype, pl.Datetime):
+        return pl.Series("time", [None] * len(time), pl.Datetime("us", "UTC"))
+    in_utc = time.dt.replace_time_zone("UTC") if time.dtype.time_zone is None else time.dt.convert_time_zone("UTC")
+    return in_utc.dt.cast_time_unit("us").alias("time")
+
+
+def parse_span(first: str, end: str) -> tuple[datetime, datetime]:
+    """The hours from --from up to --to: days or full hours in ISO 8601, in UTC unless they have another zone.
+
+    Raises `BacktestError` if one is not such a time, or the span is empty.
+    """
+    since, until = _parse_hour("--from", first), _parse_hour("--to", end)
+    if until <= since:
+        raise BacktestError(f"--to {end} is not after --from {first}: name a later day or hour.")
+    return since, until
+
+
+def _parse_hour(option: str, text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+        hour = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        hour = None
+    if hour is None or hour != hour.replace(minute=0, second=0, microsecond=0) or hour < EARLIEST:
+        raise BacktestError(
+            f"{option} is {text!r}: give a day or a full hour (UTC) such as 2026-10-01 or 2026-10-01T05."
+        )
+    return hour
+
+
+def read_axiom(
+    client: AxiomClient, since: datetime, until: datetime, *, now: datetime, verdicts: pl.DataFrame
+) -> BacktestInput:
+    """Read what Axiom holds of the hours [since, until) and of the REACH before them.
+
+    The span ends `now` at the latest and begins with the first known change, so that days without data do not count.
+    Raises `BacktestError` if it holds no change, and as `AxiomClient` does.
+    """
+    changes = client.organisation_activity(since - REACH, until)
+    actors = client.actors(since - REACH, until)
+    activity = add_actor_types(changes, actors)
+    hours = activity["hour"].sort()
+    if hours.is_empty() or hours[-1] < since:
+        raise BacktestError(
+            f"Axiom dataset '{client.dataset}' holds no change from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} "
+            "UTC: name a span that it holds (`audit-assets doctor` shows how far back that is)."
+        )
+    return BacktestInput(activity, _with_unique_names(actors), max(since, hours[0]), min(until, now), verdicts)
+
+
+def _with_unique_names(actors: pl.DataFrame) -> pl.DataFrame:
+    """ACTORS: those of one name get the beginning of their keys beside it."""
+    name = pl.coalesce("actor", "actor_key")
+    with_key = pl.format("{} ({})", name, pl.col("actor_key").str.head(KEY_SHOWN))
+    unique = actors.with_columns(name=pl.when(name.is_duplicated()).then(with_key).otherwise(name))
+    return unique.select(ACTORS.names()).cast(ACTORS)

@@ -1,0 +1,81 @@
+"""A backtest in the terminal: what it would have flagged, the rarest first, and at which budgets.
+
+Names are untrusted: they are printed as text, with invisible characters written out.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from audit_assets.reports.backtest_chart import rarest
+from audit_assets.reports.summary_terminal import COLOURS
+from audit_assets.tickets.formatting import pluralize
+from audit_assets.tickets.markdown import visible
+
+MOST_TICKETS = 20
+MOST_ALLOWED = 8
+"""So many lines of a list are printed."""
+
+
+def print_backtest(console: Console, summary: Mapping[str, Any]) -> None:
+    """The summary of a backtest."""
+    tickets, others = summary["tickets"], summary["tickets_at_other_budgets"]
+    asked, realised = summary["tickets_per_day"]["asked"], summary["tickets_per_day"]["realised"]
+    span = f"{summary['from'][:16]} to {summary['to'][:16]} UTC"
+    console.rule(f"{pluralize(len(tickets), 'ticket')}, {span}", align="left")
+    active = f"{pluralize(summary['active_hours'], 'active hour')} of {pluralize(summary['actors'], 'actor')}"
+    console.print(f"{active}, {summary['rule']} rule")
+    rate = f"budget {asked:g}, realised {realised:g}" if summary["trade_off"] else f"{realised:g}"
+    console.print(f"tickets a day from {summary['counted_from'][:10]} on: {rate}\n")
+    if summary["trade_off"]:
+        console.print(_budget_table(summary["trade_off"]))
+    shown = rarest([*tickets, *others], MOST_TICKETS)
+    console.print(_ticket_table(shown, [row["asked"] for row in summary["trade_off"]]))
+    if len(tickets) + len(others) > MOST_TICKETS:
+        console.print(f"The rarest {MOST_TICKETS} are shown; --json prints all, --chart draws them.")
+    if summary["allowed"]:
+        _print_allowed(console, summary["allowed"])
+
+
+def _budget_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("budget", "realised", "tickets"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(f"{row['asked']:g}", f"{row['realised']:g}", f"{row['tickets']:,}")
+    return table
+
+
+def _ticket_table(tickets: Sequence[Mapping[str, Any]], budgets: Sequence[float]) -> Table:
+    """A row for each, with a dot at every budget that opens it."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("hour", "severity", "actor", "changes", "usual"):
+        is_number = column in ("changes", "usual")
+        table.add_column(column, justify="right" if is_number else "left", no_wrap=column != "actor", overflow="fold")
+    for budget in budgets:
+        table.add_column(f"{budget:g}", justify="center", no_wrap=True)
+    table.add_column("new types", overflow="fold")
+    for ticket in tickets:
+        severity = Text(ticket["severity"] or "", COLOURS.get(ticket["severity"], ""))
+        usual = "" if ticket["baseline_mean"] is None else f"{ticket['baseline_mean']:.1f}"
+        dots = ["●" if budget in ticket["budgets"] else "" for budget in budgets]
+        new_types = visible(", ".join(ticket["new_resource_types"])[:60])
+        if ticket["members"]:
+            new_types = f"{visible(ticket['resource_type'][:40])}, by {pluralize(len(ticket['members']), 'actor')}"
+        actor = Text(visible(ticket["actor"][:40]))
+        table.add_row(ticket["hour"][:13], severity, actor, f"{ticket['changes']:,}", usual, *dots, Text(new_types))
+    return table
+
+
+def _print_allowed(console: Console, hours: Sequence[Mapping[str, Any]]) -> None:
+    """The hours above the alert threshold that the policy allows, a line each."""
+    console.rule(f"{pluralize(len(hours), 'hour')} above the alert threshold, but allowed", align="left")
+    for hour in rarest(hours, MOST_ALLOWED):
+        changes = pluralize(hour["changes"], "change")
+        line = f"{hour['hour'][:13]}  {hour['actor']}: {changes} (allowed: {hour['allowed_because']})"
+        console.print(Text(visible(line), "dim"), no_wrap=True, overflow="ellipsis")
+    if (more := len(hours) - MOST_ALLOWED) > 0:
+        console.print(Text(f"and {pluralize(more, 'more hour')}; --json prints all", "dim"))

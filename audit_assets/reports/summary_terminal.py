@@ -1,0 +1,155 @@
+"""Summaries in the terminal: of an hour, of a day or a month, and of a demo.
+
+Values of entries are untrusted: they are printed as text, never as markup, with invisible characters written out.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from audit_assets.reports.outcome_sentences import (
+    DISPOSITIONS,
+    disposition_sentence,
+    no_ticket_reason,
+    ticket_sentence,
+)
+from audit_assets.reports.summary import BelowThreshold, DigestShown, HourSummary, PeriodSummary
+from audit_assets.tickets.formatting import pluralize
+from audit_assets.tickets.markdown import visible
+from audit_assets.tickets.verdict_table import Precision
+
+COLOURS = {"urgent": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+"""By severity."""
+
+INDENT = 9
+"""Of the lines below a heading, which begins with the severity."""
+
+MOST_HOURS = 20
+MOST_DEVIATIONS = 8
+"""So many lines of a list are printed; the others are counted."""
+
+
+def print_demo(console: Console, summary: Mapping[str, Any], ticket_max_age: timedelta) -> None:
+    """The result of a demo. `ticket_max_age`: after it an hour opens no tickets, here and below."""
+    entries, proof, hours = summary["entries"], summary["proof"], summary["hours"]
+    console.rule(f"{len(summary['flagged'])} flagged, {hours[0]} to {hours[-1]} UTC", align="left")
+    _print_flagged(console, summary["flagged"], ticket_max_age)
+    _print_without_ticket(console, summary["below_threshold"])
+    _print_digests(console, summary["digests"], ticket_max_age)
+    console.rule("entries", align="left")
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row("pulled", f"{entries['pulled']:,} in {summary['history_hours'] + len(hours):,} h")
+    table.add_row("quarantined", f"{entries['quarantined']:,} that could not be parsed")
+    if entries["unreadable"]:
+        table.add_row("unreadable", f"{pluralize(entries['unreadable'], 'line')} of the file: not JSON")
+    table.add_row("ingested", f"{entries['ingested']:,}")
+    table.add_row("in Axiom", f"{proof['found']:,} of {proof['expected']:,}, verified by their ids")
+    console.print(table)
+    for warning in summary["warnings"]:
+        console.print(Text(f"note: {warning}", "yellow"))
+
+
+def print_hour(console: Console, summary: HourSummary, ticket_max_age: timedelta) -> None:
+    """The summary of one hour."""
+    hour = {"hour": summary["hour"]}
+    console.rule(f"{len(summary['flagged'])} flagged, {summary['hour']} UTC", align="left")
+    _print_flagged(console, [{**hour, **actor} for actor in summary["flagged"]], ticket_max_age)
+    _print_without_ticket(console, [{**hour, **actor} for actor in summary["below_threshold"]])
+    _print_counts(console, summary["entries"])
+
+
+def print_period(console: Console, summary: PeriodSummary, ticket_max_age: timedelta) -> None:
+    """The summary of a day or a month: its tickets, the most severe first, and what else was unusual."""
+    console.rule(f"{pluralize(len(summary['tickets']), 'ticket')}, {summary['period']} (UTC)", align="left")
+    for ticket in summary["tickets"]:
+        hours = ticket["hours"]
+        span = hours[0] if len(hours) == 1 else f"{len(hours)} hours from {hours[0]} to {hours[-1]}"
+        console.print(_severity(ticket).append(visible(ticket["actor"]), "bold default").append(f"  {span}", "default"))
+        _print_below(console, ticket["in_words"], f"{ticket['identifier']}: {ticket['url']}")
+    for outcome, count in summary["outcomes"].items():
+        if reason := no_ticket_reason(outcome, ticket_max_age):
+            console.print(Text(f"{count:,} flagged without a ticket: {reason}", "yellow"))
+    for disposition, count in summary["without_ticket"].items():
+        console.print(Text(disposition_sentence(disposition, count), "dim"))
+    _print_below_threshold(console, summary["below_threshold"])
+    _print_digests(console, summary["digests"], ticket_max_age)
+    if "precision" in summary:
+        console.print(_precision_sentence(summary["precision"]))
+    _print_counts(console, summary["entries"])
+    missing = f"{len(summary['missing']):,} without a summary"
+    console.print(f"{pluralize(summary['hours'], 'hour')} with a summary, {missing}")
+
+
+def _print_flagged(console: Console, flagged: Sequence[Mapping[str, Any]], ticket_max_age: timedelta) -> None:
+    for actor in flagged:
+        heading = _severity(actor).append(f"{actor['hour']}  ", "default")
+        console.print(heading.append(visible(actor["actor"]), "bold default"))
+        _print_below(console, actor["in_words"], ticket_sentence(actor["ticket"], ticket_max_age))
+
+
+def _severity(ranked: Mapping[str, Any]) -> Text:
+    return Text(f"{ranked['severity']:<{INDENT}}", COLOURS[ranked["severity"]])
+
+
+def _print_below(console: Console, reasons: Sequence[str], ticket: str) -> None:
+    for reason in reasons:
+        console.print(Padding(Text(reason), (0, 0, 0, INDENT)))
+    console.print(Padding(Text(ticket, "cyan"), (0, 0, 1, INDENT)))
+
+
+def _print_without_ticket(console: Console, actors: Sequence[Mapping[str, Any]]) -> None:
+    """What is unusual and opens no ticket, a line each: nothing disappears."""
+    deviations = [(actor, deviation) for actor in actors for deviation in actor["deviations"]]
+    if not deviations:
+        return
+    counts = Counter(deviation["disposition"] for _, deviation in deviations)
+    console.rule(", ".join(disposition_sentence(*count) for count in counts.items()), align="left")
+    for actor, deviation in deviations[:MOST_DEVIATIONS]:
+        line = f"{actor['hour']}  {visible(actor['actor'])}: {deviation['in_words']}"
+        if (disposition := deviation["disposition"]) != "below_threshold":
+            reason = deviation.get("allowed_because")
+            line += f" ({DISPOSITIONS.get(disposition, disposition)}{f': {reason}' if reason else ''})"
+        console.print(Text(line, "dim"), no_wrap=True, overflow="ellipsis")
+    if (more := len(deviations) - MOST_DEVIATIONS) > 0:
+        console.print(Text(f"and {more:,} more, in the summaries of the hours", "dim"))
+    console.print()
+
+
+def _print_below_threshold(console: Console, hours: Sequence[BelowThreshold]) -> None:
+    """The rarest of them, a line each."""
+    for hour in hours[:MOST_HOURS]:
+        line = f"{hour['hour']}  {visible(hour['actor'])}: {'; '.join(hour['in_words'])}"
+        console.print(Text(line, "dim"), no_wrap=True, overflow="ellipsis")
+    if (more := len(hours) - MOST_HOURS) > 0:
+        console.print(Text(f"and {pluralize(more, 'more hour')} below the alert threshold; --json prints all", "dim"))
+
+
+def _print_digests(console: Console, digests: Sequence[DigestShown], ticket_max_age: timedelta) -> None:
+    """The tickets of the daily digests, or why there is none."""
+    for digest in digests:
+        subject = f"daily digest of {digest['day']}, {pluralize(digest['findings'], 'hour')} below the alert threshold"
+        if digest["identifier"]:
+            console.print(Text(f"{digest['identifier']}, {subject}: {digest['url']}", "cyan"))
+        elif reason := no_ticket_reason(digest["outcome"], ticket_max_age):
+            console.print(Text(f"no ticket for the {subject}: {reason}", "yellow"))
+
+
+def _precision_sentence(month: Precision) -> str:
+    counts = [f"{month['confirmed']:,} confirmed", f"{month['dismissed']:,} dismissed"]
+    counts += [f"{month['completed']:,} completed without a verdict", f"{month['still_open']:,} still open"]
+    counts += [f"{month['unreadable']:,} that Linear no longer shows"] if month["unreadable"] else []
+    share = "" if month["precision"] is None else f"; precision {month['precision']:.0%}"
+    return f"{pluralize(month['opened'], 'ticket')} opened: {', '.join(counts)}{share}"
+
+
+def _print_counts(console: Console, entries: Mapping[str, Any]) -> None:
+    console.print(
+        f"entries: {entries['pulled']:,} pulled, {entries['changes']:,} of them changes, "
+        f"{entries['quarantined']:,} quarantined"
+    )
