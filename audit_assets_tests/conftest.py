@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear.client import LinearClient
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets.tickets.lifecycle import QUIET
 from audit_assets_tests.linear.workspace import Connect
 from audit_assets_tests.support import JumpingClock
@@ -40,14 +40,14 @@ def the_environment_stays_as_it_was() -> Iterator[None]:
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     """The three services on loopback, empty and well-behaved."""
-    with running(Sandbox(tmp_path / "sandbox")) as served:
+    with serve_sandbox(Sandbox(tmp_path / "sandbox")) as served:
         yield served
 
 
 @pytest.fixture
 def clock(sandbox: Sandbox) -> JumpingClock:
     """A clock for clients of the sandbox: their waits pass at once, there and here."""
-    return JumpingClock(sandbox.stage.clock)
+    return JumpingClock(sandbox.shared.clock)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from audit_assets.sandbox.clock import SandboxClock
+from audit_assets.sandbox.sandbox_clock import SandboxClock
 
 
 class JumpingClock:

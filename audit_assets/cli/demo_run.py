@@ -20,8 +20,8 @@ from audit_assets.cli.dagster_home import instance_home
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.config.settings import HOUR_FORMAT, SETTINGS, setting
 from audit_assets.reports.stored_summaries import load_digests
-from audit_assets.sandbox.server import Sandbox, free_port, running
-from audit_assets.sandbox.world import CannotServe, World, furnish
+from audit_assets.sandbox.sandbox_history import SandboxHistory, SandboxSetupError, open_sandbox
+from audit_assets.sandbox.server import Sandbox, free_port, serve_sandbox
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.storage.tables import ENTRIES, QUARANTINE, SUMMARY
@@ -64,28 +64,30 @@ def run_demo(request: DemoRequest, show_step: Step) -> dict[str, Any]:
     with ExitStack() as stack:
         with show_step("Starting the sandbox", Counter):
             sandbox, world = _build_sandbox(request)
-        stack.enter_context(running(sandbox, free_port()))
+        stack.enter_context(serve_sandbox(sandbox, free_port()))
         apply_settings(sandbox.environment(), request.home, world.first)
         instance = stack.enter_context(dg.DagsterInstance.get())
         judged = _hours(max(world.first, world.until - AN_HOUR * request.judge_hours), world.until)
         history = _hours(world.first, judged[0])
         results = []
         if history:
-            with show_step(f"Pulling and ingesting {pluralize(len(history), 'hour')} of history", sandbox.stage.count):
+            with show_step(
+                f"Pulling and ingesting {pluralize(len(history), 'hour')} of history", sandbox.shared.call_counts
+            ):
                 results.append(_run_job("history", history, instance))
-        with show_step(f"Judging the last {pluralize(len(judged), 'hour')}", sandbox.stage.count):
+        with show_step(f"Judging the last {pluralize(len(judged), 'hour')}", sandbox.shared.call_counts):
             always = {"config": {"open_tickets": "always"}}
             config = {"ops": {"opened_tickets": always, "daily_digest": always}}
             results.append(_run_job("hourly_audit", judged, instance, config))
         return _summarize(world, history, judged, results, instance)
 
 
-def _build_sandbox(request: DemoRequest) -> tuple[Sandbox, World]:
+def _build_sandbox(request: DemoRequest) -> tuple[Sandbox, SandboxHistory]:
     """One day more than requested, so that the first judged hour has all its history."""
     days = request.history_days + 1
     try:
-        return furnish(request.home / "sandbox", seed=request.seed, days=days, entries=request.entries)
-    except CannotServe as error:
+        return open_sandbox(request.home / "sandbox", seed=request.seed, days=days, entries=request.entries)
+    except SandboxSetupError as error:
         raise DemoError(f"The sandbox can't start: {error}.") from None
 
 
@@ -155,7 +157,7 @@ def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
 
 
 def _summarize(
-    world: World,
+    world: SandboxHistory,
     history: Sequence[datetime],
     judged: Sequence[datetime],
     results: Sequence[dg.ExecuteInProcessResult],

@@ -74,14 +74,14 @@ def _parse_services(names: str) -> list[str]:
 def _start_sandbox(stack: ExitStack, services: list[str], home: Path) -> dict[str, str]:
     """Start the sandbox. Returns the settings of these services, and of where their hours are stored."""
     with sandbox_imports():
-        from audit_assets.sandbox.server import free_port, running
-        from audit_assets.sandbox.world import CannotServe, furnish
+        from audit_assets.sandbox.sandbox_history import SandboxSetupError, open_sandbox
+        from audit_assets.sandbox.server import free_port, serve_sandbox
 
     try:
-        sandbox, world = furnish(home / "sandbox")
-    except CannotServe as error:
+        sandbox, world = open_sandbox(home / "sandbox")
+    except SandboxSetupError as error:
         raise SettingError(f"The sandbox can't start: {error}.") from None
-    stack.enter_context(running(sandbox, free_port()))
+    stack.enter_context(serve_sandbox(sandbox, free_port()))
     output.print(f"The sandbox's tickets: {sandbox.url}/sandbox/tickets")
     settings = {"AUDIT_ASSETS_STORAGE": str((home / "hours").absolute())}
     if "cloudflare" in services:

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from audit_assets.sandbox.server import HOST, Sandbox, running
-from audit_assets.sandbox.world import CannotServe, World, furnish
+from audit_assets.sandbox.sandbox_history import SandboxHistory, SandboxSetupError, open_sandbox
+from audit_assets.sandbox.server import HOST, Sandbox, serve_sandbox
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: stopped.set())
     try:
         _serve(parsed, stopped)
-    except CannotServe as error:
+    except SandboxSetupError as error:
         print(f"The sandbox can't start: {error}", file=sys.stderr)
         return 1
     return 0
@@ -45,18 +45,20 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _serve(parsed: argparse.Namespace, stopped: threading.Event) -> None:
-    sandbox, history = furnish(parsed.data, seed=parsed.seed, days=parsed.history_days, entries=parsed.entries)
+    sandbox, history = open_sandbox(parsed.data, seed=parsed.seed, days=parsed.history_days, entries=parsed.entries)
     _report_problems(parsed.entries, history)
     try:
-        with running(sandbox, parsed.port):
+        with serve_sandbox(sandbox, parsed.port):
             print(_exports(sandbox), flush=True)
             stopped.wait()
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise CannotServe(f"{HOST}:{parsed.port} can't be listened on ({reason}); choose another --port") from None
+        raise SandboxSetupError(
+            f"{HOST}:{parsed.port} can't be listened on ({reason}); choose another --port"
+        ) from None
 
 
-def _report_problems(entries: Path | None, history: World) -> None:
+def _report_problems(entries: Path | None, history: SandboxHistory) -> None:
     """The problems of a file, one a line."""
     for problem in history.problems:
         print(f"{entries}, {problem}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """The sandbox as one server on loopback: the three services behind one port, and a control API for tests.
 
-`running()` serves from a thread of the calling process; `python -m audit_assets.sandbox` from a process of its own.
+`serve_sandbox()` serves from a thread of the calling process; `python -m audit_assets.sandbox` from a process of its own.
 The routes under /sandbox/ (faults, clock, calls) belong to no service: another process controls the sandbox with them.
 """
 
@@ -23,12 +23,12 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from audit_assets.sandbox.axiom.service import AxiomService
-from audit_assets.sandbox.clock import SandboxClock
-from audit_assets.sandbox.cloudflare.service import CloudflareService
-from audit_assets.sandbox.faults import Fault, FaultPlan
-from audit_assets.sandbox.linear.service import LinearService
-from audit_assets.sandbox.stage import ServiceContext
+from audit_assets.sandbox.axiom.axiom_service import AxiomService
+from audit_assets.sandbox.cloudflare.cloudflare_service import CloudflareService
+from audit_assets.sandbox.fault_plan import Fault, FaultPlan
+from audit_assets.sandbox.linear.linear_service import LinearService
+from audit_assets.sandbox.sandbox_clock import SandboxClock
+from audit_assets.sandbox.service_context import ServiceContext
 
 HOST = "127.0.0.1"
 """Loopback only: the sandbox holds no secrets and protects none."""
@@ -42,11 +42,11 @@ class Sandbox:
 
     def __init__(self, data_dir: Path, *, clock: SandboxClock | None = None) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
-        self.stage = ServiceContext(data_dir, clock or SandboxClock())
+        self.shared = ServiceContext(data_dir, clock or SandboxClock())
         self.faults = FaultPlan()
-        self.cloudflare = CloudflareService(self.stage, self.faults)
-        self.axiom = AxiomService(self.stage, self.faults)
-        self.linear = LinearService(self.stage, self.faults)
+        self.cloudflare = CloudflareService(self.shared, self.faults)
+        self.axiom = AxiomService(self.shared, self.faults)
+        self.linear = LinearService(self.shared, self.faults)
         self.url = ""
 
     def environment(self) -> dict[str, str]:
@@ -83,11 +83,11 @@ class Sandbox:
 
     async def _clock(self, request: Request) -> JSONResponse:
         if request.method == "POST":
-            self.stage.clock.advance(timedelta(seconds=(await request.json())["advance_seconds"]))
-        return JSONResponse({"now": self.stage.clock.now().isoformat()})
+            self.shared.clock.advance(timedelta(seconds=(await request.json())["advance_seconds"]))
+        return JSONResponse({"now": self.shared.clock.now().isoformat()})
 
     async def _calls(self, _: Request) -> JSONResponse:
-        return JSONResponse([asdict(call) for call in self.stage.calls])
+        return JSONResponse([asdict(call) for call in self.shared.calls])
 
 
 class _Protocol(H11Protocol):
@@ -180,7 +180,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def served(app: Starlette, clock: SandboxClock | None = None, port: int = 0) -> Iterator[str]:
+def serve_app(app: Starlette, clock: SandboxClock | None = None, port: int = 0) -> Iterator[str]:
     """Serve an application from a thread until the block ends; yields its address. Raises OSError if the port is
     taken."""
     with bound_socket(port) as listening:
@@ -198,7 +198,7 @@ def served(app: Starlette, clock: SandboxClock | None = None, port: int = 0) -> 
 
 
 @contextlib.contextmanager
-def running(sandbox: Sandbox, port: int = 0) -> Iterator[Sandbox]:
+def serve_sandbox(sandbox: Sandbox, port: int = 0) -> Iterator[Sandbox]:
     """Serve from a thread until the block ends, at `sandbox.url`."""
-    with contextlib.closing(sandbox), served(sandbox.app(), sandbox.stage.clock, port) as sandbox.url:
+    with contextlib.closing(sandbox), serve_app(sandbox.app(), sandbox.shared.clock, port) as sandbox.url:
         yield sandbox

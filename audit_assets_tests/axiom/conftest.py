@@ -5,16 +5,16 @@ from collections.abc import Iterator
 import pytest
 
 from audit_assets.axiom.client import AxiomClient
-from audit_assets.sandbox.axiom.behaviour import AxiomBehaviour
-from audit_assets.sandbox.axiom.service import DATASET
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.axiom.axiom_behaviour import AxiomBehaviour
+from audit_assets.sandbox.axiom.axiom_service import DATASET
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.axiom.made_entries import client_of
 from audit_assets_tests.support import JumpingClock
 
 
 @pytest.fixture(scope="package")
 def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with running(Sandbox(tmp_path_factory.mktemp("sandbox"))) as served:
+    with serve_sandbox(Sandbox(tmp_path_factory.mktemp("sandbox"))) as served:
         yield served
 
 
@@ -23,10 +23,10 @@ def sandbox(_served: Sandbox) -> Sandbox:
     """The sandbox, with an empty dataset, no faults and no calls noted."""
     _served.faults.clear()
     _served.axiom.behaviour = AxiomBehaviour()
-    store, now = _served.axiom.store, _served.stage.clock.now()
+    store, now = _served.axiom.store, _served.shared.clock.now()
     store.delete(DATASET)
     store.create(DATASET, "", _served.axiom.behaviour.retention_days, now)
-    _served.stage.calls.clear()
+    _served.shared.calls.clear()
     return _served
 
 

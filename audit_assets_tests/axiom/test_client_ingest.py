@@ -15,7 +15,7 @@ from audit_assets.axiom.events import events_from
 from audit_assets.axiom.ingest_delivery import IngestStatus, classify_reply
 from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.config.errors import Incomplete, Refused, Unavailable
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.axiom.made_entries import AT, DAY, HOUR, client_of, entries
 from audit_assets_tests.axiom.test_tabular_results import json_values
@@ -27,7 +27,7 @@ def misbehave(sandbox: Sandbox, kind: str, call: str = "ingest", at: int = 1, ti
 
 
 def posts(sandbox: Sandbox) -> int:
-    return sandbox.stage.count()["axiom", "ingest"]
+    return sandbox.shared.call_counts()["axiom", "ingest"]
 
 
 def sent(axiom: AxiomClient, count: int = 3) -> pl.DataFrame:
@@ -45,7 +45,7 @@ def test_what_is_sent_is_there(sandbox: Sandbox, clock: JumpingClock, edge: bool
     assert (receipt.offered, receipt.already_there, receipt.sent, receipt.batches) == (5, 0, 5, 1)
     assert (proof.expected, proof.found, proof.missing, proof.unexpected, proof.rows) == (5, 5, 0, 0, 5)
     assert proof.holds
-    paths = {call.path for call in sandbox.stage.calls}
+    paths = {call.path for call in sandbox.shared.calls}
     ours = {"/v1/ingest/cloudflare-audit", "/v1/query/_apl"}
     classic = {"/v1/datasets/cloudflare-audit/ingest", "/v1/datasets/_apl"}
     assert paths == (ours if edge else classic)
@@ -69,7 +69,7 @@ def test_the_receipt_has_a_row_for_each_hour(axiom: AxiomClient) -> None:
 def test_without_events_nothing_is_requested(axiom: AxiomClient, sandbox: Sandbox) -> None:
     assert axiom.ingest(events_from(entries(0))).offered == 0
     assert axiom.prove(entries(0)).holds
-    assert sandbox.stage.calls == []
+    assert sandbox.shared.calls == []
 
 
 def test_an_event_that_is_passed_in_twice_is_sent_once(axiom: AxiomClient) -> None:
@@ -132,7 +132,7 @@ def test_what_did_not_land_is_sent_again_after_looking(
 def test_a_batch_that_surfaces_after_it_was_sent_again_counts_once(axiom: AxiomClient, sandbox: Sandbox) -> None:
     misbehave(sandbox, "late_surfacing", seconds=400, silent=True)
     assert axiom.ingest(events_from(entries(3))).sent_again == 3
-    sandbox.stage.clock.advance(timedelta(seconds=500))
+    sandbox.shared.clock.advance(timedelta(seconds=500))
     proof = axiom.prove(entries(3))
     assert (proof.rows, proof.found, proof.missing, proof.unexpected) == (6, 3, 0, 0)
     assert axiom.entry_ids(AT, AT + HOUR).len() == 3

@@ -21,8 +21,8 @@ from audit_assets.axiom.query_runner import (
 )
 from audit_assets.axiom.receipts import DatasetLimits
 from audit_assets.config.errors import Incomplete, Refused, Unavailable
-from audit_assets.sandbox.faults import Fault
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.fault_plan import Fault
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.axiom.made_entries import ANNE, AT, BORIS, DAY, HOUR, client_of, entries
 from audit_assets_tests.support import JumpingClock
 
@@ -37,7 +37,7 @@ def lived(axiom: AxiomClient, sandbox: Sandbox) -> AxiomClient:
         entries(1, at=AT - DAY, actor_key=BORIS),
         entries(4, at=AT + HOUR, is_change=False, change_kind=None, action="view"),
     )
-    sandbox.stage.calls.clear()
+    sandbox.shared.calls.clear()
     return axiom
 
 
@@ -52,7 +52,7 @@ def misbehave(sandbox: Sandbox, kind: str, times: int = 1, **options: Any) -> No
 
 
 def asked(sandbox: Sandbox) -> int:
-    return sandbox.stage.count()["axiom", "query"]
+    return sandbox.shared.call_counts()["axiom", "query"]
 
 
 def test_activity_is_a_row_per_actor_hour_and_resource_type(lived: AxiomClient) -> None:
@@ -95,7 +95,7 @@ def test_origins_are_grouped_by_day_with_their_oldest_use_whatever_was_done(
         entries(1, at=AT + 5 * HOUR, token_id="7f" * 16, interface="api_token"),
     )
     put_in(lived, entries(3))
-    sandbox.stage.clock.advance(HOUR)
+    sandbox.shared.clock.advance(HOUR)
     dashboard = ("192.0.2.7", "Mozilla/5.0", "dash", None)
     midnight = AT.replace(hour=0)
     origins = lived.origins([ANNE], AT - 30 * DAY, AT + DAY).sort("oldest")
@@ -142,7 +142,7 @@ def test_events_of_somebody_else_in_the_dataset_do_not_count(lived: AxiomClient,
         headers={"Authorization": f"Bearer {settings['AXIOM_TOKEN']}"},
     )
     assert answer.json()["ingested"] == 1
-    sandbox.stage.clock.advance(HOUR)
+    sandbox.shared.clock.advance(HOUR)
     assert lived.entry_ids(AT, AT + 2 * HOUR).len() == 9
     assert lived.organisation_hours(AT, AT + HOUR)["changes"].to_list() == [5]
 
@@ -154,7 +154,7 @@ def test_an_unreliable_result_is_queried_again_in_smaller_parts(
     misbehave(sandbox, kind)
     assert lived.activity([ANNE, BORIS], AT - DAY, AT + HOUR)["changes"].sum() == 6
     assert asked(sandbox) == 3, "both, then each of the two actors"
-    sandbox.stage.calls.clear()
+    sandbox.shared.calls.clear()
     misbehave(sandbox, kind)
     assert lived.organisation_hours(AT, AT + 4 * HOUR)["changes"].sum() == 5
     assert asked(sandbox) == 5, "all, then hour by hour"
@@ -273,7 +273,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AxiomCli
     actors = [ANNE, BORIS] * (CROWD // 2)
     whole = entries(CROWD, every=timedelta(milliseconds=50), resource_type=types, actor_key=actors, raw=None)
     path: Path = tmp_path_factory.mktemp("crowded")
-    with running(Sandbox(path)) as sandbox, client_of(sandbox, JumpingClock(sandbox.stage.clock)) as axiom:
+    with serve_sandbox(Sandbox(path)) as sandbox, client_of(sandbox, JumpingClock(sandbox.shared.clock)) as axiom:
         axiom.ingest(events_from(whole))
         yield axiom, sandbox, whole
 
@@ -303,7 +303,7 @@ def test_a_result_that_can_not_be_made_to_fit_is_reported(crowded: tuple[AxiomCl
 
 
 def test_facts_of_a_dataset(axiom: AxiomClient, sandbox: Sandbox) -> None:
-    put_in(axiom, entries(3, at=sandbox.stage.clock.now().replace(microsecond=0) - 40 * DAY))
+    put_in(axiom, entries(3, at=sandbox.shared.clock.now().replace(microsecond=0) - 40 * DAY))
     facts = axiom.dataset_facts()
     assert (facts.name, facts.rows, facts.limits.retention_days) == ("cloudflare-audit", 3, 95)
     assert facts.oldest is not None
@@ -332,7 +332,7 @@ def test_rows_whose_fields_a_locked_schema_dropped_are_counted(
 ) -> None:
     lines = [json.loads(line) for line in json_lines(events_from(entries(3)))]
     assert post(sandbox, [{name: line[name] for name in line if name != dropped} for line in lines]) == 3
-    sandbox.stage.clock.advance(timedelta(seconds=60))
+    sandbox.shared.clock.advance(timedelta(seconds=60))
     assert axiom.incomplete_events(AT, AT + HOUR) == 3, "the field is not known at all"
     axiom.ingest(events_from(entries(2, at=AT + HOUR)))
     assert axiom.incomplete_events(AT, AT + HOUR) == 3, "the field is known, and empty"

@@ -13,7 +13,7 @@ from audit_assets.axiom.axiom_py_adapter import resolve_addresses
 from audit_assets.axiom.events import events_from
 from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.config.errors import AuditAssetsError, Refused, ServiceError, SettingError, Unavailable
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.axiom.made_entries import ANNE, AT, HOUR, client_of, entries
 from audit_assets_tests.support import JumpingClock
@@ -56,7 +56,7 @@ def test_a_redirect_is_not_followed(sandbox: Sandbox, clock: JumpingClock) -> No
     sandbox.faults.add(Fault("axiom", "query", "status", 1, 1, {"status": 302, "headers": headers}))
     with pytest.raises(Refused, match=r"redirect .*correct AXIOM_URL"):
         use(sandbox, clock, "query")
-    assert [call.service for call in sandbox.stage.calls] == ["axiom"]
+    assert [call.service for call in sandbox.shared.calls] == ["axiom"]
 
 
 @pytest.mark.parametrize("token", ["", "a b", "a\nb", "ä", "a\x00", "xaat-1\r\nX-Other: 1"])
@@ -123,9 +123,11 @@ def test_nothing_of_the_environment_is_used(
         monkeypatch.setenv(name, value)
     url = sandbox.url
     token = "xaat-00000000-0000-4000-8000-000000000000"
-    before = sandbox.stage.count()["axiom", "query"]
+    before = sandbox.shared.call_counts()["axiom", "query"]
     use(sandbox, clock, "query", url=url, token=token, org_id=None)
-    assert sandbox.stage.count()["axiom", "query"] > before, "the sandbox was asked, with the token that it knows"
+    assert sandbox.shared.call_counts()["axiom", "query"] > before, (
+        "the sandbox was asked, with the token that it knows"
+    )
 
 
 def alive() -> int:
@@ -163,7 +165,7 @@ def test_events_that_met_no_connection_are_sent_again_without_looking(sandbox: S
 def test_a_reply_that_drips_is_given_up(sandbox: Sandbox, clock: JumpingClock, call: str) -> None:
     sandbox.faults.add(Fault("axiom", call, "drip", 1, 1, {"seconds": 0.05}))
     use(sandbox, clock, call, limits=AxiomLimits(attempt_seconds=0.3))
-    sent_again = sandbox.stage.count()["axiom", call]
+    sent_again = sandbox.shared.call_counts()["axiom", call]
     assert sent_again == (1 if call == "ingest" else 3), "what landed is found, a query is repeated"
 
 

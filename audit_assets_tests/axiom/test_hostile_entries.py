@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import CUT, EVENT_SCHEMA, LONGEST_RAW, LONGEST_TEXT, events_from
 from audit_assets.config.change_filter import COLUMNS, NOT_GIVEN
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.axiom.made_entries import ANNE, AT, BORIS, HOUR, client_of, entries
 from audit_assets_tests.support import JumpingClock
 
@@ -53,9 +53,9 @@ hours = count()
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, AxiomClient]]:
+def serve_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, AxiomClient]]:
     path = tmp_path_factory.mktemp("hostile")
-    with running(Sandbox(path)) as sandbox, client_of(sandbox, JumpingClock(sandbox.stage.clock)) as axiom:
+    with serve_sandbox(Sandbox(path)) as sandbox, client_of(sandbox, JumpingClock(sandbox.shared.clock)) as axiom:
         yield sandbox, axiom
 
 
@@ -98,7 +98,7 @@ def test_hostile_text_comes_back_as_it_was_and_changes_nothing_else(
     assert dict(ours.select("resource_type", "changes").iter_rows()) == dict(counted.iter_rows())
     assert activity.filter(actor_key=BORIS).rows() == [(BORIS, at, "dns_record", 2)]
 
-    sandbox.stage.clock.advance(sandbox.axiom.behaviour.field_delay)
+    sandbox.shared.clock.advance(sandbox.axiom.behaviour.field_delay)
     kept = stored(sandbox, whole["entry_id"][0])
     assert {name: kept.get(name) for name in WRITABLE} == {name: as_kept(name, hostile[0][name]) for name in WRITABLE}
     assert (kept["actor_key"], kept["is_change"], kept["account_id"]) == (ANNE, True, "acc0")

@@ -15,8 +15,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from audit_assets.sandbox.clock import SandboxClock
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.sandbox_clock import SandboxClock
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR, v2_entry
 
 HISTORY = timedelta(days=14)
@@ -69,7 +69,7 @@ def serve(hours: int, entries: int, *, abuse: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         sandbox = Sandbox(Path(folder), clock=SandboxClock(HOUR + AN_HOUR * hours + timedelta(minutes=20)))
         sandbox.cloudflare.add("v2", chain.from_iterable(chain(past, judged)))
-        with running(sandbox):
+        with serve_sandbox(sandbox):
             print(json.dumps({"url": sandbox.url, "settings": sandbox.environment()}), flush=True)
             threading.Event().wait()
 

@@ -19,8 +19,8 @@ from audit_assets.cli.demo_run import DemoRequest, run_demo
 from audit_assets.config.settings import ticket_max_age
 from audit_assets.detection.severity import SEVERITIES
 from audit_assets.reports.summary_terminal import print_demo
-from audit_assets.sandbox.server import free_port, running
-from audit_assets.sandbox.world import furnish
+from audit_assets.sandbox.sandbox_history import open_sandbox
+from audit_assets.sandbox.server import free_port, serve_sandbox
 
 PICTURES = Path(__file__).parents[2] / ".github"
 WIDTH, TICKET_SIZE = 96, "1100,900"
@@ -32,8 +32,8 @@ def main() -> None:
         home = Path(folder) / "demo"
         summary = run_demo(DemoRequest(history_days=30, judge_hours=6, seed=1, home=home), step)
         _draw_terminal(summary, PICTURES / "summary.svg")
-        sandbox, _ = furnish(home / "sandbox")
-        with running(sandbox, free_port()):
+        sandbox, _ = open_sandbox(home / "sandbox")
+        with serve_sandbox(sandbox, free_port()):
             _draw_page(f"{sandbox.url}/sandbox/tickets/{_most_severe(summary)}", PICTURES / "ticket.png")
 
 

@@ -14,7 +14,7 @@ from audit_assets.cli.main import app
 from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.config.settings import SETTINGS
 from audit_assets.defs.partitions import newest_settled_hour
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.tickets.verdict_table import TABLE, TICKET_VERDICTS
@@ -64,7 +64,7 @@ def test_settings_are_read_from_the_env_file(tmp_path: Path) -> None:
 
 def test_how_late_entries_came_is_reported(connected: Sandbox, tmp_path: Path) -> None:
     store = HourStore(str(tmp_path / "hours"))
-    hour = newest_settled_hour(connected.stage.clock.now()) - DAY * 3
+    hour = newest_settled_hour(connected.shared.clock.now()) - DAY * 3
     minutes = {15: 1_200, 64: 3, 24 * 60 + 4: 1}
     pulls = [
         {"began": (hour + HOUR + timedelta(minutes=after)).isoformat(), "added": added, "no_longer_listed": 0}
@@ -151,7 +151,7 @@ def test_fields_that_were_dropped_are_a_problem(connected: Sandbox) -> None:
         headers={"Authorization": f"Bearer {known['AXIOM_TOKEN']}"},
         json=[{"entry_id": "f" * 64, "stream": "v2"}],
     ).raise_for_status()
-    connected.stage.clock.advance(timedelta(seconds=60))
+    connected.shared.clock.advance(timedelta(seconds=60))
     code, text = doctor()
     assert code == 1
     assert "problem 1 events in the dataset lack fields that they were sent with → Unlock its schema" in text

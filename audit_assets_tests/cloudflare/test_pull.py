@@ -8,8 +8,8 @@ import pytest
 
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA
-from audit_assets.sandbox.cloudflare.log import Timed
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.cloudflare.audit_log import TimedEntry
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.cloudflare.clients import client_of
@@ -21,7 +21,7 @@ both_streams = pytest.mark.parametrize("stream", ["v2", "v1"])
 
 
 def queries(sandbox: Sandbox) -> list[str]:
-    return [call.query for call in sandbox.stage.calls]
+    return [call.query for call in sandbox.shared.calls]
 
 
 @both_streams
@@ -167,7 +167,7 @@ def test_entries_are_in_the_order_of_time_though_the_log_may_not_be(
 ) -> None:
     """Filed by another time than their own, as late arrivals might be."""
     entries = spread(stream, 3_000)
-    filed = [Timed(HOUR + timedelta(seconds=number * 7 % 3_000), entry) for number, entry in enumerate(entries)]
+    filed = [TimedEntry(HOUR + timedelta(seconds=number * 7 % 3_000), entry) for number, entry in enumerate(entries)]
     sandbox.cloudflare.add(stream, filed)
     pull = client.pull(stream, HOUR, HOUR + AN_HOUR)
     assert pull.entries["native_id"].to_list() == ids_of(entries)
@@ -201,12 +201,12 @@ def test_an_entry_that_can_not_be_read_is_counted_and_affects_no_other(
 ) -> None:
     minute = timedelta(minutes=1)
     odd = [
-        Timed(HOUR + 1 * minute, {"id": "undated", "action": {}}),
-        Timed(HOUR + 2 * minute, "[]"),
-        Timed(HOUR + 3 * minute, json.dumps(v2_entry(3, 3 * minute, raw={"user_agent": "\ud800"}))),
-        Timed(HOUR + 4 * minute, b'{"id":"\xff","action":{"time":"2026-11-20T10:04:00Z"}}'),
-        Timed(HOUR + 5 * minute, '{"id":"deep","x":' + "[" * 99_999 + "]" * 99_999 + "}"),
-        Timed(HOUR + 6 * minute, '{"id":"long","action":{"time":"2026-11-20T10:06:00Z"},"x":' + "9" * 5_000 + "}"),
+        TimedEntry(HOUR + 1 * minute, {"id": "undated", "action": {}}),
+        TimedEntry(HOUR + 2 * minute, "[]"),
+        TimedEntry(HOUR + 3 * minute, json.dumps(v2_entry(3, 3 * minute, raw={"user_agent": "\ud800"}))),
+        TimedEntry(HOUR + 4 * minute, b'{"id":"\xff","action":{"time":"2026-11-20T10:04:00Z"}}'),
+        TimedEntry(HOUR + 5 * minute, '{"id":"deep","x":' + "[" * 99_999 + "]" * 99_999 + "}"),
+        TimedEntry(HOUR + 6 * minute, '{"id":"long","action":{"time":"2026-11-20T10:06:00Z"},"x":' + "9" * 5_000 + "}"),
     ]
     sandbox.cloudflare.add("v2", [v2_entry(1), *odd, v2_entry(2, 7 * minute)])
     pull = client.pull("v2", HOUR, HOUR + AN_HOUR)
@@ -224,8 +224,8 @@ def test_an_entry_that_can_not_be_read_is_counted_and_affects_no_other(
 
 def test_a_quarantined_entry_is_filed_in_its_own_hour(sandbox: Sandbox, client: CloudflareClient) -> None:
     end = HOUR + AN_HOUR
-    odd = [Timed(moment, f'{{"at":"{written(moment)}"}}') for moment in (HOUR - timedelta(minutes=1), end)]
-    late = Timed(end, json.dumps({"id": "\ud800", "action": {"time": written(end)}}))
+    odd = [TimedEntry(moment, f'{{"at":"{written(moment)}"}}') for moment in (HOUR - timedelta(minutes=1), end)]
+    late = TimedEntry(end, json.dumps({"id": "\ud800", "action": {"time": written(end)}}))
     sandbox.cloudflare.add("v2", [odd[0], v2_entry(1), odd[1], late])
     records = client.pull("v2", HOUR, end).quarantined
     assert [record["time"] for record in records] == [HOUR, HOUR]
@@ -288,7 +288,7 @@ def test_probing_takes_one_small_request(sandbox: Sandbox, client: CloudflareCli
 
 
 def test_an_hour_that_has_not_begun_is_empty(sandbox: Sandbox, clock: JumpingClock) -> None:
-    tomorrow = sandbox.stage.clock.now() + timedelta(days=1)
+    tomorrow = sandbox.shared.clock.now() + timedelta(days=1)
     with client_of(sandbox, clock) as client:
         assert client.pull("v2", tomorrow, tomorrow + AN_HOUR).entries.is_empty()
 

@@ -9,7 +9,7 @@ import pytest
 
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.config.errors import Incomplete, Refused, ServiceError, SettingError, Unavailable
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.cloudflare.clients import client_of
@@ -58,7 +58,7 @@ def test_a_cursor_that_comes_again_is_not_followed_for_ever(sandbox: Sandbox, cl
     sandbox.faults.add(Fault("cloudflare", "v2", "repeat_cursor", times=ALWAYS))
     with pytest.raises(Incomplete, match="the cursor of page 2 had come before"):
         pull(client)
-    assert len(sandbox.stage.calls) == 2
+    assert len(sandbox.shared.calls) == 2
 
 
 def test_a_page_without_result_info_might_have_had_a_cursor(sandbox: Sandbox, client: CloudflareClient) -> None:
@@ -128,7 +128,7 @@ def test_a_rejected_token_is_reported_with_the_missing_permission(
             with pytest.raises(Refused, match=sentence) as error:
                 call()
             assert error.value.permanent
-    assert len(sandbox.stage.calls) == 2
+    assert len(sandbox.shared.calls) == 2
 
 
 @pytest.mark.parametrize(

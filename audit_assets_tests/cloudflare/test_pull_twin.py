@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from audit_assets.cloudflare import audit_log_client as client_module
 from audit_assets.config.errors import Incomplete, Unavailable
-from audit_assets.sandbox.cloudflare.service import CloudflareService
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.cloudflare.cloudflare_service import CloudflareService
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.cloudflare.clients import client_of
 from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR, MAKERS
@@ -36,7 +36,7 @@ def test_a_pull_is_whole_or_none(
     errors: list[tuple[str, int, int]],
     inclusive: bool,
 ) -> None:
-    vars(sandbox.cloudflare).update(vars(CloudflareService(sandbox.stage, sandbox.faults)))
+    vars(sandbox.cloudflare).update(vars(CloudflareService(sandbox.shared, sandbox.faults)))
     sandbox.faults.clear()
     sandbox.cloudflare.behaviour.before_inclusive = inclusive
     entries = [MAKERS[stream](number, after=timedelta(seconds=moment)) for number, moment in enumerate(moments)]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from audit_assets.sandbox.clock import SandboxClock
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.sandbox_clock import SandboxClock
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.pipeline import Pipeline, environment_of
 from audit_assets_tests.support import JumpingClock
 
@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 22, 10, 20, tzinfo=UTC)
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     """The three services, empty, at 10:20."""
-    with running(Sandbox(tmp_path / "sandbox", clock=SandboxClock(NOW))) as served:
+    with serve_sandbox(Sandbox(tmp_path / "sandbox", clock=SandboxClock(NOW))) as served:
         yield served
 
 

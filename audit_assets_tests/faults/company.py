@@ -11,8 +11,8 @@ from typing import Any
 from audit_assets.axiom.events import events_from
 from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.defs.resources import AxiomResource, CloudflareResource
-from audit_assets.sandbox.clock import SandboxClock
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.sandbox_clock import SandboxClock
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.faults.daemon import Daemon, running_daemon
 from audit_assets_tests.faults.world import ROW_DELAY
 from audit_assets_tests.pipeline import DAY, HOUR, v1_entry, v2_burst, v2_entry
@@ -99,7 +99,7 @@ def company(folder: Path, *scenarios: Scenario, first: datetime = FIRST) -> Iter
     sandbox.axiom.behaviour.row_delay = sandbox.axiom.behaviour.field_delay = ROW_DELAY
     for scenario in scenarios:
         scenario.show(sandbox)
-    with running(sandbox), running_daemon(sandbox, folder / "hours", first) as daemon:
+    with serve_sandbox(sandbox), running_daemon(sandbox, folder / "hours", first) as daemon:
         past, _ = normalize_entries(_days_before(first), "v2", CloudflareResource().account_id())
         with closing(AxiomResource(daemon.clock).client()) as client:
             client.ingest(events_from(past))

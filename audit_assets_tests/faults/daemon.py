@@ -23,7 +23,7 @@ from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.defs.automation.hour_planner import FIRST_PAUSE
 from audit_assets.defs.partitions import AN_HOUR, hour_of
 from audit_assets.defs.resources import StorageResource
-from audit_assets.sandbox.clock import SandboxClock
+from audit_assets.sandbox.sandbox_clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.faults.hour import RunReport, definitions
@@ -96,7 +96,7 @@ class Daemon:
 
     def __init__(self, sandbox: Sandbox, hours: Path) -> None:
         self.sandbox = sandbox
-        self.clock = OurClock(sandbox.stage.clock)
+        self.clock = OurClock(sandbox.shared.clock)
         self.hours = hours
         self.defs = definitions(self.clock, limits=LIMITS, axiom_limits=AXIOM_LIMITS)
         self.instance = dg.DagsterInstance.ephemeral()
@@ -153,13 +153,13 @@ class Daemon:
         self.counts["runs"] += 1
         self.counts["killed"] += report is None
         self.counts["failed"] += report is not None and not report.success
-        self.counts["requests"] += len(self.sandbox.stage.calls)
-        self.sandbox.stage.calls.clear()
+        self.counts["requests"] += len(self.sandbox.shared.calls)
+        self.sandbox.shared.calls.clear()
         return DaemonRun(request, hours_of(request), report)
 
     def settle(self, until: datetime, *, before: datetime | None = None) -> list[DaemonRun]:
         """Tick as long as something is to do and time is left; what failed rests for a while in between."""
-        clock, pause = self.sandbox.stage.clock, FIRST_PAUSE
+        clock, pause = self.sandbox.shared.clock, FIRST_PAUSE
         ran: list[DaemonRun] = []
         owed: set[datetime] = set()
         while True:

@@ -79,7 +79,7 @@ def downtime(length: timedelta, *, seed: int = 0, planner: str | None = None) ->
         company(Path(folder), scenario) as daemon,
         seam,
     ):
-        clock = daemon.sandbox.stage.clock
+        clock = daemon.sandbox.shared.clock
         clock.advance(FIRST + HOUR * HOURS_BEFORE + DUE - clock.now())
         daemon.settle(clock.now())
         clock.advance(FIRST + HOUR * hours + DUE - clock.now())

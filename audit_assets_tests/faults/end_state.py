@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from audit_assets.config.errors import StoreError
-from audit_assets.sandbox.axiom.service import DATASET
+from audit_assets.sandbox.axiom.axiom_service import DATASET
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.tables import ENTRIES, FLAGGED, QUARANTINE, SUMMARY
 from audit_assets_tests.faults.hour import RunReport, is_readable
@@ -252,7 +252,7 @@ def _unreadable(world: World) -> Iterable[str]:
 def _held(world: World) -> dict[str, int]:
     """What Axiom has accepted, visible yet or not: time must not pass meanwhile."""
     axiom = world.sandbox.axiom.store
-    with axiom.reading(DATASET, world.sandbox.stage.clock.now() + AXIOM_SETTLED) as view:
+    with axiom.reading(DATASET, world.sandbox.shared.clock.now() + AXIOM_SETTLED) as view:
         start = THE_HOUR.replace(tzinfo=None)
         rows = view.source(start, start + timedelta(hours=1))
         held = f"SELECT entry_id, count(*) FROM ({rows}) WHERE entry_id IS NOT NULL GROUP BY entry_id"  # noqa: S608

@@ -14,7 +14,7 @@ from unittest.mock import patch
 import dagster as dg
 
 from audit_assets.axiom.limits import AxiomLimits
-from audit_assets.sandbox.stage import Call
+from audit_assets.sandbox.service_context import Call
 from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.faults import protocols
 from audit_assets_tests.faults.end_state import (
@@ -61,7 +61,7 @@ class NthFailure:
         with past.begin() as world:
             passed: list[str] = []
             report = _run(world, Points(passed.append, world.hours).watched())
-            self._calls: list[Call] = [*world.sandbox.stage.calls]
+            self._calls: list[Call] = [*world.sandbox.shared.calls]
             self.file_steps = [point for point in passed if any(step in point for step in FAILING_STEPS)]
             self.clean = read_end_state(world, report)
         assert not (wrong := violations(self.clean, self.clean)), describe(wrong)
@@ -121,6 +121,6 @@ class NthFailure:
 
 
 def _run(world: World, seam: AbstractContextManager[Any] | None = None) -> RunReport:
-    defs = definitions(JumpingClock(world.sandbox.stage.clock), limits=LIMITS, axiom_limits=AXIOM_LIMITS)
+    defs = definitions(JumpingClock(world.sandbox.shared.clock), limits=LIMITS, axiom_limits=AXIOM_LIMITS)
     with patch.dict(os.environ, world.environment()), dg.DagsterInstance.ephemeral() as instance, seam or nullcontext():
         return run_hour(defs, instance, THE_HOUR)

@@ -143,7 +143,7 @@ def _anywhere(text: str) -> str:
 
 
 def _held(sandbox: Sandbox, hours: Sequence[datetime]) -> dict[str, int]:
-    sandbox.stage.clock.advance(AXIOM_SETTLED)
+    sandbox.shared.clock.advance(AXIOM_SETTLED)
     settings = sandbox.axiom.environment(sandbox.url)
     answer = httpx.post(
         f"{settings['AXIOM_URL']}/v1/datasets/_apl?format=tabular",
@@ -156,7 +156,7 @@ def _held(sandbox: Sandbox, hours: Sequence[datetime]) -> dict[str, int]:
         trust_env=False,
         timeout=60,
     ).raise_for_status()
-    sandbox.stage.calls.clear()
+    sandbox.shared.calls.clear()
     table = answer.json()["tables"][0]
     columns = dict(zip((each["name"] for each in table["fields"]), table["columns"], strict=True))
     assert len(columns["entry_id"]) < MOST_HELD

@@ -29,8 +29,8 @@ from audit_assets.axiom.query_texts import EXAMPLE_DATASET, LET
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.axiom_events import expected_in_axiom
 from audit_assets.defs.steps.run_inputs import load_run_inputs
-from audit_assets.sandbox.clock import SandboxClock
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.sandbox_clock import SandboxClock
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets.storage.tables import ENTRIES, QUARANTINE
 from audit_assets_tests.faults.hostile_entries import Twist, member, twists
 from audit_assets_tests.pipeline import HOUR, Pipeline, check_of, environment_of, problems_of
@@ -165,7 +165,7 @@ class Trial:
 def trial(folder: Path) -> Iterator[Trial]:
     """A trial against a sandbox of its own."""
     clock = SandboxClock(FIRST + timedelta(minutes=80))
-    with running(RecordingSandbox(folder / "sandbox", clock=clock)) as sandbox:
+    with serve_sandbox(RecordingSandbox(folder / "sandbox", clock=clock)) as sandbox:
         assert isinstance(sandbox, RecordingSandbox)
         with patch.dict(os.environ, environment_of(sandbox, folder / "hours")):
             pipeline = Pipeline(sandbox, JumpingClock(clock), folder / "hours")

@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from audit_assets.sandbox.cloudflare.log import Timed
+from audit_assets.sandbox.cloudflare.audit_log import TimedEntry
 
 ACTORS = 12
 """So many actors write all the entries: each gets a ticket, and tickets are not what is tried here."""
@@ -155,13 +155,13 @@ def twists(draw: st.DrawFn) -> Twist:
     )
 
 
-def member(twist: Twist, marker: str, hour: datetime) -> Timed:
+def member(twist: Twist, marker: str, hour: datetime) -> TimedEntry:
     """The text that Cloudflare sends for a twist, filed at a minute of the hour."""
     at = hour + timedelta(minutes=twist.minute)
     if twist.shape == "list":
-        return Timed(at, f'["{marker}",{twist.laid_over[0][1].text if twist.laid_over else 0}]')
+        return TimedEntry(at, f'["{marker}",{twist.laid_over[0][1].text if twist.laid_over else 0}]')
     if twist.shape == "text":
-        return Timed(at, f'"{marker}"')
+        return TimedEntry(at, f'"{marker}"')
     parts: dict[str, Any] = _typical(twist, marker, at)
     laid_over = [(path, fragment.text) for path, fragment in twist.laid_over]
     for path, fragment in [*laid_over, *([(TIME_PATH[twist.stream], twist.time)] if twist.time else [])]:
@@ -176,7 +176,7 @@ def member(twist: Twist, marker: str, hour: datetime) -> Timed:
     if twist.shape == "same id":
         parts["id"] = f'"{hour:%Y%m%d%H}"'
     body = _written({"marker": f'"{marker}"', **parts}).encode()
-    return Timed(at, body[:-1] + b',"broken":"\xff\xfe"}' if twist.shape == "broken byte" else body)
+    return TimedEntry(at, body[:-1] + b',"broken":"\xff\xfe"}' if twist.shape == "broken byte" else body)
 
 
 def _typical(twist: Twist, marker: str, at: datetime) -> dict[str, Any]:

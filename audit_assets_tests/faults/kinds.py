@@ -1,6 +1,6 @@
 """The ways in which a request can fail: of the connection, of any service, and those of one service only.
 
-What each service was seen to do is in the facts; the sandbox does it (audit_assets/sandbox/faults.py). A wrong answer
+What each service was seen to do is in the facts; the sandbox does it (audit_assets/sandbox/fault_plan.py). A wrong answer
 that no client could recognise, such as rows silently left out, is not among them.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.fault_plan import Fault
 
 JSON_500 = '{"message": "internal error"}'
 HTML = "<!DOCTYPE html><html><body><h1>Service temporarily unavailable</h1></body></html>"

@@ -83,7 +83,7 @@ def run_company(hours: int, seed: int, *, disturbed: bool) -> CompanyRun:
     ):
         if disturbed:
             daemon.plan_faults = _fault_planner(daemon, random.Random(seed + 1))  # noqa: S311
-        clock, end = daemon.sandbox.stage.clock, FIRST + HOUR * hours
+        clock, end = daemon.sandbox.shared.clock, FIRST + HOUR * hours
         at = FIRST + HOUR + DUE
         while at < end + REPEATS[-1] + HOUR:
             _advance_to(daemon, at)
@@ -98,7 +98,7 @@ def run_company(hours: int, seed: int, *, disturbed: bool) -> CompanyRun:
 
 
 def _advance_to(daemon: Daemon, at: datetime) -> None:
-    clock = daemon.sandbox.stage.clock
+    clock = daemon.sandbox.shared.clock
     clock.advance(max(at - clock.now(), timedelta(0)))
 
 

@@ -61,7 +61,7 @@ class Hours(RuleBasedStateMachine):
         self._open = ExitStack()
         folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="faults-", dir=SCRATCH))
         self.daemon: Daemon = self._open.enter_context(company(Path(folder)))
-        self.clock = self.daemon.sandbox.stage.clock
+        self.clock = self.daemon.sandbox.shared.clock
         self.clock.advance(FIRST + HOUR + DUE - self.clock.now())
         self.shown: list[dict[str, Any]] = []
         self.unreadable = 0

@@ -34,9 +34,9 @@ from audit_assets.cli.dagster_home import instance_home
 from audit_assets.defs.build import build_defs
 from audit_assets.defs.partitions import key_of
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
-from audit_assets.sandbox.clock import SandboxClock
-from audit_assets.sandbox.faults import Fault
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.fault_plan import Fault
+from audit_assets.sandbox.sandbox_clock import SandboxClock
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.tables import DELIVERIES
 from audit_assets.transport.http import HttpLimits
@@ -165,7 +165,7 @@ def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written.mkdir()
     with (
         serving(plain(b"")) as (elsewhere, asked_elsewhere),
-        running(EchoingSandbox(folder / "sandbox", elsewhere)) as sandbox,
+        serve_sandbox(EchoingSandbox(folder / "sandbox", elsewhere)) as sandbox,
         pytest.MonkeyPatch.context() as patch,
         _everything_logged(written / "debug.log"),
     ):
@@ -198,7 +198,7 @@ def _play(sandbox: EchoingSandbox, written: Path) -> None:
     judged = NOW.replace(minute=0) - HOUR
     past = [entry for day in range(1, 15) for entry in v2_burst(judged - day * 24 * HOUR, 3)]
     sandbox.cloudflare.add("v2", past + v2_burst(judged, 45, action="delete"))
-    clock = JumpingClock(sandbox.stage.clock)
+    clock = JumpingClock(sandbox.shared.clock)
     limits = HttpLimits(attempts=2, attempt_seconds=0.3, slow_attempts=1)
     axiom_limits = AxiomLimits(attempts=2, sends=2, read_seconds=0.3, visibility_seconds=10)
     resources = {

@@ -105,7 +105,7 @@ class Trials:
         with past.begin() as world:
             ran = children.run(world)
             self.points = ran.passed
-            self.requests = len(world.sandbox.stage.calls)
+            self.requests = len(world.sandbox.shared.calls)
             self.clean = read_end_state(world, ran.report)
         assert not (wrong := violations(self.clean, self.clean)), describe(wrong)
 
@@ -134,7 +134,7 @@ class Trials:
                 outcome.runs += 1
                 if ran.killed:
                     outcome.killed.append(remaining.popleft())
-                outcome.requests = len(world.sandbox.stage.calls)
+                outcome.requests = len(world.sandbox.shared.calls)
                 state = read_end_state(world, ran.report)
                 outcome.found += violations_in_between(state) + unexplained(ran.report)
             outcome.found += violations(state, self.clean)

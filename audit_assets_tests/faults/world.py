@@ -20,8 +20,8 @@ from audit_assets.axiom.events import events_from
 from audit_assets.cli.dagster_home import instance_home
 from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.defs.resources import AxiomResource, CloudflareResource
-from audit_assets.sandbox.clock import SandboxClock
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.sandbox_clock import SandboxClock
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.faults.hour import run_here
 from audit_assets_tests.pipeline import DAY, HOUR, environment_of, v1_entry, v2_burst, v2_entry
 from audit_assets_tests.support import JumpingClock
@@ -85,7 +85,7 @@ class Past:
     def build(self) -> None:
         """A fortnight straight into Axiom, and THE_EVENING_BEFORE as the job runs it."""
         with self.begin(at=THE_EVENING_BEFORE + HOUR * 4 / 3) as world, patch.dict(os.environ, world.environment()):
-            clock = JumpingClock(world.sandbox.stage.clock)
+            clock = JumpingClock(world.sandbox.shared.clock)
             entries, _ = normalize_entries([*_quiet_days()], "v2", CloudflareResource().account_id())
             with closing(AxiomResource(clock).client()) as client:
                 client.ingest(events_from(entries))
@@ -101,7 +101,7 @@ def _serving(folder: Path, at: datetime) -> Iterator[World]:
     sandbox.cloudflare.add("v2", [*_quiet_days(), *_before(), *_the_hour()])
     sandbox.cloudflare.add("v1", [v1_entry(THE_HOUR + timedelta(minutes=n), number=n) for n in range(5)])
     sandbox.cloudflare.add_text("v2", '{"id": 5, "action": "no time"}', THE_HOUR + timedelta(minutes=50))
-    with running(sandbox):
+    with serve_sandbox(sandbox):
         yield World(sandbox, folder)
 
 

@@ -65,7 +65,7 @@ def test_a_bad_key_is_one_clear_sentence(sandbox: Sandbox, connect: Connect) -> 
     with pytest.raises(Refused) as caught:
         connect(api_key="lin_api_canary").open_ticket(FIRST)
     assert str(caught.value) == KEY_REFUSED
-    assert sandbox.stage.count() == {("linear", "issues"): 1}
+    assert sandbox.shared.call_counts() == {("linear", "issues"): 1}
 
 
 def test_a_missing_permission_is_one_clear_sentence(sandbox: Sandbox, client: TicketOpener) -> None:

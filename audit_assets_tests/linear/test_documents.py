@@ -23,8 +23,8 @@ from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear import client as linear
 from audit_assets.linear.client import LinearClient
 from audit_assets.linear.graphql_connection import document_text
+from audit_assets.sandbox.linear.graphql_requests import read_request
 from audit_assets.sandbox.linear.linear_schema import SDL
-from audit_assets.sandbox.linear.requests import read_request
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.tickets.ticket import ticket_id
 from audit_assets.transport.http import BoundedHttpClient

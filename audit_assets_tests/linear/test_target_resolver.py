@@ -59,7 +59,7 @@ def test_names_are_looked_up_once_and_only_those_that_a_ticket_needs(sandbox: Sa
     client = connect(fields=(NETWORK, TicketFields(actors=("nobody",), team="NOPE", assignee="nobody")))
     for name in ("alice@example.com", "alice two"):
         client.open_ticket(finding(actor=name, actor_key=name))
-    calls = sandbox.stage.count()
+    calls = sandbox.shared.call_counts()
     asked = {call: calls["linear", call] for call in ("viewer", "issueLabels", "projects", "users", "team")}
     assert asked == {"viewer": 1, "issueLabels": 1, "projects": 1, "users": 1, "team": 0}
 

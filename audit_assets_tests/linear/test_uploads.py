@@ -13,7 +13,7 @@ from audit_assets.config.errors import Incomplete, ServiceError
 from audit_assets.linear.graphql_connection import GraphqlConnection
 from audit_assets.linear.issue_api import IssueApi
 from audit_assets.linear.uploads import parse_slot
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.linear.workspace import plan
 from audit_assets_tests.sandbox import linear_calls
@@ -72,14 +72,14 @@ def test_linear_s_refusals_are_reported_and_not_waited_for(
 ) -> None:
     for kind, (options, why) in REFUSALS.items():
         sandbox.faults.clear()
-        sandbox.stage.calls.clear()
+        sandbox.shared.calls.clear()
         clock.waits.clear()
         plan(sandbox, "fileUpload", kind, times=9, **options)
         with pytest.raises(ServiceError, match=why):
             upload(issues)
         assert sum(clock.waits) < 20
-        assert sandbox.stage.count()["linear", "fileUpload"] <= 2
-        assert sandbox.stage.count()["storage", "put"] == 0
+        assert sandbox.shared.call_counts()["linear", "fileUpload"] <= 2
+        assert sandbox.shared.call_counts()["storage", "put"] == 0
 
 
 STORAGE: tuple[tuple[dict[str, Any], str], ...] = (
@@ -180,8 +180,8 @@ def test_headers_that_no_storage_asks_for_are_not_sent(header: dict[str, str]) -
 def test_an_answer_of_another_shape_is_asked_for_once_more_and_reported(sandbox: Sandbox, issues: IssueApi) -> None:
     for changes in ({"uploadUrl": 5}, {"assetUrl": None}, {"headers": "x"}, {"headers": [{"key": 1}]}):
         sandbox.faults.clear()
-        sandbox.stage.calls.clear()
+        sandbox.shared.calls.clear()
         plan(sandbox, "fileUpload", "status", status=200, body=json.dumps({"data": answered(**changes)}), times=9)
         with pytest.raises(ServiceError, match="another shape than its schema"):
             upload(issues)
-        assert sandbox.stage.count()["linear", "fileUpload"] == 2
+        assert sandbox.shared.call_counts()["linear", "fileUpload"] == 2

@@ -87,7 +87,7 @@ def test_many_tickets_are_asked_for_fifty_at_a_time(sandbox: Sandbox, client: Ti
     real = [UUID(issue["id"]) for issue in sandbox.linear.issues()]
     unknown = [UUID(int=number, version=4) for number in range(248)]
     assert client.ticket_verdicts([*unknown, *real, *real]) == dict.fromkeys(real, NOTHING)
-    assert sandbox.stage.count()["linear", "issues"] == 3 + 6
+    assert sandbox.shared.call_counts()["linear", "issues"] == 3 + 6
     assert client.ticket_verdicts([]) == {}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear.issues import Upload
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.tickets.finding import Chart, Finding
 from audit_assets.tickets.ticket import ticket_for
@@ -42,7 +42,7 @@ def links(sandbox: Sandbox) -> list[str]:
 
 def written(sandbox: Sandbox) -> dict[str, int]:
     """How often each write was asked for."""
-    calls = sandbox.stage.count()
+    calls = sandbox.shared.call_counts()
     return {call: calls["linear", call] for call in (*WRITES, *CHANGES) if calls["linear", call]}
 
 

@@ -17,8 +17,8 @@ from audit_assets.config.errors import AuditAssetsError
 from audit_assets.config.settings import SETTINGS
 from audit_assets.detection.verdict_marks import VERDICTS
 from audit_assets.reports.backtest_input import parse_span, read_axiom
-from audit_assets.sandbox.organisation.life import generate
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.organisation.organisation_activity import generate_activity
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.axiom.made_entries import client_of, entries
 from audit_assets_tests.support import JumpingClock
 
@@ -31,7 +31,7 @@ NAMESAKES = ("a" * 32, "b" * 32)
 
 def changes_of_an_organisation() -> pl.DataFrame:
     """Twelve days of the invented organisation with its incidents, and two actors of one name."""
-    life = generate(7, UNTIL, DAYS)
+    life = generate_activity(7, UNTIL, DAYS)
     of_streams = [normalize_entries(raw, stream, "a" * 32)[0] for raw, stream in ((life.v2, "v2"), (life.v1, "v1"))]
     twins = [entries(40, UNTIL - timedelta(hours=4), actor_key=key, actor="Sam") for key in NAMESAKES]
     return pl.concat([*of_streams, *twins]).filter("is_change")
@@ -45,8 +45,8 @@ def changes() -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def filled(changes: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A sandbox whose Axiom holds them."""
-    with running(Sandbox(tmp_path_factory.mktemp("sandbox"))) as served:
-        with client_of(served, JumpingClock(served.stage.clock)) as axiom:
+    with serve_sandbox(Sandbox(tmp_path_factory.mktemp("sandbox"))) as served:
+        with client_of(served, JumpingClock(served.shared.clock)) as axiom:
             axiom.ingest(events_from(changes))
             assert axiom.prove(changes.select("entry_id", "time")).missing == 0
         yield served
@@ -65,7 +65,7 @@ def connected(filled: Sandbox, tmp_path: Path) -> Sandbox:
     """The settings are in the .env that the command reads, as the doctor does."""
     settings = filled.axiom.environment(filled.url)
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-    filled.stage.calls.clear()
+    filled.shared.calls.clear()
     return filled
 
 
@@ -135,7 +135,7 @@ def test_the_policy_names_an_actor_as_it_is_called_though_another_is_called_so_t
 
 def test_only_questions_are_put_to_axiom_and_to_nobody_else(connected: Sandbox) -> None:
     assert CliRunner().invoke(app, ["backtest", *SPAN]).exit_code == 0
-    assert set(connected.stage.count()) == {("axiom", "query")}
+    assert set(connected.shared.call_counts()) == {("axiom", "query")}
 
 
 def test_history_from_before_the_span_decides_and_is_read_as_far_as_the_scores_need(

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from audit_assets.sandbox.axiom.service import DATASET, TOKEN
+from audit_assets.sandbox.axiom.axiom_service import DATASET, TOKEN
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import linear_calls
 
@@ -57,7 +57,7 @@ class AxiomCalls:
         self.pass_time(seconds=10)
 
     def pass_time(self, *, seconds: float) -> None:
-        self.sandbox.stage.clock.advance(timedelta(seconds=seconds))
+        self.sandbox.shared.clock.advance(timedelta(seconds=seconds))
 
     def query(self, apl: str, **body: Any) -> httpx.Response:
         """Run APL, written without the dataset: it is added before the first stage."""

@@ -14,11 +14,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from audit_assets.sandbox.clock import SandboxClock
-from audit_assets.sandbox.cloudflare.service import ACCOUNT_ID, CREDENTIAL, CloudflareService
-from audit_assets.sandbox.faults import Fault, FaultPlan
-from audit_assets.sandbox.server import served
-from audit_assets.sandbox.stage import ServiceContext
+from audit_assets.sandbox.cloudflare.cloudflare_service import ACCOUNT_ID, CREDENTIAL, CloudflareService
+from audit_assets.sandbox.fault_plan import Fault, FaultPlan
+from audit_assets.sandbox.sandbox_clock import SandboxClock
+from audit_assets.sandbox.server import serve_app
+from audit_assets.sandbox.service_context import ServiceContext
 
 HOUR = datetime(2026, 11, 22, 10, tzinfo=UTC)
 """The hour that tests query; for the service it is noon."""
@@ -98,7 +98,7 @@ class Caller:
 def door() -> Iterator[Door]:
     """A server on loopback that forwards to no service yet."""
     opened = Door()
-    with served(Starlette(routes=[Mount("/", app=opened)]), opened.clock) as opened.url:
+    with serve_app(Starlette(routes=[Mount("/", app=opened)]), opened.clock) as opened.url:
         yield opened
 
 

@@ -14,9 +14,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from audit_assets.sandbox.linear.linear_service import API_KEY
 from audit_assets.sandbox.linear.seeded_workspace import seeded_id
-from audit_assets.sandbox.linear.service import API_KEY
-from audit_assets.sandbox.server import Sandbox, served
+from audit_assets.sandbox.server import Sandbox, serve_app
 
 SECURITY = seeded_id("team", "SEC")
 ENGINEERING = seeded_id("team", "ENG")
@@ -101,7 +101,7 @@ class Door:
 def door() -> Iterator[Door]:
     """A server on loopback that forwards to no sandbox yet."""
     opened = Door()
-    with served(Starlette(routes=[Mount("/", app=opened)])) as opened.url:
+    with serve_app(Starlette(routes=[Mount("/", app=opened)])) as opened.url:
         yield opened
 
 

@@ -13,7 +13,7 @@ import httpx
 from audit_assets.axiom.links import query_link
 from audit_assets.axiom.query_texts import activity_text
 from audit_assets.config.change_filter import ChangeFilter
-from audit_assets.sandbox.axiom.service import DATASET, ORG_ID
+from audit_assets.sandbox.axiom.axiom_service import DATASET, ORG_ID
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import axiom_calls
 

@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 import pytest
 
-from audit_assets.sandbox.cloudflare.service import ACCOUNT_ID, CloudflareService
+from audit_assets.sandbox.cloudflare.cloudflare_service import ACCOUNT_ID, CloudflareService
 from audit_assets_tests.sandbox.cloudflare_calls import Caller, Door, caller, door, faults, service
 
 __all__ = ["caller", "door", "faults", "service"]

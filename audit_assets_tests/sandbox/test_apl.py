@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.sandbox.axiom_calls import AxiomCalls, connected
 
 EVENTS = [
@@ -29,7 +29,7 @@ def day_time(clock: str) -> str:
 @pytest.fixture(scope="module")
 def axiom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AxiomCalls]:
     """One dataset for all tests of this file: they only read."""
-    with running(Sandbox(tmp_path_factory.mktemp("apl"))) as sandbox, connected(sandbox) as calls:
+    with serve_sandbox(Sandbox(tmp_path_factory.mktemp("apl"))) as sandbox, connected(sandbox) as calls:
         events = [dict(zip(NAMES, row, strict=True)) for row in EVENTS]
         calls.store(*({**event, "_time": day_time(event["_time"])} for event in events))
         yield calls

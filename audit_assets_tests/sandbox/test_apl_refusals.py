@@ -8,7 +8,7 @@ import pytest
 
 from audit_assets.sandbox.axiom.apl_expressions import TEXT_OPERATORS
 from audit_assets.sandbox.axiom.apl_syntax import AGGREGATES, SCALARS, STAGES
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.sandbox.axiom_calls import AxiomCalls, connected
 
 DOCUMENTED = Path(__file__).parents[1] / "fixtures" / "axiom" / "apl_features.json"
@@ -18,9 +18,9 @@ DOCUMENTED = Path(__file__).parents[1] / "fixtures" / "axiom" / "apl_features.js
 @pytest.fixture(scope="module")
 def axiom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AxiomCalls]:
     """One dataset for all tests of this file: they change nothing."""
-    with running(Sandbox(tmp_path_factory.mktemp("apl"))) as sandbox, connected(sandbox) as calls:
+    with serve_sandbox(Sandbox(tmp_path_factory.mktemp("apl"))) as sandbox, connected(sandbox) as calls:
         calls.store({"n": 1, "s": "x", "f": 0.5, "ok": True, "tags": ["a"], "map": {"k": "v"}, "day": "monday"})
-        sandbox.axiom.store.create("other", "", None, sandbox.stage.clock.now())
+        sandbox.axiom.store.create("other", "", None, sandbox.shared.clock.now())
         yield calls
 
 
@@ -271,7 +271,7 @@ def test_no_file_can_be_read(axiom: AxiomCalls, name: str) -> None:
 
 
 def test_fields_that_differ_only_by_case_are_refused(tmp_path: Path) -> None:
-    with running(Sandbox(tmp_path)) as sandbox, connected(sandbox) as axiom:
+    with serve_sandbox(Sandbox(tmp_path)) as sandbox, connected(sandbox) as axiom:
         axiom.store({"name": 1, "Name": 2})
 
         assert "case" in axiom.query("| project name").json()["message"]

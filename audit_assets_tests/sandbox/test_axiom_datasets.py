@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_assets.sandbox.axiom.service import DATASET, ORG_ID, TOKEN
+from audit_assets.sandbox.axiom.axiom_service import DATASET, ORG_ID, TOKEN
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import axiom_calls
 from audit_assets_tests.sandbox.axiom_calls import AxiomCalls
@@ -35,7 +35,7 @@ def test_the_list_of_datasets_shows_the_retention(axiom: AxiomCalls) -> None:
 
 
 def test_a_dataset_holds_nothing_of_another_one(sandbox: Sandbox, axiom: AxiomCalls) -> None:
-    sandbox.axiom.store.create("more", "", None, sandbox.stage.clock.now())
+    sandbox.axiom.store.create("more", "", None, sandbox.shared.clock.now())
     axiom.ingest([{"n": 1}], dataset="more")
     axiom.pass_time(seconds=10)
 
@@ -61,7 +61,7 @@ def test_calls_are_recorded_by_kind(sandbox: Sandbox, axiom: AxiomCalls) -> None
     axiom.query("| count")
     axiom.http.get("/v2/datasets")
 
-    assert sandbox.stage.count() == {("axiom", "ingest"): 1, ("axiom", "query"): 1, ("axiom", "datasets"): 1}
+    assert sandbox.shared.call_counts() == {("axiom", "ingest"): 1, ("axiom", "query"): 1, ("axiom", "datasets"): 1}
 
 
 def test_the_database_itself_reads_no_file(axiom: AxiomCalls, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets_tests.sandbox import axiom_calls
 from audit_assets_tests.sandbox.axiom_calls import AxiomCalls, rows_of
 

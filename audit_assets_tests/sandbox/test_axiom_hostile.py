@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.sandbox.axiom_calls import AxiomCalls, connected, rows_of
 
 SECRET = "the other dataset's secret"
@@ -48,9 +48,9 @@ numbers = itertools.count(1)
 @pytest.fixture(scope="module")
 def axiom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AxiomCalls]:
     """Two datasets: a query of one must never return anything of the other."""
-    with running(Sandbox(tmp_path_factory.mktemp("hostile"))) as sandbox, connected(sandbox) as calls:
+    with serve_sandbox(Sandbox(tmp_path_factory.mktemp("hostile"))) as sandbox, connected(sandbox) as calls:
         sandbox.axiom.behaviour.field_limit = 100_000
-        sandbox.axiom.store.create("other", "", None, sandbox.stage.clock.now())
+        sandbox.axiom.store.create("other", "", None, sandbox.shared.clock.now())
         calls.ingest([{"secret": SECRET}], dataset="other")
         calls.store({"run": 0, "resource_type": "canary", "changes": 7})
         yield calls

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from audit_assets.sandbox.axiom.service import DATASET
+from audit_assets.sandbox.axiom.axiom_service import DATASET
 from audit_assets_tests.sandbox import axiom_calls
 from audit_assets_tests.sandbox.axiom_calls import AxiomCalls, ndjson
 
@@ -142,7 +142,7 @@ def test_times_are_read_in_their_usual_forms(axiom: AxiomCalls, sent: str | int,
 
 
 def test_an_event_without_a_time_happened_now(axiom: AxiomCalls) -> None:
-    before = axiom.sandbox.stage.clock.now()
+    before = axiom.sandbox.shared.clock.now()
 
     axiom.store({"entry_id": "e1"})
 

@@ -8,7 +8,7 @@ import pytest
 from axiom_py import Client
 from axiom_py.client import AplOptions, AxiomError, IngestOptions
 
-from audit_assets.sandbox.axiom.service import DATASET, ORG_ID, TOKEN
+from audit_assets.sandbox.axiom.axiom_service import DATASET, ORG_ID, TOKEN
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import axiom_calls
 
@@ -28,7 +28,7 @@ def client(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Client]
 
 
 def pass_time(sandbox: Sandbox) -> None:
-    sandbox.stage.clock.advance(timedelta(seconds=10))
+    sandbox.shared.clock.advance(timedelta(seconds=10))
 
 
 @pytest.mark.parametrize("options", [None, IngestOptions()])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from audit_assets.sandbox.axiom.service import DATASET
+from audit_assets.sandbox.axiom.axiom_service import DATASET
 from audit_assets_tests.sandbox import axiom_calls
 from audit_assets_tests.sandbox.axiom_calls import AxiomCalls, rows_of
 

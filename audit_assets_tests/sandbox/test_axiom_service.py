@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from audit_assets.sandbox.axiom.service import DATASET, TOKEN
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.axiom.axiom_service import DATASET, TOKEN
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.sandbox import axiom_calls
 from audit_assets_tests.sandbox.axiom_calls import AxiomCalls, connected
 
@@ -47,7 +47,7 @@ def test_events_survive_a_restart(axiom: AxiomCalls) -> None:
     axiom.store(EVENT)
     axiom.sandbox.axiom.close()
 
-    with running(Sandbox(axiom.sandbox.stage.data_dir)) as again, connected(again) as calls:
+    with serve_sandbox(Sandbox(axiom.sandbox.shared.data_dir)) as again, connected(again) as calls:
         calls.pass_time(seconds=20)
         assert calls.rows("| project entry_id, status") == [("e1", 200)]
         assert calls.ingest([EVENT]).json()["walLength"] == 2
@@ -59,7 +59,7 @@ def test_every_answer_has_the_documented_headers(axiom: AxiomCalls) -> None:
     for response in (ingested, queried):
         assert response.headers["x-ratelimit-scope"] == "organization"
         assert int(response.headers["x-ratelimit-remaining"]) < int(response.headers["x-ratelimit-limit"])
-        assert int(response.headers["x-ratelimit-reset"]) > axiom.sandbox.stage.clock.now().timestamp()
+        assert int(response.headers["x-ratelimit-reset"]) > axiom.sandbox.shared.clock.now().timestamp()
         assert response.headers["x-axiom-trace-id"]
     assert ingested.headers["x-ingestlimit-remaining"]
     assert queried.headers["x-querylimit-remaining"]
@@ -69,7 +69,7 @@ def test_every_answer_has_the_documented_headers(axiom: AxiomCalls) -> None:
 
 def test_too_many_requests_in_a_minute_are_refused_until_the_next(axiom: AxiomCalls) -> None:
     axiom.sandbox.axiom.behaviour.requests_per_minute = 2
-    axiom.pass_time(seconds=60 - axiom.sandbox.stage.clock.now().timestamp() % 60)  # all within one minute
+    axiom.pass_time(seconds=60 - axiom.sandbox.shared.clock.now().timestamp() % 60)  # all within one minute
 
     statuses = [axiom.http.get("/v2/datasets").status_code for _ in range(3)]
     axiom.pass_time(seconds=60)

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from audit_assets.sandbox.cloudflare.service import CloudflareService
-from audit_assets.sandbox.faults import FaultPlan
+from audit_assets.sandbox.cloudflare.cloudflare_service import CloudflareService
+from audit_assets.sandbox.fault_plan import FaultPlan
 from audit_assets_tests.sandbox.cloudflare_calls import (
     HOUR,
     Caller,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from audit_assets.sandbox.cloudflare.service import CloudflareService
+from audit_assets.sandbox.cloudflare.cloudflare_service import CloudflareService
 from audit_assets_tests.sandbox.cloudflare_calls import (
     HOUR,
     Caller,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit_assets.sandbox.cloudflare.log import AuditLog
-from audit_assets.sandbox.cloudflare.service import CloudflareService, Timed
+from audit_assets.sandbox.cloudflare.audit_log import AuditLog
+from audit_assets.sandbox.cloudflare.cloudflare_service import CloudflareService, TimedEntry
 from audit_assets_tests.sandbox.cloudflare_calls import (
     END,
     HOUR,
@@ -213,7 +213,7 @@ def test_an_entry_that_arrives_behind_the_cursor_is_missed_by_that_sweep(
 
 def test_any_text_is_served_as_it_is(service: CloudflareService, caller: Caller) -> None:
     hostile = ['{"id": "\\ud800", "pad": NaN}', '"no object"', '{"note":"no id, no time"}']
-    service.add("v2", [Timed(HOUR, body) for body in hostile])
+    service.add("v2", [TimedEntry(HOUR, body) for body in hostile])
     service.add_text("v2", '{"a":1,"a":2}', HOUR)
     service.add(
         "v2", ['{"id":"x","action":{"time":"2026-11-22T10:00:01Z"}}', {"id": "\ud800", "action": {"time": text(HOUR)}}]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from audit_assets.sandbox.cloudflare.cloudflare_service import CloudflareService, TimedEntry
 from audit_assets.sandbox.cloudflare.entries_file import EntriesFileError, FileEntries, read_entries
-from audit_assets.sandbox.cloudflare.service import CloudflareService, Timed
 from audit_assets_tests.sandbox.cloudflare_calls import Caller, caller, door, faults, service, v1_entry, v2_entry
 
 __all__ = ["caller", "door", "faults", "service"]
@@ -53,7 +53,7 @@ def read(tmp_path: Path, content: str | bytes) -> FileEntries:
     return read_entries(path)
 
 
-def bodies(entries: list[Timed]) -> list[Any]:
+def bodies(entries: list[TimedEntry]) -> list[Any]:
     return [json.loads(entry.body) for entry in entries if isinstance(entry.body, str)]
 
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from audit_assets.sandbox.faults import Fault
-from audit_assets.sandbox.linear.service import API_KEY
+from audit_assets.sandbox.fault_plan import Fault
+from audit_assets.sandbox.linear.linear_service import API_KEY
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import linear_calls
 from audit_assets_tests.sandbox.linear_calls import ATTACH, COMMENT, CREATE, OWN_ID, SECURITY, Caller
@@ -102,13 +102,13 @@ def test_one_of_several_operations_is_executed_by_its_name(sandbox: Sandbox, cal
     unnamed = caller.http.post("/graphql", json={"query": query})
     assert named.json() == {"data": {"viewer": {"name": "Audit bot"}}}
     assert unnamed.status_code == 400
-    assert sandbox.stage.count() == {("linear", "viewer"): 1, ("linear", "graphql"): 1}
+    assert sandbox.shared.call_counts() == {("linear", "viewer"): 1, ("linear", "graphql"): 1}
 
 
 def test_a_call_is_named_by_its_first_root_field(sandbox: Sandbox, caller: Caller) -> None:
     caller.open()
     caller.data('query Named { seen: issue(id: "SEC-1") { title } }')
-    assert sandbox.stage.count() == {("linear", "issueCreate"): 1, ("linear", "issue"): 1}
+    assert sandbox.shared.call_counts() == {("linear", "issueCreate"): 1, ("linear", "issue"): 1}
 
 
 # An id that is taken
@@ -174,7 +174,7 @@ def test_every_answer_has_its_cost_and_the_remaining_limits(sandbox: Sandbox, ca
     assert headers["X-RateLimit-Requests-Remaining"] == "2499"
     assert headers["X-RateLimit-Complexity-Limit"] == "3000000"
     assert headers["X-RateLimit-Complexity-Remaining"] == str(3_000_000 - 14)
-    now = sandbox.stage.clock.now().timestamp() * 1000
+    now = sandbox.shared.clock.now().timestamp() * 1000
     for name in ("Requests", "Complexity"):
         assert re.fullmatch(r"\d{13}", headers[f"X-RateLimit-{name}-Reset"])
         assert 0 <= int(headers[f"X-RateLimit-{name}-Reset"]) - now + 1000 < 4000
@@ -189,10 +189,10 @@ def test_too_many_requests_are_refused_until_the_bucket_empties(sandbox: Sandbox
     assert error["extensions"]["code"] == "RATELIMITED"
     assert error["extensions"]["type"] == "ratelimited"
     assert caller.reply.headers["X-RateLimit-Requests-Remaining"] == "0"
-    full_again = int(caller.reply.headers["X-RateLimit-Requests-Reset"]) / 1000 - sandbox.stage.clock.now().timestamp()
+    full_again = int(caller.reply.headers["X-RateLimit-Requests-Reset"]) / 1000 - sandbox.shared.clock.now().timestamp()
     assert full_again == pytest.approx(3600, abs=10)
     assert sandbox.linear.issues() == []
-    sandbox.stage.clock.advance(timedelta(minutes=20))
+    sandbox.shared.clock.advance(timedelta(minutes=20))
     caller.data("{ viewer { id } }")
     caller.error("{ viewer { id } }")
 

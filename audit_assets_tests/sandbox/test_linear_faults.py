@@ -5,8 +5,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from audit_assets.sandbox.faults import Fault
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.fault_plan import Fault
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.sandbox import linear_calls
 from audit_assets_tests.sandbox.linear_calls import ATTACH, COMMENT, CREATE, OWN_ID, SECURITY, UPDATE, Caller
 
@@ -46,7 +46,7 @@ def test_a_planned_rate_limit_has_the_time_of_its_reset(sandbox: Sandbox, caller
     caller.error("{ viewer { id } }")
     assert caller.reply.headers["X-RateLimit-Requests-Remaining"] == "0"
     reset = int(caller.reply.headers["X-RateLimit-Requests-Reset"]) / 1000
-    assert reset - sandbox.stage.clock.now().timestamp() == pytest.approx(90, abs=5)
+    assert reset - sandbox.shared.clock.now().timestamp() == pytest.approx(90, abs=5)
 
 
 def test_success_false_executes_nothing(sandbox: Sandbox, caller: Caller) -> None:
@@ -106,7 +106,7 @@ def test_a_restart_keeps_everything(tmp_path: Path) -> None:
     def contents(sandbox: Sandbox) -> list[dict[str, object]]:
         return sandbox.linear.issues()
 
-    with running(Sandbox(tmp_path)) as first:
+    with serve_sandbox(Sandbox(tmp_path)) as first:
         caller = Caller(first.url)
         caller.open(title="Kept", id=OWN_ID)
         caller.data(COMMENT, input={"issueId": "SEC-1", "body": "Kept too"})
@@ -116,7 +116,7 @@ def test_a_restart_keeps_everything(tmp_path: Path) -> None:
         ]
         caller.http.close()
         before = contents(first)
-    with running(Sandbox(tmp_path)) as second:
+    with serve_sandbox(Sandbox(tmp_path)) as second:
         caller = Caller(second.url)
         assert contents(second) == before
         assert caller.error(CREATE, input={"teamId": SECURITY, "title": "x", "id": OWN_ID})["message"].startswith(

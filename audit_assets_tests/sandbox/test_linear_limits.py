@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from audit_assets.sandbox.linear.graphql_requests import read_request
 from audit_assets.sandbox.linear.linear_schema import schema_from_sdl
 from audit_assets.sandbox.linear.request_limits import LeakyBucket
-from audit_assets.sandbox.linear.requests import read_request
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

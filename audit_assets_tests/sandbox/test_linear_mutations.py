@@ -133,7 +133,7 @@ def test_label_ids_replace_and_their_changes_add_and_remove(sandbox: Sandbox, ca
 
 def test_an_update_changes_what_it_names(sandbox: Sandbox, caller: Caller) -> None:
     opened = caller.open(description="before", priority=3)
-    sandbox.stage.clock.advance(timedelta(minutes=5))
+    sandbox.shared.clock.advance(timedelta(minutes=5))
     issue = caller.data(UPDATE, id=opened["id"], input={"title": "After", "description": None})["issue"]
     assert (issue["title"], issue["description"]) == ("After", None)
     assert issue["updatedAt"] > opened["createdAt"]
@@ -161,7 +161,7 @@ def test_a_state_sets_its_times_and_another_clears_them(caller: Caller, state: s
 
 def test_archiving_is_no_update(sandbox: Sandbox, caller: Caller) -> None:
     opened = caller.open()
-    sandbox.stage.clock.advance(timedelta(minutes=5))
+    sandbox.shared.clock.advance(timedelta(minutes=5))
     caller.data('mutation { issueArchive(id: "SEC-1") { success entity { archivedAt } } }')
     kept = sandbox.linear.issue("SEC-1")
     assert kept["archivedAt"]
@@ -233,9 +233,9 @@ def test_people_work_on_tickets_too(sandbox: Sandbox, caller: Caller) -> None:
 
 
 def test_every_time_is_of_the_sandbox_s_clock(sandbox: Sandbox, caller: Caller) -> None:
-    sandbox.stage.clock.advance(timedelta(days=400))
-    before = timestamp(sandbox.stage.clock.now())
-    assert before <= caller.open()["createdAt"] <= timestamp(sandbox.stage.clock.now())
+    sandbox.shared.clock.advance(timedelta(days=400))
+    before = timestamp(sandbox.shared.clock.now())
+    assert before <= caller.open()["createdAt"] <= timestamp(sandbox.shared.clock.now())
 
 
 RELATE = """mutation ($input: IssueRelationCreateInput!) { issueRelationCreate(input: $input) {

@@ -172,7 +172,7 @@ def test_pages_follow_each_other_newest_first(sandbox: Sandbox, caller: Caller) 
 def test_pages_can_follow_the_last_update(sandbox: Sandbox, caller: Caller) -> None:
     for _ in range(3):
         caller.open()
-    sandbox.stage.clock.advance(timedelta(minutes=1))
+    sandbox.shared.clock.advance(timedelta(minutes=1))
     sandbox.linear.edit_description("SEC-1", "x")
     found = caller.data("{ issues(orderBy: updatedAt) { nodes { identifier } } }")["nodes"]
     assert [node["identifier"] for node in found] == ["SEC-1", "SEC-3", "SEC-2"]

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from audit_assets.sandbox.linear.service import API_KEY
+from audit_assets.sandbox.linear.linear_service import API_KEY
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import linear_calls
 from audit_assets_tests.sandbox.linear_calls import UPLOAD, Caller
@@ -41,7 +41,7 @@ def test_an_upload_that_differs_from_its_announcement_is_refused(sandbox: Sandbo
     assert put(url, headers | {"authorization": API_KEY}) == 400
     assert put(url, headers, CONTENT + b"!") == put(url, headers, CONTENT[:-1]) == 400
     assert put(url.replace("%2F", "/"), headers) == put(url[:-1] + "x", headers) == 403
-    sandbox.stage.clock.advance(timedelta(seconds=61))
+    sandbox.shared.clock.advance(timedelta(seconds=61))
     assert put(url, headers) == 400
     assert httpx.get(upload["assetUrl"], headers={"Authorization": API_KEY}).status_code == 404
 

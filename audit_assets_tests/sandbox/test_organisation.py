@@ -11,9 +11,14 @@ from typing import Any
 
 import pytest
 
-from audit_assets.sandbox.cloudflare.service import CloudflareService
+from audit_assets.sandbox.cloudflare.cloudflare_service import CloudflareService
 from audit_assets.sandbox.organisation.daily_activity import day_of, holiday
-from audit_assets.sandbox.organisation.life import Activity, Organisation, delay, generate
+from audit_assets.sandbox.organisation.organisation_activity import (
+    Activity,
+    Organisation,
+    generate_activity,
+    visibility_delay,
+)
 from audit_assets.sandbox.organisation.organisation_members import OFFICES, make_members
 from audit_assets_tests.sandbox.cloudflare_calls import Caller, Door, caller, door, faults, service, text
 
@@ -28,7 +33,7 @@ SPEC = "AUDIT_ASSETS_TESTS_CLOUDFLARE_SPEC"
 @pytest.fixture(scope="module")
 def activity() -> Activity:
     """Thirty-six days before a Friday afternoon: six more than a baseline looks back on."""
-    return generate(7, FRIDAY, 36)
+    return generate_activity(7, FRIDAY, 36)
 
 
 def actor_name(entry: dict[str, Any]) -> str:
@@ -72,8 +77,8 @@ def deviations(activity: Activity, until: datetime) -> set[tuple[str, str, str, 
 
 
 def test_the_same_seed_gives_the_same_activity(activity: Activity) -> None:
-    assert generate(7, FRIDAY, 36) == activity
-    assert generate(8, FRIDAY, 1).v2 != generate(7, FRIDAY, 1).v2
+    assert generate_activity(7, FRIDAY, 36) == activity
+    assert generate_activity(8, FRIDAY, 1).v2 != generate_activity(7, FRIDAY, 1).v2
 
 
 def test_activity_can_be_generated_in_pieces() -> None:
@@ -86,7 +91,7 @@ def test_activity_can_be_generated_in_pieces() -> None:
 
 
 def test_a_month_is_some_twenty_thousand_entries_most_of_them_in_v2() -> None:
-    month = generate(1, FRIDAY, 30)
+    month = generate_activity(1, FRIDAY, 30)
     assert 15_000 <= len(month.v2) + len(month.v1) <= 27_000
     assert 0 < len(month.v1) < len(month.v2) / 4
 
@@ -188,7 +193,7 @@ def test_newcomers_arrive_and_offices_keep_holidays(activity: Activity) -> None:
 
 @pytest.mark.parametrize(("seed", "until"), [(1, FRIDAY), (2, SUNDAY_NIGHT), (3, FRIDAY), (4, SUNDAY_NIGHT)])
 def test_the_plain_rule_finds_the_incidents_and_little_else(seed: int, until: datetime) -> None:
-    activity = generate(seed, until, 36)
+    activity = generate_activity(seed, until, 36)
     found = deviations(activity, until)
     expected = {
         (truth.actor, deviation.hour[:13], deviation.kind, deviation.resource_type)
@@ -204,7 +209,7 @@ def test_the_new_resource_types_of_an_incident_are_new_to_its_actor_on_every_day
     for seed in (1, 2, 3):
         everybody = make_members(seed, FRIDAY.date())
         days = [FRIDAY.date() + timedelta(days=number) for number in range(400)]
-        for truth in generate(seed, FRIDAY, 1).truths:
+        for truth in generate_activity(seed, FRIDAY, 1).truths:
             new = {each.resource_type for each in truth.deviations if each.kind == "new_resource_type"}
             of_truth = {"token_name": truth.token_name} if truth.token_name else {"email": truth.actor_email}
             [(name, value)] = of_truth.items()
@@ -228,12 +233,12 @@ def test_the_ground_truth_names_actors_as_the_entries_do(activity: Activity) -> 
 def test_the_incidents_are_in_the_last_six_closed_hours_at_any_time() -> None:
     for until in (FRIDAY, SUNDAY_NIGHT, datetime(2026, 1, 1, 0, 0, tzinfo=UTC)):
         closed = until.replace(minute=0)
-        hours = {hour for truth in generate(3, until, 1).truths for hour in truth.hours}
+        hours = {hour for truth in generate_activity(3, until, 1).truths for hour in truth.hours}
         assert {datetime.fromisoformat(hour) for hour in hours} == {closed - back * HOUR for back in (2, 3, 4, 5, 6)}
 
 
 def test_every_entry_is_visible_within_a_quarter_of_an_hour(activity: Activity) -> None:
-    delays = sorted(delay(entry) for entry in activity.v2)
+    delays = sorted(visibility_delay(entry) for entry in activity.v2)
     assert timedelta(0) < delays[0]
     assert delays[-1] < timedelta(minutes=15)
     assert delays[len(delays) // 2] < timedelta(minutes=1)
@@ -241,7 +246,7 @@ def test_every_entry_is_visible_within_a_quarter_of_an_hour(activity: Activity) 
 
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
-        generate(1, datetime(2026, 1, 1), 1)  # noqa: DTZ001 - the mistake that is meant
+        generate_activity(1, datetime(2026, 1, 1), 1)  # noqa: DTZ001 - the mistake that is meant
 
 
 def test_the_service_has_new_activity_as_time_passes(

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from audit_assets.sandbox.axiom.axiom_service import DATASET, ORG_ID
 from audit_assets.sandbox.axiom.query_execution import QueryRequest
 from audit_assets.sandbox.axiom.query_page import result_page
-from audit_assets.sandbox.axiom.service import DATASET, ORG_ID
-from audit_assets.sandbox.faults import Fault
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.fault_plan import Fault
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.sandbox import axiom_calls
 from audit_assets_tests.sandbox.axiom_calls import AxiomCalls
 from audit_assets_tests.sandbox.chromium import CHROMIUM, in_chromium
@@ -117,11 +117,11 @@ def test_the_earliest_and_latest_times_have_a_page(sandbox: Sandbox) -> None:
 
 def test_the_page_is_no_call_to_axiom(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("axiom", "*", "status", options={"status": 500}))
-    before = len(sandbox.stage.calls)
+    before = len(sandbox.shared.calls)
     page = opened_form(sandbox, form_of())
     assert page.status_code == 200
     assert "x-ratelimit-limit" not in page.headers
-    assert sandbox.stage.calls[before:] == []
+    assert sandbox.shared.calls[before:] == []
     assert len(sandbox.faults.pending()) == 1
 
 
@@ -162,7 +162,7 @@ def test_the_page_links_to_the_tickets(sandbox: Sandbox) -> None:
 @pytest.fixture(scope="module")
 def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One sandbox for all examples of a property."""
-    with running(Sandbox(tmp_path_factory.mktemp("lasting"))) as served:
+    with serve_sandbox(Sandbox(tmp_path_factory.mktemp("lasting"))) as served:
         yield served
 
 
@@ -226,11 +226,11 @@ def test_a_real_browser_shows_the_rows_and_runs_nothing(sandbox: Sandbox, axiom:
     if CHROMIUM is None:
         pytest.skip("no Chromium on PATH")
     axiom.store(change(0, EVIL), change(1))
-    before = len(sandbox.stage.calls)
+    before = len(sandbox.shared.calls)
     dom, log = in_chromium(CHROMIUM, ticket_link(sandbox), tmp_path / "profile")
     assert "<title>Query up to 2026-11-22 11:00 UTC</title>" in dom
     assert '<tr class="last-hour" id="last-hour"><td class="long">&lt;script&gt;document.title' in dom
     assert '<td class="time">2026-11-22 09:00</td><td class="right">1</td>' in dom
     assert not re.search(r"<(script|img)\b", dom)
     assert "Content Security Policy" not in log  # it took the style, and nothing else was tried
-    assert sandbox.stage.calls[before:] == []
+    assert sandbox.shared.calls[before:] == []

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import httpx
 
-from audit_assets.sandbox.axiom.service import DATASET
+from audit_assets.sandbox.axiom.axiom_service import DATASET
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import axiom_calls
 from audit_assets_tests.sandbox.axiom_calls import AxiomCalls
@@ -113,7 +113,7 @@ def test_a_default_limit_is_shown(sandbox: Sandbox, axiom: AxiomCalls) -> None:
 
 
 def test_a_quick_range_ends_now(sandbox: Sandbox, axiom: AxiomCalls) -> None:
-    now = sandbox.stage.clock.now()
+    now = sandbox.shared.clock.now()
     axiom.store({"_time": (now - timedelta(days=2)).isoformat(), "n": 1}, {"_time": now.isoformat(), "n": 2})
     form = {"apl": f"['{DATASET}'] | project n", "queryOptions": {"quickRange": "24h"}}
     page = opened_form(sandbox, json.dumps(form))

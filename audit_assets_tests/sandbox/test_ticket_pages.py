@@ -100,7 +100,7 @@ def test_a_page_allows_only_its_own_style(ticket: str) -> None:
 
 
 def test_the_list_shows_every_ticket_newest_first(sandbox: Sandbox, caller: Caller, ticket: str) -> None:
-    sandbox.stage.clock.advance(timedelta(hours=1))
+    sandbox.shared.clock.advance(timedelta(hours=1))
     caller.open("The second")
     caller.open("The third")
     sandbox.linear.archive("SEC-2")
@@ -141,7 +141,7 @@ def test_a_real_browser_shows_the_ticket_and_its_own_picture_and_runs_nothing(
     if CHROMIUM is None:
         pytest.skip("no Chromium on PATH")
     sandbox.linear.edit_description("SEC-1", f"{DESCRIPTION}\n![chart]({caller.stored(A_POINT)})")
-    before = len(sandbox.stage.calls)
+    before = len(sandbox.shared.calls)
     dom, log = in_chromium(CHROMIUM, ticket, tmp_path / "profile")
     assert "<title>SEC-1 &lt;script&gt;" in dom
     assert '<td class="right">312</td>' in dom
@@ -150,4 +150,4 @@ def test_a_real_browser_shows_the_ticket_and_its_own_picture_and_runs_nothing(
     assert "&lt;script&gt;document.title" in dom
     assert re.findall(r"<(?:script|img)\b.{29}", dom) == ['<img class="picture" alt="chart" ']
     assert "Content Security Policy" not in log  # it took the style, and nothing else was tried
-    assert sandbox.stage.calls[before:] == []
+    assert sandbox.shared.calls[before:] == []

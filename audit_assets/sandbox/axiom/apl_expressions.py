@@ -12,7 +12,7 @@ from typing import Any
 
 from duckdb_kql import ir
 
-from audit_assets.sandbox.axiom.behaviour import AxiomRefusal, bad_query, invalid_field
+from audit_assets.sandbox.axiom.axiom_behaviour import AxiomRefusal, bad_query, invalid_field
 
 Columns = Mapping[str, str]
 """Name to kind, in order."""

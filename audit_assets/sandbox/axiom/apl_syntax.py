@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from audit_assets.sandbox.axiom.behaviour import AxiomRefusal, bad_query
+from audit_assets.sandbox.axiom.axiom_behaviour import AxiomRefusal, bad_query
 
 STAGES: Mapping[str, str] = {
     "where": "Where",

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from audit_assets.sandbox.axiom.behaviour import AxiomBehaviour, AxiomRefusal
+from audit_assets.sandbox.axiom.axiom_behaviour import AxiomBehaviour, AxiomRefusal
 
 JSON_TYPES = frozenset({"application/json", "application/x-ndjson", "application/nd-json"})
 

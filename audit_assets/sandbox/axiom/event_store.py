@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from audit_assets.sandbox.axiom.behaviour import AxiomRefusal
+from audit_assets.sandbox.axiom.axiom_behaviour import AxiomRefusal
 from audit_assets.sandbox.axiom.event_batches import Batch
 
 COLUMN_TYPES: Mapping[str, str] = {

@@ -17,7 +17,7 @@ from duckdb_kql import ir
 
 from audit_assets.sandbox.axiom.apl_expressions import refused
 from audit_assets.sandbox.axiom.apl_syntax import read_query
-from audit_assets.sandbox.axiom.behaviour import AxiomBehaviour, AxiomRefusal
+from audit_assets.sandbox.axiom.axiom_behaviour import AxiomBehaviour, AxiomRefusal
 from audit_assets.sandbox.axiom.event_store import AxiomStore, View, expiry, quoted
 from audit_assets.sandbox.axiom.query_plan import QueryPlan, plan_query, sql_for
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from audit_assets.sandbox.axiom.behaviour import AxiomRefusal
+from audit_assets.sandbox.axiom.axiom_behaviour import AxiomRefusal
 from audit_assets.sandbox.axiom.query_execution import QueryRequest, parse_query_request
 from audit_assets.sandbox.axiom.query_table import format_time, read_rows, shown
 from audit_assets.sandbox.sandbox_pages import page_headers, render_page, style_sheet

@@ -17,7 +17,7 @@ from duckdb_kql.translate import to_sql
 from audit_assets.sandbox.axiom.apl_expressions import Columns, fields_in, kind_of, refused, resolve
 from audit_assets.sandbox.axiom.apl_summarize import Aggregate, check_summarize, without_group
 from audit_assets.sandbox.axiom.apl_syntax import STAGES, QueryText, StageText
-from audit_assets.sandbox.axiom.behaviour import bad_query
+from audit_assets.sandbox.axiom.axiom_behaviour import bad_query
 from audit_assets.sandbox.axiom.event_store import SOURCE
 
 NEWEST_FIRST = ir.Sort((ir.SortKey(ir.ColumnRef("_time")),))

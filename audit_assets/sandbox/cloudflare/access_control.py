@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from audit_assets.sandbox.clock import SandboxClock
+from audit_assets.sandbox.sandbox_clock import SandboxClock
 
 ACCOUNT_ID = "5a11db0c0ffee0ddba11ad0be5eab1e5"
 CREDENTIAL = "sandbox-cloudflare-no-secret"

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from audit_assets.sandbox.cloudflare.log import NANOSECONDS, Timed, parsed_time
+from audit_assets.sandbox.cloudflare.audit_log import NANOSECONDS, TimedEntry, parsed_time
 from audit_assets.sandbox.cloudflare.logpush_records import from_v1, from_v2
 
 Stream = Literal["v2", "v1"]
@@ -34,8 +34,8 @@ class EntriesFileError(Exception):
 class FileEntries:
     """The entries of a file by stream, ready to be served, and the problems of the file."""
 
-    v2: list[Timed] = field(default_factory=list)
-    v1: list[Timed] = field(default_factory=list)
+    v2: list[TimedEntry] = field(default_factory=list)
+    v1: list[TimedEntry] = field(default_factory=list)
     first: datetime = _LATEST
     last: datetime = _EARLIEST
     unrecognized: int = 0
@@ -66,7 +66,7 @@ def read_entries(path: Path) -> FileEntries:
     if not len(entries):
         raise EntriesFileError(f"{path} contains no audit entry with a time (v1, v2 or Logpush, as JSON or NDJSON)")
     for stream, body in untimed:
-        getattr(entries, stream).append(Timed(entries.first, body))
+        getattr(entries, stream).append(TimedEntry(entries.first, body))
     return entries
 
 
@@ -74,10 +74,10 @@ def _add(entries: FileEntries, stream: Stream, body: str, time: datetime | None)
     """File an entry under its time, or under that of the last one before it."""
     kept = getattr(entries, stream)
     if time is None:
-        kept.append(Timed(kept[-1].time if kept else entries.last, body))
+        kept.append(TimedEntry(kept[-1].time if kept else entries.last, body))
         return
     entries.first, entries.last = min(entries.first, time), max(entries.last, time)
-    kept.append(Timed(time, body))
+    kept.append(TimedEntry(time, body))
 
 
 def _identify(record: Any, otherwise: Stream) -> tuple[Stream, str, datetime | None]:

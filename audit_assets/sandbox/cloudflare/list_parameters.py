@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from starlette.datastructures import QueryParams
 
-from audit_assets.sandbox.cloudflare.log import Row, nanoseconds, parsed_time
+from audit_assets.sandbox.cloudflare.audit_log import Row, nanoseconds, parsed_time
 
 LARGEST_PAGE = 1000
 USUAL_PAGE = 100

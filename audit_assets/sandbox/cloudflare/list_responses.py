@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from audit_assets.sandbox.cloudflare.audit_log import Row
 from audit_assets.sandbox.cloudflare.list_parameters import BadRequest, Query
-from audit_assets.sandbox.cloudflare.log import Row
 
 Options = Mapping[str, Any]
 

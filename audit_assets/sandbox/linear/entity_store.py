@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from audit_assets.sandbox.clock import SandboxClock
+from audit_assets.sandbox.sandbox_clock import SandboxClock
 
 Kind = Literal[
     "User",

@@ -16,12 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from audit_assets.sandbox.faults import Fault, FaultPlan, answer_call
+from audit_assets.sandbox.fault_plan import Fault, FaultPlan, answer_call
 from audit_assets.sandbox.linear.entity_store import Entity, LinearStore, timestamp
 from audit_assets.sandbox.linear.input_checks import checked_text
 from audit_assets.sandbox.linear.linear_errors import invalid_input
 from audit_assets.sandbox.linear.request_context import Context
-from audit_assets.sandbox.stage import ServiceContext
+from audit_assets.sandbox.service_context import ServiceContext
 
 UPLOADS_PATH = "/storage/uploads"
 ASSETS_PATH = "/storage/assets"

@@ -19,9 +19,9 @@ from graphql import (
     value_from_ast_untyped,
 )
 
-from audit_assets.sandbox.clock import SandboxClock
 from audit_assets.sandbox.linear.linear_errors import rate_limited
 from audit_assets.sandbox.linear.request_context import Behaviour
+from audit_assets.sandbox.sandbox_clock import SandboxClock
 
 PERIOD = timedelta(hours=1)
 DEFAULT_PAGE = 50

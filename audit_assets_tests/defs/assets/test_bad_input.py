@@ -9,8 +9,8 @@ import pytest
 
 from audit_assets.config.settings import SETTINGS
 from audit_assets.defs.partitions import key_of
-from audit_assets.sandbox.cloudflare.log import AuditLog
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.cloudflare.audit_log import AuditLog
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, dagster_failure_of, v2_burst, v2_entry
 from audit_assets_tests.support import more_stack
 
@@ -113,7 +113,7 @@ def test_an_hour_that_has_not_ended_is_refused(pipeline: Pipeline) -> None:
 def test_an_hour_that_has_not_ended_by_our_clock_is_refused(pipeline: Pipeline) -> None:
     told = dagster_failure_of(pipeline.run(JUDGED + HOUR))
     assert told == "The hour 2026-11-22-10:00 has not ended: it can be pulled from 11:00 UTC on."
-    assert pipeline.sandbox.stage.count()["cloudflare", "v2"] == 0
+    assert pipeline.sandbox.shared.call_counts()["cloudflare", "v2"] == 0
 
 
 def test_a_full_disk_leaves_no_half_of_an_hour(pipeline: Pipeline) -> None:

@@ -15,7 +15,7 @@ from audit_assets.defs.steps.day_digest import publish_digest
 from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
 from audit_assets.defs.steps.run_inputs import load_run_inputs
 from audit_assets.detection.schemas import BASELINE
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.storage.hours import key_of
 from audit_assets.storage.tables import BASELINES, DIGESTS, FLAGGED, RENDERED
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, dagster_failure_of, v2_burst
@@ -155,9 +155,9 @@ def test_a_day_of_100_000_findings_is_one_ticket_in_seconds(pipeline: Pipeline, 
     assert ticket["title"] == "Digest of 21 Nov: 100,000 unusual hours of 100,000 actors, under the ticket budget"
     assert len(ticket["description"]) <= 20_000
     assert ticket["comments"] == []
-    asked = pipeline.sandbox.stage.count().total()
+    asked = pipeline.sandbox.shared.call_counts().total()
     assert publish({})["identifier"] == ticket["identifier"]
-    assert pipeline.sandbox.stage.count().total() == asked + 1
+    assert pipeline.sandbox.shared.call_counts().total() == asked + 1
 
 
 def test_whether_a_digest_is_opened_is_decided_as_for_the_tickets_of_the_last_hour(

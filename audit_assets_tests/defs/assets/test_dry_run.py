@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
 from audit_assets.defs.partitions import key_of
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.storage.tables import DELIVERIES, RENDERED, TICKETS
 from audit_assets_tests.defs.assets.test_hour import a_quiet_fortnight
 from audit_assets_tests.pipeline import DAY, HOUR, QUIET, Pipeline, check_of, dagster_failure_of, v2_burst
@@ -51,7 +51,7 @@ def rows(pipeline: Pipeline) -> list[Any]:
 
 def writes(pipeline: Pipeline) -> int:
     """How many writes Linear was asked for."""
-    return sum(count for (_, call), count in pipeline.sandbox.stage.count().items() if call in WRITES)
+    return sum(count for (_, call), count in pipeline.sandbox.shared.call_counts().items() if call in WRITES)
 
 
 def without_run(text: str) -> str:
@@ -115,9 +115,9 @@ def assert_a_preview_shows_it(rendered: dict[str, Any], page: Path) -> None:
 
 def assert_rendered_without_a_key_although_nothing_is_wanted(judged: Pipeline) -> None:
     """A team that has no key yet, in an hour that opens nothing anyway. Dagster shows it, and no check complains."""
-    asked = judged.sandbox.stage.count()["linear", "query"]
+    asked = judged.sandbox.shared.call_counts()["linear", "query"]
     result = again(judged, open_tickets="never")
-    assert judged.sandbox.stage.count()["linear", "query"] == asked
+    assert judged.sandbox.shared.call_counts()["linear", "query"] == asked
     remarks = [
         "A run would open nothing: the run config has `open_tickets: never`.",
         "Linear was not read, as LINEAR_API_KEY is not set: every ticket is shown as a new one.",

@@ -61,7 +61,7 @@ def judged(pipeline: Pipeline, *entries: list[dict[str, Any]], **how: Any) -> di
 
 
 def asked(pipeline: Pipeline) -> int:
-    return pipeline.sandbox.stage.count()["axiom", "query"]
+    return pipeline.sandbox.shared.call_counts()["axiom", "query"]
 
 
 def test_what_stays_under_the_budget_is_listed_and_opens_no_ticket(lived: Pipeline) -> None:

@@ -8,10 +8,10 @@ import dagster as dg
 import httpx
 import pytest
 
-from audit_assets.sandbox.clock import SandboxClock
-from audit_assets.sandbox.cloudflare.log import AuditLog
-from audit_assets.sandbox.faults import Fault
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.cloudflare.audit_log import AuditLog
+from audit_assets.sandbox.fault_plan import Fault
+from audit_assets.sandbox.sandbox_clock import SandboxClock
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, dagster_failure_of, v1_entry, v2_burst, v2_entry
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -74,14 +74,14 @@ def test_running_an_hour_again_changes_nothing(pipeline: Pipeline) -> None:
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45))
     assert pipeline.run(JUDGED).success
     before, tickets = pipeline.summary(JUDGED), pipeline.tickets()
-    ingested = pipeline.sandbox.stage.count()["axiom", "ingest"]
+    ingested = pipeline.sandbox.shared.call_counts()["axiom", "ingest"]
     assert pipeline.run(JUDGED).success
     after = pipeline.summary(JUDGED)
     assert after["flagged"][0]["ticket"].pop("outcome") == "already_on_ticket"
     assert before["flagged"][0]["ticket"].pop("outcome") == "opened"
     assert after == before
     assert pipeline.tickets() == tickets
-    assert pipeline.sandbox.stage.count()["axiom", "ingest"] == ingested, "what is there is not sent again"
+    assert pipeline.sandbox.shared.call_counts()["axiom", "ingest"] == ingested, "what is there is not sent again"
 
 
 def test_both_streams_count_as_one_actor(pipeline: Pipeline) -> None:
@@ -105,13 +105,13 @@ def test_only_the_streams_that_were_asked_for_are_pulled(pipeline: Pipeline, mon
     pipeline.sandbox.cloudflare.add("v2", [v2_entry(JUDGED)])
     assert pipeline.run(JUDGED).success
     assert pipeline.summary(JUDGED)["entries"]["by_stream"] == {"v2": 1}
-    assert pipeline.sandbox.stage.count()["cloudflare", "v1"] == 0
+    assert pipeline.sandbox.shared.call_counts()["cloudflare", "v1"] == 0
 
 
 def test_a_backfill_is_pulled_in_one_sweep(pipeline: Pipeline) -> None:
     pipeline.sandbox.cloudflare.add("v2", a_quiet_fortnight())
     assert pipeline.run(JUDGED - DAY * 3, JUDGED - HOUR, job="history").success
-    calls = pipeline.sandbox.stage.count()
+    calls = pipeline.sandbox.shared.call_counts()
     assert (calls["cloudflare", "v2"], calls["cloudflare", "v1"]) == (1, 1)
 
 
@@ -134,7 +134,7 @@ def test_never_means_never(pipeline: Pipeline) -> None:
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45))
     assert pipeline.run(JUDGED, open_tickets="never").success
     assert pipeline.summary(JUDGED)["flagged"][0]["ticket"]["outcome"] == "never"
-    assert pipeline.sandbox.stage.count()["linear", "issueCreate"] == 0
+    assert pipeline.sandbox.shared.call_counts()["linear", "issueCreate"] == 0
 
 
 def test_an_organisation_known_for_two_days_is_still_being_learned(pipeline: Pipeline) -> None:
@@ -183,7 +183,7 @@ def test_an_entry_that_comes_late_is_in_the_hour_when_it_is_run_again(pipeline: 
 def test_an_hour_never_shrinks(pipeline: Pipeline, tmp_path: Path) -> None:
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
     assert pipeline.run(JUDGED).success
-    with running(Sandbox(tmp_path / "another", clock=SandboxClock(pipeline.clock.now()))) as forgetful:
+    with serve_sandbox(Sandbox(tmp_path / "another", clock=SandboxClock(pipeline.clock.now()))) as forgetful:
         forgetful.cloudflare.add("v2", v2_burst(JUDGED, 2))
         settings = {**pipeline.sandbox.environment(), **forgetful.cloudflare.environment(forgetful.url)}
         with pytest.MonkeyPatch.context() as patch:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from audit_assets.sandbox.cloudflare.log import AuditLog
+from audit_assets.sandbox.cloudflare.audit_log import AuditLog
 from audit_assets_tests.pipeline import Pipeline, problems_of, v1_entry, v2_burst
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -22,7 +22,7 @@ def test_a_large_hour_is_filed_sent_and_summed_up_whole(pipeline: Pipeline) -> N
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45))
     pipeline.sandbox.cloudflare.add("v1", [v1_entry(JUDGED, number=number) for number in range(12)])
     assert not problems_of(pipeline.run(JUDGED))
-    assert pipeline.sandbox.stage.count()["axiom", "ingest"] == 6
+    assert pipeline.sandbox.shared.call_counts()["axiom", "ingest"] == 6
     stored = pipeline.store.require("raw_audit_entries", JUDGED)
     assert stored["entry_id"].n_unique() == stored.height == 57
     assert pipeline.summary(JUDGED)["entries"]["by_stream"] == {"v1": 12, "v2": 45}

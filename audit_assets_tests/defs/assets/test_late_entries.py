@@ -11,8 +11,8 @@ from audit_assets.defs.automation.ledger import plan_requests
 from audit_assets.defs.automation.sensors import missing_hours
 from audit_assets.defs.partitions import key_of
 from audit_assets.defs.resources import StorageResource
-from audit_assets.sandbox.cloudflare.log import AuditLog
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.cloudflare.audit_log import AuditLog
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.storage.pull_history import REPEATS, pulls_of
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, v1_entry, v2_burst
 
@@ -89,12 +89,12 @@ def test_an_hour_is_pulled_five_times_and_that_changes_nothing_when_nothing_is_n
     assert first.success
     (ticket,) = one_hour.tickets()
     stored, evidence = one_hour.store.require(ENTRIES, JUDGED), one_hour.store.metadata(ENTRIES, JUDGED) or {}
-    sent = one_hour.sandbox.stage.count()
+    sent = one_hour.sandbox.shared.call_counts()
     for after in REPEATS:
         (again,) = tick(one_hour, after)
         assert again.success
         assert tick(one_hour, after) == []
-    now = one_hour.sandbox.stage.count()
+    now = one_hour.sandbox.shared.call_counts()
     unsent = [("axiom", "ingest"), ("linear", "commentCreate")]
     assert [now[call] for call in unsent] == [sent[call] for call in unsent]
     assert one_hour.tickets() == [ticket]

@@ -15,7 +15,7 @@ from audit_assets.defs.resources import AxiomResource, LinearResource, StorageRe
 from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.reports.backtest import backtest_policy, run_backtest
 from audit_assets.reports.backtest_input import read_axiom
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.storage.tables import PRECISION, SCORES_BEFORE
 from audit_assets.storage.tables import VERDICTS as TABLE
 from audit_assets_tests.defs.assets.test_flagged_actors import COLLEAGUES, JUDGED, three_weeks

@@ -10,7 +10,7 @@ import pytest
 
 from audit_assets.defs.partitions import key_of
 from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.storage.tables import ENTRIES, FLAGGED, TICKETS
 from audit_assets_tests.pipeline import Pipeline, check_of, dagster_failure_of, v2_burst
 
@@ -59,13 +59,13 @@ def tell(pipeline: Pipeline) -> dg.ExecuteInProcessResult:
 
 def test_ten_thousand_and_one_privileged_actor_are_21_tickets_in_a_minute(pipeline: Pipeline) -> None:
     flood(pipeline, 10_000)
-    asked = pipeline.sandbox.stage.count().total()
+    asked = pipeline.sandbox.shared.call_counts().total()
     pipeline.clock.waits.clear()
     started = time.monotonic()
     result = tell(pipeline)
     assert result.success
     assert time.monotonic() - started < 60
-    assert pipeline.sandbox.stage.count().total() - asked < 200
+    assert pipeline.sandbox.shared.call_counts().total() - asked < 200
     assert pipeline.clock.waits == []
     tickets = pipeline.tickets()
     assert len(tickets) == 21

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from audit_assets.sandbox.faults import Fault
-from audit_assets.sandbox.linear.service import API_KEY
+from audit_assets.sandbox.fault_plan import Fault
+from audit_assets.sandbox.linear.linear_service import API_KEY
 from audit_assets_tests.defs.assets.test_hour import a_quiet_fortnight
 from audit_assets_tests.defs.assets.test_overflow import tell
 from audit_assets_tests.defs.assets.test_triage_notes import materialized
@@ -52,7 +52,7 @@ def test_a_new_ticket_shows_the_last_30_days_and_what_joins_it_later_does_not(li
     assert joined["description"] == ticket["description"]
     assert not PICTURE.findall(joined["comments"][0]["body"])
     assert "charts" not in materialized(lived)
-    calls = lived.sandbox.stage.count()
+    calls = lived.sandbox.shared.call_counts()
     assert (calls["linear", "fileUpload"], calls["storage", "put"]) == (1, 1)
 
 

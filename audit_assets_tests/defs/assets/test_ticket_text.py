@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from audit_assets.sandbox.clock import SandboxClock
-from audit_assets.sandbox.faults import Fault
-from audit_assets.sandbox.server import Sandbox, running
+from audit_assets.sandbox.fault_plan import Fault
+from audit_assets.sandbox.sandbox_clock import SandboxClock
+from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, v1_entry, v2_burst, v2_entry
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -51,10 +51,10 @@ def ticket_of(pipeline: Pipeline, *entries: dict[str, Any]) -> str:
 def queries_without_tickets(pipeline: Pipeline) -> int:
     """How often Axiom is asked when the hour is run once more and opens none."""
     assert pipeline.run(JUDGED, open_tickets="never").success
-    pipeline.sandbox.stage.calls.clear()
+    pipeline.sandbox.shared.calls.clear()
     assert pipeline.run(JUDGED, open_tickets="never").success
-    count = pipeline.sandbox.stage.count()["axiom", "query"]
-    pipeline.sandbox.stage.calls.clear()
+    count = pipeline.sandbox.shared.call_counts()["axiom", "query"]
+    pipeline.sandbox.shared.calls.clear()
     return count
 
 
@@ -130,7 +130,7 @@ def test_the_tickets_of_an_hour_cost_one_more_query_and_their_charts_another(liv
     without = queries_without_tickets(lived)
     assert lived.run(JUDGED).success
     assert len(lived.tickets()) == 2
-    assert lived.sandbox.stage.count()["axiom", "query"] == without + 2
+    assert lived.sandbox.shared.call_counts()["axiom", "query"] == without + 2
 
 
 def test_without_axiom_s_answer_the_ticket_goes_out_and_says_so(lived: Pipeline) -> None:
@@ -164,7 +164,7 @@ def test_an_hour_that_is_run_again_tells_the_same_but_for_the_run_and_the_chart_
     lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     first = ticket_of(lived, *(entry | whence(ELSEWHERE) for entry in v2_burst(JUDGED, 40)))
-    with running(Sandbox(tmp_path / "another", clock=SandboxClock(lived.clock.now()))) as another:
+    with serve_sandbox(Sandbox(tmp_path / "another", clock=SandboxClock(lived.clock.now()))) as another:
         for name, value in another.linear.environment(another.url).items():
             monkeypatch.setenv(name, value)
         assert lived.run(JUDGED).success

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import httpx
 
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets_tests.pipeline import Pipeline, check_of, dagster_failure_of, v2_burst
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)

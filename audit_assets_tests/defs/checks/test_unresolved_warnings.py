@@ -14,7 +14,7 @@ from audit_assets.defs.automation.sensors import missing_hours
 from audit_assets.defs.checks.hour_results import NAMED, name_hours
 from audit_assets.defs.partitions import range_tags
 from audit_assets.defs.resources import StorageResource
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, v2_burst
 
 FIRST = datetime(2026, 11, 22, 8, tzinfo=UTC)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from audit_assets.config.errors import ServiceError
 from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear.client import LinearClient
-from audit_assets.sandbox.faults import Fault
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.opening_sentences import opening_start
@@ -128,7 +128,7 @@ def test_one_open_ticket_and_each_hour_once_whatever_happens(door: Door, steps: 
         sandbox = Sandbox(Path(folder))
         sandbox.url = door.url
         door.behind = sandbox.app()
-        clock = JumpingClock(sandbox.stage.clock)
+        clock = JumpingClock(sandbox.shared.clock)
         known = sandbox.linear.environment(sandbox.url)
         linear = LinearClient(
             api_key=known["LINEAR_API_KEY"],

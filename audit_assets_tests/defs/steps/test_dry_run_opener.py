@@ -72,7 +72,7 @@ def third_of(actor: str) -> Finding:
 def days_pass(sandbox: Sandbox, identifier: str) -> None:
     """A ticket is completed, and 20 days go by."""
     sandbox.linear.complete(identifier)
-    sandbox.stage.clock.advance(timedelta(days=20))
+    sandbox.shared.clock.advance(timedelta(days=20))
 
 
 Content = Finding | SharedTicket
@@ -143,7 +143,7 @@ def test_a_write_that_a_dry_run_does_not_know_is_never_sent(sandbox: Sandbox, dr
 
 def test_without_a_key_nothing_is_asked_and_all_is_new(sandbox: Sandbox, connect: Connect, clock: JumpingClock) -> None:
     connect().open_ticket(finding())
-    calls = sandbox.stage.count()
+    calls = sandbox.shared.call_counts()
     missing: dict[str, Any] = {"api_key": NOT_SET, "team_key": NOT_SET}
 
     def charted(finding_: Finding) -> Finding:
@@ -161,4 +161,4 @@ def test_without_a_key_nothing_is_asked_and_all_is_new(sandbox: Sandbox, connect
     ]
     assert [ticket.fields for ticket in client.rendered] == [{"labels": LABEL["label"]}] * 2
     assert [[*ticket.pictures.values()] for ticket in client.rendered] == [["data:image/png;base64,UE5H"], []]
-    assert sandbox.stage.count() == calls
+    assert sandbox.shared.call_counts() == calls

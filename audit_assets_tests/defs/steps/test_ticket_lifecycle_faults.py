@@ -83,7 +83,7 @@ def undisturbed(scene: Callable[[Sandbox, TicketOpener], Step], door: Door, fold
             api_key=known["LINEAR_API_KEY"],
             team_key=known["LINEAR_TEAM_KEY"],
             url=known["LINEAR_API_URL"],
-            clock=JumpingClock(fresh.stage.clock),
+            clock=JumpingClock(fresh.shared.clock),
         )
         with TicketOpener(linear) as client:
             scene(fresh, client)(client)

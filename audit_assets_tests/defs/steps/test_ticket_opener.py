@@ -80,10 +80,10 @@ def test_another_process_finds_the_same_ticket(connect: Connect) -> None:
 
 def test_team_label_and_state_are_asked_for_once(sandbox: Sandbox, connect: Connect) -> None:
     client = connect(label="cloudflare-audit")
-    assert sandbox.stage.count() == {}
+    assert sandbox.shared.call_counts() == {}
     for found in (FIRST, LATER, BOB):
         client.open_ticket(found)
-    calls = sandbox.stage.count()
+    calls = sandbox.shared.call_counts()
     assert (calls["linear", "viewer"], calls["linear", "issueLabels"]) == (1, 1)
 
 

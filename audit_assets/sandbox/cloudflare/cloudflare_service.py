@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from audit_assets.sandbox.cloudflare.access_control import ACCOUNT_ID, CREDENTIAL, AccessControl, Quota, error_reply
+from audit_assets.sandbox.cloudflare.audit_log import AuditLog, Entry, TimedEntry, nanoseconds
 from audit_assets.sandbox.cloudflare.entries_file import FileEntries
 from audit_assets.sandbox.cloudflare.list_parameters import BadRequest, WindowBehaviour, v1_query, v2_query
 from audit_assets.sandbox.cloudflare.list_responses import (
@@ -25,11 +26,15 @@ from audit_assets.sandbox.cloudflare.list_responses import (
     v1_page,
     v2_page,
 )
-from audit_assets.sandbox.cloudflare.log import AuditLog, Entry, Timed, nanoseconds
-from audit_assets.sandbox.faults import Fault, FaultPlan, answer_call
-from audit_assets.sandbox.organisation.life import Activity, Organisation, delay, generate
+from audit_assets.sandbox.fault_plan import Fault, FaultPlan, answer_call
+from audit_assets.sandbox.organisation.organisation_activity import (
+    Activity,
+    Organisation,
+    generate_activity,
+    visibility_delay,
+)
 from audit_assets.sandbox.organisation.organisation_incidents import Truth
-from audit_assets.sandbox.stage import ServiceContext
+from audit_assets.sandbox.service_context import ServiceContext
 
 WORTH_COMPRESSING = 1024
 HORIZON = timedelta(days=2)
@@ -66,14 +71,14 @@ class CloudflareService:
     def add(self, stream: str, entries: Iterable[Entry], visible_at: datetime | None = None) -> None:
         """Add entries to "v2" or "v1": each is visible when its own time, and `visible_at` if given, has passed.
 
-        An entry is a dict, JSON text, or `Timed`: a time with any text. Raises ValueError for an entry that has no time
+        An entry is a dict, JSON text, or `TimedEntry`: a time with any text. Raises ValueError for an entry that has no time
         and is given none.
         """
         self.logs[stream].add(entries, visible_at)
 
     def add_text(self, stream: str, text: str, time: datetime) -> None:
         """Add an entry at that time, with any text."""
-        self.logs[stream].add([Timed(time, text)])
+        self.logs[stream].add([TimedEntry(time, text)])
 
     def load_organisation(self, seed: int, until: datetime, days: int) -> list[Truth]:
         """Serve the invented organisation: `days` of history before `until`, incidents in the last six closed hours,
@@ -81,7 +86,7 @@ class CloudflareService:
 
         The ground truth is returned, and written to truths.json in the sandbox's directory; only tests read it.
         """
-        activity = generate(seed, until, days)
+        activity = generate_activity(seed, until, days)
         self._add_activity(activity)
         self._organisation, self._activity_until = Organisation(seed, until.date()), until
         truths = json.dumps([truth.as_dict() for truth in activity.truths], indent=1)
@@ -135,8 +140,8 @@ class CloudflareService:
         return self._response(request, page)
 
     def _add_activity(self, activity: Activity) -> None:
-        self.logs["v2"].add(activity.v2, delay=delay)
-        self.logs["v1"].add(activity.v1, delay=delay)
+        self.logs["v2"].add(activity.v2, delay=visibility_delay)
+        self.logs["v1"].add(activity.v1, delay=visibility_delay)
 
     def _extend_activity(self) -> None:
         """Generate the hours ahead in time, so that their entries become visible as the clock passes them."""
@@ -175,4 +180,4 @@ class CloudflareService:
         return nanoseconds(self._context.clock.now())
 
 
-__all__ = ["ACCOUNT_ID", "CREDENTIAL", "Behaviour", "CloudflareService", "Timed"]
+__all__ = ["ACCOUNT_ID", "CREDENTIAL", "Behaviour", "CloudflareService", "TimedEntry"]

@@ -15,10 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from audit_assets.sandbox.faults import Fault, FaultPlan, answer_call
+from audit_assets.sandbox.fault_plan import Fault, FaultPlan, answer_call
 from audit_assets.sandbox.linear import linear_errors
 from audit_assets.sandbox.linear.entity_store import LinearStore
 from audit_assets.sandbox.linear.file_storage import Storage
+from audit_assets.sandbox.linear.graphql_requests import GraphQLRequest, InvalidRequest, read_request
 from audit_assets.sandbox.linear.linear_errors import LinearError
 from audit_assets.sandbox.linear.linear_schema import schema_from_sdl
 from audit_assets.sandbox.linear.manual_actions import ManualActions
@@ -26,10 +27,9 @@ from audit_assets.sandbox.linear.mutation_resolvers import attach_mutations
 from audit_assets.sandbox.linear.query_resolvers import attach_queries
 from audit_assets.sandbox.linear.request_context import Behaviour, Context
 from audit_assets.sandbox.linear.request_limits import Meter
-from audit_assets.sandbox.linear.requests import GraphQLRequest, InvalidRequest, read_request
 from audit_assets.sandbox.linear.seeded_workspace import seed_workspace
 from audit_assets.sandbox.linear.ticket_pages import ticket_routes
-from audit_assets.sandbox.stage import ServiceContext
+from audit_assets.sandbox.service_context import ServiceContext
 
 API_KEY = "lin_api_sandbox"  # opens nothing but a sandbox on this machine
 TEAM_KEY = "SEC"

@@ -26,14 +26,14 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Timed:
+class TimedEntry:
     """An entry with a time of its own, whether its text has that time, another one or none."""
 
     time: datetime
     body: Mapping[str, Any] | str | bytes
 
 
-Entry = Mapping[str, Any] | str | Timed
+Entry = Mapping[str, Any] | str | TimedEntry
 """A JSON object (or its text) that contains its time, or any text with a time."""
 
 
@@ -66,7 +66,7 @@ class AuditLog:
             for entry in entries:
                 time = self._time_of(entry)
                 late = round(delay(entry).total_seconds() * NANOSECONDS)
-                body = as_json(entry.body if isinstance(entry, Timed) else entry)
+                body = as_json(entry.body if isinstance(entry, TimedEntry) else entry)
                 added.append(Row(time, number + len(added), max(time + late, earliest), body))
             self._longest_delay = max([self._longest_delay, *(row.visible - row.time for row in added)])
             self._rows = sorted(self._rows + added)
@@ -79,13 +79,15 @@ class AuditLog:
         return rows[first:settled] + [row for row in rows[settled:end] if row.visible <= now]
 
     def _time_of(self, entry: Entry) -> int:
-        if isinstance(entry, Timed):
+        if isinstance(entry, TimedEntry):
             return nanoseconds(entry.time)
         try:
             record = json.loads(entry) if isinstance(entry, str) else entry
             return parsed_time(record["action"]["time"] if self.stream == "v2" else record["when"])
         except (KeyError, TypeError, ValueError):
-            raise ValueError(f"an entry of {self.stream} without a time of its own: give it one with Timed") from None
+            raise ValueError(
+                f"an entry of {self.stream} without a time of its own: give it one with TimedEntry"
+            ) from None
 
 
 def nanoseconds(moment: datetime) -> int:

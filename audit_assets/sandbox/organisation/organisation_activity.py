@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from audit_assets.sandbox.cloudflare.access_control import ACCOUNT_ID
-from audit_assets.sandbox.cloudflare.log import parsed_time
+from audit_assets.sandbox.cloudflare.audit_log import parsed_time
 from audit_assets.sandbox.organisation.daily_activity import day_of
 from audit_assets.sandbox.organisation.entry_formats import Act, entry
 from audit_assets.sandbox.organisation.organisation_incidents import Truth, make_incidents
@@ -62,7 +62,7 @@ def _streams(happened: Iterable[tuple[Act, dict[str, Any]]], truths: list[Truth]
     return activity
 
 
-def generate(seed: int, until: datetime, days: int, account_id: str = ACCOUNT_ID) -> Activity:
+def generate_activity(seed: int, until: datetime, days: int, account_id: str = ACCOUNT_ID) -> Activity:
     """The `days` before `until` with the incidents in their last six closed hours.
 
     Raises ValueError for a time without a zone.
@@ -78,7 +78,7 @@ def generate(seed: int, until: datetime, days: int, account_id: str = ACCOUNT_ID
     return Activity(v2, v1, incidents.truths)
 
 
-def delay(entry: object) -> timedelta:
+def visibility_delay(entry: object) -> timedelta:
     """How long after its time an entry becomes visible: mostly seconds, sometimes minutes, always below 15 minutes."""
     fraction = zlib.crc32(repr(entry).encode()) / 2**32
     return timedelta(seconds=5 + 85 * fraction if fraction < 0.98 else 90 + 600 * (fraction - 0.98) / 0.02)

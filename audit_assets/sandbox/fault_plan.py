@@ -15,7 +15,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from audit_assets.sandbox.stage import ServiceContext
+from audit_assets.sandbox.service_context import ServiceContext
 
 CONNECTION_FAULTS = frozenset(
     {"status", "drop_before", "drop_after", "reset_before", "reset_after", "slow_before", "slow_after", "torn", "drip"}

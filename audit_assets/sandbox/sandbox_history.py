@@ -15,7 +15,7 @@ from audit_assets.sandbox.cloudflare.entries_file import EntriesFileError, read_
 from audit_assets.sandbox.server import Sandbox
 
 
-class CannotServe(Exception):
+class SandboxSetupError(Exception):
     """The sandbox can't start; the message is one sentence with the reason."""
 
 
@@ -23,11 +23,11 @@ CHOICE_FILE = "world.json"
 """Directories of earlier versions have this name: a file of another one would start them afresh."""
 
 SETTLED = timedelta(minutes=15)
-"""An hour is complete this long after its end: `organisation.life.delay` makes no entry visible later."""
+"""An hour is complete this long after its end: `organisation_activity.visibility_delay` makes no entry visible later."""
 
 
 @dataclass(frozen=True)
-class World:
+class SandboxHistory:
     """The whole hours [first, until) of a sandbox's past, and what could not be served of a file."""
 
     first: datetime
@@ -37,26 +37,28 @@ class World:
     problems: tuple[str, ...] = ()
 
 
-def furnish(data_dir: Path, *, seed: int = 1, days: int = 30, entries: Path | None = None) -> tuple[Sandbox, World]:
+def open_sandbox(
+    data_dir: Path, *, seed: int = 1, days: int = 30, entries: Path | None = None
+) -> tuple[Sandbox, SandboxHistory]:
     """A sandbox with at most `days` of history. A directory that was used before keeps its own choice of entries.
 
-    Raises `CannotServe` for a file that can't be served or a directory that can't be used.
+    Raises `SandboxSetupError` for a file that can't be served or a directory that can't be used.
     """
     try:
         return _open_sandbox(data_dir, seed, days, entries)
     except EntriesFileError as error:
-        raise CannotServe(str(error)) from None
+        raise SandboxSetupError(str(error)) from None
     except (OSError, duckdb.Error) as error:
         reason = getattr(error, "strerror", None) or str(error).split(". See also")[0].split("\n")[0]
-        raise CannotServe(f"{data_dir} can't be used as its directory ({reason})") from None
+        raise SandboxSetupError(f"{data_dir} can't be used as its directory ({reason})") from None
 
 
-def _open_sandbox(data_dir: Path, seed: int, days: int, entries: Path | None) -> tuple[Sandbox, World]:
+def _open_sandbox(data_dir: Path, seed: int, days: int, entries: Path | None) -> tuple[Sandbox, SandboxHistory]:
     sandbox = Sandbox(data_dir)
     choice = _saved_choice(data_dir) or {
         "seed": seed,
         "days": days,
-        "until": (sandbox.stage.clock.now() - SETTLED).replace(minute=0, second=0, microsecond=0).isoformat(),
+        "until": (sandbox.shared.clock.now() - SETTLED).replace(minute=0, second=0, microsecond=0).isoformat(),
         "entries": str(entries.absolute()) if entries else None,
     }
     history = _load_file(sandbox, choice) if choice["entries"] else _load_organisation(sandbox, choice)
@@ -64,18 +66,18 @@ def _open_sandbox(data_dir: Path, seed: int, days: int, entries: Path | None) ->
     return sandbox, history
 
 
-def _load_organisation(sandbox: Sandbox, choice: dict[str, Any]) -> World:
+def _load_organisation(sandbox: Sandbox, choice: dict[str, Any]) -> SandboxHistory:
     until = datetime.fromisoformat(choice["until"])
     sandbox.cloudflare.load_organisation(choice["seed"], until, choice["days"])
-    return World(until - timedelta(days=choice["days"]), until)
+    return SandboxHistory(until - timedelta(days=choice["days"]), until)
 
 
-def _load_file(sandbox: Sandbox, choice: dict[str, Any]) -> World:
+def _load_file(sandbox: Sandbox, choice: dict[str, Any]) -> SandboxHistory:
     entries = read_entries(Path(choice["entries"]))
     sandbox.cloudflare.load_entries(entries)
     until = _hour(entries.last) + timedelta(hours=1)
     first = max(_hour(entries.first), until - timedelta(days=choice["days"]))
-    return World(first, until, entries.unrecognized, entries.unreadable, tuple(entries.problems))
+    return SandboxHistory(first, until, entries.unrecognized, entries.unreadable, tuple(entries.problems))
 
 
 def _hour(time: datetime) -> datetime:

@@ -17,13 +17,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from audit_assets.sandbox.axiom import axiom_faults
-from audit_assets.sandbox.axiom.behaviour import AxiomBehaviour, AxiomRefusal
+from audit_assets.sandbox.axiom.axiom_behaviour import AxiomBehaviour, AxiomRefusal
 from audit_assets.sandbox.axiom.event_batches import Batch, build_batch, decompress, parse_events
 from audit_assets.sandbox.axiom.event_store import AxiomStore, Dataset
 from audit_assets.sandbox.axiom.query_execution import QueryRequest, parse_query_request, rfc3339, run_query
 from audit_assets.sandbox.axiom.query_page import query_route
-from audit_assets.sandbox.faults import Fault, FaultPlan, answer_call
-from audit_assets.sandbox.stage import ServiceContext
+from audit_assets.sandbox.fault_plan import Fault, FaultPlan, answer_call
+from audit_assets.sandbox.service_context import ServiceContext
 
 DATASET = "cloudflare-audit"
 """The dataset that exists from the start."""

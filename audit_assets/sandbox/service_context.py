@@ -7,7 +7,7 @@ from pathlib import Path
 
 from starlette.requests import Request
 
-from audit_assets.sandbox.clock import SandboxClock
+from audit_assets.sandbox.sandbox_clock import SandboxClock
 
 KEPT_CALLS = 100_000
 """A sandbox that runs for days must not fill the memory with its calls."""
@@ -42,7 +42,7 @@ class ServiceContext:
             if len(self.calls) > KEPT_CALLS:
                 del self.calls[: KEPT_CALLS // 2]
 
-    def count(self) -> Counter[tuple[str, str]]:
+    def call_counts(self) -> Counter[tuple[str, str]]:
         """How often each call of each service came in."""
         with self._lock:
             return Counter((call.service, call.call) for call in self.calls)
