@@ -84,7 +84,9 @@ class Past:
 
     def build(self) -> None:
         """A fortnight straight into Axiom, and THE_EVENING_BEFORE as the job runs it."""
-        with self.begin(at=THE_EVENING_BEFORE + HOUR * 4 / 3) as world, patch.dict(os.environ, world.environment()):
+        existing = {"AUDIT_ASSETS_FIRST_HOUR": f"{THE_EVENING_BEFORE:%Y-%m-%d-%H:%M}"}
+        begun = self.begin(at=THE_EVENING_BEFORE + HOUR * 4 / 3)
+        with begun as world, patch.dict(os.environ, world.environment() | existing):
             clock = JumpingClock(world.sandbox.shared.clock)
             entries, _ = normalize_entries([*_quiet_days()], "v2", CloudflareResource().account_id())
             with closing(AxiomResource(clock).client()) as client:
