@@ -1,4 +1,4 @@
-"""What the README says is so: every command and setting in it exists, and every command and setting is in it."""
+"""README and docs are true: every command, option, setting and asset is documented, and none that does not exist."""
 
 import re
 import subprocess
@@ -11,7 +11,12 @@ from audit_assets.cli.main import app
 from audit_assets.config.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "audit_assets" / "docs"
 README = (ROOT / "README.md").read_text()
+SETTINGS_PAGE = (DOCS / "settings.md").read_text()
+
+LONGEST_README = 150
+"""Lines: one page."""
 
 
 def table_row(setting_name: str) -> str:
@@ -20,28 +25,50 @@ def table_row(setting_name: str) -> str:
     return f"| `{setting.name}` | {setting.meaning} | {default} |"
 
 
+def test_the_readme_is_one_page() -> None:
+    assert len(README.splitlines()) < LONGEST_README
+
+
 @pytest.mark.parametrize("name", SETTINGS)
-def test_every_setting_is_in_the_readme_with_its_default(name: str) -> None:
-    assert table_row(name) in README
+def test_every_setting_is_documented_with_its_default(name: str) -> None:
+    assert table_row(name) in SETTINGS_PAGE
 
 
-def test_every_setting_of_the_readme_exists() -> None:
-    named = set(re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE))
-    assert named == set(SETTINGS)
+@pytest.mark.parametrize("page", [README, SETTINGS_PAGE])
+def test_every_documented_setting_exists(page: str) -> None:
+    named = set(re.findall(r"`((?:CLOUDFLARE|AXIOM|LINEAR|AUDIT_ASSETS)_[A-Z_]+)[`=]", page))
+    assert named <= set(SETTINGS)
 
 
-def test_every_command_is_in_the_readme_and_the_other_way_round() -> None:
+def test_the_readme_names_the_required_settings() -> None:
+    required = {name for name, setting in SETTINGS.items() if setting.default is None}
+    assert required <= set(re.findall(r"`([A-Z_]+)`", README))
+
+
+def test_every_command_is_documented_and_every_documented_command_exists() -> None:
     commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
-    assert set(re.findall(r"`audit-assets ([a-z]+)[ `]", README)) == commands
+    assert set(re.findall(r"^\| `audit-assets ([a-z]+)` \|", SETTINGS_PAGE, re.MULTILINE)) == commands
+    assert set(re.findall(r"`audit-assets ([a-z]+)[ `]", README)) <= commands
 
 
 @pytest.mark.parametrize("command", ["demo", "dev", "doctor", "backtest", "summary", "preview"])
-def test_every_option_of_a_command_is_in_the_readme(command: str) -> None:
+def test_every_option_of_a_command_is_documented(command: str) -> None:
     shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"})
     assert shown.exit_code == 0
     options = set(re.findall(r"--[a-z][a-z-]+", re.sub(r"\x1b\[[0-9;]*m", "", shown.output))) - {"--help"}
-    (row,) = re.findall(rf"^\| `audit-assets {command}` \|(.*)$", README, re.MULTILINE)
+    (row,) = re.findall(rf"^\| `audit-assets {command}` \|(.*)$", SETTINGS_PAGE, re.MULTILINE)
     assert options == set(re.findall(r"--[a-z][a-z-]+", row))
+
+
+def test_every_asset_is_in_the_readme() -> None:
+    assets = {path.stem for path in (ROOT / "audit_assets" / "defs" / "assets").glob("[a-z]*.py")}
+    assert assets <= set(re.findall(r"\b[a-z_]+\b", README))
+
+
+def test_every_page_that_the_docs_link_to_is_there() -> None:
+    for page in [ROOT / "README.md", *DOCS.rglob("*.md")]:  # code spans apart
+        for path in re.findall(r"\]\(([^)#h][^)#]*)(?:#[^)]*)?\)", re.sub(r"`[^`]*`", "", page.read_text())):
+            assert (page.parent / path).exists(), f"{page.name} links to {path}"
 
 
 def test_every_file_that_the_readme_names_is_there() -> None:
