@@ -22,9 +22,6 @@ from audit_assets_tests.support import JumpingClock
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
-TICKET_ASSETS = ("opened_tickets", "daily_digest")
-"""The assets that open tickets, each with its own run config."""
-
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -57,7 +54,7 @@ class Pipeline:
         """One run over the hours from `first` to `last`; it may fail. `flags`: the run config of `flagged_actors`."""
         config: dict[str, Any] = {**QUIET, "ops": {}}
         if open_tickets:
-            config["ops"] |= {asset: {"config": {"open_tickets": open_tickets}} for asset in TICKET_ASSETS}
+            config["ops"]["opened_tickets"] = {"config": {"open_tickets": open_tickets}}
         if flags:
             config["ops"]["flagged_actors"] = {"config": dict(flags)}
         partition: dict[str, Any] = {"tags": range_tags(first, last)} if last else {"partition_key": key_of(first)}

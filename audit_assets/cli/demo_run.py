@@ -76,8 +76,7 @@ def run_demo(request: DemoRequest, show_step: Step) -> dict[str, Any]:
             ):
                 results.append(_run_job("history", history, instance))
         with show_step(f"Judging the last {pluralize(len(judged), 'hour')}", sandbox.shared.call_counts):
-            always = {"config": {"open_tickets": "always"}}
-            config = {"ops": {"opened_tickets": always, "daily_digest": always}}
+            config = {"ops": {"opened_tickets": {"config": {"open_tickets": "always"}}}}
             results.append(_run_job("hourly_audit", judged, instance, config))
         return _summarize(world, history, judged, results, instance)
 

@@ -1,4 +1,4 @@
-"""The run config of the assets that open tickets: `opened_tickets` and `daily_digest` each have their own."""
+"""The run config of the asset that opens tickets. The digest of the day follows it: `daily_digest` has none."""
 
 import dagster as dg
 

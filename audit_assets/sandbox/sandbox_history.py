@@ -23,7 +23,7 @@ CHOICE_FILE = "world.json"
 """Directories of earlier versions have this name: a file of another one would start them afresh."""
 
 SETTLED = timedelta(minutes=15)
-"""An hour is complete this long after its end: `organisation_activity.visibility_delay` makes no entry visible later."""
+"""An hour is complete this long after its end: no `visibility_delay` of an entry is longer."""
 
 
 @dataclass(frozen=True)

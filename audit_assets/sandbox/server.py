@@ -1,6 +1,6 @@
 """The sandbox as one server on loopback: the three services behind one port, and a control API for tests.
 
-`serve_sandbox()` serves from a thread of the calling process; `python -m audit_assets.sandbox` from a process of its own.
+`serve_sandbox()` serves from a thread of the calling process, `python -m audit_assets.sandbox` from one of its own.
 The routes under /sandbox/ (faults, clock, calls) belong to no service: another process controls the sandbox with them.
 """
 

@@ -143,7 +143,7 @@ TABLES = (
         per="hour",
         kept_as="Parquet",
         written_by="opened_tickets",
-        read_by=("flagged_actor_summary", "ticket_verdicts"),
+        read_by=("daily_digest", "flagged_actor_summary", "ticket_verdicts"),
     ),
     Table(
         name=RENDERED,

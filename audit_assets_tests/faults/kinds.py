@@ -1,7 +1,7 @@
 """The ways in which a request can fail: of the connection, of any service, and those of one service only.
 
-What each service was seen to do is in the facts; the sandbox does it (audit_assets/sandbox/fault_plan.py). A wrong answer
-that no client could recognise, such as rows silently left out, is not among them.
+What each service was seen to do is in docs/facts/; audit_assets/sandbox/fault_plan.py does it. A wrong answer that no
+client could recognise, such as rows silently left out, is not among them.
 """
 
 import random

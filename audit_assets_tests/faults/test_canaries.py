@@ -55,7 +55,6 @@ PATHS = {"cloudflare": "/client/", "axiom ingest": "/ingest", "axiom query": "/_
 
 RUN_CONFIG = {
     "opened_tickets": {"config": {"open_tickets": "always"}},
-    "daily_digest": {"config": {"open_tickets": "always"}},
     "flagged_actors": {"config": {"preset": "plain"}},
 }
 

@@ -17,30 +17,33 @@ from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.pull_metadata import pull_metadata
 from audit_assets.defs.resources import AxiomResource, LinearResource, RunInputsResource, StorageResource
 from audit_assets.defs.steps.day_digest import publish_digest
-from audit_assets.defs.steps.skip_reasons import skip_reason
-from audit_assets.defs.ticket_config import TicketConfig
+from audit_assets.defs.steps.dry_runs import is_dry_run
+from audit_assets.defs.steps.skip_reasons import skip_reason, stored_mode
 from audit_assets.reports.summary import DigestShown
-from audit_assets.storage.hours import day_of, days_of, key_of
+from audit_assets.storage.hours import day_of, key_of
 from audit_assets.storage.tables import DIGESTS
 
 
 @hourly_asset(table=DIGESTS, kinds={"linear"}, pool="linear_tickets")
 def daily_digest(
     context: dg.AssetExecutionContext,
-    config: TicketConfig,
     axiom: dg.ResourceParam[AxiomResource],
     linear: dg.ResourceParam[LinearResource],
     storage: dg.ResourceParam[StorageResource],
     run_inputs: dg.ResourceParam[RunInputsResource],
 ) -> None:
-    """One ticket a day for the findings below the alert threshold, once all hours of the day are there. A dry run opens
-    none: `opened_tickets` renders it with the day's last hour."""
+    """One ticket a day for the findings below the alert threshold, once all hours of the day are there. The run config
+    of `opened_tickets` decides whether it is opened; that asset also renders it in a dry run."""
     with raise_as_dagster_failure():
         inputs, hours = run_inputs.of_run(context.run.run_id), hours_in(context)
         axiom, linear = axiom.with_tables(inputs.tables), linear.with_tables(inputs.tables)
-        reason = partial(skip_reason, config.open_tickets, storage.now())
-        days = () if config.is_dry_run() else days_of(hours)
-        digests = {day: publish_digest(inputs, day, reason, axiom, linear) for day in days}
+        last_of = {day_of(hour): hour for hour in hours if not is_dry_run(inputs.store, hour)}
+        digests = {
+            day: publish_digest(
+                inputs, day, partial(skip_reason, stored_mode(inputs.store, hour), storage.now()), axiom, linear
+            )
+            for day, hour in last_of.items()
+        }
         for hour in hours:
             digest = digests.get(day_of(hour))
             metadata = {**pull_metadata(inputs.store, hour), **(_metadata(digest) if digest else {})}

@@ -16,7 +16,7 @@ from audit_assets.defs.resources import AxiomResource, LinearResource
 from audit_assets.defs.steps.dry_runs import DRY_RUN, DryRunHour, render_hour
 from audit_assets.defs.steps.hour_notes import HourNotes
 from audit_assets.defs.steps.run_inputs import RunInputs
-from audit_assets.defs.steps.skip_reasons import OpenTickets, skip_reason, skip_reason_after
+from audit_assets.defs.steps.skip_reasons import OPEN_TICKETS, OpenTickets, skip_reason, skip_reason_after
 from audit_assets.defs.steps.ticket_charts import chart_metadata, missing_charts
 from audit_assets.defs.steps.ticket_opener import AddNote
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, with_earlier, write_tickets
@@ -68,7 +68,8 @@ def put_on_tickets(run: TicketRun, hour: datetime, digest: SharedTicket | None =
         else:
             found = _open(run, flagged, notes.add_note)
         found = _with_notes(found, notes)
-    store.write(TICKETS, hour, found.rows, {DRY_RUN: True} if run.dry_run else None)
+    mode = {OPEN_TICKETS: run.open_tickets.value, **({DRY_RUN: True} if run.dry_run else {})}
+    store.write(TICKETS, hour, found.rows, mode)
     return found
 
 

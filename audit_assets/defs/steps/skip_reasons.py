@@ -7,7 +7,9 @@ import polars as pl
 
 from audit_assets.config.settings import ticket_max_age
 from audit_assets.detection.baselines import is_learning
+from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR
+from audit_assets.storage.tables import TICKETS
 
 
 class OpenTickets(Enum):
@@ -17,6 +19,9 @@ class OpenTickets(Enum):
     always = "always"
     never = "never"
 
+
+OPEN_TICKETS = "open_tickets"
+"""Metadata of a stored hour of tickets: the mode of the run that wrote it, which the digest of its day follows."""
 
 REASONS = {
     "too_old": "the hour ended longer ago than AUDIT_ASSETS_TICKET_MAX_AGE_HOURS",
@@ -38,6 +43,11 @@ def skip_reason(mode: OpenTickets, now: datetime, hour: datetime, baselines: pl.
     if now - (hour + AN_HOUR) > ticket_max_age():
         return "too_old"
     return "learning" if is_learning(baselines, hour) else None
+
+
+def stored_mode(store: HourStore, hour: datetime) -> OpenTickets:
+    """The mode of the run that last put the hour's actors on tickets; `auto` if an earlier version stored none."""
+    return OpenTickets((store.metadata(TICKETS, hour) or {}).get(OPEN_TICKETS, OpenTickets.auto.value))
 
 
 def skip_reason_after(reason: str | None, *, failed_before: bool) -> str | None:

@@ -71,7 +71,7 @@ class CloudflareService:
     def add(self, stream: str, entries: Iterable[Entry], visible_at: datetime | None = None) -> None:
         """Add entries to "v2" or "v1": each is visible when its own time, and `visible_at` if given, has passed.
 
-        An entry is a dict, JSON text, or `TimedEntry`: a time with any text. Raises ValueError for an entry that has no time
+        An entry is a dict, JSON text, or `TimedEntry`: a time with any text. Raises ValueError for one without a time
         and is given none.
         """
         self.logs[stream].add(entries, visible_at)

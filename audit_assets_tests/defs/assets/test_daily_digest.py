@@ -19,6 +19,7 @@ from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.storage.hours import key_of
 from audit_assets.storage.tables import BASELINES, DIGESTS, FLAGGED, RENDERED
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, dagster_failure_of, v2_burst
+from audit_assets_tests.pipeline import QUIET as NO_LOGS
 
 MIDNIGHT = datetime(2026, 11, 21, tzinfo=UTC)
 LAST = MIDNIGHT + HOUR * 23
@@ -41,7 +42,7 @@ def a_quiet_past() -> list[dict[str, Any]]:
 
 
 def test_a_day_is_one_ticket_once_it_is_whole_and_late_findings_are_a_comment(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline,
 ) -> None:
     pipeline.remember(a_quiet_past())
     for number, actor in enumerate(ACTORS):
@@ -55,9 +56,18 @@ def test_a_day_is_one_ticket_once_it_is_whole_and_late_findings_are_a_comment(
     assert pipeline.tickets() == [], "the last hour is not there yet"
     assert pipeline.store.read_json(DIGESTS, MIDNIGHT) is None
 
-    with monkeypatch.context() as patched:
-        patched.setenv("LINEAR_DRY_RUN", "1")
-        assert run(LAST).success
+    assert (
+        pipeline.defs.resolve_job_def("hourly_audit")
+        .execute_in_process(
+            run_config={
+                **NO_LOGS,
+                "ops": {"opened_tickets": {"config": {"dry_run": True}}, "flagged_actors": {"config": NOTHING_ALERTS}},
+            },
+            instance=pipeline.instance,
+            partition_key=key_of(LAST),
+        )
+        .success
+    )
     (rendered,) = pipeline.store.read_json(RENDERED, LAST)["tickets"]
     assert (pipeline.tickets(), pipeline.store.read_json(DIGESTS, MIDNIGHT)) == ([], None), "a dry run opens nothing"
 
@@ -72,7 +82,7 @@ def test_a_day_is_one_ticket_once_it_is_whole_and_late_findings_are_a_comment(
     again = run(LAST)
     assert again.success
     (ticket,) = pipeline.tickets()
-    assert ticket["title"] == "Digest of 21 Nov: 3 unusual hours of 3 actors, under the ticket budget"
+    assert ticket["title"] == "Digest of 21 Nov: 3 unusual hours of 3 actors, below the alert threshold"
     assert (ticket["title"], ticket["description"]) == (rendered["title"], rendered["description"])
     assert (len(ticket["comments"]), len(ticket["attachments"])) == (0, 1)
     url = pipeline.store.read_json(DIGESTS, MIDNIGHT)["url"]
