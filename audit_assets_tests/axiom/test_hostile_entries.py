@@ -53,7 +53,7 @@ hours = count()
 
 
 @pytest.fixture(scope="module")
-def serve_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, AxiomClient]]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, AxiomClient]]:
     path = tmp_path_factory.mktemp("hostile")
     with serve_sandbox(Sandbox(path)) as sandbox, client_of(sandbox, JumpingClock(sandbox.shared.clock)) as axiom:
         yield sandbox, axiom

@@ -14,7 +14,7 @@ from audit_assets_tests.support import JumpingClock
 
 
 @pytest.fixture(scope="session")
-def serve_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """The services on loopback, for as long as the tests go on."""
     with serve_sandbox(Sandbox(tmp_path_factory.mktemp("sandbox"))) as sandbox:
         yield sandbox

@@ -71,11 +71,8 @@ def test_few_entries_are_never_listed_twice() -> None:
 def test_actions_are_counted_by_action_and_resource_type() -> None:
     deleted = entries(30, at=HOUR + 29 * MINUTE, action="rec_del", change_kind="delete")
     found = only(findings_of("acc0", flagged(BURST), pl.concat([HOURS_ENTRIES, deleted])))
-    found = [
-        (action_summary.action, action_summary.resource_type, action_summary.changes, action_summary.deletes)
-        for action_summary in found.action_summaries
-    ]
-    assert found == [("rec_del", "dns_record", 30, True), ("create", "dns_record", 25, False)]
+    counted = [(each.action, each.resource_type, each.changes, each.deletes) for each in found.action_summaries]
+    assert counted == [("rec_del", "dns_record", 30, True), ("create", "dns_record", 25, False)]
     assert (found.action_summaries[1].oldest, found.action_summaries[1].newest) == (HOUR, HOUR + 24 * MINUTE)
 
 

@@ -162,7 +162,7 @@ def test_a_day_of_100_000_findings_is_one_ticket_in_seconds(pipeline: Pipeline, 
     assert publish(flood)["findings"] == 100_000
     assert time.monotonic() - started < 10
     (ticket,) = pipeline.tickets()
-    assert ticket["title"] == "Digest of 21 Nov: 100,000 unusual hours of 100,000 actors, under the ticket budget"
+    assert ticket["title"] == "Digest of 21 Nov: 100,000 unusual hours of 100,000 actors, below the alert threshold"
     assert len(ticket["description"]) <= 20_000
     assert ticket["comments"] == []
     asked = pipeline.sandbox.shared.call_counts().total()
@@ -209,5 +209,5 @@ def test_what_has_a_ticket_is_allowed_or_is_the_organisation_s_is_not_in_it(
     assert publish(day) is None
     assert publish({LAST: below_threshold(1)})["findings"] == 1
     (ticket,) = pipeline.tickets()
-    others_named = "Not counted here: 2 that the policy allows and 3 told in a finding of the organisation."
+    others_named = "Not counted here: 2 that the policy allows and 3 that are part of a finding of the organisation."
     assert others_named in ticket["description"]

@@ -13,7 +13,7 @@ JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten rows at a time in place of thousands."""
-    monkeypatch.setattr("audit_assets.cloudflare.packed_hours.ROWS", 10)
+    monkeypatch.setattr("audit_assets.cloudflare.compressed_hours.BLOCK_ROWS", 10)
     monkeypatch.setattr("audit_assets.storage.hour_store.ROWS_AT_ONCE", 10)
     monkeypatch.setattr("audit_assets.defs.steps.axiom_events.ROWS_AT_ONCE", 10)
 
