@@ -173,9 +173,9 @@ RANKED_COLUMNS = ("p", "p_threshold", "tickets_a_day", "flagged", "reasons", "se
 """Columns of SCORES that depend on the other hours and on the budget: ranking.py fills them."""
 
 LEARNING = {
-    "actor": "fewer than 6 active hours of the actor in 30 days: drawn towards usual",
+    "actor": "fewer than 6 active hours of the actor in 30 days: judged mostly by what is usual for others",
     "prior": "fewer than 200 active hours of the organisation in 90 days: documented defaults",
-    "types": "less than 90 days of history: more resource types look new than are",
+    "types": "less than 90 days of history: expect more resource types to look new",
     "budget": "less than 14 days of scores: probabilities are taken as exact",
 }
 """The meaning of each value of `learning`, for people."""
