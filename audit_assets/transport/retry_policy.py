@@ -60,7 +60,11 @@ def retry_policy(limits: HttpLimits, clock: Clock, give_up: Callable[[int, TryAg
         return _failure(state).final or state.attempt_number >= limits.attempts or out_of_time
 
     def raise_error(state: tenacity.RetryCallState) -> None:
-        raise give_up(state.attempt_number, _failure(state))
+        failure = _failure(state)
+        error = give_up(state.attempt_number, failure)
+        # tenacity leaves the failure in a reference cycle, which would keep its frames and a whole body in memory
+        failure.__traceback__ = failure.__context__ = None
+        raise error
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(TryAgain),

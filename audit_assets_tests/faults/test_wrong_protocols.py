@@ -33,6 +33,15 @@ def test_every_wrong_protocol_is_tried() -> None:
     assert {*BY_A_KILL, *BY_A_FAILURE, *BY_THE_ORDER} == set(PROTOCOLS)
 
 
+def test_the_requests_to_linear_that_a_kill_hits_are_about_an_actors_ticket(trials: Trials) -> None:
+    """No wrong protocol changes the digest of the day: if it came first, these kills would hit it and prove nothing."""
+    start = trials.points.index("opened_tickets about to start")
+    end = trials.points.index("opened_tickets done, not noted as materialised")
+    hit = [point for point, _ in BY_A_KILL.values() if point.startswith("linear")]
+    assert hit
+    assert {*hit} <= {*trials.points[start:end]}
+
+
 @pytest.mark.parametrize("protocol", BY_A_KILL)
 def test_a_kill_catches_a_wrong_protocol(trials: Trials, protocol: str) -> None:
     point, kind = BY_A_KILL[protocol]
