@@ -124,12 +124,7 @@ def test_a_problem_of_one_service_is_reported_and_the_others_are_checked(
 
 
 def test_a_retention_too_short_for_the_baseline_is_a_problem(connected: Sandbox) -> None:
-    asked = httpx.put(
-        f"{connected.url}/v1/datasets/cloudflare-audit",
-        headers={"Authorization": f"Bearer {connected.axiom.environment(connected.url)['AXIOM_TOKEN']}"},
-        json={"retentionDays": 30, "useRetentionPeriod": True},
-    )
-    assert asked.status_code == 200
+    connected.axiom.behaviour.retention_days = 30
     code, text = doctor()
     assert code == 1
     assert "problem the dataset keeps 30 days: too few for a baseline of 30" in text
@@ -247,4 +242,4 @@ def test_a_configured_model_is_reported_without_calling_it(connected: Sandbox, m
     monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_PROMPT", "nowhere.md")
     code, text = doctor()
     assert code == 1
-    assert "Triage problem AUDIT_ASSETS_TRIAGE_PROMPT names 'nowhere.md': no text can be read there." in text
+    assert "Triage problem AUDIT_ASSETS_TRIAGE_PROMPT names 'nowhere.md', which can't be read as UTF-8" in text

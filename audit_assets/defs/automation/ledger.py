@@ -40,7 +40,10 @@ ANY_ASSETS = "__ASSET_JOB"
 
 
 class Done(NamedTuple):
-    """When an hour was done, by our clock, and when the pull began that it is based on, by Cloudflare's."""
+    """When an hour was done, by our clock, and when the pull began that it is based on, by Cloudflare's.
+
+    Of several assets each is the earlier one: a run that materialised only some of them has not completed the hour.
+    """
 
     at: datetime
     pull_began: datetime | None
@@ -60,7 +63,7 @@ def plan_requests(instance: dg.DagsterInstance, now: datetime) -> Plan:
 
 
 def _done(instance: dg.DagsterInstance, first: datetime, now: datetime) -> dict[datetime, Done]:
-    """The hours whose last assets are all there, by the newest materialisation of each. The pull is the earlier one."""
+    """The hours whose last assets are all there, by the newest materialisation of each."""
     keys = {key_of(first + AN_HOUR * step) for step in range((now - first) // AN_HOUR)}
     made = [_newest_by_hour(instance, asset, keys) for asset in LAST_ASSETS]
     return {hour: _earlier([of_asset[hour] for of_asset in made]) for hour in set(made[0]).intersection(*made[1:])}
@@ -78,10 +81,10 @@ def _newest_by_hour(instance: dg.DagsterInstance, asset: dg.AssetKey, keys: set[
 
 
 def _earlier(made: Sequence[Done]) -> Done:
-    """Of one hour's assets: done with the last of them, from the earliest pull; from an unknown one if any is."""
+    """Of one hour's assets. The pull is unknown if that of any of them is."""
     pulls = [each.pull_began for each in made]
     known = [began for began in pulls if began]
-    return Done(max(each.at for each in made), min(known) if len(known) == len(pulls) else None)
+    return Done(min(each.at for each in made), min(known) if len(known) == len(pulls) else None)
 
 
 def _as_done(record: dg.EventLogRecord) -> Done:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -86,11 +87,19 @@ def test_the_budget_and_the_preset_come_from_the_settings(lived: Pipeline, monke
     assert "p" not in deviation
 
 
-def test_a_preset_that_is_none_stops_the_hour_with_one_sentence(lived: Pipeline) -> None:
+def test_an_unknown_preset_in_the_settings_stops_the_hour_with_one_sentence(
+    lived: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_PRESET", "loud")
     lived.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 3))
-    assert dagster_failure_of(lived.run(JUDGED, flags={"preset": "loud"})).startswith(
-        "AUDIT_ASSETS_PRESET is 'loud': set it"
-    )
+    assert dagster_failure_of(lived.run(JUDGED)).startswith("AUDIT_ASSETS_PRESET is 'loud': set it")
+
+
+def test_an_unknown_preset_in_the_run_config_is_refused_before_the_run_starts(pipeline: Pipeline) -> None:
+    field = "root:ops:flagged_actors:config:preset"
+    with pytest.raises(dg.DagsterInvalidConfigError, match=f"{field} .*RunPreset got loud"):
+        pipeline.run(JUDGED, flags={"preset": "loud"})
+    assert pipeline.instance.get_runs_count() == 0
 
 
 def test_the_hours_scores_are_those_of_a_backtest_over_the_same_events(lived: Pipeline) -> None:

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from audit_assets.defs.automation.hour_planner import GRACE
+from audit_assets.defs.automation.jobs import LAST_ASSETS
 from audit_assets.defs.automation.ledger import plan_requests
 from audit_assets.defs.automation.sensors import missing_hours
 from audit_assets.defs.partitions import key_of
@@ -29,9 +30,10 @@ def one_hour(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     for step in range(1, 90):
         hour = JUDGED + HOUR * step
         for_good = {"pull_began": dg.MetadataValue.timestamp(hour + DAY * 4)}
-        pipeline.instance.report_runless_asset_event(
-            dg.AssetMaterialization("flagged_actor_summary", partition=key_of(hour), metadata=for_good)
-        )
+        for asset in LAST_ASSETS:
+            pipeline.instance.report_runless_asset_event(
+                dg.AssetMaterialization(asset, partition=key_of(hour), metadata=for_good)
+            )
     return pipeline
 
 

@@ -153,7 +153,7 @@ def assert_it_is_told_and_nothing_is_forgotten(
     if fault:
         pipeline.sandbox.faults.add(Fault("linear", "issues", fault, times=100))
     assert why in dagster_failure_of(pipeline.hear())
-    assert str(sensor.tick()).startswith("The tickets could not be read, so what was said before stands. ")
+    assert str(sensor.tick()).startswith("The tickets could not be read, so the verdicts known so far are kept. ")
     assert why in str(sensor.tick())
     assert table_of(pipeline).equals(kept)
     pipeline.sandbox.faults.clear()

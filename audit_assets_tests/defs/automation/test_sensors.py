@@ -78,8 +78,8 @@ def materialised(instance: dg.DagsterInstance, asset: dg.AssetKey, hour: datetim
 
 def a_run(
     instance: dg.DagsterInstance, status: dg.DagsterRunStatus, tags: dict[str, str], job: str = "hourly_audit"
-) -> None:
-    instance.create_run_for_job(build_defs().resolve_job_def(job), status=status, tags=tags)
+) -> dg.DagsterRun:
+    return instance.create_run_for_job(build_defs().resolve_job_def(job), status=status, tags=tags)
 
 
 def all_but(*missing: datetime) -> list[datetime]:
@@ -259,6 +259,23 @@ def test_failures_of_before_an_hour_was_done_are_forgotten_when_it_is_pulled_aga
     made = tick(instance)
     assert [each.partition_key for each in made.run_requests or []] == [key_of(hour)]
     assert all("failed" not in (each.description or "") for each in evaluations_of(made))
+
+
+def test_failures_count_although_each_of_those_runs_wrote_the_summary(instance: dg.DagsterInstance) -> None:
+    hour = NEWEST - HOUR * 30
+    done(instance, *all_but(hour))
+    done(instance, hour, began=timedelta(hours=6))
+    summary, _ = LAST_ASSETS
+    for _ in range(ALERT_AFTER_FAILURES):
+        tags = {"audit/requested_by": "missing_hours", "dagster/partition": key_of(hour)}
+        run = a_run(instance, dg.DagsterRunStatus.STARTED, tags)
+        materialised(instance, summary, hour, timedelta(days=4))
+        instance.report_run_failed(run)  # unlike the creation of a run, its end is recorded to the microsecond
+    made = tick(instance)
+    assert not made.run_requests, "paused after the last failure"
+    (error,) = evaluations_of(made)
+    assert error.severity == dg.AssetCheckSeverity.ERROR
+    assert error.description == f"{key_of(hour)} failed 5 times or more: see their runs for the reason"
 
 
 def test_overdue_hours_are_named_and_the_check_can_be_run_by_hand(
