@@ -14,6 +14,14 @@ from audit_assets.axiom import query_texts
 from audit_assets.axiom.axiom_py_adapter import CLASSIC_URL, AxiomConnection, NoReply
 from audit_assets.axiom.events import EVENT_SCHEMA, TIME
 from audit_assets.axiom.ingest_delivery import BatchSender, poll_pauses, span
+from audit_assets.axiom.ingest_receipts import (
+    INGESTED_HOURS_SCHEMA,
+    PROVED_HOURS_SCHEMA,
+    DatasetFacts,
+    DatasetLimits,
+    IngestReceipt,
+    Proof,
+)
 from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.axiom.query_runner import (
     ACTIVITY,
@@ -31,14 +39,6 @@ from audit_assets.axiom.query_runner import (
     UnknownField,
 )
 from audit_assets.axiom.query_window import QueryWindow
-from audit_assets.axiom.receipts import (
-    INGESTED_HOURS_SCHEMA,
-    PROVED_HOURS_SCHEMA,
-    DatasetFacts,
-    DatasetLimits,
-    IngestReceipt,
-    Proof,
-)
 from audit_assets.config.change_filter import ChangeFilter
 from audit_assets.config.errors import Incomplete
 from audit_assets.transport.clock import Clock, SystemClock

@@ -7,7 +7,7 @@ this token can't see is reported as unknown. A locked schema shows in the fields
 from dataclasses import dataclass
 from typing import Literal
 
-from audit_assets.axiom.receipts import DatasetLimits
+from audit_assets.axiom.ingest_receipts import DatasetLimits
 
 ENOUGH_RETENTION_DAYS = 45
 """Axiom deletes by blocks, so that a retention of 30 days cuts into a window of 30 days (docs/facts/axiom.md, 2.1)."""

@@ -28,7 +28,7 @@ from audit_assets.notify.webhook import post_summary
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.transport.clock import Clock, SystemClock
 from audit_assets.transport.http import HttpLimits
-from audit_assets.triage.model import Model
+from audit_assets.triage.model_client import Model
 from audit_assets.triage.prompts import load_prompt
 
 

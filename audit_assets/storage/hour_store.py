@@ -20,7 +20,7 @@ import polars as pl
 from upath import UPath
 
 from audit_assets.config.errors import StoreError
-from audit_assets.storage.old_names import with_current_names, with_current_values
+from audit_assets.storage.renamed_columns import with_current_names, with_current_values
 
 METADATA_KEY = "audit_assets.evidence"
 """Key in the Parquet file's footer under which the metadata of a frame lies, so that both are written at once. The text

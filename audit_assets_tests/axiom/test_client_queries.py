@@ -13,13 +13,13 @@ import pytest
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import events_from
 from audit_assets.axiom.ingest_batches import json_lines
+from audit_assets.axiom.ingest_receipts import DatasetLimits
 from audit_assets.axiom.query_runner import (
     ACTIVITY_SCHEMA,
     ORGANISATION_HOURS_SCHEMA,
     ORGANISATION_TYPES_SCHEMA,
     ORIGINS_SCHEMA,
 )
-from audit_assets.axiom.receipts import DatasetLimits
 from audit_assets.config.errors import Incomplete, Refused, Unavailable
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox, serve_sandbox

@@ -3,7 +3,7 @@
 import pytest
 
 from audit_assets.axiom.dataset_health import find_issues
-from audit_assets.axiom.receipts import DatasetLimits
+from audit_assets.axiom.ingest_receipts import DatasetLimits
 
 
 def issues(retention: int | None = 90, fields: int | None = 40, incomplete: int = 0) -> list[tuple[str, str]]:

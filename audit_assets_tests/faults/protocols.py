@@ -17,7 +17,7 @@ import polars as pl
 
 from audit_assets.axiom import query_texts as queries
 from audit_assets.axiom.client import AxiomClient
-from audit_assets.axiom.receipts import INGESTED_HOURS_SCHEMA, IngestReceipt
+from audit_assets.axiom.ingest_receipts import INGESTED_HOURS_SCHEMA, IngestReceipt
 from audit_assets.config.errors import ServiceError, StoreError
 from audit_assets.linear.issue_api import IssueApi
 from audit_assets.storage import hour_store

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from audit_assets.triage.model import Model
+from audit_assets.triage.model_client import Model
 from audit_assets.triage.prompts import load_prompt
 from audit_assets_tests.triage.model_server import KEY, NAME, ModelServer, serving
 

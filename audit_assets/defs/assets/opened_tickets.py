@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from audit_assets.defs.failures import raise_as_dagster_failure
+from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.hourly_asset import hourly_asset
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import (

@@ -7,7 +7,7 @@ in the day itself, and it is made from all that is known before the day.
 
 import dagster as dg
 
-from audit_assets.defs.failures import raise_as_dagster_failure
+from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.hourly_asset import hourly_asset
 from audit_assets.defs.materialized_hours import ingested_hours, ingested_rows
 from audit_assets.defs.partitions import hours_in

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from audit_assets.defs.failures import raise_as_dagster_failure
+from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.hourly_asset import GROUP, OWNERS, describe_table
 from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.materialized_hours import find_unread_hours

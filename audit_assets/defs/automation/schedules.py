@@ -7,7 +7,7 @@ import dagster as dg
 
 from audit_assets.config.settings import first_hour
 from audit_assets.defs.automation.jobs import hourly_audit
-from audit_assets.defs.failures import raise_as_dagster_failure
+from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.partitions import SETTLING, key_of, newest_settled_hour
 
 SKEW_MINUTES = 1

@@ -14,7 +14,7 @@ from audit_assets.defs.automation.ledger import IN_PROGRESS, REQUESTED_BY, plan_
 from audit_assets.defs.automation.unevaluated_checks import report_last_evaluations
 from audit_assets.defs.automation.verdict_planner import MANY_HOURS, MOST_HOURS, Cursor, plan_verdict_run
 from audit_assets.defs.checks.every_hour_is_done import report_if_changed
-from audit_assets.defs.failures import raise_as_dagster_failure
+from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.materialized_hours import find_unread_hours
 from audit_assets.defs.partitions import range_tags
 from audit_assets.defs.resources import LinearResource, StorageResource

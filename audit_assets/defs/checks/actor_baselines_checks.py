@@ -3,7 +3,7 @@
 import dagster as dg
 
 from audit_assets.defs.assets.actor_baselines import actor_baselines
-from audit_assets.defs.checks.hour_results import name_hours, warning_check
+from audit_assets.defs.checks.check_results import name_hours, warning_check
 from audit_assets.defs.materialized_hours import HOURS_IN_WINDOW, count_hours_present, ingested_hours
 from audit_assets.defs.partitions import hours_in
 

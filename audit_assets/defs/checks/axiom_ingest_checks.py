@@ -8,8 +8,8 @@ import polars as pl
 
 from audit_assets.axiom.dataset_health import find_issues
 from audit_assets.defs.assets.axiom_ingest import axiom_ingest
-from audit_assets.defs.checks.hour_results import stop_hours, warn_of_hours, warning_check
-from audit_assets.defs.failures import raise_as_dagster_failure
+from audit_assets.defs.checks.check_results import stop_hours, warn_of_hours, warning_check
+from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import AxiomResource, RunInputsResource, StorageResource
 from audit_assets.defs.steps.axiom_events import expected_in_axiom

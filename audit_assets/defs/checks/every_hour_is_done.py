@@ -12,7 +12,7 @@ from audit_assets.defs.assets.flagged_actor_summary import flagged_actor_summary
 from audit_assets.defs.automation.hour_planner import ALERT_AFTER_FAILURES, Plan
 from audit_assets.defs.automation.jobs import EVERY_HOUR
 from audit_assets.defs.automation.ledger import plan_requests
-from audit_assets.defs.failures import raise_as_dagster_failure
+from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.partitions import key_of
 from audit_assets.defs.resources import StorageResource
 from audit_assets.tickets.formatting import pluralize

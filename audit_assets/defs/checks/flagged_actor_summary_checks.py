@@ -3,7 +3,7 @@
 import dagster as dg
 
 from audit_assets.defs.assets.flagged_actor_summary import flagged_actor_summary
-from audit_assets.defs.checks.hour_results import warn_of_hours, warning_check
+from audit_assets.defs.checks.check_results import warn_of_hours, warning_check
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import StorageResource
 from audit_assets.storage.tables import DELIVERIES

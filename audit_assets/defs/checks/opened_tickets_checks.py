@@ -6,7 +6,7 @@ import dagster as dg
 import polars as pl
 
 from audit_assets.defs.assets.opened_tickets import opened_tickets
-from audit_assets.defs.checks.hour_results import warn_of_hours, warning_check
+from audit_assets.defs.checks.check_results import warn_of_hours, warning_check
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import StorageResource
 from audit_assets.defs.steps.dry_runs import DRY_RUN

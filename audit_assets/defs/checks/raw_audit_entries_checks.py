@@ -9,8 +9,8 @@ import polars as pl
 
 from audit_assets.config.errors import StoreError
 from audit_assets.defs.assets.raw_audit_entries import raw_audit_entries
-from audit_assets.defs.checks.hour_results import stop_hours, warn_of_hours, warning_check
-from audit_assets.defs.failures import raise_as_dagster_failure
+from audit_assets.defs.checks.check_results import stop_hours, warn_of_hours, warning_check
+from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import CloudflareResource, RunInputsResource, StorageResource

@@ -23,7 +23,7 @@ LEAST_SECONDS = 1.0
 
 
 class NoteModel(Protocol):
-    """What writes notes: triage/model.py, or a substitute in tests."""
+    """What writes notes: triage/model_client.py, or a substitute in tests."""
 
     def note_on(self, case: str, *, seconds: float) -> ModelNote:
         """A note on a case. Raises `AuditAssetsError`."""

@@ -11,7 +11,7 @@ import pytest
 from dagster._core.loader import LoadingContextForTest
 
 from audit_assets.defs.automation.sensors import missing_hours
-from audit_assets.defs.checks.hour_results import NAMED, name_hours
+from audit_assets.defs.checks.check_results import NAMED, name_hours
 from audit_assets.defs.partitions import range_tags
 from audit_assets.defs.resources import StorageResource
 from audit_assets.sandbox.fault_plan import Fault

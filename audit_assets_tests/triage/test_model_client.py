@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from audit_assets.config.errors import AuditAssetsError, Incomplete, Refused, SettingError, Unavailable
-from audit_assets.triage.model import ANSWER_BYTES, Model
+from audit_assets.triage.model_client import ANSWER_BYTES, Model
 from audit_assets_tests.triage.model_server import (
     ANSWER,
     KEY,
