@@ -69,8 +69,8 @@ class Pipeline:
             client.ingest(events_from(frame))
             assert client.prove(frame).holds
 
-    def hear(self) -> dg.ExecuteInProcessResult:
-        """Take in what people said of the tickets."""
+    def read_verdicts(self) -> dg.ExecuteInProcessResult:
+        """Read in Linear what became of the tickets."""
         job = self.defs.resolve_job_def("verdicts")
         return job.execute_in_process(run_config=QUIET, instance=self.instance, raise_on_error=False)
 
@@ -94,22 +94,22 @@ class Pipeline:
 
 
 def dagster_failure_of(result: dg.ExecuteInProcessResult) -> str:
-    """What a failed run says to a person."""
+    """What a person reads of a failed run."""
     assert not result.success
     return "; ".join(problems_of(result))
 
 
 def problems_of(result: dg.ExecuteInProcessResult) -> list[str]:
-    """What the steps of a run say that failed; a failure that says nothing to a person is an error."""
-    told = []
+    """The descriptions of a run's failed steps; a failure without one is an error."""
+    descriptions = []
     for event in result.all_events:
         if event.is_step_failure:
             data = event.step_failure_data
             described = data.user_failure_data and data.user_failure_data.description
             assert described, data.error and data.error.to_string()
-            told.append(described)
-    assert result.success or told or not all(check.passed for check in result.get_asset_check_evaluations())
-    return told
+            descriptions.append(described)
+    assert result.success or descriptions or not all(check.passed for check in result.get_asset_check_evaluations())
+    return descriptions
 
 
 def check_of(result: dg.ExecuteInProcessResult, name: str) -> dg.AssetCheckEvaluation:

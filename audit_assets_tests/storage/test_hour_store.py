@@ -67,14 +67,14 @@ def test_json_is_read_back(store: HourStore) -> None:
 
 
 def test_what_belongs_to_no_hour_is_kept_beside_the_hours(store: HourStore) -> None:
-    assert (store.read("said", None), store.metadata("said", None), store.read_json("said", None)) == (None, None, None)
-    store.write("said", None, FRAME, {"read_until": 7})
-    store.write_json("said", None, [1])
-    read = store.read("said", None)
+    assert [store.read("notes", None), store.metadata("notes", None), store.read_json("notes", None)] == [None] * 3
+    store.write("notes", None, FRAME, {"read_until": 7})
+    store.write_json("notes", None, [1])
+    read = store.read("notes", None)
     assert read is not None
     assert read.equals(FRAME)
-    assert (store.metadata("said", None), store.read_json("said", None)) == ({"read_until": 7}, [1])
-    assert {path.name for path in store.root.iterdir()} == {"said.parquet", "said.json"}
+    assert (store.metadata("notes", None), store.read_json("notes", None)) == ({"read_until": 7}, [1])
+    assert {path.name for path in store.root.iterdir()} == {"notes.parquet", "notes.json"}
 
 
 def test_a_file_that_is_no_parquet_is_an_error_and_not_an_empty_hour(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_store_that_nothing_installed_can_open_is_one_sentence(root: str) -> N
         HourStore(root)
 
 
-def test_a_damaged_file_is_told_however_it_is_asked(tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported_however_it_is_read(tmp_path: Path) -> None:
     store = HourStore(str(tmp_path))
     store.write("entries", HOUR, FRAME)
     Path(str(store.path("entries", HOUR))).write_bytes(b"PAR1 torn")

@@ -33,8 +33,8 @@ def test_a_pull_that_is_not_whole_leaves_nothing_behind(
 ) -> None:
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 5))
     pipeline.sandbox.faults.add(Fault("cloudflare", call, kind, times=1000, options=options))
-    told = dagster_failure_of(pipeline.run(JUDGED))
-    assert told.startswith("Cloudflare")
+    failure = dagster_failure_of(pipeline.run(JUDGED))
+    assert failure.startswith("Cloudflare")
     assert pipeline.store.read("raw_audit_entries", JUDGED) is None
     pipeline.sandbox.faults.clear()
     assert pipeline.run(JUDGED).success
@@ -111,8 +111,8 @@ def test_an_hour_that_has_not_ended_is_refused(pipeline: Pipeline) -> None:
 
 
 def test_an_hour_that_has_not_ended_by_our_clock_is_refused(pipeline: Pipeline) -> None:
-    told = dagster_failure_of(pipeline.run(JUDGED + HOUR))
-    assert told == "The hour 2026-11-22-10:00 has not ended: it can be pulled from 11:00 UTC on."
+    failure = dagster_failure_of(pipeline.run(JUDGED + HOUR))
+    assert failure == "The hour 2026-11-22-10:00 has not ended: it can be pulled from 11:00 UTC on."
     assert pipeline.sandbox.shared.call_counts()["cloudflare", "v2"] == 0
 
 
@@ -121,10 +121,10 @@ def test_a_full_disk_leaves_no_half_of_an_hour(pipeline: Pipeline) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
     try:
-        told = dagster_failure_of(pipeline.run(JUDGED))
+        failure = dagster_failure_of(pipeline.run(JUDGED))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert "can't be written: File too large. Free some space" in told
+    assert "can't be written: File too large. Free some space" in failure
     assert pipeline.store.read("raw_audit_entries", JUDGED) is None
     assert pipeline.run(JUDGED).success
 

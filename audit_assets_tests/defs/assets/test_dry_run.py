@@ -1,4 +1,4 @@
-"""A dry run says what a run would do, as a preview does; it opens nothing, and is forgotten by the run that follows."""
+"""A dry run shows what a run would do, as a preview does; it opens nothing, and the next run forgets it."""
 
 import json
 import re
@@ -23,7 +23,7 @@ WRITES = {"issueCreate", "issueUpdate", "commentCreate", "attachmentCreate", "is
 
 @pytest.fixture
 def judged(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
-    """Alice did far more than usual, and a dry run was made of it, with a webhook where nobody listens."""
+    """Alice did far more than usual, and a dry run was made of it, with a webhook that nothing answers."""
     monkeypatch.setenv("AUDIT_ASSETS_WEBHOOK_URL", "http://127.0.0.1:9/hook")
     monkeypatch.setenv("LINEAR_DRY_RUN", "1")
     pipeline.remember(a_quiet_fortnight())
@@ -45,7 +45,7 @@ def again(pipeline: Pipeline, **config: Any) -> dg.ExecuteInProcessResult:
 
 
 def rows(pipeline: Pipeline) -> list[Any]:
-    """What OPENED_TICKETS says of the hour."""
+    """The rows of OPENED_TICKETS for the hour."""
     return pipeline.store.require(TICKETS, JUDGED).select("outcome", "identifier", "ticket_id", "planned_action").rows()
 
 
@@ -55,17 +55,17 @@ def writes(pipeline: Pipeline) -> int:
 
 
 def without_run(text: str) -> str:
-    """What a ticket says, whichever run of Dagster's wrote it and wherever its chart lies."""
+    """The text of a ticket, whichever run of Dagster's wrote it and wherever its chart lies."""
     return re.sub(r"\n- Dagster run `[^`]*`|(?<=\]\()[^)]*(?:/storage/assets/|dry-run\.invalid/)[^)]*", "", text)
 
 
 def preview(*arguments: str, command: str = "preview") -> str:
     """What `audit-assets preview` prints."""
-    told = CliRunner().invoke(app, [command, *arguments], env={"COLUMNS": "80"})
-    if told.exception and not isinstance(told.exception, SystemExit):
-        raise told.exception
-    assert told.exit_code == 0
-    return told.stdout
+    result = CliRunner().invoke(app, [command, *arguments], env={"COLUMNS": "80"})
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0
+    return result.stdout
 
 
 def test_a_dry_run_opens_nothing_and_the_run_after_it_opens_what_was_rendered(
@@ -77,12 +77,12 @@ def test_a_dry_run_opens_nothing_and_the_run_after_it_opens_what_was_rendered(
     assert summary["dry_run"]
     assert summary["flagged"][0]["ticket"]["planned_action"] == "would open a ticket"
     assert "dry run: would open a ticket" in preview(key_of(JUDGED), command="summary")
-    assert judged.store.read_json(DELIVERIES, JUDGED) is None, "a dry run is told nowhere"
+    assert judged.store.read_json(DELIVERIES, JUDGED) is None, "a dry run is delivered to no webhook"
     (rendered,) = judged.store.read_json(RENDERED, JUDGED)["tickets"]
     assert_a_preview_shows_it(rendered, tmp_path / "page.html")
     with monkeypatch.context() as patched:
         patched.delenv("LINEAR_API_KEY")
-        assert_rendered_without_a_key_although_nothing_is_wanted(judged)
+        assert_rendered_without_a_key_although_nothing_is_to_be_opened(judged)
 
     assert again(judged, dry_run=False).success
     (ticket,) = judged.tickets()
@@ -107,13 +107,13 @@ def assert_a_preview_shows_it(rendered: dict[str, Any], page: Path) -> None:
     (ticket,) = shown["tickets"]
     assert without_run(ticket["description"]) == without_run(rendered["description"])
     assert {**ticket, "description": ""} == {**rendered, "description": ""}
-    told = re.sub(r"\s+", " ", preview(key_of(JUDGED), "--html", str(page)))
-    for said in (told, page.read_text()):
-        assert "A run would open nothing: the hour ended longer ago than AUDIT_ASSETS_TICKET_MAX_AGE_HOURS." in said
-        assert "alice@example·com: 45 changes in an hour" in said
+    printed = re.sub(r"\s+", " ", preview(key_of(JUDGED), "--html", str(page)))
+    for text in (printed, page.read_text()):
+        assert "A run would open nothing: the hour ended longer ago than AUDIT_ASSETS_TICKET_MAX_AGE_HOURS." in text
+        assert "alice@example·com: 45 changes in an hour" in text
 
 
-def assert_rendered_without_a_key_although_nothing_is_wanted(judged: Pipeline) -> None:
+def assert_rendered_without_a_key_although_nothing_is_to_be_opened(judged: Pipeline) -> None:
     """A team that has no key yet, in an hour that opens nothing anyway. Dagster shows it, and no check complains."""
     asked = judged.sandbox.shared.call_counts()["linear", "query"]
     result = again(judged, open_tickets="never")
@@ -149,7 +149,7 @@ def test_a_dry_run_that_fails_owes_nothing_and_one_after_a_failure_settles_nothi
     assert len(judged.tickets()) == 1, "it was due in time"
 
 
-def test_an_hour_without_a_flagged_actor_and_one_that_was_not_judged_say_so(pipeline: Pipeline) -> None:
+def test_an_hour_without_a_flagged_actor_and_one_that_was_not_judged_are_shown_as_such(pipeline: Pipeline) -> None:
     assert pipeline.run(JUDGED).success
     assert "No actor was flagged." in preview(key_of(JUDGED))
     for name, why in {

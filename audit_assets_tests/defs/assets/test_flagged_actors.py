@@ -1,4 +1,4 @@
-"""What rings in an hour: the budget, the policy and the organisation's history, the whole way through the assets."""
+"""What alerts in an hour: the budget, the policy and the organisation's history, the whole way through the assets."""
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -110,9 +110,9 @@ def test_the_hours_scores_are_those_of_a_backtest_over_the_same_events(lived: Pi
     columns = ["actor", "changes", "baseline_mean", "p_volume", "p_novelty", "p_many_new", "active_hours"]
     assert_frame_equal(got.select(columns), expected.select(columns))
     found = {row["actor_key"]: row for row in lived.store.require("flagged_actors", JUDGED).to_dicts()}
-    (rung,) = expected.filter("flagged").to_dicts()
-    assert found[rung["actor"]]["tickets_a_day"] == pytest.approx(rung["tickets_a_day"])
-    assert found[rung["actor"]]["disposition"] == "ticket"
+    (alerting,) = expected.filter("flagged").to_dicts()
+    assert found[alerting["actor"]]["tickets_a_day"] == pytest.approx(alerting["tickets_a_day"])
+    assert found[alerting["actor"]]["disposition"] == "ticket"
 
 
 def test_the_organisation_is_asked_for_once_a_day(lived: Pipeline) -> None:
@@ -174,8 +174,8 @@ class TestAPolicyFile:
     ) -> None:
         attack = JUDGED - DAY * 2
         lived.remember(v2_burst(attack + timedelta(minutes=30), 400, actor="bob@example.com"))
-        told = judged(lived, v2_burst(JUDGED, 60, actor="bob@example.com"), flags={"preset": "plain"})
-        assert told["flagged"] == [], "its own attack has made 60 changes usual"
+        summary = judged(lived, v2_burst(JUDGED, 60, actor="bob@example.com"), flags={"preset": "plain"})
+        assert summary["flagged"] == [], "its own attack has made 60 changes usual"
         incident = '[[confirmed_incident]]\nactor = "bob@example.com"\nstart = {}\nend = {}'
         text = incident.format(attack.isoformat(), (attack + HOUR).isoformat())
         self.write(monkeypatch, tmp_path, text)
@@ -184,7 +184,7 @@ class TestAPolicyFile:
         (flagged,) = judged(lived)["flagged"]
         assert flagged["deviations"][0]["baseline_mean"] < 5
 
-    def test_failed_attempts_count_if_a_team_wants_it(
+    def test_failed_attempts_count_if_a_team_sets_that(
         self, lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         attempts = v2_burst(JUDGED, 80, actor="bob@example.com")
@@ -208,10 +208,10 @@ class TestAPolicyFile:
 
 
 @pytest.mark.parametrize("preset", ["balanced", "quiet", "plain"])
-def test_a_backtest_over_axiom_says_the_same_of_the_hour_under_the_same_policy(
+def test_a_backtest_over_axiom_agrees_with_the_hour_under_the_same_policy(
     lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, preset: str
 ) -> None:
-    """An actor that is allowed, one whose last burst was an attack, a migration, a grave touch, a newcomer."""
+    """An actor that is allowed, one whose last burst was an attack, a migration, a sensitive touch, a newcomer."""
     alice, bob, carol, dave, erin, frank = COLLEAGUES
     attack = JUDGED - DAY * 2
     policy = f"""
@@ -249,13 +249,13 @@ def test_a_backtest_over_axiom_says_the_same_of_the_hour_under_the_same_policy(
         pl.col("severity").filter(ticket).first(),
         pl.col("allowed_because").drop_nulls().first(),
     )
-    told = tested.scores.drop_nulls("disposition").with_columns(severity=pl.when(ticket).then("severity"))
-    assert sorted(told.select(expected.columns).rows()) == sorted(expected.rows())
-    standings = dict(told.select("actor", "disposition").iter_rows())
-    assert (standings[bob], standings[frank]) == ("allowed", "ticket")
+    of_backtest = tested.scores.drop_nulls("disposition").with_columns(severity=pl.when(ticket).then("severity"))
+    assert sorted(of_backtest.select(expected.columns).rows()) == sorted(expected.rows())
+    dispositions = dict(of_backtest.select("actor", "disposition").iter_rows())
+    assert (dispositions[bob], dispositions[frank]) == ("allowed", "ticket")
     of_all = "ticket" if preset == "plain" else "organisation"
-    assert {standings[actor] for actor in (alice, carol, dave)} == {of_all}
-    assert standings[erin] == ("below_threshold" if preset == "quiet" else "ticket")
+    assert {dispositions[actor] for actor in (alice, carol, dave)} == {of_all}
+    assert dispositions[erin] == ("below_threshold" if preset == "quiet" else "ticket")
     columns = ["resource_type", "changes", "members", "severity"]
     shared = hour.filter(pl.col("actor_key") == "organisation").select(columns)
     assert tested.tickets.filter(pl.col("actor_key") == "organisation").select(columns).rows() == shared.rows()
@@ -278,7 +278,7 @@ def test_what_many_do_at_once_is_one_ticket_for_the_organisation(lived: Pipeline
     assert ": 240 in that hour" in ticket["description"], "its chart is of all four"
 
 
-def test_a_sensitive_touch_raises_the_severity_and_the_ticket_says_so(lived: Pipeline) -> None:
+def test_a_sensitive_touch_raises_the_severity_and_the_ticket_names_the_reason(lived: Pipeline) -> None:
     summary = judged(lived, [v2_entry(JUDGED, actor="erin@example.com", resource_type="api_tokens", action="delete")])
     (flagged,) = summary["flagged"]
     assert flagged["severity_because"] == ["deletes", "API tokens and keys"]

@@ -53,7 +53,7 @@ def test_a_resource_type_never_touched_becomes_a_ticket(pipeline: Pipeline) -> N
     assert len(pipeline.tickets()) == 1
 
 
-def test_a_quiet_hour_opens_nothing_and_says_so(pipeline: Pipeline) -> None:
+def test_a_quiet_hour_opens_nothing_and_has_a_summary_all_the_same(pipeline: Pipeline) -> None:
     pipeline.remember(a_quiet_fortnight())
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 4))
     assert pipeline.run(JUDGED).success
@@ -163,8 +163,8 @@ def test_one_ticket_that_fails_costs_no_other_actor_his(pipeline: Pipeline) -> N
     pipeline.remember([*a_quiet_fortnight(), *a_quiet_fortnight("bob@example.com")])
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45) + v2_burst(JUDGED, 46, actor="bob@example.com"))
     pipeline.sandbox.faults.add(Fault("linear", "issueCreate", "status", times=50, options={"status": 500}))
-    told = dagster_failure_of(pipeline.run(JUDGED))
-    assert "2 flagged actors got no ticket. First: " in told
+    failure = dagster_failure_of(pipeline.run(JUDGED))
+    assert "2 flagged actors got no ticket. First: " in failure
     pipeline.sandbox.faults.clear()
     assert pipeline.run(JUDGED).success
     assert len(pipeline.tickets()) == 2
@@ -216,8 +216,8 @@ def test_an_axiom_that_counts_otherwise_than_the_hour_is_not_believed(pipeline: 
         json=[foreign],
     ).raise_for_status()
     pipeline.clock.sleep(60)
-    told = dagster_failure_of(pipeline.run(JUDGED))
-    assert told.startswith("Axiom counts other changes than were pulled, for 1 actors: 4 in place of 3 by actor")
+    failure = dagster_failure_of(pipeline.run(JUDGED))
+    assert failure.startswith("Axiom counts other changes than were pulled, for 1 actors: 4 in place of 3 by actor")
     assert pipeline.tickets() == []
 
 
@@ -236,7 +236,7 @@ def test_a_ticket_that_was_thrown_away_keeps_its_actor_quiet(pipeline: Pipeline)
     assert len(pipeline.tickets()) == 1
 
 
-def test_a_ticket_that_linear_does_not_let_us_reopen_is_told(pipeline: Pipeline) -> None:
+def test_a_ticket_that_linear_does_not_let_us_reopen_is_reported(pipeline: Pipeline) -> None:
     pipeline.remember(a_quiet_fortnight())
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45))
     assert pipeline.run(JUDGED).success
@@ -278,9 +278,9 @@ def test_an_entry_whose_words_changed_stays_as_axiom_holds_it(pipeline: Pipeline
     assert pipeline.store.require("raw_audit_entries", JUDGED).sort("entry_id").equals(first.sort("entry_id"))
 
 
-def test_a_damaged_file_says_what_to_do_and_stops_no_other_hour(pipeline: Pipeline) -> None:
+def test_a_damaged_file_is_an_error_with_the_next_step_and_stops_no_other_hour(pipeline: Pipeline) -> None:
     assert pipeline.run(JUDGED - HOUR).success
     Path(str(pipeline.store.path("raw_audit_entries", JUDGED - HOUR))).write_bytes(b"PAR1 damaged")
     assert pipeline.run(JUDGED).success
-    told = dagster_failure_of(pipeline.run(JUDGED - HOUR))
-    assert told.endswith("remove it, then run the hour again.")
+    failure = dagster_failure_of(pipeline.run(JUDGED - HOUR))
+    assert failure.endswith("remove it, then run the hour again.")

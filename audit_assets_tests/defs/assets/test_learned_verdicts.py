@@ -1,4 +1,4 @@
-"""What people do to tickets in Linear changes what rings next, the whole way through the assets."""
+"""What people do to tickets in Linear changes what alerts next, the whole way through the assets."""
 
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -24,10 +24,10 @@ from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, dagster_failure_of,
 BOB, ERIN = "bob@example.com", "erin@example.com"
 SECOND, THIRD = (JUDGED + (DAY + HOUR * 2) * number for number in (1, 2))
 """Within a day an hour as extreme as an earlier one is a mere repeat."""
-GRAVER = THIRD + HOUR
+MORE_EXTREME = THIRD + HOUR
 
 
-def ring(pipeline: Pipeline, hour: datetime, **changes: int) -> dict[str, list[dict[str, Any]]]:
+def run_hour(pipeline: Pipeline, hour: datetime, **changes: int) -> dict[str, list[dict[str, Any]]]:
     """Run an hour of Bob's and Erin's once it is over: what is flagged of each."""
     pipeline.clock.sleep(max(0.0, (hour + timedelta(minutes=80) - pipeline.clock.now()).total_seconds()))
     for name, count in changes.items():
@@ -53,7 +53,7 @@ def metadata(pipeline: Pipeline, asset: str) -> dict[str, Any]:
     event = pipeline.instance.get_latest_materialization_event(dg.AssetKey(asset))
     assert event
     assert event.asset_materialization
-    return {name: told.value for name, told in event.asset_materialization.metadata.items()}
+    return {name: value.value for name, value in event.asset_materialization.metadata.items()}
 
 
 class Sensor:
@@ -75,15 +75,15 @@ class Sensor:
         return [str(request.run_key) for request in made.run_requests or []]
 
 
-def test_what_people_said_decides_what_rings_next(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_peoples_verdicts_decide_what_alerts_next(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     linear, sensor = pipeline.sandbox.linear, Sensor(pipeline)
     pipeline.remember(three_weeks(*COLLEAGUES))
     assert sensor.tick() == []
-    found = ring(pipeline, JUDGED, bob=80, erin=80)
+    found = run_hour(pipeline, JUDGED, bob=80, erin=80)
     assert [each["disposition"] for rows in found.values() for each in rows] == ["ticket"] * 2
     tickets = {issue["title"].split()[0].split("@")[0]: issue["identifier"] for issue in linear.issues()}
     bobs, erins = tickets["bob"], tickets["erin"]
-    before = ring(pipeline, SECOND, bob=80, erin=80)
+    before = run_hour(pipeline, SECOND, bob=80, erin=80)
     assert [each["disposition"] for rows in before.values() for each in rows] == ["ticket"] * 2, "usual by itself"
 
     (new_tickets,) = sensor.tick()
@@ -91,7 +91,7 @@ def test_what_people_said_decides_what_rings_next(pipeline: Pipeline, monkeypatc
     pipeline.clock.sleep(3_700)
     (tried_again,) = sensor.tick()
     assert tried_again != new_tickets
-    assert pipeline.hear().success
+    assert pipeline.read_verdicts().success
     assert set(verdicts(pipeline).values()) == {"open"}
     assert sensor.tick() == []
 
@@ -99,29 +99,29 @@ def test_what_people_said_decides_what_rings_next(pipeline: Pipeline, monkeypatc
     linear.complete(erins)
     linear.label(erins, "confirmed-incident")
     assert len(sensor.tick()) == 1
-    assert pipeline.hear().success
-    said = {(bobs, hour): "dismissed" for hour in (JUDGED, SECOND)}
-    said |= {(erins, hour): "confirmed" for hour in (JUDGED, SECOND)}
-    assert verdicts(pipeline) == said
+    assert pipeline.read_verdicts().success
+    expected = {(bobs, hour): "dismissed" for hour in (JUDGED, SECOND)}
+    expected |= {(erins, hour): "confirmed" for hour in (JUDGED, SECOND)}
+    assert verdicts(pipeline) == expected
 
-    after = ring(pipeline, THIRD, bob=80, erin=80)
+    after = run_hour(pipeline, THIRD, bob=80, erin=80)
     assert after["bob"] == [], "neither rule finds anything, and no ticket's quiet is needed for it"
     (again,) = after["erin"]
     assert again["disposition"] == "ticket"
     assert again["baseline_mean"] < before["erin"][0]["baseline_mean"]
-    told, evidence = metadata(pipeline, "actor_baselines"), pipeline.store.metadata(SCORES_BEFORE, day_of(THIRD))
-    assert (told["confirmed_hours"], told["dismissed_hours"]) == (2, 2)
+    counted, evidence = metadata(pipeline, "actor_baselines"), pipeline.store.metadata(SCORES_BEFORE, day_of(THIRD))
+    assert (counted["confirmed_hours"], counted["dismissed_hours"]) == (2, 2)
     assert evidence
     assert (evidence["confirmed_hours"], evidence["dismissed_hours"]) == (2, 2)
     baselines = pipeline.store.require("actor_baselines", THIRD).drop_nulls("actor_key")
     assert baselines["dismissed"].drop_nulls().to_list() == [80], "and so the plain rule knows"
-    pipeline.remember(v2_burst(GRAVER, 800, actor=BOB))
+    pipeline.remember(v2_burst(MORE_EXTREME, 800, actor=BOB))
     with closing(AxiomResource(pipeline.clock).client()) as client:
         known = read_verdicts(pipeline.store)
-        data = read_axiom(client, THIRD, GRAVER + HOUR, now=pipeline.clock.now(), verdicts=known)
+        data = read_axiom(client, THIRD, MORE_EXTREME + HOUR, now=pipeline.clock.now(), verdicts=known)
     tested = run_backtest(data, backtest_policy(None, None)).scores
-    rung = tested.select("actor", "changes", "flagged").sort("changes", "actor").rows()
-    assert rung == [(BOB, 80, False), (ERIN, 80, True), (BOB, 800, True)]
+    alerting = tested.select("actor", "changes", "flagged").sort("changes", "actor").rows()
+    assert alerting == [(BOB, 80, False), (ERIN, 80, True), (BOB, 800, True)]
 
     months = {
         "2026-11": {"opened": 2, "confirmed": 1, "dismissed": 1, "completed": 0, "still_open": 0, "unreadable": 0}
@@ -135,24 +135,24 @@ def test_what_people_said_decides_what_rings_next(pipeline: Pipeline, monkeypatc
         in " ".join(printed.split())
     )
 
-    assert pipeline.hear().success
+    assert pipeline.read_verdicts().success
     kept = table_of(pipeline)
-    assert_it_is_told_and_nothing_is_forgotten(pipeline, sensor, kept, "its rate limit is reached", "rate_limited")
+    assert_it_is_reported_and_nothing_is_forgotten(pipeline, sensor, kept, "its rate limit is reached", "rate_limited")
     monkeypatch.setenv("LINEAR_API_KEY", "lin_api_wrong")
-    assert_it_is_told_and_nothing_is_forgotten(pipeline, sensor, kept, "LINEAR_API_KEY was refused by Linear")
+    assert_it_is_reported_and_nothing_is_forgotten(pipeline, sensor, kept, "LINEAR_API_KEY was refused by Linear")
 
 
 def day_of(hour: datetime) -> datetime:
     return hour.replace(hour=0)
 
 
-def assert_it_is_told_and_nothing_is_forgotten(
+def assert_it_is_reported_and_nothing_is_forgotten(
     pipeline: Pipeline, sensor: Sensor, kept: pl.DataFrame, why: str, fault: str | None = None
 ) -> None:
-    """What can't be read."""
+    """Of tickets that can't be read."""
     if fault:
         pipeline.sandbox.faults.add(Fault("linear", "issues", fault, times=100))
-    assert why in dagster_failure_of(pipeline.hear())
+    assert why in dagster_failure_of(pipeline.read_verdicts())
     assert str(sensor.tick()).startswith("The tickets could not be read, so the verdicts known so far are kept. ")
     assert why in str(sensor.tick())
     assert table_of(pipeline).equals(kept)

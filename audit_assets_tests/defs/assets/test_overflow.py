@@ -18,9 +18,9 @@ JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
 PRIVILEGED = f"{10_000:032x}"
 
 
-def flood(pipeline: Pipeline, count: int) -> None:
+def store_flagged_actors(pipeline: Pipeline, count: int) -> None:
     """An hour as the pipeline leaves it, but with so many flagged actors, of two entries each, and a privileged one who
-    did nothing grave: its assets before the tickets are not run 10,000 times over."""
+    did nothing severe: its assets before the tickets are not run 10,000 times over."""
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 2))
     assert pipeline.run(JUDGED).success
     keys = [f"{number:032x}" for number in range(count)] + [PRIVILEGED]
@@ -43,7 +43,7 @@ def flood(pipeline: Pipeline, count: int) -> None:
     pipeline.store.write(FLAGGED, JUDGED, frame.cast(FLAGGED_ACTORS))
 
 
-def tell(pipeline: Pipeline) -> dg.ExecuteInProcessResult:
+def run_from_tickets(pipeline: Pipeline) -> dg.ExecuteInProcessResult:
     """Run the assets from the tickets on."""
     return pipeline.defs.resolve_job_def("hourly_audit").execute_in_process(
         run_config={
@@ -58,11 +58,11 @@ def tell(pipeline: Pipeline) -> dg.ExecuteInProcessResult:
 
 
 def test_ten_thousand_and_one_privileged_actor_are_21_tickets_in_a_minute(pipeline: Pipeline) -> None:
-    flood(pipeline, 10_000)
+    store_flagged_actors(pipeline, 10_000)
     asked = pipeline.sandbox.shared.call_counts().total()
     pipeline.clock.waits.clear()
     started = time.monotonic()
-    result = tell(pipeline)
+    result = run_from_tickets(pipeline)
     assert result.success
     assert time.monotonic() - started < 60
     assert pipeline.sandbox.shared.call_counts().total() - asked < 200
@@ -83,11 +83,11 @@ def test_ten_thousand_and_one_privileged_actor_are_21_tickets_in_a_minute(pipeli
     assert len(str(materialized.metadata)) < 500_000
 
 
-def test_a_flood_that_is_run_again_changes_nothing(pipeline: Pipeline) -> None:
-    flood(pipeline, 40)
-    assert tell(pipeline).success
+def test_an_overflow_that_is_run_again_changes_nothing(pipeline: Pipeline) -> None:
+    store_flagged_actors(pipeline, 40)
+    assert run_from_tickets(pipeline).success
     before, rows = pipeline.tickets(), pipeline.store.require(TICKETS, JUDGED)
-    result = tell(pipeline)
+    result = run_from_tickets(pipeline)
     assert result.success
     assert check_of(result, "every_flagged_actor_has_a_ticket").passed
     assert pipeline.tickets() == before
@@ -98,19 +98,19 @@ def test_a_flood_that_is_run_again_changes_nothing(pipeline: Pipeline) -> None:
 
 def test_how_many_get_a_ticket_of_their_own_is_a_setting(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUDIT_ASSETS_TICKETS_PER_HOUR", "3")
-    flood(pipeline, 5)
-    assert tell(pipeline).success
+    store_flagged_actors(pipeline, 5)
+    assert run_from_tickets(pipeline).success
     assert len(pipeline.tickets()) == 4
     assert any(PRIVILEGED in ticket["title"] for ticket in pipeline.tickets())
 
 
-def test_a_flood_whose_ticket_fails_is_told_and_owed(pipeline: Pipeline) -> None:
-    flood(pipeline, 40)
+def test_an_overflow_whose_ticket_fails_is_reported_and_still_due(pipeline: Pipeline) -> None:
+    store_flagged_actors(pipeline, 40)
     pipeline.sandbox.faults.add(Fault("linear", "issueCreate", "forbidden", at=21))
-    assert dagster_failure_of(tell(pipeline)).startswith(
+    assert dagster_failure_of(run_from_tickets(pipeline)).startswith(
         "21 flagged actors got no ticket. First: Linear does not allow this"
     )
     rows = pipeline.store.require(TICKETS, JUDGED)
     assert dict(rows.group_by("outcome").len().iter_rows()) == {"opened": 20, "failed": 21}
-    assert tell(pipeline).success
+    assert run_from_tickets(pipeline).success
     assert len(pipeline.tickets()) == 21

@@ -12,7 +12,7 @@ from PIL import Image
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.linear.linear_service import API_KEY
 from audit_assets_tests.defs.assets.test_hour import a_quiet_fortnight
-from audit_assets_tests.defs.assets.test_overflow import tell
+from audit_assets_tests.defs.assets.test_overflow import run_from_tickets
 from audit_assets_tests.defs.assets.test_triage_notes import materialized
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, v2_burst
 
@@ -65,7 +65,7 @@ MISBEHAVIOUR: tuple[tuple[Fault, str], ...] = (
 """The second query of `opened_tickets` asks for what charts are drawn from."""
 
 
-def test_whatever_goes_wrong_the_tickets_go_out_soon_and_the_run_says_once_why_they_have_no_chart(
+def test_whatever_goes_wrong_the_tickets_go_out_soon_and_the_run_shows_once_why_they_have_no_chart(
     lived: Pipeline,
 ) -> None:
     lived.remember([entry for day in range(1, 15) for entry in v2_burst(JUDGED - DAY * day, 3, actor="bob@x.com")])
@@ -75,7 +75,7 @@ def test_whatever_goes_wrong_the_tickets_go_out_soon_and_the_run_says_once_why_t
         lived.sandbox.faults.clear()
         lived.sandbox.faults.add(fault)
         lived.clock.waits.clear()
-        result = tell(lived)
+        result = run_from_tickets(lived)
         assert result.success
         assert sum(lived.clock.waits) < 60
         assert_no_chart(lived, result, why)
@@ -86,10 +86,10 @@ def assert_no_chart(pipeline: Pipeline, result: dg.ExecuteInProcessResult, why: 
     tickets = pipeline.tickets()
     assert len(tickets) == 2
     assert not any(PICTURE.findall(ticket["description"]) for ticket in tickets)
-    told = str(materialized(pipeline)["chart_errors"])
-    assert told.startswith("Tickets went out without a chart. ")
-    assert why in told
-    assert "Run the hour again" not in told, "that would bring none"
+    errors = str(materialized(pipeline)["chart_errors"])
+    assert errors.startswith("Tickets went out without a chart. ")
+    assert why in errors
+    assert "Run the hour again" not in errors, "that would bring none"
     events = pipeline.instance.all_logs(result.run_id)
     assert sum(why in event.user_message for event in events if event.level == 30) == 1
 

@@ -1,4 +1,4 @@
-"""What an hour's ticket says of the actor's entries, with what Axiom remembers of it: the whole way."""
+"""What an hour's ticket shows of the actor's entries, with what Axiom remembers of it: the whole way."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
 ELSEWHERE = "2001:db8:bad::66"
 
 
-def whence(address: str = "192.0.2.1", context: str = "dash", **token: str) -> dict[str, Any]:
+def actor_from(address: str = "192.0.2.1", context: str = "dash", **token: str) -> dict[str, Any]:
     """The actor of an entry, from a place."""
     of_alice = {"id": "a1" * 16, "email": "alice@example.com", "type": "user"}
     return {"actor": of_alice | {"ip_address": address, "context": context, **token}}
@@ -29,8 +29,8 @@ def a_fortnight() -> Iterator[dict[str, Any]]:
     """Three changes a day from the office, and a sign-in from a hotel."""
     for day in range(1, 15):
         for entry in v2_burst(JUDGED - DAY * day, 3):
-            yield entry | whence()
-    yield v2_entry(JUDGED - DAY * 3, resource_type="session", action="view", number=99) | whence("198.51.100.9")
+            yield entry | actor_from()
+    yield v2_entry(JUDGED - DAY * 3, resource_type="session", action="view", number=99) | actor_from("198.51.100.9")
 
 
 @pytest.fixture
@@ -59,17 +59,17 @@ def queries_without_tickets(pipeline: Pipeline) -> int:
 
 
 def section(description: str, heading: str) -> str:
-    """What stands under a heading."""
+    """The text under a heading."""
     return description.split(f"## {heading}\n\n", 1)[1].split("\n\n## ", 1)[0]
 
 
-def test_a_ticket_tells_what_was_done_and_from_where_and_whether_that_was_used_before(lived: Pipeline) -> None:
-    stolen = [entry | whence(ELSEWHERE) for entry in v2_burst(JUDGED, 40, action="delete")]
+def test_a_ticket_shows_what_was_done_and_from_where_and_whether_that_was_used_before(lived: Pipeline) -> None:
+    stolen = [entry | actor_from(ELSEWHERE) for entry in v2_burst(JUDGED, 40, action="delete")]
     described = ticket_of(
         lived,
         *stolen,
-        v2_entry(JUDGED + timedelta(minutes=5), number=50) | whence(),
-        v2_entry(JUDGED + timedelta(minutes=6), number=51) | whence("198.51.100.9"),
+        v2_entry(JUDGED + timedelta(minutes=5), number=50) | actor_from(),
+        v2_entry(JUDGED + timedelta(minutes=6), number=51) | actor_from("198.51.100.9"),
     )
     assert section(described, "What was done").startswith(
         "- 40 times `delete dns_records`, 09:00:00 to 09:00:39\n"
@@ -90,15 +90,15 @@ def test_a_ticket_tells_what_was_done_and_from_where_and_whether_that_was_used_b
 
 
 def test_an_address_of_an_earlier_hour_of_the_day_is_not_called_new(lived: Pipeline) -> None:
-    lived.remember([v2_entry(JUDGED - 2 * HOUR, number=7) | whence(ELSEWHERE)])
-    described = ticket_of(lived, *(entry | whence(ELSEWHERE) for entry in v2_burst(JUDGED, 40)))
+    lived.remember([v2_entry(JUDGED - 2 * HOUR, number=7) | actor_from(ELSEWHERE)])
+    described = ticket_of(lived, *(entry | actor_from(ELSEWHERE) for entry in v2_burst(JUDGED, 40)))
     assert f"- Address `{ELSEWHERE}`: 40 changes, first seen earlier that day, at 07:00 UTC\n" in described
 
 
 def test_a_user_agent_that_axiom_keeps_in_part_is_known_again(lived: Pipeline) -> None:
     raw = {"raw": {"user_agent": "A" * 3_000, "method": "POST", "status_code": 200, "uri": "/zones"}}
-    lived.remember([v2_entry(JUDGED - DAY, number=7) | whence() | raw])
-    described = ticket_of(lived, *(entry | whence() | raw for entry in v2_burst(JUDGED, 40)))
+    lived.remember([v2_entry(JUDGED - DAY, number=7) | actor_from() | raw])
+    described = ticket_of(lived, *(entry | actor_from() | raw for entry in v2_burst(JUDGED, 40)))
     assert re.search(r"- User agent `A+… \([\d,]+ characters\)`: 40 changes, used on 1 of the last 30 days", described)
 
 
@@ -110,13 +110,13 @@ def test_both_streams_names_of_the_dashboard_are_one_interface(lived: Pipeline) 
             for n in range(40)
         ],
     )
-    described = ticket_of(lived, v2_entry(JUDGED, number=50) | whence())
+    described = ticket_of(lived, v2_entry(JUDGED, number=50) | actor_from())
     assert "- Interface `dashboard`: 41 changes, used on 14 of the last 30 days\n" in f"{described}\n"
     assert "- User agent not recorded: 40 changes\n" in described
 
 
-def test_an_api_token_is_told_by_its_name_and_id(pipeline: Pipeline) -> None:
-    token = whence(context="api_token", token_id="7f" * 16, token_name="deploy")
+def test_an_api_token_is_shown_by_its_name_and_id(pipeline: Pipeline) -> None:
+    token = actor_from(context="api_token", token_id="7f" * 16, token_name="deploy")
     pipeline.remember([entry | token for day in range(1, 15) for entry in v2_burst(JUDGED - DAY * day, 3)])
     described = ticket_of(pipeline, *(entry | token for entry in v2_burst(JUDGED, 40)))
     assert f"- API token `deploy` `{'7f' * 16}`: 40 changes, used on 14 of the last 30 days" in described
@@ -125,7 +125,7 @@ def test_an_api_token_is_told_by_its_name_and_id(pipeline: Pipeline) -> None:
 
 def test_the_tickets_of_an_hour_cost_one_more_query_and_their_charts_another(lived: Pipeline) -> None:
     lived.remember([entry for day in range(1, 15) for entry in v2_burst(JUDGED - DAY * day, 3, actor="bob@x.com")])
-    alice = [entry | whence() for entry in v2_burst(JUDGED, 40)]
+    alice = [entry | actor_from() for entry in v2_burst(JUDGED, 40)]
     lived.sandbox.cloudflare.add("v2", [*alice, *v2_burst(JUDGED, 40, actor="bob@x.com")])
     without = queries_without_tickets(lived)
     assert lived.run(JUDGED).success
@@ -133,8 +133,8 @@ def test_the_tickets_of_an_hour_cost_one_more_query_and_their_charts_another(liv
     assert lived.sandbox.shared.call_counts()["axiom", "query"] == without + 2
 
 
-def test_without_axiom_s_answer_the_ticket_goes_out_and_says_so(lived: Pipeline) -> None:
-    lived.sandbox.cloudflare.add("v2", [entry | whence(ELSEWHERE) for entry in v2_burst(JUDGED, 40)])
+def test_without_axiom_s_answer_the_ticket_goes_out_and_mentions_it(lived: Pipeline) -> None:
+    lived.sandbox.cloudflare.add("v2", [entry | actor_from(ELSEWHERE) for entry in v2_burst(JUDGED, 40)])
     without = queries_without_tickets(lived)
     lived.sandbox.faults.add(Fault("axiom", "query", "status", at=without + 1, times=99, options={"status": 503}))
     assert lived.run(JUDGED).success
@@ -148,9 +148,9 @@ def test_without_axiom_s_answer_the_ticket_goes_out_and_says_so(lived: Pipeline)
 
 def test_the_links_open_the_query_the_raw_entries_and_the_run(lived: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUDIT_ASSETS_DAGSTER_URL", "https://dagster.example.com/")
-    failed = v2_entry(JUDGED, number=60, resource_type="api_tokens") | whence()
+    failed = v2_entry(JUDGED, number=60, resource_type="api_tokens") | actor_from()
     failed["action"] = failed["action"] | {"result": "failure"}
-    described = ticket_of(lived, failed, *(entry | whence() for entry in v2_burst(JUDGED, 40)))
+    described = ticket_of(lived, failed, *(entry | actor_from() for entry in v2_burst(JUDGED, 40)))
     links = dict(re.findall(r"^- \[(.*)\]\((.*)\)$", described, re.MULTILINE))
     (run,) = lived.instance.get_runs()
     assert links["The Dagster run"] == f"https://dagster.example.com/runs/{run.run_id}"
@@ -160,10 +160,10 @@ def test_the_links_open_the_query_the_raw_entries_and_the_run(lived: Pipeline, m
     assert "api_tokens" in page, "what failed is no change, and can still be read"
 
 
-def test_an_hour_that_is_run_again_tells_the_same_but_for_the_run_and_the_chart_s_file(
+def test_an_hour_that_is_run_again_shows_the_same_but_for_the_run_and_the_chart_s_file(
     lived: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    first = ticket_of(lived, *(entry | whence(ELSEWHERE) for entry in v2_burst(JUDGED, 40)))
+    first = ticket_of(lived, *(entry | actor_from(ELSEWHERE) for entry in v2_burst(JUDGED, 40)))
     with serve_sandbox(Sandbox(tmp_path / "another", clock=SandboxClock(lived.clock.now()))) as another:
         for name, value in another.linear.environment(another.url).items():
             monkeypatch.setenv(name, value)

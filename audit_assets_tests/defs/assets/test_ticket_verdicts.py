@@ -1,4 +1,4 @@
-"""What people said of tickets: which hours it is about, how long it is kept, and how often the tickets were right."""
+"""People's verdicts on tickets: which hours they are about, how long they are kept, how often tickets were right."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,11 +28,11 @@ NOW = TEN + timedelta(hours=1)
 FIRST, SECOND = UUID(int=1, version=4), UUID(int=2, version=4)
 
 OPEN, CLOSED = TicketVerdict(None, open=True), TicketVerdict(None, open=False)
-CONFIRMED, DISMISSED, BOTH = (TicketVerdict(said, open=False) for said in ("confirmed", "dismissed", "contradictory"))
-SAYS_CONFIRMED, SAYS_DISMISSED = TicketVerdict("confirmed", open=True), TicketVerdict("dismissed", open=True)
+CONFIRMED, DISMISSED, BOTH = (TicketVerdict(each, open=False) for each in ("confirmed", "dismissed", "contradictory"))
+OPEN_CONFIRMED, OPEN_DISMISSED = TicketVerdict("confirmed", open=True), TicketVerdict("dismissed", open=True)
 
 
-def told(*hours: datetime, ticket: UUID = FIRST) -> pl.DataFrame:
+def on_ticket(*hours: datetime, ticket: UUID = FIRST) -> pl.DataFrame:
     """A burst of Bob's in each of these hours, on a ticket."""
     rows = [(str(ticket), "SEC-1", "bob", hour, "volume", None) for hour in hours]
     return pl.DataFrame(rows, schema=ON_TICKET, orient="row")
@@ -46,29 +46,32 @@ def looked(*looks: tuple[pl.DataFrame, TicketVerdict | None]) -> pl.DataFrame:
     return known
 
 
-NO_NEWS = told()
+NO_NEWS = on_ticket()
 
 
 @pytest.mark.parametrize(
     ("looks", "expected"),
     [
-        ([(told(NINE), OPEN)], ["open"]),
-        ([(told(NINE, TEN), CONFIRMED)], ["confirmed"] * 2),
-        ([(told(NINE), CLOSED)], ["completed"]),
-        ([(told(NINE), None)], ["unreadable"]),
-        ([(told(NINE), None), (NO_NEWS, DISMISSED)], ["dismissed"]),
-        ([(told(NINE), DISMISSED), (NO_NEWS, None)], ["dismissed"]),
-        ([(told(NINE), DISMISSED), (told(NINE), OPEN)], ["open"]),
-        ([(told(NINE), CONFIRMED), (NO_NEWS, DISMISSED)], ["dismissed"]),
-        ([(told(NINE), CONFIRMED), (NO_NEWS, BOTH)], ["contradictory"]),
-        ([(told(NINE), SAYS_CONFIRMED)], ["open"]),
-        ([(told(NINE), CONFIRMED), (told(TEN), SAYS_CONFIRMED)], ["confirmed", "open"]),
-        ([(told(NINE), CONFIRMED), (told(TEN), SAYS_CONFIRMED), (NO_NEWS, CONFIRMED)], ["confirmed"] * 2),
-        ([(told(NINE), CONFIRMED), (told(TEN), OPEN)], ["open"] * 2),
-        ([(told(NINE), SAYS_DISMISSED), (NO_NEWS, SAYS_DISMISSED)], ["dismissed"]),
-        ([(told(NINE), SAYS_DISMISSED), (told(TEN), SAYS_DISMISSED)], ["dismissed", "open"]),
-        ([(told(NINE), SAYS_DISMISSED), (told(TEN), SAYS_DISMISSED), (NO_NEWS, DISMISSED)], ["dismissed"] * 2),
-        ([(told(NINE), SAYS_DISMISSED), (told(TEN), OPEN), (NO_NEWS, SAYS_DISMISSED)], ["dismissed"] * 2),
+        ([(on_ticket(NINE), OPEN)], ["open"]),
+        ([(on_ticket(NINE, TEN), CONFIRMED)], ["confirmed"] * 2),
+        ([(on_ticket(NINE), CLOSED)], ["completed"]),
+        ([(on_ticket(NINE), None)], ["unreadable"]),
+        ([(on_ticket(NINE), None), (NO_NEWS, DISMISSED)], ["dismissed"]),
+        ([(on_ticket(NINE), DISMISSED), (NO_NEWS, None)], ["dismissed"]),
+        ([(on_ticket(NINE), DISMISSED), (on_ticket(NINE), OPEN)], ["open"]),
+        ([(on_ticket(NINE), CONFIRMED), (NO_NEWS, DISMISSED)], ["dismissed"]),
+        ([(on_ticket(NINE), CONFIRMED), (NO_NEWS, BOTH)], ["contradictory"]),
+        ([(on_ticket(NINE), OPEN_CONFIRMED)], ["open"]),
+        ([(on_ticket(NINE), CONFIRMED), (on_ticket(TEN), OPEN_CONFIRMED)], ["confirmed", "open"]),
+        ([(on_ticket(NINE), CONFIRMED), (on_ticket(TEN), OPEN_CONFIRMED), (NO_NEWS, CONFIRMED)], ["confirmed"] * 2),
+        ([(on_ticket(NINE), CONFIRMED), (on_ticket(TEN), OPEN)], ["open"] * 2),
+        ([(on_ticket(NINE), OPEN_DISMISSED), (NO_NEWS, OPEN_DISMISSED)], ["dismissed"]),
+        ([(on_ticket(NINE), OPEN_DISMISSED), (on_ticket(TEN), OPEN_DISMISSED)], ["dismissed", "open"]),
+        (
+            [(on_ticket(NINE), OPEN_DISMISSED), (on_ticket(TEN), OPEN_DISMISSED), (NO_NEWS, DISMISSED)],
+            ["dismissed"] * 2,
+        ),
+        ([(on_ticket(NINE), OPEN_DISMISSED), (on_ticket(TEN), OPEN), (NO_NEWS, OPEN_DISMISSED)], ["dismissed"] * 2),
     ],
 )
 def test_each_hour_has_the_last_verdict_that_was_given_on_it(
@@ -78,11 +81,11 @@ def test_each_hour_has_the_last_verdict_that_was_given_on_it(
 
 
 def test_what_is_seen_again_is_no_news() -> None:
-    once = looked((told(NINE), CONFIRMED))
-    again = looked((told(NINE), CONFIRMED), (told(NINE), CONFIRMED), (NO_NEWS, None))
+    once = looked((on_ticket(NINE), CONFIRMED))
+    again = looked((on_ticket(NINE), CONFIRMED), (on_ticket(NINE), CONFIRMED), (NO_NEWS, None))
     assert again.equals(once)
     assert once["seen_at"].to_list() == [NOW]
-    changed = looked((told(NINE), CONFIRMED), (NO_NEWS, OPEN))
+    changed = looked((on_ticket(NINE), CONFIRMED), (NO_NEWS, OPEN))
     assert hash_verdicts(changed) != hash_verdicts(once)
     assert changed["seen_at"].to_list() == [NOW + timedelta(hours=1)]
 
@@ -90,7 +93,7 @@ def test_what_is_seen_again_is_no_news() -> None:
 def test_without_a_table_there_are_no_verdicts(tmp_path: Any) -> None:
     store = HourStore(str(tmp_path))
     assert read_verdicts(store).is_empty()
-    found = pl.concat([told(NINE), told(TEN, ticket=SECOND)])
+    found = pl.concat([on_ticket(NINE), on_ticket(TEN, ticket=SECOND)])
     store.write(
         TABLE, None, update_verdicts(TICKET_VERDICTS.to_frame(), found, {FIRST: CLOSED, SECOND: CONFIRMED}, NOW)
     )
@@ -101,7 +104,7 @@ def frame(schema: pl.Schema, *rows: dict[str, Any]) -> pl.DataFrame:
     return pl.DataFrame([{"hour": NINE, **row} for row in rows], schema=schema)
 
 
-def test_which_deviations_a_ticket_tells_of() -> None:
+def test_which_deviations_are_on_a_ticket() -> None:
     """Bob's own, and what three did at once; not what was under the budget, silenced, or too many for a ticket."""
     actors = ("bob", "anne", "carl", "dora", "emil", ORGANISATION)
     outcomes = ("already_on_ticket", "dismissed", "on_shared_ticket", "too_old", "unreadable", "opened")
