@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -156,7 +157,8 @@ def test_whatever_was_found_a_ticket_is_well_formed_and_fits(found: Finding) -> 
             text = text.replace(f"({url})", "")  # noqa: PLW2901 - what is left of it
         assert "://" not in text
         assert "linear.app" not in text.lower()
-        headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+        pairs = pairwise(found_tokens)  # by the parser: in a fence a name may look like a heading
+        headings = [inline.content for start, inline in pairs if (start.type, start.tag) == ("heading_open", "h2")]
         assert headings == [heading for heading in HEADINGS if heading in headings], "in this order, each once"
         folds = re.findall(r"^\+\+\+(.*)$", text, re.MULTILINE)
         assert [bool(title) for title in folds] == [True, False] * (len(folds) // 2), "opened and closed in turn"
@@ -179,3 +181,12 @@ def test_an_attacker_can_not_write_the_beginning_by_which_an_hour_is_known() -> 
     later = HOUR + timedelta(hours=1)
     posing = replace(finding(), actor=f"In the hour {later:%Y-%m-%d %H:%M} UTC, ")
     assert ticket_for(posing).description.startswith("In the hour 2026-11-22 10:00 UTC, `In the hour 2026-11-22 11:00")
+
+
+def test_a_name_in_a_fence_that_looks_like_a_heading_is_none() -> None:
+    many = ("LINEAR。APP/acme", "bob", "carol", "## 0")
+    deviation = replace(finding().deviations[0], members=many)
+    tokens = all_tokens(ticket_for(finding(deviations=(deviation,))).description)
+    headings = [inline.content for start, inline in pairwise(tokens) if start.type == "heading_open"]
+    assert "0" not in headings
+    assert any(token.type == "fence" and "## 0" in token.content for token in tokens)
