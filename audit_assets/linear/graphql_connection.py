@@ -1,5 +1,6 @@
 """A GraphQL connection to Linear: static documents, values as variables, answers of the expected shape or an error."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -70,8 +71,11 @@ class GraphqlConnection:
 
 @cache
 def document_text(document: str) -> str:
-    """The text of queries/<document>.graphql, as it is sent."""
-    return files("audit_assets.linear").joinpath("queries", f"{document}.graphql").read_text(encoding="utf-8")
+    """The text of queries/<document>.graphql with the fragments that it spreads, as it is sent."""
+    queries = files("audit_assets.linear").joinpath("queries")
+    text = queries.joinpath(f"{document}.graphql").read_text(encoding="utf-8")
+    fragments = [queries.joinpath("fragments", f"{name}.graphql") for name in re.findall(r"\.\.\.(\w+)", text)]
+    return "\n".join([text, *(fragment.read_text(encoding="utf-8") for fragment in fragments)])
 
 
 def succeeded(payload: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ SECTION = r"(?:[A-D]\d*|\d+(?:\.\d+|[a-z])?)"
 AND = r"(?:,?\s+and\s+|,\s+)"
 CITATION = re.compile(rf"docs/facts/(\w+\.md)((?:,\s+|\s+\(){SECTION}\b(?:{AND}{SECTION}\b)*)?")
 PAGE = re.compile(r"(?<![\w./-])((?:audit_assets/)?docs/(?:\w+/)*\w+\.md)")
+FILE_NAME = re.compile(r"`((?:[\w.*-]+/)*[\w*-]+\.(?:py|graphql|jinja))`")
 COMMENT_MARK = re.compile(r"\n\s*#\s?")
 
 
@@ -61,6 +62,16 @@ def test_every_page_that_is_mentioned_exists() -> None:
         for path, page in sorted(mentioned)
         if page != "docs/facts/NAME.md" and not (PACKAGE / page.removeprefix("audit_assets/")).exists()
     ]
+    assert not missing, "\n".join(missing)
+
+
+def test_every_file_of_ours_that_a_page_names_exists() -> None:
+    """Files of other projects are named without backticks, or as modules."""
+    pages = [*(PACKAGE / "docs").rglob("*.md"), ROOT / "README.md"]
+    named = {(page.name, name) for page in pages if page.exists() for name in FILE_NAME.findall(page.read_text())}
+    assert len(named) > 20
+    files = [path for folder in (PACKAGE, TESTS) for path in folder.rglob("*")]
+    missing = [f"{page}: {name}" for page, name in sorted(named) if not any(path.match(name) for path in files)]
     assert not missing, "\n".join(missing)
 
 

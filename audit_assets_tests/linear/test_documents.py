@@ -110,7 +110,7 @@ def test_a_document_is_valid_and_asks_for_nothing_deprecated(schema: GraphQLSche
 
 def test_all_variables_that_are_sent_are_valid(schema: GraphQLSchema, sent: Sent) -> None:
     for document, each in sent.items():
-        (operation,) = parse(document_text(document)).definitions
+        operation, *_fragments = parse(document_text(document)).definitions
         assert isinstance(operation, OperationDefinitionNode)
         assert each, f"{document} was never sent"
         for variables in each:
@@ -131,6 +131,6 @@ def test_every_id_that_is_made_here_has_the_shape_of_v4(sent: Sent) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_a_document_begins_with_what_it_is_so_that_a_dry_run_recognises_it(document: str) -> None:
-    (operation,) = parse(document_text(document)).definitions
+    operation, *_fragments = parse(document_text(document)).definitions
     assert isinstance(operation, OperationDefinitionNode)
     assert document_text(document).split(maxsplit=1)[0] == operation.operation.value
