@@ -23,18 +23,17 @@ ENGINEERING = seeded_id("team", "ENG")
 OWN_ID = "3f2b9c1e-5a77-4d20-9b41-0c6de0a1f001"
 
 CREATE = """mutation ($input: IssueCreateInput!) { issueCreate(input: $input) {
-  success lastSyncId issue { id identifier url priority priorityLabel state { name } labelIds createdAt } } }"""
+  success issue { id identifier url priority state { name } labels { nodes { name } } } } }"""
 UPDATE = """mutation ($id: String!, $input: IssueUpdateInput!) { issueUpdate(id: $id, input: $input) {
-  success issue { title description labelIds state { type } startedAt completedAt canceledAt trashed updatedAt } } }"""
+  success issue { priority state { type } completedAt canceledAt updatedAt } } }"""
 COMMENT = """mutation ($input: CommentCreateInput!) { commentCreate(input: $input) {
-  success comment { id body url issueId user { name } issue { identifier } } } }"""
+  success comment { id } } }"""
 ATTACH = """mutation ($input: AttachmentCreateInput!) { attachmentCreate(input: $input) {
-  success attachment { id title subtitle url metadata issue { identifier } } } }"""
+  success attachment { id url metadata } } }"""
 UPLOAD = """mutation ($type: String!, $size: Int!) { fileUpload(contentType: $type, filename: "a b.png", size: $size) {
-  success uploadFile { uploadUrl assetUrl filename contentType size headers { key value } } } }"""
-ISSUES = """query ($filter: IssueFilter, $first: Int, $after: String, $archived: Boolean) {
-  issues(filter: $filter, first: $first, after: $after, includeArchived: $archived) {
-    nodes { identifier } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"""
+  success uploadFile { uploadUrl assetUrl headers { key value } } } }"""
+ISSUES = """query ($filter: IssueFilter, $first: Int, $archived: Boolean) {
+  issues(filter: $filter, first: $first, includeArchived: $archived) { nodes { identifier } } }"""
 
 
 class Caller:
@@ -72,7 +71,7 @@ class Caller:
     def announced(self, content: bytes, content_type: str = "image/png") -> tuple[dict[str, Any], dict[str, str]]:
         """Where a file goes, and the headers that it needs, in small letters."""
         upload = self.data(UPLOAD, type=content_type, size=len(content))["uploadFile"]
-        headers = {"content-type": upload["contentType"], "cache-control": "public, max-age=31536000"}
+        headers = {"content-type": content_type, "cache-control": "public, max-age=31536000"}
         return upload, headers | {each["key"].lower(): each["value"] for each in upload["headers"]}
 
     def stored(self, content: bytes, content_type: str = "image/png") -> str:

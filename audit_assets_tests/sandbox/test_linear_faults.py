@@ -83,18 +83,9 @@ def test_a_call_with_a_dropped_answer_was_executed(sandbox: Sandbox, caller: Cal
 
 def test_wrong_nodes_are_those_that_do_not_match(sandbox: Sandbox, caller: Caller) -> None:
     issues = [caller.open(title=title) for title in ("One", "Two")]
-    for issue in issues:
-        caller.data(
-            ATTACH, input={"issueId": issue["id"], "title": "x", "url": f"https://{issue['identifier']}.example"}
-        )
     plan(sandbox, "issues", "wrong_nodes")
     assert caller.found(filter={"id": {"in": [issues[0]["id"]]}}) == ["SEC-2"]
     assert caller.found(filter={"id": {"in": [issues[0]["id"]]}}) == ["SEC-1"]
-    plan(sandbox, "issue", "wrong_nodes")
-    assert caller.data('{ issue(id: "SEC-1") { identifier } }') == {"identifier": "SEC-2"}
-    plan(sandbox, "attachmentsForURL", "wrong_nodes")
-    query = '{ attachmentsForURL(url: "https://SEC-1.example") { nodes { issue { identifier } } } }'
-    assert caller.data(query)["nodes"] == [{"issue": {"identifier": "SEC-2"}}]
 
 
 def test_an_unknown_fault_is_an_error(sandbox: Sandbox, caller: Caller) -> None:
@@ -111,9 +102,7 @@ def test_a_restart_keeps_everything(tmp_path: Path) -> None:
         caller.open(title="Kept", id=OWN_ID)
         caller.data(COMMENT, input={"issueId": "SEC-1", "body": "Kept too"})
         caller.data(ATTACH, input={"issueId": "SEC-1", "title": "And this", "url": "https://axiom.example/q"})
-        sync = caller.data(UPDATE.replace("success", "success lastSyncId"), id="SEC-1", input={"priority": 1})[
-            "lastSyncId"
-        ]
+        caller.data(UPDATE, id="SEC-1", input={"priority": 1})
         caller.http.close()
         before = contents(first)
     with serve_sandbox(Sandbox(tmp_path)) as second:
@@ -123,6 +112,5 @@ def test_a_restart_keeps_everything(tmp_path: Path) -> None:
             "conflict"
         )
         assert caller.open()["identifier"] == "SEC-2"
-        assert caller.data(CREATE, input={"teamId": SECURITY, "title": "x"})["lastSyncId"] == sync + 2
         assert len(caller.data("{ teams { nodes { key } } }")["nodes"]) == 2
         caller.http.close()

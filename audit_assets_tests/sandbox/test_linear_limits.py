@@ -15,16 +15,20 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("query", "variables", "complexity"),
     [
-        ("{ issues { nodes { id title description } } }", {}, 66),  # both worked out in Linear's documentation
-        ("{ issues(first: 10) { nodes { id title description } } }", {}, 14),
+        (
+            "{ issues { nodes { id identifier description } } }",
+            {},
+            66,
+        ),  # Linear's documentation has 66 and 14 for three scalars
+        ("{ issues(first: 10) { nodes { id identifier description } } }", {}, 14),
         ("{ viewer { id name } }", {}, 2),
-        ("query ($n: Int) { issues(first: $n) { nodes { id title description } } }", {"n": 10}, 14),
-        ("query ($n: Int = 10) { issues(first: $n) { nodes { id title description } } }", {}, 14),
-        ("query ($n: Int) { issues(first: $n) { nodes { id title description } } }", {"n": None}, 66),
-        ("{ issues(last: 10) { nodes { ...F } } } fragment F on Issue { id title description }", {}, 14),
-        ("{ issues(first: 10) { nodes { ... on Issue { id title description } } } }", {}, 14),
-        ("{ issues(first: 2) { nodes { comments(first: 3) { nodes { body } } } } }", {}, 12),
-        ('mutation { issueArchive(id: "SEC-1") { success entity { id } } }', {}, 3),
+        ("query ($n: Int) { issues(first: $n) { nodes { id identifier description } } }", {"n": 10}, 14),
+        ("query ($n: Int = 10) { issues(first: $n) { nodes { id identifier description } } }", {}, 14),
+        ("query ($n: Int) { issues(first: $n) { nodes { id identifier description } } }", {"n": None}, 66),
+        ("{ issues(first: 10) { nodes { ...F } } } fragment F on Issue { id identifier description }", {}, 14),
+        ("{ issues(first: 10) { nodes { ... on Issue { id identifier description } } } }", {}, 14),
+        ("{ issues(first: 2) { nodes { comments(first: 3) { nodes { id } } } } }", {}, 12),
+        ('mutation { issueUpdate(id: "SEC-1", input: {}) { success issue { id } } }', {}, 3),
         ("{ __typename __schema { types { name } } }", {}, 1),
     ],
 )

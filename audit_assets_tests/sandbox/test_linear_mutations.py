@@ -21,7 +21,6 @@ from audit_assets_tests.sandbox.linear_calls import (
 )
 
 AUDIT = seeded_id("label", "SEC", "cloudflare-audit")
-INCIDENT = seeded_id("label", "SEC", "confirmed-incident")
 OTHER_TEAMS_LABEL = seeded_id("label", "ENG", "cloudflare-audit")
 
 door = linear_calls.door
@@ -37,10 +36,8 @@ def test_an_issue_reads_back_as_linear_shows_it(sandbox: Sandbox, caller: Caller
         "identifier": "SEC-1",
         "url": f"{sandbox.url}/sandbox/tickets/SEC-1",
         "priority": 2.0,
-        "priorityLabel": "High",
         "state": {"name": "Backlog"},
-        "labelIds": [AUDIT],
-        "createdAt": issue["createdAt"],
+        "labels": {"nodes": [{"name": "cloudflare-audit"}]},
     }
     (kept,) = sandbox.linear.issues()
     shown = {name: kept[name] for name in ("title", "description", "state", "stateType", "labels", "team", "path")}
@@ -87,7 +84,6 @@ def test_an_issue_without_a_state_starts_in_the_default_state_of_its_author(sand
         ({"teamId": OWN_ID}, "Entity not found: Team", "Could not find referenced Team."),
         ({"stateId": OWN_ID}, "Entity not found: WorkflowState", "Could not find referenced WorkflowState."),
         ({"stateId": seeded_id("state", "ENG", "Todo")}, "Discrepancy between issue team and state", "Discrepancy"),
-        ({"createdAt": "2999-01-01T00:00:00Z"}, "Argument Validation Error", "createdAt must be in the past."),
     ],
 )
 def test_an_invalid_issue_is_not_created(
@@ -112,32 +108,22 @@ def test_bad_input_is_answered_with_either_status(caller: Caller) -> None:
 def test_an_unknown_id_is_answered_with_either_status(caller: Caller) -> None:
     statuses = []
     for _ in range(2):
-        error = caller.error(UPDATE, id="SEC-9", input={"title": "x"})
+        error = caller.error(UPDATE, id="SEC-9", input={"priority": 1})
         assert error["message"] == "Entity not found: Issue"
         assert error["extensions"]["userPresentableMessage"] == "Could not find referenced Issue."
         statuses.append(caller.reply.status_code)
     assert statuses == [200, 400]
 
 
-def test_an_imported_issue_keeps_its_time(caller: Caller) -> None:
-    assert caller.open(createdAt="2020-02-03T04:05:06+01:00")["createdAt"] == "2020-02-03T03:05:06.000Z"
-
-
-def test_label_ids_replace_and_their_changes_add_and_remove(sandbox: Sandbox, caller: Caller) -> None:
-    caller.open(labelIds=[AUDIT, AUDIT.upper()])
-    assert caller.data(UPDATE, id="SEC-1", input={"labelIds": [INCIDENT]})["issue"]["labelIds"] == [INCIDENT]
-    assert caller.data(UPDATE, id="sec-1", input={"addedLabelIds": [AUDIT]})["issue"]["labelIds"] == [INCIDENT, AUDIT]
-    assert caller.data(UPDATE, id="SEC-1", input={"removedLabelIds": [INCIDENT]})["issue"]["labelIds"] == [AUDIT]
-    assert sandbox.linear.issue("SEC-1")["labels"] == ["cloudflare-audit"]
-
-
 def test_an_update_changes_what_it_names(sandbox: Sandbox, caller: Caller) -> None:
-    opened = caller.open(description="before", priority=3)
+    opened = caller.open(priority=3)
+    before = sandbox.linear.issue("SEC-1")
     sandbox.shared.clock.advance(timedelta(minutes=5))
-    issue = caller.data(UPDATE, id=opened["id"], input={"title": "After", "description": None})["issue"]
-    assert (issue["title"], issue["description"]) == ("After", None)
-    assert issue["updatedAt"] > opened["createdAt"]
-    assert sandbox.linear.issue("SEC-1")["priority"] == 3
+    issue = caller.data(UPDATE, id=opened["id"], input={"priority": 1})["issue"]
+    assert issue["priority"] == 1
+    assert issue["updatedAt"] > before["updatedAt"]
+    changed = {"priority": 1, "priorityLabel": "Urgent", "updatedAt": issue["updatedAt"]}
+    assert sandbox.linear.issue("SEC-1") == before | changed
 
 
 @pytest.mark.parametrize(
@@ -150,49 +136,16 @@ def test_an_update_changes_what_it_names(sandbox: Sandbox, caller: Caller) -> No
         ("Triage", "triage", set()),
     ],
 )
-def test_a_state_sets_its_times_and_another_clears_them(caller: Caller, state: str, kind: str, times: set[str]) -> None:
+def test_a_state_sets_its_times_and_another_clears_them(
+    sandbox: Sandbox, caller: Caller, state: str, kind: str, times: set[str]
+) -> None:
     caller.open()
     moved = caller.data(UPDATE, id="SEC-1", input={"stateId": seeded_id("state", "SEC", state)})["issue"]
     assert moved["state"] == {"type": kind}
-    assert {name for name in ("startedAt", "completedAt", "canceledAt") if moved[name]} == times
+    kept = sandbox.linear.issue("SEC-1")
+    assert {name for name in ("startedAt", "completedAt", "canceledAt") if kept[name]} == times
     back = caller.data(UPDATE, id="SEC-1", input={"stateId": seeded_id("state", "SEC", "Todo")})["issue"]
     assert (back["completedAt"], back["canceledAt"]) == (None, None)
-
-
-def test_archiving_is_no_update(sandbox: Sandbox, caller: Caller) -> None:
-    opened = caller.open()
-    sandbox.shared.clock.advance(timedelta(minutes=5))
-    caller.data('mutation { issueArchive(id: "SEC-1") { success entity { archivedAt } } }')
-    kept = sandbox.linear.issue("SEC-1")
-    assert kept["archivedAt"]
-    assert kept["updatedAt"] == opened["createdAt"]
-    caller.data('mutation { issueUnarchive(id: "SEC-1") { success } }')
-    assert sandbox.linear.issue("SEC-1")["archivedAt"] is None
-
-
-@pytest.mark.parametrize(
-    "mutation",
-    [
-        'mutation { issueDelete(id: "SEC-1") { success } }',
-        'mutation { issueArchive(id: "SEC-1", trash: true) { success } }',
-        'mutation { issueUpdate(id: "SEC-1", input: { trashed: true }) { success } }',
-    ],
-)
-def test_a_deleted_issue_is_in_the_trash(sandbox: Sandbox, caller: Caller, mutation: str) -> None:
-    caller.open()
-    assert caller.data(mutation) == {"success": True}
-    assert sandbox.linear.issue("SEC-1")["trashed"] is True
-    assert caller.found() == []
-    assert caller.found(archived=True) == ["SEC-1"]
-    caller.data(UPDATE, id="SEC-1", input={"trashed": None})
-    assert caller.found() == ["SEC-1"]
-
-
-def test_only_admins_delete_permanently(sandbox: Sandbox, caller: Caller) -> None:
-    caller.open()
-    error = caller.error('mutation { issueDelete(id: "SEC-1", permanentlyDelete: true) { success } }')
-    assert (caller.reply.status_code, error["extensions"]["code"]) == (403, "FORBIDDEN")
-    assert sandbox.linear.issue("SEC-1")["trashed"] is None
 
 
 @pytest.mark.parametrize("hidden_by", ["archive", "trash"])
@@ -235,24 +188,20 @@ def test_people_work_on_tickets_too(sandbox: Sandbox, caller: Caller) -> None:
 def test_every_time_is_of_the_sandbox_s_clock(sandbox: Sandbox, caller: Caller) -> None:
     sandbox.shared.clock.advance(timedelta(days=400))
     before = timestamp(sandbox.shared.clock.now())
-    assert before <= caller.open()["createdAt"] <= timestamp(sandbox.shared.clock.now())
+    caller.open()
+    assert before <= sandbox.linear.issue("SEC-1")["createdAt"] <= timestamp(sandbox.shared.clock.now())
 
 
 RELATE = """mutation ($input: IssueRelationCreateInput!) { issueRelationCreate(input: $input) {
-  success issueRelation { id type issue { identifier } relatedIssue { identifier } } } }"""
-RELATED = """query ($id: String!) { issue(id: $id) { relations { nodes { relatedIssue { identifier } } }
-  inverseRelations { nodes { issue { identifier } } } } }"""
+  success issueRelation { id } } }"""
 
 
 def test_two_issues_are_related_once(sandbox: Sandbox, caller: Caller) -> None:
     old, new = caller.open("old"), caller.open("new")
     given = {"id": OWN_ID, "issueId": new["id"], "relatedIssueId": old["id"], "type": "related"}
-    made = caller.data(RELATE, input=given)["issueRelation"]
-    assert (made["issue"]["identifier"], made["relatedIssue"]["identifier"]) == ("SEC-2", "SEC-1")
+    assert caller.data(RELATE, input=given)["issueRelation"] == {"id": OWN_ID}
     assert caller.error(RELATE, input=given)["message"] == "conflict on insert of IssueRelation"
-    assert caller.data(RELATED, id="SEC-2")["relations"]["nodes"] == [{"relatedIssue": {"identifier": "SEC-1"}}]
-    assert caller.data(RELATED, id="SEC-1")["inverseRelations"]["nodes"] == [{"issue": {"identifier": "SEC-2"}}]
-    assert sandbox.linear.issue("SEC-2")["related"] == ["SEC-1"]
+    assert [issue["related"] for issue in sandbox.linear.issues()] == [[], ["SEC-1"]]
 
 
 def test_a_key_without_write_can_create_but_not_change_or_relate(sandbox: Sandbox, caller: Caller) -> None:

@@ -44,7 +44,6 @@ CREATE TABLE IF NOT EXISTS entity (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS entity_alias ON entity (kind, parent, alias) WHERE alias IS NOT NULL;
 CREATE INDEX IF NOT EXISTS entity_parent ON entity (kind, parent);
-CREATE TABLE IF NOT EXISTS sync (last INTEGER NOT NULL);
 """
 
 
@@ -99,7 +98,6 @@ class LinearStore:
             "INSERT INTO entity (kind, id, parent, alias, body) VALUES (?, ?, ?, ?, ?)",
             (kind, entity["id"], parent, alias, json.dumps(entity)),
         )
-        self._count_change()
         return entity
 
     def change(self, kind: Kind, entity_id: str, changes: Entity, *, touch: bool = True) -> Entity:
@@ -110,7 +108,6 @@ class LinearStore:
         self._database.execute(
             "UPDATE entity SET body = ? WHERE kind = ? AND id = ?", (json.dumps(entity), kind, entity_id)
         )
-        self._count_change()
         return entity
 
     def move(self, kind: Kind, entity_id: str, changes: Entity, *, parent: str, alias: str) -> Entity:
@@ -126,7 +123,6 @@ class LinearStore:
         self._database.execute(
             "DELETE FROM entity WHERE (kind = ? AND id = ?) OR parent = ?", (kind, entity_id, entity_id)
         )
-        self._count_change()
 
     def find(self, kind: Kind, entity_id: str) -> Entity | None:
         """The entity with that id, if there is one."""
@@ -156,20 +152,10 @@ class LinearStore:
                 rows = self._database.execute(query, (kind, parent))
             return [json.loads(body) for (body,) in rows]
 
-    def last_sync_id(self) -> int:
-        """The number of changes so far."""
-        with self.lock:
-            return self._database.execute("SELECT coalesce(max(last), 0) FROM sync").fetchone()[0]
-
     def _one(self, query: str, *values: str) -> Entity | None:
         with self.lock:
             row = self._database.execute(query, values).fetchone()
         return json.loads(row[0]) if row else None
-
-    def _count_change(self) -> None:
-        last = self.last_sync_id()
-        self._database.execute("DELETE FROM sync")
-        self._database.execute("INSERT INTO sync VALUES (?)", (last + 1,))
 
 
 def timestamp(time: datetime) -> str:

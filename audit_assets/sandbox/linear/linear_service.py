@@ -23,8 +23,8 @@ from audit_assets.sandbox.linear.graphql_requests import GraphQLRequest, Invalid
 from audit_assets.sandbox.linear.linear_errors import LinearError
 from audit_assets.sandbox.linear.linear_schema import schema_from_sdl
 from audit_assets.sandbox.linear.manual_actions import ManualActions
-from audit_assets.sandbox.linear.mutation_resolvers import attach_mutations
-from audit_assets.sandbox.linear.query_resolvers import attach_queries
+from audit_assets.sandbox.linear.mutation_resolvers import MUTATIONS
+from audit_assets.sandbox.linear.query_resolvers import QUERIES, attach_resolvers
 from audit_assets.sandbox.linear.request_context import Behaviour, Context
 from audit_assets.sandbox.linear.request_limits import Meter
 from audit_assets.sandbox.linear.seeded_workspace import seed_workspace
@@ -45,7 +45,7 @@ REFUSALS: Mapping[str, tuple[int, Callable[[int], LinearError]]] = {
 OWN_FAULTS = frozenset({*REFUSALS, "rate_limited", "success_false", "no_entity", "wrong_nodes"})
 """Besides the refusals: rate_limited (option `seconds` until the reset, else 60) · success_false: a mutation is not
 executed, and its payload has success: false · no_entity: it is executed, and the entity in its payload is null ·
-wrong_nodes: issue, issues and attachmentsForURL return other nodes than the right ones."""
+wrong_nodes: a root connection, such as issues, returns other nodes than the right ones."""
 
 
 class LinearService(ManualActions):
@@ -100,8 +100,11 @@ class LinearService(ManualActions):
             self._meter.take_request()
             self._raise_planned_error(fault)
             valid = self._validated(operation)
-            complexity["X-Complexity"] = str(valid.complexity(_schema()))
-            self._charge_complexity(valid)
+            cost = valid.complexity(_schema())
+            complexity["X-Complexity"] = str(cost)
+            if cost > self.behaviour.most_complexity:
+                raise linear_errors.too_complex(cost, self.behaviour.most_complexity)
+            self._meter.take_complexity(cost)
             status, content = self._execute(request, valid, fault)
         except LinearError as refusal:
             status, content = refusal.status, refusal.body()
@@ -127,12 +130,6 @@ class LinearService(ManualActions):
         except InvalidRequest as error:
             raise linear_errors.invalid_document(str(error), self.behaviour.validation_status) from None
         return operation
-
-    def _charge_complexity(self, operation: GraphQLRequest) -> None:
-        complexity, most = operation.complexity(_schema()), self.behaviour.most_complexity
-        if complexity > most:
-            raise linear_errors.too_complex(complexity, most)
-        self._meter.take_complexity(complexity)
 
     def _execute(self, request: Request, operation: GraphQLRequest, fault: Fault | None) -> tuple[int, dict[str, Any]]:
         context = Context(self.store, self.behaviour, str(request.base_url).rstrip("/"), fault)
@@ -178,6 +175,6 @@ def _response(status: int, content: dict[str, Any], headers: dict[str, str]) -> 
 @cache
 def _schema() -> GraphQLSchema:
     schema = schema_from_sdl()
-    attach_queries(schema)
-    attach_mutations(schema)
+    attach_resolvers(schema, QUERIES)
+    attach_resolvers(schema, {"Mutation": MUTATIONS})
     return schema

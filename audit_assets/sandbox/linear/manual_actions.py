@@ -110,7 +110,7 @@ class ManualActions:
     def create_label(self, name: str, team_key: str | None = None) -> None:
         """Create a label of a team's, or of the whole workspace."""
         team = next((each["id"] for each in self.store.all("Team") if each["key"] == team_key), None)
-        fields = {"name": name, "teamId": team, "color": "#5e6ad2", "isGroup": False}
+        fields = {"name": name, "teamId": team, "isGroup": False}
         with self.store.transaction():
             self.store.add("IssueLabel", fields, parent=team)
 

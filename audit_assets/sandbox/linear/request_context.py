@@ -41,8 +41,6 @@ class Behaviour:
     archived_issues_are_writable: bool = False
     """Whether an archived or trashed issue takes comments, attachments and relations: attachmentLinkURL was seen to
     answer `Entity not found: Issue`, the others are not known."""
-    unreadable_by_id: frozenset[str] = frozenset()
-    """Of "archived" and "trashed": which of them `issue(id)` does not find."""
     _turns: Counter[str] = field(default_factory=Counter)
 
     def conflict_status(self) -> int:

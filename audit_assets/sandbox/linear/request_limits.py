@@ -64,7 +64,7 @@ class Costs:
 
     def _page(self, node: FieldNode) -> int:
         for argument in node.arguments:
-            if argument.name.value in ("first", "last"):
+            if argument.name.value == "first":
                 size = value_from_ast_untyped(argument.value, dict(self.variables))
                 if isinstance(size, int):
                     return max(size, 0)
@@ -110,20 +110,22 @@ class Meter:
         self._clock = clock
         self._requests = LeakyBucket()
         self._complexity = LeakyBucket()
+        self._now = clock.now()
+        """When the request came in: its limits are counted and shown as of then."""
 
     def take_request(self) -> None:
         """Count one request. Raises RATELIMITED."""
-        if not self._requests.add(1, self._behaviour.requests_per_hour, self._clock.now()):
+        self._now = self._clock.now()
+        if not self._requests.add(1, self._behaviour.requests_per_hour, self._now):
             raise rate_limited(self._behaviour.rate_limit_status)
 
     def take_complexity(self, complexity: float) -> None:
         """Count a query's complexity. Raises RATELIMITED."""
-        if not self._complexity.add(complexity, self._behaviour.complexity_per_hour, self._clock.now()):
+        if not self._complexity.add(complexity, self._behaviour.complexity_per_hour, self._now):
             raise rate_limited(self._behaviour.rate_limit_status)
 
     def headers(self) -> dict[str, str]:
         """The headers of both limits, which every answer has."""
-        now = self._clock.now()
         usage = (
             ("Requests", self._requests, self._behaviour.requests_per_hour),
             ("Complexity", self._complexity, self._behaviour.complexity_per_hour),
@@ -133,14 +135,14 @@ class Meter:
             for name, bucket, limit in usage
             for part, value in (
                 ("Limit", limit),
-                ("Remaining", bucket.remaining(limit, now)),
-                ("Reset", bucket.reset(limit, now)),
+                ("Remaining", bucket.remaining(limit, self._now)),
+                ("Reset", bucket.reset(limit, self._now)),
             )
         }
 
     def planned_headers(self, seconds: float) -> dict[str, str]:
         """As `headers`, but with no request left for so many seconds."""
-        reset = epoch_ms(self._clock.now() + timedelta(seconds=seconds))
+        reset = epoch_ms(self._now + timedelta(seconds=seconds))
         spent = {"X-RateLimit-Requests-Remaining": "0", "X-RateLimit-Requests-Reset": str(reset)}
         return self.headers() | spent
 

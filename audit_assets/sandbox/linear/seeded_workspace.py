@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from typing import Any
 
 from audit_assets.sandbox.linear.entity_store import LinearStore
 
@@ -47,11 +48,10 @@ VIEWER = seeded_id("user", "bot")
 
 def seed_workspace(store: LinearStore) -> None:
     """Fill an empty workspace with users, teams, states and labels; one that has them is left unchanged."""
-    colour = "#5e6ad2"
     with store.transaction():
         if not store.is_empty():
             return
-        _user(store, VIEWER, "Audit bot", "audit-bot", tuple(TEAMS), is_me=True)
+        _user(store, VIEWER, "Audit bot", "audit-bot", tuple(TEAMS))
         for name, teams in USERS.items():
             _user(store, seeded_id("user", name), name, name.split()[0].lower(), teams)
         for name, teams in PROJECTS.items():
@@ -60,31 +60,29 @@ def seed_workspace(store: LinearStore) -> None:
         for key, (name, labels) in TEAMS.items():
             team = seeded_id("team", key)
             states = {state: seeded_id("state", key, state) for state, _ in STATES}
-            fields = {"id": team, "key": key, "name": name, "displayName": name, "triageEnabled": True}
+            fields = {"id": team, "key": key, "name": name}
             default = {"defaultIssueStateId": states["Backlog"], "triageIssueStateId": states["Triage"]}
             store.add("Team", fields | default, alias=key)
             for position, (state, kind) in enumerate(STATES):
-                fields = {"id": states[state], "name": state, "type": kind, "teamId": team, "color": colour}
+                fields = {"id": states[state], "name": state, "type": kind, "teamId": team}
                 store.add("WorkflowState", fields | {"position": float(position)}, parent=team)
             for label in labels:
-                fields = {"id": seeded_id("label", key, label), "name": label, "teamId": team, "color": colour}
-                store.add("IssueLabel", fields | {"isGroup": False}, parent=team)
+                _label(store, label, key)
         for label in WORKSPACE_LABELS:
-            fields = {"id": seeded_id("label", "", label), "name": label, "teamId": None, "color": colour}
-            store.add("IssueLabel", fields | {"isGroup": False})
+            _label(store, label)
         for group, labels in LABEL_GROUPS.items():
-            parent = seeded_id("label", "", group)
-            fields = {"id": parent, "name": group, "teamId": None, "color": colour, "isGroup": True}
-            store.add("IssueLabel", fields)
+            _label(store, group, isGroup=True)
             for label in labels:
-                own = {"id": seeded_id("label", "", label), "name": label, "isGroup": False, "parentId": parent}
-                store.add("IssueLabel", fields | own)
+                _label(store, label, parentId=seeded_id("label", "", group))
 
 
-def _user(
-    store: LinearStore, own_id: str, name: str, short_name: str, teams: tuple[str, ...], *, is_me: bool = False
-) -> None:
+def _label(store: LinearStore, name: str, team_key: str = "", **fields: Any) -> None:
+    team = seeded_id("team", team_key) if team_key else None
+    own = {"id": seeded_id("label", team_key, name), "name": name, "teamId": team, "isGroup": False}
+    store.add("IssueLabel", own | fields, parent=team)
+
+
+def _user(store: LinearStore, own_id: str, name: str, short_name: str, teams: tuple[str, ...]) -> None:
     person = {"name": name, "displayName": short_name, "email": f"{short_name}@sandbox.invalid"}
-    flags = {"active": True, "admin": False, "app": False, "isMe": is_me, "isAssignable": True}
-    teams_of = {"teamIds": [seeded_id("team", key) for key in teams]}
-    store.add("User", {"id": own_id, **person, **flags, **teams_of})
+    fields = {"active": True, "isAssignable": True, "teamIds": [seeded_id("team", key) for key in teams]}
+    store.add("User", {"id": own_id, **person, **fields})
