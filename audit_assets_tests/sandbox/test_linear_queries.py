@@ -44,7 +44,8 @@ def test_comments_and_attachments_belong_to_their_issue(caller: Caller) -> None:
     caller.open()
     caller.open()
     comment = caller.data(COMMENT, input={"issueId": "SEC-1", "body": "Hello."})["comment"]
-    attachment = caller.data(ATTACH, input={"issueId": "SEC-1", "title": "Q", "url": "https://x.example"})["attachment"]
+    given = {"issueId": "SEC-1", "title": "Q", "url": "https://x.example"}
+    attachment = caller.data(ATTACH, input=given)["attachment"]
     query = """query ($comment: ID, $url: AttachmentFilter) { issues { nodes {
       comments(filter: { id: { eq: $comment } }) { nodes { id } } attachments(filter: $url) { nodes { id url } } } } }"""
     variables = {"comment": comment["id"], "url": {"url": {"eq": "https://x.example"}}}
