@@ -64,7 +64,7 @@ def stored(sandbox: Sandbox, entry_id: str) -> dict[str, Any]:
     known = sandbox.environment()
     answer = httpx.post(
         f"{known['AXIOM_URL']}/v1/datasets/_apl?format=tabular",
-        json={"apl": f"['{known['AXIOM_DATASET']}'] | where entry_id == \"{entry_id}\" | limit 5"},
+        json={"apl": f"['{known['AXIOM_DATASET']}'] | where entry_id in (\"{entry_id}\") | limit 5"},
         headers={"Authorization": f"Bearer {known['AXIOM_TOKEN']}"},
     ).json()
     [table] = answer["tables"]

@@ -67,15 +67,22 @@ class AxiomCalls:
         """Run a whole APL text."""
         return self.http.post("/v1/query/_apl", params={"format": "tabular"}, json={"apl": apl, **body})
 
-    def rows(self, apl: str, **body: Any) -> list[tuple]:
-        """The rows of the first table."""
-        return rows_of(self.query(apl, **body))
+    def rows(self, apl: str, *fields: str, **body: Any) -> list[tuple]:
+        """The rows of a result: these fields of them, or all."""
+        return rows_of(self.query(apl, **body), *fields)
+
+    def count(self, conditions: str = "", **body: Any) -> int:
+        """How many events there are."""
+        [(counted,)] = self.rows(f"{conditions} | summarize n = count()", **body)
+        return counted
 
 
-def rows_of(response: httpx.Response, table: int = 0) -> list[tuple]:
-    """The rows of a table of a result."""
+def rows_of(response: httpx.Response, *fields: str) -> list[tuple]:
+    """The rows of a result: these fields of them, or all."""
     assert response.status_code == 200, response.text
-    return list(zip(*response.json()["tables"][table]["columns"], strict=True))
+    [table] = response.json()["tables"]
+    columns = {field["name"]: column for field, column in zip(table["fields"], table["columns"], strict=True)}
+    return list(zip(*(columns[name] for name in fields or columns), strict=True))
 
 
 def ndjson(events: Sequence[Event]) -> bytes:

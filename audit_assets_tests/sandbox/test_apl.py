@@ -38,33 +38,26 @@ def axiom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AxiomCalls]:
 @pytest.mark.parametrize(
     ("condition", "found"),
     [
-        ("actor_key == 'aa'", "e1 e1 e2 e3 e4"),
-        ("actor_key != 'aa'", "e5 e6 e7 e8"),
-        ("resource_type == 'zone'", "e3"),
-        ("resource_type != 'dns_record'", "e3 e4 e5 e6 e7"),  # null != value is true
+        ("actor_key in ('aa')", "e1 e1 e2 e3 e4"),
+        ("actor_key !in ('aa')", "e5 e6 e7 e8"),
         ("resource_type in ('zone', 'api_token')", "e3 e7"),
-        ("resource_type !in ('dns_record', 'zone')", "e4 e5 e6 e7"),
+        ("resource_type !in ('dns_record', 'zone')", "e4 e5 e6 e7"),  # null is not in a list
         ("resource_type startswith_cs 'z'", "e3"),
         ("isempty(resource_type)", "e4 e6"),
         ("isnotempty(resource_type)", "e1 e1 e2 e3 e5 e7 e8"),
-        ("weight > 5", "e6 e7"),
-        ("weight >= 5 and weight < 7", "e5 e6"),
-        ("ratio == 1", "e7 e8"),
-        ("weight == -8", "e8"),
-        ("weight < 0 or ratio < 0", "e4 e8"),
         ("is_change", "e1 e1 e2 e3 e5 e6 e8"),
-        ("is_change == true and weight > 4", "e5 e6"),
-        ("column_ifexists('resource_type', 'zone') == 'zone'", "e3"),
-        ("column_ifexists('token_id', '') == ''", "e1 e1 e2 e3 e4 e5 e6 e7 e8"),
-        ("column_ifexists('token_id', actor_key) == 'bb'", "e8"),
-        ("resource_type !in ('zone') and (actor_key == 'aa' or weight < 0)", "e1 e1 e2 e4 e8"),
-        ("bin(_time, 30m) == datetime(2026-11-20T10:30:00Z)", "e4 e5"),
+        ("is_change and isempty(resource_type)", "e6"),
+        ("isempty(resource_type) or actor_key in ('bb')", "e4 e6 e8"),
+        ("resource_type !in ('zone') and (actor_key in ('aa') or is_change)", "e1 e1 e2 e4 e5 e6 e8"),
+        ("column_ifexists('resource_type', 'zone') in ('zone')", "e3"),
+        ("column_ifexists('token_id', '') in ('')", "e1 e1 e2 e3 e4 e5 e6 e7 e8"),
+        ("column_ifexists('token_id', actor_key) in ('bb')", "e8"),
         ("_time >= datetime(2026-11-20T10:00:00Z) and _time < datetime(2026-11-20T11:00:00Z)", "e3 e4 e5"),
-        ("_time >= datetime(2026-11-20 12:00:00+02:00) and _time < datetime(2026-11-20 11:00)", "e3 e4 e5"),
+        ("bin(_time, 1d) >= datetime(2026-11-21T00:00:00Z)", "e8"),
     ],
 )
 def test_a_condition_matches(axiom: AxiomCalls, condition: str, found: str) -> None:
-    rows = axiom.rows(f"| where {condition} | sort by _time asc, entry_id asc | project entry_id")
+    rows = axiom.rows(f"| where {condition} | sort by _time asc, entry_id asc", "entry_id")
 
     assert [entry_id for (entry_id,) in rows] == found.split()
 
@@ -72,22 +65,21 @@ def test_a_condition_matches(axiom: AxiomCalls, condition: str, found: str) -> N
 @pytest.mark.parametrize(
     ("apl", "rows"),
     [
-        ("| count", [(9,)]),
-        ("| where weight > 100 | count", [(0,)]),
         ("| summarize n = count()", [(9,)]),
-        ("| summarize count() by actor_key | sort by actor_key asc", [("aa", 5), ("ab", 3), ("bb", 1)]),
-        ("| where weight > 100 | summarize n = count() by actor_key", []),
+        ("| where actor_key in ('cc') | summarize n = count(), s = sum(weight), m = max(_time)", [(0, 0, None)]),
+        ("| where actor_key in ('cc') | summarize n = count() by actor_key", []),
         ("| distinct entry_id, weight | summarize n = count(), total = sum(weight)", [(8, 20)]),
         (
-            "| summarize low = min(weight), high = max(ratio), since = min(_time), until = max(_time)",
-            [(-8, 4.0, "2026-11-20T09:00:00Z", "2026-11-21T00:00:00Z")],
+            "| summarize since = min(_time), until = max(_time)",
+            [("2026-11-20T09:00:00Z", "2026-11-21T00:00:00Z")],
         ),
         (
             "| summarize n = count() by resource_type | sort by n desc, resource_type asc",
             [("dns_record", 4), (None, 1), ("", 1), ("Zone", 1), ("api_token", 1), ("zone", 1)],
         ),
         (
-            "| summarize n = count() by actor_key, hour = bin(_time, 1h) | sort by actor_key asc, hour asc",
+            "| extend hour = bin(_time, 1h) | summarize n = count() by actor_key, hour | sort by actor_key asc, "
+            "hour asc",
             [
                 ("aa", "2026-11-20T09:00:00Z", 3),
                 ("aa", "2026-11-20T10:00:00Z", 2),
@@ -98,22 +90,16 @@ def test_a_condition_matches(axiom: AxiomCalls, condition: str, found: str) -> N
             ],
         ),
         (
-            "| summarize n = count() by day = bin(_time, 1d), actor_key | sort by day asc, actor_key asc",
-            [
-                ("2026-11-20T00:00:00Z", "aa", 5),
-                ("2026-11-20T00:00:00Z", "ab", 3),
-                ("2026-11-21T00:00:00Z", "bb", 1),
-            ],
+            "| extend day = bin(_time, 1d) | summarize n = count() by day, actor_key | summarize actors = count(), "
+            "changes = sum(n) by day | sort by day asc",
+            [("2026-11-20T00:00:00Z", 2, 8), ("2026-11-21T00:00:00Z", 1, 1)],
         ),
         (
-            "| where actor_key == 'aa' | distinct resource_type | sort by resource_type asc",
+            "| where actor_key in ('aa') | distinct resource_type | sort by resource_type asc",
             [(None,), ("dns_record",), ("zone",)],
         ),
-        ("| sort by weight | limit 1 | project entry_id", [("e7",)]),
-        ("| sort by ratio asc | limit 2 | project entry_id, ratio", [("e3", None), ("e4", -2.0)]),
-        ("| where weight == 5 | extend weight = 6 | extend same = weight | project same", [(6,)]),
-        ("| where weight == 5 | project w = weight, large = weight > 5, type = resource_type", [(5, False, "Zone")]),
-        ("| summarize by actor_key | sort by actor_key desc", [("bb",), ("ab",), ("aa",)]),
+        ("| distinct weight | sort by weight | limit 1", [(7,)]),
+        ("| distinct entry_id, ratio | sort by ratio asc | limit 2", [("e3", None), ("e4", -2.0)]),
         ("| limit 0", []),
     ],
 )
@@ -121,25 +107,18 @@ def test_a_pipeline_returns(axiom: AxiomCalls, apl: str, rows: list[tuple]) -> N
     assert axiom.rows(apl) == rows
 
 
-def test_the_sum_of_nothing_is_zero(axiom: AxiomCalls) -> None:
-    assert axiom.rows("| where weight > 100 | summarize n = count(), s = sum(weight), m = max(weight)") == [
-        (0, 0, None)
-    ]
-
-
 def test_let_statements_are_the_parameters(axiom: AxiomCalls) -> None:
     text = """// Changes by actor and type; entries that were ingested twice count once.
 let start = datetime(2026-11-20T09:00:00Z);
 let end = datetime(2026-11-20T11:00:00Z);
 let actors = dynamic(["aa", "bb"]);
-let least = 1;
 let prefix = "dns";
 ['cloudflare-audit']
 | where _time >= start and _time < end   // half-open
 | where actor_key in (actors) and resource_type startswith_cs prefix
-| distinct entry_id, actor_key, resource_type, _time
-| summarize changes = count() by actor_key, resource_type, hour = bin(_time, 1h)
-| where changes >= least
+| extend hour = bin(_time, 1h)
+| distinct entry_id, actor_key, resource_type, hour
+| summarize changes = count() by actor_key, resource_type, hour
 | sort by actor_key asc
 | limit 50000;
 """
@@ -152,46 +131,32 @@ let prefix = "dns";
 @pytest.mark.parametrize(
     ("let", "condition", "found"),
     [
-        ("let a = dynamic(['aa', ['bb']]);", "actor_key in (a)", 6),
+        ("let a = dynamic(['aa', 'bb']);", "actor_key in (a)", 6),
         ("let a = dynamic(['aa', 'bb']);", "actor_key !in (a)", 3),
-        ("let a = dynamic([]);", "actor_key in (a)", 0),
-        ("let a = dynamic([]);", "actor_key !in (a)", 9),
-        ("let a = dynamic([1, 2, -8]);", "weight in (a)", 4),
-        ("let a = dynamic([true]);", "is_change in (a)", 7),
         ("let a = 'aa'; let b = 'bb';", "actor_key in (a, b)", 6),
-        ("let unused = 1;", "actor_key == 'aa'", 5),
-        ("let span = 1h;", "bin(_time, span) == datetime(2026-11-20T09:00:00Z)", 3),
+        ("let unused = 'bb';", "actor_key in ('aa')", 5),
     ],
 )
 def test_lists_and_scalars_bind(axiom: AxiomCalls, let: str, condition: str, found: int) -> None:
-    response = axiom.query_text(f"{let} ['cloudflare-audit'] | where {condition} | count")
+    response = axiom.query_text(f"{let} ['cloudflare-audit'] | where {condition} | summarize n = count()")
 
     assert response.json()["tables"][0]["columns"] == [[found]]
 
 
 @pytest.mark.parametrize("name", ["['cloudflare-audit']", '["cloudflare-audit"]'])
 def test_the_dataset_may_be_quoted_either_way(axiom: AxiomCalls, name: str) -> None:
-    assert axiom.query_text(f"{name} | count").json()["tables"][0]["columns"] == [[9]]
+    assert axiom.query_text(f"{name} | summarize n = count()").json()["tables"][0]["columns"] == [[9]]
 
 
 def test_a_plain_result_is_newest_first(axiom: AxiomCalls) -> None:
-    rows = axiom.rows("| where actor_key == 'ab' | project entry_id")
+    rows = axiom.rows("| where actor_key in ('ab')", "entry_id")
 
     assert rows == [("e7",), ("e6",), ("e5",)]
-    assert axiom.rows("| limit 1 | project entry_id") == [("e8",)]
+    assert axiom.rows("| limit 1", "entry_id") == [("e8",)]
 
 
 def test_strings_are_read_as_documented(axiom: AxiomCalls) -> None:
-    text = r"""['cloudflare-audit'] | limit 1 | project a = "it's", b = 'say "x"', c = 'it\'s', d = "tab\tline\nback\\",
-        e = @"raw\d", f = 'pipe | union [x] // none'"""
+    text = r"""| limit 1 | extend a = "it's", b = 'say "x"', c = 'it\'s', d = "tab\tline\nback\\",
+        e = 'pipe | union [x] // none'"""
 
-    columns = axiom.query_text(text).json()["tables"][0]["columns"]
-
-    assert [value for (value,) in columns] == [
-        "it's",
-        'say "x"',
-        "it's",
-        "tab\tline\nback\\",
-        "raw\\d",
-        "pipe | union [x] // none",
-    ]
+    assert axiom.rows(text, *"abcde") == [("it's", 'say "x"', "it's", "tab\tline\nback\\", "pipe | union [x] // none")]

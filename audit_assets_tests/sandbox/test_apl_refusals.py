@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_assets.sandbox.axiom.apl_expressions import TEXT_OPERATORS
+from audit_assets.sandbox.axiom.apl_expressions import OPERATORS
 from audit_assets.sandbox.axiom.apl_syntax import AGGREGATES, SCALARS, STAGES
 from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.sandbox.axiom_calls import AxiomCalls, connected
@@ -31,12 +31,36 @@ def test_everything_supported_is_documented() -> None:
     assert set(STAGES) <= features["Tabular operator"]
     assert set(AGGREGATES) <= features["Aggregation function"]
     assert set(SCALARS) <= functions
-    assert features["String operator"] >= TEXT_OPERATORS
+    words = {name for name in OPERATORS if name.isidentifier()}
+    assert words <= features["String operator"] | features["Logical operator"]
 
 
 @pytest.mark.parametrize(
     "stage",
     [
+        # documented, but no query of ours needs it
+        "| count",
+        "| project n",
+        "| where s == 'x'",
+        "| where s != 'x'",
+        "| where _time > datetime(2026-11-20T00:00:00Z)",
+        "| where _time <= datetime(2026-11-20T00:00:00Z)",
+        "| where n in (1)",
+        "| where ok in (true)",
+        "| where s in (@'x')",
+        "| where _time >= datetime(2026-11-20)",
+        "| extend n = s",
+        "| extend x = s, x = s",
+        "| extend x = s, y = x",
+        "| extend x = bin(_time, 30m)",
+        "| summarize count()",
+        "| summarize by s",
+        "| summarize x = sum(f)",
+        "| summarize x = max(n)",
+        "| summarize x = count() by t = s",
+        "| summarize x = count() by t = bin(_time, 1h)",
+        "| distinct s, s",
+        "| distinct tags",
         # documented, but duckdb-kql gets it wrong, or Axiom's way is not known well enough
         "| summarize arg_max(_time, *) by s",
         "| summarize arg_min(n, s)",
@@ -150,62 +174,57 @@ def test_everything_supported_is_documented() -> None:
         "| render timechart",
         "| invoke f()",
         # kinds that do not belong together
-        "| where n == 's'",
-        "| where s == 1",
-        "| where s > 'a'",
-        "| where s startswith_cs n",
         "| where n",
         "| where s",
-        "| where _time > '2026-11-20'",
-        "| where _time > 5",
-        "| where ok == 1",
+        "| where ok and s",
+        "| where s startswith_cs n",
+        "| where n startswith_cs 's'",
+        "| where s >= 'a'",
+        "| where n < n",
+        "| where _time >= '2026-11-20'",
         "| where n in ('1')",
-        "| where s in (1, 'x')",
-        "| where n between ('a' .. 'b')",
-        "| where tags == tags",
+        "| where s in ('x', n)",
+        "| where tags in ('a')",
         "| where isempty(n)",
+        "| where isempty(s, s)",
+        "| extend x = bin(n, 1h)",
+        "| extend x = bin(_time, s)",
+        "| extend x = column_ifexists(s, 'x')",
+        "| extend x = column_ifexists('s')",
         "| summarize x = sum(s)",
         # literals that are read in more than one way
-        r"| where s == 'a\r'",
-        r"| where s == '\u0041'",
-        "| where s == 'a\tb'",
-        "| where s == 'open",
-        "| where s == h'secret'",
-        "| where s == 'a' 'b'",
-        "| where s == @'a''b'",
-        "| where s == ```a```",
-        "| where s == null",
-        "| where n == int(null)",
-        "| where _time > datetime(yesterday)",
-        "| where _time > datetime(2026-13-01)",
-        "| where _time > datetime(11/20/2026)",
-        "| where _time > datetime('2026-11-20')",
-        "| where _time > datetime(2026-11-20T00:00:00.1234567Z)",
-        "| where _time > datetime(0001-01-01T00:00:00+10:00)",
-        "| project x = _time + 9999999d",
-        "| where _time + 99999999999d > _time",
-        "| extend x = n * 9223372036854775807 * 5",
+        r"| where s in ('a\r')",
+        r"| where s in ('\u0041')",
+        "| where s in ('a\tb')",
+        "| where s in ('open)",
+        "| where s in (h'secret')",
+        "| where s in ('a' 'b')",
+        "| where s in (@'a''b')",
+        "| where s in (```a```)",
+        "| where s in (null)",
+        "| where _time >= datetime(yesterday)",
+        "| where _time >= datetime(2026-13-01T00:00:00Z)",
+        "| where _time >= datetime(11/20/2026)",
+        "| where _time >= datetime('2026-11-20')",
+        "| where _time >= datetime(2026-11-20T00:00:00.1234567Z)",
+        "| where _time >= datetime(0001-01-01T00:00:00+10:00)",
         "| limit 99999999999999999999999",
-        "| where n in ()",
-        "| where n in (dynamic([null]))",
-        "| where n in (dynamic([datetime(2026-01-01)]))",
-        "| where _time > ago(1)",
-        "| where _time > ago(1tick)",
+        "| where s in ()",
+        "| where s in (dynamic(['x']))",
         # no query
         "| where",
-        "| where n ==",
-        "| where (n == 1",
-        "| where n == 1)",
-        "| where n == 1 |",
-        "| | count",
-        "| count 5",
-        "| where n = 1",
-        "| where n == 1 | count; ['other'] | count",
+        "| where s in",
+        "| where (ok",
+        "| where ok)",
+        "| where ok |",
+        "| | limit 5",
+        "| where s = 'x'",
+        "| where ok | limit 5; ['other'] | limit 5",
         "| extend",
         "| sort by",
         "| limit 1.5",
-        "| where n == 1 \x00",
-        "| where ñ == 1",
+        "| where ok \x00",
+        "| where isempty(ñ)",
     ],
 )
 def test_refused(axiom: AxiomCalls, stage: str) -> None:
@@ -222,28 +241,36 @@ def test_refused(axiom: AxiomCalls, stage: str) -> None:
     [
         "",
         "// nothing",
-        "let a = 1;",
-        "let a = 1; let a = 2; ['cloudflare-audit'] | where n == a",
-        "let n = 1; ['cloudflare-audit'] | where n == 1 | extend x = n",
+        "let a = 'x';",
+        "let a = 'x'; let a = 'y'; ['cloudflare-audit'] | where s in (a)",
+        "let s = 'x'; ['cloudflare-audit'] | where s in ('x') | extend x = s",
         "let f = (x: long) { x + 1 }; ['cloudflare-audit'] | extend y = f(1)",
-        "let t = ['cloudflare-audit'] | where n == 1; t | count",
-        "let t = ['cloudflare-audit']; ['cloudflare-audit'] | count",
-        "let a = take_any(1); ['cloudflare-audit'] | count",
-        "let a ['cloudflare-audit'] | count",
-        "set stricttypes; ['cloudflare-audit'] | count",
-        "declare query_parameters(s: string = 'x'); ['cloudflare-audit'] | where s == s",
+        "let a = dynamic([]); ['cloudflare-audit'] | where s in (a)",
+        "let a = dynamic(['x', ['y']]); ['cloudflare-audit'] | where s in (a)",
+        "let a = dynamic(['x', 1]); ['cloudflare-audit'] | where s in (a)",
+        "let a = dynamic('x'); ['cloudflare-audit'] | where s in (a)",
+        "let a = dynamic(1); ['cloudflare-audit'] | where s in (a)",
+        "let a = 1h; ['cloudflare-audit'] | extend t = bin(_time, a)",
+        "['cloudflare-audit'] | distinct s | extend t = bin(_time, 1h)",
+        "other | limit 5",
+        "let t = ['cloudflare-audit'] | where ok; t | limit 5",
+        "let t = ['cloudflare-audit']; ['cloudflare-audit'] | limit 5",
+        "let a = take_any(1); ['cloudflare-audit'] | limit 5",
+        "let a ['cloudflare-audit'] | limit 5",
+        "set stricttypes; ['cloudflare-audit'] | limit 5",
+        "declare query_parameters(s: string = 'x'); ['cloudflare-audit'] | where isempty(s)",
         "print 1",
         "range x from 1 to 5 step 1",
         "datatable(x: long)[1, 2]",
         "union ['cloudflare-audit'], ['other']",
-        "cloudflare-audit | count",
-        "database('x').t | count",
-        "cluster('x').database('y').t | count",
+        "cloudflare-audit | limit 5",
+        "database('x').t | limit 5",
+        "cluster('x').database('y').t | limit 5",
         ".show tables",
         ".drop table events_1",
         ".set-or-replace other <| ['cloudflare-audit']",
         "externaldata (x: string) ['http://127.0.0.1/x.csv']",
-        "(['cloudflare-audit'] | count)",
+        "(['cloudflare-audit'] | limit 5)",
         "['cloudflare-audit']; ['other']",
         "[" * 5_000,
         "['cloudflare-audit'] | where " + "(" * 3_000 + "ok" + ")" * 3_000,
@@ -258,7 +285,7 @@ def test_refused_as_a_text(axiom: AxiomCalls, text: str) -> None:
 @pytest.mark.parametrize("name", ["datasets", "fields", "events_1", "visible_events", "information_schema.tables"])
 @pytest.mark.parametrize("form", ["{}", "['{}']", '["{}"]'])
 def test_no_table_but_a_dataset_can_be_read(axiom: AxiomCalls, name: str, form: str) -> None:
-    assert axiom.query_text(f"{form.format(name)} | count").status_code in (400, 404)
+    assert axiom.query_text(f"{form.format(name)} | limit 5").status_code in (400, 404)
 
 
 @pytest.mark.parametrize(
@@ -267,18 +294,18 @@ def test_no_table_but_a_dataset_can_be_read(axiom: AxiomCalls, name: str, form: 
 def test_no_file_can_be_read(axiom: AxiomCalls, name: str) -> None:
     quoted = f'["{name}"]' if '"' not in name else f"['{name}']"
 
-    assert axiom.query_text(f"{quoted} | count").status_code in (400, 404)
+    assert axiom.query_text(f"{quoted} | limit 5").status_code in (400, 404)
 
 
 def test_fields_that_differ_only_by_case_are_refused(tmp_path: Path) -> None:
     with serve_sandbox(Sandbox(tmp_path)) as sandbox, connected(sandbox) as axiom:
         axiom.store({"name": 1, "Name": 2})
 
-        assert "case" in axiom.query("| project name").json()["message"]
+        assert "case" in axiom.query("| distinct name").json()["message"]
 
 
 def test_names_of_columns_made_in_a_query_are_case_sensitive(axiom: AxiomCalls) -> None:
-    assert axiom.query("| where N == 1").json()["message"] == 'invalid field "N"'
-    assert axiom.query("| extend N = n").status_code == 400
-    assert axiom.query("| project N = n").json()["tables"][0]["columns"] == [[1]]
-    assert axiom.query("| project m = n | where n == 1").json()["message"] == 'invalid field "n"'
+    assert axiom.query("| where isempty(S)").json()["message"] == 'invalid field "S"'
+    assert axiom.query("| extend S = s").status_code == 400
+    assert axiom.query("| summarize S = count()").json()["tables"][0]["columns"] == [[1]]
+    assert axiom.query("| distinct n | where isempty(s)").json()["message"] == 'invalid field "s"'

@@ -1,4 +1,4 @@
-"""The sandbox's Axiom answers queries as documented: range, limits, messages, totals (docs/facts/axiom.md, 2.3)."""
+"""The sandbox's Axiom answers queries as documented: range, limits, messages (docs/facts/axiom.md, 2.3)."""
 
 import re
 from typing import Any
@@ -77,29 +77,21 @@ def test_the_range_is_half_open_and_applies_besides_the_text(axiom: AxiomCalls) 
     axiom.store(*(at(minute) for minute in range(6)))
 
     asked = {"startTime": "2026-11-20T10:01:00Z", "endTime": "2026-11-20T10:04:00Z"}
-    assert axiom.rows("| project minute | sort by minute asc", **asked) == [(1,), (2,), (3,)]
-    text = "| where _time >= datetime(2026-11-20T10:02:00Z) and _time < datetime(2026-11-20T10:05:00Z) | project minute"
-    assert axiom.rows(f"{text} | sort by minute asc", **asked) == [(2,), (3,)]
+    assert axiom.rows("| sort by minute asc", "minute", **asked) == [(1,), (2,), (3,)]
+    text = "| where _time >= datetime(2026-11-20T10:02:00Z) and _time < datetime(2026-11-20T10:05:00Z)"
+    assert axiom.rows(f"{text} | sort by minute asc", "minute", **asked) == [(2,), (3,)]
 
 
 def test_no_range_covers_ten_years_up_to_now(axiom: AxiomCalls) -> None:
     axiom.store({"_time": "2026-11-20T10:00:00Z", "n": 1}, {"_time": "2016-01-01T00:00:00Z", "n": 2})
     axiom.store({"_time": "2100-01-01T00:00:00Z", "n": 3})
 
-    assert axiom.rows("| project n") == [(1,)]
-    assert axiom.rows("| project n", startTime="2015-01-01T00:00:00Z", endTime="2101-01-01T00:00:00Z") == [
+    assert axiom.rows("", "n") == [(1,)]
+    assert axiom.rows("", "n", startTime="2015-01-01T00:00:00Z", endTime="2101-01-01T00:00:00Z") == [
         (3,),
         (1,),
         (2,),
     ]
-
-
-def test_a_range_may_be_relative(axiom: AxiomCalls) -> None:
-    axiom.store({"n": 1})
-    axiom.pass_time(seconds=3_600)
-
-    assert axiom.rows("| count", startTime="now-30m") == [(0,)]
-    assert axiom.rows("| count", startTime="now-2h", endTime="now") == [(1,)]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +100,7 @@ def test_a_range_may_be_relative(axiom: AxiomCalls) -> None:
         {"startTime": "yesterday"},
         {"startTime": 5},
         {"startTime": "0001-01-01T00:00:00+10:00"},
-        {"startTime": "now-999999w"},
+        {"startTime": "now-30m"},
         {"cursor": "c"},
         {"includeCursor": True},
         {"variables": {"actor": "a"}},
@@ -117,7 +109,7 @@ def test_a_range_may_be_relative(axiom: AxiomCalls) -> None:
     ],
 )
 def test_unsupported_options_are_refused_not_ignored(axiom: AxiomCalls, asked: dict[str, Any]) -> None:
-    assert axiom.query("| count", **asked).status_code == 400
+    assert axiom.query("| summarize n = count()", **asked).status_code == 400
 
 
 def test_half_of_a_surrogate_pair_is_refused(axiom: AxiomCalls) -> None:
@@ -152,7 +144,7 @@ def test_an_error_in_the_text_names_its_place(axiom: AxiomCalls) -> None:
 
 
 def test_an_unknown_dataset_is_not_found(axiom: AxiomCalls) -> None:
-    response = axiom.query_text("['other'] | count")
+    response = axiom.query_text("['other'] | summarize n = count()")
 
     assert (response.status_code, response.json()["code"]) == (404, 404)
 
@@ -160,7 +152,7 @@ def test_an_unknown_dataset_is_not_found(axiom: AxiomCalls) -> None:
 def test_a_query_without_a_limit_is_cut_at_a_thousand_with_a_warning(axiom: AxiomCalls) -> None:
     axiom.store(*({"n": n} for n in range(1_001)))
 
-    plain, summed = axiom.query("| project n"), axiom.query("| summarize c = count() by n")
+    plain, summed = axiom.query(""), axiom.query("| summarize c = count() by n")
 
     for response in (plain, summed):
         assert len(rows_of(response)) == 1_000
@@ -170,9 +162,9 @@ def test_a_query_without_a_limit_is_cut_at_a_thousand_with_a_warning(axiom: Axio
     assert plain.json()["status"]["rowsMatched"] == 1_001
 
 
-@pytest.mark.parametrize("apl", ["| project n | limit 50000", "| where n < 1000", "| summarize c = count()"])
+@pytest.mark.parametrize("apl", ["| limit 50000", "| where part in ('most')", "| summarize c = count()"])
 def test_a_whole_result_has_no_message(axiom: AxiomCalls, apl: str) -> None:
-    axiom.store(*({"n": n} for n in range(1_001)))
+    axiom.store(*({"n": n, "part": "most" if n else "first"} for n in range(1_001)))
 
     response = axiom.query(apl)
 
@@ -184,7 +176,7 @@ def test_no_result_is_longer_than_the_cap(axiom: AxiomCalls) -> None:
     axiom.sandbox.axiom.behaviour.most_rows = 1_500
     axiom.store(*({"n": n} for n in range(2_000)))
 
-    response = axiom.query("| project n | limit 2000")
+    response = axiom.query("| limit 2000")
 
     assert len(rows_of(response)) == 1_500
     assert "messages" not in response.json()["status"]
@@ -196,40 +188,25 @@ def test_a_limit_inside_does_not_lift_the_default(axiom: AxiomCalls) -> None:
     assert len(axiom.rows("| limit 1100 | summarize c = count() by n")) == 1_000
 
 
-def test_a_summarize_by_time_adds_totals(axiom: AxiomCalls) -> None:
+def test_a_summarize_describes_its_groups_and_aggregates(axiom: AxiomCalls) -> None:
     axiom.store(at(0, actor="a"), at(1, actor="a"), at(61, actor="a"), at(62, actor="b"))
 
-    response = axiom.query("| summarize n = count() by actor, hour = bin(_time, 1h) | sort by actor asc, hour asc")
+    apl = "| extend hour = bin(_time, 1h) | summarize n = count(), newest = max(_time) by actor, hour"
+    response = axiom.query(f"{apl} | sort by actor asc, hour desc")
 
     assert rows_of(response) == [
-        ("a", "2026-11-20T10:00:00Z", 2),
-        ("a", "2026-11-20T11:00:00Z", 1),
-        ("b", "2026-11-20T11:00:00Z", 1),
+        ("a", "2026-11-20T11:00:00Z", 1, "2026-11-20T11:01:00Z"),
+        ("a", "2026-11-20T10:00:00Z", 2, "2026-11-20T10:01:00Z"),
+        ("b", "2026-11-20T11:00:00Z", 1, "2026-11-20T11:02:00Z"),
     ]
-    first, totals = response.json()["tables"]
-    assert first["groups"] == [{"name": "actor"}, {"name": "hour"}]
-    assert first["fields"][2] == {"name": "n", "type": "integer", "agg": {"name": "count"}}
-    assert first["order"] == [{"field": "actor", "desc": False}, {"field": "hour", "desc": False}]
-    assert totals["name"] == "_totals"
-    assert sorted(rows_of(response, 1)) == [("a", 3), ("b", 1)]
+    [table] = response.json()["tables"]
+    assert table["groups"] == [{"name": "actor"}, {"name": "hour"}]
+    assert table["fields"][2:] == [
+        {"name": "n", "type": "integer", "agg": {"name": "count"}},
+        {"name": "newest", "type": "datetime", "agg": {"name": "max", "fields": ["_time"]}},
+    ]
+    assert table["order"] == [{"field": "actor", "desc": False}, {"field": "hour", "desc": True}]
     assert response.json()["status"]["numGroups"] == 3
-
-
-def test_a_summarize_without_time_has_one_table(axiom: AxiomCalls) -> None:
-    axiom.store(at(0, actor="a"))
-
-    assert len(axiom.query("| summarize n = count() by actor").json()["tables"]) == 1
-    assert len(axiom.query("| extend t = bin(_time, 1h) | summarize n = count() by t").json()["tables"]) == 1
-
-
-def test_a_limit_after_a_summarize_that_begins_with_time_counts_groups(axiom: AxiomCalls) -> None:
-    axiom.store(*(at(60 * hour, actor=actor) for hour in range(3) for actor in "ab"))
-
-    apl = "| summarize n = count() by hour = bin(_time, 1h), actor | limit"
-    assert len(axiom.rows(f"{apl} 2")) == 6, "both groups fit, in every hour"
-    assert "number of groups" in axiom.query(f"{apl} 1").json()["message"]
-    time_last = "| summarize n = count() by actor, hour = bin(_time, 1h) | limit 2"
-    assert len(axiom.rows(time_last)) == 2
 
 
 def test_an_empty_dataset_answers_with_empty_columns(axiom: AxiomCalls) -> None:
@@ -244,16 +221,16 @@ def test_an_empty_dataset_answers_with_empty_columns(axiom: AxiomCalls) -> None:
 def test_rows_are_visible_before_new_fields_are(axiom: AxiomCalls) -> None:
     axiom.ingest([{"actor": "a"}])
 
-    assert axiom.rows("| count") == [(0,)]
+    assert axiom.count() == 0
     axiom.pass_time(seconds=2)
-    assert axiom.rows("| count") == [(1,)]
-    early = axiom.query("| where actor == 'a'")
+    assert axiom.count() == 1
+    early = axiom.query("| where actor in ('a')")
     assert (early.status_code, early.json()["message"]) == (400, 'invalid field "actor"')
     axiom.pass_time(seconds=1)
-    assert axiom.rows("| where actor == 'a' | project actor") == [("a",)]
+    assert axiom.rows("| where actor in ('a')", "actor") == [("a",)]
 
     axiom.ingest([{"actor": "b"}])
-    assert axiom.rows("| where actor == 'b' | count") == [(0,)], "the field is known, the row is not there yet"
+    assert axiom.count("| where actor in ('b')") == 0, "the field is known, the row is not there yet"
 
 
 def test_visibility_delays_can_be_set(axiom: AxiomCalls) -> None:
@@ -263,14 +240,6 @@ def test_visibility_delays_can_be_set(axiom: AxiomCalls) -> None:
     axiom.ingest([{"actor": "a"}])
 
     axiom.pass_time(seconds=59)
-    assert axiom.rows("| count") == [(0,)]
+    assert axiom.count() == 0
     axiom.pass_time(seconds=2)
-    assert axiom.rows("| where actor == 'a' | count") == [(1,)]
-
-
-def test_events_past_the_retention_are_hidden_with_expire(axiom: AxiomCalls) -> None:
-    axiom.store({"_time": "2026-01-01T00:00:00Z", "n": 1}, {"_time": "2026-11-20T00:00:00Z", "n": 2})
-
-    assert len(axiom.rows("| project n")) == 2
-    axiom.sandbox.axiom.behaviour.expire = True
-    assert axiom.rows("| project n") == [(2,)]
+    assert axiom.count("| where actor in ('a')") == 1

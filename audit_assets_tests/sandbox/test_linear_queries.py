@@ -47,7 +47,8 @@ def test_comments_and_attachments_belong_to_their_issue(caller: Caller) -> None:
     given = {"issueId": "SEC-1", "title": "Q", "url": "https://x.example"}
     attachment = caller.data(ATTACH, input=given)["attachment"]
     query = """query ($comment: ID, $url: AttachmentFilter) { issues { nodes {
-      comments(filter: { id: { eq: $comment } }) { nodes { id } } attachments(filter: $url) { nodes { id url } } } } }"""
+      comments(filter: { id: { eq: $comment } }) { nodes { id } }
+      attachments(filter: $url) { nodes { id url } } } } }"""
     variables = {"comment": comment["id"], "url": {"url": {"eq": "https://x.example"}}}
     nothing = {"comments": {"nodes": []}, "attachments": {"nodes": []}}
     attached = {"id": attachment["id"], "url": "https://x.example"}

@@ -59,7 +59,7 @@ json_values = st.recursive(
 )
 
 
-def form_of(apl: Any = f"['{DATASET}'] | count", /, **options: Any) -> str:
+def form_of(apl: Any = f"['{DATASET}'] | summarize n = count()", /, **options: Any) -> str:
     times = {"startTime": "2026-11-01T00:00:00Z", "endTime": "2026-11-02T00:00:00Z"}
     return json.dumps({"apl": apl, "queryOptions": {**times, **options}})
 
@@ -79,13 +79,12 @@ def form_of(apl: Any = f"['{DATASET}'] | count", /, **options: Any) -> str:
         (form_of(None), "The link's initForm has no apl."),
         (form_of(startTime="yesterday"), "'yesterday' is not a time."),
         (form_of(startTime=["now"]), "\"['now']\" is not a time."),
-        (form_of(endTime=None), "The link needs a startTime and an endTime, or a quickRange out of 1h, 24h"),
-        (form_of(quickRange="7d"), "The link needs a startTime and an endTime, or a quickRange out of 1h, 24h"),
-        (form_of(startTime=None, endTime=None, quickRange="9y"), "The link needs a startTime and an endTime"),
+        (form_of(endTime=None), "The link needs a startTime and an endTime."),
+        (form_of(quickRange="7d"), "The sandbox does not support quickRange in an initForm."),
         (form_of(endTime="2026-11-01T00:00:00Z"), "The time range does not end after its beginning."),
-        (form_of("['nope'] | count"), "Dataset not found."),
+        (form_of("['nope'] | summarize n = count()"), "Dataset not found."),
         (form_of(f"['{DATASET}']\n| frobnicate"), "The sandbox does not run the operator 'frobnicate' (line 2,"),
-        (form_of(f"['{DATASET}'] | where nope == 1"), 'Invalid field "nope".'),
+        (form_of(f"['{DATASET}'] | where isempty(nope)"), 'Invalid field "nope".'),
     ],
 )
 def test_an_invalid_link_has_one_sentence(sandbox: Sandbox, form: str, sentence: str) -> None:
@@ -111,7 +110,10 @@ def test_a_refused_query_is_shown_beside_the_reason(sandbox: Sandbox) -> None:
 
 
 def test_the_earliest_and_latest_times_have_a_page(sandbox: Sandbox) -> None:
-    for start, end in (("0001-01-01T00:00:00Z", "0001-01-01T00:30:00Z"), ("now-1h", "9999-12-31T23:59:59Z")):
+    for start, end in (
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:30:00Z"),
+        ("2026-11-20T10:00:00Z", "9999-12-31T23:59:59Z"),
+    ):
         assert opened_form(sandbox, form_of(startTime=start, endTime=end)).status_code == 200
 
 
@@ -130,11 +132,11 @@ def test_the_page_only_reads(sandbox: Sandbox, axiom: AxiomCalls) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         assert httpx.request(method, address).status_code == 405
     assert opened_form(sandbox, form_of("drop table events_1")).status_code == 400
-    assert axiom.rows("| count") == [(0,)]
+    assert axiom.count() == 0
 
 
 def test_the_page_is_for_this_machine_only(sandbox: Sandbox) -> None:
-    address = ticket_link(sandbox, f"['{DATASET}'] | count")
+    address = ticket_link(sandbox, f"['{DATASET}'] | summarize n = count()")
     for host in ("evil.example", "evil.example:8641", "127.0.0.1.evil.example", "[::1", ""):
         page = httpx.get(address, headers={"host": host})
         assert page.status_code == 403

@@ -1,8 +1,6 @@
 """The rows on the page that a ticket's query link opens."""
 
-import json
 import re
-from datetime import timedelta
 
 import httpx
 
@@ -10,7 +8,7 @@ from audit_assets.sandbox.axiom.axiom_service import DATASET
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import axiom_calls
 from audit_assets_tests.sandbox.axiom_calls import AxiomCalls
-from audit_assets_tests.sandbox.query_page_calls import ACTOR, change, opened_form, rows_on, ticket_link
+from audit_assets_tests.sandbox.query_page_calls import ACTOR, change, rows_on, ticket_link
 from audit_assets_tests.sandbox.test_ticket_pages import text_of
 
 door = axiom_calls.door
@@ -75,7 +73,7 @@ def test_rows_beyond_200_are_counted(sandbox: Sandbox, axiom: AxiomCalls) -> Non
 
 def test_the_order_of_a_query_is_kept(sandbox: Sandbox, axiom: AxiomCalls) -> None:
     axiom.store(*(change(hour) for hour in range(290)))
-    apl = f"['{DATASET}'] | summarize changes = count() by hour = bin(_time, 1h) | sort by hour asc"
+    apl = f"['{DATASET}'] | extend hour = bin(_time, 1h) | summarize changes = count() by hour | sort by hour asc"
     html = httpx.get(ticket_link(sandbox, apl)).text
     assert rows_on(html)[0] == ["2026-11-10 09:00", "1"]
     assert "The first 200 rows; 90 more are not shown." in html
@@ -83,39 +81,22 @@ def test_the_order_of_a_query_is_kept(sandbox: Sandbox, axiom: AxiomCalls) -> No
 
 
 def test_every_kind_of_value_is_readable(sandbox: Sandbox, axiom: AxiomCalls) -> None:
-    axiom.store(
-        {
-            **change(0, "x" * 501),
-            "_time": "2026-11-22T10:07:08.25Z",
-            "is_change": True,
-            "share": 0.5,
-            "tags": ["a", "é"],
-        }
-    )
-    apl = f"['{DATASET}'] | project _time, is_change, share, tags, resource_type"
-    html = httpx.get(ticket_link(sandbox, apl)).text
-    [cells] = rows_on(html)
+    values = {"is_change": True, "share": 0.5, "tags": ["a", "é"], "text": "x" * 501}
+    axiom.store({"_time": "2026-11-22T10:07:08.25Z", **values})
+    html = httpx.get(ticket_link(sandbox, f"['{DATASET}'] | limit 5")).text
+    [[_, *cells]] = rows_on(html)
     assert cells == ["2026-11-22 10:07:08.25", "true", "0.5", '["a", "é"]', f"{'x' * 500}… (501 characters)"]
     assert '<td class="right">0.5</td>' in html
 
 
 def test_what_is_missing_is_null(sandbox: Sandbox, axiom: AxiomCalls) -> None:
     axiom.store(change(0), change(1, count=7))
-    html = httpx.get(ticket_link(sandbox, f"['{DATASET}'] | project _time, ['count']")).text
+    html = httpx.get(ticket_link(sandbox, f"['{DATASET}'] | distinct _time, ['count']")).text
     assert rows_on(html) == [["2026-11-22 10:07", "null"], ["2026-11-22 09:07", "7"]]
 
 
 def test_a_default_limit_is_shown(sandbox: Sandbox, axiom: AxiomCalls) -> None:
     sandbox.axiom.behaviour.default_rows = 2
     axiom.store(*(change(hour) for hour in range(5)))
-    text = text_of(httpx.get(ticket_link(sandbox, f"['{DATASET}'] | project _time")).text)
+    text = text_of(httpx.get(ticket_link(sandbox, f"['{DATASET}'] | distinct _time")).text)
     assert "Rows 2 A default limit of 2 was applied . All rows" in text
-
-
-def test_a_quick_range_ends_now(sandbox: Sandbox, axiom: AxiomCalls) -> None:
-    now = sandbox.shared.clock.now()
-    axiom.store({"_time": (now - timedelta(days=2)).isoformat(), "n": 1}, {"_time": now.isoformat(), "n": 2})
-    form = {"apl": f"['{DATASET}'] | project n", "queryOptions": {"quickRange": "24h"}}
-    page = opened_form(sandbox, json.dumps(form))
-    assert page.status_code == 200
-    assert rows_on(page.text) == [["2"]]

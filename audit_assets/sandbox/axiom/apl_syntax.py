@@ -14,12 +14,10 @@ from audit_assets.sandbox.axiom.axiom_behaviour import AxiomRefusal, bad_query
 STAGES: Mapping[str, str] = {
     "where": "Where",
     "extend": "Extend",
-    "project": "Project",
     "distinct": "Distinct",
     "summarize": "Summarize",
     "sort": "Sort",
     "limit": "Take",
-    "count": "Count",
 }
 """The tabular operators that the sandbox runs, and duckdb-kql's names for them."""
 
@@ -28,7 +26,7 @@ SCALARS = ("bin", "column_ifexists", "isempty", "isnotempty")
 FUNCTIONS = frozenset({*AGGREGATES, *SCALARS, "dynamic"})
 """What may be called: what our queries need, each tested with a known answer."""
 
-WORDS = frozenset({"where", "and", "or", "in", "by", "extend", "project"})
+WORDS = frozenset({"where", "and", "or", "in"})
 """Words that a parenthesis may follow without being called."""
 
 DEEPEST = 50
@@ -41,13 +39,10 @@ _TOKEN = re.compile(
       (?P<space>[ \t\r\n]+)
     | (?P<comment>//[^\r\n]*)
     | (?P<datetime>datetime[ ]*\([^()"'\r\n]*\))
-    | (?P<raw>@"[^"\x00-\x1f\x7f]*"|@'[^'\x00-\x1f\x7f]*')
     | (?P<string>"{_STRING.format(q='"')}"|'{_STRING.format(q="'")}')
-    | (?P<timespan>\d+(?:\.\d+)?(?:ms|d|h|m|s)\b)
-    | (?P<number>\d+(?:\.\d+)?\b)
+    | (?P<number>\d+[hd]?\b)
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
-    | (?P<negated>![a-z_]+)
-    | (?P<sign>==|!=|<=|>=|[\[\](),;|=<>\-])
+    | (?P<sign>!in\b|>=|[\[\](),;|=<])
     """,
     re.VERBOSE | re.ASCII,
 )
@@ -76,7 +71,6 @@ class QueryText:
 
     text: str
     dataset: str
-    lets: tuple[str, ...]
     stages: tuple[StageText, ...]
 
 
@@ -85,10 +79,9 @@ def read_query(text: str) -> QueryText:
     tokens = _tokens(text)
     meaningful = [token for token in tokens if token.kind not in ("space", "comment")]
     _check_neighbours(text, meaningful)
-    lets, rest = _lets(text, meaningful)
-    dataset, stages = _pipeline(text, rest)
+    dataset, stages = _pipeline(text, _without_lets(text, meaningful))
     plain = "".join(" " * len(token.text) if token.kind == "comment" else token.text for token in tokens)
-    return QueryText(plain, dataset, lets, stages)
+    return QueryText(plain, dataset, stages)
 
 
 def _tokens(text: str) -> list[Token]:
@@ -117,9 +110,9 @@ def _check_neighbours(text: str, tokens: list[Token]) -> None:
             raise _refused(text, token.at, "the sandbox does not support brackets nested as deep as this")
         if token.text == "=" and depth:
             raise _refused(text, token.at, "the sandbox does not support names inside a call")
-        if token.kind in ("string", "raw") and before and before.kind in ("string", "raw"):
+        if token.kind == "string" and before and before.kind == "string":
             raise _refused(text, token.at, "two strings side by side")
-        if token.kind in ("string", "raw") and before and before.kind == "name" and _touch(before, token):
+        if token.kind == "string" and before and before.kind == "name" and before.at + len(before.text) == token.at:
             raise _refused(text, token.at, "the sandbox does not know this kind of string")
         if token.text == "(" and before and before.kind == "name" and before.text not in FUNCTIONS | WORDS:
             raise _refused(text, before.at, f"the sandbox does not run the function {before.text!r}")
@@ -127,13 +120,9 @@ def _check_neighbours(text: str, tokens: list[Token]) -> None:
         raise _refused(text, len(text), "a bracket is not closed")
 
 
-def _touch(one: Token, other: Token) -> bool:
-    return one.at + len(one.text) == other.at
-
-
-def _lets(text: str, tokens: list[Token]) -> tuple[tuple[str, ...], list[Token]]:
-    """The names of the `let` statements at the top, and what follows them."""
-    names: list[str] = []
+def _without_lets(text: str, tokens: list[Token]) -> list[Token]:
+    """What follows the `let` statements at the top."""
+    names: set[str] = set()
     while tokens and tokens[0].text == "let":
         if len(tokens) < 4 or tokens[1].kind != "name" or tokens[2].text != "=":
             raise _refused(text, tokens[0].at, "a let statement is `let name = value;`")
@@ -144,9 +133,9 @@ def _lets(text: str, tokens: list[Token]) -> tuple[tuple[str, ...], list[Token]]
             raise _refused(text, tokens[0].at, "a let statement ends with a semicolon")
         if any(token.text == "|" for token in tokens[: ends[0]]):
             raise _refused(text, tokens[0].at, "the sandbox supports let statements with values only")
-        names.append(tokens[1].text)
+        names.add(tokens[1].text)
         tokens = tokens[ends[0] + 1 :]
-    return tuple(names), tokens
+    return tokens
 
 
 def _pipeline(text: str, tokens: list[Token]) -> tuple[str, tuple[StageText, ...]]:
@@ -159,8 +148,6 @@ def _pipeline(text: str, tokens: list[Token]) -> tuple[str, tuple[StageText, ...
 
 def _dataset(text: str, tokens: list[Token]) -> str:
     match [(token.kind, token.text) for token in tokens]:
-        case [("name", name)]:
-            return name
         case [(_, "["), ("string", name), (_, "]")]:
             return name[1:-1]
         case _:
@@ -170,13 +157,9 @@ def _dataset(text: str, tokens: list[Token]) -> str:
 def _stage(text: str, tokens: list[Token]) -> StageText:
     if not tokens:
         raise _refused(text, len(text), "an empty stage")
-    words = 1
-    operator = tokens[0].text
-    if operator == "project" and len(tokens) > 2 and tokens[1].text == "-" and _touch(tokens[0], tokens[1]):
-        operator, words = f"project-{tokens[2].text}", 3
+    operator, body = tokens[0].text, tokens[1:]
     if operator not in STAGES:
         raise _refused(text, tokens[0].at, f"the sandbox does not run the operator {operator!r}")
-    body = tokens[words:]
     if any(token.text == ";" for token in body):
         raise _refused(text, tokens[0].at, "one query at a time")
     return StageText(operator, _width(operator, body))

@@ -42,11 +42,8 @@ class AxiomBehaviour:
     """Rows of any result."""
 
     retention_days: int | None = 95
-    """Of the dataset that exists from the start; None keeps data for ever."""
-
-    expire: bool = False
-    """Whether queries leave out what is older than the retention. Off, so that last year's audit log can be tried:
-    how Axiom treats events that are too old on arrival is unknown."""
+    """Of the dataset that exists from the start; None keeps data for ever. It is shown, and nothing is ever removed, so
+    that last year's audit log can be tried: how Axiom treats events that are too old on arrival is unknown."""
 
     requests_per_minute: int = 10_000
     """Above it: 429."""

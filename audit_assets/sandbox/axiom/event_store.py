@@ -8,7 +8,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -181,11 +181,6 @@ class AxiomStore:
 def quoted(name: str) -> str:
     """An identifier as SQL writes it."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def expiry(dataset: Dataset, now: datetime) -> datetime:
-    """Events older than that are past the dataset's retention."""
-    return datetime.min if dataset.retention_days is None else now - timedelta(days=dataset.retention_days)  # noqa: DTZ901 - naive UTC
 
 
 def _timestamp(at: datetime) -> str:

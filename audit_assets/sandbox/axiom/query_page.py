@@ -24,8 +24,7 @@ RunQuery = Callable[[QueryRequest, datetime], dict[str, Any]]
 STYLE = style_sheet("axiom/query_page.css")
 HEADERS = page_headers(STYLE)
 
-QUICK_RANGES = ("1h", "24h", "7d", "30d", "90d")
-"""The ranges up to now that a link may name (docs/facts/axiom.md, 4)."""
+RANGE = frozenset({"startTime", "endTime"})
 
 LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -65,9 +64,11 @@ def request_from_link(forms: list[str], now: datetime) -> QueryRequest:
     options = form.get("queryOptions")
     if not isinstance(options, dict):
         raise AxiomRefusal(400, "the link's initForm has no queryOptions with a time range")
-    if others := (form.keys() - {"apl", "queryOptions"}) | (options.keys() - {"startTime", "endTime", "quickRange"}):
+    if others := (form.keys() - {"apl", "queryOptions"}) | (options.keys() - RANGE):
         raise AxiomRefusal(400, f"the sandbox does not support {', '.join(sorted(others))} in an initForm")
-    query = parse_query_request({"apl": form["apl"], **_range(options)}, "tabular", now)
+    if not all(options.get(name) for name in RANGE):
+        raise AxiomRefusal(400, "the link needs a startTime and an endTime")
+    query = parse_query_request({"apl": form["apl"], **options}, "tabular", now)
     if query.start >= query.end:
         raise AxiomRefusal(400, "the time range does not end after its beginning")
     return query
@@ -84,16 +85,6 @@ def _form(text: str) -> dict[str, Any]:
     if not isinstance(form, dict):
         raise AxiomRefusal(400, "the link's initForm is not a JSON object")
     return form
-
-
-def _range(options: dict[str, Any]) -> dict[str, Any]:
-    quick, start, end = (options.get(name) for name in ("quickRange", "startTime", "endTime"))
-    if quick is None and start and end:
-        return {"startTime": start, "endTime": end}
-    if start is None and end is None and quick in QUICK_RANGES:
-        return {"startTime": f"now-{quick}", "endTime": "now"}
-    named = ", ".join(QUICK_RANGES)
-    raise AxiomRefusal(400, f"the link needs a startTime and an endTime, or a quickRange out of {named}")
 
 
 def result_page(query: QueryRequest, answer: dict[str, Any]) -> str:

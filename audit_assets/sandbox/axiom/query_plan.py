@@ -5,17 +5,17 @@ Every stage and expression is checked against what is known to be the same in AP
 that one which is not visible yet is Axiom's `invalid field`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from duckdb_kql import ir
 from duckdb_kql.errors import KqlError, KqlSyntaxError
 from duckdb_kql.lower import lower
 from duckdb_kql.translate import to_sql
 
-from audit_assets.sandbox.axiom.apl_expressions import Columns, fields_in, kind_of, refused, resolve
-from audit_assets.sandbox.axiom.apl_summarize import Aggregate, check_summarize, without_group
+from audit_assets.sandbox.axiom.apl_expressions import Columns, aggregate, refused, typed
 from audit_assets.sandbox.axiom.apl_syntax import STAGES, QueryText, StageText
 from audit_assets.sandbox.axiom.axiom_behaviour import bad_query
 from audit_assets.sandbox.axiom.event_store import SOURCE
@@ -26,24 +26,17 @@ NEWEST_FIRST = ir.Sort((ir.SortKey(ir.ColumnRef("_time")),))
 
 @dataclass
 class QueryPlan:
-    """A checked query. Each list of operators begins at the visible events."""
+    """A checked query; its operators begin at the visible events."""
 
     columns: dict[str, str]
     operators: list[ir.Operator] = field(default_factory=list)
     groups: tuple[str, ...] = ()
-    aggregates: Mapping[str, Aggregate] = field(default_factory=dict)
+    aggregates: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By column: how a result describes it."""
     order: tuple[tuple[str, bool], ...] = ()
     """Field, and whether descending."""
     limited: bool = False
     """Whether the text itself limits the result."""
-    filters: list[ir.Operator] = field(default_factory=list)
-    """The first stages, as long as they only filter events."""
-    totals: "QueryPlan | None" = None
-    """After a summarize by time: the same without the time."""
-    time_groups: list[ir.Operator] | None = None
-    """After a summarize that begins with time: these count its groups without the time."""
-    group_limit: int | None = None
-    """How many of those groups a limit keeps: Axiom's limit counts groups there, not rows."""
 
 
 def plan_query(query: QueryText, fields: Columns) -> QueryPlan:
@@ -52,23 +45,22 @@ def plan_query(query: QueryText, fields: Columns) -> QueryPlan:
     lowered = _lowered(query)
     if len(lowered.operators) != len(query.stages):
         raise refused("this query as it is written")
-    so_far = QueryPlan(columns=dict(fields))
+    plan = QueryPlan(columns=dict(fields))
     for written, operator in zip(query.stages, lowered.operators, strict=True):
         _check_width(written, operator)
-        _add(so_far, operator)
-        _check_distinct_names(so_far.columns)
-    if _is_plain(so_far.operators):
-        so_far.operators.insert(_first_cut(so_far.operators), NEWEST_FIRST)
-        so_far.order = (("_time", True),)
-    return so_far
+        _add(plan, operator)
+        _check_distinct_names(plan.columns)
+    if not any(isinstance(op, ir.Sort | ir.Summarize | ir.Distinct) for op in plan.operators):
+        limits = [index for index, op in enumerate(plan.operators) if isinstance(op, ir.Take)]
+        plan.operators.insert(limits[0] if limits else len(plan.operators), NEWEST_FIRST)
+        plan.order = (("_time", True),)
+    return plan
 
 
-def sql_for(operators: list[ir.Operator], fields: Columns, source: str) -> str:
+def sql_for(operators: Sequence[ir.Operator], fields: Columns, source: str) -> str:
     """One statement that runs these operators over `source`."""
-    if not operators:
-        return source
     try:
-        translated = str(to_sql(ir.Query(ir.TableRef(SOURCE), operators), {SOURCE: list(fields)}))
+        translated = str(to_sql(ir.Query(ir.TableRef(SOURCE), list(operators)), {SOURCE: list(fields)}))
     except (KqlError, ValueError, RecursionError) as problem:
         raise refused(f"this query ({problem})") from None
     if not translated.startswith("WITH "):
@@ -100,14 +92,12 @@ def _parse(text: str) -> ir.Query:
 def _check_width(written: StageText, operator: ir.Operator) -> None:
     """The translation must have as many expressions as the text."""
     match operator:
-        case ir.Extend() | ir.Project() | ir.Distinct():
+        case ir.Extend() | ir.Distinct():
             width = len(operator.expressions)
         case ir.Summarize():
             width = len(operator.aggregates) + len(operator.by)
         case ir.Sort():
             width = len(operator.keys)
-        case ir.Count():
-            width = 0
         case _:
             width = 1
     if type(operator).__name__ != STAGES[written.operator] or width != written.width:
@@ -120,132 +110,74 @@ def _check_distinct_names(columns: Columns) -> None:
         raise refused("a query over fields that differ by case alone")
 
 
-def _add(query: QueryPlan, operator: ir.Operator) -> None:
+def _add(plan: QueryPlan, operator: ir.Operator) -> None:
     match operator:
         case ir.Where():
-            _add_where(query, operator)
-        case ir.Extend() | ir.Project():
-            _add_named(query, operator)
+            predicate = typed(operator.predicate, plan.columns)
+            if predicate.kind != "boolean":
+                raise bad_query("where takes a condition")
+            plan.operators.append(ir.Where(predicate.expr))
+        case ir.Extend():
+            _add_extend(plan, operator)
         case ir.Distinct():
-            _add_distinct(query, operator)
+            names = [_field(each, plan.columns) for each in operator.expressions]
+            _start_rows(plan, operator, names, {})
         case ir.Summarize():
-            _add_summarize(query, operator)
+            _add_summarize(plan, operator)
         case ir.Sort():
-            _add_sort(query, operator)
-        case ir.Take():
-            _add_take(query, operator)
-        case ir.Count():
-            query.operators.append(ir.Count("count"))
-            _reset_rows(query, {"count": "integer"})
-            query.aggregates = {"count": Aggregate("count")}
+            if any(key.nulls_first is not None for key in operator.keys):
+                raise refused("an order with a place for nulls")
+            plan.operators.append(operator)
+            names = [_field(ir.NamedExpr(key.expr, None), plan.columns) for key in operator.keys]
+            plan.order = tuple((name, not key.ascending) for name, key in zip(names, operator.keys, strict=True))
+        case ir.Take(count=count) if count >= 0:
+            plan.operators.append(operator)
+            plan.limited = True
         case _:
-            raise refused(f"{type(operator).__name__}")
+            raise refused(f"this {type(operator).__name__}")
 
 
-def _reset_rows(query: QueryPlan, columns: dict[str, str]) -> None:
-    """Forget what was known of the rows before: these are new rows."""
-    query.columns = columns
-    query.groups, query.aggregates, query.order = (), {}, ()
-    query.limited, query.totals = False, None
-    query.time_groups, query.group_limit = None, None
-
-
-def _add_where(query: QueryPlan, operator: ir.Where) -> None:
-    predicate = resolve(operator.predicate, query.columns)
-    if kind_of(predicate, query.columns) != "boolean":
-        raise bad_query("where takes a condition")
-    if query.filters == query.operators:
-        query.filters = [*query.filters, ir.Where(predicate)]
-    query.operators.append(ir.Where(predicate))
-    query.totals = None
-
-
-def _add_named(query: QueryPlan, operator: ir.Extend | ir.Project) -> None:
-    named = []
+def _add_extend(plan: QueryPlan, operator: ir.Extend) -> None:
+    """New fields; an expression sees the fields before its stage."""
+    made = []
     kinds: dict[str, str] = {}
     for each in operator.expressions:
-        expression = resolve(each.expr, query.columns)
-        name = each.name or (expression.name if isinstance(expression, ir.ColumnRef) else None)
-        if name is None or name in kinds:
-            raise refused("expressions without a name of their own: write name=expression")
-        kinds[name] = kind_of(expression, query.columns)
-        named.append(ir.NamedExpr(expression, name))
-    _check_order(named)
-    if isinstance(operator, ir.Project):
-        query.operators.append(ir.Project(tuple(named)))
-        query.columns = kinds
-    else:
-        query.operators.append(ir.Extend(tuple(named)))
-        query.columns = query.columns | kinds
-    query.aggregates = {name: each for name, each in query.aggregates.items() if query.columns.get(name)}
-    query.totals = None
+        if each.name is None or each.name in {**plan.columns, **kinds}:
+            raise refused("an extend of anything but new fields: write name=expression")
+        expression = typed(each.expr, plan.columns)
+        kinds[each.name] = expression.kind
+        made.append(ir.NamedExpr(expression.expr, each.name))
+    plan.operators.append(ir.Extend(tuple(made)))
+    plan.columns |= kinds
 
 
-def _check_order(named: list[ir.NamedExpr]) -> None:
-    """Whether an expression sees the new value of a field that its stage assigns is not documented."""
-    made = {each.name for each in named if each.expr != ir.ColumnRef(each.name or "")}
-    for each in named:
-        if fields_in(each.expr) & (made - {each.name}):
-            raise refused("an expression that reads a field assigned in the same stage: write two stages")
+def _add_summarize(plan: QueryPlan, operator: ir.Summarize) -> None:
+    groups = [_field(each, plan.columns) for each in operator.by]
+    results: dict[str, str] = {}
+    described: dict[str, dict[str, Any]] = {}
+    for each in operator.aggregates:
+        if each.name is None or each.name in (*groups, *results):
+            raise refused("a summarize without a name of its own for each aggregate: write name=count()")
+        results[each.name], described[each.name] = aggregate(each.expr, plan.columns)
+    if not results:
+        raise refused("a summarize of nothing")
+    _start_rows(plan, operator, groups, results)
+    plan.groups, plan.aggregates = tuple(groups), described
 
 
-def _add_distinct(query: QueryPlan, operator: ir.Distinct) -> None:
-    columns: dict[str, str] = {}
-    for each in operator.expressions:
-        if each.name is not None or not isinstance(each.expr, ir.ColumnRef) or each.expr.name in columns:
-            raise refused("a distinct of anything but fields")
-        columns[each.expr.name] = kind_of(each.expr, query.columns)
-    query.operators.append(operator)
-    _reset_rows(query, columns)
+def _start_rows(plan: QueryPlan, operator: ir.Operator, fields: list[str], others: dict[str, str]) -> None:
+    """Rows of these fields and other columns come out: what was known of the rows before is forgotten."""
+    if len(set(fields)) < len(fields):
+        raise refused("a field named twice")
+    plan.columns = {name: plan.columns[name] for name in fields} | others
+    plan.operators.append(operator)
+    plan.groups, plan.aggregates, plan.order, plan.limited = (), {}, (), False
 
 
-def _add_summarize(query: QueryPlan, operator: ir.Summarize) -> None:
-    before, columns = list(query.operators), query.columns
-    summary = check_summarize(operator, columns)
-    query.operators.append(summary.operator)
-    _reset_rows(query, summary.columns)
-    query.groups, query.aggregates = summary.groups, summary.aggregates
-    if summary.time_bins and (operator.aggregates or operator.by[1:]):
-        totals = check_summarize(without_group(operator, summary.time_bins[0]), columns)
-        query.totals = QueryPlan(
-            totals.columns, [*before, totals.operator], groups=totals.groups, aggregates=totals.aggregates
-        )
-    if summary.time_bins[:1] == (0,):
-        rows = ir.NamedExpr(ir.FunctionCall("count"), "number of rows")
-        groups = check_summarize(ir.Summarize((rows,), operator.by[1:]), columns)
-        query.time_groups = [*before, groups.operator, ir.Count("count")]
-
-
-def _add_sort(query: QueryPlan, operator: ir.Sort) -> None:
-    order = []
-    for key in operator.keys:
-        if not isinstance(key.expr, ir.ColumnRef) or key.nulls_first is not None:
-            raise refused("an order by anything but fields")
-        if kind_of(key.expr, query.columns) == "array":
-            raise refused("an order by arrays")
-        order.append((key.expr.name, not key.ascending))
-    query.operators.append(operator)
-    query.order = tuple(order)
-
-
-def _add_take(query: QueryPlan, operator: ir.Take) -> None:
-    if operator.count < 0:
-        raise refused("a negative limit")
-    if query.time_groups is None:
-        query.operators.append(operator)
-    else:
-        query.group_limit = operator.count if query.group_limit is None else min(query.group_limit, operator.count)
-    query.limited = True
-
-
-def _is_plain(operators: list[ir.Operator]) -> bool:
-    return not any(isinstance(op, ir.Sort | ir.Summarize | ir.Distinct | ir.Count) for op in operators)
-
-
-def _first_cut(operators: list[ir.Operator]) -> int:
-    """The position before the first stage that drops rows or the time."""
-    for index, op in enumerate(operators):
-        cuts = isinstance(op, ir.Project | ir.Take)
-        if cuts or (isinstance(op, ir.Extend) and any(each.name == "_time" for each in op.expressions)):
-            return index
-    return len(operators)
+def _field(each: ir.NamedExpr, columns: Columns) -> str:
+    """The name of a field, where nothing else may be."""
+    if each.name is not None or not isinstance(each.expr, ir.ColumnRef):
+        raise refused("an expression where a field is expected: extend first")
+    if typed(each.expr, columns).kind == "array":
+        raise refused("groups or an order of arrays")
+    return each.expr.name
