@@ -40,13 +40,7 @@ _TEMPLATES = _environment()
 
 def style_sheet(name: str) -> str:
     """The style of every sandbox page, and after it the file that these pages add."""
-    return "".join(_file(file) for file in ("sandbox/sandbox_page.css", name))
-
-
-def _file(name: str) -> str:
-    if _TEMPLATES.loader is None:
-        raise TypeError("the environment has no loader")
-    return _TEMPLATES.loader.get_source(_TEMPLATES, name)[0]
+    return "\n".join(_TEMPLATES.get_template(file).render() for file in ("sandbox/sandbox_page.css", name))
 
 
 def render_page(template: str, *, service: str, style: str, **values: Any) -> str:

@@ -1,7 +1,7 @@
-"""The sandbox as one server on loopback: the three services behind one port, and a control API for tests.
+"""The sandbox as one server on loopback: the three services behind one port, and the clock for tests.
 
 `serve_sandbox()` serves from a thread of the calling process, `python -m audit_assets.sandbox` from one of its own.
-The routes under /sandbox/ (faults, clock, calls) belong to no service: another process controls the sandbox with them.
+The route /sandbox/clock belongs to no service: another process reads and advances the sandbox's time with it.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -25,7 +24,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from audit_assets.sandbox.axiom.axiom_service import AxiomService
 from audit_assets.sandbox.cloudflare.cloudflare_service import CloudflareService
-from audit_assets.sandbox.fault_plan import Fault, FaultPlan
+from audit_assets.sandbox.fault_plan import FaultPlan
 from audit_assets.sandbox.linear.linear_service import LinearService
 from audit_assets.sandbox.sandbox_clock import SandboxClock
 from audit_assets.sandbox.service_context import ServiceContext
@@ -63,9 +62,7 @@ class Sandbox:
             *self.cloudflare.routes(),
             *self.axiom.routes(),
             *self.linear.routes(),
-            Route("/sandbox/faults", self._faults, methods=["GET", "POST", "DELETE"]),
             Route("/sandbox/clock", self._clock, methods=["GET", "POST"]),
-            Route("/sandbox/calls", self._calls),
         ]
         return Starlette(routes=routes)
 
@@ -74,20 +71,10 @@ class Sandbox:
         self.axiom.close()
         self.linear.close()
 
-    async def _faults(self, request: Request) -> JSONResponse:
-        if request.method == "POST":
-            self.faults.add(Fault(**await request.json()))
-        elif request.method == "DELETE":
-            self.faults.clear()
-        return JSONResponse(self.faults.pending())
-
     async def _clock(self, request: Request) -> JSONResponse:
         if request.method == "POST":
             self.shared.clock.advance(timedelta(seconds=(await request.json())["advance_seconds"]))
         return JSONResponse({"now": self.shared.clock.now().isoformat()})
-
-    async def _calls(self, _: Request) -> JSONResponse:
-        return JSONResponse([asdict(call) for call in self.shared.calls])
 
 
 class _Protocol(H11Protocol):

@@ -15,14 +15,12 @@ KEPT_CALLS = 100_000
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it came in. `call` names the service's operation, `at` is the sandbox's time."""
+    """One request as it came in. `call` names the service's operation."""
 
     service: str
     call: str
-    method: str
     path: str
     query: str
-    at: str
 
 
 @dataclass
@@ -36,9 +34,8 @@ class ServiceContext:
 
     def record_call(self, service: str, call: str, request: Request) -> None:
         """Keep a call that came in."""
-        at = self.clock.now().isoformat()
         with self._lock:
-            self.calls.append(Call(service, call, request.method, request.url.path, request.url.query, at))
+            self.calls.append(Call(service, call, request.url.path, request.url.query))
             if len(self.calls) > KEPT_CALLS:
                 del self.calls[: KEPT_CALLS // 2]
 

@@ -52,7 +52,7 @@ def test_a_dataset_that_does_not_exist_is_named(sandbox: Sandbox, clock: Jumping
 
 
 def test_a_redirect_is_not_followed(sandbox: Sandbox, clock: JumpingClock) -> None:
-    headers = {"location": f"{sandbox.url}/sandbox/calls"}
+    headers = {"location": f"{sandbox.url}/sandbox/clock"}
     sandbox.faults.add(Fault("axiom", "query", "status", 1, 1, {"status": 302, "headers": headers}))
     with pytest.raises(Refused, match=r"redirect .*correct AXIOM_URL"):
         use(sandbox, clock, "query")

@@ -209,12 +209,8 @@ def _check_parameters(request: Request) -> None:
 
 
 def _monthly(prefix: str, limit: int) -> dict[str, str]:
-    reset = datetime(2100, 1, 1, tzinfo=UTC)
-    return {f"{prefix}-Limit": str(limit), f"{prefix}-Remaining": str(limit), f"{prefix}-Reset": _epoch(reset)}
-
-
-def _epoch(at: datetime) -> str:
-    return str(int(at.timestamp()))
+    reset = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())
+    return {f"{prefix}-Limit": str(limit), f"{prefix}-Remaining": str(limit), f"{prefix}-Reset": str(reset)}
 
 
 def _shown(dataset: Dataset) -> dict[str, Any]:

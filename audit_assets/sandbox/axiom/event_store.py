@@ -108,7 +108,7 @@ class AxiomStore:
         with contextlib.closing(self._database.cursor()) as cursor:
             return _dataset(cursor, name)
 
-    def create(self, name: str, description: str, retention_days: int | None, now: datetime) -> Dataset:
+    def create(self, name: str, description: str, retention_days: int | None, now: datetime) -> None:
         """A new dataset. Raises AxiomRefusal 409 if there is one of that name."""
         at = now.replace(tzinfo=None)
         with self._write() as cursor:
@@ -120,7 +120,6 @@ class AxiomStore:
             cursor.execute(
                 f"CREATE TABLE events_{number} (event_time TIMESTAMP, sys_time TIMESTAMP, visible_at TIMESTAMP)"
             )
-            return _dataset(cursor, name)
 
     def delete(self, name: str) -> None:
         """Drop a dataset with everything in it."""

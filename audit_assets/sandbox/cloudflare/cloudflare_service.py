@@ -7,7 +7,7 @@ a file, or of a test; none is visible before its time.
 import gzip
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from starlette.requests import Request
@@ -49,8 +49,6 @@ MakePage = Callable[[Request], Page]
 class Behaviour(ResponseBehaviour, WindowBehaviour, Quota):
     """What a test can vary: paging and shapes, the ends of a window, limits."""
 
-    compressed: bool = True
-
 
 class CloudflareService:
     """The sandbox's Cloudflare. Calls of a fault plan: "v2" and "v1".
@@ -89,7 +87,7 @@ class CloudflareService:
         activity = generate_activity(seed, until, days)
         self._add_activity(activity)
         self._organisation, self._activity_until = Organisation(seed, until.date()), until
-        truths = json.dumps([truth.as_dict() for truth in activity.truths], indent=1)
+        truths = json.dumps([asdict(truth) for truth in activity.truths], indent=1)
         (self._context.data_dir / TRUTHS_FILE).write_text(truths, encoding="utf-8")
         return activity.truths
 
@@ -123,9 +121,7 @@ class CloudflareService:
 
         return endpoint
 
-    def _respond(
-        self, request: Request, stream: str, make_page: Callable[[Request], Page], fault: Fault | None
-    ) -> Response:
+    def _respond(self, request: Request, stream: str, make_page: MakePage, fault: Fault | None) -> Response:
         if fault:
             self._apply_service_fault(stream, fault)
         if refusal := self._access.refusal(request):
@@ -171,7 +167,7 @@ class CloudflareService:
         body = as_text(page, self.behaviour)
         headers = {**self._access.headers(), **page.headers, "Vary": "Accept-Encoding"}
         accepted = "gzip" in request.headers.get("accept-encoding", "")
-        if self.behaviour.compressed and accepted and len(body) >= WORTH_COMPRESSING:
+        if accepted and len(body) >= WORTH_COMPRESSING:
             body = gzip.compress(body, compresslevel=1)
             headers["Content-Encoding"] = "gzip"
         return Response(body, 200, headers, media_type=page.media_type)

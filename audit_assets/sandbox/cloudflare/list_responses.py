@@ -146,10 +146,6 @@ def _wrong_count(page: Page, options: Options) -> None:
     page.info = {**(page.info or {}), "count": len(page.bodies) + options.get("by", 1)}
 
 
-def _count_as_string(page: Page, _: Options) -> None:
-    page.info = {**(page.info or {}), "count": str(len(page.bodies))}
-
-
 def _no_result_info(page: Page, _: Options) -> None:
     page.info = None
 
@@ -223,7 +219,6 @@ PAGE_FAULTS: Mapping[str, Callable[[Page, Options], None]] = {
     "empty_page": _empty_page,
     "repeat_cursor": _repeat_cursor,
     "wrong_count": _wrong_count,
-    "count_as_string": _count_as_string,
     "no_result_info": _no_result_info,
     "cursors_after": _cursors_after,
     "outside_window": _outside_window,

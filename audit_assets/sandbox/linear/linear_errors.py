@@ -48,9 +48,9 @@ def forbidden(what: str, status: int = 403) -> LinearError:
     return LinearError(what, "FORBIDDEN", "forbidden", status, what)
 
 
-def invalid_document(message: str, status: int) -> LinearError:
+def invalid_document(message: str) -> LinearError:
     """A document that the schema does not allow, or variables of a wrong type."""
-    return LinearError(message, "GRAPHQL_VALIDATION_FAILED", "graphql error", status)
+    return LinearError(message, "GRAPHQL_VALIDATION_FAILED", "graphql error", 400)
 
 
 def too_complex(complexity: int, most: int) -> LinearError:
@@ -87,10 +87,10 @@ def conflict(kind: str, entity_id: str, status: int) -> LinearError:
     return LinearError(f"conflict on insert of {kind}", "INPUT_ERROR", "invalid input", status, shown)
 
 
-def rate_limited(status: int) -> LinearError:
+def rate_limited() -> LinearError:
     """A rate limit is used up; the headers have the time of its reset."""
     shown = "Rate limit exceeded. Try again after the limit was reset."
-    return LinearError("Rate limit exceeded", "RATELIMITED", "ratelimited", status, shown)
+    return LinearError("Rate limit exceeded", "RATELIMITED", "ratelimited", 400, shown)
 
 
 def lock_timeout(status: int) -> LinearError:

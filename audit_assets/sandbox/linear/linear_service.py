@@ -117,7 +117,7 @@ class LinearService(ManualActions):
 
     def _raise_planned_error(self, fault: Fault | None) -> None:
         if fault and fault.kind == "rate_limited":
-            raise linear_errors.rate_limited(self.behaviour.rate_limit_status)
+            raise linear_errors.rate_limited()
         if fault and fault.kind in REFUSALS:
             status, refusal = REFUSALS[fault.kind]
             raise refusal(fault.options.get("status", status))
@@ -128,7 +128,7 @@ class LinearService(ManualActions):
                 raise operation
             operation.check(_schema())
         except InvalidRequest as error:
-            raise linear_errors.invalid_document(str(error), self.behaviour.validation_status) from None
+            raise linear_errors.invalid_document(str(error)) from None
         return operation
 
     def _execute(self, request: Request, operation: GraphQLRequest, fault: Fault | None) -> tuple[int, dict[str, Any]]:
@@ -151,7 +151,7 @@ class LinearService(ManualActions):
         refusal = error.original_error
         if not isinstance(refusal, LinearError):
             if error.path is None:  # variables that do not fit the document
-                refusal = linear_errors.invalid_document(error.message, self.behaviour.validation_status)
+                refusal = linear_errors.invalid_document(error.message)
             elif error.message.startswith("Cannot return null for non-nullable field"):
                 refusal = linear_errors.internal_error(200)
             else:

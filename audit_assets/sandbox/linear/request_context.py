@@ -17,8 +17,6 @@ class Behaviour:
     conflict_statuses: tuple[int, ...] = (200, 400)
     missing_statuses: tuple[int, ...] = (200, 400)
     invalid_input_statuses: tuple[int, ...] = (400, 200)
-    validation_status: int = 400
-    rate_limit_status: int = 400
     requests_per_hour: int = 2_500
     complexity_per_hour: int = 3_000_000
     most_complexity: int = 10_000

@@ -117,12 +117,12 @@ class Meter:
         """Count one request. Raises RATELIMITED."""
         self._now = self._clock.now()
         if not self._requests.add(1, self._behaviour.requests_per_hour, self._now):
-            raise rate_limited(self._behaviour.rate_limit_status)
+            raise rate_limited()
 
     def take_complexity(self, complexity: float) -> None:
         """Count a query's complexity. Raises RATELIMITED."""
         if not self._complexity.add(complexity, self._behaviour.complexity_per_hour, self._now):
-            raise rate_limited(self._behaviour.rate_limit_status)
+            raise rate_limited()
 
     def headers(self) -> dict[str, str]:
         """The headers of both limits, which every answer has."""

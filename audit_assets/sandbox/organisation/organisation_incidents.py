@@ -5,7 +5,7 @@ The ground truth is for tests only; nothing that detects may read it.
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,10 +42,6 @@ class Truth:
     hours: Sequence[str]
     deviations: Sequence[Expected]
     why: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
 
 
 def make_incidents(members: Members, until: datetime, seed: int) -> tuple[list[Act], list[Truth]]:
