@@ -22,8 +22,7 @@ from audit_assets.defs.steps.hour_notes import HourNotes, NoteModel
 from audit_assets.defs.steps.run_inputs import RunInputs, load_run_inputs
 from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear.client import LinearClient
-from audit_assets.linear.dry_run import NOT_SET, RenderedTicket
-from audit_assets.linear.dry_run_connections import OfflineConnection, ReadOnlyConnection
+from audit_assets.linear.dry_run import NOT_SET, OfflineConnection, ReadOnlyConnection, RenderedTicket
 from audit_assets.notify.webhook import post_summary
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.transport.clock import Clock, SystemClock

@@ -1,20 +1,25 @@
-"""The parts of a dry run that concern Linear: an API that records writes instead of sending them, and what they render.
+"""What replaces a connection to Linear in a dry run, and what it renders.
 
-It is the first of a dry run's two locks; the other is a connection that sends queries alone (dry_run_connections.py).
+Two locks: an API that records writes instead of sending them, and connections that send queries alone, or nothing at
+all. A write that the first forgot stops at the second.
 """
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from audit_assets.linear.graphql_connection import GraphqlConnection
+from audit_assets.linear.graphql_connection import GraphqlConnection, document_text
 from audit_assets.linear.issue_api import IssueApi
 from audit_assets.linear.issues import CommentContent, IssueContent, LinkContent, NewIssue
 from audit_assets.linear.target_resolver import TicketTarget
+
+T = TypeVar("T")
+
+Data = dict[str, Any]
 
 PRIORITY_NAMES = {1: "Urgent", 2: "High", 3: "Medium", 4: "Low"}
 """As Linear shows them (docs/facts/linear.md, 1)."""
@@ -109,3 +114,40 @@ class DryRunIssueApi(IssueApi):
         address = f"https://dry-run.invalid/{sha256(content).hexdigest()[:16]}/{name}"
         self._writes.pictures[address] = f"data:{content_type};base64,{b64encode(content).decode()}"
         return address
+
+
+class ReadOnlyConnection(GraphqlConnection):
+    """A connection that sends queries alone."""
+
+    def ask(self, document: str, variables: Data, parse: Callable[[Data], T], **how: Any) -> T:
+        """As `GraphqlConnection.ask`, for a query."""
+        if (kind := document_text(document).split(maxsplit=1)[0]) != "query":
+            raise RuntimeError(f"{document} is a {kind}: a dry run must not send it.")
+        return super().ask(document, variables, parse, **how)
+
+
+class OfflineConnection(ReadOnlyConnection):
+    """No connection, as long as there is no key: every name exists, and no ticket does."""
+
+    def ask(self, document: str, variables: Data, parse: Callable[[Data], T], **_: Any) -> T:
+        """The answer of such a workspace. Nothing is sent."""
+        if document not in _ANSWERS:
+            raise RuntimeError(f"{document} must not be sent: there is no key.")
+        return parse(_ANSWERS[document](variables))
+
+
+def _existing(*names: str, team: str = "") -> Data:
+    """What is called so, whether teams, labels of the workspace, or projects and users of a team."""
+    unset = dict.fromkeys(("team", "parent", "retiredAt", "retiredBy", "defaultIssueState"))
+    flags = {"isGroup": False, "trashed": False, "active": True, "isAssignable": True}
+    common = unset | flags | {"teams": {"nodes": [{"id": team}]}, "states": {"nodes": []}}
+    return {"nodes": [common | dict.fromkeys(("id", "key", "name", "displayName", "email"), name) for name in names]}
+
+
+_ANSWERS: dict[str, Callable[[Data], Data]] = {
+    "tickets": lambda _: {"issues": {"nodes": []}},
+    "team": lambda asked: {"viewer": {"name": ""}, "teams": _existing(asked["key"])},
+    "labels": lambda asked: {"issueLabels": _existing(*asked["names"])},
+    "projects": lambda asked: {"projects": _existing(asked["name"], team=asked["team"])},
+    "users": lambda asked: {"users": _existing(asked["who"], team=asked["team"])},
+}

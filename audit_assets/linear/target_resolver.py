@@ -6,6 +6,7 @@ lacks that field and reports it; only without the team of LINEAR_TEAM_KEY there 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, TypeVar
 
 from audit_assets.config.errors import Refused
@@ -44,7 +45,10 @@ class TargetResolver:
         self._connection = connection
         self._team_key = team_key
         self._label = label
-        self._known: dict[tuple[object, ...], Any] = {}
+        # An answer is kept, an error is not
+        self._teams = cache(self._ask_for_teams)
+        self._team_states = cache(self._ask_for_states)
+        self._placed = cache(self._look_up)
 
     @property
     def who(self) -> str:
@@ -54,17 +58,18 @@ class TargetResolver:
     @property
     def default(self) -> TicketTarget:
         """Where tickets go to which no row of the table applies. Raises `Refused` if there is no such team."""
-        return self._in(self._default_team(), Fields(priority=0))
+        return self.target(Fields(priority=0))
 
     def target(self, fields: Fields) -> TicketTarget:
         """Where tickets with these fields go. If their team is missing, it is the one of LINEAR_TEAM_KEY, with
         what it has of the other fields."""
-        if fields.team in (None, self._team_key):
-            return self._in(self._default_team(), fields)
+        placed = replace(fields, priority=0, team=fields.team or self._team_key)
         try:
-            return self._in(self._team(fields.team), fields)
+            return self._placed(placed)
         except Refused as refusal:
-            return replace(self._in(self._default_team(), fields), problems=(str(refusal),))
+            if placed.team == self._team_key:
+                raise
+            return replace(self._placed(replace(placed, team=self._team_key)), problems=(str(refusal),))
 
     def targets(self, fields: Fields) -> Iterator[TicketTarget]:
         """The targets to try one after the other: with all fields, then without those that Linear may refuse, and in
@@ -100,20 +105,10 @@ class TargetResolver:
 
     def state_in(self, team_id: str) -> Node | None:
         """The state of an open ticket in that team. Raises `Refused` if Linear does not show it."""
+        return _state_for_new(self._team_states(team_id))
 
-        def parse(data: dict[str, Any]) -> Node:
-            if data["team"]["id"] != team_id:
-                raise wrong_answer("teams")
-            return data["team"]
-
-        asked = {"id": team_id}
-        return _state_for_new(self._once(asked, lambda: self._connection.ask("team_states", asked, parse)))
-
-    def _in(self, team: Node, fields: Fields) -> TicketTarget:
-        key = {"team": team["id"], "labels": fields.labels, "project": fields.project, "assignee": fields.assignee}
-        return self._once(key, lambda: self._look_up(team, fields))
-
-    def _look_up(self, team: Node, fields: Fields) -> TicketTarget:
+    def _look_up(self, fields: Fields) -> TicketTarget:
+        team = self._team(fields.team or self._team_key)
         problems: list[str] = []
 
         def found(look_up: Callable[[], T]) -> T | None:
@@ -129,35 +124,41 @@ class TargetResolver:
         assignee = found(lambda: self._assignee(fields.assignee, team))
         return TicketTarget(team, _state_for_new(team), tuple(labels), project, assignee, tuple(problems))
 
-    def _default_team(self) -> Node:
-        _, teams = self._teams(self._team_key)
-        if not teams:
-            raise Refused(
-                f"Linear shows no team with the key '{self._team_key}' to this API key: set LINEAR_TEAM_KEY to the "
-                "letters before the number of the team's tickets, such as SEC in SEC-12."
-            )
-        return teams[0]
-
     def _team(self, key: str) -> Node:
         _, teams = self._teams(key)
+        unknown = f"Linear shows no team with the key '{key}' to this API key"
+        if key == self._team_key:
+            if not teams:
+                raise Refused(
+                    f"{unknown}: set LINEAR_TEAM_KEY to the letters before the number of the team's tickets, such as "
+                    "SEC in SEC-12."
+                )
+            return teams[0]
         instead = f"until then such tickets go to '{self._team_key}'."
         if not teams:
             raise Refused(
-                f"Linear shows no team with the key '{key}' to this API key: correct `team` in {TABLE}, or let the key "
-                f"of LINEAR_API_KEY into that team, if it is restricted to others; {instead}"
+                f"{unknown}: correct `team` in {TABLE}, or let the key of LINEAR_API_KEY into that team, if it is "
+                f"restricted to others; {instead}"
             )
         if teams[0]["retiredAt"]:
             raise Refused(f"The team '{key}' was retired in Linear: name another as `team` in {TABLE}; {instead}")
         return teams[0]
 
-    def _teams(self, key: str) -> tuple[str, list[Node]]:
+    def _ask_for_teams(self, key: str) -> tuple[str, list[Node]]:
         def parse(data: dict[str, Any]) -> tuple[str, list[Node]]:
             if any(team["key"] != key for team in data["teams"]["nodes"]):
                 raise wrong_answer("teams")
             return data["viewer"]["name"], data["teams"]["nodes"]
 
-        asked = {"key": key}
-        return self._once(asked, lambda: self._connection.ask("team", asked, parse))
+        return self._connection.ask("team", {"key": key}, parse)
+
+    def _ask_for_states(self, team_id: str) -> Node:
+        def parse(data: dict[str, Any]) -> Node:
+            if data["team"]["id"] != team_id:
+                raise wrong_answer("teams")
+            return data["team"]
+
+        return self._connection.ask("team_states", {"id": team_id}, parse)
 
     def _labels(self, names: Sequence[str], team: Node) -> tuple[list[Node], list[str]]:
         asked = list(dict.fromkeys([self._label, *names] if self._label else names))
@@ -180,13 +181,6 @@ class TargetResolver:
             return None
         asked = {"who": who, "team": team["id"]}
         return self._connection.ask("users", asked, lambda data: find_assignee(data["users"]["nodes"], who, team))
-
-    def _once(self, what: dict[str, Any], ask: Callable[[], T]) -> T:
-        """An answer is kept, an error is not."""
-        key = tuple(what.items())
-        if key not in self._known:
-            self._known[key] = ask()
-        return self._known[key]
 
 
 def _state_for_new(team: Node) -> Node | None:

@@ -14,14 +14,13 @@ from audit_assets.tickets.deviation_sentences import (
     describe_together,
     rarest_types_first,
 )
-from audit_assets.tickets.evidence_lines import action_line, deviation_table, entry_line
+from audit_assets.tickets.evidence_lines import action_line, deviation_table, entry_line, origin_lines, other_origins
 from audit_assets.tickets.finding import ENTRIES_SHOWN, Deviation, EntryLine, Finding
 from audit_assets.tickets.formatting import NAMED, pluralize
 from audit_assets.tickets.markdown import SafeMarkdown, address, code, collapsible, fence, link, one_line, picture
 from audit_assets.tickets.model_note import note_section
 from audit_assets.tickets.next_checks import next_checks
 from audit_assets.tickets.opening_sentences import opening_sentence, severity_sentence
-from audit_assets.tickets.origin_lines import origin_lines, other_origins
 from audit_assets.tickets.rendering import render
 
 REASONS_IN_SENTENCES = 4

@@ -4,10 +4,9 @@ A few are written as sentences; the others are folded away, a line for each acto
 that are run again and then have other findings are added in a comment each.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from heapq import merge
 from math import inf, isfinite
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from audit_assets.linear.issues import PRIORITY, IssueContent
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.formatting import day_in_short, day_name, number, pluralize
 from audit_assets.tickets.markdown import SafeMarkdown, code, collapsible, fence, one_line
-from audit_assets.tickets.opening_sentences import opening_start
+from audit_assets.tickets.opening_sentences import headline, opening_start
 from audit_assets.tickets.rendering import render
 from audit_assets.tickets.shared_ticket import (
     ACTOR_LENGTH,
@@ -27,7 +26,6 @@ from audit_assets.tickets.shared_ticket import (
     marker_for,
 )
 from audit_assets.tickets.ticket import DESCRIPTION_LENGTH, computed_id
-from audit_assets.tickets.title import headline
 
 ACTORS_IN_SENTENCES = 5
 """So many actors are shown open: the others are folded away, as nobody reads them on a phone."""
@@ -113,13 +111,12 @@ def rarest_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=_rarity)
 
 
-def rarest_of_each(hours: Iterable[HourBelowThreshold]) -> Iterator[Finding]:
+def rarest_of_each(hours: Iterable[HourBelowThreshold]) -> list[Finding]:
     """Each actor's rarest finding, the rarest of all first."""
-    seen: set[str] = set()
-    for finding in merge(*(hour.findings for hour in hours), key=_rarity):
-        if finding.actor_key not in seen:
-            seen.add(finding.actor_key)
-            yield finding
+    rarest: dict[str, Finding] = {}
+    for finding in rarest_first(each for hour in hours for each in hour.findings):
+        rarest.setdefault(finding.actor_key, finding)
+    return [*rarest.values()]
 
 
 def _rarity(finding: Finding) -> tuple[float, datetime, str]:
@@ -137,7 +134,7 @@ def _part(hour: HourBelowThreshold) -> Part:
 
 def _description(day: DayBelowThreshold, where: SafeMarkdown) -> SafeMarkdown:
     """As much as fits: the sentences about the rarest do."""
-    actors = [*rarest_of_each(day.hours)]
+    actors = rarest_of_each(day.hours)
     rarest, others = actors[:ACTORS_IN_SENTENCES], actors[ACTORS_IN_SENTENCES:]
     values = {
         "opening": _opening(day),

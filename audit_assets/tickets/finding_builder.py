@@ -1,7 +1,7 @@
 """Builds findings from flagged rows and the audit entries behind them: pure functions on frames."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import polars as pl
@@ -152,30 +152,12 @@ def _action_summaries(behind: pl.DataFrame) -> pl.DataFrame:
 def deviation_of(row: Mapping[str, Any], names: Mapping[str, str] | None = None) -> Deviation:
     """One row of a FLAGGED_ACTORS frame, as a ticket takes it. `names`: what members are called, by actor key."""
     called = names or {}
-    return Deviation(
-        **{name: row[name] for name in SAME_COLUMNS},
-        active_hours=row["active_hours"] or 0,
-        judged_against=row["judged_against"] or "organisation",
-        horizon_hours=row["horizon_hours"] or 1,
-        slow_growth=row["horizon"] == DAY_AGAINST_LAST_MONTH.name,
-        members=tuple(called.get(member) or member for member in row["members"] or ()),
-    )
-
-
-SAME_COLUMNS = (
-    "kind",
-    "resource_type",
-    "changes",
-    "baseline_mean",
-    "ratio",
-    "baseline_max",
-    "first_ever",
-    "last_touched",
-    "new_to_organisation",
-    "return_period_years",
-    "colleagues",
-    "organisation_actors",
-    "new_types",
-    "touched_types",
-)
-"""The columns of FLAGGED_ACTORS that a deviation has under the same name."""
+    adapted = {
+        "active_hours": row["active_hours"] or 0,
+        "judged_against": row["judged_against"] or "organisation",
+        "horizon_hours": row["horizon_hours"] or 1,
+        "slow_growth": row["horizon"] == DAY_AGAINST_LAST_MONTH.name,
+        "members": tuple(called.get(member) or member for member in row["members"] or ()),
+    }
+    same = {each.name: row[each.name] for each in fields(Deviation) if each.name not in adapted}
+    return Deviation(**same, **adapted)

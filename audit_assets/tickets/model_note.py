@@ -12,15 +12,12 @@ ITEM_LENGTH = 160
 REASONS = 3
 CHECKS = 4
 
-NOTE_LENGTH = 2_200
-"""No note becomes longer: a ticket keeps so many characters for it."""
-
 OPEN_LENGTH = 500
 """A longer note is folded away: a ticket is read on a phone."""
 
 
 def note_section(note: TriageNote) -> SafeMarkdown:
-    """A note as Markdown, of at most NOTE_LENGTH characters."""
+    """A note as Markdown."""
     lines = [f"- {code(note.assessment, ASSESSMENT_LENGTH)}"]
     lines += [f"- Benign explanation: {code(each, ITEM_LENGTH)}" for each in note.harmless[:REASONS]]
     lines += [f"- To check: {code(each, ITEM_LENGTH)}" for each in note.check[:CHECKS]]

@@ -16,7 +16,7 @@ from audit_assets.tickets.description import describe_finding
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.formatting import hour_name
 from audit_assets.tickets.markdown import address
-from audit_assets.tickets.title import build_title, headline
+from audit_assets.tickets.opening_sentences import build_title, headline
 
 DESCRIPTION_LENGTH = 20_000
 COMMENT_LENGTH = 5_000

@@ -1,5 +1,6 @@
 """What is set is checked, and what is wrong with it is one clear sentence."""
 
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -107,7 +108,7 @@ def test_an_address_that_is_none_is_named(url: str) -> None:
 
 
 def check_at(url: str) -> None:
-    with LinearClient(api_key="lin_api_x", team_key="SEC", url=url) as client:
+    with closing(LinearClient(api_key="lin_api_x", team_key="SEC", url=url)) as client:
         client.check()
 
 

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from audit_assets.defs.steps.dry_run_opener import DryRunOpener
-from audit_assets.linear.dry_run import NOT_SET, RenderedTicket
-from audit_assets.linear.dry_run_connections import OfflineConnection
+from audit_assets.linear.dry_run import NOT_SET, OfflineConnection, RenderedTicket
 from audit_assets.reports.dry_run_hour import DryRunHour
 from audit_assets.reports.html_page import PageError
 from audit_assets.reports.preview_page import preview_html, render_text, write_page

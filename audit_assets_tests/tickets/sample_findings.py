@@ -8,7 +8,7 @@ from typing import Any
 
 from audit_assets.tickets.digest import DayBelowThreshold, HourBelowThreshold, digest_ticket
 from audit_assets.tickets.finding import ActionSummary, Deviation, EntryLine, Finding, Origin
-from audit_assets.tickets.overflow import Overflow, overflow_ticket
+from audit_assets.tickets.overflow import overflow_ticket
 from audit_assets.tickets.shared_ticket import SharedTicket, content_hash_of
 
 HOUR = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -133,12 +133,20 @@ def finding(**changes: Any) -> Finding:
 
 def overflow(count: int, *, hour: datetime = HOUR, first: int = 0) -> SharedTicket:
     """The ticket of so many actors in one hour, the first of them the most severe."""
-    return overflow_ticket(overflow_of(count, hour=hour, first=first))
+    return overflow_of(many(count, hour=hour, first=first))
 
 
-def overflow_of(count: int, *, hour: datetime = HOUR, first: int = 0) -> Overflow:
+def overflow_of(findings: Sequence[Finding]) -> SharedTicket:
+    """The ticket of these actors."""
+    linked = min(len(findings), 20)
+    return overflow_ticket(
+        findings, axiom_url=axiom_url(findings[0].hour), linked=linked, summary="the summary of the hour"
+    )
+
+
+def many(count: int, *, hour: datetime = HOUR, first: int = 0) -> list[Finding]:
     """The actors themselves."""
-    findings = tuple(
+    return [
         finding(
             actor_key=f"{number:032x}",
             actor=f"actor-{number}@example.com",
@@ -148,8 +156,7 @@ def overflow_of(count: int, *, hour: datetime = HOUR, first: int = 0) -> Overflo
             entries_total=0,
         )
         for number in range(first, first + count)
-    )
-    return Overflow(ACCOUNT, hour, findings, axiom_url(hour), min(count, 20), "the summary of the hour")
+    ]
 
 
 def digest(actors_of: Mapping[int, Sequence[Finding]], **changes: Any) -> SharedTicket:

@@ -11,8 +11,8 @@ from audit_assets.sandbox.server import Sandbox
 from audit_assets.tickets.digest import digest_id
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.markdown import address
+from audit_assets.tickets.opening_sentences import TITLE_LENGTH
 from audit_assets.tickets.ticket import COMMENT_LENGTH, DESCRIPTION_LENGTH
-from audit_assets.tickets.title import TITLE_LENGTH
 from audit_assets_tests.linear.workspace import current_tickets, only_issue, written
 from audit_assets_tests.tickets.sample_findings import ACCOUNT, HOUR, digest, new_type, unusual
 from audit_assets_tests.tickets.test_hostile_tickets import OURS, findings

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from audit_assets.tickets.deviation_sentences import describe
 from audit_assets.tickets.finding import ActionSummary, Chart, Deviation, EntryLine, Finding, Origin
 from audit_assets.tickets.markdown import address
+from audit_assets.tickets.opening_sentences import TITLE_LENGTH
 from audit_assets.tickets.ticket import COMMENT_LENGTH, DESCRIPTION_LENGTH, comment_for, link_for, ticket_for
-from audit_assets.tickets.title import TITLE_LENGTH
 from audit_assets_tests.tickets.sample_findings import ACCOUNT, ALICE, HOUR, finding
 from audit_assets_tests.tickets.test_markdown import all_tokens, hostile
 from audit_assets_tests.tickets.test_model_note import notes

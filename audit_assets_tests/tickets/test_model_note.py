@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_assets.tickets.finding import TriageNote
-from audit_assets.tickets.model_note import NOTE_LENGTH, note_section
+from audit_assets.tickets.model_note import note_section
 from audit_assets_tests.tickets.test_markdown import all_tokens, hostile
 
 SHORT = TriageNote("small-model-1", "A script may have done it.", ("one interface",), ("Ask Alice.",))
@@ -52,7 +52,7 @@ def test_a_long_note_is_folded_but_its_mark_is_not() -> None:
 def test_nothing_that_a_model_writes_becomes_a_part_of_the_ticket(note: TriageNote) -> None:
     section = note_section(note)
     found = all_tokens(section)
-    assert len(section) <= NOTE_LENGTH
+    assert len(section) <= 2_200
     assert {token.type for token in found} <= STRUCTURE
     items = 1 + min(len(note.harmless), 3) + min(len(note.check), 4)
     assert [token.type for token in found].count("list_item_open") == items

@@ -1,10 +1,64 @@
-"""The first sentences of a ticket: who did what and when, and how severe it is."""
+"""The title of a ticket and its first sentences: who did what and when, and how severe it is."""
+
+from datetime import UTC, datetime
 
 import pytest
 
 from audit_assets.tickets.finding import Deviation
-from audit_assets.tickets.opening_sentences import opening_sentence, severity_sentence
+from audit_assets.tickets.opening_sentences import build_title, headline, opening_sentence, severity_sentence
 from audit_assets_tests.tickets.sample_findings import TWELVE, burst, finding, new_type, together
+
+LAST_TOUCHED = datetime(2026, 9, 30, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("deviations", "title"),
+    [
+        ((burst(changes=2_000, baseline_mean=12.4),), "alice@example·com: 2,000 changes in an hour, usually 12"),
+        ((burst(baseline_mean=0.4),), "alice@example·com: 214 changes in an hour, usually 0.4"),
+        ((burst(baseline_mean=None),), "alice@example·com: 214 changes in an hour"),
+        ((new_type(),), "alice@example·com: first change to api_tokens on record"),
+        (
+            (burst(return_period_years=40.0, active_hours=200), new_type()),
+            "alice@example·com: 214 changes in an hour, usually 3; about once in 40 years; 1 more reason",
+        ),
+        (
+            (burst(changes=1_204, baseline_mean=80.3, horizon_hours=24, return_period_years=0.04),),
+            "alice@example·com: 1,204 changes in 24 hours, usually 80; about once in 2 weeks",
+        ),
+        (
+            (
+                new_type(resource_type="dns", colleagues=22, new_types=7, touched_types=9, return_period_years=40.0),
+                new_type(
+                    resource_type="api_tokens", colleagues=0, new_types=7, touched_types=9, return_period_years=40.0
+                ),
+            ),
+            "alice@example·com: 7 of the 9 resource types new to it, api_tokens among them; less than once in 2 months",
+        ),
+        ((together(*TWELVE),), "12 actors at once: unusual changes to dns_record"),
+        (
+            (together(*TWELVE, resource_type="[x](https://evil.example)"), together("anne", "boris")),
+            "12 actors at once: unusual changes to x·https·evil·example; 1 more reason",
+        ),
+        (
+            (new_type(first_ever=False, last_touched=LAST_TOUCHED), new_type(), new_type()),
+            "alice@example·com: a change to api_tokens, last touched 2026-09-30; 2 more reasons",
+        ),
+    ],
+)
+def test_a_title_has_who_and_what(deviations: tuple[Deviation, ...], title: str) -> None:
+    assert build_title(finding(deviations=deviations)) == f"{title} (10:00 UTC, 22 Nov)"
+
+
+def test_a_title_does_not_call_rare_what_an_actor_does_who_is_hardly_known() -> None:
+    known = {"active_hours": 3, "return_period_years": 40.0}
+    assert headline(finding(deviations=(burst(baseline_mean=4.0, **known),), learning=True)) == (
+        "214 changes in an hour, usually 4; actor hardly known"
+    )
+    assert headline(finding(deviations=(new_type(new_types=3, touched_types=3, **known),), learning=True)) == (
+        "all 3 resource types new to it, api_tokens among them; actor hardly known"
+    )
+
 
 START = "In the hour 2026-11-22 10:00 UTC, "
 

@@ -7,12 +7,12 @@ import pytest
 from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear.issues import CommentContent
 from audit_assets.sandbox.server import Sandbox
-from audit_assets.tickets.overflow import COMMENTS, overflow_ticket
+from audit_assets.tickets.opening_sentences import TITLE_LENGTH
+from audit_assets.tickets.overflow import COMMENTS
 from audit_assets.tickets.shared_ticket import SharedTicket
 from audit_assets.tickets.ticket import COMMENT_LENGTH, DESCRIPTION_LENGTH
-from audit_assets.tickets.title import TITLE_LENGTH
 from audit_assets_tests.linear.workspace import current_tickets, only_issue, plan, written
-from audit_assets_tests.tickets.sample_findings import HOUR, overflow, overflow_of
+from audit_assets_tests.tickets.sample_findings import HOUR, many, overflow, overflow_of
 
 MANY = 9_981
 
@@ -52,13 +52,9 @@ def test_every_actor_is_listed_once_up_to_the_bound(count: int, *, described: bo
 
 
 def test_hostile_names_stay_in_their_line() -> None:
-    shared_ticket = overflow_of(3)
-    bad = replace(
-        shared_ticket.findings[1], actor="eve\n```\n# Look https://linear.app/acme/profiles/bob \u202e" + "x" * 500
-    )
-    hostile = overflow_ticket(
-        replace(shared_ticket, findings=(shared_ticket.findings[0], bad, shared_ticket.findings[2]))
-    )
+    first, second, third = many(3)
+    bad = replace(second, actor="eve\n```\n# Look https://linear.app/acme/profiles/bob \u202e" + "x" * 500)
+    hostile = overflow_of([first, bad, third])
     (comment,) = comments_of(hostile, described=False)
     for text in (hostile.ticket.description, comment.body):
         assert text.count("```") == 2
@@ -120,8 +116,5 @@ def test_one_that_is_out_of_reach_is_reported(sandbox: Sandbox, client: TicketOp
 
 
 def test_the_mark_is_the_list_s_whatever_its_order() -> None:
-    listed = overflow_of(30)
-    assert (
-        overflow_ticket(replace(listed, findings=listed.findings[::-1])).marker.id == overflow_ticket(listed).marker.id
-    )
+    assert overflow_of(many(30)[::-1]).marker.id == overflow(30).marker.id
     assert overflow(31).marker.id != overflow(30).marker.id

@@ -7,7 +7,6 @@ day with a missing hour has no digest yet: the check `every_hour_is_done` names 
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 import polars as pl
@@ -128,7 +127,7 @@ def _day(account_id: str, day: datetime, flags: pl.DataFrame, axiom: AxiomResour
     hours = tuple(_hour(account_id, rows) for rows in under.partition_by("hour", maintain_order=True))
     hours_of = under.group_by("actor_key").agg(pl.col("hour").n_unique())
     others = dict(flags.unique(["hour", "actor_key", "disposition"]).group_by("disposition").len().iter_rows())
-    linked = [finding.actor_key for finding in islice(rarest_of_each(hours), LINKED)]
+    linked = [finding.actor_key for finding in rarest_of_each(hours)[:LINKED]]
     return DayBelowThreshold(
         account_id=account_id,
         day=day,

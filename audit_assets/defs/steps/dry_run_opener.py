@@ -9,8 +9,7 @@ from typing import Any
 
 from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear.client import LinearClient
-from audit_assets.linear.dry_run import DryRunIssueApi, RenderedTicket, Writes
-from audit_assets.linear.dry_run_connections import ReadOnlyConnection
+from audit_assets.linear.dry_run import DryRunIssueApi, ReadOnlyConnection, RenderedTicket, Writes
 from audit_assets.linear.issues import IssueContent
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.formatting import pluralize

@@ -10,9 +10,8 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from audit_assets.linear.client import LinearClient
+from audit_assets.linear.client import LinearClient, LinearFacts, join_sentences
 from audit_assets.linear.issue_api import ISSUES_PER_REQUEST
-from audit_assets.linear.issue_opener import LinearFacts, join_sentences
 from audit_assets.linear.issues import KnownIssue, NewIssue, TicketVerdict, Upload
 from audit_assets.linear.reply_parser import Rejected, is_missing
 from audit_assets.linear.routing import TicketSubject
@@ -107,7 +106,7 @@ class TicketOpener:
         known = self._find_shared(shared_ticket)
         created, refused = None, None
         if not known:
-            created, refused = self.linear.opener.create(ticket, TicketSubject(shared_ticket.severity))
+            created, refused = self.linear.create_issue(ticket, TicketSubject(shared_ticket.severity))
             known = None if created else self._find_shared(shared_ticket)
         if not (found := created or known):
             return OpenedTicket(str(ticket.id), None, None, "unreadable")
@@ -167,7 +166,7 @@ class TicketOpener:
         add_chart: AddChart,
     ) -> OpenedTicket:
         ticket = ticket_for(add_chart(add_note(finding), self.linear.issues.upload), generation)
-        created, missing_fields = self.linear.opener.create(ticket, subject_of(finding))
+        created, missing_fields = self.linear.create_issue(ticket, subject_of(finding))
         if created:
             unrelated = self._relate(created.id, generation, known)
             self.linear.issues.attach(created.id, link_for(finding))
@@ -193,7 +192,7 @@ class TicketOpener:
     def _join(self, finding: Finding, ticket: KnownIssue, add_note: AddNote, *, reopen: bool) -> OpenedTicket:
         """The comment comes after the change: if it is there and the ticket is closed, a person closed it since."""
         comment = comment_for(add_note(finding))
-        priority = self.linear.opener.priority(subject_of(finding))
+        priority = self.linear.priority(subject_of(finding))
         raised = priority if raises_priority(ticket, priority) else None
         reopened, refused = self.linear.change_issue(ticket, reopen=reopen, priority=raised)
         self.linear.issues.comment(ticket.id, comment)

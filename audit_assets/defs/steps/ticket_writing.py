@@ -21,7 +21,8 @@ from audit_assets.storage.tables import BASELINES
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.finding_builder import findings_of, members_of
 from audit_assets.tickets.lifecycle import OpenedTicket
-from audit_assets.tickets.overflow import Overflow, overflow_ticket
+from audit_assets.tickets.overflow import overflow_ticket
+from audit_assets.tickets.shared_ticket import SharedTicket
 from audit_assets.tickets.ticket_slots import assign_slots
 
 OPENED_TICKETS = pl.Schema(
@@ -79,7 +80,7 @@ def write_tickets(
     charts = build_charts(singles, inputs.store.require(BASELINES, hour), axiom)
     rows = [_row(each, lambda each=each: client.open_ticket(each, noted, charts.charted)) for each in alone]
     if others:
-        shared = _row(others[0], lambda: client.open_shared_ticket(overflow_ticket(_overflow(others, axiom))))
+        shared = _row(others[0], lambda: client.open_shared_ticket(_overflow(others, axiom)))
         rows += [shared | {"actor_key": finding.actor_key} for finding in others]
     return WrittenTickets(pl.DataFrame(rows, schema=OPENED_TICKETS), charts, (unknown,) if unknown else ())
 
@@ -92,13 +93,11 @@ def with_earlier(rows: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _overflow(findings: Sequence[Finding], axiom: AxiomResource) -> Overflow:
+def _overflow(findings: Sequence[Finding], axiom: AxiomResource) -> SharedTicket:
     hour = findings[0].hour
     linked = [finding.actor_key for finding in findings if finding.actor_key != ORGANISATION][:LINKED]
-    return Overflow(
-        account_id=findings[0].account_id,
-        hour=hour,
-        findings=tuple(findings),
+    return overflow_ticket(
+        findings,
         axiom_url=axiom.activity_link(linked, hour - WINDOW, hour + AN_HOUR),
         linked=len(linked),
         summary=f"the hour's summary (`audit-assets summary {key_of(hour)} --json`)",

@@ -9,8 +9,7 @@ import pytest
 
 from audit_assets.defs.steps.dry_run_opener import DryRunOpener
 from audit_assets.defs.steps.ticket_opener import TicketOpener
-from audit_assets.linear.dry_run import NOT_SET, RenderedTicket
-from audit_assets.linear.dry_run_connections import OfflineConnection, ReadOnlyConnection
+from audit_assets.linear.dry_run import NOT_SET, OfflineConnection, ReadOnlyConnection, RenderedTicket
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.tickets.finding import Finding, TriageNote
 from audit_assets.tickets.shared_ticket import SharedTicket
