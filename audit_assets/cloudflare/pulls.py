@@ -6,7 +6,7 @@ mean at their very ends, which is not documented (docs/facts/cloudflare.md, 2.3)
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ import polars as pl
 
 from audit_assets.cloudflare.compressed_hours import CompressedHour
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA, Normalizer, Quarantined
+from audit_assets.cloudflare.page_parser import Page
 from audit_assets.config.errors import Incomplete
 
 OVERLAP = timedelta(minutes=5)
@@ -113,14 +114,14 @@ class PullBuilder:
         self._pages = self._received = self._body_bytes = 0
         self._bodies = hashlib.sha256()
 
-    def add(self, entries: Sequence[Any], *, server_time: datetime, body_bytes: int, body_sha256: bytes) -> int:
+    def add(self, page: Page) -> int:
         """Add a page; how many of its entries were new. Raises `Incomplete` for one outside of the window."""
-        self._started_at = self._started_at or server_time
+        self._started_at = self._started_at or page.server_time
         self._pages += 1
-        self._received += len(entries)
-        self._body_bytes += body_bytes
-        self._bodies.update(body_sha256)
-        frame, quarantined = self._normalizer.normalize(entries)
+        self._received += len(page.entries)
+        self._body_bytes += page.body_bytes
+        self._bodies.update(page.body_sha256)
+        frame, quarantined = self._normalizer.normalize(page.entries)
         if not frame.is_empty():
             oldest, newest = frame.select(pl.col("time").min(), pl.col("time").max().alias("newest")).row(0)
             self.window.check_times((oldest, newest))
