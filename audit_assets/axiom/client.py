@@ -173,15 +173,9 @@ class AxiomClient:
     def dataset_facts(self) -> DatasetFacts:
         """What `doctor` reports on the dataset. Reading it needs the capability to query."""
         end = self._clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(days=1)
-        rows, oldest, newest = self._extent(end - FACTS_WINDOW, end)
-        return DatasetFacts(
-            name=self.dataset,
-            limits=self.dataset_limits(),
-            rows=rows,
-            incomplete=self.incomplete_events(end - FACTS_WINDOW, end),
-            oldest=oldest,
-            newest=newest,
-        )
+        rows, oldest = self._extent(end - FACTS_WINDOW, end)
+        incomplete = self.incomplete_events(end - FACTS_WINDOW, end)
+        return DatasetFacts(self.dataset_limits(), rows, incomplete, oldest)
 
     def dataset_limits(self) -> DatasetLimits:
         """How long the dataset keeps events and how many fields it has, as far as this token may read that."""
@@ -235,12 +229,12 @@ class AxiomClient:
     def _pauses(self) -> Iterator[float]:
         return poll_pauses(self._limits.visibility_seconds)
 
-    def _extent(self, start: datetime, end: datetime) -> tuple[int, datetime | None, datetime | None]:
-        """Physical rows, oldest and newest time."""
+    def _extent(self, start: datetime, end: datetime) -> tuple[int, datetime | None]:
+        """Physical rows, and the oldest time."""
         try:
             return self._queries.run(DATASET_FACTS, QueryWindow(start, end)).row(0)
         except UnknownField:
-            return 0, None, None
+            return 0, None
 
     def _list(self, path: str) -> list[dict[str, Any]]:
         """The items of one of Axiom's lists; none if this token may not read it, which is no error."""

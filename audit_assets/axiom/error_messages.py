@@ -17,23 +17,13 @@ TOO_LARGE = 413
 
 EPOCH_SECONDS = re.compile(r"[0-9]{1,11}")
 
-INGEST_CAPABILITY = "ingest (create)"
-QUERY_CAPABILITY = "query (read)"
+CAPABILITIES = {"events": "ingest (create)", "a query": "query (read)"}
+"""What a token needs for each request."""
 
 
 def is_temporary(reply: AxiomReply) -> bool:
     """Whether the same request may succeed later."""
     return reply.status in (408, RATE_LIMITED, PLAN_LIMITED) or reply.status >= 500
-
-
-def ingest_refusal(connection: AxiomConnection, reply: AxiomReply) -> Refused:
-    """The error for an ingest that was refused for good."""
-    return _refused(connection, reply, INGEST_CAPABILITY, "events")
-
-
-def query_refusal(connection: AxiomConnection, reply: AxiomReply) -> Refused:
-    """The error for a query that was refused for good."""
-    return _refused(connection, reply, QUERY_CAPABILITY, "a query")
 
 
 def describe_temporary(connection: AxiomConnection, reply: AxiomReply) -> str:
@@ -67,8 +57,9 @@ def _seconds_until_reset(reply: AxiomReply, now: datetime) -> float | None:
     return None
 
 
-def _refused(connection: AxiomConnection, reply: AxiomReply, capability: str, what: str) -> Refused:
-    dataset = connection.dataset
+def refusal(connection: AxiomConnection, reply: AxiomReply, what: str) -> Refused:
+    """The error for a request that was refused for good; `what` is "events" or "a query"."""
+    dataset, capability = connection.dataset, CAPABILITIES[what]
     match reply.status:
         case 401:
             return Refused(

@@ -39,7 +39,7 @@ ORIGINS_SCHEMA = {
     "day": UTC_TIME,
     "oldest": UTC_TIME,
 }
-DATASET_FACTS_SCHEMA = {"rows": pl.Int64, "oldest": UTC_TIME, "newest": UTC_TIME}
+DATASET_FACTS_SCHEMA = {"rows": pl.Int64, "oldest": UTC_TIME}
 
 OUT_OF_MEMORY = 432
 """Axiom's own status for a query that needs more memory than it may have (docs/facts/axiom.md, 2.2)."""
@@ -114,7 +114,7 @@ class QueryRunner:
         if reply.status == 400 and INVALID_FIELD in reply.body.lower():
             raise UnknownField
         if reply.status != 200:
-            raise error_messages.query_refusal(self._connection, reply)
+            raise error_messages.refusal(self._connection, reply, "a query")
         return parse_result(reply.json(), query.schema, query_texts.limit_of(name))
 
     def _text(self, query: AplQuery, window: QueryWindow) -> tuple[str, str]:
