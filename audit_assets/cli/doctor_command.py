@@ -24,17 +24,17 @@ def doctor() -> None:
     from audit_assets.cli.doctor_checks import run_checks
 
     load_dotenv(Path(".env"))
-    results = run_checks(datetime.now(UTC))
+    results = [*run_checks(datetime.now(UTC))]
     print_results(output, results)
-    if any(result.status == "problem" for result in results):
+    if any(result.status == "problem" for _, result in results):
         raise typer.Exit(1)
 
 
-def print_results(console: Console, results: Sequence["CheckResult"]) -> None:
+def print_results(console: Console, results: Sequence[tuple[str, "CheckResult"]]) -> None:
     """Print what was checked, and what to do about it."""
     table = Table(show_header=False, box=None, pad_edge=False)
-    for result in results:
-        table.add_row(result.subject, STATUSES[result.status], escape(result.text))
+    for subject, result in results:
+        table.add_row(subject, STATUSES[result.status], escape(result.text))
         if result.next_step:
             table.add_row("", "→", escape(result.next_step))
     console.print(table)

@@ -76,7 +76,7 @@ def _ssl_context() -> ssl.SSLContext:
 
 
 class BoundedTransport(httpx.HTTPTransport):
-    """httpx's own transport over sockets that end by `deadline`. It has no option for them: its pool is put in place."""
+    """httpx's own transport over sockets that end by `deadline`. It has no option for those, so its pool is ours."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._pool = httpcore.ConnectionPool(ssl_context=_ssl_context(), network_backend=_BoundedBackend(deadline))
