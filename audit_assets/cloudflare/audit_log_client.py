@@ -45,7 +45,7 @@ _FETCH_ALL = {"v2": fetch_all_v2, "v1": fetch_all_v1}
 
 
 class CloudflareClient:
-    """Reads the audit log of one account. Closes with `close()` or as a context manager."""
+    """Reads the audit log of one account. Close it with `close()`."""
 
     def __init__(
         self,
@@ -77,12 +77,6 @@ class CloudflareClient:
             clock=self.clock,
             limits=replace(limits or HttpLimits(), slow_attempts=SLOW_ATTEMPTS),
         )
-
-    def __enter__(self) -> "CloudflareClient":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections."""

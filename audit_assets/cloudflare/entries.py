@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from audit_assets.cloudflare import timestamps
-from audit_assets.cloudflare.actor_keys import ActorKeys, actor_label
+from audit_assets.cloudflare.actor_keys import actor_key, actor_label
 from audit_assets.cloudflare.change_kinds import FAILURE, change_kind
 from audit_assets.cloudflare.entry_fields import EntryFields, parse_fields, text
 from audit_assets.cloudflare.entry_json import NotJson, entry_text, salvage_text
@@ -117,7 +117,6 @@ class Normalizer:
         self.stream = stream
         self.account_id = account_id.encode("utf-8", "backslashreplace").decode()
         self._id_prefix = hashlib.sha256(f"{stream}\0{self.account_id}\0".encode())
-        self._actor_keys = ActorKeys(self.account_id)
         self._bodies: dict[bytes, int] = {}
         self._latest: int | None = None
 
@@ -159,7 +158,7 @@ class Normalizer:
             "account_id": self.account_id,
             "native_id": native_id,
             "time": time,
-            "actor_key": self._actor_keys.key(token_id, actor_id, email, actor_type),
+            "actor_key": actor_key(self.account_id, token_id, actor_id, email, actor_type),
             "actor": actor_label(token_id, fields.token_name, actor_id, email, actor_type),
             "actor_type": actor_type,
             "action": fields.action.lower() if fields.action else None,

@@ -39,16 +39,17 @@ def fetch_all_v2(fetch: FetchPage, builder: PullBuilder, limit: int) -> None:
     request = {**window, "direction": "asc", "limit": limit}
     pages = _Pages(builder, MOST_BARREN_PAGES)
     cursors: set[str] = set()
-    cursor = pages.add_until_cursor(fetch(request))
-    while cursor is not None:
-        if cursor in cursors:
+    page = fetch(request)
+    pages.add(page, goes_on=page.cursor is not None)
+    while page.cursor is not None:
+        if page.cursor in cursors:
             raise Incomplete(f"the cursor of page {pages.count} had come before")
-        cursors.add(cursor)
+        cursors.add(page.cursor)
         try:
-            page = fetch({**request, "cursor": cursor})
+            page = fetch({**request, "cursor": page.cursor})
         except RequestRejected as error:
             raise Incomplete(f"the cursor of page {pages.count} was not accepted: {error}") from None
-        cursor = pages.add_until_cursor(page)
+        pages.add(page, goes_on=page.cursor is not None)
 
 
 def fetch_all_v1(fetch: FetchPage, builder: PullBuilder, limit: int) -> None:
@@ -103,11 +104,6 @@ class _Pages:
         self._builder = builder
         self._most_barren = most_barren
         self._barren = 0
-
-    def add_until_cursor(self, page: Page) -> str | None:
-        """Add a page of v2; the cursor of the next one."""
-        self.add(page, goes_on=page.cursor is not None)
-        return page.cursor
 
     def add(self, page: Page, *, goes_on: bool) -> None:
         """Add a page. Raises `Incomplete` if such pages seem to have no end."""
