@@ -133,7 +133,9 @@ class AxiomClient:
             if missing.is_empty():
                 break
             self._clock.sleep(pause)
-            held = _replace_hours(held, *span(missing, "hour", "1h"), self._entries_held(*span(missing, "hour", "1h")))
+            start, end = span(missing, "hour", "1h")
+            others = held.filter(~pl.col("hour").is_between(start, end, closed="left"))
+            held = pl.concat([others, self._entries_held(start, end)])
         return _proof(expected_ids, held.join(hours, on="hour", how="semi"))
 
     def activity(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
@@ -256,12 +258,6 @@ def _ingested_hours(marked: pl.DataFrame) -> pl.DataFrame:
     by_hour = marked.group_by(hour=pl.col(TIME).dt.truncate("1h"))
     counts = by_hour.agg(offered=pl.len(), already_there=pl.col("there").count())
     return counts.select(pl.col(name).cast(dtype) for name, dtype in INGESTED_HOURS_SCHEMA.items()).sort("hour")
-
-
-def _replace_hours(held: pl.DataFrame, start: datetime, end: datetime, newer: pl.DataFrame) -> pl.DataFrame:
-    """`held` with the hours [start, end) of a newer result."""
-    outside = ~pl.col("hour").is_between(start, end, closed="left")
-    return pl.concat([held.filter(outside), newer])
 
 
 def _proof(expected_ids: pl.DataFrame, held: pl.DataFrame) -> Proof:

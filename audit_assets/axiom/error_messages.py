@@ -26,19 +26,19 @@ def is_temporary(reply: AxiomReply) -> bool:
     return reply.status in (408, RATE_LIMITED, PLAN_LIMITED) or reply.status >= 500
 
 
-def describe_temporary(connection: AxiomConnection, reply: AxiomReply) -> str:
-    """Why the request failed for now."""
+def temporary_failure(connection: AxiomConnection, reply: AxiomReply, now: datetime) -> TryAgain:
+    """Why the request failed for now, with the seconds that Axiom asks to wait: Retry-After in either form, or the
+    reset of the limit that was reached."""
+    after = retry_after_seconds(reply.headers, now)
+    return TryAgain(_reason(connection, reply), _seconds_until_reset(reply, now) if after is None else after)
+
+
+def _reason(connection: AxiomConnection, reply: AxiomReply) -> str:
     if reply.status == PLAN_LIMITED:
         return f"the limit of the organisation's plan is reached (HTTP 430: {connection.error_text(reply)})"
     if reply.status == RATE_LIMITED:
         return f"too many requests (HTTP 429: {connection.error_text(reply)})"
     return "an answer that is not JSON" if reply.status == 200 else f"HTTP {reply.status}"
-
-
-def requested_wait(reply: AxiomReply, now: datetime) -> float | None:
-    """Seconds that Axiom asks to wait: Retry-After in either form, or the reset of the limit that was reached."""
-    after = retry_after_seconds(reply.headers, now)
-    return _seconds_until_reset(reply, now) if after is None else after
 
 
 def give_up(what: str, attempts: int, failure: TryAgain) -> Unavailable:

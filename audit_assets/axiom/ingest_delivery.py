@@ -67,10 +67,10 @@ def classify_reply(connection: AxiomConnection, reply: AxiomReply, offered: int,
         return IngestOutcome(IngestStatus.TOO_LARGE, "HTTP 413")
     if not error_messages.is_temporary(reply):
         raise error_messages.refusal(connection, reply, "events")
-    reason, wait = error_messages.describe_temporary(connection, reply), error_messages.requested_wait(reply, now)
+    failure = error_messages.temporary_failure(connection, reply, now)
     if reply.status in (error_messages.RATE_LIMITED, error_messages.PLAN_LIMITED):
-        raise TryAgain(reason, wait)
-    return IngestOutcome(IngestStatus.UNSURE, reason, wait)
+        raise failure
+    return IngestOutcome(IngestStatus.UNSURE, str(failure), failure.after)
 
 
 def _parse_acknowledgement(connection: AxiomConnection, body: Any, offered: int) -> IngestOutcome:

@@ -127,7 +127,7 @@ class CloudflareClient:
             raise Incomplete(f"Cloudflare's audit log {stream} can't be read: {reason}. Try again later.") from None
 
     def _fetch(self, stream: str, give_up_at: float, request: PageRequest) -> Page:
-        wait = self._pacer.seconds_to_wait()
+        wait = self._pacer.book_request()
         if self.clock.monotonic() + wait > give_up_at:
             raise Unavailable(
                 f"Cloudflare's audit log {stream} took longer than {self.pull_seconds / 60:.0f} minutes: "
@@ -135,7 +135,6 @@ class CloudflareClient:
             )
         if wait:
             self.clock.sleep(wait)
-        self._pacer.count_request()
         path = f"accounts/{self.account_id}/{_PATHS[stream]}"
         return self._http.exchange("GET", path, params=request, read=partial(self._read, stream))
 
