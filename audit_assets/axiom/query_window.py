@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
@@ -44,7 +45,7 @@ def split_by_actors_then_time(window: QueryWindow) -> list[QueryWindow]:
         size = -(-len(window.actors) // PARTS)
         return [replace(window, actors=window.actors[at : at + size]) for at in range(0, len(window.actors), size)]
     step = DAY if window.end - window.start > DAY else HOUR
-    first = _floor(window.start, step)
+    first = EPOCH + (window.start - EPOCH) // step * step
     units = -((first - window.end) // step)
     if units < 2:
         return []
@@ -59,8 +60,3 @@ def split_by_time_then_prefix(window: QueryWindow) -> list[QueryWindow]:
     if parts or len(window.prefix) >= LONGEST_PREFIX:
         return parts
     return [replace(window, prefix=window.prefix + digit) for digit in "0123456789abcdef"]
-
-
-def _floor(time: datetime, step: timedelta) -> datetime:
-    zero = datetime(1970, 1, 1, tzinfo=UTC)
-    return zero + (time - zero) // step * step

@@ -31,14 +31,11 @@ def actor_label(
     token_id: str | None, token_name: str | None, actor_id: str | None, email: str | None, actor_type: str
 ) -> str:
     """The name for people: an e-mail, `token "deploy" of ann@example.com`, or type and id. Of bounded length."""
-    label = _label(token_id, token_name, actor_id, email, actor_type)
-    return label if len(label) <= LONGEST_LABEL else label[:LONGEST_LABEL] + CUT
-
-
-def _label(token_id: str | None, token_name: str | None, actor_id: str | None, email: str | None, kind: str) -> str:
     if token_id:
         token = f'token "{token_name}"' if token_name else f"token {token_id}"
-        return f"{token} of {email}" if email else token
-    if email:
-        return email
-    return f"{kind} {actor_id}" if actor_id else kind
+        label = f"{token} of {email}" if email else token
+    elif email:
+        label = email
+    else:
+        label = f"{actor_type} {actor_id}" if actor_id else actor_type
+    return label if len(label) <= LONGEST_LABEL else label[:LONGEST_LABEL] + CUT

@@ -6,7 +6,7 @@ plotly treats tags in a name as markup.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -58,7 +58,9 @@ RATIOS = {1.0: "the usual", **{10.0**power: f"{10**power:,} times" for power in 
 def backtest_html(scores: pl.DataFrame, summary: Mapping[str, Any]) -> str:
     """The page of BACKTEST_SCORES rows and their summary."""
     points = _build_chart(scores, summary)
-    tickets = _tickets_to_list(summary)
+    allowed = [hour for hour in summary["allowed"] if not hour["budgets"]]
+    tickets = [*summary["tickets"], *summary["tickets_at_other_budgets"], *allowed]
+    listed = sorted(rarest(tickets, LISTED), key=lambda ticket: (ticket["hour"], ticket["actor_key"]), reverse=True)
     severities = [ticket["severity"] for ticket in summary["tickets"]]
     return render_page(
         "backtest_page.html.jinja",
@@ -73,7 +75,7 @@ def backtest_html(scores: pl.DataFrame, summary: Mapping[str, Any]) -> str:
         legend=[(level, f"{severities.count(level):,}") for level in LEVELS[:0:-1] if level in severities],
         points=points,
         list_note=_list_note(summary, len(tickets)),
-        days=groupby(_latest_first(tickets), key=lambda ticket: ticket["hour"][:10]),
+        days=groupby(listed, key=lambda ticket: ticket["hour"][:10]),
         has_tickets=bool(tickets),
         volume_sentences=_volume_sentences,
         pluralize=pluralize,
@@ -206,12 +208,6 @@ def _chart_note(points: Mapping[str, Any], active_hours: int) -> str:
     return f"{dots} {lines} Drawn are the {drawn:,} most unusual of {pluralize(active_hours, 'active hour')}{bound}."
 
 
-def _tickets_to_list(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The tickets at any budget, and what was allowed."""
-    allowed = [hour for hour in summary["allowed"] if not hour["budgets"]]
-    return [*summary["tickets"], *summary["tickets_at_other_budgets"], *allowed]
-
-
 def _list_note(summary: Mapping[str, Any], tickets: int) -> str:
     order = "The latest first, at every budget" if summary["trade_off"] else "The latest first"
     notes = [f"{order}; hours in UTC."]
@@ -220,11 +216,6 @@ def _list_note(summary: Mapping[str, Any], tickets: int) -> str:
     if tickets > LISTED:
         notes.append(f"The {LISTED:,} rarest of {tickets:,} are listed.")
     return " ".join(notes)
-
-
-def _latest_first(tickets: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Those that are listed, by hour and actor."""
-    return sorted(rarest(tickets, LISTED), key=lambda ticket: (ticket["hour"], ticket["actor_key"]), reverse=True)
 
 
 def _volume_sentences(ticket: Mapping[str, Any]) -> Iterator[str]:
