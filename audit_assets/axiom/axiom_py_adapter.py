@@ -8,7 +8,9 @@ is not decided here.
 import atexit
 import io
 import json
+import socket
 import ssl
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,11 +21,11 @@ import axiom_py
 import requests
 from axiom_py.client import AplOptions, ContentEncoding, ContentType
 from requests.adapters import HTTPAdapter
-from urllib3 import Retry
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from audit_assets.axiom.limits import CONNECT_SECONDS, AxiomLimits
-from audit_assets.axiom.timed_connections import bounded_pools
 from audit_assets.config.errors import Refused, SettingError
 from audit_assets.transport.clock import Clock
 from audit_assets.transport.redaction import Mask
@@ -164,7 +166,7 @@ class _BoundedAdapter(HTTPAdapter):
         super().__init__(max_retries=ONLY_UNSENT)
         self._clock = clock
         self._limits = limits
-        self.poolmanager.pool_classes_by_scheme = bounded_pools(limits.attempt_seconds)
+        self.poolmanager.pool_classes_by_scheme = _bounded_pools(limits.attempt_seconds)
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
         deadline = self._clock.monotonic() + self._limits.attempt_seconds
@@ -187,6 +189,51 @@ class _BoundedAdapter(HTTPAdapter):
                 raise requests.exceptions.Timeout("an answer that does not end")
         response.raw.release_conn()
         return bytes(body)
+
+
+class _BoundedHead:
+    """A mixin for urllib3's connections: the head of every reply ends in time.
+
+    A read time-out starts anew with every byte (docs/facts/reliability.md, 2f), so a long head could hold a call for
+    hours. It is read within http.client, where no other limit can be set, so the socket is shut down from outside.
+    """
+
+    head_seconds: float
+    sock: socket.socket | None
+
+    def getresponse(self) -> Any:
+        timer = threading.Timer(self.head_seconds, self._shut_down)
+        timer.daemon = True
+        timer.start()
+        try:
+            return super().getresponse()  # type: ignore[misc] - the connection's own
+        finally:
+            timer.cancel()
+
+    def _shut_down(self) -> None:
+        try:
+            if self.sock:
+                self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it is closed already
+
+
+def _bounded_pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
+    """urllib3's pools by scheme; the head of a reply has `seconds` from the end of its request."""
+
+    class Plain(_BoundedHead, HTTPConnection):
+        head_seconds = seconds
+
+    class Secure(_BoundedHead, HTTPSConnection):
+        head_seconds = seconds
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain  # pyright: ignore[reportAssignmentType]
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure  # pyright: ignore[reportAssignmentType]
+
+    return {"http": PlainPool, "https": SecurePool}
 
 
 class _ReplyArrived(Exception):

@@ -133,7 +133,9 @@ class AxiomClient:
             if missing.is_empty():
                 break
             self._clock.sleep(pause)
-            held = _replace_hours(held, *span(missing, "hour", "1h"), self._entries_held(*span(missing, "hour", "1h")))
+            start, end = span(missing, "hour", "1h")
+            others = held.filter(~pl.col("hour").is_between(start, end, closed="left"))
+            held = pl.concat([others, self._entries_held(start, end)])
         return _proof(expected_ids, held.join(hours, on="hour", how="semi"))
 
     def activity(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
@@ -173,15 +175,9 @@ class AxiomClient:
     def dataset_facts(self) -> DatasetFacts:
         """What `doctor` reports on the dataset. Reading it needs the capability to query."""
         end = self._clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(days=1)
-        rows, oldest, newest = self._extent(end - FACTS_WINDOW, end)
-        return DatasetFacts(
-            name=self.dataset,
-            limits=self.dataset_limits(),
-            rows=rows,
-            incomplete=self.incomplete_events(end - FACTS_WINDOW, end),
-            oldest=oldest,
-            newest=newest,
-        )
+        rows, oldest = self._extent(end - FACTS_WINDOW, end)
+        incomplete = self.incomplete_events(end - FACTS_WINDOW, end)
+        return DatasetFacts(self.dataset_limits(), rows, incomplete, oldest)
 
     def dataset_limits(self) -> DatasetLimits:
         """How long the dataset keeps events and how many fields it has, as far as this token may read that."""
@@ -235,12 +231,12 @@ class AxiomClient:
     def _pauses(self) -> Iterator[float]:
         return poll_pauses(self._limits.visibility_seconds)
 
-    def _extent(self, start: datetime, end: datetime) -> tuple[int, datetime | None, datetime | None]:
-        """Physical rows, oldest and newest time."""
+    def _extent(self, start: datetime, end: datetime) -> tuple[int, datetime | None]:
+        """Physical rows, and the oldest time."""
         try:
             return self._queries.run(DATASET_FACTS, QueryWindow(start, end)).row(0)
         except UnknownField:
-            return 0, None, None
+            return 0, None
 
     def _list(self, path: str) -> list[dict[str, Any]]:
         """The items of one of Axiom's lists; none if this token may not read it, which is no error."""
@@ -262,12 +258,6 @@ def _ingested_hours(marked: pl.DataFrame) -> pl.DataFrame:
     by_hour = marked.group_by(hour=pl.col(TIME).dt.truncate("1h"))
     counts = by_hour.agg(offered=pl.len(), already_there=pl.col("there").count())
     return counts.select(pl.col(name).cast(dtype) for name, dtype in INGESTED_HOURS_SCHEMA.items()).sort("hour")
-
-
-def _replace_hours(held: pl.DataFrame, start: datetime, end: datetime, newer: pl.DataFrame) -> pl.DataFrame:
-    """`held` with the hours [start, end) of a newer result."""
-    outside = ~pl.col("hour").is_between(start, end, closed="left")
-    return pl.concat([held.filter(outside), newer])
 
 
 def _proof(expected_ids: pl.DataFrame, held: pl.DataFrame) -> Proof:

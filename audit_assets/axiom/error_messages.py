@@ -17,8 +17,8 @@ TOO_LARGE = 413
 
 EPOCH_SECONDS = re.compile(r"[0-9]{1,11}")
 
-INGEST_CAPABILITY = "ingest (create)"
-QUERY_CAPABILITY = "query (read)"
+CAPABILITIES = {"events": "ingest (create)", "a query": "query (read)"}
+"""What a token needs for each request."""
 
 
 def is_temporary(reply: AxiomReply) -> bool:
@@ -26,29 +26,19 @@ def is_temporary(reply: AxiomReply) -> bool:
     return reply.status in (408, RATE_LIMITED, PLAN_LIMITED) or reply.status >= 500
 
 
-def ingest_refusal(connection: AxiomConnection, reply: AxiomReply) -> Refused:
-    """The error for an ingest that was refused for good."""
-    return _refused(connection, reply, INGEST_CAPABILITY, "events")
+def temporary_failure(connection: AxiomConnection, reply: AxiomReply, now: datetime) -> TryAgain:
+    """Why the request failed for now, with the seconds that Axiom asks to wait: Retry-After in either form, or the
+    reset of the limit that was reached."""
+    after = retry_after_seconds(reply.headers, now)
+    return TryAgain(_reason(connection, reply), _seconds_until_reset(reply, now) if after is None else after)
 
 
-def query_refusal(connection: AxiomConnection, reply: AxiomReply) -> Refused:
-    """The error for a query that was refused for good."""
-    return _refused(connection, reply, QUERY_CAPABILITY, "a query")
-
-
-def describe_temporary(connection: AxiomConnection, reply: AxiomReply) -> str:
-    """Why the request failed for now."""
+def _reason(connection: AxiomConnection, reply: AxiomReply) -> str:
     if reply.status == PLAN_LIMITED:
         return f"the limit of the organisation's plan is reached (HTTP 430: {connection.error_text(reply)})"
     if reply.status == RATE_LIMITED:
         return f"too many requests (HTTP 429: {connection.error_text(reply)})"
     return "an answer that is not JSON" if reply.status == 200 else f"HTTP {reply.status}"
-
-
-def requested_wait(reply: AxiomReply, now: datetime) -> float | None:
-    """Seconds that Axiom asks to wait: Retry-After in either form, or the reset of the limit that was reached."""
-    after = retry_after_seconds(reply.headers, now)
-    return _seconds_until_reset(reply, now) if after is None else after
 
 
 def give_up(what: str, attempts: int, failure: TryAgain) -> Unavailable:
@@ -67,8 +57,9 @@ def _seconds_until_reset(reply: AxiomReply, now: datetime) -> float | None:
     return None
 
 
-def _refused(connection: AxiomConnection, reply: AxiomReply, capability: str, what: str) -> Refused:
-    dataset = connection.dataset
+def refusal(connection: AxiomConnection, reply: AxiomReply, what: str) -> Refused:
+    """The error for a request that was refused for good; `what` is "events" or "a query"."""
+    dataset, capability = connection.dataset, CAPABILITIES[what]
     match reply.status:
         case 401:
             return Refused(

@@ -84,18 +84,11 @@ def events_from(entries: pl.DataFrame) -> pl.DataFrame:
     missing = {"time", "status_code", "raw", "is_change", *_TEXTS} - set(entries.columns)
     if missing:
         raise AuditAssetsError(f"audit entries without the columns {sorted(missing)} can't become events")
-    texts = [name for name in _TEXTS if name not in _IDENTITIES]
-    return (
-        entries.with_columns(
-            raw_truncated=(pl.col("raw").str.len_chars() > LONGEST_RAW).fill_null(value=False),
-            is_change=pl.col("is_change").fill_null(value=False),
-            quarantined=pl.lit(value=False),
-            **_nulls("raw_letters", "raw_sha256", "quarantine_reason"),
-        )
-        .with_columns(value_or_not_given(name) for name in COLUMNS)
-        .with_columns(*(_truncated(name, LONGEST_TEXT) for name in texts), _truncated("raw", LONGEST_RAW))
-        .rename({"time": TIME})
-        .select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())
+    return _as_events(
+        entries,
+        is_change=pl.col("is_change").fill_null(value=False),
+        quarantined=pl.lit(value=False),
+        **_nulls("raw_letters", "raw_sha256", "quarantine_reason"),
     )
 
 
@@ -106,24 +99,18 @@ def quarantined_events(quarantined: pl.DataFrame, account_id: str) -> pl.DataFra
     and sha256 are beside it. Actor and resource are empty, so that no query about actors or changes finds these events;
     empty rather than missing, since a query about a field that no event has is an error (docs/facts/axiom.md, 0.4).
     """
-    known = {
-        "raw_truncated": pl.col("raw").str.len_chars() > LONGEST_RAW,
-        "raw_letters": pl.col("raw").str.len_chars(),
-        "raw_sha256": pl.Series([_sha256(raw) for raw in quarantined["raw"]], dtype=pl.String),
-        "quarantine_reason": pl.col("reason"),
-        "quarantined": pl.lit(value=True),
-        "is_change": pl.lit(value=False),
-    }
     unknown = set(_TEXTS) - set(quarantined.columns) - {"entry_id", "account_id", *_QUERIED}
-    texts = ["native_id", "quarantine_reason"]
-    ids = quarantined_ids(quarantined, account_id)["entry_id"]
-    return (
-        quarantined.with_columns(ids, account_id=pl.lit(account_id), **known)
-        .with_columns(**_nulls(*unknown, "status_code"), **dict.fromkeys(_QUERIED, pl.lit("")))
-        .with_columns(value_or_not_given(name) for name in COLUMNS)
-        .with_columns(*(_truncated(name, LONGEST_TEXT) for name in texts), _truncated("raw", LONGEST_RAW))
-        .rename({"time": TIME})
-        .select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())
+    return _as_events(
+        quarantined,
+        entry_id=quarantined_ids(quarantined, account_id)["entry_id"],
+        account_id=pl.lit(account_id),
+        raw_letters=pl.col("raw").str.len_chars(),
+        raw_sha256=pl.Series([_sha256(raw) for raw in quarantined["raw"]], dtype=pl.String),
+        quarantine_reason=pl.col("reason"),
+        quarantined=pl.lit(value=True),
+        is_change=pl.lit(value=False),
+        **_nulls(*unknown, "status_code"),
+        **dict.fromkeys(_QUERIED, pl.lit("")),
     )
 
 
@@ -144,6 +131,18 @@ def _quarantined_id(stream: str, account_id: str, time: datetime, reason: str, r
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _as_events(rows: pl.DataFrame, **known: pl.Expr | pl.Series) -> pl.DataFrame:
+    """The rows in EVENT_SCHEMA: texts truncated, and a word in place of an empty value that queries compare."""
+    texts = {*_TEXTS, "quarantine_reason"} - _IDENTITIES
+    return (
+        rows.with_columns(**known, raw_truncated=(pl.col("raw").str.len_chars() > LONGEST_RAW).fill_null(value=False))
+        .with_columns(value_or_not_given(name) for name in COLUMNS)
+        .with_columns(*(_truncated(name, LONGEST_TEXT) for name in texts), _truncated("raw", LONGEST_RAW))
+        .rename({"time": TIME})
+        .select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())
+    )
 
 
 def _nulls(*names: str) -> dict[str, pl.Expr]:

@@ -29,11 +29,10 @@ SCHEMA_DROP = "schema_rules_drop:"
 
 
 class IngestStatus(Enum):
-    """What became of a batch."""
+    """What may have become of a batch."""
 
     ACCEPTED = "accepted"
     UNSURE = "unsure"
-    NOT_TAKEN = "not taken"
     TOO_LARGE = "too large"
 
 
@@ -56,7 +55,8 @@ class _Acknowledgement(BaseModel):
 
 
 def classify_reply(connection: AxiomConnection, reply: AxiomReply, offered: int, now: datetime) -> IngestOutcome:
-    """What a reply to an ingest of `offered` events means. Raises `Refused` when no other attempt can help.
+    """What a reply to an ingest of `offered` events means. Raises `TryAgain` when Axiom certainly took none of them,
+    and `Refused` when no other attempt can help.
 
     A 200 whose body can't be read is no failure: the events are in, or may be. One that counts failures is
     (docs/facts/axiom.md, 1.4 and 2.1).
@@ -66,13 +66,11 @@ def classify_reply(connection: AxiomConnection, reply: AxiomReply, offered: int,
     if reply.status == error_messages.TOO_LARGE and offered > 1:
         return IngestOutcome(IngestStatus.TOO_LARGE, "HTTP 413")
     if not error_messages.is_temporary(reply):
-        raise error_messages.ingest_refusal(connection, reply)
-    limited = reply.status in (error_messages.RATE_LIMITED, error_messages.PLAN_LIMITED)
-    return IngestOutcome(
-        IngestStatus.NOT_TAKEN if limited else IngestStatus.UNSURE,
-        error_messages.describe_temporary(connection, reply),
-        error_messages.requested_wait(reply, now),
-    )
+        raise error_messages.refusal(connection, reply, "events")
+    failure = error_messages.temporary_failure(connection, reply, now)
+    if reply.status in (error_messages.RATE_LIMITED, error_messages.PLAN_LIMITED):
+        raise failure
+    return IngestOutcome(IngestStatus.UNSURE, str(failure), failure.after)
 
 
 def _parse_acknowledgement(connection: AxiomConnection, body: Any, offered: int) -> IngestOutcome:
@@ -164,20 +162,16 @@ class BatchSender:
 
     def _send_until_taken(self, batch: Batch) -> IngestOutcome:
         """Send until Axiom took it or may have taken it: what it certainly did not take can be sent again blindly."""
-
-        def attempt() -> IngestOutcome:
-            outcome = self._send_once(batch)
-            if outcome.status is IngestStatus.NOT_TAKEN:
-                raise TryAgain(outcome.reason, outcome.wait)
-            return outcome
-
-        return retry_policy(self._limits, self._clock, partial(error_messages.give_up, "events"))(attempt)
+        policy = retry_policy(self._limits, self._clock, partial(error_messages.give_up, "events"))
+        return policy(self._send_once, batch)
 
     def _send_once(self, batch: Batch) -> IngestOutcome:
         try:
             reply = self._connection.ingest(batch.body)
         except NoReply as failure:
-            return IngestOutcome(IngestStatus.UNSURE if failure.sent else IngestStatus.NOT_TAKEN, str(failure))
+            if not failure.sent:
+                raise
+            return IngestOutcome(IngestStatus.UNSURE, str(failure))
         return classify_reply(self._connection, reply, len(batch.events), self._clock.now())
 
     def _missing_after_waiting(self, events: pl.DataFrame, outcome: IngestOutcome) -> pl.DataFrame:

@@ -66,7 +66,6 @@ class DatasetLimits:
 class DatasetFacts:
     """What `doctor` reports on a dataset."""
 
-    name: str
     limits: DatasetLimits
     rows: int
     """Of the last year, copies included."""
@@ -75,4 +74,3 @@ class DatasetFacts:
     """Events that lack a field which every event has when it is sent."""
 
     oldest: datetime | None
-    newest: datetime | None

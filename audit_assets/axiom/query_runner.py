@@ -17,14 +17,13 @@ from audit_assets.axiom.query_window import (
     QueryWindow,
     Split,
     split_by_actors_then_time,
-    split_by_time,
     split_by_time_then_prefix,
 )
 from audit_assets.axiom.tabular_results import Schema, UnreliableResult, parse_result
 from audit_assets.config.change_filter import ChangeFilter
 from audit_assets.config.errors import Incomplete
 from audit_assets.transport.clock import Clock
-from audit_assets.transport.retry_policy import TryAgain, retry_policy
+from audit_assets.transport.retry_policy import retry_policy
 
 UTC_TIME = pl.Datetime("us", "UTC")
 
@@ -39,7 +38,7 @@ ORIGINS_SCHEMA = {
     "day": UTC_TIME,
     "oldest": UTC_TIME,
 }
-DATASET_FACTS_SCHEMA = {"rows": pl.Int64, "oldest": UTC_TIME, "newest": UTC_TIME}
+DATASET_FACTS_SCHEMA = {"rows": pl.Int64, "oldest": UTC_TIME}
 
 OUT_OF_MEMORY = 432
 """Axiom's own status for a query that needs more memory than it may have (docs/facts/axiom.md, 2.2)."""
@@ -50,23 +49,23 @@ INVALID_FIELD = b"invalid field"
 
 @dataclass(frozen=True)
 class AplQuery:
-    """A query file, the schema of its result, how to split its window, and whether it takes the change filter."""
+    """A query file, the schema of its result, whether it takes the change filter, and how to split its window."""
 
     name: str
     schema: Schema
-    split: Split
     filters_changes: bool = False
+    split: Split = split_by_actors_then_time
 
 
-ACTIVITY = AplQuery("activity", ACTIVITY_SCHEMA, split_by_actors_then_time, filters_changes=True)
-ORGANISATION_ACTIVITY = AplQuery("organisation_activity", ACTIVITY_SCHEMA, split_by_time, filters_changes=True)
-ORGANISATION_HOURS = AplQuery("organisation_hours", ORGANISATION_HOURS_SCHEMA, split_by_time, filters_changes=True)
-ORGANISATION_TYPES = AplQuery("organisation_types", ORGANISATION_TYPES_SCHEMA, split_by_time, filters_changes=True)
-ORIGINS = AplQuery("origins", ORIGINS_SCHEMA, split_by_actors_then_time)
-ACTORS = AplQuery("actors", ACTORS_SCHEMA, split_by_time)
-ENTRIES_HELD = AplQuery("entries_held", ENTRIES_HELD_SCHEMA, split_by_time_then_prefix)
-INCOMPLETE_EVENTS = AplQuery("incomplete_events", INCOMPLETE_EVENTS_SCHEMA, split_by_time)
-DATASET_FACTS = AplQuery("dataset_facts", DATASET_FACTS_SCHEMA, lambda _: [])
+ACTIVITY = AplQuery("activity", ACTIVITY_SCHEMA, filters_changes=True)
+ORGANISATION_ACTIVITY = AplQuery("organisation_activity", ACTIVITY_SCHEMA, filters_changes=True)
+ORGANISATION_HOURS = AplQuery("organisation_hours", ORGANISATION_HOURS_SCHEMA, filters_changes=True)
+ORGANISATION_TYPES = AplQuery("organisation_types", ORGANISATION_TYPES_SCHEMA, filters_changes=True)
+ORIGINS = AplQuery("origins", ORIGINS_SCHEMA)
+ACTORS = AplQuery("actors", ACTORS_SCHEMA)
+ENTRIES_HELD = AplQuery("entries_held", ENTRIES_HELD_SCHEMA, split=split_by_time_then_prefix)
+INCOMPLETE_EVENTS = AplQuery("incomplete_events", INCOMPLETE_EVENTS_SCHEMA)
+DATASET_FACTS = AplQuery("dataset_facts", DATASET_FACTS_SCHEMA, split=lambda _: [])
 
 
 class UnknownField(Exception):
@@ -114,7 +113,7 @@ class QueryRunner:
         if reply.status == 400 and INVALID_FIELD in reply.body.lower():
             raise UnknownField
         if reply.status != 200:
-            raise error_messages.query_refusal(self._connection, reply)
+            raise error_messages.refusal(self._connection, reply, "a query")
         return parse_result(reply.json(), query.schema, query_texts.limit_of(name))
 
     def _text(self, query: AplQuery, window: QueryWindow) -> tuple[str, str]:
@@ -133,6 +132,5 @@ class QueryRunner:
         """Send once; raises `TryAgain` for any failure that may pass, since a query changes nothing."""
         reply = self._connection.query(apl, window.start, window.end)
         if error_messages.is_temporary(reply) or (reply.status == 200 and reply.json() is None):
-            reason = error_messages.describe_temporary(self._connection, reply)
-            raise TryAgain(reason, error_messages.requested_wait(reply, self._clock.now()))
+            raise error_messages.temporary_failure(self._connection, reply, self._clock.now())
         return reply

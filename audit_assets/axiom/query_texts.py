@@ -32,9 +32,6 @@ class Names(tuple[str, ...]):
 
 Value = datetime | str | Sequence[str] | Names
 
-LARGEST_RESULT = 50_000
-"""Rows: what Axiom returns at most (docs/facts/axiom.md, 2.3), and the `limit` of every query file but one."""
-
 
 def check_dataset(dataset: str) -> str:
     """The name itself. Raises `SettingError` for one that Axiom may not accept."""
@@ -64,7 +61,7 @@ def fill(name: str, dataset: str, **values: Value) -> str:
 
 
 def limit_of(name: str) -> int:
-    """The explicit limit at the end of the query file."""
+    """The explicit limit at the end of the query file: where rows are listed, what Axiom returns at most."""
     return int(_text(name).rsplit("| limit ", 1)[1])
 
 

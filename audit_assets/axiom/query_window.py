@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
@@ -38,10 +39,13 @@ Split = Callable[[QueryWindow], list[QueryWindow]]
 """The smaller parts of a window, in order; none when it can't be split any further."""
 
 
-def split_by_time(window: QueryWindow) -> list[QueryWindow]:
-    """Days first, then hours; an hour can't be split."""
+def split_by_actors_then_time(window: QueryWindow) -> list[QueryWindow]:
+    """Fewer actors; for one or for all, fewer days, then hours. An hour can't be split."""
+    if len(window.actors) > 1:
+        size = -(-len(window.actors) // PARTS)
+        return [replace(window, actors=window.actors[at : at + size]) for at in range(0, len(window.actors), size)]
     step = DAY if window.end - window.start > DAY else HOUR
-    first = _floor(window.start, step)
+    first = EPOCH + (window.start - EPOCH) // step * step
     units = -((first - window.end) // step)
     if units < 2:
         return []
@@ -50,22 +54,9 @@ def split_by_time(window: QueryWindow) -> list[QueryWindow]:
     return [replace(window, start=start, end=end) for start, end in pairwise([window.start, *inner, window.end])]
 
 
-def split_by_actors_then_time(window: QueryWindow) -> list[QueryWindow]:
-    """Fewer actors; for a single one, fewer days."""
-    if len(window.actors) < 2:
-        return split_by_time(window)
-    size = -(-len(window.actors) // PARTS)
-    return [replace(window, actors=window.actors[at : at + size]) for at in range(0, len(window.actors), size)]
-
-
 def split_by_time_then_prefix(window: QueryWindow) -> list[QueryWindow]:
     """Fewer days and hours; then by the first hex digits of the ids, which are evenly distributed."""
-    parts = [] if window.prefix else split_by_time(window)
+    parts = [] if window.prefix else split_by_actors_then_time(window)
     if parts or len(window.prefix) >= LONGEST_PREFIX:
         return parts
     return [replace(window, prefix=window.prefix + digit) for digit in "0123456789abcdef"]
-
-
-def _floor(time: datetime, step: timedelta) -> datetime:
-    zero = datetime(1970, 1, 1, tzinfo=UTC)
-    return zero + (time - zero) // step * step

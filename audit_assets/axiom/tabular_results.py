@@ -97,15 +97,10 @@ def _check_status(status: _Status) -> None:
     if status.isEstimate:
         raise UnreliableResult("is an estimate")
     for message in status.messages or []:
-        _check_message(message)
-
-
-def _check_message(message: _Message) -> None:
-    code = message.code or ""
-    if HARMLESS_CODES.fullmatch(code):
-        return
-    if code in TRUNCATION_CODES or message.priority not in QUIET_PRIORITIES:
-        raise UnreliableResult(f"warns: {code} {message.msg or ''}".rstrip())
+        code = message.code or ""
+        is_warning = code in TRUNCATION_CODES or message.priority not in QUIET_PRIORITIES
+        if is_warning and not HARMLESS_CODES.fullmatch(code):
+            raise UnreliableResult(f"warns: {code} {message.msg or ''}".rstrip())
 
 
 def _columns(table: _Table) -> dict[str, list[Any]]:

@@ -41,9 +41,10 @@ def backtest(
     Example: audit-assets backtest --from 2026-10-01 --to 2026-11-01 --tickets-per-day 0.5 --chart october.html
     """
     from audit_assets.reports.backtest import backtest_policy, run_backtest, write_scores
-    from audit_assets.reports.backtest_page import write_page
+    from audit_assets.reports.backtest_page import backtest_html
     from audit_assets.reports.backtest_summary import summarize_backtest
     from audit_assets.reports.backtest_terminal import print_backtest
+    from audit_assets.reports.html_page import write_html
 
     load_dotenv(Path(".env"))
     policy = backtest_policy(rule, tickets_per_day)
@@ -53,7 +54,7 @@ def backtest(
     if out is not None:
         write_scores(result.scores, out)
     if chart is not None:
-        write_page(result.scores, summary, chart)
+        write_html(backtest_html(result.scores, summary), chart)
     if as_json:
         print_json(summary)
     else:

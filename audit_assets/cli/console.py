@@ -30,28 +30,19 @@ def step(text: str, count_requests: Callable[[], Counter[tuple[str, str]]]) -> I
     started = time.monotonic()
     before = count_requests()
 
-    def status() -> Text:
+    spinner = Spinner("dots")
+
+    def status() -> Spinner:
         calls = count_requests() - before
         requests = ", ".join(f"{count} {service} {call}" for (service, call), count in sorted(calls.items()))
         elapsed = f"{text} … {time.monotonic() - started:.0f} s"
-        return Text(f"{elapsed} (requests: {requests})" if requests else elapsed)
+        spinner.update(text=Text(f"{elapsed} (requests: {requests})" if requests else elapsed))
+        return spinner
 
     if progress.is_terminal:
-        with Live(_StatusLine(status), console=progress, transient=True, refresh_per_second=4):
+        with Live(get_renderable=status, console=progress, transient=True, refresh_per_second=4):
             yield
     else:
         progress.print(Text(f"{text} …"))
         yield
     progress.print(Text(f"{text}: {time.monotonic() - started:.1f} s"))
-
-
-class _StatusLine:
-    """A line that is built again each time it is drawn."""
-
-    def __init__(self, status: Callable[[], Text]) -> None:
-        self._spinner = Spinner("dots")
-        self._status = status
-
-    def __rich__(self) -> Spinner:
-        self._spinner.update(text=self._status())
-        return self._spinner

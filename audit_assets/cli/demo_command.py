@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from audit_assets.cli.console import output, print_json, step
-from audit_assets.cli.sandbox_extra import sandbox_imports
+from audit_assets.cli.console import output, print_json
 
 
 def demo(
@@ -23,12 +22,11 @@ def demo(
 
     Example: audit-assets demo --entries our-audit-log.ndjson.gz
     """
-    with sandbox_imports():
-        from audit_assets.cli.demo_run import DemoRequest, run_demo
+    from audit_assets.cli.demo_run import run_demo
     from audit_assets.config.settings import ticket_max_age
     from audit_assets.reports.summary_terminal import print_demo
 
-    summary = run_demo(DemoRequest(history_days, judge_hours, seed, home, entries), step)
+    summary = run_demo(history_days=history_days, judge_hours=judge_hours, seed=seed, home=home, entries=entries)
     if as_json:
         print_json(summary)
         return

@@ -7,21 +7,20 @@ audited. Definitions read the first hour when they are imported, so they are imp
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from audit_assets.cli.console import step
 from audit_assets.cli.dagster_home import instance_home
+from audit_assets.cli.sandbox_extra import start_sandbox
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.config.settings import HOUR_FORMAT, SETTINGS, setting
 from audit_assets.reports.stored_summaries import load_digests
-from audit_assets.sandbox.sandbox_history import SandboxHistory, SandboxSetupError, open_sandbox
-from audit_assets.sandbox.server import Sandbox, free_port, serve_sandbox
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.storage.tables import ENTRIES, QUARANTINE, SUMMARY
@@ -40,54 +39,32 @@ class DemoError(AuditAssetsError):
     """The demo can't run."""
 
 
-@dataclass(frozen=True)
-class DemoRequest:
-    """What to run: `entries` is a file to serve instead of the organisation that `seed` generates."""
-
-    history_days: int
-    judge_hours: int
-    seed: int
-    home: Path
-    entries: Path | None = None
-
-
-Step = Callable[[str, Callable[[], Counter[tuple[str, str]]]], AbstractContextManager[None]]
-"""Shows that a long step is in progress; the second argument counts the requests so far, by service and call."""
-
-
-def run_demo(request: DemoRequest, show_step: Step) -> dict[str, Any]:
-    """Run the whole job once. Returns the object that `audit-assets demo --json` prints.
+def run_demo(
+    *, history_days: int, judge_hours: int, seed: int, home: Path, entries: Path | None = None
+) -> dict[str, Any]:
+    """Run the whole job once, on the organisation that `seed` generates or on the file `entries`. Returns the object
+    that `audit-assets demo --json` prints.
 
     Raises `AuditAssetsError` with one sentence if it fails. Changes this process's environment.
     """
-    _empty_folder(request.home)
+    _empty_folder(home)
     with ExitStack() as stack:
-        with show_step("Starting the sandbox", Counter):
-            sandbox, world = _build_sandbox(request)
-        stack.enter_context(serve_sandbox(sandbox, free_port()))
-        apply_settings(sandbox.environment(), request.home, world.first)
+        with step("Starting the sandbox", Counter):
+            days = history_days + 1  # so that the first judged hour has all its history
+            sandbox, world = start_sandbox(stack, home / "sandbox", seed=seed, days=days, entries=entries)
+        apply_settings(sandbox.environment(), home, world.first)
         instance = stack.enter_context(dg.DagsterInstance.get())
-        judged = _hours(max(world.first, world.until - AN_HOUR * request.judge_hours), world.until)
+        judged = _hours(max(world.first, world.until - AN_HOUR * judge_hours), world.until)
         history = _hours(world.first, judged[0])
         results = []
         if history:
-            with show_step(
-                f"Pulling and ingesting {pluralize(len(history), 'hour')} of history", sandbox.shared.call_counts
-            ):
+            text = f"Pulling and ingesting {pluralize(len(history), 'hour')} of history"
+            with step(text, sandbox.shared.call_counts):
                 results.append(_run_job("history", history, instance))
-        with show_step(f"Judging the last {pluralize(len(judged), 'hour')}", sandbox.shared.call_counts):
+        with step(f"Judging the last {pluralize(len(judged), 'hour')}", sandbox.shared.call_counts):
             config = {"ops": {"opened_tickets": {"config": {"open_tickets": "always"}}}}
             results.append(_run_job("hourly_audit", judged, instance, config))
-        return _summarize(world, history, judged, results, instance)
-
-
-def _build_sandbox(request: DemoRequest) -> tuple[Sandbox, SandboxHistory]:
-    """One day more than requested, so that the first judged hour has all its history."""
-    days = request.history_days + 1
-    try:
-        return open_sandbox(request.home / "sandbox", seed=request.seed, days=days, entries=request.entries)
-    except SandboxSetupError as error:
-        raise DemoError(f"The sandbox can't start: {error}.") from None
+        return _summarize(world.unreadable, history, judged, results, instance)
 
 
 def apply_settings(settings: Mapping[str, str], home: Path, first: datetime) -> None:
@@ -156,7 +133,7 @@ def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
 
 
 def _summarize(
-    world: SandboxHistory,
+    unreadable: int,
     history: Sequence[datetime],
     judged: Sequence[datetime],
     results: Sequence[dg.ExecuteInProcessResult],
@@ -176,7 +153,7 @@ def _summarize(
             "pulled": sum(store.counts(ENTRIES, everything).values()),
             "ingested": sum(store.counts(ENTRIES, ingested).values()),
             "quarantined": sum(store.counts(QUARANTINE, everything).values()),
-            "unreadable": world.unreadable,
+            "unreadable": unreadable,
             "changes_judged": sum(summary["entries"]["changes"] for summary in summaries),
         },
         "flagged": _actors(summaries, "flagged"),
@@ -207,18 +184,10 @@ def _learning_notes(summaries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _proof(results: Sequence[dg.ExecuteInProcessResult]) -> dict[str, Any]:
     """What the runs' checks found in Axiom, added up."""
-    evaluations = [
-        check.metadata
-        for result in results
-        for check in result.get_asset_check_evaluations()
-        if check.check_name == "axiom_holds_every_entry"
-    ]
-    total = {
-        name: sum(_count(metadata[name]) for metadata in evaluations)
-        for name in ("expected", "found", "missing", "rows")
-    }
-    return {**total, "holds": total["missing"] == 0}
-
-
-def _count(value: dg.MetadataValue) -> int:
-    return value.value if isinstance(value.value, int) else 0
+    total: Counter[str] = Counter()
+    for result in results:
+        for check in result.get_asset_check_evaluations():
+            if check.check_name == "axiom_holds_every_entry":
+                counts = ((name, each.value) for name, each in check.metadata.items())
+                total.update({name: count for name, count in counts if isinstance(count, int)})
+    return {name: total[name] for name in ("expected", "found", "missing", "rows")} | {"holds": not total["missing"]}

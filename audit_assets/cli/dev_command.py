@@ -13,7 +13,7 @@ from dotenv import load_dotenv
 
 from audit_assets.cli.console import output
 from audit_assets.cli.dagster_home import instance_home
-from audit_assets.cli.sandbox_extra import sandbox_imports
+from audit_assets.cli.sandbox_extra import start_sandbox
 from audit_assets.config.errors import SettingError
 from audit_assets.config.settings import HOUR_FORMAT
 
@@ -73,15 +73,7 @@ def _parse_services(names: str) -> list[str]:
 
 def _start_sandbox(stack: ExitStack, services: list[str], home: Path) -> dict[str, str]:
     """Start the sandbox. Returns the settings of these services, and of where their hours are stored."""
-    with sandbox_imports():
-        from audit_assets.sandbox.sandbox_history import SandboxSetupError, open_sandbox
-        from audit_assets.sandbox.server import free_port, serve_sandbox
-
-    try:
-        sandbox, world = open_sandbox(home / "sandbox")
-    except SandboxSetupError as error:
-        raise SettingError(f"The sandbox can't start: {error}.") from None
-    stack.enter_context(serve_sandbox(sandbox, free_port()))
+    sandbox, world = start_sandbox(stack, home / "sandbox")
     output.print(f"The sandbox's tickets: {sandbox.url}/sandbox/tickets")
     settings = {"AUDIT_ASSETS_STORAGE": str((home / "hours").absolute())}
     if "cloudflare" in services:

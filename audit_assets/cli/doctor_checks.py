@@ -32,7 +32,6 @@ from audit_assets.defs.resources import (
     TriageResource,
 )
 from audit_assets.detection.schemas import WINDOW
-from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.storage.pull_history import REPEATS, lateness, pulls_of
 from audit_assets.storage.tables import ENTRIES, VERDICTS
@@ -48,16 +47,15 @@ IMPATIENT = HttpLimits(attempts=1, attempt_seconds=30)
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One thing that was checked. `next_step` is what a person should do about it, if anything."""
+    """One thing that was found. `next_step` is what a person should do about it, if anything."""
 
-    subject: str
     status: Status
     text: str
     next_step: str = ""
 
 
-def run_checks(now: datetime) -> list[CheckResult]:
-    """Check everything. A problem of one service does not stop the checks of the others."""
+def run_checks(now: datetime) -> Iterator[tuple[str, CheckResult]]:
+    """Check everything: each result with its subject. A problem of one service does not stop the checks of others."""
     checks: dict[str, Callable[[datetime], Iterator[CheckResult]]] = {
         "Cloudflare": _check_cloudflare,
         "Axiom": _check_axiom,
@@ -67,21 +65,18 @@ def run_checks(now: datetime) -> list[CheckResult]:
         "Triage": _check_triage,
         "Settings": _check_settings,
     }
-    results: list[CheckResult] = []
     for subject, check in checks.items():
-        if missing := [name for name in SETTINGS if name.startswith(f"{subject.upper()}_") and not is_set(name)]:
-            results += [
-                CheckResult(subject, "problem", f"{name} is not set", f"Set it to the {SETTINGS[name].meaning}.")
-                for name in missing
-            ]
+        missing = [name for name in SETTINGS if name.startswith(f"{subject.upper()}_") and not is_set(name)]
+        for name in missing:
+            yield subject, CheckResult("problem", f"{name} is not set", f"Set it to the {SETTINGS[name].meaning}.")
+        if missing:
             continue
         try:
-            results += check(now)
+            yield from ((subject, result) for result in check(now))
         except SettingError as error:
-            results.append(CheckResult(subject, "problem", str(error), "Correct the setting, then run this again."))
+            yield subject, CheckResult("problem", str(error), "Correct the setting, then run this again.")
         except AuditAssetsError as error:
-            results.append(CheckResult(subject, "problem", str(error)))
-    return results
+            yield subject, CheckResult("problem", str(error))
 
 
 def _check_cloudflare(_: datetime) -> Iterator[CheckResult]:
@@ -90,57 +85,48 @@ def _check_cloudflare(_: datetime) -> Iterator[CheckResult]:
     with closing(resource.client()) as client:
         for stream in streams:
             client.probe(stream)
-    yield CheckResult("Cloudflare", "ok", f"the audit log can be read: {' and '.join(streams)}")
+    yield CheckResult("ok", f"the audit log can be read: {' and '.join(streams)}")
 
 
 def _check_axiom(now: datetime) -> Iterator[CheckResult]:
-    with closing(
-        AxiomResource(limits=AxiomLimits(attempts=1, read_seconds=30, visibility_seconds=0)).client()
-    ) as client:
+    resource = AxiomResource(limits=AxiomLimits(attempts=1, read_seconds=30, visibility_seconds=0))
+    with closing(resource.client()) as client:
         facts = client.dataset_facts()
-    yield CheckResult("Axiom", "ok", f"dataset {facts.name} can be queried; it holds {pluralize(facts.rows, 'row')}")
+    yield CheckResult("ok", f"dataset {resource.dataset()} can be queried; it holds {pluralize(facts.rows, 'row')}")
     for issue in find_issues(facts.limits, facts.incomplete):
         status: Status = "problem" if issue.kind == "problem" else "advice"
-        yield CheckResult("Axiom", status, issue.what, issue.next_step)
+        yield CheckResult(status, issue.what, issue.next_step)
     if (days := facts.limits.retention_days) is not None and days >= ENOUGH_RETENTION_DAYS:
-        yield CheckResult("Axiom", "ok", f"entries are kept {days} days")
+        yield CheckResult("ok", f"entries are kept {days} days")
     known = now - facts.oldest if facts.oldest else timedelta(0)
     if known < WINDOW:
-        yield CheckResult(
-            "Axiom",
-            "advice",
-            f"the dataset holds {known.days} of {WINDOW.days} days of history",
-            "Turn on the sensor `missing_hours` in the Dagster UI: it brings in the last 31 days.",
-        )
+        step = "Turn on the sensor `missing_hours` in the Dagster UI: it brings in the last 31 days."
+        yield CheckResult("advice", f"the dataset holds {known.days} of {WINDOW.days} days of history", step)
     else:
-        yield CheckResult("Axiom", "ok", f"the dataset holds {pluralize(known.days, 'day')} of history")
+        yield CheckResult("ok", f"the dataset holds {pluralize(known.days, 'day')} of history")
 
 
 def _check_linear(_: datetime) -> Iterator[CheckResult]:
     with closing(LinearResource(limits=IMPATIENT).client()) as client:
         facts = client.check()
         labels = client.verdict_labels()
-    yield CheckResult("Linear", "ok", f"tickets go to team {facts.team} ({facts.team_key}), opened by {facts.who}")
+    yield CheckResult("ok", f"tickets go to team {facts.team} ({facts.team_key}), opened by {facts.who}")
     for problem in facts.problems:
-        yield CheckResult("Linear", "problem", problem)
+        yield CheckResult("problem", problem)
     for warning in facts.warnings:
-        yield CheckResult("Linear", "advice", warning)
+        yield CheckResult("advice", warning)
     rows = len(tables().ticket_fields)
     if rows and not facts.problems:
-        yield CheckResult("Linear", "ok", f"all names in {pluralize(rows, 'row')} of ticket_fields exist in Linear")
+        yield CheckResult("ok", f"all names in {pluralize(rows, 'row')} of ticket_fields exist in Linear")
     for label in (each for each in VERDICT_LABELS if each not in labels):
-        yield CheckResult(
-            "Linear",
-            "advice",
-            f"the label {label}, with which people give their verdict on a ticket, does not exist",
-            f"Create it by hand, for the team {facts.team_key} or the workspace.",
-        )
+        text = f"the label {label}, with which people give their verdict on a ticket, does not exist"
+        yield CheckResult("advice", text, f"Create it by hand, for the team {facts.team_key} or the workspace.")
 
 
 def _check_storage(now: datetime) -> Iterator[CheckResult]:
-    store: HourStore = StorageResource().open()
+    store = StorageResource().open()
     store.check()
-    yield CheckResult("Storage", "ok", f"hours are stored in {store.root}")
+    yield CheckResult("ok", f"hours are stored in {store.root}")
     verdicts = stored_verdicts(store.read(VERDICTS, None))
     if not verdicts.is_empty():
         counts = dict(verdicts.group_by("verdict").agg(pl.struct("actor_key", "hour").n_unique()).iter_rows())
@@ -149,7 +135,7 @@ def _check_storage(now: datetime) -> Iterator[CheckResult]:
             f"{pluralize(counts.get('confirmed', 0), 'hour')} of an actor confirmed, "
             f"{counts.get('dismissed', 0):,} dismissed"
         )
-        yield CheckResult("Storage", "ok", text)
+        yield CheckResult("ok", text)
     newest = now.replace(minute=0, second=0, microsecond=0) - AN_HOUR
     late: Counter[timedelta] = Counter()
     stored = 0
@@ -159,12 +145,9 @@ def _check_storage(now: datetime) -> Iterator[CheckResult]:
         stored += bool(pulls)
     if stored:
         later = ", ".join(f"{late[delay]:,} {delay // AN_HOUR} h after its end" for delay in REPEATS)
-        yield CheckResult(
-            "Storage",
-            "ok",
-            f"{pluralize(stored, 'hour')} of the last {WINDOW.days} days stored; entries by the pull that found them: "
-            f"{late[timedelta(0)]:,} the hour's first, {later}",
-        )
+        span = f"{pluralize(stored, 'hour')} of the last {WINDOW.days} days stored"
+        by_pull = f"entries by the pull that found them: {late[timedelta(0)]:,} the hour's first, {later}"
+        yield CheckResult("ok", f"{span}; {by_pull}")
 
 
 def _check_policy(now: datetime) -> Iterator[CheckResult]:
@@ -173,10 +156,10 @@ def _check_policy(now: datetime) -> Iterator[CheckResult]:
     alerts = f"about {in_force.tickets_a_day:g} {'ticket' if in_force.tickets_a_day == 1 else 'tickets'} a day"
     if in_force.preset == "plain":
         alerts = f"alerts from {plain.ratio:g} times the usual and {plain.minimum:g} changes on, and on every new type"
-    yield CheckResult("Policy", "ok", f"preset {in_force.preset}: {alerts}")
+    yield CheckResult("ok", f"preset {in_force.preset}: {alerts}")
     if ended := [each for each in in_force.allowances if each.until < now.date()]:
         text = f"{len(ended)} of {pluralize(len(in_force.allowances), 'allowance')} ended, the first: {ended[0].reason}"
-        yield CheckResult("Policy", "advice", text, "Remove them from the policy file, or extend them.")
+        yield CheckResult("advice", text, "Remove them from the policy file, or extend them.")
 
 
 def _check_triage(_: datetime) -> Iterator[CheckResult]:
@@ -185,19 +168,19 @@ def _check_triage(_: datetime) -> Iterator[CheckResult]:
         return
     model.close()
     name = setting("AUDIT_ASSETS_TRIAGE_MODEL")
-    yield CheckResult("Triage", "ok", f"the model {name} writes a note on each new ticket; it was not called now")
+    yield CheckResult("ok", f"the model {name} writes a note on each new ticket; it was not called now")
 
 
 def _check_settings(_: datetime) -> Iterator[CheckResult]:
     if dry_run():
         text = "LINEAR_DRY_RUN is set: every run renders its tickets and opens none"
-        yield CheckResult("Settings", "advice", text, "Unset it once the tickets look right.")
+        yield CheckResult("advice", text, "Unset it once the tickets look right.")
     age = ticket_max_age() / timedelta(hours=1)
     first = f"{first_hour():%Y-%m-%d-%H:%M}"
-    yield CheckResult("Settings", "ok", f"first hour {first}; an hour opens tickets for {age:g} h after its end")
+    yield CheckResult("ok", f"first hour {first}; an hour opens tickets for {age:g} h after its end")
     quiet = quiet_time() / timedelta(days=1)
     text = (
         f"at most {pluralize(tickets_per_hour(), 'ticket')} an hour, and one more for all other actors; after people "
         f"dismiss a ticket, its actor opens none for {quiet:g} days"
     )
-    yield CheckResult("Settings", "ok", text)
+    yield CheckResult("ok", text)

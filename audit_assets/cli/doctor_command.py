@@ -1,20 +1,14 @@
 """`audit-assets doctor`: what is configured, reachable and permitted, as a table with the next steps."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 from dotenv import load_dotenv
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from audit_assets.cli.console import output
-
-if TYPE_CHECKING:
-    from audit_assets.cli.doctor_checks import CheckResult
 
 STATUSES = {"ok": "[green]ok[/]", "advice": "[yellow]advice[/]", "problem": "[bold red]problem[/]"}
 
@@ -24,17 +18,12 @@ def doctor() -> None:
     from audit_assets.cli.doctor_checks import run_checks
 
     load_dotenv(Path(".env"))
-    results = run_checks(datetime.now(UTC))
-    print_results(output, results)
-    if any(result.status == "problem" for result in results):
-        raise typer.Exit(1)
-
-
-def print_results(console: Console, results: Sequence["CheckResult"]) -> None:
-    """Print what was checked, and what to do about it."""
     table = Table(show_header=False, box=None, pad_edge=False)
-    for result in results:
-        table.add_row(result.subject, STATUSES[result.status], escape(result.text))
+    results = [*run_checks(datetime.now(UTC))]
+    for subject, result in results:
+        table.add_row(subject, STATUSES[result.status], escape(result.text))
         if result.next_step:
             table.add_row("", "→", escape(result.next_step))
-    console.print(table)
+    output.print(table)
+    if any(result.status == "problem" for _, result in results):
+        raise typer.Exit(1)

@@ -21,13 +21,14 @@ def preview(
     Example: audit-assets preview 2026-11-22-09:00 --html tickets.html
     """
     from audit_assets.cli.preview_hour import render_stored_hour
-    from audit_assets.reports.preview_page import write_page
+    from audit_assets.reports.html_page import write_html
+    from audit_assets.reports.preview_page import preview_html
     from audit_assets.reports.preview_terminal import print_tickets
 
     load_dotenv(Path(".env"))
     rendered = render_stored_hour(hour)
     if html is not None:
-        write_page(rendered, html)
+        write_html(preview_html(rendered), html)
     if as_json:
         print_json(rendered.as_json())
     else:

@@ -6,7 +6,6 @@ once, since 30 days of single hours would use up Cloudflare's rate limit; the of
 page, so it is not used (docs/facts/cloudflare.md, 1).
 """
 
-import hashlib
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,8 +14,8 @@ from functools import partial
 
 import httpx
 
-from audit_assets.cloudflare.page_parser import describe_errors, envelope_or_none, error_codes, parse_page
-from audit_assets.cloudflare.paging import PageReply, PageRequest, RequestRejected, fetch_all_v1, fetch_all_v2
+from audit_assets.cloudflare.page_parser import Page, describe_errors, envelope_or_none, error_codes, parse_page
+from audit_assets.cloudflare.paging import PageRequest, RequestRejected, fetch_all_v1, fetch_all_v2
 from audit_assets.cloudflare.pulls import Pull, PullBuilder, PullWindow
 from audit_assets.cloudflare.request_pacing import RequestPacer
 from audit_assets.config.errors import Incomplete, Refused, SettingError, Unavailable
@@ -46,7 +45,7 @@ _FETCH_ALL = {"v2": fetch_all_v2, "v1": fetch_all_v1}
 
 
 class CloudflareClient:
-    """Reads the audit log of one account. Closes with `close()` or as a context manager."""
+    """Reads the audit log of one account. Close it with `close()`."""
 
     def __init__(
         self,
@@ -78,12 +77,6 @@ class CloudflareClient:
             clock=self.clock,
             limits=replace(limits or HttpLimits(), slow_attempts=SLOW_ATTEMPTS),
         )
-
-    def __enter__(self) -> "CloudflareClient":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections."""
@@ -133,8 +126,8 @@ class CloudflareClient:
             reason = self._http.quoted(str(error))
             raise Incomplete(f"Cloudflare's audit log {stream} can't be read: {reason}. Try again later.") from None
 
-    def _fetch(self, stream: str, give_up_at: float, request: PageRequest) -> PageReply:
-        wait = self._pacer.seconds_to_wait()
+    def _fetch(self, stream: str, give_up_at: float, request: PageRequest) -> Page:
+        wait = self._pacer.book_request()
         if self.clock.monotonic() + wait > give_up_at:
             raise Unavailable(
                 f"Cloudflare's audit log {stream} took longer than {self.pull_seconds / 60:.0f} minutes: "
@@ -142,15 +135,13 @@ class CloudflareClient:
             )
         if wait:
             self.clock.sleep(wait)
-        self._pacer.count_request()
         path = f"accounts/{self.account_id}/{_PATHS[stream]}"
         return self._http.exchange("GET", path, params=request, read=partial(self._read, stream))
 
-    def _read(self, stream: str, reply: Reply) -> PageReply:
+    def _read(self, stream: str, reply: Reply) -> Page:
         self._pacer.apply_ratelimit(reply.headers.get("ratelimit", ""))
         if reply.status == 200:
-            page, digest = parse_page(reply.body, stream), hashlib.sha256(reply.body).digest()
-            return PageReply(page, self._server_time(reply.headers), len(reply.body), digest)
+            return parse_page(reply.body, stream, self._server_time(reply.headers))
         if 200 <= reply.status < 300:
             raise TryAgain(f"HTTP {reply.status} instead of a list")
         envelope = envelope_or_none(reply.body)

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from audit_assets.cloudflare import timestamps
-from audit_assets.cloudflare.actor_keys import ActorKeys, actor_label
+from audit_assets.cloudflare.actor_keys import actor_key, actor_label
 from audit_assets.cloudflare.change_kinds import FAILURE, change_kind
 from audit_assets.cloudflare.entry_fields import EntryFields, parse_fields, text
 from audit_assets.cloudflare.entry_json import NotJson, entry_text, salvage_text
@@ -84,13 +84,7 @@ class Quarantined:
 
     def record(self) -> dict[str, Any]:
         """The values that are stored."""
-        return {
-            "stream": self.stream,
-            "reason": self.reason,
-            "native_id": self.native_id,
-            "time": self.time,
-            "raw": self.raw,
-        }
+        return {name: value for name, value in vars(self).items() if name != "after"}
 
 
 @dataclass(frozen=True)
@@ -123,13 +117,12 @@ class Normalizer:
         self.stream = stream
         self.account_id = account_id.encode("utf-8", "backslashreplace").decode()
         self._id_prefix = hashlib.sha256(f"{stream}\0{self.account_id}\0".encode())
-        self._actor_keys = ActorKeys(self.account_id)
         self._bodies: dict[bytes, int] = {}
         self._latest: int | None = None
 
     def normalize(self, items: Sequence[Any]) -> tuple[pl.DataFrame, list[Quarantined]]:
         """The entries that were not seen before, in ENTRY_SCHEMA, and the quarantined items."""
-        rows: list[tuple[Any, ...]] = []
+        rows: list[dict[str, Any]] = []
         quarantined: list[Quarantined] = []
         for item in items:
             try:
@@ -139,10 +132,10 @@ class Normalizer:
                 continue
             if row is not None:
                 rows.append(row)
-        return _frame(rows), quarantined
+        return pl.DataFrame([_column(name, [row[name] for row in rows]) for name in ENTRY_SCHEMA]), quarantined
 
-    def _row(self, entry: Any) -> tuple[Any, ...] | None:
-        """The entry's values in the order of ENTRY_SCHEMA; None if it was seen before."""
+    def _row(self, entry: Any) -> dict[str, Any] | None:
+        """The entry's values by the columns of ENTRY_SCHEMA; None if it was seen before."""
         raw = _whole_text(entry)
         native_id = text(entry.get("id"))
         if native_id is None:
@@ -158,39 +151,22 @@ class Normalizer:
             return None
         actor_type = "token" if fields.token_id else (fields.actor_type or UNKNOWN).lower()
         actor_id, email, token_id = fields.actor_id, fields.actor_email, fields.token_id
-        kind = change_kind(self.stream, fields.verb, fields.description, fields.uri)
-        return (
-            entry_id.hexdigest(),
-            self.stream,
-            self.account_id,
-            native_id,
-            time,
-            self._actor_keys.key(token_id, actor_id, email, actor_type),
-            actor_label(token_id, fields.token_name, actor_id, email, actor_type),
-            actor_type,
-            email,
-            actor_id,
-            token_id,
-            fields.token_name,
-            fields.interface,
-            fields.ip_address,
-            fields.user_agent,
-            fields.verb.lower() if fields.verb else None,
-            kind,
-            fields.description,
-            fields.result,
-            kind is not None and fields.result != FAILURE,
-            fields.resource_type or UNKNOWN,
-            fields.resource_id,
-            fields.resource_product,
-            fields.zone_id,
-            fields.zone_name,
-            fields.method,
-            fields.uri,
-            fields.status_code,
-            fields.ray_id,
-            raw,
-        )
+        kind = change_kind(self.stream, fields.action, fields.action_description, fields.uri)
+        return fields._asdict() | {
+            "entry_id": entry_id.hexdigest(),
+            "stream": self.stream,
+            "account_id": self.account_id,
+            "native_id": native_id,
+            "time": time,
+            "actor_key": actor_key(self.account_id, token_id, actor_id, email, actor_type),
+            "actor": actor_label(token_id, fields.token_name, actor_id, email, actor_type),
+            "actor_type": actor_type,
+            "action": fields.action.lower() if fields.action else None,
+            "change_kind": kind,
+            "is_change": kind is not None and fields.action_result != FAILURE,
+            "resource_type": fields.resource_type or UNKNOWN,
+            "raw": raw,
+        }
 
     def _is_known(self, entry_id: bytes, raw: str) -> bool:
         """Whether this very entry came before; half of an id and a hash of the body are enough to recognise it."""
@@ -240,12 +216,7 @@ def _time(fields: EntryFields) -> int | None:
     return time if CREDIBLE[0] <= time < CREDIBLE[1] else None
 
 
-def _frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
-    columns = zip(*rows, strict=True) if rows else ([] for _ in ENTRY_SCHEMA)
-    return pl.DataFrame([_column(name, values) for name, values in zip(ENTRY_SCHEMA, columns, strict=True)])
-
-
-def _column(name: str, values: Sequence[Any]) -> pl.Series:
+def _column(name: str, values: list[Any]) -> pl.Series:
     """Times are microseconds since 1970, which polars takes much faster than datetimes.
 
     A text that repeats is kept once: of an hour of 200,000 entries that saves some 60 MB.

@@ -15,29 +15,30 @@ _BOOLEAN_WORDS = {"true": "success", "false": "failure"}
 
 
 class EntryFields(NamedTuple):
-    """The fields of one entry of either stream. `result` is "success", "failure", "" or an undocumented word."""
+    """The fields of one entry of either stream, named as their columns in ENTRY_SCHEMA; `time` and `action` as they are
+    written. `action_result` is "success", "failure", "" or an undocumented word. What v1 never has is missing."""
 
     time: Any
     actor_type: str | None
     actor_email: str | None
     actor_id: str | None
-    token_id: str | None
-    token_name: str | None
     interface: str | None
     ip_address: str | None
-    user_agent: str | None
-    verb: str | None
-    description: str | None
-    result: str
+    action: str | None
+    action_description: str | None
+    action_result: str
     resource_type: str | None
     resource_id: str | None
-    resource_product: str | None
     zone_id: str | None
     zone_name: str | None
-    method: str | None
-    uri: str | None
-    status_code: int | None
-    ray_id: str | None
+    token_id: str | None = None
+    token_name: str | None = None
+    user_agent: str | None = None
+    resource_product: str | None = None
+    method: str | None = None
+    uri: str | None = None
+    status_code: int | None = None
+    ray_id: str | None = None
 
 
 def parse_fields(stream: str, entry: dict[Any, Any]) -> EntryFields:
@@ -68,9 +69,9 @@ def _parse_v2(entry: dict[Any, Any]) -> EntryFields:
         interface=text(actor.get("context")),
         ip_address=text(actor.get("ip_address")),
         user_agent=text(http.get("user_agent")),
-        verb=text(action.get("type")),
-        description=text(action.get("description")),
-        result=_result(action.get("result")),
+        action=text(action.get("type")),
+        action_description=text(action.get("description")),
+        action_result=_result(action.get("result")),
         resource_type=text(resource.get("type")) or product,
         resource_id=text(resource.get("id")),
         resource_product=product,
@@ -92,23 +93,15 @@ def _parse_v1(entry: dict[Any, Any]) -> EntryFields:
         actor_type=text(actor.get("type")),
         actor_email=text(actor.get("email")),
         actor_id=text(actor.get("id")),
-        token_id=None,
-        token_name=None,
         interface=text(entry.get("interface")),
         ip_address=text(actor.get("ip")),
-        user_agent=None,
-        verb=text(action.get("type")),
-        description=text(action.get("info")),
-        result=_result(action.get("result")),
+        action=text(action.get("type")),
+        action_description=text(action.get("info")),
+        action_result=_result(action.get("result")),
         resource_type=kind,
         resource_id=resource_id,
-        resource_product=None,
         zone_id=resource_id if kind == "zone" else None,
         zone_name=text(_part(entry, "metadata").get("zone_name")),
-        method=None,
-        uri=None,
-        status_code=None,
-        ray_id=None,
     )
 
 

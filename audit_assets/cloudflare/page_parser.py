@@ -4,10 +4,12 @@ An envelope that contradicts itself raises `Incomplete`; bytes that are not JSON
 be read becomes an `Unreadable` in the page and affects no other.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from audit_assets.cloudflare.entries import Unreadable
@@ -26,13 +28,17 @@ _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],]', re.DOTALL)
 
 @dataclass(frozen=True)
 class Page:
-    """The entries of one reply, as Cloudflare wrote them, and the cursor of the next page, if there is one."""
+    """The entries of one reply, as Cloudflare wrote them, and the cursor of the next page, if there is one; the
+    server's time, and the size and hash of the body."""
 
     entries: list[Any]
     cursor: str | None
+    server_time: datetime
+    body_bytes: int
+    body_sha256: bytes
 
 
-def parse_page(body: bytes, stream: str) -> Page:
+def parse_page(body: bytes, stream: str, server_time: datetime) -> Page:
     """The page in a reply with status 200. Raises `Incomplete` and `TryAgain`; stream is "v2" or "v1"."""
     envelope = _parse_envelope(body)
     if not isinstance(envelope, dict):
@@ -49,26 +55,29 @@ def parse_page(body: bytes, stream: str) -> Page:
     if info is None and entries and stream == "v2":
         raise Incomplete("'result_info' is missing, so there may be more entries")
     _check_count(info or {}, len(entries))
-    return Page(entries, _cursor(info or {}) if stream == "v2" else None)
+    cursor = _cursor(info or {}) if stream == "v2" else None
+    return Page(entries, cursor, server_time, len(body), hashlib.sha256(body).digest())
 
 
 def describe_errors(envelope: Any) -> str:
     """Cloudflare's errors, such as `10000 Authentication error`; not yet masked for an error of ours."""
-    errors = envelope.get("errors") if isinstance(envelope, dict) else None
-    listed = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
-    described = [f"{_text(error.get('code'))} {_text(error.get('message'))}".strip() for error in listed[:3]]
+    errors = _errors(envelope)[:3]
+    described = [f"{_text(error.get('code'))} {_text(error.get('message'))}".strip() for error in errors]
     return "; ".join(described) or "no reason given"
+
+
+def error_codes(envelope: Any) -> list[Any]:
+    """The codes of Cloudflare's errors; v2's own have none (docs/facts/cloudflare.md, 2.7)."""
+    return [error.get("code") for error in _errors(envelope)]
+
+
+def _errors(envelope: Any) -> list[dict[Any, Any]]:
+    errors = envelope.get("errors") if isinstance(envelope, dict) else None
+    return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
 
 
 def _text(value: Any) -> str:
     return str(value) if isinstance(value, str | int) else ""
-
-
-def error_codes(envelope: Any) -> set[Any]:
-    """The codes of Cloudflare's errors; v2's own have none (docs/facts/cloudflare.md, 2.7)."""
-    errors = envelope.get("errors") if isinstance(envelope, dict) else None
-    listed = errors if isinstance(errors, list) else []
-    return {error.get("code") for error in listed if isinstance(error, dict) and isinstance(error.get("code"), int)}
 
 
 def envelope_or_none(body: bytes) -> Any:

@@ -5,7 +5,6 @@ known, and v1's pages would shift (docs/facts/cloudflare.md, 2.5 and 3).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from audit_assets.cloudflare.page_parser import Page
@@ -30,17 +29,7 @@ class RequestRejected(Exception):
     """HTTP 400. The text is Cloudflare's, fit for an error."""
 
 
-@dataclass(frozen=True)
-class PageReply:
-    """A page with the server's time, and the size and hash of its body."""
-
-    page: Page
-    server_time: datetime
-    body_bytes: int
-    body_sha256: bytes
-
-
-FetchPage = Callable[[PageRequest], PageReply]
+FetchPage = Callable[[PageRequest], Page]
 """Sends one request. Raises `RequestRejected`, and whatever ends a pull."""
 
 
@@ -50,16 +39,17 @@ def fetch_all_v2(fetch: FetchPage, builder: PullBuilder, limit: int) -> None:
     request = {**window, "direction": "asc", "limit": limit}
     pages = _Pages(builder, MOST_BARREN_PAGES)
     cursors: set[str] = set()
-    cursor = pages.add_until_cursor(fetch(request))
-    while cursor is not None:
-        if cursor in cursors:
+    page = fetch(request)
+    pages.add(page, goes_on=page.cursor is not None)
+    while page.cursor is not None:
+        if page.cursor in cursors:
             raise Incomplete(f"the cursor of page {pages.count} had come before")
-        cursors.add(cursor)
+        cursors.add(page.cursor)
         try:
-            reply = fetch({**request, "cursor": cursor})
+            page = fetch({**request, "cursor": page.cursor})
         except RequestRejected as error:
             raise Incomplete(f"the cursor of page {pages.count} was not accepted: {error}") from None
-        cursor = pages.add_until_cursor(reply)
+        pages.add(page, goes_on=page.cursor is not None)
 
 
 def fetch_all_v1(fetch: FetchPage, builder: PullBuilder, limit: int) -> None:
@@ -94,13 +84,13 @@ def _fetch_pages(
     while True:
         number = pages.count + 1
         try:
-            reply = fetch({**window, "direction": "asc", "page": number, "per_page": per_page})
+            page = fetch({**window, "direction": "asc", "page": number, "per_page": per_page})
         except RequestRejected:
             if number == 1:
                 raise
             return pages.new, number
-        is_full = len(reply.page.entries) >= per_page
-        pages.add(reply, goes_on=is_full)
+        is_full = len(page.entries) >= per_page
+        pages.add(page, goes_on=is_full)
         if not is_full:
             return pages.new, None
 
@@ -115,19 +105,9 @@ class _Pages:
         self._most_barren = most_barren
         self._barren = 0
 
-    def add_until_cursor(self, reply: PageReply) -> str | None:
-        """Add a page of v2; the cursor of the next one."""
-        self.add(reply, goes_on=reply.page.cursor is not None)
-        return reply.page.cursor
-
-    def add(self, reply: PageReply, *, goes_on: bool) -> None:
+    def add(self, page: Page, *, goes_on: bool) -> None:
         """Add a page. Raises `Incomplete` if such pages seem to have no end."""
-        new = self._builder.add(
-            reply.page.entries,
-            server_time=reply.server_time,
-            body_bytes=reply.body_bytes,
-            body_sha256=reply.body_sha256,
-        )
+        new = self._builder.add(page)
         self.count += 1
         self.new += new
         self._barren = 0 if new or self.count == 1 else self._barren + 1

@@ -6,15 +6,16 @@ mean at their very ends, which is not documented (docs/facts/cloudflare.md, 2.3)
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
 
 from audit_assets.cloudflare.compressed_hours import CompressedHour
-from audit_assets.cloudflare.entries import ENTRY_SCHEMA, Normalizer, Quarantined
+from audit_assets.cloudflare.entries import Normalizer, Quarantined
+from audit_assets.cloudflare.page_parser import Page
 from audit_assets.config.errors import Incomplete
 
 OVERLAP = timedelta(minutes=5)
@@ -93,11 +94,6 @@ class Pull:
         """The entries of that hour, in ENTRY_SCHEMA, by time. A large hour is best used lazily."""
         return (self.hours.get(hour) or CompressedHour()).entries()
 
-    @property
-    def entries(self) -> pl.DataFrame:
-        """All entries in one frame in ENTRY_SCHEMA, by time."""
-        return pl.concat([ENTRY_SCHEMA.to_frame().lazy(), *map(self.entries_of, sorted(self.hours))]).collect()
-
 
 class PullBuilder:
     """Collects the pages of a pull."""
@@ -109,18 +105,14 @@ class PullBuilder:
         self._normalizer = Normalizer(stream, account_id)
         self._hours: defaultdict[datetime, CompressedHour] = defaultdict(CompressedHour)
         self._quarantined: dict[tuple[str, str], Quarantined] = {}
-        self._started_at: datetime | None = None
-        self._pages = self._received = self._body_bytes = 0
-        self._bodies = hashlib.sha256()
+        self._pages: list[Page] = []
+        self._received = 0
 
-    def add(self, entries: Sequence[Any], *, server_time: datetime, body_bytes: int, body_sha256: bytes) -> int:
+    def add(self, page: Page) -> int:
         """Add a page; how many of its entries were new. Raises `Incomplete` for one outside of the window."""
-        self._started_at = self._started_at or server_time
-        self._pages += 1
-        self._received += len(entries)
-        self._body_bytes += body_bytes
-        self._bodies.update(body_sha256)
-        frame, quarantined = self._normalizer.normalize(entries)
+        self._pages.append(replace(page, entries=[], cursor=None))
+        self._received += len(page.entries)
+        frame, quarantined = self._normalizer.normalize(page.entries)
         if not frame.is_empty():
             oldest, newest = frame.select(pl.col("time").min(), pl.col("time").max().alias("newest")).row(0)
             self.window.check_times((oldest, newest))
@@ -135,19 +127,17 @@ class PullBuilder:
         return frame.height + len(self._quarantined) - known
 
     def build(self) -> Pull:
-        """The pull, limited to the window. Raises `Incomplete` if no page came at all."""
-        if self._started_at is None:
-            raise Incomplete("no page came")
+        """The pull, limited to the window, once its pages were added."""
         quarantined = self._quarantine_records()
         evidence = PullEvidence(
             self.stream,
-            self._started_at,
-            self._pages,
-            self._received,
-            sum(hour.height for hour in self._hours.values()),
-            len(quarantined),
-            self._body_bytes,
-            self._bodies.hexdigest(),
+            started_at=self._pages[0].server_time,
+            pages=len(self._pages),
+            received=self._received,
+            kept=sum(hour.height for hour in self._hours.values()),
+            quarantined=len(quarantined),
+            body_bytes=sum(page.body_bytes for page in self._pages),
+            bodies_sha256=hashlib.sha256(b"".join(page.body_sha256 for page in self._pages)).hexdigest(),
         )
         return Pull(self._hours, quarantined, evidence)
 

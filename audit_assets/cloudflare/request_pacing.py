@@ -22,7 +22,7 @@ _REMAINING = re.compile(r";\s*r=([0-9]{1,9})\s*;\s*t=([0-9]{1,9})(?![0-9])")
 
 
 class RequestPacer:
-    """Computes how long to wait before the next request."""
+    """Counts requests, and computes how long each must wait."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -30,16 +30,13 @@ class RequestPacer:
         self._counted_at = clock.monotonic()
         self._not_before = float("-inf")
 
-    def seconds_to_wait(self) -> float:
-        """Seconds until the next request may be sent; call `count_request` when it is."""
+    def book_request(self) -> float:
+        """Count one more request; the seconds until it may be sent."""
         now = self._clock.monotonic()
         self._tokens = min(BURST, self._tokens + (now - self._counted_at) * PER_SECOND)
         self._counted_at = now
-        return max(0.0, (1.0 - self._tokens) / PER_SECOND, self._not_before - now)
-
-    def count_request(self) -> None:
-        """Count a request that is sent now."""
         self._tokens -= 1.0
+        return max(0.0, -self._tokens / PER_SECOND, self._not_before - now)
 
     def apply_ratelimit(self, ratelimit: str) -> None:
         """Slow down by a `Ratelimit` header such as `"default";r=50;t=30`; it may list several limits."""

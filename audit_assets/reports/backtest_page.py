@@ -5,41 +5,62 @@ chart is our own, as plotly and bokeh add 5 and 1.3 MB to each page, 64 MB and e
 plotly treats tags in a name as markup.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from audit_assets.detection.schemas import LEARNING
-from audit_assets.reports.backtest_chart import (
-    ACTOR_LENGTH,
-    LEVELS,
-    NAMED,
-    REASON_LENGTH,
-    TYPE_LENGTH,
-    build_chart,
-    rarest,
-    shorten,
-)
-from audit_assets.reports.html_page import render_page, write_html
+from audit_assets.detection.severity import SEVERITIES
+from audit_assets.reports.backtest_summary import rarest
+from audit_assets.reports.html_page import render_page
 from audit_assets.tickets.formatting import pluralize
+from audit_assets.tickets.markdown import visible
 
 LISTED = 2_000
 """At most so many tickets, the rarest."""
 
+DRAWN = 10_000
+"""At most so many points, the rarest: a page well under 1 MB, which a phone draws and searches at once."""
 
-def write_page(scores: pl.DataFrame, summary: Mapping[str, Any], path: Path) -> None:
-    """Write the page of BACKTEST_SCORES rows and their summary. Raises `PageError` if it can't be written."""
-    write_html(backtest_html(scores, summary), path)
+LENGTHS = {"actor": 120, "type": 60, "reason": 120}
+"""Characters of a name that are shown; a longer one is cut."""
+
+NAMED = 5
+"""So many names of a list are shown; the others are counted."""
+
+LEVELS = ("none", *SEVERITIES)
+"""Severities, and `none` for an hour without a ticket."""
+
+RARITIES = {
+    1000.0: "1,000 a day",
+    100.0: "100 a day",
+    10.0: "10 a day",
+    1.0: "1 a day",
+    1 / 7: "1 a week",
+    1 / 30: "1 a month",
+    1 / 365: "1 a year",
+    1 / 3650: "in 10 years",
+    1 / 36500: "in 100 years",
+}
+"""Ticks, in tickets a day."""
+
+RAREST = 1 / 36500
+"""Rarer hours are drawn here: 60 days of scores are not more precise."""
+
+RATIOS = {1.0: "the usual", **{10.0**power: f"{10**power:,} times" for power in range(1, 6)}}
+"""Ticks with the plain rule, which has no probabilities: times the usual."""
 
 
 def backtest_html(scores: pl.DataFrame, summary: Mapping[str, Any]) -> str:
     """The page of BACKTEST_SCORES rows and their summary."""
-    points = build_chart(scores, summary)
-    tickets = _tickets_to_list(summary)
+    points = _build_chart(scores, summary)
+    allowed = [hour for hour in summary["allowed"] if not hour["budgets"]]
+    tickets = [*summary["tickets"], *summary["tickets_at_other_budgets"], *allowed]
+    listed = sorted(rarest(tickets, LISTED), key=lambda ticket: (ticket["hour"], ticket["actor_key"]), reverse=True)
     severities = [ticket["severity"] for ticket in summary["tickets"]]
     return render_page(
         "backtest_page.html.jinja",
@@ -54,16 +75,100 @@ def backtest_html(scores: pl.DataFrame, summary: Mapping[str, Any]) -> str:
         legend=[(level, f"{severities.count(level):,}") for level in LEVELS[:0:-1] if level in severities],
         points=points,
         list_note=_list_note(summary, len(tickets)),
-        days=groupby(_latest_first(tickets), key=lambda ticket: ticket["hour"][:10]),
+        days=groupby(listed, key=lambda ticket: ticket["hour"][:10]),
         has_tickets=bool(tickets),
         volume_sentences=_volume_sentences,
         pluralize=pluralize,
-        shorten=shorten,
-        lengths={"actor": ACTOR_LENGTH, "type": TYPE_LENGTH, "reason": REASON_LENGTH, "names": NAMED},
+        shorten=_shorten,
+        lengths=LENGTHS,
+        most_named=NAMED,
         learning_notes=[
             f"{pluralize(count, 'active hour')} had {LEARNING[name]}." for name, count in summary["learning"].items()
         ],
     )
+
+
+def _build_chart(scores: pl.DataFrame, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The chart as plain values: columns of the most unusual hours, and the axes.
+
+    Hours count from `first` (hours since 1970), `actor`, `types`, `allowed` and `level` point into lists of names.
+    """
+    calibrated = bool(summary["trade_off"])
+    value = (
+        pl.col("tickets_a_day").clip(lower_bound=RAREST)
+        if calibrated
+        else pl.col("ratio").fill_null(1.0).clip(lower_bound=1.0)
+    )
+    drawn = (
+        scores.with_columns(value=value.round_sig_figs(3), level=pl.col("severity").fill_null("none"))
+        .sort("flagged", "value", "hour", "actor_key", descending=[True, not calibrated, False, False])
+        .head(DRAWN)
+        .sort("hour", "actor_key")
+    )
+    first, learned = (
+        int(datetime.fromisoformat(summary[name]).timestamp() // 3600) for name in ("from", "counted_from")
+    )
+    last = math.ceil(datetime.fromisoformat(summary["to"]).timestamp() / 3600)
+    lines = (
+        [
+            [row["asked"], f"{row['asked']:g}", row["asked"] == summary["tickets_per_day"]["asked"]]
+            for row in summary["trade_off"]
+        ]
+        if calibrated
+        else [[summary["plain_rule"]["ratio"], "rule", True]]
+    )
+    seen = [*drawn["value"], *(line[0] for line in lines)]
+    direction = -1 if calibrated else 1
+    low, high = sorted((min(seen) / 1.3, max(seen) * 1.3), key=lambda edge: direction * edge)
+    actors = drawn.select("actor_key", "actor").unique("actor_key").sort("actor_key")
+    types = drawn["new_resource_types"].explode().drop_nulls().unique().sort()
+    reasons = drawn["allowed_because"].drop_nulls().unique().sort()
+    named = pl.col("new_resource_types").list.head(NAMED).list.eval(_index(pl.element(), types))
+    columns = drawn.select(
+        "value",
+        "changes",
+        hour=pl.col("hour").dt.epoch("s") // 3600 - first,
+        actor=_index(pl.col("actor_key"), actors["actor_key"]),
+        baseline_mean=pl.col("baseline_mean").round_sig_figs(3),
+        level=_index(pl.col("level"), pl.Series(LEVELS)),
+        span=_span(),
+        shared=pl.col("disposition") == "organisation",
+        allowed=_index(pl.col("allowed_because"), reasons),
+        types=named.fill_null([]),
+        more=(pl.col("new_resource_types").list.len().fill_null(0).cast(pl.Int64) - NAMED).clip(lower_bound=0),
+    )
+    return {
+        "about": "Active hours over time, by how unusual they are. The tickets are listed below.",
+        "levels": LEVELS,
+        "direction": direction,
+        "low": low,
+        "high": high,
+        "first": first,
+        "last": last,
+        "learned": learned - first if calibrated else 0,
+        "lines": lines,
+        "ticks": list((RARITIES if calibrated else RATIOS).items()),
+        "actors": [_shorten(name, LENGTHS["actor"]) for name in actors["actor"]],
+        "names": [_shorten(name, LENGTHS["type"]) for name in types],
+        "reasons": [_shorten(reason, LENGTHS["reason"]) for reason in reasons],
+        **columns.to_dict(as_series=False),
+    }
+
+
+def _index(of: pl.Expr, known: pl.Series) -> pl.Expr:
+    places = pl.Series(range(len(known)), dtype=pl.Int64)
+    return of.replace_strict(known, places, default=None, return_dtype=pl.Int64)
+
+
+def _span() -> pl.Expr:
+    """The span that decided, if it was longer than the hour, in words."""
+    words = pl.format(
+        "{} changes in {}, usual is {}",
+        "horizon_changes",
+        pl.col("horizon").str.replace("h, lagged", " h (against the month before last)").str.replace("h$", " h"),
+        pl.col("horizon_baseline_mean").round_sig_figs(2),
+    )
+    return pl.when(pl.col("horizon") != "1h").then(words)
 
 
 def _span_length(summary: Mapping[str, Any]) -> str:
@@ -103,12 +208,6 @@ def _chart_note(points: Mapping[str, Any], active_hours: int) -> str:
     return f"{dots} {lines} Drawn are the {drawn:,} most unusual of {pluralize(active_hours, 'active hour')}{bound}."
 
 
-def _tickets_to_list(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The tickets at any budget, and what was allowed."""
-    allowed = [hour for hour in summary["allowed"] if not hour["budgets"]]
-    return [*summary["tickets"], *summary["tickets_at_other_budgets"], *allowed]
-
-
 def _list_note(summary: Mapping[str, Any], tickets: int) -> str:
     order = "The latest first, at every budget" if summary["trade_off"] else "The latest first"
     notes = [f"{order}; hours in UTC."]
@@ -119,14 +218,14 @@ def _list_note(summary: Mapping[str, Any], tickets: int) -> str:
     return " ".join(notes)
 
 
-def _latest_first(tickets: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Those that are listed, by hour and actor."""
-    return sorted(rarest(tickets, LISTED), key=lambda ticket: (ticket["hour"], ticket["actor_key"]), reverse=True)
-
-
 def _volume_sentences(ticket: Mapping[str, Any]) -> Iterator[str]:
     usual = "" if ticket["baseline_mean"] is None else f", usual is {ticket['baseline_mean']:,.1f}"
     yield f"{pluralize(ticket['changes'], 'change')}{usual}"
     if ticket["horizon"] not in (None, "1h") and "volume" in ticket["reasons"]:
         hours, usual = ticket["horizon"].split("h")[0], f"{ticket['horizon_baseline_mean']:,.1f}"
         yield f"{ticket['horizon_changes']:,} in {hours} h, usual is {usual}"
+
+
+def _shorten(text: str, longest: int) -> str:
+    """A name as one line of visible characters; a long one is cut."""
+    return visible(text[:longest]) + ("…" if len(text) > longest else "") or "(empty)"

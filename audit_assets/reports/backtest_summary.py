@@ -1,5 +1,6 @@
 """The summary of a backtest: its span, the tickets at each budget, and what was allowed; plain values, as JSON."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import polars as pl
 from audit_assets.config.policy_tables import Policy
 from audit_assets.detection.alert_threshold import LEARNING_DAYS, THRESHOLD_DAYS
 from audit_assets.detection.schemas import HOUR_OF_ACTOR, LEARNING
+from audit_assets.detection.severity import SEVERITIES
 from audit_assets.reports.backtest import BACKTEST_SCORES, Backtest, budgets_of, rule_of
 from audit_assets.reports.backtest_input import BacktestInput
 
@@ -69,6 +71,16 @@ def summarize_backtest(backtest: Backtest, data: BacktestInput, in_force: Policy
         "tickets_at_other_budgets": _listed(backtest, data, tickets.filter(~at_asked)),
         "allowed": _as_json(scores.filter(disposition="allowed").filter(_is_above_threshold())),
     }
+
+
+def rarest(tickets: Iterable[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
+    """At most so many tickets of a summary, the most severe first and among these the rarest."""
+
+    def rank(ticket: Mapping[str, Any]) -> tuple[int, float, float]:
+        severity = SEVERITIES.index(ticket["severity"]) if ticket["severity"] else -1
+        return -severity, ticket["tickets_a_day"] or 0.0, -(ticket["ratio"] or 0.0)
+
+    return sorted(tickets, key=rank)[:most]
 
 
 def _counted_from(data: BacktestInput, known_since: datetime) -> datetime:

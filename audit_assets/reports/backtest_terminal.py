@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from audit_assets.reports.backtest_chart import rarest
+from audit_assets.reports.backtest_summary import rarest
 from audit_assets.reports.summary_terminal import COLOURS
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.markdown import visible

@@ -5,7 +5,6 @@ links of bare addresses turns it into markup here; pictures are those that would
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -15,16 +14,11 @@ from markupsafe import Markup, escape
 
 from audit_assets.linear.dry_run import PRIORITY_NAMES, RenderedTicket
 from audit_assets.reports.dry_run_hour import DryRunHour
-from audit_assets.reports.html_page import render_page, write_html
+from audit_assets.reports.html_page import render_page
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.markdown import folds, visible
 
 WEB_ADDRESSES = ("https://", "http://")
-
-
-def write_page(hour: DryRunHour, path: Path) -> None:
-    """Write the page of an hour's tickets. Raises `PageError` if it can't be written."""
-    write_html(preview_html(hour), path)
 
 
 def preview_html(hour: DryRunHour) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from audit_assets.config.settings import HOUR_FORMAT
 from audit_assets.reports.summary import (
     EXAMPLES,
     DigestShown,
@@ -15,7 +14,7 @@ from audit_assets.reports.summary import (
 )
 from audit_assets.reports.summary_versions import upgrade
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.hours import AN_HOUR
+from audit_assets.storage.hours import AN_HOUR, days_of, key_of
 from audit_assets.storage.tables import DIGESTS, PRECISION, SUMMARY
 
 
@@ -35,14 +34,11 @@ def load_summary(store: HourStore, period: str, *, first_hour: datetime, now: da
     if len(hours) == 1:
         return summaries[0]
     missing = [hour for hour, summary in found.items() if not summary and first_hour <= hour <= now - AN_HOUR]
-    result = summarize_period(
-        period, summaries, [f"{hour:{HOUR_FORMAT}}" for hour in missing], load_digests(store, hours)
-    )
+    result = summarize_period(period, summaries, map(key_of, missing), load_digests(store, hours))
     months = store.read_json(PRECISION, None) or {}
     return {**result, "precision": months[period]} if period in months else result
 
 
 def load_digests(store: HourStore, hours: Iterable[datetime]) -> list[DigestShown]:
     """The daily digests of the days of some hours, oldest first."""
-    days = sorted({hour.replace(hour=0) for hour in hours})
-    return [digest for day in days if (digest := upgrade(store.read_json(DIGESTS, day)))]
+    return [digest for day in days_of(hours) if (digest := upgrade(store.read_json(DIGESTS, day)))]

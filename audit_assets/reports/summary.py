@@ -6,10 +6,10 @@ or is removed, and `schema()` is what `audit-assets summary --schema` prints.
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime
 from math import inf
 from typing import Annotated, Any, NotRequired
 
@@ -24,7 +24,7 @@ from audit_assets.tickets.verdict_table import Precision
 SUMMARY_VERSION = 2
 """What changed with each version is in docs/CHANGELOG.md; summary_versions.py reads the earlier ones."""
 
-PERIODS = (("%Y-%m-%d-%H:%M", r"\d{4}-\d\d-\d\d-\d\d:00"), ("%Y-%m-%d", r"\d{4}-\d\d-\d\d"), ("%Y-%m", r"\d{4}-\d\d"))
+PERIODS = ("%Y-%m-%d-%H:00", "%Y-%m-%d", "%Y-%m")
 """An hour, a day and a month (UTC), as people name them."""
 
 EXAMPLES = "2026-11-22-09:00, 2026-11-22 or 2026-11"
@@ -199,19 +199,13 @@ def hours_in_period(period: str) -> list[datetime]:
 
     Raises `SummaryError` for anything else.
     """
-    for length, (form, pattern) in enumerate(PERIODS):
-        if re.fullmatch(pattern, period):
-            try:
-                start = datetime.strptime(period, form).replace(tzinfo=UTC)
-                end = start + (AN_HOUR, timedelta(days=1), _month_length(start))[length]
-            except (ValueError, OverflowError):
-                break
-            return [start + AN_HOUR * step for step in range((end - start) // AN_HOUR)]
+    for form in PERIODS:
+        with suppress(ValueError, OverflowError):
+            start = datetime.strptime(period, form).replace(tzinfo=UTC)
+            longest = (start + AN_HOUR * step for step in range(31 * 24))
+            if hours := [hour for hour in longest if hour.strftime(form) == period]:
+                return hours
     raise SummaryError(f"{period!r} is not a period: name an hour, a day or a month (UTC) such as {EXAMPLES}.")
-
-
-def _month_length(start: datetime) -> timedelta:
-    return (start + timedelta(days=32)).replace(day=1) - start
 
 
 def summarize_period(

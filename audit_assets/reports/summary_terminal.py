@@ -13,12 +13,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from audit_assets.reports.outcome_sentences import (
-    DISPOSITIONS,
-    disposition_sentence,
-    no_ticket_reason,
-    ticket_sentence,
-)
 from audit_assets.reports.summary import BelowThreshold, DigestShown, HourSummary, PeriodSummary
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.markdown import visible
@@ -33,6 +27,30 @@ INDENT = 9
 MOST_HOURS = 20
 MOST_DEVIATIONS = 8
 """So many lines of a list are printed; the others are counted."""
+
+
+DISPOSITIONS = {
+    "below_threshold": "below the alert threshold",
+    "allowed": "allowed by the policy",
+    "organisation": "on the organisation's ticket",
+}
+
+ON_TICKET = {
+    "opened": "{ticket} opened",
+    "joined": "added to {ticket}, this actor's open ticket",
+    "reopened": "{ticket} reopened",
+    "already_on_ticket": "already on {ticket}",
+    "dismissed": "no new ticket: people dismissed {ticket}",
+    "on_shared_ticket": "listed on {ticket}, as the hour has more flagged actors than tickets",
+}
+
+NO_TICKET = {
+    "learning": "less than a week of history before the hour",
+    "never": "the run was configured to open none",
+    "failed": "Linear could not be reached, or rejected the request",
+    "unreadable": "Linear does not show the actor's ticket: it is archived or deleted, or the API key can't see it",
+    "dry_run": "it was a dry run",
+}
 
 
 def print_demo(console: Console, summary: Mapping[str, Any], ticket_max_age: timedelta) -> None:
@@ -73,7 +91,7 @@ def print_period(console: Console, summary: PeriodSummary, ticket_max_age: timed
         console.print(_severity(ticket).append(visible(ticket["actor"]), "bold default").append(f"  {span}", "default"))
         _print_below(console, ticket["in_words"], f"{ticket['identifier']}: {ticket['url']}")
     for outcome, count in summary["outcomes"].items():
-        if reason := no_ticket_reason(outcome, ticket_max_age):
+        if reason := _no_ticket_reason(outcome, ticket_max_age):
             console.print(Text(f"{count:,} flagged without a ticket: {reason}", "yellow"))
     for disposition, count in summary["without_ticket"].items():
         console.print(Text(disposition_sentence(disposition, count), "dim"))
@@ -136,7 +154,7 @@ def _print_digests(console: Console, digests: Sequence[DigestShown], ticket_max_
         subject = f"daily digest of {digest['day']}, {pluralize(digest['findings'], 'hour')} below the alert threshold"
         if digest["identifier"]:
             console.print(Text(f"{digest['identifier']}, {subject}: {digest['url']}", "cyan"))
-        elif reason := no_ticket_reason(digest["outcome"], ticket_max_age):
+        elif reason := _no_ticket_reason(digest["outcome"], ticket_max_age):
             console.print(Text(f"no ticket for the {subject}: {reason}", "yellow"))
 
 
@@ -146,6 +164,29 @@ def _precision_sentence(month: Precision) -> str:
     counts += [f"{month['unreadable']:,} that Linear no longer shows"] if month["unreadable"] else []
     share = "" if month["precision"] is None else f"; precision {month['precision']:.0%}"
     return f"{pluralize(month['opened'], 'ticket')} opened: {', '.join(counts)}{share}"
+
+
+def _no_ticket_reason(outcome: str, max_age: timedelta) -> str | None:
+    """Why an outcome comes without a ticket; None if it has one. `max_age`: after it an hour opens no tickets."""
+    if outcome == "too_old":
+        return f"the hour ended more than {max_age / timedelta(hours=1):g} h ago"
+    return NO_TICKET.get(outcome)
+
+
+def ticket_sentence(ticket: Mapping[str, Any], max_age: timedelta) -> str:
+    """What became of a flagged actor: its ticket with the address, or why there is none."""
+    outcome, identifier = ticket["outcome"], ticket["identifier"]
+    if planned_action := ticket.get("planned_action"):
+        return f"dry run: {visible(planned_action)}"
+    if not identifier:
+        return f"no ticket: {_no_ticket_reason(outcome, max_age) or outcome}"
+    name = f"{identifier} (closed)" if ticket["closed"] and outcome != "dismissed" else identifier
+    return f"{ON_TICKET.get(outcome, '{ticket}').format(ticket=name)}: {ticket['url']}"
+
+
+def disposition_sentence(disposition: str, deviations: int) -> str:
+    """`2 deviations below the alert threshold`."""
+    return f"{pluralize(deviations, 'deviation')} {DISPOSITIONS.get(disposition, disposition)}"
 
 
 def _print_counts(console: Console, entries: Mapping[str, Any]) -> None:

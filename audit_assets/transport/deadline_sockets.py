@@ -2,12 +2,11 @@
 
 httpx's read time-out starts anew with every byte: a server that sent one every 0.2 s held a call with a time-out of
 1 s for 11.8 s (docs/facts/reliability.md, 2f), and nothing suggests that a longer answer would end sooner. Here every
-read and write, of headers as of bodies, ends when the time of the whole attempt is used up. Its errors are httpcore's.
+read and write, of headers as of bodies, ends when the time of the whole attempt is used up.
 """
 
 import logging
 import ssl
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -70,50 +69,14 @@ class _BoundedBackend(httpcore.SyncBackend):
         return _BoundedStream(super().connect_tcp(*arguments, **options), self._deadline)
 
 
-class _Body(httpx.SyncByteStream):
-    """httpcore's stream as the class that httpx requires."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield from self._inner
-
-    def close(self) -> None:
-        self._inner.close()
-
-
 @cache
 def _ssl_context() -> ssl.SSLContext:
     """Shared by all clients, because creating it reads more than a hundred certificates."""
     return httpx.create_ssl_context(trust_env=False)
 
 
-class BoundedTransport(httpx.BaseTransport):
-    """Like httpx.HTTPTransport, over sockets that end by `deadline`. Its errors are httpcore's."""
+class BoundedTransport(httpx.HTTPTransport):
+    """httpx's own transport over sockets that end by `deadline`. It has no option for those, so its pool is ours."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._pool = httpcore.ConnectionPool(ssl_context=_ssl_context(), network_backend=_BoundedBackend(deadline))
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        url = httpcore.URL(
-            scheme=request.url.raw_scheme,
-            host=request.url.raw_host,
-            port=request.url.port,
-            target=request.url.raw_path,
-        )
-        response = self._pool.handle_request(
-            httpcore.Request(
-                request.method,
-                url,
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions=request.extensions,
-            )
-        )
-        return httpx.Response(
-            response.status, headers=response.headers, stream=_Body(response.stream), extensions=response.extensions
-        )
-
-    def close(self) -> None:
-        self._pool.close()

@@ -13,7 +13,6 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import httpcore
 import httpx
 
 from audit_assets.config.errors import Refused, Unavailable
@@ -164,13 +163,13 @@ class BoundedHttpClient:
         try:
             with self._http.stream(method, path, params=params, json=json, content=content) as response:
                 return Reply(response.status_code, response.headers, self._body(response))
-        except httpcore.LocalProtocolError:
+        except httpx.LocalProtocolError:
             raise _unusable_token(self.service) from None  # its text holds the header that was refused: never shown
-        except (httpcore.ConnectTimeout, httpcore.PoolTimeout):
+        except (httpx.ConnectTimeout, httpx.PoolTimeout):
             raise TryAgain("no connection in time") from None
-        except httpcore.TimeoutException:
+        except httpx.TimeoutException:
             raise TooSlow(f"no whole answer within {self.limits.attempt_seconds:.0f} s") from None
-        except (httpcore.NetworkError, httpcore.ProtocolError) as error:
+        except (httpx.NetworkError, httpx.ProtocolError) as error:
             raise TryAgain(self.quoted(f"the connection failed ({type(error).__name__}: {error})")) from None
 
     def _checked(self, reply: Reply) -> Reply:

@@ -134,7 +134,7 @@ def test_a_query_file_is_whole_bounded_in_time_and_limited(file: Path) -> None:
     body = lines[lines.index(queries.EXAMPLE_DATASET) :]
     assert body[1] == "| where _time >= window_start and _time < window_end"
     assert re.fullmatch(r"\| limit \d+", body[-1])
-    assert queries.limit_of(file.stem) == (10 if file.stem == "dataset_facts" else queries.LARGEST_RESULT)
+    assert queries.limit_of(file.stem) == (10 if file.stem == "dataset_facts" else 50_000)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

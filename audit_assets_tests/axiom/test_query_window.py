@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from audit_assets.axiom.query_window import (
     QueryWindow,
     split_by_actors_then_time,
-    split_by_time,
     split_by_time_then_prefix,
 )
 from audit_assets_tests.axiom.made_entries import ANNE, AT, BORIS, DAY, HOUR
@@ -20,7 +19,7 @@ lengths = st.integers(1, 60 * 60 * 24 * 95).map(lambda seconds: timedelta(second
 
 @given(starts, lengths)
 def test_parts_of_time_cover_the_whole_once_and_meet_at_full_hours(start: datetime, length: timedelta) -> None:
-    parts = split_by_time(QueryWindow(start, start + length))
+    parts = split_by_actors_then_time(QueryWindow(start, start + length))
     if not parts:
         assert int(start.timestamp()) // 3600 == int((start + length - timedelta(seconds=1)).timestamp()) // 3600
         return
@@ -33,9 +32,9 @@ def test_parts_of_time_cover_the_whole_once_and_meet_at_full_hours(start: dateti
 
 
 def test_many_days_are_split_at_midnight_and_a_day_at_hours() -> None:
-    midnights = [part.start for part in split_by_time(QueryWindow(AT - 30 * DAY, AT))][1:]
+    midnights = [part.start for part in split_by_actors_then_time(QueryWindow(AT - 30 * DAY, AT))][1:]
     assert {time.hour for time in midnights} == {0}
-    assert [part.end - part.start for part in split_by_time(QueryWindow(AT, AT + DAY))] == [6 * HOUR] * 4
+    assert [part.end - part.start for part in split_by_actors_then_time(QueryWindow(AT, AT + DAY))] == [6 * HOUR] * 4
 
 
 def test_actors_are_split_before_time() -> None:

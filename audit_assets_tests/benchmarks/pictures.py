@@ -14,8 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from audit_assets.cli.console import step
-from audit_assets.cli.demo_run import DemoRequest, run_demo
+from audit_assets.cli.demo_run import run_demo
 from audit_assets.config.settings import ticket_max_age
 from audit_assets.detection.severity import SEVERITIES
 from audit_assets.reports.summary_terminal import print_demo
@@ -30,7 +29,7 @@ def main() -> None:
     """Run the demo, then draw its summary and a ticket."""
     with TemporaryDirectory() as folder:
         home = Path(folder) / "demo"
-        summary = run_demo(DemoRequest(history_days=30, judge_hours=6, seed=1, home=home), step)
+        summary = run_demo(history_days=30, judge_hours=6, seed=1, home=home)
         _draw_terminal(summary, PICTURES / "summary.svg")
         sandbox, _ = open_sandbox(home / "sandbox")
         with serve_sandbox(sandbox, free_port()):

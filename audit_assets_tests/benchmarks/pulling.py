@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -85,7 +85,9 @@ def serve(entries: int) -> None:
 
 def pull(address: str) -> int:
     """Pull the hour; how many entries it has."""
-    with CloudflareClient(token="benchmark", account_id=ACCOUNT, base_url=address, clock=JumpingClock()) as client:
+    with closing(
+        CloudflareClient(token="benchmark", account_id=ACCOUNT, base_url=address, clock=JumpingClock())
+    ) as client:
         return client.pull("v2", HOUR, HOUR + AN_HOUR).evidence.kept
 
 

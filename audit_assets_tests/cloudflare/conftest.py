@@ -1,6 +1,7 @@
 """One sandbox for all tests of this folder, made new for each: starting one takes longer than most of them."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -33,5 +34,5 @@ def sandbox(served: Sandbox) -> Sandbox:
 @pytest.fixture
 def client(sandbox: Sandbox, clock: JumpingClock) -> Iterator[CloudflareClient]:
     """A client of the sandbox."""
-    with client_of(sandbox, clock) as connected:
+    with closing(client_of(sandbox, clock)) as connected:
         yield connected

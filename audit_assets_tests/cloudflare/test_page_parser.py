@@ -10,7 +10,7 @@ from audit_assets.cloudflare.entry_json import DEEPEST
 from audit_assets.cloudflare.page_parser import parse_page
 from audit_assets.config.errors import Incomplete
 from audit_assets.transport.http import TryAgain
-from audit_assets_tests.cloudflare.samples import v2_entry
+from audit_assets_tests.cloudflare.samples import HOUR, v2_entry
 from audit_assets_tests.support import more_stack
 
 
@@ -21,7 +21,7 @@ def body(**parts: Any) -> bytes:
 
 
 def test_a_page_is_its_entries_and_its_cursor() -> None:
-    page = parse_page(body(result_info={"count": 2, "cursor": "next"}), "v2")
+    page = parse_page(body(result_info={"count": 2, "cursor": "next"}), "v2", HOUR)
     assert (page.entries, page.cursor) == ([v2_entry(1), v2_entry(2)], "next")
 
 
@@ -39,12 +39,12 @@ def test_a_page_is_its_entries_and_its_cursor() -> None:
     ],
 )
 def test_both_places_of_a_cursor_are_read(info: dict[str, Any], cursor: str | None) -> None:
-    assert parse_page(body(result_info={"count": 2, **info}), "v2").cursor == cursor
+    assert parse_page(body(result_info={"count": 2, **info}), "v2", HOUR).cursor == cursor
 
 
 @pytest.mark.parametrize("info", [{"count": 2}, {"count": "2"}, {"count": None}, {}])
 def test_a_count_may_be_a_number_a_text_or_missing(info: dict[str, Any]) -> None:
-    assert len(parse_page(body(result_info=info), "v2").entries) == 2
+    assert len(parse_page(body(result_info=info), "v2", HOUR).entries) == 2
 
 
 @pytest.mark.parametrize(
@@ -68,35 +68,35 @@ def test_a_count_may_be_a_number_a_text_or_missing(info: dict[str, Any]) -> None
 )
 def test_an_envelope_that_contradicts_itself_is_no_page(parts: dict[str, Any], reason: str) -> None:
     with pytest.raises(Incomplete, match=reason):
-        parse_page(body(**parts), "v2")
+        parse_page(body(**parts), "v2", HOUR)
 
 
 def test_an_empty_list_needs_no_result_info_and_v1_has_none_at_all() -> None:
-    assert parse_page(b'{"errors":[],"messages":[],"result":[],"success":true}', "v2").entries == []
-    assert len(parse_page(body(result_info=None), "v1").entries) == 2
+    assert parse_page(b'{"errors":[],"messages":[],"result":[],"success":true}', "v2", HOUR).entries == []
+    assert len(parse_page(body(result_info=None), "v1", HOUR).entries) == 2
 
 
 @pytest.mark.parametrize("errors", [None, []])
 def test_missing_errors_are_none(errors: Any) -> None:
-    assert len(parse_page(body(errors=errors), "v2").entries) == 2
+    assert len(parse_page(body(errors=errors), "v2", HOUR).entries) == 2
 
 
 @pytest.mark.parametrize("bytes_", [b"", b"<html>", body()[:-9], b"[]", b"null", b"[" * 100_000, b"{" * 9, b"\xff\xfe"])
 def test_anything_but_a_json_object_is_worth_another_try(bytes_: bytes) -> None:
     with pytest.raises(TryAgain):
-        parse_page(bytes_, "v2")
+        parse_page(bytes_, "v2", HOUR)
 
 
 def test_a_broken_byte_stays_with_its_entry() -> None:
     broken = body().replace(b"Harbourline", b"Harbour\xffline", 1)
-    entries = parse_page(broken, "v2").entries
+    entries = parse_page(broken, "v2", HOUR).entries
     assert entries[0]["account"]["name"] == "Harbour\udcffline"
     assert entries[1] == v2_entry(2)
 
 
 def test_control_characters_and_endless_integers_do_not_stop_a_page() -> None:
     odd = body().replace(b"Harbourline", b"Harbour\x00line", 1).replace(b'"ttl": 1', b'"ttl": ' + b"9" * 5000, 1)
-    entries = parse_page(odd, "v2").entries
+    entries = parse_page(odd, "v2", HOUR).entries
     assert entries[0]["account"]["name"] == "Harbour\0line"
     assert entries[0]["resource"]["request"]["ttl"] == "9" * 5000
     assert entries[1] == v2_entry(2)
@@ -109,7 +109,7 @@ def test_an_endlessly_nested_entry_affects_no_other(number: int) -> None:
     parts = [json.dumps(v2_entry(each)).encode() for each in (1, 2)]
     parts[number - 1] = parts[number - 1].replace(b'"ttl": 1', b'"ttl": ' + deep)
     head = b'{"messages":[{"result":[1,2]}],"success":true,"result": ['
-    entries = parse_page(head + b" , ".join(parts) + b'],"result_info":{"count":2}}', "v2").entries
+    entries = parse_page(head + b" , ".join(parts) + b'],"result_info":{"count":2}}', "v2", HOUR).entries
     unreadable = entries.pop(number - 1)
     assert isinstance(unreadable, Unreadable)
     assert unreadable.reason == "it is nested too deeply"
@@ -126,8 +126,8 @@ def test_how_deep_an_entry_may_be_does_not_hang_on_the_stack(
     deep = '{"id":1,"resource":{"request":' + opening * levels + "0" + closing * levels + "}}"
     neighbour = '{"id":2,"new":' + "[" * beside + "]" * beside + "}"
     page = f'{{"success":true,"result":[{deep} , {neighbour}\n],"result_info":{{}}}}'.encode()
-    entries = parse_page(page, "v2").entries
+    entries = parse_page(page, "v2", HOUR).entries
     with more_stack():
-        assert parse_page(page, "v2").entries == entries
+        assert parse_page(page, "v2", HOUR).entries == entries
     assert (entries[0] == Unreadable(deep, "it is nested too deeply")) == (levels + 2 > DEEPEST)
     assert (entries[1] == Unreadable(neighbour, "it is nested too deeply")) == (beside + 1 > DEEPEST)

@@ -7,7 +7,7 @@ import pytest
 
 from audit_assets.cloudflare import paging
 from audit_assets.cloudflare.page_parser import Page
-from audit_assets.cloudflare.paging import PageReply, PageRequest, RequestRejected, fetch_all_v1, fetch_all_v2
+from audit_assets.cloudflare.paging import PageRequest, RequestRejected, fetch_all_v1, fetch_all_v2
 from audit_assets.cloudflare.pulls import PullBuilder, PullWindow
 from audit_assets.config.errors import Incomplete
 from audit_assets_tests.cloudflare.samples import ACCOUNT, AN_HOUR, HOUR, spread
@@ -25,17 +25,17 @@ class Service:
         self.capped_at = capped_at
         self.requests: list[PageRequest] = []
 
-    def reply(self, request: PageRequest) -> PageReply:
+    def reply(self, request: PageRequest) -> Page:
         """A page with a cursor that is new each time."""
         self.requests.append(request)
-        return PageReply(Page([*self.entries], f"cursor {len(self.requests)}"), HOUR, 0, b"")
+        return Page([*self.entries], f"cursor {len(self.requests)}", HOUR, 0, b"")
 
-    def capped(self, request: PageRequest) -> PageReply:
+    def capped(self, request: PageRequest) -> Page:
         """v1 with fewer entries a page than requested, and none before `since`."""
         self.requests.append(request)
         size = min(self.capped_at, int(request["per_page"]))
         left = [entry for entry in self.entries if entry["when"] >= request["since"]]
-        return PageReply(Page(left[(int(request["page"]) - 1) * size :][:size], None), HOUR, 0, b"")
+        return Page(left[(int(request["page"]) - 1) * size :][:size], None, HOUR, 0, b"")
 
 
 @pytest.mark.parametrize("count", [0, 3])
@@ -50,8 +50,8 @@ def test_v2_with_ever_new_entries_is_given_up_too(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(paging, "MOST_PAGES", 50)
     entries = spread("v2", 200)
 
-    def reply(request: PageRequest) -> PageReply:
-        return PageReply(Page([entries.pop()], f"cursor {len(entries)}"), HOUR, 0, b"")
+    def reply(request: PageRequest) -> Page:
+        return Page([entries.pop()], f"cursor {len(entries)}", HOUR, 0, b"")
 
     with pytest.raises(Incomplete, match="it does not end within 50 pages"):
         fetch_all_v2(reply, builder_of("v2"), 1000)
@@ -75,7 +75,7 @@ def test_v1_that_sends_fewer_than_requested_is_read_on_or_given_up() -> None:
 def test_an_end_of_v1_that_can_not_be_confirmed_is_no_end() -> None:
     service = Service(spread("v1", 100))
 
-    def reply(request: PageRequest) -> PageReply:
+    def reply(request: PageRequest) -> Page:
         if request["page"] == 2 or request["per_page"] == 99:
             raise RequestRejected("HTTP 400")
         return service.reply(request)
@@ -85,7 +85,7 @@ def test_an_end_of_v1_that_can_not_be_confirmed_is_no_end() -> None:
 
 
 def test_a_rejected_first_page_is_reported_as_such() -> None:
-    def reply(request: PageRequest) -> PageReply:
+    def reply(request: PageRequest) -> Page:
         raise RequestRejected("HTTP 400")
 
     with pytest.raises(RequestRejected):
@@ -96,5 +96,5 @@ def test_a_rejected_first_page_is_reported_as_such() -> None:
 
 def test_v1_of_nothing_but_undated_entries_still_ends() -> None:
     some = builder_of("v1")
-    fetch_all_v1(lambda _: PageReply(Page([{"id": "undated"}], None), HOUR, 0, b""), some, 100)
+    fetch_all_v1(lambda _: Page([{"id": "undated"}], None, HOUR, 0, b""), some, 100)
     assert some.build().evidence.quarantined == 1

@@ -1,6 +1,7 @@
 """A pull from the sandbox: every entry of the window, once, whatever the pages are."""
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from audit_assets.sandbox.cloudflare.audit_log import TimedEntry
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.transport.http import HttpLimits
-from audit_assets_tests.cloudflare.clients import client_of
+from audit_assets_tests.cloudflare.clients import client_of, entries_in
 from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR, MAKERS, ids_of, spread, v2_entry, written
 from audit_assets_tests.support import JumpingClock
 
@@ -32,9 +33,9 @@ def test_every_entry_arrives_whatever_the_number_of_pages(
     entries = spread(stream, count)
     sandbox.cloudflare.add(stream, entries)
     pull = client.pull(stream, HOUR, HOUR + AN_HOUR)
-    assert pull.entries.schema == ENTRY_SCHEMA
-    assert pull.entries["native_id"].to_list() == ids_of(entries)
-    assert pull.entries["time"].is_sorted()
+    assert entries_in(pull).schema == ENTRY_SCHEMA
+    assert entries_in(pull)["native_id"].to_list() == ids_of(entries)
+    assert entries_in(pull)["time"].is_sorted()
     assert pull.quarantined == []
     evidence = pull.evidence
     assert (evidence.stream, evidence.kept, evidence.quarantined) == (stream, count, 0)
@@ -53,7 +54,7 @@ def test_the_window_is_half_open_by_the_entries_own_time(
     make = MAKERS[stream]
     sandbox.cloudflare.add(stream, [make(n, after=after) for n, after in enumerate([-tick, 0 * tick, end - tick, end])])
     pull = client.pull(stream, HOUR, HOUR + end)
-    assert pull.entries["time"].to_list() == [HOUR, HOUR + end - tick]
+    assert entries_in(pull)["time"].to_list() == [HOUR, HOUR + end - tick]
 
 
 @both_streams
@@ -66,7 +67,7 @@ def test_nothing_depends_on_how_cloudflare_means_the_ends(
     ends = [timedelta(minutes=minutes) for minutes in (-5, 0, 59, 60, 65)]
     sandbox.cloudflare.add(stream, [MAKERS[stream](n, after=after) for n, after in enumerate(ends)])
     pull = client.pull(stream, HOUR, HOUR + AN_HOUR)
-    assert pull.entries["time"].to_list() == [HOUR, HOUR + timedelta(minutes=59)]
+    assert entries_in(pull)["time"].to_list() == [HOUR, HOUR + timedelta(minutes=59)]
 
 
 @both_streams
@@ -74,7 +75,7 @@ def test_a_tie_across_the_edge_of_a_page_loses_nothing(sandbox: Sandbox, client:
     entries = [MAKERS[stream](number, after=timedelta(minutes=30)) for number in range(1500)]
     sandbox.cloudflare.add(stream, entries)
     pull = client.pull(stream, HOUR, HOUR + AN_HOUR)
-    assert sorted(pull.entries["native_id"]) == ids_of(entries)
+    assert sorted(entries_in(pull)["native_id"]) == ids_of(entries)
 
 
 def test_an_hour_is_requested_with_an_overlap_and_the_same_window_on_every_page(
@@ -106,7 +107,7 @@ def test_rows_that_come_twice_are_one(sandbox: Sandbox, client: CloudflareClient
     sandbox.cloudflare.add(stream, entries)
     sandbox.faults.add(Fault("cloudflare", stream, "duplicate_rows", at=2, options={"rows": 50}))
     pull = client.pull(stream, HOUR, HOUR + AN_HOUR)
-    assert pull.entries["native_id"].to_list() == ids_of(entries)
+    assert entries_in(pull)["native_id"].to_list() == ids_of(entries)
     assert pull.evidence.received >= 1250
 
 
@@ -147,7 +148,7 @@ def test_v1_is_read_on_when_a_page_is_short_too_early(sandbox: Sandbox, client: 
     entries = spread("v1", 1500)
     sandbox.cloudflare.add("v1", entries)
     sandbox.faults.add(Fault("cloudflare", "v1", "short_page", options={"rows": 30}))
-    assert client.pull("v1", HOUR, HOUR + AN_HOUR).entries["native_id"].to_list() == ids_of(entries)
+    assert entries_in(client.pull("v1", HOUR, HOUR + AN_HOUR))["native_id"].to_list() == ids_of(entries)
 
 
 @both_streams
@@ -158,7 +159,7 @@ def test_an_entry_that_arrives_while_paging_does_not_hide_another(
     late = MAKERS[stream](9_999, after=timedelta(seconds=0.5))
     sandbox.faults.add(Fault("cloudflare", stream, "insert", at=2, options={"entries": [late]}))
     pull = client.pull(stream, HOUR, HOUR + AN_HOUR)
-    assert set(ids_of(spread(stream, 1500))) <= set(pull.entries["native_id"])
+    assert set(ids_of(spread(stream, 1500))) <= set(entries_in(pull)["native_id"])
 
 
 @both_streams
@@ -170,7 +171,7 @@ def test_entries_are_in_the_order_of_time_though_the_log_may_not_be(
     filed = [TimedEntry(HOUR + timedelta(seconds=number * 7 % 3_000), entry) for number, entry in enumerate(entries)]
     sandbox.cloudflare.add(stream, filed)
     pull = client.pull(stream, HOUR, HOUR + AN_HOUR)
-    assert pull.entries["native_id"].to_list() == ids_of(entries)
+    assert entries_in(pull)["native_id"].to_list() == ids_of(entries)
 
 
 @both_streams
@@ -178,7 +179,7 @@ def test_the_order_of_a_page_does_not_matter(sandbox: Sandbox, client: Cloudflar
     sandbox.cloudflare.add(stream, spread(stream, 1500))
     sandbox.faults.add(Fault("cloudflare", stream, "disorder", times=9))
     pull = client.pull(stream, HOUR, HOUR + AN_HOUR)
-    assert pull.entries["native_id"].to_list() == ids_of(spread(stream, 1500))
+    assert entries_in(pull)["native_id"].to_list() == ids_of(spread(stream, 1500))
 
 
 @both_streams
@@ -210,7 +211,7 @@ def test_an_entry_that_can_not_be_read_is_counted_and_affects_no_other(
     ]
     sandbox.cloudflare.add("v2", [v2_entry(1), *odd, v2_entry(2, 7 * minute)])
     pull = client.pull("v2", HOUR, HOUR + AN_HOUR)
-    assert pull.entries["native_id"].to_list() == [v2_entry(1)["id"], "long", v2_entry(2)["id"]]
+    assert entries_in(pull)["native_id"].to_list() == [v2_entry(1)["id"], "long", v2_entry(2)["id"]]
     filed = [(record["native_id"], record["time"] - HOUR) for record in pull.quarantined]
     assert filed == [
         ("undated", 0 * minute),
@@ -238,7 +239,7 @@ def test_an_oversize_page_is_requested_in_halves(
 ) -> None:
     large = [v2_entry(n, after=timedelta(seconds=n), resource={"request": "x" * 2_000}) for n in range(1000)]
     sandbox.cloudflare.add("v2", large)
-    with client_of(sandbox, clock, limits=HttpLimits(body_bytes=1_000_000)) as small:
+    with closing(client_of(sandbox, clock, limits=HttpLimits(body_bytes=1_000_000))) as small:
         pull = small.pull("v2", HOUR, HOUR + AN_HOUR)
     assert pull.evidence.kept == pull.evidence.received == 1000
     sizes = [query.split("limit=")[1].split("&")[0] for query in queries(sandbox)]
@@ -248,7 +249,7 @@ def test_an_oversize_page_is_requested_in_halves(
 def test_a_slow_page_is_requested_in_halves(sandbox: Sandbox, client: CloudflareClient, clock: JumpingClock) -> None:
     sandbox.cloudflare.add("v1", spread("v1", 700))
     sandbox.faults.add(Fault("cloudflare", "v1", "slow_after", times=2, options={"seconds": 1.0}))
-    with client_of(sandbox, clock, limits=HttpLimits(attempt_seconds=0.5)) as hurried:
+    with closing(client_of(sandbox, clock, limits=HttpLimits(attempt_seconds=0.5))) as hurried:
         assert hurried.pull("v1", HOUR, HOUR + AN_HOUR).evidence.kept == 700
     assert [query.split("per_page=")[1] for query in queries(sandbox)] == ["1000", "1000", "500", "500", "499"]
 
@@ -278,7 +279,7 @@ def test_a_temporary_fault_of_the_connection_costs_a_try_and_nothing_else(
     entries = spread(stream, 1200)
     sandbox.cloudflare.add(stream, entries)
     sandbox.faults.add(Fault("cloudflare", stream, kind, at=2, times=2))
-    assert client.pull(stream, HOUR, HOUR + AN_HOUR).entries["native_id"].to_list() == ids_of(entries)
+    assert entries_in(client.pull(stream, HOUR, HOUR + AN_HOUR))["native_id"].to_list() == ids_of(entries)
 
 
 @both_streams
@@ -289,8 +290,8 @@ def test_probing_takes_one_small_request(sandbox: Sandbox, client: CloudflareCli
 
 def test_an_hour_that_has_not_begun_is_empty(sandbox: Sandbox, clock: JumpingClock) -> None:
     tomorrow = sandbox.shared.clock.now() + timedelta(days=1)
-    with client_of(sandbox, clock) as client:
-        assert client.pull("v2", tomorrow, tomorrow + AN_HOUR).entries.is_empty()
+    with closing(client_of(sandbox, clock)) as client:
+        assert entries_in(client.pull("v2", tomorrow, tomorrow + AN_HOUR)).is_empty()
 
 
 def test_an_impossible_window_or_stream_is_the_callers_mistake(client: CloudflareClient) -> None:

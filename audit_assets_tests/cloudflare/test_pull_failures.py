@@ -2,6 +2,7 @@
 
 import json
 import traceback
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -123,7 +124,7 @@ def test_a_rejected_token_is_reported_with_the_missing_permission(
     sandbox: Sandbox, clock: JumpingClock, stream: str, token: str | None, account: str | None, sentence: str
 ) -> None:
     given = {"token": token, "account_id": account}
-    with client_of(sandbox, clock, **{name: value for name, value in given.items() if value}) as client:
+    with closing(client_of(sandbox, clock, **{name: value for name, value in given.items() if value})) as client:
         for call in (lambda: pull(client, stream), lambda: client.probe(stream)):
             with pytest.raises(Refused, match=sentence) as error:
                 call()
@@ -159,7 +160,10 @@ def test_errors_of_cloudflare_are_quoted_short_and_without_the_token(
     message = f"{CANARY} \x1b[31m" + "x" * 5_000
     body = json.dumps({"success": False, "errors": [{"code": 10000, "message": message}, {"message": ["x"]}]})
     sandbox.faults.add(Fault("cloudflare", "v2", "status", options={"status": status, "body": body}))
-    with client_of(sandbox, clock, token=CANARY) as client, pytest.raises(ServiceError, match="10000 ") as error:
+    with (
+        closing(client_of(sandbox, clock, token=CANARY)) as client,
+        pytest.raises(ServiceError, match="10000 ") as error,
+    ):
         pull(client)
     assert len(str(error.value)) < 600
     assert CANARY not in "".join(traceback.format_exception(error.value))
@@ -171,7 +175,7 @@ def test_a_pull_that_takes_too_long_is_given_up(sandbox: Sandbox, clock: Jumping
     sandbox.cloudflare.behaviour.seconds = 60
     sandbox.cloudflare.add("v2", spread("v2", 3500))
     too_long = pytest.raises(Unavailable, match="took longer than 2 minutes: pull fewer hours in one run")
-    with client_of(sandbox, clock, pull_seconds=90) as client, too_long:
+    with closing(client_of(sandbox, clock, pull_seconds=90)) as client, too_long:
         pull(client)
     assert sum(clock.waits) <= 90
 
@@ -181,13 +185,13 @@ def test_one_entry_that_is_larger_than_a_reply_may_be_is_reported(sandbox: Sandb
     entries[1]["resource"]["request"] = "x" * 200_000
     sandbox.cloudflare.add("v2", entries)
     too_large = pytest.raises(Unavailable, match="a body of more than 100,000 bytes")
-    with client_of(sandbox, clock, limits=HttpLimits(body_bytes=100_000)) as client, too_large:
+    with closing(client_of(sandbox, clock, limits=HttpLimits(body_bytes=100_000))) as client, too_large:
         pull(client)
 
 
 def test_an_unreachable_cloudflare_is_reported(clock: JumpingClock, sandbox: Sandbox) -> None:
     unreachable = pytest.raises(Unavailable, match="Cloudflare gave no answer in 6 tries: the connection failed")
-    with client_of(sandbox, clock, base_url="https://127.0.0.1:1/client/v4") as client, unreachable:
+    with closing(client_of(sandbox, clock, base_url="https://127.0.0.1:1/client/v4")) as client, unreachable:
         pull(client)
 
 

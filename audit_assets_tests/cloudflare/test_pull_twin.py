@@ -1,5 +1,6 @@
 """Whatever goes wrong on the way, a pull is what it would have been without, or it is none at all."""
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from audit_assets.config.errors import Incomplete, Unavailable
 from audit_assets.sandbox.cloudflare.cloudflare_service import CloudflareService
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
-from audit_assets_tests.cloudflare.clients import client_of
+from audit_assets_tests.cloudflare.clients import client_of, entries_in
 from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR, MAKERS
 from audit_assets_tests.support import JumpingClock
 
@@ -45,7 +46,7 @@ def test_a_pull_is_whole_or_none(
         unaffected = stream == "v1" and kind in ("no_result_info", "empty_page", "repeat_cursor", "cursors_after")
         if not unaffected:
             sandbox.faults.add(Fault("cloudflare", stream, kind, at=at, times=times))
-    with pytest.MonkeyPatch.context() as patched, client_of(sandbox, clock) as client:
+    with pytest.MonkeyPatch.context() as patched, closing(client_of(sandbox, clock)) as client:
         patched.setattr(client_module, "LARGEST_PAGE", 7)
         try:
             pull = client.pull(stream, HOUR, HOUR + AN_HOUR)
@@ -53,5 +54,5 @@ def test_a_pull_is_whole_or_none(
             assert errors
             return
     within = [entry["id"] for entry, moment in zip(entries, moments, strict=True) if 0 <= moment < 3_600]
-    assert sorted(pull.entries["native_id"]) == within
+    assert sorted(entries_in(pull)["native_id"]) == within
     assert pull.quarantined == []

@@ -17,9 +17,9 @@ from audit_assets.cli.main import app
 from audit_assets.detection.schemas import ORGANISATION
 from audit_assets.reports.backtest import BACKTEST_TICKETS, Backtest, backtest_policy, run_backtest
 from audit_assets.reports.backtest_input import BacktestInput, read_file
-from audit_assets.reports.backtest_page import backtest_html, write_page
+from audit_assets.reports.backtest_page import backtest_html
 from audit_assets.reports.backtest_summary import summarize_backtest
-from audit_assets.reports.html_page import PageError
+from audit_assets.reports.html_page import PageError, write_html
 from audit_assets_tests.reports.test_backtest import BURST, quiet_months
 from audit_assets_tests.sandbox.test_query_page import hostile
 from audit_assets_tests.sandbox.test_ticket_pages import CHROMIUM, in_chromium
@@ -137,7 +137,7 @@ def test_the_plain_rule_has_a_page_too(data: BacktestInput) -> None:
 def test_of_many_active_hours_the_rarest_are_drawn_and_the_page_notes_it(
     tested: Backtest, data: BacktestInput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("audit_assets.reports.backtest_chart.DRAWN", 80)
+    monkeypatch.setattr("audit_assets.reports.backtest_page.DRAWN", 80)
     monkeypatch.setattr("audit_assets.reports.backtest_page.LISTED", 7)
     html, scores = page(tested, data), tested.scores
     points = points_on(html)
@@ -163,7 +163,7 @@ def test_a_single_event_has_a_page(tmp_path: Path, rule: str) -> None:
 
 def test_a_page_that_can_not_be_written_is_one_sentence(tested: Backtest, data: BacktestInput, tmp_path: Path) -> None:
     with pytest.raises(PageError, match=r"nowhere/page.html can't be written: No such file or directory\."):
-        write_page(tested.scores, summary(tested, data), tmp_path / "nowhere" / "page.html")
+        write_html(backtest_html(tested.scores, summary(tested, data)), tmp_path / "nowhere" / "page.html")
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -17,8 +17,8 @@ from rich.console import Console
 from audit_assets.defs.steps.dry_run_opener import DryRunOpener
 from audit_assets.linear.dry_run import NOT_SET, OfflineConnection, RenderedTicket
 from audit_assets.reports.dry_run_hour import DryRunHour
-from audit_assets.reports.html_page import PageError
-from audit_assets.reports.preview_page import preview_html, render_text, write_page
+from audit_assets.reports.html_page import PageError, write_html
+from audit_assets.reports.preview_page import preview_html, render_text
 from audit_assets.reports.preview_terminal import print_tickets
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.shared_ticket import SharedTicket
@@ -123,10 +123,10 @@ def test_a_page_shows_what_would_join_a_ticket() -> None:
 
 
 def test_an_hour_without_tickets_has_a_page_that_can_be_written_or_not(tmp_path: Path) -> None:
-    write_page(hour_of(), tmp_path / "page.html")
+    write_html(preview_html(hour_of()), tmp_path / "page.html")
     assert "No actor was flagged." in (tmp_path / "page.html").read_text()
     with pytest.raises(PageError, match=r"nowhere/page.html can't be written: No such file or directory\."):
-        write_page(hour_of(), tmp_path / "nowhere" / "page.html")
+        write_html(preview_html(hour_of()), tmp_path / "nowhere" / "page.html")
 
 
 def test_a_picture_is_shown_only_if_it_is_the_ticket_s_own() -> None:
@@ -187,7 +187,7 @@ def test_a_real_browser_shows_the_page_and_runs_nothing(tmp_path: Path) -> None:
         pytest.skip("no Chromium on PATH")
     hour = hour_of(finding(actor=EVIL, entries=(entry(resource_id=EVIL),), entries_total=1))
     ticket: RenderedTicket = replace(hour.tickets[0], fields={"state": EVIL})
-    write_page(replace(hour, tickets=(ticket,)), tmp_path / "page.html")
+    write_html(preview_html(replace(hour, tickets=(ticket,))), tmp_path / "page.html")
     dom, log = in_chromium(CHROMIUM, (tmp_path / "page.html").as_uri(), tmp_path / "profile")
     assert "<title>Preview: 1 ticket of 2026-11-22 10:00 UTC</title>" in dom
     assert not re.search(r"<(script|img)\b", dom)

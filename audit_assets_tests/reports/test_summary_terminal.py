@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from audit_assets.reports.outcome_sentences import disposition_sentence, ticket_sentence
+from audit_assets.reports.summary_terminal import disposition_sentence, ticket_sentence
 
 MAX_AGE = timedelta(hours=80)
 
