@@ -12,9 +12,8 @@ from typing import Any
 import dagster as dg
 
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
-from audit_assets.defs.hourly_asset import hourly_asset
+from audit_assets.defs.hourly_asset import hourly_asset, pull_metadata
 from audit_assets.defs.partitions import hours_in
-from audit_assets.defs.pull_metadata import pull_metadata
 from audit_assets.defs.resources import AxiomResource, LinearResource, RunInputsResource, StorageResource
 from audit_assets.defs.steps.day_digest import publish_digest
 from audit_assets.defs.steps.dry_runs import is_dry_run

@@ -93,6 +93,3 @@ def new_verdicts(
     if run_key is None:
         return dg.SensorResult(skip_reason="No verdict in Linear is new.", cursor=after.text)
     return dg.SensorResult(run_requests=[dg.RunRequest(run_key=run_key)], cursor=after.text)
-
-
-SENSORS = [missing_hours, new_verdicts]
