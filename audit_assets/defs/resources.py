@@ -196,7 +196,7 @@ class TriageResource:
 
     def hour_notes(self) -> HourNotes:
         """What writes the notes of one hour."""
-        return HourNotes(self.model, clock=self.clock)
+        return HourNotes(self.model, self.clock)
 
 
 @dataclass(frozen=True)

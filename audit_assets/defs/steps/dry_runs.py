@@ -13,7 +13,6 @@ import polars as pl
 from audit_assets.defs.resources import AxiomResource, LinearResource
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.skip_reasons import REASONS
-from audit_assets.defs.steps.ticket_charts import missing_charts
 from audit_assets.defs.steps.ticket_opener import AddNote, without_note
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, write_tickets
 from audit_assets.linear.dry_run import PRIORITY_NAMES, RenderedTicket
@@ -57,8 +56,7 @@ def render_hour(
             if not flagged.is_empty():
                 note = without_note if skip_reason else noted
                 written = write_tickets(inputs, flagged, axiom=axiom, client=client, noted=note, run_id=run_id)
-                rows, without_chart = written.rows, missing_charts(written.charts)
-                remarks += [*written.warnings, *([without_chart] if without_chart else [])]
+                rows, remarks = written.rows, [*remarks, *written.warnings]
             if digest:
                 client.open_shared_ticket(digest)
     tickets = tuple(dry_run.rendered)
