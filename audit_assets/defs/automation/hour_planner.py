@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from audit_assets.storage.pull_history import AN_HOUR, REPEATS, SETTLING
+from audit_assets.storage.hours import AN_HOUR, hours_between
+from audit_assets.storage.pull_history import REPEATS, SETTLING
 
 GRACE = timedelta(minutes=3)
 """Added to every due time, which counts by Cloudflare's clock: that may be behind ours. It also lets the schedule, if
@@ -99,8 +100,7 @@ def plan_hours(
     `running` hours are left out; `past` holds the runs that were requested before.
     """
     newest = (now - SETTLING - GRACE).replace(minute=0, second=0, microsecond=0) - AN_HOUR
-    expected = [first + AN_HOUR * step for step in range((newest - first) // AN_HOUR + 1)]
-    since = {hour: at for hour in expected if (at := due_since(hour, done.get(hour))) and at <= now}
+    since = {hour: at for hour in hours_between(first, newest) if (at := due_since(hour, done.get(hour))) and at <= now}
     missing = [hour for hour in since if hour not in done]
     due = [hour for hour in since if hour in done]
 

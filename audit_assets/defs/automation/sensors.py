@@ -85,8 +85,7 @@ def new_verdicts(
         unread = find_unread_hours(context.instance, store, before.read_until)
         new_digest: str | None = MANY_HOURS
         if len(unread.hours) <= MOST_HOURS:
-            found = fetch_verdicts(store, replace(linear, limits=AT_ONCE), now, unread)
-            new_digest = found.content_hash if found.changed else None
+            new_digest = fetch_verdicts(store, replace(linear, limits=AT_ONCE), now, unread).new_hash
     except AuditAssetsError as error:
         return dg.SkipReason(f"The tickets could not be read, so the verdicts known so far are kept. {error}")
     after, run_key = plan_verdict_run(new_digest, unread.until, before, now)

@@ -22,7 +22,7 @@ from audit_assets.detection.schemas import FLAG as FLAGGED_BY_NAME
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.reports.summary import DigestShown
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.hours import A_DAY, AN_HOUR
+from audit_assets.storage.hours import A_DAY, AN_HOUR, hours_between
 from audit_assets.storage.tables import BASELINES, DIGESTS, FLAGGED
 from audit_assets.tickets.digest import (
     DayBelowThreshold,
@@ -108,7 +108,7 @@ def _publish(
 
 def _hours_of(day: datetime) -> list[datetime]:
     """The hours of a day that exist."""
-    return [hour for step in range(A_DAY // AN_HOUR) if (hour := day + AN_HOUR * step) >= first_hour()]
+    return hours_between(max(day, first_hour()), day + A_DAY - AN_HOUR)
 
 
 def _flags_of(store: HourStore, day: datetime) -> pl.DataFrame | None:

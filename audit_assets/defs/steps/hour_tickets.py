@@ -1,8 +1,4 @@
-"""What becomes of an hour's flagged actors: on tickets, not for a reason, or rendered in a dry run.
-
-Every flagged actor of an hour that opens tickets is on exactly one, however often the hour is run, or was dismissed by
-people. A dry run changes nothing for the runs that follow.
-"""
+"""What becomes of an hour's flagged actors: on tickets, not for a reason, or rendered in a dry run."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
