@@ -113,10 +113,14 @@ def plan_hours(
         again = requestable(due)
         recently_failed = [hour for hour in since if past.get(hour, NO_RUNS).is_paused(now)]
         waited_for = [hour for hour in recently_failed if past[hour].failures < ALERT_AFTER_FAILURES]
-        last = _last_pulls(old, again, past, now, before=min(waited_for, default=newest))
-        backlog = [_request(stretch, past, "missing") for stretch in _stretches(_not_last(old, now), past)]
-        backlog += [_request(stretch, past, "settling") for stretch in _stretches(_not_last(again, now), past)]
-        requests += sorted([*last, *backlog][:BACKLOG_RUNS], key=lambda request: request.reason == "settling")
+        before = min(waited_for, default=newest)
+        of_last_pulls = {hour for hour in since if now >= hour + AN_HOUR + REPEATS[-1] + GRACE}
+        # The next stretch is requested once the oldest has run, because it is judged against its late entries too. An
+        # hour that keeps failing is not waited for any more: the check names it.
+        last_pulls = _requests(old, again, past, among={hour for hour in of_last_pulls if hour < before})
+        oldest = sorted(last_pulls, key=lambda request: request.first)[:1]
+        backlog = _requests(old, again, past, among=since.keys() - of_last_pulls)
+        requests += sorted([*oldest, *backlog][:BACKLOG_RUNS], key=lambda request: request.reason == "settling")
     return Plan(
         tuple(requests),
         tuple(missing),
@@ -126,33 +130,16 @@ def plan_hours(
     )
 
 
-def _is_last(hour: datetime, now: datetime) -> bool:
-    """Whether a pull that begins now is the last one of that hour."""
-    return now >= hour + AN_HOUR + REPEATS[-1] + GRACE
-
-
-def _not_last(hours: list[datetime], now: datetime) -> list[datetime]:
-    return [hour for hour in hours if not _is_last(hour, now)]
-
-
-def _last_pulls(
-    missing: list[datetime],
-    due: list[datetime],
-    past: Mapping[datetime, RunHistory],
-    now: datetime,
-    *,
-    before: datetime,
+def _requests(
+    missing: list[datetime], due: list[datetime], past: Mapping[datetime, RunHistory], *, among: Collection[datetime]
 ) -> list[Request]:
-    """The oldest stretch of hours whose last pull is due, if it lies `before` an hour that failed recently. The next
-    stretch is requested once this one has run, because it is judged against its late entries too. An hour that keeps
-    failing is not waited for any more: the check names it."""
+    """A request for each stretch of the hours that are `among` these, the missing ones first."""
     by_reason: tuple[tuple[Reason, list[datetime]], ...] = (("missing", missing), ("settling", due))
-    requests = [
+    return [
         _request(stretch, past, reason)
         for reason, hours in by_reason
-        for stretch in _stretches([hour for hour in hours if _is_last(hour, now) and hour < before], past)
+        for stretch in _stretches([hour for hour in hours if hour in among], past)
     ]
-    return sorted(requests, key=lambda request: request.first)[:1]
 
 
 def _stretches(hours: list[datetime], past: Mapping[datetime, RunHistory]) -> list[list[datetime]]:

@@ -50,18 +50,15 @@ def missing_hours(context: dg.SensorEvaluationContext, storage: dg.ResourceParam
 
 
 def _run_request(request: Request) -> dg.RunRequest:
-    span = (
-        key_of(request.first) if request.first == request.last else f"{key_of(request.first)}..{key_of(request.last)}"
-    )
+    first, last, attempt = key_of(request.first), key_of(request.last), f"attempt-{request.attempt}"
     tags = {
         REQUESTED_BY: "missing_hours",
         "audit/reason": request.reason,
         "dagster/priority": PRIORITIES[request.reason],
     }
-    run_key = f"{span}/attempt-{request.attempt}"
-    if request.first == request.last:
-        return dg.RunRequest(run_key=run_key, partition_key=key_of(request.first), tags=tags)
-    return dg.RunRequest(run_key=run_key, tags={**tags, **range_tags(request.first, request.last)})
+    if first == last:
+        return dg.RunRequest(run_key=f"{first}/{attempt}", partition_key=first, tags=tags)
+    return dg.RunRequest(run_key=f"{first}..{last}/{attempt}", tags={**tags, **range_tags(request.first, request.last)})
 
 
 @dg.sensor(

@@ -17,7 +17,7 @@ from audit_assets.config.errors import AuditAssetsError
 from audit_assets.config.settings import first_hour
 from audit_assets.defs.resources import AxiomResource, LinearResource
 from audit_assets.defs.steps.run_inputs import RunInputs
-from audit_assets.defs.steps.skip_reasons import OpenTickets, skip_reason, skip_reason_after
+from audit_assets.defs.steps.skip_reasons import OpenTickets, skip_reason
 from audit_assets.detection.schemas import FLAG as FLAGGED_BY_NAME
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.reports.summary import DigestShown
@@ -97,11 +97,11 @@ def _publish(
     found = _day(inputs.account_id, day, flags, axiom)
     counts = {"findings": found.total, "actors": len(found.hours_of)}
     last = _hours_of(day)[-1]
-    reason = skip_reason(mode, now, last, inputs.store.require(BASELINES, last))
-    if still := skip_reason_after(reason, failed_before=outcome_before == "failed"):
-        return {"outcome": still, **counts}
-    with closing(linear.client()) as client:
-        ticket = client.open_shared_ticket(digest_ticket(found))
+    baselines = inputs.store.require(BASELINES, last)
+    if reason := skip_reason(mode, now, last, baselines, failed_before=outcome_before == "failed"):
+        return {"outcome": reason, **counts}
+    with closing(linear.opener()) as opener:
+        ticket = opener.open_shared_ticket(digest_ticket(found))
     outcome = "published" if ticket.outcome == "on_shared_ticket" else ticket.outcome
     return {"outcome": outcome, "identifier": ticket.identifier, "url": ticket.url, **counts}
 

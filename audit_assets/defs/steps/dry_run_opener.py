@@ -4,12 +4,10 @@ Where there is no key yet, nothing is read either, and every finding is a new ti
 """
 
 from datetime import timedelta
-from typing import Any
 
 from audit_assets.defs.steps.ticket_opener import AddChart, AddNote, TicketOpener, without_chart, without_note
 from audit_assets.linear.client import LinearClient
 from audit_assets.linear.dry_run import DryRunIssueApi, RenderedTicket, Writes
-from audit_assets.linear.dry_run_connections import ReadOnlyConnection
 from audit_assets.linear.issues import IssueContent
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.formatting import pluralize
@@ -21,16 +19,9 @@ from audit_assets.tickets.ticket import ticket_for
 class DryRunOpener(TicketOpener):
     """Does what TicketOpener does, except for writing; `rendered` is what it would have written, in that order."""
 
-    def __init__(
-        self,
-        connection: type[ReadOnlyConnection],
-        rendered: list[RenderedTicket],
-        *,
-        quiet: timedelta = QUIET,
-        **settings: Any,
-    ) -> None:
-        """`settings` are LinearClient's."""
-        super().__init__(LinearClient(connection=connection, issues=DryRunIssueApi, **settings), quiet)
+    def __init__(self, linear: LinearClient, rendered: list[RenderedTicket], quiet: timedelta = QUIET) -> None:
+        """`linear`: a client with DryRunIssueApi."""
+        super().__init__(linear, quiet)
         self.rendered = rendered
 
     def open_ticket(
@@ -75,7 +66,7 @@ class DryRunOpener(TicketOpener):
 
     def _take_writes(self) -> Writes:
         issues = self.linear.issues
-        assert isinstance(issues, DryRunIssueApi)  # noqa: S101 - as the constructor made it
+        assert isinstance(issues, DryRunIssueApi)  # noqa: S101 - as the constructor got it
         return issues.take_writes()
 
 

@@ -12,7 +12,7 @@ from audit_assets.defs.resources import AxiomResource, LinearResource
 from audit_assets.defs.steps.dry_runs import DRY_RUN, DryRunHour, render_hour
 from audit_assets.defs.steps.hour_notes import HourNotes
 from audit_assets.defs.steps.run_inputs import RunInputs
-from audit_assets.defs.steps.skip_reasons import OPEN_TICKETS, OpenTickets, skip_reason, skip_reason_after
+from audit_assets.defs.steps.skip_reasons import OPEN_TICKETS, OpenTickets, skip_reason
 from audit_assets.defs.steps.ticket_opener import AddNote
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, with_earlier, write_tickets
 from audit_assets.storage.tables import BASELINES, FLAGGED, RENDERED, TICKETS
@@ -52,9 +52,8 @@ def put_on_tickets(run: TicketRun, hour: datetime, digest: SharedTicket | None =
     flagged = store.require(FLAGGED, hour).filter(pl.col("disposition") == "ticket")
     before = store.read(TICKETS, hour)
     failed_before = before is not None and (before["outcome"] == "failed").any()
-    reason = skip_reason_after(
-        skip_reason(run.open_tickets, run.now, hour, store.require(BASELINES, hour)), failed_before=failed_before
-    )
+    baselines = store.require(BASELINES, hour)
+    reason = skip_reason(run.open_tickets, run.now, hour, baselines, failed_before=failed_before)
     with closing(run.connect_notes()) as notes:
         if run.dry_run:
             found = _render(run, hour, flagged, reason, before, notes.add_note, digest)
@@ -70,8 +69,8 @@ def put_on_tickets(run: TicketRun, hour: datetime, digest: SharedTicket | None =
 
 
 def _open(run: TicketRun, flagged: pl.DataFrame, noted: AddNote) -> HourTickets:
-    with closing(run.linear.client()) as client:
-        written = write_tickets(run.inputs, flagged, axiom=run.axiom, client=client, noted=noted, run_id=run.run_id)
+    with closing(run.linear.opener()) as opener:
+        written = write_tickets(run.inputs, flagged, axiom=run.axiom, opener=opener, noted=noted, run_id=run.run_id)
     refused = written.rows["refused"].drop_nulls().unique(maintain_order=True)
     return HourTickets(
         rows=written.rows,

@@ -1,4 +1,4 @@
-"""The flagged actors of an hour put on tickets, by the client that is given: one that opens them, or a dry run's."""
+"""The flagged actors of an hour put on tickets, by the opener that is given: one that opens them, or a dry run's."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
@@ -62,7 +62,7 @@ def write_tickets(
     flagged: pl.DataFrame,
     *,
     axiom: AxiomResource,
-    client: TicketOpener,
+    opener: TicketOpener,
     noted: AddNote,
     run_id: str = "",
 ) -> WrittenTickets:
@@ -76,9 +76,9 @@ def write_tickets(
     alone = findings_of(inputs.account_id, singles, changes, seen=seen, links=links)
     others = findings_of(inputs.account_id, of_actors.filter(~pl.col("single")), changes.clear())
     charts = build_charts(singles, inputs.store.require(BASELINES, hour), axiom)
-    rows = [_row(each, lambda each=each: client.open_ticket(each, noted, charts.charted)) for each in alone]
+    rows = [_row(each, lambda each=each: opener.open_ticket(each, noted, charts.charted)) for each in alone]
     if others:
-        shared = _row(others[0], lambda: client.open_shared_ticket(overflow_ticket(_overflow(others, axiom))))
+        shared = _row(others[0], lambda: opener.open_shared_ticket(overflow_ticket(_overflow(others, axiom))))
         rows += [shared | {"actor_key": finding.actor_key} for finding in others]
     warnings = [warning for warning in (unknown, charts.problem) if warning]
     return WrittenTickets(
