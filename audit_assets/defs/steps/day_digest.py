@@ -1,7 +1,6 @@
 """A UTC day's findings below the alert threshold → one ticket, opened once all hours of the day are there.
 
-What the ticket budget had no room for is reported once, however often the day's hours are run and in whatever order. A
-day with a missing hour has no digest yet: the check `every_hour_is_done` names that hour.
+A day with a missing hour has no digest yet: the check `every_hour_is_done` names that hour.
 """
 
 from collections.abc import Mapping
