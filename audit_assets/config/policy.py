@@ -46,12 +46,13 @@ def policy(preset: str | None = None, tickets_a_day: float | None = None, in_for
     """The policy of the settings, with what a run overrides (None: nothing). `in_force`: the tables, if they are loaded
     already. Raises `SettingError`."""
     chosen = preset_of(setting("AUDIT_ASSETS_PRESET") if preset is None else preset)
-    if tickets_a_day is None:
-        tickets_a_day = typed("AUDIT_ASSETS_TICKETS_PER_DAY") or TICKETS_A_DAY.get(chosen, TICKETS_A_DAY["balanced"])
+    budget = tickets_a_day
+    if budget is None:
+        budget = typed("AUDIT_ASSETS_TICKETS_PER_DAY") or TICKETS_A_DAY.get(chosen, TICKETS_A_DAY["balanced"])
     found = in_force or tables()
     return Policy(
         preset=chosen,
-        tickets_a_day=tickets_a_day,
+        tickets_a_day=budget,
         plain=PlainRule(ratio=typed("AUDIT_ASSETS_VOLUME_RATIO"), minimum=typed("AUDIT_ASSETS_VOLUME_MINIMUM")),
         allowances=found.allow,
         incidents=found.confirmed_incident,
