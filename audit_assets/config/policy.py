@@ -46,20 +46,18 @@ def policy(preset: str | None = None, tickets_a_day: float | None = None, in_for
     """The policy of the settings, with what a run overrides (None: nothing). `in_force`: the tables, if they are loaded
     already. Raises `SettingError`."""
     chosen = preset_of(setting("AUDIT_ASSETS_PRESET") if preset is None else preset)
+    budget = tickets_a_day
+    if budget is None:
+        budget = typed("AUDIT_ASSETS_TICKETS_PER_DAY") or TICKETS_A_DAY.get(chosen, TICKETS_A_DAY["balanced"])
     found = in_force or tables()
     return Policy(
         preset=chosen,
-        tickets_a_day=_tickets_a_day(chosen) if tickets_a_day is None else tickets_a_day,
+        tickets_a_day=budget,
         plain=PlainRule(ratio=typed("AUDIT_ASSETS_VOLUME_RATIO"), minimum=typed("AUDIT_ASSETS_VOLUME_MINIMUM")),
         allowances=found.allow,
         incidents=found.confirmed_incident,
         sensitive=found.sensitive,
     )
-
-
-def counted() -> ChangeFilter:
-    """Which audit entries count as changes. Raises `SettingError`."""
-    return tables().counted
 
 
 def tables() -> Tables:
@@ -74,10 +72,6 @@ def preset_of(name: str) -> Preset:
         if preset == name.lower():
             return preset
     raise SettingError(f"AUDIT_ASSETS_PRESET is {name!r}: set it to {', '.join(PRESETS[:-1])} or {PRESETS[-1]}.")
-
-
-def _tickets_a_day(preset: Preset) -> float:
-    return typed("AUDIT_ASSETS_TICKETS_PER_DAY") or TICKETS_A_DAY.get(preset, TICKETS_A_DAY["balanced"])
 
 
 @cache

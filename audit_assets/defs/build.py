@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from audit_assets.defs import checks
 from audit_assets.defs.assets.actor_baselines import actor_baselines
 from audit_assets.defs.assets.axiom_ingest import axiom_ingest
 from audit_assets.defs.assets.daily_digest import daily_digest
@@ -14,15 +15,9 @@ from audit_assets.defs.assets.opened_tickets import opened_tickets
 from audit_assets.defs.assets.organisation_history import organisation_history
 from audit_assets.defs.assets.raw_audit_entries import raw_audit_entries
 from audit_assets.defs.assets.ticket_verdicts import ticket_verdicts
-from audit_assets.defs.automation.jobs import JOBS
-from audit_assets.defs.automation.schedules import SCHEDULES
-from audit_assets.defs.automation.sensors import SENSORS
-from audit_assets.defs.checks.actor_baselines_checks import ACTOR_BASELINES_CHECKS
-from audit_assets.defs.checks.axiom_ingest_checks import AXIOM_INGEST_CHECKS
-from audit_assets.defs.checks.every_hour_is_done import every_hour_is_done
-from audit_assets.defs.checks.flagged_actor_summary_checks import FLAGGED_ACTOR_SUMMARY_CHECKS
-from audit_assets.defs.checks.opened_tickets_checks import OPENED_TICKETS_CHECKS
-from audit_assets.defs.checks.raw_audit_entries_checks import RAW_AUDIT_ENTRIES_CHECKS
+from audit_assets.defs.automation.jobs import history, hourly_audit, verdicts
+from audit_assets.defs.automation.schedules import every_hour
+from audit_assets.defs.automation.sensors import missing_hours, new_verdicts
 from audit_assets.defs.partitions import from_first_hour
 from audit_assets.defs.resources import (
     AxiomResource,
@@ -46,15 +41,6 @@ ASSETS = [
     ticket_verdicts,
 ]
 
-CHECKS = [
-    *RAW_AUDIT_ENTRIES_CHECKS,
-    *AXIOM_INGEST_CHECKS,
-    *ACTOR_BASELINES_CHECKS,
-    *OPENED_TICKETS_CHECKS,
-    *FLAGGED_ACTOR_SUMMARY_CHECKS,
-    every_hour_is_done,
-]
-
 
 def build_defs(
     *, resources: Mapping[str, Any] | None = None, executor: dg.ExecutorDefinition | None = None
@@ -65,10 +51,10 @@ def build_defs(
     """
     return dg.Definitions(
         assets=from_first_hour(ASSETS),
-        asset_checks=CHECKS,
-        jobs=JOBS,
-        schedules=SCHEDULES,
-        sensors=SENSORS,
+        asset_checks=dg.load_asset_checks_from_package_module(checks),
+        jobs=[hourly_audit, history, verdicts],
+        schedules=[every_hour],
+        sensors=[missing_hours, new_verdicts],
         resources={
             "cloudflare": CloudflareResource(),
             "axiom": AxiomResource(),

@@ -6,16 +6,36 @@ hour upstream and on no other.
 
 import warnings
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
+from audit_assets.axiom.events import EVENT_SCHEMA
+from audit_assets.cloudflare.entries import ENTRY_SCHEMA
 from audit_assets.defs.partitions import A_DAY_A_RUN, HOURLY
-from audit_assets.defs.table_schemas import SCHEMAS
-from audit_assets.storage.tables import writers_read_by
+from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
+from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS
+from audit_assets.detection.schemas import BASELINE, SCORES
+from audit_assets.storage import tables
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.pull_history import last_began
+from audit_assets.tickets.verdict_table import TICKET_VERDICTS
 
 GROUP = "audit_log"
 OWNERS = ["team:security"]
+
+SCHEMAS = {
+    tables.ENTRIES: ENTRY_SCHEMA,
+    tables.AXIOM_DATASET: pl.Schema(EVENT_SCHEMA),
+    tables.SCORES_BEFORE: SCORES,
+    tables.BASELINES: BASELINE,
+    tables.FLAGGED: FLAGGED_ACTORS,
+    tables.TICKETS: OPENED_TICKETS,
+    tables.VERDICTS: TICKET_VERDICTS,
+}
+"""The columns of what assets write; the other tables that an asset shows are JSON."""
 
 
 def hourly_asset(
@@ -26,7 +46,7 @@ def hourly_asset(
     def decorate(body: Callable[..., Any]) -> dg.AssetsDefinition:
         deps = [
             dg.AssetDep(writer, partition_mapping=dg.IdentityPartitionMapping())
-            for writer in writers_read_by(body.__name__)
+            for writer in tables.writers_read_by(body.__name__)
         ]
         with warnings.catch_warnings():  # backfill policies are in beta; Dagster's version is pinned
             warnings.simplefilter("ignore", dg.BetaWarning)
@@ -51,3 +71,10 @@ def describe_table(table: str) -> Mapping[str, Any]:
     columns = [dg.TableColumn(name, str(dtype)) for name, dtype in schema.items()] if schema else []
     named = {"dagster/table_name": table}
     return {**named, "dagster/column_schema": dg.TableSchema(columns)} if columns else named
+
+
+def pull_metadata(store: HourStore, hour: datetime) -> Mapping[str, dg.TimestampMetadataValue]:
+    """When the pull began that an asset of an hour is based on (`pull_began`, by Cloudflare's clock), if it was
+    recorded: an hour is pulled again until no late entry can come any more."""
+    began = last_began(store.metadata(tables.ENTRIES, hour) or {})
+    return {"pull_began": dg.MetadataValue.timestamp(began)} if began else {}

@@ -3,7 +3,7 @@
 A trailing window is no partition mapping here (docs/facts/dagster.md, B4), so it is looked up.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,15 +37,22 @@ def count_hours_present(ingested: Collection[datetime], hour: datetime) -> int:
 def ingested_rows(instance: dg.DagsterInstance, hours: Sequence[datetime]) -> Mapping[str, Any]:
     """How many rows Axiom holds of each of these hours, by partition key. An hour only grows: as many rows are the same
     ones."""
-    keys = {key_of(hour) for hour in hours}
-    if not keys:
-        return {}
-    newest = instance.get_latest_storage_id_by_partition(INGEST, DagsterEventType.ASSET_MATERIALIZATION, keys)
-    records = dg.AssetRecordsFilter(INGEST, storage_ids=[*newest.values()])
-    made = [each.asset_materialization for each in instance.fetch_materializations(records, limit=len(keys)).records]
+    made = [record.asset_materialization for record in newest_materializations(instance, INGEST, hours)]
     return {
         each.partition or "": each.metadata[ROW_COUNT].value for each in made if each and ROW_COUNT in each.metadata
     }
+
+
+def newest_materializations(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, hours: Iterable[datetime]
+) -> Sequence[dg.EventLogRecord]:
+    """The newest materialisation of each hour that has one: 31 days are two queries, a tenth of a second on SQLite."""
+    keys = {key_of(hour) for hour in hours}
+    newest = instance.get_latest_storage_id_by_partition(asset, DagsterEventType.ASSET_MATERIALIZATION, keys)
+    if not (keys and newest):
+        return []
+    wanted = dg.AssetRecordsFilter(asset, storage_ids=[*newest.values()])
+    return instance.fetch_materializations(wanted, limit=len(newest)).records
 
 
 def find_unread_hours(instance: dg.DagsterInstance, store: HourStore, read_until: int = 0) -> UnreadHours:

@@ -12,8 +12,10 @@ import dagster as dg
 
 from audit_assets.config.errors import SettingError
 from audit_assets.config.settings import HOUR_FORMAT, SETTINGS, first_hour
-from audit_assets.storage.hours import AN_HOUR, hour_of, key_of
+from audit_assets.storage.hours import AN_HOUR, hour_of, hours_between, key_of
 from audit_assets.storage.pull_history import SETTLING
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 def hours_from(first: datetime | str) -> dg.HourlyPartitionsDefinition:
@@ -56,8 +58,7 @@ def hours_in(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) 
     if not (context.has_partition_key or context.has_partition_key_range):
         raise SettingError("This run is of no hour: launch it for a partition of an asset.")
     span = context.partition_key_range
-    first, last = hour_of(span.start), hour_of(span.end)
-    return [first + AN_HOUR * step for step in range((last - first) // AN_HOUR + 1)]
+    return hours_between(hour_of(span.start), hour_of(span.end))
 
 
 def newest_settled_hour(now: datetime) -> datetime:
@@ -68,7 +69,4 @@ def newest_settled_hour(now: datetime) -> datetime:
 
 def range_tags(first: datetime, last: datetime) -> Mapping[str, str]:
     """The tags that make one run cover all hours from `first` to `last`."""
-    return {
-        "dagster/asset_partition_range_start": key_of(first),
-        "dagster/asset_partition_range_end": key_of(last),
-    }
+    return {RANGE_START: key_of(first), RANGE_END: key_of(last)}

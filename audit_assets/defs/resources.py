@@ -22,7 +22,13 @@ from audit_assets.defs.steps.hour_notes import HourNotes, NoteModel
 from audit_assets.defs.steps.run_inputs import RunInputs, load_run_inputs
 from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear.client import LinearClient
-from audit_assets.linear.dry_run import NOT_SET, OfflineConnection, ReadOnlyConnection, RenderedTicket
+from audit_assets.linear.dry_run import (
+    NOT_SET,
+    DryRunIssueApi,
+    OfflineConnection,
+    ReadOnlyConnection,
+    RenderedTicket,
+)
 from audit_assets.notify.webhook import post_summary
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.transport.clock import Clock, SystemClock
@@ -119,10 +125,13 @@ class LinearResource:
         """The same workspace, under the policy of a run."""
         return replace(self, tables=loaded)
 
-    def client(self) -> TicketOpener:
-        """A client that puts findings on tickets. Raises `SettingError` if a setting is missing."""
-        settings = self._settings(setting("LINEAR_API_KEY"), setting("LINEAR_TEAM_KEY"))
-        return TicketOpener(LinearClient(**settings), quiet_time())
+    def client(self) -> LinearClient:
+        """A client. Raises `SettingError` if a setting is missing."""
+        return LinearClient(**self._settings(setting("LINEAR_API_KEY"), setting("LINEAR_TEAM_KEY")))
+
+    def opener(self) -> TicketOpener:
+        """What puts findings on tickets. Raises `SettingError` if a setting is missing."""
+        return TicketOpener(self.client(), quiet_time())
 
     def dry_run(self) -> "LinearDryRun":
         """The same team for a dry run."""
@@ -142,17 +151,21 @@ class LinearResource:
 
 @dataclass(frozen=True)
 class LinearDryRun(LinearResource):
-    """A team in Linear that can only be read through this. `rendered`: what its clients would have written."""
+    """A team in Linear that can only be read through this. `rendered`: what its openers would have written."""
 
     rendered: list[RenderedTicket] = field(default_factory=list)
 
-    def client(self) -> DryRunOpener:
+    def client(self) -> LinearClient:
         """A client that writes nothing; where the key or the team is missing, it reads nothing either."""
-        if not self.unset():
-            known = self._settings(setting("LINEAR_API_KEY"), setting("LINEAR_TEAM_KEY"))
-            return DryRunOpener(ReadOnlyConnection, self.rendered, quiet=quiet_time(), **known)
         team_key = setting("LINEAR_TEAM_KEY") if is_set("LINEAR_TEAM_KEY") else NOT_SET
-        return DryRunOpener(OfflineConnection, self.rendered, quiet=quiet_time(), **self._settings(NOT_SET, team_key))
+        api_key, connection = NOT_SET, OfflineConnection
+        if not self.unset():
+            api_key, connection = setting("LINEAR_API_KEY"), ReadOnlyConnection
+        return LinearClient(**self._settings(api_key, team_key), connection=connection, issues=DryRunIssueApi)
+
+    def opener(self) -> DryRunOpener:
+        """What renders the tickets that it would open."""
+        return DryRunOpener(self.client(), self.rendered, quiet_time())
 
     def unset(self) -> list[str]:
         """The settings that are missing to read a team's tickets."""
@@ -195,7 +208,7 @@ class TriageResource:
 
     def hour_notes(self) -> HourNotes:
         """What writes the notes of one hour."""
-        return HourNotes(self.model, clock=self.clock)
+        return HourNotes(self.model, self.clock)
 
 
 @dataclass(frozen=True)

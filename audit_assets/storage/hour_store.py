@@ -9,11 +9,11 @@ import io
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 from uuid import uuid4
 
 import polars as pl
@@ -21,6 +21,8 @@ from upath import UPath
 
 from audit_assets.config.errors import StoreError
 from audit_assets.storage.renamed_columns import with_current_names, with_current_values
+
+T = TypeVar("T")
 
 METADATA_KEY = "audit_assets.evidence"
 """Key in the Parquet file's footer under which the metadata of a frame lies, so that both are written at once. The text
@@ -94,7 +96,9 @@ class HourStore:
 
     def scan(self, table: str, hour: datetime | None) -> pl.LazyFrame | None:
         """As `read`, but lazily: it is in memory only as far as it is needed. To be collected within `reading`."""
-        source = self._source(self.path(table, hour))
+        path = self.path(table, hour)
+        # A local file by its path, so that only the columns in question are read
+        source = _read(path, lambda file: Path(path) if isinstance(path, Path) else file.read())
         if source is None:
             return None
         with self.reading(table, hour):
@@ -114,7 +118,7 @@ class HourStore:
 
     def metadata(self, table: str, hour: datetime | None) -> dict[str, Any] | None:
         """The metadata written with an hour, or None if the hour was never written. Reads no column."""
-        footer = self._footer(self.path(table, hour))
+        footer = _read(self.path(table, hour), _footer)
         if footer is None:
             return None
         with self.reading(table, hour):
@@ -124,7 +128,7 @@ class HourStore:
         """How many rows each of these hours holds; hours that were never written are left out. Reads no column."""
         found: dict[datetime, int] = {}
         for hour in hours:
-            footer = self._footer(self.path(table, hour))
+            footer = _read(self.path(table, hour), _footer)
             if footer is not None:
                 with self.reading(table, hour):
                     found[hour] = pl.scan_parquet(footer).select(pl.len()).collect().item()
@@ -136,7 +140,7 @@ class HourStore:
 
     def read_json(self, table: str, hour: datetime | None) -> Any:
         """The JSON value of an hour, or None if it was never written."""
-        content = self._get(self.path(table, hour, "json"))
+        content = _read(self.path(table, hour, "json"), lambda file: file.read())
         return None if content is None else with_current_values(table, json.loads(content))
 
     def check(self) -> None:
@@ -169,40 +173,6 @@ class HourStore:
             reason = str(error).splitlines()[0]
             raise StoreError(f"{named} ({reason}): remove it, then run the hour again.") from None
 
-    def _source(self, path: UPath) -> Path | bytes | None:
-        """What polars reads a file from: a local one by its path, so that only the columns in question are read."""
-        if not isinstance(path, Path):
-            return self._get(path)
-        try:
-            with path.open("rb"):
-                return Path(path)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise _cannot_be_read(path, error) from None
-
-    def _footer(self, path: UPath) -> io.BytesIO | None:
-        """The end of a Parquet file, which holds the number of its rows and its metadata."""
-        try:
-            with path.open("rb") as file:
-                size = file.seek(0, io.SEEK_END)
-                file.seek(max(0, size - FOOTER_TAIL))
-                length = int.from_bytes(file.read(FOOTER_TAIL)[:4], "little")
-                file.seek(max(0, size - FOOTER_TAIL - length))
-                return io.BytesIO(file.read())
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise _cannot_be_read(path, error) from None
-
-    def _get(self, path: UPath) -> bytes | None:
-        try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise _cannot_be_read(path, error) from None
-
     def _put(self, path: UPath, content: bytes) -> None:
         try:
             if isinstance(path, Path):
@@ -216,8 +186,24 @@ class HourStore:
             ) from None
 
 
-def _cannot_be_read(path: UPath, error: OSError) -> StoreError:
-    return StoreError(f"{path} can't be read: {error.strerror or error}.")
+def _read(path: UPath, take: Callable[[BinaryIO], T]) -> T | None:
+    """What is taken from a file, or None if it was never written."""
+    try:
+        with path.open("rb") as file:
+            return take(file)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"{path} can't be read: {error.strerror or error}.") from None
+
+
+def _footer(file: BinaryIO) -> io.BytesIO:
+    """The end of a Parquet file, which holds the number of its rows and its metadata."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - FOOTER_TAIL))
+    length = int.from_bytes(file.read(FOOTER_TAIL)[:4], "little")
+    file.seek(max(0, size - FOOTER_TAIL - length))
+    return io.BytesIO(file.read())
 
 
 def _replace_durably(path: Path, content: bytes) -> None:

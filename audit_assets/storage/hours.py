@@ -19,6 +19,11 @@ def key_of(hour: datetime) -> str:
     return hour.astimezone(UTC).strftime(HOUR_FORMAT)
 
 
+def hours_between(first: datetime, last: datetime) -> list[datetime]:
+    """The hours from the first to the last, both among them."""
+    return [first + AN_HOUR * step for step in range((last - first) // AN_HOUR + 1)]
+
+
 def day_of(hour: datetime) -> datetime:
     """The start of the UTC day of an hour."""
     return hour.replace(hour=0)

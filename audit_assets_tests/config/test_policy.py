@@ -25,7 +25,7 @@ def test_by_default_it_is_balanced_at_one_ticket_a_day() -> None:
     found = policy.policy()
     assert (found.preset, found.tickets_a_day, found.allowances, found.incidents) == ("balanced", 1.0, (), ())
     assert (found.plain.ratio, found.plain.minimum) == (10, 10)
-    assert policy.counted() == ChangeFilter(), "policy.toml repeats the defaults"
+    assert policy.tables().counted == ChangeFilter(), "policy.toml repeats the defaults"
 
 
 @pytest.mark.parametrize(("preset", "budget"), [("quiet", 0.25), ("Balanced", 1.0), ("plain", 1.0)])
@@ -58,7 +58,7 @@ def test_a_file_replaces_the_tables_that_it_holds(own_file: Path) -> None:
         """
     )
     assert policy.policy().allowances == (Allowance(date(2027, 1, 31), "moves the zones", "terraform@example.com"),)
-    assert policy.counted().without_results == ()
+    assert policy.tables().counted.without_results == ()
     assert policy.policy().sensitive == defaults
     own_file.write_text("sensitive = []")
     assert policy.policy().sensitive == ()

@@ -8,9 +8,9 @@ import pytest
 
 from audit_assets.defs import assets
 from audit_assets.defs.build import ASSETS, build_defs
-from audit_assets.defs.table_schemas import SCHEMAS
+from audit_assets.defs.hourly_asset import SCHEMAS
 from audit_assets.storage import tables
-from audit_assets.storage.tables import TABLES
+from audit_assets.storage.tables import TABLES_OF
 
 FOLDER = Path(assets.__file__).parent
 FILES = sorted(path for path in FOLDER.glob("*.py") if path.name != "__init__.py")
@@ -44,20 +44,20 @@ def test_a_file_is_a_charter_a_config_an_asset_and_at_most_one_small_helper(path
 
 
 def test_every_asset_depends_on_the_writers_of_the_tables_that_it_reads() -> None:
+    writer_of = {table: asset for asset, tables in TABLES_OF.items() for table in tables.writes}
     graph = build_defs().resolve_asset_graph()
     for asset in ASSETS:
         name = names_of(asset)
-        read = {table.written_by for table in TABLES if name in table.read_by}
+        read = {writer_of[table] for table in TABLES_OF[name].reads}
         assert {parent.to_user_string() for parent in graph.get(asset.key).parent_keys} == read
         assert name not in read
 
 
-def test_every_table_is_listed_once_with_assets_that_exist() -> None:
-    known = {names_of(asset) for asset in ASSETS}
+def test_every_table_is_written_by_one_asset_and_every_asset_is_listed() -> None:
     constants = {value for name, value in vars(tables).items() if name.isupper() and isinstance(value, str)}
-    assert sorted(constants) == sorted(table.name for table in TABLES)
-    assert known == {table.written_by for table in TABLES}
-    assert all({*table.read_by, *table.read_late_by} <= known for table in TABLES)
+    assert sorted(constants) == sorted(table for of_asset in TABLES_OF.values() for table in of_asset.writes)
+    assert all({*of_asset.reads, *of_asset.reads_late} <= constants for of_asset in TABLES_OF.values())
+    assert list(TABLES_OF) == [names_of(asset) for asset in ASSETS]
 
 
 def tables_named_in(modules: list[Path]) -> set[str]:
@@ -69,7 +69,7 @@ def tables_named_in(modules: list[Path]) -> set[str]:
         if isinstance(node, ast.ImportFrom) and node.module == tables.__name__
         for alias in node.names
     ]
-    return {getattr(tables, name) for name in imported if name.isupper() and name != "TABLES"}
+    return {getattr(tables, name) for name in imported if name.isupper() and name != "TABLES_OF"}
 
 
 def test_no_module_reads_a_table_that_is_not_listed_for_an_asset() -> None:
@@ -88,8 +88,8 @@ def test_no_module_reads_a_table_that_is_not_listed_for_an_asset() -> None:
     }
     for asset, names in modules.items():
         used = tables_named_in([FOLDER / f"{asset}.py", *(steps / f"{name}.py" for name in names)])
-        listed = {table.name for table in TABLES if asset in (table.written_by, *table.read_by, *table.read_late_by)}
-        assert used <= listed, asset
+        listed = TABLES_OF[asset]
+        assert used <= {*listed.writes, *listed.reads, *listed.reads_late}, asset
 
 
 def test_an_asset_that_writes_a_frame_shows_its_columns() -> None:

@@ -17,7 +17,7 @@ from audit_assets.defs.assets.raw_audit_entries import raw_audit_entries
 from audit_assets.defs.build import build_defs
 from audit_assets.defs.resources import CloudflareResource, StorageResource
 from audit_assets.storage.hours import key_of
-from audit_assets.storage.tables import TABLES, writers_read_by
+from audit_assets.storage.tables import TABLES_OF, writers_read_by
 from audit_assets_tests.pipeline import Pipeline, dagster_failure_of
 
 ROOT = Path(__file__).parents[2]
@@ -139,7 +139,7 @@ def test_each_asset_is_described_on_its_page(name: str) -> None:
     assert node.kinds
     assert node.code_version
     assert node.owners == ["team:security"]
-    assert node.metadata["dagster/table_name"] in {table.name for table in TABLES if table.written_by == name}
+    assert node.metadata["dagster/table_name"] in TABLES_OF[name].writes
     assert node.backfill_policy == dg.BackfillPolicy.multi_run(max_partitions_per_run=24)
 
 

@@ -15,10 +15,10 @@ from audit_assets_tests.tickets.sample_findings import burst, finding
 
 
 def test_check_shows_what_the_settings_lead_to_and_writes_nothing(sandbox: Sandbox, connect: Connect) -> None:
-    facts = connect(label="cloudflare-audit").check()
+    facts = connect(label="cloudflare-audit").linear.check()
     assert (facts.who, facts.team_key, facts.team) == ("Audit bot", "SEC", "Security")
     assert (facts.state, facts.label) == ("Backlog", "cloudflare-audit")
-    assert connect().check().label is None
+    assert connect().linear.check().label is None
     assert written(sandbox) == {}
 
 
@@ -29,7 +29,7 @@ def test_the_team_s_own_label_goes_before_others_of_that_name(sandbox: Sandbox, 
 
 
 def test_a_label_of_the_workspace_will_do(connect: Connect) -> None:
-    assert connect(label="Improvement").check().label == "Improvement"
+    assert connect(label="Improvement").linear.check().label == "Improvement"
 
 
 @pytest.mark.parametrize("label", ["nonesuch", "bug"])
@@ -40,7 +40,7 @@ def test_a_missing_label_is_one_clear_sentence_and_costs_no_ticket(
         f"Linear has no label '{label}' for the team 'SEC' (a group of labels is none, nor is a retired one): create "
         "it there, or set LINEAR_LABEL to one that exists, or leave it empty; until then tickets open without it."
     )
-    assert connect(label=label).check().problems == (sentence,)
+    assert connect(label=label).linear.check().problems == (sentence,)
     assert connect(label=label).open_ticket(FIRST).refused == sentence
     assert only_issue(sandbox)["labels"] == []
 
@@ -59,7 +59,7 @@ def test_a_missing_team_is_one_clear_sentence(sandbox: Sandbox, connect: Connect
 def test_wrong_teams_and_wrong_labels_are_refused(sandbox: Sandbox, connect: Connect, call: str, what: str) -> None:
     plan(sandbox, call, "wrong_nodes")
     with pytest.raises(Incomplete, match=f"{what} that were not asked for"):
-        connect(label="cloudflare-audit").check()
+        connect(label="cloudflare-audit").linear.check()
 
 
 def test_a_bad_key_is_one_clear_sentence(sandbox: Sandbox, connect: Connect) -> None:
@@ -77,12 +77,12 @@ def test_a_missing_permission_is_one_clear_sentence(sandbox: Sandbox, client: Ti
 
 
 def test_a_key_that_was_copied_with_its_bearer_works(connect: Connect) -> None:
-    assert connect(api_key=" Bearer lin_api_sandbox\n").check().team == "Security"
+    assert connect(api_key=" Bearer lin_api_sandbox\n").linear.check().team == "Security"
 
 
 def test_an_oauth_token_keeps_its_bearer(connect: Connect) -> None:
     with pytest.raises(Refused) as caught:
-        connect(api_key="Bearer canary").check()
+        connect(api_key="Bearer canary").linear.check()
     assert str(caught.value) == KEY_REFUSED
 
 
@@ -114,7 +114,7 @@ def check_at(url: str) -> None:
 
 def test_a_wrong_address_is_named(sandbox: Sandbox, connect: Connect) -> None:
     with pytest.raises(Refused, match="LINEAR_API_URL"):
-        connect(url=f"{sandbox.url}/nothing/here").check()
+        connect(url=f"{sandbox.url}/nothing/here").linear.check()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -84,14 +85,14 @@ def sent(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sent:
         fields=(TicketFields(project="Incident response", labels=("Edge",), assignee="Anne Archer"),),
         url=known["LINEAR_API_URL"],
     )
-    with TicketOpener(linear) as client:
+    with closing(TicketOpener(linear)) as client:
         client.open_ticket(finding(), add_chart=with_chart)
         sandbox.linear.complete("SEC-1")
         client.open_ticket(finding(hour=HOUR.replace(hour=11), severity="urgent"))
         sandbox.linear.cancel("SEC-1")
         client.open_ticket(finding(hour=HOUR.replace(hour=12), deviations=(new_type(),)))
-        client.ticket_verdicts([ticket_id(finding().account_id, finding().actor_key)])
-        client.verdict_labels()
+        client.linear.ticket_verdicts([ticket_id(finding().account_id, finding().actor_key)])
+        client.linear.verdict_labels()
         client.open_shared_ticket(overflow(500))
     return seen
 

@@ -129,7 +129,7 @@ def test_what_the_workspace_lacks_is_left_out_and_reported(sandbox: Sandbox, con
         assert fields(sandbox, key) == BARE | left
         assert client.open_ticket(finding(actor_key=str(key))).outcome == "already_on_ticket"
     assert written(sandbox)["issueCreate"] == len(LACKS), "what can't be had is not asked for"
-    problems = client.check().problems
+    problems = client.linear.check().problems
     for row, (_, refused, _) in enumerate(LACKS, start=1):
         start = f"[[ticket_fields]] {row}: "
         assert " ".join(each.removeprefix(start) for each in problems if each.startswith(start)) == refused

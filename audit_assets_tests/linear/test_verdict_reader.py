@@ -25,7 +25,7 @@ CONFIRMED, DISMISSED, BOTH = (
 def verdicts_of(client: TicketOpener, sandbox: Sandbox) -> list[TicketVerdict | None]:
     """Of each ticket in the workspace, the oldest first."""
     ids = [UUID(issue["id"]) for issue in sandbox.linear.issues()]
-    verdicts = client.ticket_verdicts(ids)
+    verdicts = client.linear.ticket_verdicts(ids)
     return [verdicts.get(each) for each in ids]
 
 
@@ -72,13 +72,13 @@ def test_labels_may_be_the_workspaces_and_in_any_case(sandbox: Sandbox, client: 
     sandbox.linear.label("SEC-1", "Confirmed-INCIDENT")
     sandbox.linear.label("SEC-2", "False-Positive")
     assert verdicts_of(client, sandbox) == [CONFIRMED, TicketVerdict("dismissed", open=True)]
-    assert client.verdict_labels() == {"confirmed-incident", "false-positive"}
+    assert client.linear.verdict_labels() == {"confirmed-incident", "false-positive"}
 
 
 def test_labels_that_this_team_cant_use_are_none(sandbox: Sandbox, client: TicketOpener) -> None:
     sandbox.linear.rename_label("false-positive", "noise")
     sandbox.linear.create_label("false-positive", "ENG")
-    assert client.verdict_labels() == {"confirmed-incident"}
+    assert client.linear.verdict_labels() == {"confirmed-incident"}
 
 
 def test_many_tickets_are_asked_for_fifty_at_a_time(sandbox: Sandbox, client: TicketOpener) -> None:
@@ -86,15 +86,15 @@ def test_many_tickets_are_asked_for_fifty_at_a_time(sandbox: Sandbox, client: Ti
     open_all(client, *(finding(actor_key=key) for key in keys))
     real = [UUID(issue["id"]) for issue in sandbox.linear.issues()]
     unknown = [UUID(int=number, version=4) for number in range(248)]
-    assert client.ticket_verdicts([*unknown, *real, *real]) == dict.fromkeys(real, NOTHING)
+    assert client.linear.ticket_verdicts([*unknown, *real, *real]) == dict.fromkeys(real, NOTHING)
     assert sandbox.shared.call_counts()["linear", "issues"] == 3 + 6
-    assert client.ticket_verdicts([]) == {}
+    assert client.linear.ticket_verdicts([]) == {}
 
 
 def test_a_ticket_that_was_deleted_for_good_is_left_out(sandbox: Sandbox, client: TicketOpener) -> None:
     first = UUID(client.open_ticket(FIRST).id)
     sandbox.linear.delete_for_good("SEC-1")
-    assert client.ticket_verdicts([first]) == {}
+    assert client.linear.ticket_verdicts([first]) == {}
 
 
 class TestWhatGoesWrong:
@@ -107,23 +107,23 @@ class TestWhatGoesWrong:
     def test_tickets_that_were_not_asked_for(self, sandbox: Sandbox, client: TicketOpener, known: list[UUID]) -> None:
         plan(sandbox, "issues", "wrong_nodes")
         with pytest.raises(Incomplete, match="another issue than the one that was asked for"):
-            client.ticket_verdicts(known[:1])
+            client.linear.ticket_verdicts(known[:1])
 
     def test_labels_that_were_not_asked_for(self, sandbox: Sandbox, client: TicketOpener) -> None:
         plan(sandbox, "issueLabels", "wrong_nodes")
         with pytest.raises(Incomplete, match="labels that were not asked for"):
-            client.verdict_labels()
+            client.linear.verdict_labels()
 
     def test_a_limit_that_is_reached(self, sandbox: Sandbox, connect: Connect, known: list[UUID]) -> None:
         plan(sandbox, "issues", "rate_limited", seconds=90)
-        assert len(connect().ticket_verdicts(known)) == 2
+        assert len(connect().linear.ticket_verdicts(known)) == 2
         plan(sandbox, "issues", "rate_limited", times=9)
         with pytest.raises(Unavailable, match="its rate limit is reached"):
-            connect(limits=HttpLimits(attempts=1)).ticket_verdicts(known)
+            connect(limits=HttpLimits(attempts=1)).linear.ticket_verdicts(known)
 
     def test_a_key_that_is_refused(self, connect: Connect) -> None:
         with pytest.raises(Refused, match="LINEAR_API_KEY was refused by Linear"):
-            connect(api_key="lin_api_wrong").ticket_verdicts([UUID(int=1, version=4)])
+            connect(api_key="lin_api_wrong").linear.ticket_verdicts([UUID(int=1, version=4)])
 
 
 def test_a_confirmed_ticket_that_a_later_hour_reopened_still_has_its_label(

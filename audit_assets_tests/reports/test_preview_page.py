@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from audit_assets.defs.steps.dry_run_opener import DryRunOpener
-from audit_assets.linear.dry_run import NOT_SET, OfflineConnection, RenderedTicket
+from audit_assets.linear.client import LinearClient
+from audit_assets.linear.dry_run import NOT_SET, DryRunIssueApi, OfflineConnection, RenderedTicket
 from audit_assets.reports.dry_run_hour import DryRunHour
 from audit_assets.reports.html_page import PageError, write_html
 from audit_assets.reports.preview_page import preview_html, render_text
@@ -58,7 +59,10 @@ class Held(HTMLParser):
 
 def hour_of(*findings: Finding | SharedTicket, **changed: Any) -> DryRunHour:
     """The hour that would open tickets for these, without an API key."""
-    with closing(DryRunOpener(OfflineConnection, [], api_key=NOT_SET, team_key="SEC", label="audit")) as client:
+    linear = LinearClient(
+        api_key=NOT_SET, team_key="SEC", label="audit", connection=OfflineConnection, issues=DryRunIssueApi
+    )
+    with closing(DryRunOpener(linear, [])) as client:
         for each in findings:
             _ = client.open_shared_ticket(each) if isinstance(each, SharedTicket) else client.open_ticket(each)
     tickets = tuple(replace(ticket, **changed) for ticket in client.rendered)

@@ -6,19 +6,17 @@ fails makes the run fail, but keeps no summary from being written; the hour is r
 """
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
-from audit_assets.defs.hourly_asset import hourly_asset
+from audit_assets.defs.hourly_asset import hourly_asset, pull_metadata
 from audit_assets.defs.partitions import hours_in
-from audit_assets.defs.pull_metadata import pull_metadata
 from audit_assets.defs.resources import AxiomResource, LinearResource, RunInputsResource, StorageResource
 from audit_assets.defs.steps.day_digest import publish_digest
 from audit_assets.defs.steps.dry_runs import is_dry_run
-from audit_assets.defs.steps.skip_reasons import skip_reason, stored_mode
+from audit_assets.defs.steps.skip_reasons import stored_mode
 from audit_assets.reports.summary import DigestShown
 from audit_assets.storage.hours import day_of, key_of
 from audit_assets.storage.tables import DIGESTS
@@ -39,9 +37,7 @@ def daily_digest(
         axiom, linear = axiom.with_tables(inputs.tables), linear.with_tables(inputs.tables)
         last_of = {day_of(hour): hour for hour in hours if not is_dry_run(inputs.store, hour)}
         digests = {
-            day: publish_digest(
-                inputs, day, partial(skip_reason, stored_mode(inputs.store, hour), storage.now()), axiom, linear
-            )
+            day: publish_digest(inputs, day, stored_mode(inputs.store, hour), storage.now(), axiom, linear)
             for day, hour in last_of.items()
         }
         for hour in hours:

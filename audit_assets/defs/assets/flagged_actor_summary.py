@@ -13,10 +13,9 @@ import polars as pl
 
 from audit_assets.config.settings import ticket_max_age
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
-from audit_assets.defs.hourly_asset import hourly_asset
+from audit_assets.defs.hourly_asset import hourly_asset, pull_metadata
 from audit_assets.defs.markdown_tables import ROWS_SHOWN, markdown_table
 from audit_assets.defs.partitions import hours_in
-from audit_assets.defs.pull_metadata import pull_metadata
 from audit_assets.defs.resources import RunInputsResource, StorageResource, WebhookResource
 from audit_assets.defs.steps.hour_summary import build_summary, deliver_summary
 from audit_assets.reports.summary import HourSummary

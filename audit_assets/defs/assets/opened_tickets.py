@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from audit_assets.config import settings
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.hourly_asset import hourly_asset
 from audit_assets.defs.partitions import hours_in
@@ -24,9 +25,21 @@ from audit_assets.defs.resources import (
 from audit_assets.defs.steps.day_digest import build_digest_ticket
 from audit_assets.defs.steps.dry_runs import in_markdown
 from audit_assets.defs.steps.hour_tickets import HourTickets, TicketRun, put_on_tickets
-from audit_assets.defs.ticket_config import TicketConfig
+from audit_assets.defs.steps.skip_reasons import OpenTickets
 from audit_assets.storage.hours import day_of, key_of
 from audit_assets.storage.tables import TICKETS
+
+
+class TicketConfig(dg.Config):
+    """The run config of `opened_tickets`, which the digest of the day follows. `open_tickets`: `auto`, `always` or
+    `never`. `dry_run`: render the tickets and open none; without it, LINEAR_DRY_RUN decides."""
+
+    open_tickets: OpenTickets = OpenTickets.auto
+    dry_run: bool | None = None
+
+    def is_dry_run(self) -> bool:
+        """Whether the run opens nothing. Raises `SettingError`."""
+        return settings.dry_run() if self.dry_run is None else self.dry_run
 
 
 @hourly_asset(table=TICKETS, kinds={"linear"}, pool="linear_tickets")

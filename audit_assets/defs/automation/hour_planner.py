@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from audit_assets.storage.pull_history import AN_HOUR, REPEATS, SETTLING
+from audit_assets.storage.hours import AN_HOUR, hours_between
+from audit_assets.storage.pull_history import REPEATS, SETTLING
 
 GRACE = timedelta(minutes=3)
 """Added to every due time, which counts by Cloudflare's clock: that may be behind ours. It also lets the schedule, if
@@ -99,8 +100,7 @@ def plan_hours(
     `running` hours are left out; `past` holds the runs that were requested before.
     """
     newest = (now - SETTLING - GRACE).replace(minute=0, second=0, microsecond=0) - AN_HOUR
-    expected = [first + AN_HOUR * step for step in range((newest - first) // AN_HOUR + 1)]
-    since = {hour: at for hour in expected if (at := due_since(hour, done.get(hour))) and at <= now}
+    since = {hour: at for hour in hours_between(first, newest) if (at := due_since(hour, done.get(hour))) and at <= now}
     missing = [hour for hour in since if hour not in done]
     due = [hour for hour in since if hour in done]
 
@@ -113,10 +113,14 @@ def plan_hours(
         again = requestable(due)
         recently_failed = [hour for hour in since if past.get(hour, NO_RUNS).is_paused(now)]
         waited_for = [hour for hour in recently_failed if past[hour].failures < ALERT_AFTER_FAILURES]
-        last = _last_pulls(old, again, past, now, before=min(waited_for, default=newest))
-        backlog = [_request(stretch, past, "missing") for stretch in _stretches(_not_last(old, now), past)]
-        backlog += [_request(stretch, past, "settling") for stretch in _stretches(_not_last(again, now), past)]
-        requests += sorted([*last, *backlog][:BACKLOG_RUNS], key=lambda request: request.reason == "settling")
+        before = min(waited_for, default=newest)
+        of_last_pulls = {hour for hour in since if now >= hour + AN_HOUR + REPEATS[-1] + GRACE}
+        # The next stretch is requested once the oldest has run, because it is judged against its late entries too. An
+        # hour that keeps failing is not waited for any more: the check names it.
+        last_pulls = _requests(old, again, past, among={hour for hour in of_last_pulls if hour < before})
+        oldest = sorted(last_pulls, key=lambda request: request.first)[:1]
+        backlog = _requests(old, again, past, among=since.keys() - of_last_pulls)
+        requests += sorted([*oldest, *backlog][:BACKLOG_RUNS], key=lambda request: request.reason == "settling")
     return Plan(
         tuple(requests),
         tuple(missing),
@@ -126,33 +130,16 @@ def plan_hours(
     )
 
 
-def _is_last(hour: datetime, now: datetime) -> bool:
-    """Whether a pull that begins now is the last one of that hour."""
-    return now >= hour + AN_HOUR + REPEATS[-1] + GRACE
-
-
-def _not_last(hours: list[datetime], now: datetime) -> list[datetime]:
-    return [hour for hour in hours if not _is_last(hour, now)]
-
-
-def _last_pulls(
-    missing: list[datetime],
-    due: list[datetime],
-    past: Mapping[datetime, RunHistory],
-    now: datetime,
-    *,
-    before: datetime,
+def _requests(
+    missing: list[datetime], due: list[datetime], past: Mapping[datetime, RunHistory], *, among: Collection[datetime]
 ) -> list[Request]:
-    """The oldest stretch of hours whose last pull is due, if it lies `before` an hour that failed recently. The next
-    stretch is requested once this one has run, because it is judged against its late entries too. An hour that keeps
-    failing is not waited for any more: the check names it."""
+    """A request for each stretch of the hours that are `among` these, the missing ones first."""
     by_reason: tuple[tuple[Reason, list[datetime]], ...] = (("missing", missing), ("settling", due))
-    requests = [
+    return [
         _request(stretch, past, reason)
         for reason, hours in by_reason
-        for stretch in _stretches([hour for hour in hours if _is_last(hour, now) and hour < before], past)
+        for stretch in _stretches([hour for hour in hours if hour in among], past)
     ]
-    return sorted(requests, key=lambda request: request.first)[:1]
 
 
 def _stretches(hours: list[datetime], past: Mapping[datetime, RunHistory]) -> list[list[datetime]]:

@@ -35,5 +35,3 @@ verdicts = dg.define_asset_job(
     selection=dg.AssetSelection.assets(ticket_verdicts),
     description="What people made of the tickets in Linear.",
 )
-
-JOBS = [hourly_audit, history, verdicts]

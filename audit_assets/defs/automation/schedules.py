@@ -29,6 +29,3 @@ def every_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Skip
     if hour < first:
         return dg.SkipReason("No hour that exists has settled yet.")
     return dg.RunRequest(run_key=key_of(hour), partition_key=key_of(hour))
-
-
-SCHEDULES = [every_hour]

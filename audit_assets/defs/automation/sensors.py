@@ -50,18 +50,15 @@ def missing_hours(context: dg.SensorEvaluationContext, storage: dg.ResourceParam
 
 
 def _run_request(request: Request) -> dg.RunRequest:
-    span = (
-        key_of(request.first) if request.first == request.last else f"{key_of(request.first)}..{key_of(request.last)}"
-    )
+    first, last, attempt = key_of(request.first), key_of(request.last), f"attempt-{request.attempt}"
     tags = {
         REQUESTED_BY: "missing_hours",
         "audit/reason": request.reason,
         "dagster/priority": PRIORITIES[request.reason],
     }
-    run_key = f"{span}/attempt-{request.attempt}"
-    if request.first == request.last:
-        return dg.RunRequest(run_key=run_key, partition_key=key_of(request.first), tags=tags)
-    return dg.RunRequest(run_key=run_key, tags={**tags, **range_tags(request.first, request.last)})
+    if first == last:
+        return dg.RunRequest(run_key=f"{first}/{attempt}", partition_key=first, tags=tags)
+    return dg.RunRequest(run_key=f"{first}..{last}/{attempt}", tags={**tags, **range_tags(request.first, request.last)})
 
 
 @dg.sensor(
@@ -85,14 +82,10 @@ def new_verdicts(
         unread = find_unread_hours(context.instance, store, before.read_until)
         new_digest: str | None = MANY_HOURS
         if len(unread.hours) <= MOST_HOURS:
-            found = fetch_verdicts(store, replace(linear, limits=AT_ONCE), now, unread)
-            new_digest = found.content_hash if found.changed else None
+            new_digest = fetch_verdicts(store, replace(linear, limits=AT_ONCE), now, unread).new_hash
     except AuditAssetsError as error:
         return dg.SkipReason(f"The tickets could not be read, so the verdicts known so far are kept. {error}")
     after, run_key = plan_verdict_run(new_digest, unread.until, before, now)
     if run_key is None:
         return dg.SensorResult(skip_reason="No verdict in Linear is new.", cursor=after.text)
     return dg.SensorResult(run_requests=[dg.RunRequest(run_key=run_key)], cursor=after.text)
-
-
-SENSORS = [missing_hours, new_verdicts]

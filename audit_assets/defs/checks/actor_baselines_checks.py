@@ -23,6 +23,3 @@ def baseline_coverage(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckRe
     return dg.AssetCheckResult(
         passed=not problems, severity=dg.AssetCheckSeverity.WARN, description=name_hours(problems) or None
     )
-
-
-ACTOR_BASELINES_CHECKS = [baseline_coverage]

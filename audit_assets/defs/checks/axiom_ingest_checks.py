@@ -84,6 +84,3 @@ def axiom_dataset_is_fit(
         severity=dg.AssetCheckSeverity.WARN,
         description="; ".join(f"{issue.what}. {issue.next_step}" for issue in issues) or None,
     )
-
-
-AXIOM_INGEST_CHECKS = [proof_in_axiom, axiom_dataset_is_fit]

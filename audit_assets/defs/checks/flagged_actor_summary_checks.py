@@ -22,6 +22,3 @@ def summary_was_delivered(
         if delivery.get("problem")
     }
     return warn_of_hours(context, problems, now=storage.now())
-
-
-FLAGGED_ACTOR_SUMMARY_CHECKS = [summary_was_delivered]

@@ -46,6 +46,3 @@ def _without_ticket(tickets: pl.DataFrame) -> Iterator[str]:
     for outcome, reason in REASONS.items():
         if count := counts.get(outcome):
             yield f"has no ticket for {pluralize(count, 'flagged actor')}: {reason}"
-
-
-OPENED_TICKETS_CHECKS = [every_flagged_actor_has_a_ticket]

@@ -133,12 +133,3 @@ def nothing_is_taken_back(
 
 def _pulls(store: HourStore, hours: Sequence[datetime]) -> dict[datetime, list[HourPull]]:
     return {hour: pulls_of(store.metadata(ENTRIES, hour) or {}) for hour in hours}
-
-
-RAW_AUDIT_ENTRIES_CHECKS = [
-    hour_is_complete,
-    nothing_quarantined,
-    no_sudden_silence,
-    settled_hours_stay_as_they_are,
-    nothing_is_taken_back,
-]

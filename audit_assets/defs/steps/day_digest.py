@@ -1,10 +1,9 @@
 """A UTC day's findings below the alert threshold → one ticket, opened once all hours of the day are there.
 
-What the ticket budget had no room for is reported once, however often the day's hours are run and in whatever order. A
-day with a missing hour has no digest yet: the check `every_hour_is_done` names that hour.
+A day with a missing hour has no digest yet: the check `every_hour_is_done` names that hour.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime
 from typing import Any
@@ -16,12 +15,12 @@ from audit_assets.config.errors import AuditAssetsError
 from audit_assets.config.settings import first_hour
 from audit_assets.defs.resources import AxiomResource, LinearResource
 from audit_assets.defs.steps.run_inputs import RunInputs
-from audit_assets.defs.steps.skip_reasons import skip_reason_after
+from audit_assets.defs.steps.skip_reasons import OpenTickets, skip_reason
 from audit_assets.detection.schemas import FLAG as FLAGGED_BY_NAME
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.reports.summary import DigestShown
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.hours import A_DAY, AN_HOUR
+from audit_assets.storage.hours import A_DAY, AN_HOUR, hours_between
 from audit_assets.storage.tables import BASELINES, DIGESTS, FLAGGED
 from audit_assets.tickets.digest import (
     DayBelowThreshold,
@@ -42,22 +41,19 @@ LINKED = 20
 HASH_LENGTH = 12
 """Characters of the hash of an hour's findings: one attachment holds those of 24 hours."""
 
-SkipReason = Callable[[datetime, pl.DataFrame], str | None]
-"""Why an hour, with its BASELINE frame, opens no tickets; None if it does."""
-
 
 def publish_digest(
-    inputs: RunInputs, day: datetime, skip_reason: SkipReason, axiom: AxiomResource, linear: LinearResource
+    inputs: RunInputs, day: datetime, mode: OpenTickets, now: datetime, axiom: AxiomResource, linear: LinearResource
 ) -> DigestShown | None:
     """Open a day's digest, or add to it what is new. None if an hour is missing or nothing is below the threshold.
 
-    Whether it opens is decided as for the tickets of the day's last hour. A failure is an outcome, with its `problem`;
-    raises `StoreError` if that can't be kept.
+    Whether it opens is decided as for the tickets of the day's last hour, in this `mode`. A failure is an outcome, with
+    its `problem`; raises `StoreError` if that can't be kept.
     """
     before: Mapping[str, Any] = inputs.store.read_json(DIGESTS, day) or {}
     published: dict[str, Any] | None
     try:
-        published = _publish(inputs, day, skip_reason, axiom, linear, before.get("outcome"))
+        published = _publish(inputs, day, mode, now, axiom, linear, before.get("outcome"))
     except AuditAssetsError as error:
         published = {"outcome": "failed", "problem": str(error)}
     if published is None:
@@ -86,7 +82,8 @@ def build_digest_ticket(inputs: RunInputs, day: datetime, axiom: AxiomResource) 
 def _publish(
     inputs: RunInputs,
     day: datetime,
-    skip_reason: SkipReason,
+    mode: OpenTickets,
+    now: datetime,
     axiom: AxiomResource,
     linear: LinearResource,
     outcome_before: str | None,
@@ -98,18 +95,18 @@ def _publish(
     found = _day(inputs.account_id, day, flags, axiom)
     counts = {"findings": found.total, "actors": len(found.hours_of)}
     last = _hours_of(day)[-1]
-    reason = skip_reason(last, inputs.store.require(BASELINES, last))
-    if still := skip_reason_after(reason, failed_before=outcome_before == "failed"):
-        return {"outcome": still, **counts}
-    with closing(linear.client()) as client:
-        ticket = client.open_shared_ticket(digest_ticket(found))
+    baselines = inputs.store.require(BASELINES, last)
+    if reason := skip_reason(mode, now, last, baselines, failed_before=outcome_before == "failed"):
+        return {"outcome": reason, **counts}
+    with closing(linear.opener()) as opener:
+        ticket = opener.open_shared_ticket(digest_ticket(found))
     outcome = "published" if ticket.outcome == "on_shared_ticket" else ticket.outcome
     return {"outcome": outcome, "identifier": ticket.identifier, "url": ticket.url, **counts}
 
 
 def _hours_of(day: datetime) -> list[datetime]:
     """The hours of a day that exist."""
-    return [hour for step in range(A_DAY // AN_HOUR) if (hour := day + AN_HOUR * step) >= first_hour()]
+    return hours_between(max(day, first_hour()), day + A_DAY - AN_HOUR)
 
 
 def _flags_of(store: HourStore, day: datetime) -> pl.DataFrame | None:

@@ -3,13 +3,11 @@
 Where there is no key yet, nothing is read either, and every finding is a new ticket.
 """
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
-from audit_assets.defs.steps.ticket_opener import TicketOpener
+from audit_assets.defs.steps.ticket_opener import AddChart, AddNote, TicketOpener, without_chart, without_note
 from audit_assets.linear.client import LinearClient
-from audit_assets.linear.dry_run import DryRunIssueApi, ReadOnlyConnection, RenderedTicket, Writes
+from audit_assets.linear.dry_run import DryRunIssueApi, RenderedTicket, Writes
 from audit_assets.linear.issues import IssueContent
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.formatting import pluralize
@@ -21,40 +19,31 @@ from audit_assets.tickets.ticket import ticket_for
 class DryRunOpener(TicketOpener):
     """Does what TicketOpener does, except for writing; `rendered` is what it would have written, in that order."""
 
-    def __init__(
-        self,
-        connection: type[ReadOnlyConnection],
-        rendered: list[RenderedTicket],
-        *,
-        quiet: timedelta = QUIET,
-        **settings: Any,
-    ) -> None:
-        """`settings` are LinearClient's."""
-        super().__init__(LinearClient(connection=connection, issues=DryRunIssueApi, **settings), quiet)
+    def __init__(self, linear: LinearClient, rendered: list[RenderedTicket], quiet: timedelta = QUIET) -> None:
+        """`linear`: a client with DryRunIssueApi."""
+        super().__init__(linear, quiet)
         self.rendered = rendered
 
-    def open_ticket(self, finding: Finding, *arguments: Any, **named: Any) -> OpenedTicket:
+    def open_ticket(
+        self, finding: Finding, add_note: AddNote = without_note, add_chart: AddChart = without_chart
+    ) -> OpenedTicket:
         """Render what would be written about a finding."""
-        return self._render(
-            lambda: super(DryRunOpener, self).open_ticket(finding, *arguments, **named), lambda: ticket_for(finding)
-        )
+        self._take_writes()  # of a call that was interrupted
+        opened = super().open_ticket(finding, add_note, add_chart)
+        self._render(opened, ticket_for(finding))
+        return opened
 
     def open_shared_ticket(self, shared_ticket: SharedTicket) -> OpenedTicket:
         """Render what would be written about many findings."""
-        return self._render(
-            lambda: super(DryRunOpener, self).open_shared_ticket(shared_ticket),
-            lambda: shared_ticket.ticket,
-            sum(part.total for part in shared_ticket.parts),
-        )
+        self._take_writes()
+        opened = super().open_shared_ticket(shared_ticket)
+        self._render(opened, shared_ticket.ticket, sum(part.total for part in shared_ticket.parts))
+        return opened
 
-    def _render(
-        self, open_ticket: Callable[[], OpenedTicket], as_new: Callable[[], IssueContent], findings: int = 1
-    ) -> OpenedTicket:
+    def _render(self, opened: OpenedTicket, as_new: IssueContent, findings: int = 1) -> None:
         """Keep what would have been written. `as_new`: a new ticket about the same."""
-        self._take_writes()  # of a call that was interrupted
-        opened = open_ticket()
         writes, identifier = self._take_writes(), opened.identifier or None
-        ticket, written = writes.issue or as_new(), bool(writes.issue or writes.comments)
+        ticket, written = writes.issue or as_new, bool(writes.issue or writes.comments)
         self.rendered.append(
             RenderedTicket(
                 id=opened.id,
@@ -74,11 +63,10 @@ class DryRunOpener(TicketOpener):
                 findings=findings,
             )
         )
-        return opened
 
     def _take_writes(self) -> Writes:
         issues = self.linear.issues
-        assert isinstance(issues, DryRunIssueApi)  # noqa: S101 - as the constructor made it
+        assert isinstance(issues, DryRunIssueApi)  # noqa: S101 - as the constructor got it
         return issues.take_writes()
 
 

@@ -13,7 +13,6 @@ import polars as pl
 from audit_assets.defs.resources import AxiomResource, LinearResource
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.skip_reasons import REASONS
-from audit_assets.defs.steps.ticket_charts import missing_charts
 from audit_assets.defs.steps.ticket_opener import AddNote, without_note
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, write_tickets
 from audit_assets.linear.dry_run import PRIORITY_NAMES, RenderedTicket
@@ -53,14 +52,13 @@ def render_hour(
     dry_run = linear.dry_run()
     remarks, rows = [*_remarks(skip_reason, dry_run.unset())], pl.DataFrame(schema=OPENED_TICKETS)
     if digest or not flagged.is_empty():
-        with closing(dry_run.client()) as client:
+        with closing(dry_run.opener()) as opener:
             if not flagged.is_empty():
                 note = without_note if skip_reason else noted
-                written = write_tickets(inputs, flagged, axiom=axiom, client=client, noted=note, run_id=run_id)
-                rows, without_chart = written.rows, missing_charts(written.charts)
-                remarks += [*written.warnings, *([without_chart] if without_chart else [])]
+                written = write_tickets(inputs, flagged, axiom=axiom, opener=opener, noted=note, run_id=run_id)
+                rows, remarks = written.rows, [*remarks, *written.warnings]
             if digest:
-                client.open_shared_ticket(digest)
+                opener.open_shared_ticket(digest)
     tickets = tuple(dry_run.rendered)
     return DryRunHour(key_of(hour), skip_reason, tuple(remarks), tickets, _rows(rows, tickets, skip_reason))
 

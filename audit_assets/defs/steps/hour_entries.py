@@ -68,26 +68,21 @@ def refuse_hours_to_come(hours: Sequence[datetime], now: datetime) -> None:
 
 def file_hours(store: HourStore, hours: Sequence[datetime], pulls: Sequence[Pull]) -> Iterator[FiledHour]:
     """Store each hour of a complete pull, one pull per stream."""
-    quarantined_of = _by_hour(_filed_once(store, hours, pulls))
+    came = _filed_once(store, hours, pulls)
     for hour in hours:
         listed = pl.concat([pull.entries_of(hour) for pull in pulls])
         stored = store.scan(ENTRIES, hour)
         with store.reading(ENTRIES, hour):
             held = NOTHING_HELD if stored is None else stored.select("entry_id", "stream").collect()
         history = _history(store, hour, held, listed, pulls)
-        entries = _grown(stored, held, listed)
-        quarantined = _all_quarantined(store, hour, quarantined_of.get(hour, QUARANTINED.to_frame()))
+        new = listed.join(held.lazy(), on="entry_id", how="anti")
+        entries = listed if stored is None else pl.concat([stored, new])
+        own = came.filter(pl.col("time").is_between(hour, hour + AN_HOUR, closed="left"))
+        quarantined = _all_quarantined(store, hour, own)
         filed = _filed_hour(hour, entries, quarantined.height, history)
         store.write(QUARANTINE, hour, quarantined)  # first: the hour counts as pulled once its entries are there
         store.write(ENTRIES, hour, entries, history)
         yield filed
-
-
-def _by_hour(frame: pl.DataFrame) -> dict[datetime, pl.DataFrame]:
-    """Filed by their own time, half-open; hours without a row are left out."""
-    hour = pl.col("time").dt.truncate("1h").alias("hour")
-    by_hour = frame.with_columns(hour).partition_by("hour", as_dict=True, include_key=False, maintain_order=True)
-    return {key[0]: rows for key, rows in by_hour.items()}
 
 
 def _history(
@@ -99,13 +94,6 @@ def _history(
     }
     ids = listed.select("entry_id").collect()["entry_id"]
     return with_pull(store.metadata(ENTRIES, hour), streams, held, ids)
-
-
-def _grown(stored: pl.LazyFrame | None, held: pl.DataFrame, listed: pl.LazyFrame) -> pl.LazyFrame:
-    """What the hour held, and what is new in it."""
-    if stored is None:
-        return listed
-    return pl.concat([stored, listed.join(held.lazy(), on="entry_id", how="anti")])
 
 
 def _filed_once(store: HourStore, hours: Sequence[datetime], pulls: Sequence[Pull]) -> pl.DataFrame:

@@ -1,8 +1,4 @@
-"""The summary of an hour, built from what its other assets stored, and its delivery to the team's webhook.
-
-Every flagged actor is in it, whether or not a ticket was opened, and so is every deviation that opened none, with the
-reason.
-"""
+"""The summary of an hour, built from what its other assets stored, and its delivery to the team's webhook."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -36,14 +32,8 @@ from audit_assets.tickets.finding_builder import deviation_of
 
 
 def build_summary(inputs: RunInputs, hour: datetime) -> HourSummary:
-    """The summary of an hour whose other assets are materialised.
-
-    `flagged` are the actors who are to get a ticket, `dismissed` how many of them people dismissed before;
-    `below_threshold` the others, with their `disposition`: `below_threshold` (unusual, but not among the rarest that
-    the budget has tickets for), `allowed` (by the policy, `allowed_because`) or `organisation` (reported once for all).
-    `learning`: less than a week of history is known; `still_learning`: what else is judged by defaults until there is
-    more history. Raises `StoreError` if a part of the hour is missing.
-    """
+    """The summary of an hour whose other assets are materialised: `flagged` are the actors who are to get a ticket,
+    `below_threshold` the others. Raises `StoreError` if a part of the hour is missing."""
     store, names = inputs.store, inputs.entries_of(hour).names
     baselines = store.require(BASELINES, hour)
     tickets = {row["actor_key"]: row for row in store.require(TICKETS, hour).to_dicts()}
@@ -84,15 +74,12 @@ def deliver_summary(store: HourStore, hour: datetime, summary: HourSummary, webh
 
 def _entries(inputs: RunInputs, hour: datetime) -> Entries:
     loaded = inputs.entries_of(hour)
-    quarantined = inputs.store.counts(QUARANTINE, [hour])
-    if hour not in quarantined:
-        raise inputs.store.missing(QUARANTINE, hour)
     return {
         "pulled": loaded.entries.height,
         "by_stream": dict(loaded.entries.group_by("stream").len().sort("stream").iter_rows()),
         "changes": loaded.changes.height,
         "actors": loaded.actors.height,
-        "quarantined": quarantined[hour],
+        "quarantined": inputs.store.require(QUARANTINE, hour, ["stream"]).height,
     }
 
 

@@ -1,12 +1,8 @@
-"""What becomes of an hour's flagged actors: on tickets, not for a reason, or rendered in a dry run.
+"""What becomes of an hour's flagged actors: on tickets, not for a reason, or rendered in a dry run."""
 
-Every flagged actor of an hour that opens tickets is on exactly one, however often the hour is run, or was dismissed by
-people. A dry run changes nothing for the runs that follow.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,8 +12,7 @@ from audit_assets.defs.resources import AxiomResource, LinearResource
 from audit_assets.defs.steps.dry_runs import DRY_RUN, DryRunHour, render_hour
 from audit_assets.defs.steps.hour_notes import HourNotes
 from audit_assets.defs.steps.run_inputs import RunInputs
-from audit_assets.defs.steps.skip_reasons import OPEN_TICKETS, OpenTickets, skip_reason, skip_reason_after
-from audit_assets.defs.steps.ticket_charts import chart_metadata, missing_charts
+from audit_assets.defs.steps.skip_reasons import OPEN_TICKETS, OpenTickets, skip_reason
 from audit_assets.defs.steps.ticket_opener import AddNote
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, with_earlier, write_tickets
 from audit_assets.storage.tables import BASELINES, FLAGGED, RENDERED, TICKETS
@@ -38,15 +33,15 @@ class TicketRun:
     run_id: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class HourTickets:
     """What became of an hour's flagged actors: OPENED_TICKETS `rows`, a sentence for each actor whose ticket `failed`,
     what the run records besides, and the rendered tickets of a dry run."""
 
     rows: pl.DataFrame
     failed: Sequence[str] = ()
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    warnings: Sequence[str] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     rendered: DryRunHour | None = None
 
 
@@ -57,9 +52,8 @@ def put_on_tickets(run: TicketRun, hour: datetime, digest: SharedTicket | None =
     flagged = store.require(FLAGGED, hour).filter(pl.col("disposition") == "ticket")
     before = store.read(TICKETS, hour)
     failed_before = before is not None and (before["outcome"] == "failed").any()
-    reason = skip_reason_after(
-        skip_reason(run.open_tickets, run.now, hour, store.require(BASELINES, hour)), failed_before=failed_before
-    )
+    baselines = store.require(BASELINES, hour)
+    reason = skip_reason(run.open_tickets, run.now, hour, baselines, failed_before=failed_before)
     with closing(run.connect_notes()) as notes:
         if run.dry_run:
             found = _render(run, hour, flagged, reason, before, notes.add_note, digest)
@@ -67,22 +61,22 @@ def put_on_tickets(run: TicketRun, hour: datetime, digest: SharedTicket | None =
             found = HourTickets(_not_opened(flagged, reason, before))
         else:
             found = _open(run, flagged, notes.add_note)
-        found = _with_notes(found, notes)
+    found.metadata |= notes.metadata("triage_notes", "triage_errors")
+    found.warnings += [notes.problem] if notes.problem else []
     mode = {OPEN_TICKETS: run.open_tickets.value, **({DRY_RUN: True} if run.dry_run else {})}
     store.write(TICKETS, hour, found.rows, mode)
     return found
 
 
 def _open(run: TicketRun, flagged: pl.DataFrame, noted: AddNote) -> HourTickets:
-    with closing(run.linear.client()) as client:
-        written = write_tickets(run.inputs, flagged, axiom=run.axiom, client=client, noted=noted, run_id=run.run_id)
-    without_chart = missing_charts(written.charts)
+    with closing(run.linear.opener()) as opener:
+        written = write_tickets(run.inputs, flagged, axiom=run.axiom, opener=opener, noted=noted, run_id=run.run_id)
     refused = written.rows["refused"].drop_nulls().unique(maintain_order=True)
     return HourTickets(
         rows=written.rows,
         failed=written.rows["problem"].drop_nulls().to_list(),
-        metadata=chart_metadata(written.charts),
-        warnings=[*written.warnings, *([without_chart] if without_chart else []), *refused],
+        metadata={**written.metadata},
+        warnings=[*written.warnings, *refused],
     )
 
 
@@ -120,15 +114,3 @@ def _not_opened(flagged: pl.DataFrame, reason: str | None, before: pl.DataFrame 
     actors = flagged.select("hour", "actor_key", outcome=pl.lit(reason)).unique(maintain_order=True)
     rows = pl.concat([pl.DataFrame(schema=OPENED_TICKETS), actors], how="diagonal_relaxed")
     return rows if before is None else with_earlier(rows, before.drop_nulls("identifier"))
-
-
-def _with_notes(found: HourTickets, notes: HourNotes) -> HourTickets:
-    """With how many notes a model wrote, and why others are missing."""
-    errors = " ".join(notes.errors)
-    written = {"triage_notes": notes.written} if notes.written else {}
-    missing = {"triage_errors": errors} if errors else {}
-    return replace(
-        found,
-        metadata={**found.metadata, **written, **missing},
-        warnings=[*found.warnings, *([errors] if errors else [])],
-    )

@@ -13,7 +13,6 @@ from typing import Any
 
 import polars as pl
 
-from audit_assets.axiom.client import AxiomClient
 from audit_assets.config.policy import Tables
 from audit_assets.config.policy_tables import ConfirmedIncident
 from audit_assets.defs.resources import AxiomResource
@@ -59,7 +58,8 @@ def refresh_day(
     if (store.metadata(SCORES_BEFORE, day) or {}).get("made_from") == made_from:
         return
     with closing(axiom.client()) as client:
-        activity = _activity_between(client, day - REACH, day, verdicts, inputs.tables.confirmed_incident)
+        changes, actors = client.organisation_activity(day - REACH, day), client.actors(day - REACH, day)
+    activity = mark_activity(changes, actors, inputs.tables.confirmed_incident, verdicts)
     everybody = build_organisation(activity, day)
     ranked = rank_scores(score_stream(activity), budget=1.0)
     scores = ranked.filter(pl.col("hour") >= day - SCORE_HISTORY)
@@ -86,17 +86,6 @@ def mark_activity(
     """Activity (ACTIVITY) as the scores take it: with each actor's type, and MARKS of the policy's incidents and of
     people's verdicts (VERDICTS). `actors` has a row for each actor_key, with actor (its name) and actor_type."""
     return mark_verdicts(mark_incidents(add_actor_types(activity, actors), incidents, actors), verdicts)
-
-
-def _activity_between(
-    client: AxiomClient,
-    start: datetime,
-    end: datetime,
-    verdicts: pl.DataFrame,
-    incidents: Sequence[ConfirmedIncident],
-) -> pl.DataFrame:
-    """Everybody's changes in [start, end) as detection takes them: ACTOR_ACTIVITY, by actor key."""
-    return mark_activity(client.organisation_activity(start, end), client.actors(start, end), incidents, verdicts)
 
 
 def _verdicts_before(day: datetime, verdicts: pl.DataFrame) -> list[list[str | None]]:

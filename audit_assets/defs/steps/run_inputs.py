@@ -49,16 +49,11 @@ class RunInputs:
     store: HourStore
     _kept: dict[datetime, HourEntries] = field(default_factory=dict, repr=False, compare=False)
 
-    @property
-    def change_filter(self) -> ChangeFilter:
-        """Which entries count as changes."""
-        return self.tables.counted
-
     def entries_of(self, hour: datetime) -> HourEntries:
         """The entries of a stored hour. Raises `StoreError` if it is not there or can't be read."""
         if hour in self._kept:
             return self._kept[hour]
-        loaded = _load(self.store, hour, self.change_filter)
+        loaded = _load(self.store, hour, self.tables.counted)
         kept_rows = sum(each.entries.height for each in self._kept.values())
         if kept_rows + loaded.entries.height <= MOST_ROWS:
             self._kept[hour] = loaded

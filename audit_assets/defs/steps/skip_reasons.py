@@ -31,25 +31,23 @@ REASONS = {
 """Why a run opens nothing, by the code that `skip_reason` returns."""
 
 
-def skip_reason(mode: OpenTickets, now: datetime, hour: datetime, baselines: pl.DataFrame) -> str | None:
+def skip_reason(
+    mode: OpenTickets, now: datetime, hour: datetime, baselines: pl.DataFrame, *, failed_before: bool = False
+) -> str | None:
     """Why, as it is `now`, an hour opens no tickets: `never`, `too_old` or `learning`; None if it does.
 
     `baselines`: the hour's BASELINE frame, whose row for the organisation shows how far back its history goes.
+    `failed_before`: what was due in time and failed does not become too old.
     """
     if mode is OpenTickets.never:
         return "never"
     if mode is OpenTickets.always:
         return None
     if now - (hour + AN_HOUR) > ticket_max_age():
-        return "too_old"
+        return None if failed_before else "too_old"
     return "learning" if is_learning(baselines, hour) else None
 
 
 def stored_mode(store: HourStore, hour: datetime) -> OpenTickets:
     """The mode of the run that last put the hour's actors on tickets; `auto` if an earlier version stored none."""
     return OpenTickets((store.metadata(TICKETS, hour) or {}).get(OPEN_TICKETS, OpenTickets.auto.value))
-
-
-def skip_reason_after(reason: str | None, *, failed_before: bool) -> str | None:
-    """The reason that still holds after an earlier run: what was due in time and failed does not become too old."""
-    return None if reason == "too_old" and failed_before else reason

@@ -5,14 +5,14 @@ attachment is written last: while it is missing, another run completes what is m
 run changes nothing (docs/facts/linear.md, 4). `tickets` decides what becomes of a ticket and what it contains.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from audit_assets.linear.client import LinearClient, LinearFacts, join_sentences
+from audit_assets.linear.client import LinearClient, join_sentences
 from audit_assets.linear.issue_api import ISSUES_PER_REQUEST
-from audit_assets.linear.issues import KnownIssue, NewIssue, TicketVerdict, Upload
+from audit_assets.linear.issues import KnownIssue, NewIssue, Upload
 from audit_assets.linear.reply_parser import Rejected, is_missing
 from audit_assets.linear.routing import TicketSubject
 from audit_assets.tickets.finding import Finding
@@ -47,34 +47,16 @@ def without_chart(finding: Finding, _: Upload) -> Finding:
 
 
 class TicketOpener:
-    """Puts findings on the tickets of one workspace. Closes with `close()` or as a context manager."""
+    """Puts findings on the tickets of one workspace. Closes with `close()`."""
 
     def __init__(self, linear: LinearClient, quiet: timedelta = QUIET) -> None:
         """`quiet`: for how long a person's dismissal silences an actor."""
         self.linear = linear
         self._quiet = quiet
 
-    def __enter__(self) -> "TicketOpener":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close the connections."""
         self.linear.close()
-
-    def check(self) -> LinearFacts:
-        """As `LinearClient.check`."""
-        return self.linear.check()
-
-    def ticket_verdicts(self, tickets: Iterable[UUID]) -> dict[UUID, TicketVerdict]:
-        """As `LinearClient.ticket_verdicts`."""
-        return self.linear.ticket_verdicts(tickets)
-
-    def verdict_labels(self) -> frozenset[str]:
-        """As `LinearClient.verdict_labels`."""
-        return self.linear.verdict_labels()
 
     def open_ticket(
         self, finding: Finding, add_note: AddNote = without_note, add_chart: AddChart = without_chart

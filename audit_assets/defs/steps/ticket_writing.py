@@ -1,25 +1,24 @@
-"""The flagged actors of an hour put on tickets, by the client that is given: one that opens them, or a dry run's."""
+"""The flagged actors of an hour put on tickets, by the opener that is given: one that opens them, or a dry run's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 
-from audit_assets.config.errors import ServiceError
-from audit_assets.config.settings import tickets_per_hour
+from audit_assets.config.errors import AuditAssetsError, ServiceError
+from audit_assets.config.settings import dagster_url, tickets_per_hour
 from audit_assets.defs.resources import AxiomResource
-from audit_assets.defs.steps.hour_charts import HourCharts
-from audit_assets.defs.steps.origin_history import fetch_origins
+from audit_assets.defs.steps.hour_charts import build_charts
 from audit_assets.defs.steps.run_inputs import RunInputs
-from audit_assets.defs.steps.ticket_charts import build_charts
-from audit_assets.defs.steps.ticket_links import links_of
 from audit_assets.defs.steps.ticket_opener import AddNote, TicketOpener
 from audit_assets.detection.schemas import ORGANISATION, WINDOW
-from audit_assets.storage.hours import AN_HOUR, key_of
+from audit_assets.storage.hours import AN_HOUR, day_of, key_of
 from audit_assets.storage.tables import BASELINES
 from audit_assets.tickets.finding import Finding
-from audit_assets.tickets.finding_builder import findings_of, members_of
+from audit_assets.tickets.finding_builder import Links, findings_of, members_of
 from audit_assets.tickets.lifecycle import OpenedTicket
 from audit_assets.tickets.overflow import overflow_ticket
 from audit_assets.tickets.shared_ticket import SharedTicket
@@ -51,12 +50,12 @@ LINKED = 20
 
 @dataclass(frozen=True)
 class WrittenTickets:
-    """The tickets of an hour: OPENED_TICKETS rows, the most severe first, the charts that went with them, and what a
-    person should know of them."""
+    """The tickets of an hour: OPENED_TICKETS rows, the most severe first, what a run records of their charts, and what
+    a person should know of them."""
 
     rows: pl.DataFrame
-    charts: HourCharts
-    warnings: tuple[str, ...]
+    metadata: Mapping[str, Any]
+    warnings: Sequence[str]
 
 
 def write_tickets(
@@ -64,7 +63,7 @@ def write_tickets(
     flagged: pl.DataFrame,
     *,
     axiom: AxiomResource,
-    client: TicketOpener,
+    opener: TicketOpener,
     noted: AddNote,
     run_id: str = "",
 ) -> WrittenTickets:
@@ -73,16 +72,19 @@ def write_tickets(
     of_actors = flagged.join(chosen, on="actor_key", how="right", maintain_order="right")
     hour, singles = flagged["hour"][0], of_actors.filter("single")
     changes = inputs.entries_of(hour).changes
-    seen, unknown = fetch_origins(axiom, members_of(singles)["actor_key"].unique(), hour)
-    links = links_of(axiom, singles, hour, run_id)
+    seen, unknown = _fetch_origins(axiom, members_of(singles)["actor_key"].unique(), hour)
+    links = _links_of(axiom, singles, hour, run_id)
     alone = findings_of(inputs.account_id, singles, changes, seen=seen, links=links)
     others = findings_of(inputs.account_id, of_actors.filter(~pl.col("single")), changes.clear())
     charts = build_charts(singles, inputs.store.require(BASELINES, hour), axiom)
-    rows = [_row(each, lambda each=each: client.open_ticket(each, noted, charts.charted)) for each in alone]
+    rows = [_row(each, lambda each=each: opener.open_ticket(each, noted, charts.charted)) for each in alone]
     if others:
-        shared = _row(others[0], lambda: client.open_shared_ticket(_overflow(others, axiom)))
+        shared = _row(others[0], lambda: opener.open_shared_ticket(_overflow(others, axiom)))
         rows += [shared | {"actor_key": finding.actor_key} for finding in others]
-    return WrittenTickets(pl.DataFrame(rows, schema=OPENED_TICKETS), charts, (unknown,) if unknown else ())
+    warnings = [warning for warning in (unknown, charts.problem) if warning]
+    return WrittenTickets(
+        pl.DataFrame(rows, schema=OPENED_TICKETS), charts.metadata("charts", "chart_errors"), warnings
+    )
 
 
 def with_earlier(rows: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
@@ -90,6 +92,30 @@ def with_earlier(rows: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
     known = earlier.join(rows, on="actor_key", how="semi")
     return pl.concat([known, rows.join(known, on="actor_key", how="anti")], how="diagonal").select(
         OPENED_TICKETS.names()
+    )
+
+
+def _fetch_origins(
+    axiom: AxiomResource, actors: Iterable[str], hour: datetime
+) -> tuple[pl.DataFrame | None, str | None]:
+    """From where these actors (keys) acted in the 30 UTC days before the day of the hour, and in that day up to the
+    hour: as `AxiomClient.origins` has it. None and a warning if Axiom does not answer: tickets are opened all the same.
+    """
+    try:
+        with closing(axiom.client()) as client:
+            return client.origins([*actors], day_of(hour) - WINDOW, hour), None
+    except AuditAssetsError as error:
+        return None, f"The tickets do not show whether an address was used before: {error}"
+
+
+def _links_of(axiom: AxiomResource, flagged: pl.DataFrame, hour: datetime, run_id: str) -> Links:
+    """Where the tickets of an hour lead: the raw entries of each flagged actor in Axiom, and the run in Dagster."""
+    members = members_of(flagged).group_by("finding").agg("actor_key")
+    dagster = dagster_url()
+    return Links(
+        entries={key: axiom.entries_link(acted, hour, hour + AN_HOUR) for key, acted in members.iter_rows()},
+        run_id=run_id,
+        run_url=f"{dagster}/runs/{run_id}" if dagster else "",
     )
 
 

@@ -36,15 +36,10 @@ class UnreadHours:
 
 @dataclass(frozen=True)
 class VerdictUpdate:
-    """TICKET_VERDICTS after a look at the tickets. `changed`: it differs from what is stored."""
+    """TICKET_VERDICTS after a look at the tickets. `new_hash`: that of the verdicts, unless it is stored."""
 
     table: pl.DataFrame
-    changed: bool
-
-    @property
-    def content_hash(self) -> str:
-        """Of the verdicts."""
-        return hash_verdicts(self.table)
+    new_hash: str | None
 
 
 def read_verdicts(store: HourStore) -> pl.DataFrame:
@@ -64,7 +59,8 @@ def fetch_verdicts(store: HourStore, linear: LinearResource, now: datetime, unre
     with closing(linear.client()) as client:
         verdicts = client.ticket_verdicts(UUID(each) for each in recent["ticket_id"].unique())
     table = update_verdicts(known, found, verdicts, now)
-    return VerdictUpdate(table, changed=hash_verdicts(table) != hash_verdicts(known))
+    found_hash = hash_verdicts(table)
+    return VerdictUpdate(table, found_hash if found_hash != hash_verdicts(known) else None)
 
 
 def _find_deviations(store: HourStore, hours: Iterable[datetime]) -> pl.DataFrame:

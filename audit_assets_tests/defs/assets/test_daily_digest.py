@@ -14,6 +14,7 @@ from audit_assets.defs.resources import AxiomResource, CloudflareResource, Linea
 from audit_assets.defs.steps.day_digest import publish_digest
 from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
 from audit_assets.defs.steps.run_inputs import load_run_inputs
+from audit_assets.defs.steps.skip_reasons import OpenTickets
 from audit_assets.detection.schemas import BASELINE
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.storage.hours import key_of
@@ -26,6 +27,14 @@ LAST = MIDNIGHT + HOUR * 23
 FIRST = LAST - HOUR * 2
 ACTORS = ("alice@example.com", "bob@example.com", "carol@example.com")
 LAST_ASSETS = ("flagged_actor_summary", "daily_digest")
+OLDEST_HOURS = LAST + HOUR * 81
+WHEN = {
+    None: (OpenTickets.always, LAST),
+    "never": (OpenTickets.never, LAST),
+    "too_old": (OpenTickets.auto, OLDEST_HOURS + HOUR),
+    "learning": (OpenTickets.auto, OLDEST_HOURS),
+}
+"""How a digest is published that opens no tickets for a reason. At OLDEST_HOURS only the last hour is not too old."""
 NOTHING_ALERTS = {"tickets_per_day": 0.001}
 
 
@@ -120,7 +129,7 @@ def publish(pipeline: Pipeline) -> Publish:
         return publish_digest(
             load_run_inputs(CloudflareResource().account_id(), pipeline.store),
             MIDNIGHT,
-            lambda hour, _: reason if hour == LAST else "another hour than the last decided",
+            *WHEN[reason],
             AxiomResource(pipeline.clock),
             LinearResource(pipeline.clock),
         )

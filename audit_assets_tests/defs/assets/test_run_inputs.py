@@ -26,18 +26,18 @@ MOST_READS = 3
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     """Counts how often the content of an hour of entries is read, and a policy parsed."""
     calls: Counter[str] = Counter()
-    source, tables = HourStore._source, policy._valid
+    scan, tables = HourStore.scan, policy._valid
 
-    def counted_source(store: HourStore, path: Any) -> Any:
-        calls["content"] += ENTRIES in path.parts
-        return source(store, path)
+    def counted_scan(store: HourStore, table: str, hour: datetime | None) -> Any:
+        calls["content"] += table == ENTRIES
+        return scan(store, table, hour)
 
     def counted_tables(found: dict[str, Any], path: str) -> Tables:
         calls["policy"] += 1
         return tables(found, path)
 
     with monkeypatch.context() as patched:
-        patched.setattr(HourStore, "_source", counted_source)
+        patched.setattr(HourStore, "scan", counted_scan)
         patched.setattr(policy, "_valid", counted_tables)
         yield calls
 

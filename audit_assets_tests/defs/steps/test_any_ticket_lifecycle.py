@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -137,7 +138,7 @@ def test_one_open_ticket_and_each_hour_once_whatever_happens(door: Door, steps: 
             clock=clock,
             limits=HttpLimits(attempts=1),
         )
-        with TicketOpener(linear) as client:
+        with closing(TicketOpener(linear)) as client:
             life = Life(sandbox, client, clock)
             for step in steps:
                 step(life)

@@ -9,7 +9,8 @@ import pytest
 
 from audit_assets.defs.steps.dry_run_opener import DryRunOpener
 from audit_assets.defs.steps.ticket_opener import TicketOpener
-from audit_assets.linear.dry_run import NOT_SET, OfflineConnection, ReadOnlyConnection, RenderedTicket
+from audit_assets.linear.client import LinearClient
+from audit_assets.linear.dry_run import NOT_SET, DryRunIssueApi, OfflineConnection, ReadOnlyConnection, RenderedTicket
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.tickets.finding import Finding, TriageNote
 from audit_assets.tickets.shared_ticket import SharedTicket
@@ -36,7 +37,8 @@ def settings(sandbox: Sandbox, clock: JumpingClock) -> dict[str, Any]:
 @pytest.fixture
 def dry_run(sandbox: Sandbox, clock: JumpingClock) -> Any:
     """A client of the sandbox's Linear that writes nothing."""
-    with closing(DryRunOpener(ReadOnlyConnection, [], **settings(sandbox, clock), **LABEL)) as client:
+    linear = LinearClient(**settings(sandbox, clock), **LABEL, connection=ReadOnlyConnection, issues=DryRunIssueApi)
+    with closing(DryRunOpener(linear, [])) as client:
         yield client
 
 
@@ -149,7 +151,9 @@ def test_without_a_key_nothing_is_asked_and_all_is_new(sandbox: Sandbox, connect
         client.linear.issues.upload("chart.png", "image/png", b"PNG", seconds=1.0)
         return finding_
 
-    with closing(DryRunOpener(OfflineConnection, [], **(settings(sandbox, clock) | missing | LABEL))) as client:
+    names = settings(sandbox, clock) | missing | LABEL
+    linear = LinearClient(**names, connection=OfflineConnection, issues=DryRunIssueApi)
+    with closing(DryRunOpener(linear, [])) as client:
         client.open_ticket(finding(), charted)
         client.open_shared_ticket(overflow(3))
         with pytest.raises(RuntimeError, match="issue_create must not be sent: there is no key"):

@@ -41,7 +41,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def charts_of(storage: Storage) -> HourCharts:
-    return HourCharts(lambda: ACTIVITY, None, clock=storage.clock)
+    return HourCharts(lambda: ACTIVITY, None, storage.clock)
 
 
 def test_a_chart_is_of_the_finding_s_own_actors() -> None:
@@ -50,7 +50,7 @@ def test_a_chart_is_of_the_finding_s_own_actors() -> None:
     assert chart
     assert chart.url == "https://uploads.example/1"
     assert "UTC: 7 in that hour, none before" in chart.shows
-    assert (charts.drawn, charts.errors) == (1, [])
+    assert (charts.made, charts.errors) == (1, [])
 
 
 def test_a_ticket_has_20_seconds_and_an_hour_60() -> None:
@@ -67,11 +67,11 @@ def test_the_activity_is_asked_for_once_and_its_time_counts() -> None:
         asked.append(storage.clock.sleep(45.0))
         return ACTIVITY
 
-    charts = HourCharts(slowly, None, clock=storage.clock)
+    charts = HourCharts(slowly, None, storage.clock)
     assert asked == []
     for _ in range(3):
         charts.charted(finding(), storage)
-    assert (len(asked), charts.drawn, storage.allowed) == (1, 3, [1, 15, 15])
+    assert (len(asked), charts.made, storage.allowed) == (1, 3, [1, 15, 15])
 
 
 @pytest.mark.parametrize("failure", [Refused("Not allowed."), RuntimeError("no font")])
@@ -98,4 +98,4 @@ def test_an_error_that_comes_again_is_reported_once_and_the_next_ticket_may_have
         assert charts.charted(finding(), storage).chart is None
     storage.fails = None
     assert charts.charted(finding(), storage).chart
-    assert (charts.errors, charts.drawn) == (["nonsense"], 1)
+    assert (charts.errors, charts.made) == (["nonsense"], 1)

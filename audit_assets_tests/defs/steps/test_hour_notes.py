@@ -40,14 +40,14 @@ class SlowModel:
 
 
 def hour_of(model: SlowModel) -> HourNotes:
-    return HourNotes(lambda: model, clock=model.clock)
+    return HourNotes(lambda: model, model.clock)
 
 
 def test_a_ticket_has_20_seconds_and_an_hour_60() -> None:
     model = SlowModel(JumpingClock(), takes=25.0, fails=Unavailable("no answer"))
     notes = hour_of(model)
     for _ in range(20):
-        assert notes.note_for(finding()) is None
+        assert notes.add_note(finding()).note is None
     assert model.allowed == [20, 20, 20]
     assert notes.errors == [
         "no answer",
@@ -58,15 +58,15 @@ def test_a_ticket_has_20_seconds_and_an_hour_60() -> None:
 def test_what_is_left_of_the_hour_is_all_that_a_ticket_gets() -> None:
     model = SlowModel(JumpingClock(), takes=15.0)
     notes = hour_of(model)
-    assert [notes.note_for(finding()) for _ in range(6)] == [NOTE] * 4 + [None] * 2
+    assert [notes.add_note(finding()).note for _ in range(6)] == [NOTE] * 4 + [None] * 2
     assert model.allowed == [20, 20, 20, 15]
-    assert notes.written == 4
+    assert notes.made == 4
 
 
 def test_what_can_not_get_better_ends_the_notes_of_the_hour() -> None:
     model = SlowModel(JumpingClock(), fails=Refused("wrong key"))
     notes = hour_of(model)
-    assert [notes.note_for(finding()) for _ in range(5)] == [None] * 5
+    assert [notes.add_note(finding()).note for _ in range(5)] == [None] * 5
     assert (len(model.allowed), notes.errors) == (1, ["wrong key"])
 
 
@@ -74,17 +74,17 @@ def test_a_repeated_error_is_recorded_once_and_the_next_ticket_may_have_a_note()
     model = SlowModel(JumpingClock(), fails=Incomplete("nonsense"))
     notes = hour_of(model)
     for _ in range(3):
-        notes.note_for(finding())
+        notes.add_note(finding())
     model.fails = None
-    assert notes.note_for(finding()) == NOTE
-    assert (notes.errors, notes.written) == (["nonsense"], 1)
+    assert notes.add_note(finding()).note == NOTE
+    assert (notes.errors, notes.made) == (["nonsense"], 1)
 
 
 def test_without_a_model_there_is_no_note_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AUDIT_ASSETS_TRIAGE_MODEL", raising=False)
     notes = TriageResource().hour_notes()
     assert notes.add_note(finding()) == finding()
-    assert (notes.written, notes.errors) == (0, [])
+    assert (notes.made, notes.errors) == (0, [])
     notes.close()
 
 
@@ -104,7 +104,7 @@ def test_a_team_may_replace_the_prompt(server: ModelServer, tmp_path: Path, monk
     own.write_text("Réponds en français.", "utf-8")
     monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_PROMPT", str(own))
     notes = TriageResource().hour_notes()
-    notes.note_for(finding())
+    notes.add_note(finding())
     notes.close()
     assert server.requests[0]["messages"][0]["content"] == "Réponds en français."
 
@@ -119,7 +119,7 @@ def test_an_unusable_prompt_is_one_sentence_and_sends_nothing(
         own.write_bytes(held)
     monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_PROMPT", str(own))
     notes = TriageResource().hour_notes()
-    assert [notes.note_for(finding()) for _ in range(2)] == [None, None]
+    assert [notes.add_note(finding()).note for _ in range(2)] == [None, None]
     (sentence,) = notes.errors
     assert sentence.startswith(f"AUDIT_ASSETS_TRIAGE_PROMPT names '{own}'")
     assert server.requests == []
@@ -130,7 +130,7 @@ def test_one_bad_answer_costs_one_note(server: ModelServer) -> None:
     replies = iter([error(500), answer()])
     server.behaviour = lambda _: next(replies)
     notes = TriageResource().hour_notes()
-    written = [notes.note_for(finding()) for _ in range(2)]
+    written = [notes.add_note(finding()).note for _ in range(2)]
     notes.close()
     assert written[0] is None
     assert written[1]

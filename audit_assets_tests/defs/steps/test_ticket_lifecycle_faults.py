@@ -85,7 +85,7 @@ def undisturbed(scene: Callable[[Sandbox, TicketOpener], Step], door: Door, fold
             url=known["LINEAR_API_URL"],
             clock=JumpingClock(fresh.shared.clock),
         )
-        with TicketOpener(linear) as client:
+        with contextlib.closing(TicketOpener(linear)) as client:
             scene(fresh, client)(client)
         return in_order(fresh)
 

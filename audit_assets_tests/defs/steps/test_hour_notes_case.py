@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 from hypothesis import given, settings
 
-from audit_assets.defs.steps.finding_case import build_case
+from audit_assets.defs.steps.hour_notes import build_case
 from audit_assets.tickets.finding import Origin, TriageNote
 from audit_assets.triage.prompts import load_prompt
 from audit_assets_tests.tickets.sample_findings import ACCOUNT, burst, entry, finding, together
