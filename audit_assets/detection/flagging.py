@@ -9,10 +9,9 @@ import polars as pl
 
 from audit_assets.config.policy_tables import Policy
 from audit_assets.detection.allowances import mark_allowed
-from audit_assets.detection.hour_scores import WELL_KNOWN_HOURS
 from audit_assets.detection.organisation_wide import UNUSUAL_P, find_organisation_wide_deviations
 from audit_assets.detection.plain_rule import find_plain_deviations
-from audit_assets.detection.schemas import FLAG, HOUR_OF_ACTOR, NEW_RESOURCE_TYPE, ORGANISATION, VOLUME
+from audit_assets.detection.schemas import FLAG, HOUR_OF_ACTOR, NEW_RESOURCE_TYPE, ORGANISATION, VOLUME, WELL_KNOWN
 from audit_assets.detection.severity import SEVERITIES, raise_severity, severity_of_rank, severity_rank
 from audit_assets.detection.volume import HORIZONS
 
@@ -156,9 +155,10 @@ def _new_types(judged: JudgedHours, scores: pl.DataFrame, plain: pl.DataFrame) -
 
 
 def _return_period_years(p: pl.Expr) -> pl.Expr:
-    """1 / (p · active hours a year), as the actor was active in the last 30 days; null while it is hardly known."""
+    """1 / (p · active hours a year), as the actor was active in the last 30 days; null for all but the well-known,
+    since the p of others is not of their own past."""
     a_year = pl.col("active_hours") * MONTHS_A_YEAR
-    return pl.when(pl.col("active_hours") >= WELL_KNOWN_HOURS).then(1 / (p * a_year))
+    return pl.when(pl.col("familiarity") == WELL_KNOWN).then(1 / (p * a_year))
 
 
 def _with_names(found: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:

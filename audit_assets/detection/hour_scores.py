@@ -7,7 +7,6 @@ and at which budget it alerts, is in ranking.py.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -15,12 +14,32 @@ import polars as pl
 from audit_assets.detection.activity_arrays import (
     HOURS_A_DAY,
     ActivityArrays,
+    ActorWindows,
     Flags,
     Floats,
     build_activity_arrays,
 )
+from audit_assets.detection.newcomers import (
+    EXAMPLE_DAYS,
+    MEASURES,
+    REMEMBERED_HOURS,
+    estimate_habits,
+    judge_newcomers,
+    measure_hours,
+    measure_surprise,
+)
 from audit_assets.detection.novelty import NoveltyScores, score_novelty
-from audit_assets.detection.schemas import ACTOR_ACTIVITY, HOUR, MEMORY, MIN_BURST_RATIO, RANKED_COLUMNS, SCORES
+from audit_assets.detection.schemas import (
+    ACTOR_ACTIVITY,
+    HOUR,
+    LITTLE_KNOWN,
+    MEMORY,
+    MIN_BURST_RATIO,
+    NEWCOMER,
+    RANKED_COLUMNS,
+    SCORES,
+    WELL_KNOWN,
+)
 from audit_assets.detection.volume import (
     DAY,
     DAY_AGAINST_LAST_MONTH,
@@ -31,6 +50,7 @@ from audit_assets.detection.volume import (
     VolumeScores,
     estimate_daily_priors,
     score_volume,
+    sum_changes,
 )
 
 HORIZON_SHARES = {HOUR_ALONE: 1.0, SIX_HOURS: 0.1, DAY: 0.1, DAY_AGAINST_LAST_MONTH: 0.1}
@@ -41,26 +61,25 @@ A_MONTH = timedelta(days=30)
 """Against the month before the last only a day larger than every day of the last month counts: what has grown once and
 stays, as weekly deployments do, alerts once."""
 
-WELL_KNOWN_HOURS, FIRST_HOUR_COUNTS = 6, 2
-"""With n < 6 active hours in the reference p becomes p^((n + 1)/7), in an actor's very first hour p^(2/7). The 9 that
-docs/facts/detection.md, 2.6, has for the 7 hides bursts of half-known actors: 6 and 7 find the most on the variants of
-the development set, and 7 alerts less for newcomers. With p^(1/7) not even 10,000 changes of a newcomer would alert."""
+WELL_KNOWN_HOURS = 6
+"""An actor with fewer active hours in 30 days is little known: its hours compete with those of the little known alone
+(ranking.py), so that what is only unknown about them hides no well-known actor's deviation."""
 
-ACTIVITY_HISTORY = timedelta(days=121)
+ACTIVITY_HISTORY = timedelta(hours=REMEMBERED_HOURS)
 """So much of an actor's activity decides its scores: 60 days of reference, whose hours are weighed by theirs."""
-
-Hours = TypeVar("Hours", np.ndarray, pl.Expr)
 
 
 @dataclass(frozen=True)
 class Organisation:
     """What an hour's scores need of all actors, as of the start of the hour's UTC day.
 
-    `priors` (PRIORS) cover the days of the history too; `touched` (ACTOR_ACTIVITY) has a row for every actor and type
-    of the last 90 days, at the hour of the last touch. `since`: the oldest active hour that is known.
+    `priors` (PRIORS) cover the days of the history too, `habits` (HABITS of newcomers) the day alone; `touched`
+    (ACTOR_ACTIVITY) has a row for every actor and type of the last 90 days, at the hour of the last touch. `since`: the
+    oldest active hour that is known.
     """
 
     priors: pl.DataFrame
+    habits: pl.DataFrame
     touched: pl.DataFrame
     since: datetime
 
@@ -83,14 +102,22 @@ def build_organisation(activity: pl.DataFrame, day: datetime) -> Organisation:
         .collect()
     )
     since = before["hour"].min()
-    return Organisation(estimate_daily_priors(arrays, days), touched, since if isinstance(since, datetime) else day)
+    examples = _measure(arrays, score_novelty(arrays, since=(today - EXAMPLE_DAYS) * HOURS_A_DAY))
+    return Organisation(
+        priors=estimate_daily_priors(arrays, days),
+        habits=estimate_habits(examples, [today]),
+        touched=touched,
+        since=since if isinstance(since, datetime) else day,
+    )
 
 
 def score_stream(activity: pl.DataFrame) -> pl.DataFrame:
     """The scores of a whole stream (ACTOR_ACTIVITY of all actors): SCORES with RANKED_COLUMNS null."""
     arrays = build_activity_arrays(activity)
-    since = activity["hour"].min()
-    return _score(arrays, estimate_daily_priors(arrays), arrays, since=0, known_since=since)
+    novelty, since = score_novelty(arrays), activity["hour"].min()
+    habits = estimate_habits(_measure(arrays, novelty), np.unique(arrays.hour // HOURS_A_DAY).tolist())
+    novelties = _novelty_columns(arrays, novelty, 0)
+    return _score(arrays, estimate_daily_priors(arrays), habits, novelties, since=0, known_since=since)
 
 
 def score_hours(activity: pl.DataFrame, organisation: Organisation, *, since: datetime) -> pl.DataFrame:
@@ -98,30 +125,52 @@ def score_hours(activity: pl.DataFrame, organisation: Organisation, *, since: da
     (ACTOR_ACTIVITY) is that of the active actors, ACTIVITY_HISTORY and the hours themselves."""
     first = int(since.timestamp()) // 3600
     all_touches = build_activity_arrays(pl.concat([activity, organisation.touched], how="diagonal"))
+    novelties = _novelty_columns(all_touches, score_novelty(all_touches, since=first), first)
     arrays = build_activity_arrays(activity)
-    return _score(arrays, organisation.priors, all_touches, since=first, known_since=organisation.since)
+    return _score(
+        arrays, organisation.priors, organisation.habits, novelties, since=first, known_since=organisation.since
+    )
+
+
+def _measure(arrays: ActivityArrays, novelty: NoveltyScores) -> pl.DataFrame:
+    """All measures of the hours of everybody, as `estimate_habits` takes them."""
+    windows = ActorWindows(arrays)
+    began = int(arrays.hour[0]) if len(arrays.hour) else 0
+    measured = measure_hours(arrays, windows, sum_changes(arrays, windows, HOURS_A_DAY), began)
+    return measured.with_columns(surprise=measure_surprise(pl.lit(pl.Series(novelty.surprise))))
 
 
 def _score(
-    activity: ActivityArrays, priors: pl.DataFrame, all_touches: ActivityArrays, *, since: int, known_since: object
+    activity: ActivityArrays,
+    priors: pl.DataFrame,
+    habits: pl.DataFrame,
+    novelties: pl.DataFrame,
+    *,
+    since: int,
+    known_since: object,
 ) -> pl.DataFrame:
-    """SCORES, not ranked yet, of the `activity` from `since` on; `all_touches` are those of all actors."""
+    """SCORES, not ranked yet, of the `activity` from `since` on; `novelties` of the same hours."""
     by_horizon = {
         horizon: _without_dismissed(activity, score_volume(activity, priors, horizon)) for horizon in HORIZONS
     }
-    volumes = _volume_columns(activity, by_horizon).filter(pl.col("hour_number") >= since)
-    novelties = _novelty_columns(all_touches, score_novelty(all_touches, since=since), since)
+    began = int(known_since.timestamp()) // 3600 if isinstance(known_since, datetime) else 0
+    volumes = _volume_columns(activity, by_horizon, began).filter(pl.col("hour_number") >= since)
+    measured = volumes.join(novelties, on=["actor", "hour_number"], how="left").with_columns(
+        hour=pl.from_epoch(pl.col("hour_number") * 3600, "s").cast(HOUR),
+        measured_surprise=measure_surprise(pl.col("surprise")),
+        familiarity=pl.when("newcomer")
+        .then(pl.lit(NEWCOMER))
+        .when(pl.col("active_hours") < WELL_KNOWN_HOURS)
+        .then(pl.lit(LITTLE_KNOWN))
+        .otherwise(pl.lit(WELL_KNOWN)),
+    )
     return (
-        volumes.lazy()
-        .join(novelties.lazy(), on=["actor", "hour_number"], how="left")
-        .with_columns(
-            hour=pl.from_epoch(pl.col("hour_number") * 3600, "s").cast(HOUR),
-            p_novelty=pl.col("p_novelty") ** damping(pl.col("active_hours")),
-            p_many_new=pl.col("p_many_new") ** damping(pl.col("active_hours")),
-        )
+        judge_newcomers(measured, habits)
+        .lazy()
         .with_columns(
             learning=pl.concat_list(
-                pl.when(pl.col("active_hours") < WELL_KNOWN_HOURS).then(pl.lit("actor")),
+                pl.when(pl.col("familiarity") == LITTLE_KNOWN).then(pl.lit("actor")),
+                pl.when("newcomer").then(pl.lit("newcomer")),
                 pl.when(pl.col("by_default")).then(pl.lit("prior")),
                 pl.when(pl.col("hour") - MEMORY < pl.lit(known_since, HOUR)).then(pl.lit("types")),
             ).list.drop_nulls(),
@@ -133,24 +182,19 @@ def _score(
     )
 
 
-def damping(active_hours: Hours) -> Hours:
-    """The exponent that draws p towards 1 as long as little is known of an actor; 1 for a well-known one."""
-    return (active_hours + 1).clip(FIRST_HOUR_COUNTS, WELL_KNOWN_HOURS + 1) / (WELL_KNOWN_HOURS + 1)
-
-
-def _volume_columns(activity: ActivityArrays, by_horizon: Mapping[Horizon, VolumeScores]) -> pl.DataFrame:
+def _volume_columns(activity: ActivityArrays, by_horizon: Mapping[Horizon, VolumeScores], began: int) -> pl.DataFrame:
     alone, lagged = by_horizon[HOUR_ALONE], by_horizon[DAY_AGAINST_LAST_MONTH]
     is_highest = lagged.changes > _most_before(activity, lagged.changes, ~activity.confirmed, A_MONTH)
     scores = {**by_horizon, DAY_AGAINST_LAST_MONTH: replace(lagged, p=np.where(is_highest, lagged.p, 1.0))}
-    shared_p = np.vstack(
-        [each.p ** damping(each.active_hours) / HORIZON_SHARES[horizon] for horizon, each in scores.items()]
-    )
+    shared_p = np.vstack([each.p / HORIZON_SHARES[horizon] for horizon, each in scores.items()])
     best = shared_p.argmin(axis=0)
     rows = np.arange(len(best))
     changes = np.vstack([each.changes for each in scores.values()])[best, rows]
     usual = np.vstack([each.baseline_mean for each in scores.values()])[best, rows]
     names = pl.Series([horizon.name for horizon in scores], dtype=pl.String)
-    return pl.DataFrame(
+    day_changes = scores[DAY].changes
+    measured = measure_hours(activity, ActorWindows(activity), day_changes, began)
+    frame = pl.DataFrame(
         {
             "actor": activity.actors.gather(activity.actor),
             "actor_type": activity.actor_types.gather(activity.actor_type),
@@ -165,8 +209,13 @@ def _volume_columns(activity: ActivityArrays, by_horizon: Mapping[Horizon, Volum
             "horizon_baseline_mean": usual,
             "p_volume": np.where(changes < MIN_BURST_RATIO * usual, 1.0, np.minimum(shared_p[best, rows], 1.0)),
             "by_default": alone.by_default,
+            "day_changes": np.rint(day_changes).astype(np.int64),
+            "dismissed_changes": _most_before(activity, alone.changes, activity.dismissed, MEMORY),
+            "dismissed_day_changes": _most_before(activity, day_changes, activity.dismissed, MEMORY),
         }
     )
+    measures = measured.select("newcomer", *(pl.col(name).alias(f"measured_{name}") for name in MEASURES[:-1]))
+    return pl.concat([frame, measures], how="horizontal")
 
 
 def _without_dismissed(activity: ActivityArrays, scores: VolumeScores) -> VolumeScores:
@@ -198,6 +247,7 @@ def _novelty_columns(activity: ActivityArrays, novelty: NoveltyScores, since: in
             "touched_types": np.bincount(activity.touch_row, minlength=len(activity.hour)),
             "p_novelty": novelty.p,
             "p_many_new": novelty.p_many,
+            "surprise": novelty.surprise,
         }
     ).filter(pl.col("hour_number") >= since)
     names = (

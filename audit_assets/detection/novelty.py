@@ -45,11 +45,12 @@ SIMILARITY_PRECISION = 2.0**-30
 @dataclass(frozen=True)
 class NoveltyScores:
     """Per active hour: `p` of its most surprising new type, and `p_many` of the number of those new types that others
-    have (both 1 without any). Per touch: whether its type is `new` to the actor, and whether it is
-    `new_to_organisation`."""
+    have (both 1 without any); `surprise`, the sum of -ln t_k of its new types. Per touch: whether its type is `new` to
+    the actor, and whether it is `new_to_organisation`."""
 
     p: Floats
     p_many: Floats
+    surprise: Floats
     new: Flags
     new_to_organisation: Flags
 
@@ -114,6 +115,7 @@ def score_novelty(activity: ActivityArrays, *, since: int = 0) -> NoveltyScores:
     return NoveltyScores(
         p=np.where(new_types > 0, share_of_hours * sidak_corrected(smallest, new_types), 1.0),
         p_many=p_of_many_new_types(new_and_shared, touched, rate),
+        surprise=np.bincount(activity.touch_row[new], -np.log(surprise[new]), len(rate)).astype(np.float64),
         new=new,
         new_to_organisation=new_to_organisation,
     )
@@ -125,8 +127,12 @@ def sidak_corrected(smallest: Floats, tests: Ints) -> Floats:
 
 
 def p_of_many_new_types(new: Ints, touched: Ints, rate: Floats) -> Floats:
-    """P(so many of the types touched are new), beta-binomial about the actor's own rate of new types."""
-    return np.where(new > 0, betabinom.sf(new - 1, touched, RATE_CERTAINTY * rate, RATE_CERTAINTY * (1 - rate)), 1.0)
+    """P(so many of the types touched are new), beta-binomial about the actor's own rate of new types: 1 for an actor
+    without a memory, to whom every type is new."""
+    known = rate < 1
+    rate = np.where(known, rate, 0.5)
+    many = betabinom.sf(new - 1, touched, RATE_CERTAINTY * rate, RATE_CERTAINTY * (1 - rate))
+    return np.where(known & (new > 0), many, 1.0)
 
 
 def _find_new_touches(activity: ActivityArrays) -> Flags:

@@ -139,6 +139,7 @@ SCORES = pl.Schema(
         "actor_type": pl.String,
         "hour": HOUR,
         "confirmed": pl.Boolean,
+        "familiarity": pl.String,
         "changes": pl.Int64,
         "baseline_mean": pl.Float64,
         "ratio": pl.Float64,
@@ -153,6 +154,7 @@ SCORES = pl.Schema(
         "p_novelty": pl.Float64,
         "p_many_new": pl.Float64,
         "p": pl.Float64,
+        "p_first": pl.Float64,
         "p_threshold": pl.Float64,
         "tickets_a_day": pl.Float64,
         "flagged": pl.Boolean,
@@ -161,19 +163,25 @@ SCORES = pl.Schema(
         "learning": pl.List(pl.String),
     }
 )
-"""A row per active actor and hour. `confirmed`: the hour belongs to a confirmed incident. `baseline_mean` and `ratio`
-are of the hour alone; `horizon` names the hours that decided `p_volume`, with their changes and their baseline.
-`active_hours` are those of the 30 days before. `p_volume`, `p_novelty` and `p_many_new` are damped in an actor's first
-hours; `p` joins them with their shares of the budget (a mere repeat has 1). `tickets_a_day`: how often a day the
-organisation has an hour as extreme as this. An hour is `flagged` if p is at most `p_threshold`, which follows from the
-budget; `reasons` are the streams that are so by themselves. `learning` names what had to be judged by defaults, since
-there is too little history (LEARNING)."""
+"""A row per active actor and hour. `confirmed`: the hour belongs to a confirmed incident. `familiarity`: how well the
+actor is known (WELL_KNOWN, LITTLE_KNOWN, NEWCOMER). `baseline_mean` and `ratio` are of the hour alone; `horizon` names
+the hours that decided `p_volume`, with their changes and their baseline. `active_hours` are those of the 30 days
+before. A newcomer's `p_volume` and `p_many_new` compare it with other newcomers. `p` joins the streams with their
+shares of the budget; `p_first` is the same of those streams in which the hour is no mere repeat of an earlier one
+within a day (1 if it is in all). `tickets_a_day`: how often a day the organisation has an hour as extreme as this. An
+hour is `flagged` if p is at most `p_threshold`, which follows from the budget; `reasons` are the streams that are so by
+themselves. `learning` names what had to be judged by defaults, since there is too little history (LEARNING)."""
 
-RANKED_COLUMNS = ("p", "p_threshold", "tickets_a_day", "flagged", "reasons", "severity")
+WELL_KNOWN, LITTLE_KNOWN, NEWCOMER = "well_known", "little_known", "newcomer"
+"""An actor with 6 active hours or more in 30 days; one with fewer; one whose first active hour is less than 7 days
+ago."""
+
+RANKED_COLUMNS = ("p", "p_first", "p_threshold", "tickets_a_day", "flagged", "reasons", "severity")
 """Columns of SCORES that depend on the other hours and on the budget: ranking.py fills them."""
 
 LEARNING = {
     "actor": "fewer than 6 active hours of the actor in 30 days: judged mostly by what is usual for others",
+    "newcomer": "first active less than 7 days ago: judged by what is usual for newcomers here",
     "prior": "fewer than 200 active hours of the organisation in 90 days: documented defaults",
     "types": "less than 90 days of history: expect more resource types to look new",
     "budget": "less than 14 days of scores: probabilities are taken as exact",

@@ -23,6 +23,7 @@ DELIVERIES = "delivered_summaries"  # what the webhook got last of the hour, and
 
 # By UTC day: the digest as JSON, the others as Parquet
 PRIORS = "organisation_priors"  # of each class of actor before the day
+NEWCOMERS = "organisation_newcomers"  # what newcomers' hours looked like before the day
 TOUCHED_BY = "organisation_touched"  # who touched which resource type before the day
 SCORES_BEFORE = "organisation_scores"  # of the organisation's last weeks before the day
 DIGESTS = "digests"  # what became of the day's digest
@@ -48,11 +49,11 @@ TABLES_OF = {
     "raw_audit_entries": AssetTables(writes=(ENTRIES, QUARANTINE)),
     "axiom_ingest": AssetTables(writes=(AXIOM_DATASET,), reads=(ENTRIES, QUARANTINE)),
     "organisation_history": AssetTables(
-        writes=(PRIORS, TOUCHED_BY, SCORES_BEFORE), reads=(AXIOM_DATASET,), reads_late=(VERDICTS,)
+        writes=(PRIORS, NEWCOMERS, TOUCHED_BY, SCORES_BEFORE), reads=(AXIOM_DATASET,), reads_late=(VERDICTS,)
     ),
     "actor_baselines": AssetTables(
         writes=(ACTIVITY, BASELINES, TOUCHED, ASSESSED),
-        reads=(ENTRIES, AXIOM_DATASET, PRIORS, TOUCHED_BY),
+        reads=(ENTRIES, AXIOM_DATASET, PRIORS, NEWCOMERS, TOUCHED_BY),
         reads_late=(VERDICTS,),
     ),
     "flagged_actors": AssetTables(

@@ -8,13 +8,14 @@ from datetime import datetime
 
 import polars as pl
 
+from audit_assets.config.errors import StoreError
 from audit_assets.config.policy_tables import Policy
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.detection.flagging import JudgedHours, flag_deviations
 from audit_assets.detection.ranking import rank_scores
 from audit_assets.detection.schemas import FLAG, ORGANISATION, SCORES, WINDOW
-from audit_assets.storage.hours import AN_HOUR, day_of
+from audit_assets.storage.hours import AN_HOUR, day_of, key_of
 from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, FLAGGED, SCORES_BEFORE, TOUCHED, TOUCHED_BY
 
 FLAGGED_ACTORS = pl.Schema({**FLAG, "axiom_url": pl.String})
@@ -39,7 +40,13 @@ def flag_hours(
 def _judged(inputs: RunInputs, hour: datetime, before: pl.DataFrame, policy: Policy) -> JudgedHours:
     """All that decides about an hour. `before`: the organisation's scores of the weeks before its day."""
     store, entries = inputs.store, inputs.entries_of(hour)
-    day = pl.concat([before, store.require(ASSESSED, hour)]).select(SCORES.names())
+    assessed = store.require(ASSESSED, hour)
+    if missing := set(SCORES) - set(assessed.columns):
+        raise StoreError(
+            f"The scores of {key_of(hour)} are those of an earlier version, without {', '.join(sorted(missing))}: run "
+            "all assets of the hour again."
+        )
+    day = pl.concat([before.select(SCORES.names()), assessed.select(SCORES.names())])
     scores = rank_scores(day, budget=policy.tickets_a_day, since=day_of(hour)).filter(pl.col("hour") == hour)
     return JudgedHours(
         activity=store.require(ACTIVITY, hour),

@@ -86,7 +86,7 @@ def _entries(inputs: RunInputs, hour: datetime) -> Entries:
 def _still_learning(store: HourStore, hour: datetime) -> dict[str, str]:
     """What is judged by defaults for all actors of the hour, in words."""
     learning = store.require(ASSESSED, hour).filter(pl.col("hour") == hour)["learning"]
-    everywhere = (set(LEARNING) - {"actor"}) & set(learning.explode().drop_nulls())
+    everywhere = (set(LEARNING) - {"actor", "newcomer"}) & set(learning.explode().drop_nulls())
     before = store.require(SCORES_BEFORE, day_of(hour), ["hour"])["hour"].min()
     if not isinstance(before, datetime) or hour - before < timedelta(days=LEARNING_DAYS):
         everywhere.add("budget")

@@ -21,23 +21,20 @@ from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.detection.activity_arrays import add_actor_types
 from audit_assets.detection.alert_threshold import SCORE_HISTORY
 from audit_assets.detection.confirmed_incidents import mark_incidents
-from audit_assets.detection.hour_scores import ACTIVITY_HISTORY, Organisation, build_organisation, score_stream
-from audit_assets.detection.ranking import rank_scores
-from audit_assets.detection.schemas import MEMORY, SCORES
+from audit_assets.detection.hour_scores import Organisation, build_organisation, score_stream
+from audit_assets.detection.ranking import REACH, rank_scores
+from audit_assets.detection.schemas import SCORES
 from audit_assets.detection.verdict_marks import DISMISSED_TYPE_KNOWN, VERDICTS, count_marked_hours, mark_verdicts
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, key_of
 from audit_assets.storage.pull_history import REPEATS
-from audit_assets.storage.tables import PRIORS, SCORES_BEFORE, TOUCHED_BY
+from audit_assets.storage.tables import NEWCOMERS, PRIORS, SCORES_BEFORE, TOUCHED_BY
 
-METHOD = "3"
+METHOD = "4"
 """Raised when the scores are made in another way: what was written before is made anew."""
 
 STILL_GROWS = REPEATS[-1] + A_DAY
 """So far before a day an hour may still bring late entries: the day is judged anew until its own last pull."""
-
-REACH = ACTIVITY_HISTORY + MEMORY
-"""So far back an hour's scores look: 121 days of the actors, each with a prior from the 90 days before."""
 
 
 def still_growing(day: datetime, ingested: Collection[datetime]) -> list[datetime]:
@@ -64,6 +61,7 @@ def refresh_day(
     ranked = rank_scores(score_stream(activity), budget=1.0)
     scores = ranked.filter(pl.col("hour") >= day - SCORE_HISTORY)
     store.write(PRIORS, day, everybody.priors, {"since": everybody.since.isoformat()})
+    store.write(NEWCOMERS, day, everybody.habits)
     store.write(TOUCHED_BY, day, everybody.touched)
     # The scores come last: their metadata shows that all is written
     known = {"made_from": made_from, "hours_present": len(before), **count_marked_hours(activity)}
@@ -75,6 +73,7 @@ def read_organisation(store: HourStore, day: datetime) -> Organisation:
     since = (store.metadata(PRIORS, day) or {}).get("since")
     return Organisation(
         priors=store.require(PRIORS, day),
+        habits=store.require(NEWCOMERS, day),
         touched=store.require(TOUCHED_BY, day),
         since=datetime.fromisoformat(since) if since else day,
     )

@@ -255,7 +255,7 @@ def test_a_backtest_over_axiom_agrees_with_the_hour_under_the_same_policy(
     assert (dispositions[bob], dispositions[frank]) == ("allowed", "ticket")
     of_all = "ticket" if preset == "plain" else "organisation"
     assert {dispositions[actor] for actor in (alice, carol, dave)} == {of_all}
-    assert dispositions[erin] == ("below_threshold" if preset == "quiet" else "ticket")
+    assert dispositions[erin] == "ticket"
     columns = ["resource_type", "changes", "members", "severity"]
     shared = hour.filter(pl.col("actor_key") == "organisation").select(columns)
     assert tested.tickets.filter(pl.col("actor_key") == "organisation").select(columns).rows() == shared.rows()
