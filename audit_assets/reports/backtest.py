@@ -20,7 +20,7 @@ from audit_assets.detection.baselines import build_baselines
 from audit_assets.detection.confirmed_incidents import mark_incidents
 from audit_assets.detection.flagging import COLLEAGUES, JudgedHours, flag_deviations
 from audit_assets.detection.hour_scores import score_stream
-from audit_assets.detection.ranking import rank_scores
+from audit_assets.detection.ranking import SAME_TICKET, rank_scores
 from audit_assets.detection.schemas import (
     ACTIVITY,
     HOUR,
@@ -48,15 +48,17 @@ BACKTEST_SCORES = pl.Schema(
         "actor_key": pl.String,
         "budgets": pl.List(pl.Float64),
         "disposition": pl.Enum(["ticket", "organisation", "allowed", "below_threshold"]),
+        "ticket": pl.String,
         "allowed_because": pl.String,
         "shared_types": pl.List(pl.String),
     }
 )
 """SCORES with the name as `actor`, and with what becomes of the hour at the requested budget. `disposition` is the most
 important of its deviations' (FLAG; null without any), `allowed_because` the reason if one is allowed. An hour is
-`flagged` if it is on a ticket: its own, or (`disposition` is `organisation`) the organisation's, about each of the
-`shared_types`; `severity` is that ticket's. `budgets`: those of BUDGETS and the requested one at which it would be
-flagged."""
+`flagged` if it is on a `ticket`: its own, one that an earlier hour of the actor opened within SAME_TICKET of it, or
+(`disposition` is `organisation`) the organisation's, about each of the `shared_types`; `severity` is that ticket's.
+Hours on one ticket have the same `ticket`; it is null for an hour that is on none. `budgets`: those of BUDGETS and the
+requested one at which it would be flagged."""
 
 BACKTEST_TICKETS = pl.Schema(
     {
@@ -238,7 +240,30 @@ def _with_dispositions(scores: pl.DataFrame, found: pl.DataFrame) -> pl.DataFram
             new_resource_types=pl.coalesce("new_resource_types", "new_types", pl.lit([], pl.List(pl.String))),
         )
         .with_columns(severity=pl.when("flagged").then(severity_of_rank(rank)))
+        .sort("hour", "actor_key")
+        .with_columns(ticket=_ticket_key())
     )
+
+
+def _opening(alerts: pl.DataFrame) -> pl.DataFrame:
+    """The FLAG rows of tickets without those of hours that join the ticket of an earlier hour of their actor."""
+    of_organisation = pl.col("kind") == ORGANISATION
+    own = alerts.filter(~of_organisation)
+    hours = own.select(HOUR_OF_ACTOR).unique().sort("hour")
+    joins = pl.col("hour") - pl.col("hour").shift().over("actor_key") <= SAME_TICKET
+    joining = hours.filter(joins.fill_null(value=False))
+    return pl.concat([own.join(joining, on=HOUR_OF_ACTOR, how="anti"), alerts.filter(of_organisation)])
+
+
+def _ticket_key() -> pl.Expr:
+    """Which ticket a flagged hour is on; the frame must be in order of time."""
+    name = pl.col("hour").dt.strftime("%Y-%m-%d-%H:00")
+    own = pl.col("flagged") & (pl.col("disposition") == "ticket")
+    last = pl.when(own).then("hour").shift().forward_fill().over("actor_key")
+    opens = own & ((pl.col("hour") - last) > SAME_TICKET).fill_null(value=True)
+    opened = pl.when(opens).then(name).forward_fill().over("actor_key")
+    shared = pl.concat_str(pl.lit(f"{ORGANISATION} "), name, pl.lit(" "), pl.col("shared_types").list.first())
+    return pl.when(own).then(pl.concat_str("actor_key", pl.lit(" "), opened)).when("flagged").then(shared)
 
 
 def _tickets(flags_at: Mapping[float, pl.DataFrame], requested: float, budgets: pl.Expr) -> pl.DataFrame:
@@ -246,7 +271,7 @@ def _tickets(flags_at: Mapping[float, pl.DataFrame], requested: float, budgets: 
     of_organisation = pl.col("kind") == ORGANISATION
     requested_first = sorted(flags_at.items(), key=lambda each: each[0] != requested)
     alerts = pl.concat(
-        found.filter(pl.col("disposition") == "ticket").with_columns(budget=pl.lit(budget))
+        _opening(found.filter(pl.col("disposition") == "ticket")).with_columns(budget=pl.lit(budget))
         for budget, found in requested_first
     )
     return (

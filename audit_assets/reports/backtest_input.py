@@ -13,17 +13,13 @@ import polars as pl
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.detection.activity_arrays import add_actor_types, count_changes
-from audit_assets.detection.alert_threshold import SCORE_HISTORY
-from audit_assets.detection.hour_scores import ACTIVITY_HISTORY
-from audit_assets.detection.schemas import ACTOR_ACTIVITY, MEMORY
+from audit_assets.detection.ranking import REACH
+from audit_assets.detection.schemas import ACTOR_ACTIVITY
 from audit_assets.detection.verdict_marks import VERDICTS
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.tickets.formatting import pluralize
 
 EVENT_COLUMNS = ("time", "actor", "actor_type", "resource_type")
-
-REACH = max(ACTIVITY_HISTORY + MEMORY, SCORE_HISTORY)
-"""How far before the first hour is read: an actor's history, each day of it with a prior from the 90 days before."""
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 

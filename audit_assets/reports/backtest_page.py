@@ -49,7 +49,7 @@ RARITIES = {
 """Ticks, in tickets a day."""
 
 RAREST = 1 / 36500
-"""Rarer hours are drawn here: 60 days of scores are not more precise."""
+"""Rarer hours are drawn here: half a year of scores is not more precise."""
 
 RATIOS = {1.0: "the usual", **{10.0**power: f"{10**power:,} times" for power in range(1, 6)}}
 """Ticks with the plain rule, which has no probabilities: times the usual."""
@@ -193,7 +193,7 @@ def _rate_note(summary: Mapping[str, Any]) -> str:
 
 def _chart_note(points: Mapping[str, Any], active_hours: int) -> str:
     if points["direction"] < 0:
-        dots = "Each dot is an active hour of an actor: the higher, the rarer, by the scores of the 60 days before."
+        dots = "Each dot is an active hour of an actor: the higher, the rarer, by the scores of the 180 days before."
         lines = "Lines: the budgets; each day the threshold deviates from them by what was realised before."
     else:
         dots = "Each dot is an active hour of an actor: how many times the usual it was, or 1 if that is not known."

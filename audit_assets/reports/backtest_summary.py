@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from audit_assets.config.policy_tables import Policy
-from audit_assets.detection.alert_threshold import LEARNING_DAYS, THRESHOLD_DAYS
+from audit_assets.detection.alert_threshold import LEARNING_DAYS, RECENT_DAYS
 from audit_assets.detection.schemas import HOUR_OF_ACTOR, LEARNING
 from audit_assets.detection.severity import SEVERITIES
 from audit_assets.reports.backtest import BACKTEST_SCORES, Backtest, budgets_of, rule_of
@@ -84,7 +84,7 @@ def rarest(tickets: Iterable[Mapping[str, Any]], most: int) -> list[Mapping[str,
 
 
 def _counted_from(data: BacktestInput, known_since: datetime) -> datetime:
-    learned = known_since + timedelta(days=THRESHOLD_DAYS)
+    learned = known_since + timedelta(days=RECENT_DAYS)
     if learned <= data.since or learned + timedelta(days=LEARNING_DAYS) > data.until:
         return data.since
     return learned

@@ -73,7 +73,8 @@ def test_the_burst_is_the_ticket(events: Path, tmp_path: Path) -> None:
     scores = pl.read_parquet(tmp_path / "scores.parquet")
     assert set(PROMISED_COLUMNS) <= set(scores.columns)
     assert scores.height == summary["active_hours"] == scores.select("actor", "hour").n_unique()
-    assert scores["flagged"].sum() == len(summary["tickets"])
+    assert scores["ticket"].drop_nulls().n_unique() == len(summary["tickets"])
+    assert scores["ticket"].is_not_null().equals(scores["flagged"])
 
 
 def test_the_summary_can_be_read(events: Path) -> None:

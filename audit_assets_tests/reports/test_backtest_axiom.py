@@ -141,11 +141,11 @@ def test_only_questions_are_put_to_axiom_and_to_nobody_else(connected: Sandbox) 
 def test_history_from_before_the_span_decides_and_is_read_as_far_as_the_scores_need(
     sandbox: Sandbox, clock: JumpingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A change 211 days before --from is known, one of an hour earlier is not."""
+    """A change 316 days before --from is known, one of an hour earlier is not."""
     since = datetime(2026, 11, 1, tzinfo=UTC)
     for name, value in sandbox.environment().items():
         monkeypatch.setenv(name, value)
-    reach = timedelta(days=211)
+    reach = timedelta(days=316)
     held = [entries(1, at) for at in (since - reach - timedelta(hours=1), since - reach, since, UNTIL)]
     with client_of(sandbox, clock) as axiom:
         axiom.ingest(events_from(pl.concat(held)))

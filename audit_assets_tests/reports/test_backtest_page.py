@@ -100,11 +100,14 @@ def named_page(tested: Backtest, data: BacktestInput, name: str, resource_type: 
 def test_the_command_writes_a_page_with_a_point_per_active_hour(tmp_path: Path) -> None:
     quiet_months().write_parquet(tmp_path / "events.parquet")
     target = tmp_path / "page.html"
-    done = CliRunner().invoke(app, ["backtest", str(tmp_path / "events.parquet"), "--chart", str(target), "--json"])
-    printed, html = json.loads(done.stdout), target.read_text()
+    out = tmp_path / "scores.parquet"
+    options = ["--chart", str(target), "--out", str(out), "--json"]
+    done = CliRunner().invoke(app, ["backtest", str(tmp_path / "events.parquet"), *options])
+    printed, html, scores = json.loads(done.stdout), target.read_text(), pl.read_parquet(out)
     points = points_on(html)
     assert len(points["hour"]) == printed["active_hours"]
-    assert sum(level > 0 for level in points["level"]) == len(printed["tickets"])
+    assert sum(level > 0 for level in points["level"]) == scores["flagged"].sum()
+    assert scores["ticket"].drop_nulls().n_unique() == len(printed["tickets"])
     burst = points["hour"].index(int(BURST.timestamp()) // 3600 - points["first"])
     assert points["actors"][points["actor"][burst]] == "person-3"
     assert (points["changes"][burst], points["level"][burst]) == (120, 4)
