@@ -47,12 +47,6 @@ SCORE_HISTORY = timedelta(days=THRESHOLD_DAYS + LEARNING_DAYS + 1)
 """Scores of so long before an hour decide what alerts in it: the days of the threshold, and a fortnight that shows
 whether these only begin with quiet days or are not yet so many. Where less is known, less is taken."""
 
-OVERSHOOT = 1.0
-"""A threshold from the past is exceeded a little more often than requested, since unusual days come in clusters: on 12
-streams without attacks (variants of the development set) 1.08, 1.07, 1.05 and 1.02 times at budgets of .25, .5, 1
-and 2. Hours that join an open ticket make up for it: without its labelled hours the development set has 1 ticket a day
-at a budget of 1 (docs/detection.md, 10)."""
-
 
 class PastHours:
     """The active hours of actors who are compared with each other, in order of time, and what their past allows.

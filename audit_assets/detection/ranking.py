@@ -16,7 +16,6 @@ from audit_assets.detection.alert_threshold import (
     DEFAULT_ACTIVE_HOURS_A_DAY,
     LEARNING_DAYS,
     MAX_THRESHOLD,
-    OVERSHOOT,
     RECENT_DAYS,
     SCORE_HISTORY,
     THRESHOLD_DAYS,
@@ -83,11 +82,11 @@ def rank_scores(scores: pl.DataFrame, *, budget: float, since: datetime | None =
         p=pl.when(judged).then(pl.min_horizontal(f"joined_{column}" for column in SHARES)).otherwise("p"),
         p_first=pl.when(judged).then(pl.min_horizontal(first)).otherwise("p_first"),
     )
-    rates, thresholds = _compared(scores, budget / OVERSHOOT, since)
+    rates, thresholds = _compared(scores, budget, since)
     alerts = pl.col("p") <= pl.col("p_threshold")
-    floors = {name: _floor(floor, budget / OVERSHOOT) for name, floor in FLOORS.items()}
+    floors = {name: _floor(floor, budget) for name, floor in FLOORS.items()}
     floor = pl.col("familiarity").replace_strict(floors, return_dtype=pl.Float64)
-    extreme = pl.when(pl.col("p") <= floor).then(budget / OVERSHOOT * BUDGET_SHARES["high"])
+    extreme = pl.when(pl.col("p") <= floor).then(budget * BUDGET_SHARES["high"])
     as_rare_as = pl.min_horizontal("tickets_a_day", extreme)  # whatever the past was made to look like
     known_days = (pl.col("hour") - pl.col("hour").min()).dt.total_days()
     return (
@@ -100,7 +99,7 @@ def rank_scores(scores: pl.DataFrame, *, budget: float, since: datetime | None =
                 pl.when(pl.col(f"joined_{column}") <= pl.col("p_threshold")).then(pl.lit(name))
                 for column, name in REASONS.items()
             ).list.drop_nulls(),
-            severity=pl.when(alerts).then(severity_by_rarity(as_rare_as, budget / OVERSHOOT)),
+            severity=pl.when(alerts).then(severity_by_rarity(as_rare_as, budget)),
             learning=pl.when(known_days < LEARNING_DAYS)
             .then(pl.concat_list("learning", pl.lit(["budget"])))
             .otherwise("learning"),
