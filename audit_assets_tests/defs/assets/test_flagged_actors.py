@@ -15,7 +15,8 @@ from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.reports.backtest import BACKTEST_SCORES, backtest_policy, run_backtest
 from audit_assets.reports.backtest_input import read_axiom
 from audit_assets.reports.backtest_summary import summarize_backtest
-from audit_assets.storage.tables import PRIORS, SCORES_BEFORE, TOUCHED_BY
+from audit_assets.storage.hours import key_of
+from audit_assets.storage.tables import ASSESSED, FLAGGED, NEWCOMERS, PRIORS, SCORES_BEFORE, TOUCHED_BY
 from audit_assets_tests.detection.streams import score_events
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, dagster_failure_of, v2_burst, v2_entry
 
@@ -115,6 +116,21 @@ def test_the_hours_scores_are_those_of_a_backtest_over_the_same_events(lived: Pi
     assert found[alerting["actor"]]["disposition"] == "ticket"
 
 
+def test_scores_of_an_earlier_version_are_refused_and_the_hour_run_whole_is_right(lived: Pipeline) -> None:
+    judged(lived, v2_burst(JUDGED, 60, actor="carol@example.com"))
+    flagged = lived.store.require(FLAGGED, JUDGED)
+    lived.store.write(ASSESSED, JUDGED, lived.store.require(ASSESSED, JUDGED).drop("familiarity"))
+    alone = lived.defs.resolve_job_def("hourly_audit").execute_in_process(
+        asset_selection=[dg.AssetKey("flagged_actors")],
+        partition_key=key_of(JUDGED),
+        instance=lived.instance,
+        raise_on_error=False,
+    )
+    assert "earlier version, without familiarity: run all assets of the hour again" in dagster_failure_of(alone)
+    assert lived.run(JUDGED).success
+    assert_frame_equal(lived.store.require(FLAGGED, JUDGED), flagged)
+
+
 def test_the_organisation_is_asked_for_once_a_day(lived: Pipeline) -> None:
     before = asked(lived)
     judged(lived, v2_burst(JUDGED, 3, actor="alice@example.com"))
@@ -125,7 +141,7 @@ def test_the_organisation_is_asked_for_once_a_day(lived: Pipeline) -> None:
     assert lived.run(JUDGED + HOUR).success
     assert asked(lived) - before == first - 2
     day = JUDGED.replace(hour=0)
-    assert all(lived.store.read(table, day) is not None for table in (PRIORS, TOUCHED_BY, SCORES_BEFORE))
+    assert all(lived.store.read(table, day) is not None for table in (PRIORS, NEWCOMERS, TOUCHED_BY, SCORES_BEFORE))
 
 
 def test_hours_that_came_in_since_are_in_the_organisation_of_the_next_run(pipeline: Pipeline) -> None:
