@@ -11,7 +11,18 @@ from audit_assets.config.policy_tables import Policy
 from audit_assets.detection.allowances import mark_allowed
 from audit_assets.detection.organisation_wide import UNUSUAL_P, find_organisation_wide_deviations
 from audit_assets.detection.plain_rule import find_plain_deviations
-from audit_assets.detection.schemas import FLAG, HOUR_OF_ACTOR, NEW_RESOURCE_TYPE, ORGANISATION, VOLUME, WELL_KNOWN
+from audit_assets.detection.schemas import (
+    ALL_ACTORS,
+    FLAG,
+    HOUR_OF_ACTOR,
+    MANY_ACTORS,
+    NAMES_OF_SEVERAL,
+    NEW_ACTORS,
+    NEW_RESOURCE_TYPE,
+    ORGANISATION,
+    VOLUME,
+    WELL_KNOWN,
+)
 from audit_assets.detection.severity import SEVERITIES, raise_severity, severity_of_rank, severity_rank
 from audit_assets.detection.volume import HORIZONS
 
@@ -31,14 +42,16 @@ class JudgedHours:
     """Some hours, and all that decides about them.
 
     `activity` (ACTIVITY) of the hours; `baselines` (BASELINE) and `touched` (TOUCHED) before them; `scores` (SCORES,
-    ranked, with actor_key in place of actor); `touches` (TOUCHES) and `names` (actor_key, actor, actor_type) from the
-    entries. `colleagues` (COLLEAGUES) decide nothing and are for the text of tickets; a backtest has none.
+    ranked, with actor_key in place of actor); `groups` (GROUP_ALERTS); `touches` (TOUCHES) and `names` (actor_key,
+    actor, actor_type) from the entries. `colleagues` (COLLEAGUES) decide nothing and are for the text of tickets; a
+    backtest has none.
     """
 
     activity: pl.DataFrame
     baselines: pl.DataFrame
     touched: pl.DataFrame
     scores: pl.DataFrame
+    groups: pl.DataFrame
     colleagues: pl.DataFrame
     touches: pl.DataFrame
     names: pl.DataFrame
@@ -54,7 +67,7 @@ def flag_deviations(judged: JudgedHours, policy: Policy) -> pl.DataFrame:
         flagged = found.with_columns(disposition=disposition)
     else:
         flagged = _with_severity(_with_disposition(found, judged), judged, policy)
-    return _in_order(pl.concat([FLAG.to_frame(), flagged], how="diagonal_relaxed"))
+    return _in_order(_with_member_names(pl.concat([FLAG.to_frame(), flagged], how="diagonal_relaxed"), judged.names))
 
 
 def _with_horizon(plain: pl.DataFrame) -> pl.DataFrame:
@@ -167,6 +180,11 @@ def _with_names(found: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _with_member_names(found: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
+    called = pl.element().replace(names["actor_key"], names["actor"].fill_null(names["actor_key"]))
+    return found.with_columns(member_names=pl.col("members").list.eval(called))
+
+
 def _with_disposition(found: pl.DataFrame, judged: JudgedHours) -> pl.DataFrame:
     """Adds `disposition`, `shared_type` (the resource type of a deviation that many actors share) and the
     organisation's own findings."""
@@ -193,7 +211,37 @@ def _with_disposition(found: pl.DataFrame, judged: JudgedHours) -> pl.DataFrame:
         .otherwise(pl.lit("below_threshold"))
     )
     shared = shared.rename({"resource_type": "shared_type"}).join(alerting, on=["hour", "shared_type"], how="semi")
-    return pl.concat([found, _findings_of_organisation(shared, judged)], how="diagonal")
+    of_several = [_findings_of_organisation(shared, judged), _findings_of_groups(found, judged)]
+    return pl.concat([found, *of_several], how="diagonal")
+
+
+def _findings_of_groups(found: pl.DataFrame, judged: JudgedHours) -> pl.DataFrame:
+    """What all actors did is a finding of its own only if those who are on no ticket and not allowed exceed the
+    threshold without the others."""
+    explained = found.filter(pl.col("disposition") != "below_threshold").select("hour", members="actor_key").unique()
+    totals = judged.activity.group_by("hour", members="actor_key").agg(own=pl.col("changes").sum())
+    of_all = judged.groups.filter(pl.col("actor_key") == ALL_ACTORS)
+    unexplained = (
+        of_all.select("hour", "kind", "threshold", "members")
+        .explode("members")
+        .join(explained, on=["hour", "members"], how="anti")
+        .join(totals, on=["hour", "members"])
+        .group_by("hour", "kind")
+        .agg(pl.col("threshold").first(), actors=pl.len(), changes=pl.col("own").sum())
+        .filter(pl.when(pl.col("kind") == MANY_ACTORS).then("actors").otherwise("changes") >= pl.col("threshold"))
+    )
+    of_all = of_all.join(unexplained, on=["hour", "kind"], how="semi")
+    of_new = judged.groups.filter(pl.col("actor_key") == NEW_ACTORS)
+    return (
+        pl.concat([of_new, of_all])
+        .drop("threshold")
+        .with_columns(
+            actor=pl.col("actor_key").replace_strict(NAMES_OF_SEVERAL, return_dtype=pl.String),
+            actor_type=pl.lit(ORGANISATION),
+            disposition=pl.lit("ticket"),
+            ratio=pl.col("changes") / pl.col("baseline_mean"),
+        )
+    )
 
 
 def _findings_of_organisation(shared: pl.DataFrame, judged: JudgedHours) -> pl.DataFrame:
@@ -212,7 +260,7 @@ def _findings_of_organisation(shared: pl.DataFrame, judged: JudgedHours) -> pl.D
         .with_columns(
             resource_type="shared_type",
             actor_key=pl.lit(ORGANISATION),
-            actor=pl.lit("the organisation"),
+            actor=pl.lit(NAMES_OF_SEVERAL[ORGANISATION]),
             actor_type=pl.lit(ORGANISATION),
             kind=pl.lit(ORGANISATION),
             disposition=pl.lit("ticket"),
@@ -224,9 +272,20 @@ def _findings_of_organisation(shared: pl.DataFrame, judged: JudgedHours) -> pl.D
 def _with_severity(found: pl.DataFrame, judged: JudgedHours, policy: Policy) -> pl.DataFrame:
     """A ticket has the severity of its rarity, raised by what was touched. Before that, a volume alone whose ratio is
     below that of the plain rule is at most medium, however steady its actor. The organisation's ticket has the severity
-    of its most severe member."""
-    rarity = judged.scores.select(*HOUR_OF_ACTOR, rarity=severity_rank(pl.col("severity")))
-    raises = raise_severity(judged.touches, policy.sensitive)
+    of its most severe member; a group's is raised by what a member of it touched."""
+    rarity = pl.concat(
+        each.group_by(HOUR_OF_ACTOR).agg(rarity=severity_rank(pl.col("severity")).max())
+        for each in (judged.scores, judged.groups)
+    )
+    of_actors = raise_severity(judged.touches, policy.sensitive)
+    of_members = (
+        judged.groups.select(*HOUR_OF_ACTOR, "members")
+        .explode("members")
+        .join(of_actors, left_on=["hour", "members"], right_on=HOUR_OF_ACTOR)
+        .sort("raises", descending=True, maintain_order=True)
+        .unique(HOUR_OF_ACTOR, keep="first", maintain_order=True)
+    )
+    raises = pl.concat([of_actors, of_members.select(of_actors.columns)])
     large = (pl.col("kind") != VOLUME) | (pl.col("ratio") >= policy.plain.ratio)
     most = (
         pl.when(large.any().over(HOUR_OF_ACTOR)).then(SEVERITIES.index("urgent")).otherwise(SEVERITIES.index("medium"))

@@ -21,6 +21,7 @@ from audit_assets.detection.alert_threshold import (
     THRESHOLD_DAYS,
     PastHours,
 )
+from audit_assets.detection.groups import SHARE_OF_GROUPS
 from audit_assets.detection.hour_scores import ACTIVITY_HISTORY
 from audit_assets.detection.schemas import LITTLE_KNOWN, NEWCOMER, SCORES, WELL_KNOWN
 from audit_assets.detection.severity import BUDGET_SHARES, severity_by_rarity
@@ -148,7 +149,7 @@ def _floor(floor: float, budget: float) -> float:
 def _shares_of_budget(day: Ints, familiarity: np.ndarray, counts: Flags, budget: float, began: int) -> Floats:
     """Per hour, by its UTC day, how much of the budget is for actors who are as well known. What newcomers and the
     little known can't use, since there are few of them, is for the well-known."""
-    shares, rest = np.zeros(len(day)), np.full(len(day), budget)
+    shares, rest = np.zeros(len(day)), np.full(len(day), budget * (1 - SHARE_OF_GROUPS))
     for name, share in SHARES_OF_LESS_KNOWN.items():
         is_such = familiarity == name
         seen = np.concatenate([[0], np.cumsum(is_such & counts)])

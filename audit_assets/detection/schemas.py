@@ -97,6 +97,8 @@ FLAG = pl.Schema(
         "new_types": pl.Int64,
         "touched_types": pl.Int64,
         "members": pl.List(pl.String),
+        "member_names": pl.List(pl.String),
+        "usual_members": pl.Float64,
         "learning": pl.List(pl.String),
         "actor": pl.String,
         "actor_type": pl.String,
@@ -112,10 +114,43 @@ and `horizon` names the hours they are compared with. `p` is the probability of 
 a day the organisation has an hour as unusual as the actor's, `return_period_years` how long it takes until this actor
 has such a deviation again. For NEW_RESOURCE_TYPE, `colleagues` counts those of the `organisation_actors` who touched it
 in 90 days, and `new_types` those of the hour's `touched_types` that are new to the actor. For kind ORGANISATION, whose
-actor_key is ORGANISATION too, `members` are the keys of the actors who share the deviation."""
+actor_key is ORGANISATION too, `members` are the keys of the actors who share the deviation, and `member_names` theirs
+in the same order. GROUP_KINDS are of NEW_ACTORS or ALL_ACTORS, and as GROUP_ALERTS has them."""
 
 ORGANISATION = "organisation"
 """In place of an actor key: many actors share a deviation."""
+
+NEW_ACTORS, ALL_ACTORS = "new_actors", "all_actors"
+"""In place of an actor key: groups that are judged as one actor."""
+
+MANY_ACTORS, MANY_CHANGES = "many_actors", "many_changes"
+"""Kinds of what all actors did together: so many were active in an hour, or made so many changes."""
+
+GROUP_KINDS = (NEW_ACTORS, MANY_ACTORS, MANY_CHANGES)
+"""The kinds of a group's deviations; NEW_ACTORS is both the group and the kind of its only one."""
+
+NAMES_OF_SEVERAL = {ORGANISATION: "the organisation", NEW_ACTORS: "new actors", ALL_ACTORS: "all actors"}
+"""What is written in place of an actor's name."""
+
+GROUP_ALERTS = pl.Schema(
+    {
+        "hour": HOUR,
+        "actor_key": pl.String,
+        "kind": pl.String,
+        "horizon_hours": pl.Int64,
+        "members": pl.List(pl.String),
+        "changes": pl.Int64,
+        "usual_members": pl.Float64,
+        "baseline_mean": pl.Float64,
+        "threshold": pl.Float64,
+        "tickets_a_day": pl.Float64,
+        "severity": pl.String,
+    }
+)
+"""An hour in which a group did more than it ever does. `members`: the keys of those who acted in the `horizon_hours` up
+to it, the most surprising first; `changes`: theirs; `usual_members` and `baseline_mean`: how many act in a day (of new
+actors) or in an active hour (of all), and their changes; `threshold`: of all actors, with how many members (kind
+MANY_ACTORS) or changes it would still alert; `tickets_a_day`: on how many days there is such an hour."""
 
 ACTOR_ACTIVITY = pl.Schema(
     {

@@ -16,13 +16,17 @@ import polars as pl
 
 from audit_assets.config import policy
 from audit_assets.config.policy_tables import Policy
+from audit_assets.config.settings import HOUR_FORMAT
 from audit_assets.detection.baselines import build_baselines
 from audit_assets.detection.confirmed_incidents import mark_incidents
 from audit_assets.detection.flagging import COLLEAGUES, JudgedHours, flag_deviations
+from audit_assets.detection.groups import find_group_alerts
 from audit_assets.detection.hour_scores import score_stream
 from audit_assets.detection.ranking import SAME_TICKET, rank_scores
 from audit_assets.detection.schemas import (
     ACTIVITY,
+    GROUP_ALERTS,
+    GROUP_KINDS,
     HOUR,
     HOUR_OF_ACTOR,
     MARKS,
@@ -56,7 +60,8 @@ BACKTEST_SCORES = pl.Schema(
 """SCORES with the name as `actor`, and with what becomes of the hour at the requested budget. `disposition` is the most
 important of its deviations' (FLAG; null without any), `allowed_because` the reason if one is allowed. An hour is
 `flagged` if it is on a `ticket`: its own, one that an earlier hour of the actor opened within SAME_TICKET of it, or
-(`disposition` is `organisation`) the organisation's, about each of the `shared_types`; `severity` is that ticket's.
+(`disposition` is `organisation`) the organisation's, about each of the `shared_types`, or that of a group which it is a
+member of; `severity` is that ticket's.
 Hours on one ticket have the same `ticket`; it is null for an hour that is on none. `budgets`: those of BUDGETS and the
 requested one at which it would be flagged."""
 
@@ -73,8 +78,11 @@ BACKTEST_TICKETS = pl.Schema(
     }
 )
 """The tickets at any budget, with the budgets that open each and its severity at the requested one (null if that opens
-no ticket). Those of the organisation (ORGANISATION) also have their resource type, its changes, how rare the rarest of
-their hours is, and the actor keys of their members."""
+no ticket). Those of several (OF_SEVERAL) also have their changes, how rare they are, and the actor keys of their
+members; those of the organisation have their resource type."""
+
+OF_SEVERAL = pl.col("kind").is_in([ORGANISATION, *GROUP_KINDS])
+"""The FLAG rows of the organisation and of groups."""
 
 KEYED_SCORES = pl.Schema({"actor_key" if name == "actor" else name: kind for name, kind in SCORES.items()})
 
@@ -117,10 +125,10 @@ def run_backtest(data: BacktestInput, in_force: Policy) -> Backtest:
     """Judge every active hour of the span, at every budget that is shown."""
     activity = mark_verdicts(mark_incidents(data.activity, in_force.incidents, data.actors), data.verdicts)
     judged, requested = _judged(activity, data), in_force.tickets_a_day
-    scores_at = _scores_at(activity, judged, data.since, in_force)
+    judged_at = _judged_at(activity, judged, data.since, in_force)
+    scores_at = {budget: each.scores for budget, each in judged_at.items()}
     flags_at = {
-        budget: flag_deviations(replace(judged, scores=scores), replace(in_force, tickets_a_day=budget))
-        for budget, scores in scores_at.items()
+        budget: flag_deviations(each, replace(in_force, tickets_a_day=budget)) for budget, each in judged_at.items()
     }
     dispositions_at = {budget: _with_dispositions(scores_at[budget], found) for budget, found in flags_at.items()}
     flagged_at = [
@@ -159,6 +167,7 @@ def _judged(activity: pl.DataFrame, data: BacktestInput) -> JudgedHours:
         baselines=pl.concat(usual),
         touched=pl.concat(touched),
         scores=KEYED_SCORES.to_frame(),
+        groups=GROUP_ALERTS.to_frame(),
         colleagues=COLLEAGUES.to_frame(),
         touches=pl.concat([TOUCHES.to_frame(), in_span.drop("changes")], how="diagonal"),
         names=data.actors.select("actor_key", "actor", "actor_type"),
@@ -185,17 +194,19 @@ def _by_key(activity: pl.DataFrame) -> pl.DataFrame:
     return activity.rename({"actor": "actor_key"}).select(*ACTIVITY.names(), *MARKS).cast({"changes": pl.Int64})
 
 
-def _scores_at(
+def _judged_at(
     activity: pl.DataFrame, judged: JudgedHours, since: datetime, in_force: Policy
-) -> Mapping[float, pl.DataFrame]:
-    """The scores of the hours from `since` on (SCORES, by actor key), as they rank at each budget."""
+) -> Mapping[float, JudgedHours]:
+    """The hours from `since` on with their scores, and what groups did, as they rank at each budget."""
     if rule_of(in_force) == "plain":
-        return {in_force.tickets_a_day: _unscored(activity, judged, since)}
-    assessed = score_stream(activity)
-    return {
-        budget: rank_scores(assessed, budget=budget).filter(pl.col("hour") >= since).rename({"actor": "actor_key"})
-        for budget in budgets_of(in_force)
-    }
+        return {in_force.tickets_a_day: replace(judged, scores=_unscored(activity, judged, since))}
+    assessed, judged_at = score_stream(activity), {}
+    for budget in budgets_of(in_force):
+        ranked = rank_scores(assessed, budget=budget)
+        scores = ranked.filter(pl.col("hour") >= since).rename({"actor": "actor_key"})
+        groups = find_group_alerts(ranked, budget=budget, since=since)
+        judged_at[budget] = replace(judged, scores=scores, groups=groups)
+    return judged_at
 
 
 def _unscored(activity: pl.DataFrame, judged: JudgedHours, since: datetime) -> pl.DataFrame:
@@ -212,10 +223,9 @@ def _unscored(activity: pl.DataFrame, judged: JudgedHours, since: datetime) -> p
 
 def _with_dispositions(scores: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """Scores at a budget, with what becomes of each hour by its FLAG rows."""
-    of_organisation = pl.col("kind") == ORGANISATION
     ticket = pl.col("disposition") == "ticket"
     own = (
-        found.filter(~of_organisation)
+        found.filter(~OF_SEVERAL)
         .group_by(HOUR_OF_ACTOR)
         .agg(
             pl.col("disposition").cast(BACKTEST_SCORES["disposition"]).min(),
@@ -224,24 +234,44 @@ def _with_dispositions(scores: pl.DataFrame, found: pl.DataFrame) -> pl.DataFram
             new_types=pl.col("resource_type").filter(pl.col("kind") == NEW_RESOURCE_TYPE).sort(),
         )
     )
-    shared = (
-        found.filter(of_organisation)
-        .explode("members")
-        .group_by("hour", actor_key="members")
-        .agg(shared_types=pl.col("resource_type").sort(), shared_rank=severity_rank(pl.col("severity")).max())
-    )
-    on_ticket = pl.col("flagged") & pl.col("disposition").is_in(["ticket", "organisation"])
-    rank = pl.when(ticket).then("severity_rank").otherwise("shared_rank")
+    has_own = (pl.col("flagged") & ticket).fill_null(value=False)
+    is_shared = pl.col("shared_ticket").is_not_null()
     return (
         scores.join(own, on=HOUR_OF_ACTOR, how="left")
-        .join(shared, on=HOUR_OF_ACTOR, how="left")
+        .join(_of_members(found), on=HOUR_OF_ACTOR, how="left")
         .with_columns(
-            flagged=on_ticket.fill_null(value=False),
+            flagged=has_own | is_shared,
+            disposition=pl.when(is_shared & ~has_own).then(pl.lit(ORGANISATION)).otherwise("disposition"),
             new_resource_types=pl.coalesce("new_resource_types", "new_types", pl.lit([], pl.List(pl.String))),
+            severity=severity_of_rank(pl.when(has_own).then("severity_rank").otherwise("shared_rank")),
+            has_own=has_own,
         )
-        .with_columns(severity=pl.when("flagged").then(severity_of_rank(rank)))
         .sort("hour", "actor_key")
-        .with_columns(ticket=_ticket_key())
+        .pipe(_with_tickets)
+    )
+
+
+def _with_tickets(scores: pl.DataFrame) -> pl.DataFrame:
+    own = scores.filter("has_own").select(*HOUR_OF_ACTOR, own_ticket=_ticket_key())
+    named = scores.join(own, on=HOUR_OF_ACTOR, how="left", maintain_order="left")
+    return named.with_columns(ticket=pl.coalesce("own_ticket", "shared_ticket"))
+
+
+def _of_members(found: pl.DataFrame) -> pl.DataFrame:
+    """Per member's hour the ticket that it shares with others, its severity, and what it is about."""
+    name = pl.col("hour").dt.strftime(HOUR_FORMAT)
+    of_type = pl.concat_str(pl.lit(f"{ORGANISATION} "), name, pl.lit(" "), "resource_type")
+    return (
+        found.filter(OF_SEVERAL)
+        .sort("hour", "resource_type")
+        .with_columns(shared_ticket=pl.coalesce(of_type, _ticket_key()))
+        .explode("members")
+        .group_by("hour", actor_key="members")
+        .agg(
+            shared_types=pl.col("resource_type").drop_nulls(),
+            shared_rank=severity_rank(pl.col("severity")).max(),
+            shared_ticket=pl.col("shared_ticket").first(),
+        )
     )
 
 
@@ -249,35 +279,31 @@ def _opening(alerts: pl.DataFrame) -> pl.DataFrame:
     """The FLAG rows of tickets without those of hours that join the ticket of an earlier hour of their actor."""
     of_organisation = pl.col("kind") == ORGANISATION
     own = alerts.filter(~of_organisation)
-    hours = own.select(HOUR_OF_ACTOR).unique().sort("hour")
-    joins = pl.col("hour") - pl.col("hour").shift().over("actor_key") <= SAME_TICKET
-    joining = hours.filter(joins.fill_null(value=False))
-    return pl.concat([own.join(joining, on=HOUR_OF_ACTOR, how="anti"), alerts.filter(of_organisation)])
+    hours = own.select(HOUR_OF_ACTOR).unique().sort("hour").filter(~_opens())
+    return pl.concat([own.join(hours, on=HOUR_OF_ACTOR, how="anti"), alerts.filter(of_organisation)])
+
+
+def _opens() -> pl.Expr:
+    """Whether an hour opens a ticket; of hours on tickets of their actor alone, in order of time."""
+    since_last = pl.col("hour") - pl.col("hour").shift().over("actor_key")
+    return (since_last > SAME_TICKET).fill_null(value=True)
 
 
 def _ticket_key() -> pl.Expr:
-    """Which ticket a flagged hour is on; the frame must be in order of time."""
-    name = pl.col("hour").dt.strftime("%Y-%m-%d-%H:00")
-    own = pl.col("flagged") & (pl.col("disposition") == "ticket")
-    last = pl.when(own).then("hour").shift().forward_fill().over("actor_key")
-    opens = own & ((pl.col("hour") - last) > SAME_TICKET).fill_null(value=True)
-    opened = pl.when(opens).then(name).forward_fill().over("actor_key")
-    shared = pl.concat_str(pl.lit(f"{ORGANISATION} "), name, pl.lit(" "), pl.col("shared_types").list.first())
-    return pl.when(own).then(pl.concat_str("actor_key", pl.lit(" "), opened)).when("flagged").then(shared)
+    """The ticket that each of such hours is on: the actor, and the hour that opened it."""
+    opened = pl.when(_opens()).then(pl.col("hour").dt.strftime(HOUR_FORMAT)).forward_fill().over("actor_key")
+    return pl.concat_str("actor_key", pl.lit(" "), opened)
 
 
 def _tickets(flags_at: Mapping[float, pl.DataFrame], requested: float, budgets: pl.Expr) -> pl.DataFrame:
     """BACKTEST_TICKETS of the FLAG rows at each budget."""
-    of_organisation = pl.col("kind") == ORGANISATION
     requested_first = sorted(flags_at.items(), key=lambda each: each[0] != requested)
     alerts = pl.concat(
         _opening(found.filter(pl.col("disposition") == "ticket")).with_columns(budget=pl.lit(budget))
         for budget, found in requested_first
     )
     return (
-        alerts.with_columns(
-            pl.when(of_organisation).then(pl.col("resource_type", "changes", "tickets_a_day", "members"))
-        )
+        alerts.with_columns(pl.when(OF_SEVERAL).then(pl.col("resource_type", "changes", "tickets_a_day", "members")))
         .group_by(*HOUR_OF_ACTOR, "resource_type")
         .agg(
             pl.col("changes", "tickets_a_day", "members").first(),

@@ -8,7 +8,7 @@ import polars as pl
 
 from audit_assets.config.policy_tables import Policy
 from audit_assets.detection.alert_threshold import LEARNING_DAYS, RECENT_DAYS
-from audit_assets.detection.schemas import HOUR_OF_ACTOR, LEARNING
+from audit_assets.detection.schemas import HOUR_OF_ACTOR, LEARNING, NAMES_OF_SEVERAL
 from audit_assets.detection.severity import SEVERITIES
 from audit_assets.reports.backtest import BACKTEST_SCORES, Backtest, budgets_of, rule_of
 from audit_assets.reports.backtest_input import BacktestInput
@@ -33,11 +33,11 @@ LISTED_HOUR = pl.Schema(
 def summarize_backtest(backtest: Backtest, data: BacktestInput, in_force: Policy) -> dict[str, Any]:
     """What `audit-assets backtest --json` prints: the span, the tickets a day as requested and realised, the tickets.
 
-    A ticket of the organisation has its resource type and its `members` by name, other tickets have neither. Tickets a
-    day are counted once the threshold is learned (60 days into the known history: `counted_from`). With the calibrated
-    rule `budgets` has what each budget would have realised, `trade_off` also the number of tickets in the whole span,
-    and `tickets_at_other_budgets` the tickets that only other budgets open. `allowed` are the hours above the threshold
-    that the policy allows. `learning`: how many active hours were judged by each default (LEARNING).
+    A ticket of the organisation or of a group has its `members` by name, the organisation's also its resource type.
+    Tickets a day are counted once the threshold is learned (60 days into the known history: `counted_from`). With the
+    calibrated rule `budgets` has what each budget would have realised, `trade_off` also the number of tickets in the
+    whole span, and `tickets_at_other_budgets` the tickets that only other budgets open. `allowed` are the hours above
+    the threshold that the policy allows. `learning`: how many active hours were judged by each default (LEARNING).
     """
     scores, tickets = backtest.scores, backtest.tickets
     first, last = scores.select(pl.col("hour").min(), pl.col("hour").max().alias("last")).row(0)
@@ -97,19 +97,20 @@ def _is_above_threshold() -> pl.Expr:
 
 def _listed(backtest: Backtest, data: BacktestInput, tickets: pl.DataFrame) -> list[dict[str, Any]]:
     """Some BACKTEST_TICKETS with the scores of their hours."""
-    of_organisation = pl.col("resource_type").is_not_null()
+    of_several = pl.col("members").is_not_null()
     known = backtest.scores.drop("severity", "budgets")
-    of_actors = tickets.filter(~of_organisation).select(*HOUR_OF_ACTOR, "severity", "budgets")
-    shared = tickets.filter(of_organisation)
+    of_actors = tickets.filter(~of_several).select(*HOUR_OF_ACTOR, "severity", "budgets")
+    shared = tickets.filter(of_several)
     names = data.actors.select("name", members="actor_key")
-    members = shared.select("hour", "resource_type", "members").explode("members").join(names, on="members")
-    named = members.group_by("hour", "resource_type").agg(members=pl.col("name").sort())
-    of_all = shared.drop("members").join(named, on=["hour", "resource_type"])
+    key = [*HOUR_OF_ACTOR, "resource_type"]
+    members = shared.select(*key, "members").explode("members").join(names, on="members")
+    named = members.group_by(key).agg(members=pl.col("name").sort())
+    of_all = shared.drop("members").join(named, on=key, nulls_equal=True)
     return _as_json(
         pl.concat(
             [
                 of_actors.join(known, on=HOUR_OF_ACTOR).select(pl.exclude("disposition", "shared_types")),
-                of_all.with_columns(actor=pl.lit("the organisation")),
+                of_all.with_columns(actor=pl.col("actor_key").replace_strict(NAMES_OF_SEVERAL)),
             ],
             how="diagonal",
         )

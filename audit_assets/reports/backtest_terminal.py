@@ -64,7 +64,8 @@ def _ticket_table(tickets: Sequence[Mapping[str, Any]], budgets: Sequence[float]
         dots = ["●" if budget in ticket["budgets"] else "" for budget in budgets]
         new_types = visible(", ".join(ticket["new_resource_types"])[:60])
         if ticket["members"]:
-            new_types = f"{visible(ticket['resource_type'][:40])}, by {pluralize(len(ticket['members']), 'actor')}"
+            by = f"by {pluralize(len(ticket['members']), 'actor')}"
+            new_types = f"{visible(ticket['resource_type'][:40])}, {by}" if ticket["resource_type"] else by
         actor = Text(visible(ticket["actor"][:40]))
         table.add_row(ticket["hour"][:13], severity, actor, f"{ticket['changes']:,}", usual, *dots, Text(new_types))
     return table

@@ -59,7 +59,9 @@ class TicketShown(TypedDict):
 class DeviationShown(TypedDict):
     """One reason why an hour is unusual; numbers that do not apply are left out."""
 
-    kind: Annotated[str, Field(description="volume, new_resource_type or organisation")]
+    kind: Annotated[
+        str, Field(description="volume, new_resource_type, organisation, new_actors, many_actors or many_changes")
+    ]
     disposition: Annotated[str, Field(description="ticket, below_threshold, allowed or organisation")]
     in_words: str
     resource_type: NotRequired[str]

@@ -12,7 +12,8 @@ QUARANTINE = "quarantined_entries"  # what the log listed and could not be under
 ACTIVITY = "actor_activity"  # what the hour's actors changed, as Axiom counts it
 BASELINES = "actor_baselines"  # what is usual for each actor of the hour and for the organisation
 TOUCHED = "touched_resource_types"  # the resource types that each actor of the hour touched before
-ASSESSED = "actor_scores"  # of the hour's actors in its UTC day, up to the hour, before they are ranked
+ASSESSED = "actor_scores"  # of all actors in the hour's UTC day, up to the hour, before they are ranked
+NAMES = "actor_names"  # of everybody who did anything in the hour's UTC day or the day before
 FLAGGED = "flagged_actors"  # every deviation of the hour and its disposition
 TICKETS = "opened_tickets"  # what became of each flagged actor of the hour in Linear
 
@@ -52,12 +53,12 @@ TABLES_OF = {
         writes=(PRIORS, NEWCOMERS, TOUCHED_BY, SCORES_BEFORE), reads=(AXIOM_DATASET,), reads_late=(VERDICTS,)
     ),
     "actor_baselines": AssetTables(
-        writes=(ACTIVITY, BASELINES, TOUCHED, ASSESSED),
+        writes=(ACTIVITY, BASELINES, TOUCHED, ASSESSED, NAMES),
         reads=(ENTRIES, AXIOM_DATASET, PRIORS, NEWCOMERS, TOUCHED_BY),
         reads_late=(VERDICTS,),
     ),
     "flagged_actors": AssetTables(
-        writes=(FLAGGED,), reads=(ENTRIES, TOUCHED_BY, SCORES_BEFORE, ACTIVITY, BASELINES, TOUCHED, ASSESSED)
+        writes=(FLAGGED,), reads=(ENTRIES, TOUCHED_BY, SCORES_BEFORE, ACTIVITY, BASELINES, TOUCHED, ASSESSED, NAMES)
     ),
     "opened_tickets": AssetTables(writes=(TICKETS, RENDERED), reads=(ENTRIES, AXIOM_DATASET, BASELINES, FLAGGED)),
     "daily_digest": AssetTables(writes=(DIGESTS,), reads=(ENTRIES, BASELINES, FLAGGED, TICKETS)),

@@ -80,6 +80,10 @@ def _row(deviation: Deviation, learning: bool) -> tuple[str, str, str, str]:
     if deviation.kind == "organisation":
         who = f"{short_code(deviation.resource_type)}, {count_members(deviation)}"
         return who, changes, "far less, or none", against
+    if deviation.is_of_group:
+        hours = "this hour" if deviation.horizon_hours == 1 else f"{deviation.horizon_hours:,} hours"
+        usual = f"{number(deviation.baseline_mean)} by {number(deviation.usual_members)}"
+        return f"{count_members(deviation)}, {hours}", changes, usual, against
     if deviation.kind == "volume":
         span = "this hour" if deviation.horizon_hours == 1 else f"{deviation.horizon_hours:,} hours"
         return span, changes, f"{number(deviation.baseline_mean)} ({number(deviation.ratio)} times)", against
@@ -91,6 +95,8 @@ def _row(deviation: Deviation, learning: bool) -> tuple[str, str, str, str]:
 def _judged_against(deviation: Deviation, learning: bool) -> str:
     if deviation.kind == "organisation":
         return "each actor itself"
+    if deviation.is_of_group:
+        return "the organisation's days"
     if deviation.judged_against == "organisation":
         return "the organisation"
     if is_hardly_known(deviation, learning):
@@ -134,7 +140,7 @@ def _about_all(finding: Finding) -> str:
     """What applies to all of these lines."""
     if finding.active_days is None:
         return "Whether any of it was used before is not known: Axiom did not answer when this was written."
-    who = "these actors" if any(each.kind == "organisation" for each in finding.deviations) else "this actor"
+    who = "these actors" if finding.is_of_several else "this actor"
     if not finding.active_days:
         return f"Nothing was seen of {who} in the {USUAL_DAYS} days before."
     return f"{who.capitalize()} acted on {finding.active_days:,} of the last {USUAL_DAYS} days."

@@ -26,10 +26,11 @@ class Deviation:
     its active hours go on as in the last 30 days, as computed; None where that is not known. Of a new resource type,
     `colleagues` (without the actor) of the `organisation_actors` touched it in the 90 days before the day, and
     `new_types` of the `touched_types` of the hour are new to the actor. `slow_growth`: the 24 hours exceed what was
-    usual a month ago, not what is usual now. Kind `organisation`: the `members` did the same unusual thing.
+    usual a month ago, not what is usual now. Kind `organisation`: the `members` did the same unusual thing;
+    `new_actors`, `many_actors` and `many_changes`: what the `members` did together, and how many act usually.
     """
 
-    kind: Literal["volume", "new_resource_type", "organisation"]
+    kind: Literal["volume", "new_resource_type", "organisation", "new_actors", "many_actors", "many_changes"]
     resource_type: str | None
     changes: int
     baseline_mean: float | None
@@ -47,7 +48,18 @@ class Deviation:
     new_types: int | None = None
     touched_types: int | None = None
     members: tuple[str, ...] = ()
+    usual_members: float | None = None
     slow_growth: bool = False
+
+    @property
+    def is_of_group(self) -> bool:
+        """Whether it is about what actors did together, each of whom may have done little."""
+        return self.kind in ("new_actors", "many_actors", "many_changes")
+
+    @property
+    def is_of_several(self) -> bool:
+        """Whether it is about several actors."""
+        return self.kind == "organisation" or self.is_of_group
 
 
 @dataclass(frozen=True)
@@ -122,7 +134,8 @@ class Finding:
     `severity_because`: what was touched that raised the severity, in a team's own words; `learning`: the actor, or the
     organisation, is hardly known yet.
 
-    Where many did the same, the actor is `the organisation`, of the type `organisation`. `axiom_url` opens the query,
+    Where it is about several, the actor is `the organisation`, `new actors` or `all actors`, of the type
+    `organisation`. `axiom_url` opens the query,
     `entries_url` the raw entries; `run_id` is Dagster's, and `run_url` opens it if it is known where Dagster's UI is.
     `note`, if any, is a model's; `chart`, if any, is for the ticket that it opens. `tickets_a_day`: how often a day the
     organisation has an hour as unusual.
@@ -153,6 +166,6 @@ class Finding:
     chart: Chart | None = None
 
     @property
-    def is_of_organisation(self) -> bool:
-        """Whether it is about many actors who did the same."""
-        return bool(self.deviations) and self.deviations[0].kind == "organisation"
+    def is_of_several(self) -> bool:
+        """Whether it is about several actors."""
+        return bool(self.deviations) and self.deviations[0].is_of_several

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from audit_assets.detection.schemas import ORGANISATION, VOLUME
+from audit_assets.detection.schemas import GROUP_KINDS, NAMES_OF_SEVERAL, VOLUME
 from audit_assets.detection.volume import DAY_AGAINST_LAST_MONTH
 from audit_assets.tickets.finding import ENTRIES_SHOWN, ActionSummary, Deviation, EntryLine, Finding, Origin
 from audit_assets.tickets.origins import ENTRY_COLUMNS, days_before, origins_of
@@ -33,8 +33,8 @@ class Links:
 
 
 def members_of(flagged: pl.DataFrame) -> pl.DataFrame:
-    """Who acted, for each flagged actor (`finding`): itself, or all (`actor_key`) that had a part in the organisation's
-    finding."""
+    """Who acted, for each flagged actor (`finding`): itself, or all (`actor_key`) that had a part in a finding of
+    several."""
     acted = pl.when(pl.col("members").list.len() > 0).then("members").otherwise(pl.concat_list("actor_key"))
     return flagged.select(finding="actor_key", actor_key=acted).explode("actor_key").unique(maintain_order=True)
 
@@ -56,17 +56,15 @@ def findings_of(
     if flagged.is_empty():
         return []
     in_order = entries.sort("time")
-    names = dict(in_order.select("actor_key", "actor").iter_rows())
     evidence = _evidence(flagged, in_order, seen)
     by_actor = flagged.partition_by("actor_key", maintain_order=True)
-    return [_finding(account_id, rows.to_dicts(), evidence, names, links or Links()) for rows in by_actor]
+    return [_finding(account_id, rows.to_dicts(), evidence, links or Links()) for rows in by_actor]
 
 
 def _finding(
     account_id: str,
     rows: Sequence[Mapping[str, Any]],
     evidence: Mapping[str, Mapping[str, Any]],
-    names: Mapping[str, str],
     links: Links,
 ) -> Finding:
     first = rows[0]
@@ -78,7 +76,7 @@ def _finding(
         actor_type=first["actor_type"],
         hour=first["hour"],
         severity=first["severity"],
-        deviations=tuple(deviation_of(row, names) for row in rows),
+        deviations=tuple(deviation_of(row) for row in rows),
         entries=tuple(EntryLine(**line) for line in behind["entries"] or ()),
         last_entries=tuple(EntryLine(**line) for line in behind["last_entries"] or ()),
         entries_total=behind["total"],
@@ -118,8 +116,9 @@ def _evidence(flagged: pl.DataFrame, entries: pl.DataFrame, seen: pl.DataFrame |
 
 
 def _behind(flagged: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
-    """The entries that a finding is about: all of a burst's, else those of the resource types that deviate."""
-    bursts = flagged.filter(pl.col("kind") == VOLUME).select(finding="actor_key")
+    """The entries that a finding is about: all of a burst's or a group's, else those of the resource types that
+    deviate."""
+    bursts = flagged.filter(pl.col("kind").is_in([VOLUME, *GROUP_KINDS])).select(finding="actor_key")
     deviating = flagged.select("resource_type", finding="actor_key").unique()
     of_burst = theirs.join(bursts.unique(), on="finding", how="semi", maintain_order="left")
     others = theirs.join(bursts, on="finding", how="anti", maintain_order="left")
@@ -129,7 +128,7 @@ def _behind(flagged: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
 
 def _ends(behind: pl.DataFrame) -> pl.DataFrame:
     """Per finding the first entries and the last ones, none of them twice, and the total."""
-    who = pl.when(pl.col("finding") == ORGANISATION).then("actor").alias("actor")
+    who = pl.when(pl.col("finding").is_in([*NAMES_OF_SEVERAL])).then("actor").alias("actor")
     line = pl.struct(who, *(pl.col(column).alias(name) for name, column in SHOWN.items()))
     return behind.group_by("finding", maintain_order=True).agg(
         entries=line.head(ENTRIES_SHOWN), last_entries=line.slice(ENTRIES_SHOWN).tail(ENTRIES_SHOWN), total=pl.len()
@@ -149,15 +148,14 @@ def _action_summaries(behind: pl.DataFrame) -> pl.DataFrame:
     return in_order.group_by("finding", maintain_order=True).agg(action_summaries=summary)
 
 
-def deviation_of(row: Mapping[str, Any], names: Mapping[str, str] | None = None) -> Deviation:
-    """One row of a FLAGGED_ACTORS frame, as a ticket takes it. `names`: what members are called, by actor key."""
-    called = names or {}
+def deviation_of(row: Mapping[str, Any]) -> Deviation:
+    """One row of a FLAGGED_ACTORS frame, as a ticket takes it."""
     adapted = {
         "active_hours": row["active_hours"] or 0,
         "judged_against": row["judged_against"] or "organisation",
         "horizon_hours": row["horizon_hours"] or 1,
         "slow_growth": row["horizon"] == DAY_AGAINST_LAST_MONTH.name,
-        "members": tuple(called.get(member) or member for member in row["members"] or ()),
+        "members": tuple(row.get("member_names") or row["members"] or ()),
     }
-    same = {each.name: row[each.name] for each in fields(Deviation) if each.name not in adapted}
+    same = {each.name: row.get(each.name) for each in fields(Deviation) if each.name not in adapted}
     return Deviation(**same, **adapted)

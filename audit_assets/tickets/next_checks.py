@@ -11,6 +11,10 @@ from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.markdown import SafeMarkdown
 
 NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
+    "new actors": (
+        "Find who created these tokens and accounts: look for their creation in the days before.",
+        "If one actor made them all, look at that one first: disable it, then these.",
+    ),
     "the organisation at once": (
         "Look for one cause first: a migration, a deployment, a rotation of secrets, a change by Cloudflare.",
         "If there is none, look for what these actors share: a sign-in provider, an owner of their tokens, an address.",
@@ -63,7 +67,10 @@ def _any_volume(finding: Finding, *, hours: Callable[[int], bool], slow_growth: 
 
 
 _APPLIES: Mapping[str, Callable[[Finding], bool]] = {
-    "the organisation at once": lambda finding: any(each.kind == "organisation" for each in finding.deviations),
+    "new actors": lambda finding: any(each.kind == "new_actors" for each in finding.deviations),
+    "the organisation at once": lambda finding: any(
+        each.is_of_several and each.kind != "new_actors" for each in finding.deviations
+    ),
     "new address": _is_from_new_address,
     "an API token": lambda finding: finding.actor_type == "token",
     "a person": lambda finding: finding.actor_type in ("user", "admin"),

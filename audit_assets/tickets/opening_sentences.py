@@ -6,6 +6,7 @@ from datetime import datetime
 from audit_assets.tickets.deviation_sentences import (
     NAME_LENGTH,
     count_members,
+    describe_group,
     how_new,
     is_hardly_known,
     is_new_type,
@@ -28,7 +29,7 @@ ACTOR_LENGTH_IN_TITLE = 80
 def build_title(finding: Finding) -> str:
     """The title of a ticket: who did what and when."""
     actor = words(finding.actor, ACTOR_LENGTH_IN_TITLE) or "an unnamed actor"
-    who = "" if finding.is_of_organisation else f"{actor}: "
+    who = "" if finding.is_of_several else f"{actor}: "
     return f"{who}{headline(finding)} ({hour_in_short(finding.hour)})"[:TITLE_LENGTH]
 
 
@@ -40,6 +41,8 @@ def headline(finding: Finding) -> SafeMarkdown:
     resource_type = words(first.resource_type, NAME_LENGTH) or "a resource type"
     if first.kind == "volume":
         text = _burst(first, finding.learning)
+    elif first.is_of_group:
+        text = describe_group(first, _span(first))
     elif first.kind == "organisation":
         text = f"{count_members(first)} at once: unusual changes to {resource_type}"
     elif is_one_of_many(first):
@@ -53,7 +56,7 @@ def headline(finding: Finding) -> SafeMarkdown:
 
 def opening_sentence(finding: Finding) -> SafeMarkdown:
     """Who did what, when."""
-    did = _many(finding.deviations) if finding.is_of_organisation else _one(finding)
+    did = _many(finding.deviations) if finding.is_of_several else _one(finding)
     return SafeMarkdown(f"{opening_start(finding.hour)} {did}.")
 
 
@@ -71,10 +74,13 @@ def severity_sentence(finding: Finding) -> SafeMarkdown:
     return SafeMarkdown(f"{finding.severity.capitalize()} severity{raised}.")
 
 
+def _span(deviation: Deviation) -> str:
+    return "an hour" if deviation.horizon_hours == 1 else f"{deviation.horizon_hours:,} hours"
+
+
 def _burst(burst: Deviation, learning: bool) -> str:
-    span = "an hour" if burst.horizon_hours == 1 else f"{burst.horizon_hours:,} hours"
     usual = "" if burst.baseline_mean is None else f", usually {number(burst.baseline_mean, digits=0)}"
-    return f"{pluralize(burst.changes, 'change')} in {span}{usual}{_rarity(burst, learning)}"
+    return f"{pluralize(burst.changes, 'change')} in {_span(burst)}{usual}{_rarity(burst, learning)}"
 
 
 def _rarity(deviation: Deviation, learning: bool) -> str:
@@ -83,7 +89,10 @@ def _rarity(deviation: Deviation, learning: bool) -> str:
 
 
 def _many(deviations: Sequence[Deviation]) -> str:
-    """What many actors did, and how to look at it."""
+    """What several actors did, and how to look at it."""
+    if groups := [each for each in deviations if each.is_of_group]:
+        did = listed([describe_group(each, _span(each)) for each in groups])
+        return f"{did}. Each of them may look usual by itself; together they do not"
     shared = [each for each in deviations if each.kind == "organisation"]
     did = listed([f"{count_members(each)} changed {short_code(each.resource_type)}" for each in shared])
     return f"{did}, unusually for each of them. One look should cover all: a migration or another shared cause"

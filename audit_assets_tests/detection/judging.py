@@ -8,6 +8,7 @@ from audit_assets.config.policy_tables import Policy
 from audit_assets.detection.activity_arrays import count_changes
 from audit_assets.detection.baselines import build_baselines
 from audit_assets.detection.flagging import JudgedHours, flag_deviations
+from audit_assets.detection.groups import find_group_alerts
 from audit_assets.detection.hour_scores import build_organisation, score_hours
 from audit_assets.detection.ranking import rank_scores
 from audit_assets.detection.schemas import ACTIVITY, ACTOR_ACTIVITY, MEMORY, ORGANISATION_HOURS, ORGANISATION_TYPES
@@ -30,13 +31,13 @@ def judged(
     activity = count_changes(events.filter(pl.col("time") < hour + HOUR)).select(ACTOR_ACTIVITY.names())
     unmarked = activity.with_columns(confirmed=pl.lit(value=False))
     activity = mark_verdicts(unmarked, VERDICTS.to_frame() if verdicts is None else verdicts)
-    now = activity.filter(pl.col("hour") == hour)
     day = hour.replace(hour=0)
     organisation = build_organisation(activity, day)
-    theirs = activity.join(now, on="actor", how="semi")
+    theirs = activity.join(activity.filter(pl.col("hour") >= day), on="actor", how="semi")
     alone = score_hours(theirs, organisation, since=day)
     before = score_activity(activity.filter(pl.col("hour") < day))
-    scores = rank_scores(pl.concat([before, alone]), budget=budget, since=day).filter(pl.col("hour") == hour)
+    ranked = rank_scores(pl.concat([before, alone]), budget=budget, since=day)
+    scores = ranked.filter(pl.col("hour") == hour)
     keyed = activity.rename({"actor": "actor_key"})
     seen = keyed.filter(pl.col("hour") >= hour - MEMORY)
     by_hour = seen.group_by("hour").agg(active_actors=pl.col("actor_key").n_unique(), changes=pl.col("changes").sum())
@@ -53,6 +54,7 @@ def judged(
         baselines=usual,
         touched=touched,
         scores=scores.rename({"actor": "actor_key"}),
+        groups=find_group_alerts(pl.concat([before, ranked]), budget=budget, since=hour),
         colleagues=organisation.touched.rename({"actor": "actor_key"}),
         touches=here.select("hour", "actor_key", "resource_type", action=pl.lit(kind), kind=pl.lit(kind)).cast(TOUCHES),
         names=here.select("actor_key", actor=pl.col("actor_key") + "@example.com", actor_type=pl.lit("user")).unique(),

@@ -8,7 +8,7 @@ from polars.testing import assert_frame_equal
 
 from audit_assets.detection.activity_arrays import count_changes
 from audit_assets.detection.hour_scores import build_organisation, score_hours
-from audit_assets.detection.ranking import rank_scores
+from audit_assets.detection.ranking import REACH, rank_scores
 from audit_assets.detection.schemas import SCORES
 from audit_assets_tests.detection.streams import EVENTS, at, burst, daily, quiet, score_activity, score_events, stream
 
@@ -211,11 +211,11 @@ def test_an_attacker_who_grows_by_five_percent_a_day_is_found_before_four_times(
 @settings(max_examples=4, deadline=None)
 @given(st.integers(0, 99))
 def test_an_actor_who_has_long_been_inactive_changes_nothing(seed):
-    long = quiet(days=310, actors=8, seed=seed, a_day=6)
+    long = quiet(days=REACH.days + 25, actors=8, seed=seed, a_day=6)
     former = [burst("former", at(2 + day, 9), 40, "type-0", "type-7") for day in range(5)]
     numbers = ["actor", "hour", "changes", *REASONS, "p", "p_threshold", "flagged"]
     without, with_former = (
-        score_events(events).filter(pl.col("hour") >= at(295)).select(numbers)
+        score_events(events).filter(pl.col("hour") >= at(REACH.days + 8)).select(numbers)
         for events in (long, stream([long, *former]))
     )
     assert_frame_equal(with_former, without)

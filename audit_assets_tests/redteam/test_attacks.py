@@ -14,6 +14,9 @@ FOUND = (
     "twelve types by a new token",
     "a new token for 20 hours",
     "ten new tokens in turn, 100 each",
+    "ten new tokens in turn, 30 each",
+    "25 new tokens at once, 20 each",
+    "25 new tokens at once, 5 each",
     "15 times the usual after a decoy",
     "20 times the usual after poisoning",
 )

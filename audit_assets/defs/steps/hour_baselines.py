@@ -20,14 +20,15 @@ from audit_assets.detection.hour_scores import ACTIVITY_HISTORY, score_hours
 from audit_assets.detection.schemas import MEMORY
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, AN_HOUR, day_of, days_of, key_of
-from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, TOUCHED
+from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, NAMES, TOUCHED
 
 
 @dataclass(frozen=True)
 class HourBaselines:
     """What is known before some hours. `judged`: who made how many changes in which hour. `activity` (ACTIVITY) as
     Axiom has it, `marked` the same as the scores take it, `usual` (BASELINE), `touched` (TOUCHED); `assessed`: the
-    scores of these actors' hours in the UTC days of the hours (SCORES without what `rank_scores` fills)."""
+    scores of all actors' hours in the UTC days of the hours (SCORES without what `rank_scores` fills); `names`:
+    actor_key, actor and actor_type of everybody of the day before these days and since."""
 
     judged: pl.DataFrame
     activity: pl.DataFrame
@@ -35,36 +36,37 @@ class HourBaselines:
     usual: pl.DataFrame
     touched: pl.DataFrame
     assessed: pl.DataFrame
+    names: pl.DataFrame
 
     def write(self, store: HourStore, hour: datetime) -> None:
         """Store the tables of one of the hours."""
-        here, actors = pl.col("hour") == hour, self.judged.filter(pl.col("hour") == hour)
-        # Of the hour's actors, their hours of its UTC day up to it: an earlier one may have opened the same ticket
+        here = pl.col("hour") == hour
+        # The UTC day up to the hour: an earlier one may have opened the same ticket, and groups act over hours
         today = self.assessed.filter(pl.col("hour").is_between(day_of(hour), hour))
         store.write(ACTIVITY, hour, self.activity.filter(here))
         store.write(TOUCHED, hour, self.touched.filter(here))
         store.write(BASELINES, hour, self.usual.filter(here))
-        store.write(ASSESSED, hour, today.join(actors, left_on="actor", right_on="actor_key", how="semi"))
+        store.write(NAMES, hour, self.names)
+        store.write(ASSESSED, hour, today)
 
 
 def query_baselines(inputs: RunInputs, hours: Sequence[datetime], axiom: AxiomResource) -> HourBaselines:
-    """Ask Axiom for the history of everybody who is active in these hours. Raises `Incomplete` if it counts other
-    changes than were pulled."""
+    """Ask Axiom for the history of everybody who is active in the UTC days of these hours up to them. Raises
+    `Incomplete` if it counts other changes than were pulled."""
     judged = pl.concat([_count_changes(inputs, hour) for hour in hours])
-    until = hours[-1] + AN_HOUR
+    today, until = day_of(hours[0]), hours[-1] + AN_HOUR
     with closing(axiom.client()) as client:
-        actors = judged["actor_key"].unique().sort().to_list()
-        activity = client.activity(actors, day_of(hours[0]) - ACTIVITY_HISTORY, until)
+        names = client.actors(today - A_DAY, until)
+        acting = client.organisation_activity(today, until)["actor_key"]
+        activity = client.activity(acting.unique().sort().to_list(), today - ACTIVITY_HISTORY, until)
         organisation_hours = client.organisation_hours(hours[0] - MEMORY, until)
         organisation_types = client.organisation_types(hours[0] - MEMORY, until)
     _refuse_other_counts(judged, activity)
-    called = pl.concat([inputs.entries_of(hour).actors for hour in hours])
-    latest = called.unique("actor_key", keep="last", maintain_order=True)
-    marked = mark_activity(activity, latest, inputs.tables.confirmed_incident, read_verdicts(inputs.store))
+    marked = mark_activity(activity, names, inputs.tables.confirmed_incident, read_verdicts(inputs.store))
     examples = marked.filter(~pl.col("confirmed")).rename({"actor": "actor_key"})
     who = judged.select("hour", "actor_key")
     usual, touched = build_baselines(examples, organisation_hours, organisation_types, judged=who, hours=hours)
-    return HourBaselines(judged, activity, marked, usual, touched, _assess(inputs.store, marked, hours))
+    return HourBaselines(judged, activity, marked, usual, touched, _assess(inputs.store, marked, hours), names)
 
 
 def _count_changes(inputs: RunInputs, hour: datetime) -> pl.DataFrame:
@@ -74,7 +76,7 @@ def _count_changes(inputs: RunInputs, hour: datetime) -> pl.DataFrame:
 
 
 def _assess(store: HourStore, marked: pl.DataFrame, hours: Sequence[datetime]) -> pl.DataFrame:
-    """The scores of these actors' hours in the UTC days of the run, each day against the organisation before it."""
+    """The scores of all hours in the UTC days of the run, each day against the organisation before it."""
     days = [
         score_hours(
             marked.filter(pl.col("hour") < day + A_DAY, pl.col("hour") >= day - ACTIVITY_HISTORY),

@@ -13,10 +13,21 @@ from audit_assets.config.policy_tables import Policy
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.detection.flagging import JudgedHours, flag_deviations
+from audit_assets.detection.groups import find_group_alerts
 from audit_assets.detection.ranking import rank_scores
-from audit_assets.detection.schemas import FLAG, ORGANISATION, SCORES, WINDOW
+from audit_assets.detection.schemas import FLAG, SCORES, WINDOW
 from audit_assets.storage.hours import AN_HOUR, day_of, key_of
-from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, FLAGGED, SCORES_BEFORE, TOUCHED, TOUCHED_BY
+from audit_assets.storage.tables import (
+    ACTIVITY,
+    ASSESSED,
+    BASELINES,
+    FLAGGED,
+    NAMES,
+    SCORES_BEFORE,
+    TOUCHED,
+    TOUCHED_BY,
+)
+from audit_assets.tickets.finding_builder import members_of
 
 FLAGGED_ACTORS = pl.Schema({**FLAG, "axiom_url": pl.String})
 """A deviation and its disposition, the actor's name for people, and the address that opens its activity in Axiom."""
@@ -46,25 +57,27 @@ def _judged(inputs: RunInputs, hour: datetime, before: pl.DataFrame, policy: Pol
             f"The scores of {key_of(hour)} are those of an earlier version, without {', '.join(sorted(missing))}: run "
             "all assets of the hour again."
         )
-    day = pl.concat([before.select(SCORES.names()), assessed.select(SCORES.names())])
-    scores = rank_scores(day, budget=policy.tickets_a_day, since=day_of(hour)).filter(pl.col("hour") == hour)
+    budget, history = policy.tickets_a_day, before.select(SCORES.names())
+    today = rank_scores(pl.concat([history, assessed.select(SCORES.names())]), budget=budget, since=day_of(hour))
+    scores = today.filter(pl.col("hour") == hour)
     return JudgedHours(
         activity=store.require(ACTIVITY, hour),
         baselines=store.require(BASELINES, hour),
         touched=store.require(TOUCHED, hour),
         scores=scores.rename({"actor": "actor_key"}),
+        groups=find_group_alerts(pl.concat([history, today]), budget=budget, since=hour),
         colleagues=store.require(TOUCHED_BY, day_of(hour)).rename({"actor": "actor_key"}),
         touches=entries.changes.select(
             "actor_key", "resource_type", "action", hour=pl.lit(hour).cast(pl.Datetime("us", "UTC")), kind="change_kind"
         ),
-        names=entries.actors,
+        names=pl.concat([entries.actors, store.require(NAMES, hour)]).unique("actor_key", keep="first"),
     )
 
 
 def _links(found: pl.DataFrame, hour: datetime, axiom: AxiomResource) -> pl.DataFrame:
-    """The address of each actor's activity; that of the organisation's finding shows all who had a part in it."""
-    members = found["members"].explode().drop_nulls().unique().sort().to_list()
-    keys = {actor: members if actor == ORGANISATION else [actor] for actor in found["actor_key"].unique()}
+    """The address of each actor's activity; that of a finding of several shows all who had a part in it."""
+    members = members_of(found).group_by("finding").agg(pl.col("actor_key").unique().sort())
+    keys = dict(members.sort("finding").iter_rows())
     urls = [axiom.activity_link(actors, hour - WINDOW, hour + AN_HOUR) for actors in keys.values()]
     return pl.DataFrame(
         {"actor_key": list(keys), "axiom_url": urls}, schema={"actor_key": pl.String, "axiom_url": pl.String}

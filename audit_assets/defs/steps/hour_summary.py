@@ -34,7 +34,7 @@ from audit_assets.tickets.finding_builder import deviation_of
 def build_summary(inputs: RunInputs, hour: datetime) -> HourSummary:
     """The summary of an hour whose other assets are materialised: `flagged` are the actors who are to get a ticket,
     `below_threshold` the others. Raises `StoreError` if a part of the hour is missing."""
-    store, names = inputs.store, inputs.entries_of(hour).names
+    store = inputs.store
     baselines = store.require(BASELINES, hour)
     tickets = {row["actor_key"]: row for row in store.require(TICKETS, hour).to_dicts()}
     deviations = store.require(FLAGGED, hour)
@@ -51,8 +51,8 @@ def build_summary(inputs: RunInputs, hour: datetime) -> HourSummary:
         "learning": is_learning(baselines, hour),
         "still_learning": _still_learning(store, hour),
         "dismissed": sum(ticket["outcome"] == "dismissed" for ticket in tickets.values()),
-        "flagged": [_flagged(rows.to_dicts(), names, tickets[rows["actor_key"][0]]) for rows in flagged],
-        "below_threshold": [_actor(rows.to_dicts(), names) for rows in below_threshold],
+        "flagged": [_flagged(rows.to_dicts(), tickets[rows["actor_key"][0]]) for rows in flagged],
+        "below_threshold": [_actor(rows.to_dicts()) for rows in below_threshold],
     }
     if is_dry_run(store, hour):
         summary["dry_run"] = True
@@ -93,7 +93,7 @@ def _still_learning(store: HourStore, hour: datetime) -> dict[str, str]:
     return {piece: words for piece, words in LEARNING.items() if piece in everywhere}
 
 
-def _flagged(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], ticket: Mapping[str, Any]) -> FlaggedActor:
+def _flagged(rows: Sequence[Mapping[str, Any]], ticket: Mapping[str, Any]) -> FlaggedActor:
     shown: TicketShown = {
         "outcome": ticket["outcome"],
         "identifier": ticket["identifier"],
@@ -102,13 +102,13 @@ def _flagged(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], ticket
     }
     if planned_action := ticket.get("planned_action"):
         shown["planned_action"] = planned_action
-    return {**_actor(rows, names), "ticket": shown}
+    return {**_actor(rows), "ticket": shown}
 
 
-def _actor(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Actor:
+def _actor(rows: Sequence[Mapping[str, Any]]) -> Actor:
     first = rows[0]
     learning = bool(first["learning"])
-    deviations = rarest_types_first([deviation_of(row, names) for row in rows])
+    deviations = rarest_types_first([deviation_of(row) for row in rows])
     together = describe_together(deviations, learning=learning)
     return {
         "actor": first["actor"],
@@ -122,7 +122,7 @@ def _actor(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Actor
             *([together] if together else []),
             *(describe(deviation, learning=learning) for deviation in deviations),
         ],
-        "deviations": [_deviation(row, names, learning) for row in rows],
+        "deviations": [_deviation(row, learning) for row in rows],
         "axiom_url": first["axiom_url"],
     }
 
@@ -130,11 +130,11 @@ def _actor(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Actor
 NUMBERS = [name for name in DeviationShown.__annotations__ if name != "in_words"]
 
 
-def _deviation(row: Mapping[str, Any], names: Mapping[str, str], learning: bool) -> DeviationShown:
+def _deviation(row: Mapping[str, Any], learning: bool) -> DeviationShown:
     numbers: Any = {key: row[key] for key in NUMBERS if row[key] not in (None, math.inf)}
     if "last_touched" in numbers:
         numbers["last_touched"] = _iso(numbers["last_touched"])
-    return numbers | {"in_words": describe(deviation_of(row, names), learning=learning)}
+    return numbers | {"in_words": describe(deviation_of(row), learning=learning)}
 
 
 def _iso(time: Any) -> str | None:

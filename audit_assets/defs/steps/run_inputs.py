@@ -34,11 +34,6 @@ class HourEntries:
     changes: pl.DataFrame
     actors: pl.DataFrame
 
-    @property
-    def names(self) -> dict[str, str]:
-        """What actors are called, by actor key."""
-        return dict(self.actors.select("actor_key", "actor").iter_rows())
-
 
 @dataclass(frozen=True)
 class RunInputs:

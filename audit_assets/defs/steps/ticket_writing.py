@@ -14,7 +14,7 @@ from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.hour_charts import build_charts
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.ticket_opener import AddNote, TicketOpener
-from audit_assets.detection.schemas import ORGANISATION, WINDOW
+from audit_assets.detection.schemas import NAMES_OF_SEVERAL, WINDOW
 from audit_assets.storage.hours import AN_HOUR, day_of, key_of
 from audit_assets.storage.tables import BASELINES
 from audit_assets.tickets.finding import Finding
@@ -121,7 +121,7 @@ def _links_of(axiom: AxiomResource, flagged: pl.DataFrame, hour: datetime, run_i
 
 def _overflow(findings: Sequence[Finding], axiom: AxiomResource) -> SharedTicket:
     hour = findings[0].hour
-    linked = [finding.actor_key for finding in findings if finding.actor_key != ORGANISATION][:LINKED]
+    linked = [finding.actor_key for finding in findings if finding.actor_key not in NAMES_OF_SEVERAL][:LINKED]
     return overflow_ticket(
         findings,
         axiom_url=axiom.activity_link(linked, hour - WINDOW, hour + AN_HOUR),
