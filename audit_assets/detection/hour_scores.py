@@ -40,12 +40,15 @@ from audit_assets.detection.schemas import (
     SCORES,
     WELL_KNOWN,
 )
+from audit_assets.detection.time_of_day import find_unusual_times
 from audit_assets.detection.volume import (
+    ACTIVE_HOURS,
     DAY,
     DAY_AGAINST_LAST_MONTH,
     HORIZONS,
     HOUR_ALONE,
     SIX_HOURS,
+    FORTNIGHT_AGAINST_LAST_MONTH,
     Horizon,
     VolumeScores,
     estimate_daily_priors,
@@ -53,13 +56,24 @@ from audit_assets.detection.volume import (
     sum_changes,
 )
 
-HORIZON_SHARES = {HOUR_ALONE: 1.0, SIX_HOURS: 0.1, DAY: 0.1, DAY_AGAINST_LAST_MONTH: 0.1}
+HORIZON_SHARES = {
+    HOUR_ALONE: 1.0,
+    SIX_HOURS: 0.1,
+    DAY: 0.1,
+    DAY_AGAINST_LAST_MONTH: 0.1,
+    ACTIVE_HOURS: 0.1,
+    FORTNIGHT_AGAINST_LAST_MONTH: 0.1,
+}
 """How much a longer horizon counts within volume: so little that all three together take .02 of mean recall from single
 hours at a quarter of a ticket a day, and .002 at one, on the variants of the development set."""
 
+LAGGED = (DAY_AGAINST_LAST_MONTH, FORTNIGHT_AGAINST_LAST_MONTH)
+
+P_COLUMNS = ("p_volume", "p_novelty", "p_many_new")
+
 A_MONTH = timedelta(days=30)
-"""Against the month before the last only a day larger than every day of the last month counts: what has grown once and
-stays, as weekly deployments do, alerts once."""
+"""Against the month before the last only what is larger than every other of the last month counts: what has grown once
+and stays, as weekly deployments do, alerts once."""
 
 WELL_KNOWN_HOURS = 6
 """An actor with fewer active hours in 30 days is little known: its hours compete with those of the little known alone
@@ -164,10 +178,14 @@ def _score(
         .then(pl.lit(LITTLE_KNOWN))
         .otherwise(pl.lit(WELL_KNOWN)),
     )
+    unusual_time = ~pl.col("newcomer") & (pl.col("time_factor") < 1)
+    lowered = pl.when(unusual_time & (pl.col(P_COLUMNS) < 1)).then(pl.col(P_COLUMNS) * pl.col("time_factor"))
     return (
         judge_newcomers(measured, habits)
         .lazy()
         .with_columns(
+            lowered.otherwise(pl.col(P_COLUMNS)),
+            time_share=pl.when(unusual_time).then("time_share"),
             learning=pl.concat_list(
                 pl.when(pl.col("familiarity") == LITTLE_KNOWN).then(pl.lit("actor")),
                 pl.when("newcomer").then(pl.lit("newcomer")),
@@ -183,9 +201,11 @@ def _score(
 
 
 def _volume_columns(activity: ActivityArrays, by_horizon: Mapping[Horizon, VolumeScores], began: int) -> pl.DataFrame:
-    alone, lagged = by_horizon[HOUR_ALONE], by_horizon[DAY_AGAINST_LAST_MONTH]
-    is_highest = lagged.changes > _most_before(activity, lagged.changes, ~activity.confirmed, A_MONTH)
-    scores = {**by_horizon, DAY_AGAINST_LAST_MONTH: replace(lagged, p=np.where(is_highest, lagged.p, 1.0))}
+    alone, scores = by_horizon[HOUR_ALONE], dict(by_horizon)
+    for horizon in LAGGED:
+        lagged = by_horizon[horizon]
+        is_highest = lagged.changes > _most_before(activity, lagged.changes, ~activity.confirmed, A_MONTH)
+        scores[horizon] = replace(lagged, p=np.where(is_highest, lagged.p, 1.0))
     shared_p = np.vstack([each.p / HORIZON_SHARES[horizon] for horizon, each in scores.items()])
     best = shared_p.argmin(axis=0)
     rows = np.arange(len(best))
@@ -214,6 +234,8 @@ def _volume_columns(activity: ActivityArrays, by_horizon: Mapping[Horizon, Volum
             "dismissed_day_changes": _most_before(activity, day_changes, activity.dismissed, MEMORY),
         }
     )
+    times = find_unusual_times(activity)
+    frame = frame.with_columns(time_factor=pl.Series(times.factor), time_share=pl.Series(times.share, nan_to_null=True))
     measures = measured.select("newcomer", *(pl.col(name).alias(f"measured_{name}") for name in MEASURES[:-1]))
     return pl.concat([frame, measures], how="horizontal")
 

@@ -14,6 +14,7 @@ from scipy.special import stdtr
 
 from audit_assets.detection.activity_arrays import HOURS_A_DAY, ActivityArrays, ActorWindows, Flags, Floats
 from audit_assets.detection.schemas import MIN_BURST_RATIO
+from audit_assets.detection.volume import count_active_hours
 
 NEWCOMER_HOURS = 7 * HOURS_A_DAY
 """So long after its first active hour an actor is a newcomer: as "younger than a week" of docs/detection.md has it."""
@@ -77,8 +78,7 @@ def is_newcomer(activity: ActivityArrays, windows: ActorWindows, began: int) -> 
 def measure_hours(activity: ActivityArrays, windows: ActorWindows, day_changes: Floats, began: int) -> pl.DataFrame:
     """Per active hour, in the order of `activity`: actor, hour_number, confirmed, newcomer, and all MEASURES but the
     surprise. `day_changes`: the changes of the 24 hours up to each; `began` as in `is_newcomer`."""
-    active = (~activity.confirmed).astype(float)
-    day_hours = windows.sums(active, windows.bounds(HOURS_A_DAY - 1, -1)) + 1 - active
+    day_hours = count_active_hours(activity, windows, HOURS_A_DAY)
     return pl.DataFrame(
         {
             "actor": activity.actors.gather(activity.actor),

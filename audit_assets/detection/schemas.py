@@ -179,6 +179,7 @@ SCORES = pl.Schema(
         "baseline_mean": pl.Float64,
         "ratio": pl.Float64,
         "active_hours": pl.Int64,
+        "time_share": pl.Float64,
         "horizon": pl.String,
         "horizon_changes": pl.Int64,
         "horizon_baseline_mean": pl.Float64,
@@ -201,7 +202,8 @@ SCORES = pl.Schema(
 """A row per active actor and hour. `confirmed`: the hour belongs to a confirmed incident. `familiarity`: how well the
 actor is known (WELL_KNOWN, LITTLE_KNOWN, NEWCOMER). `baseline_mean` and `ratio` are of the hour alone; `horizon` names
 the hours that decided `p_volume`, with their changes and their baseline. `active_hours` are those of the 30 days
-before. A newcomer's `p_volume` and `p_many_new` compare it with other newcomers. `p` joins the streams with their
+before. `time_share` of the actor's active hours were near this time of the day; null if the time is usual or not
+known. A newcomer's `p_volume` and `p_many_new` compare it with other newcomers. `p` joins the streams with their
 shares of the budget; `p_first` is the same of those streams in which the hour is no mere repeat of an earlier one
 within a day (1 if it is in all). `tickets_a_day`: how often a day the organisation has an hour as extreme as this. An
 hour is `flagged` if p is at most `p_threshold`, which follows from the budget; `reasons` are the streams that are so by

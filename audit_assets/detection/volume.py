@@ -30,7 +30,7 @@ MIN_WEIGHT = 0.01
 PRIORS = pl.Schema(
     {
         "day": pl.Int64,
-        "hours": pl.Int64,
+        "summed": pl.String,
         "actor_type": pl.String,
         "m0": pl.Float64,
         "kappa": pl.Float64,
@@ -38,7 +38,7 @@ PRIORS = pl.Schema(
         "b0": pl.Float64,
     }
 )
-"""The organisation's priors: per UTC day (days since 1970), `hours` of the horizon, and actor type (null: all)."""
+"""The organisation's priors: per UTC day (days since 1970), what a horizon sums up, and actor type (null: all)."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,19 @@ class VolumePrior:
 @dataclass(frozen=True)
 class Horizon:
     """How many hours are summed up, and which hours before are the reference: from `since` to before `until`, both in
-    hours before the judged one. No hour that is summed up is in its own reference."""
+    hours before the judged one. No hour that is summed up is in its own reference. Summed up are the changes, or how
+    many `active_hours` there are."""
 
     name: str
     hours: int
     since: int
     until: int
+    active_hours: bool = False
+
+    @property
+    def summed(self) -> str:
+        """What is summed up: horizons with the same have the same prior."""
+        return f"{'active ' if self.active_hours else ''}{self.hours}h"
 
 
 HOUR_ALONE = Horizon("1h", 1, 30 * HOURS_A_DAY, 1)
@@ -68,7 +75,13 @@ DAY = Horizon("24h", 24, 30 * HOURS_A_DAY, 24)
 DAY_AGAINST_LAST_MONTH = Horizon("24h, lagged", 24, 60 * HOURS_A_DAY, 31 * HOURS_A_DAY)
 """Against days -60 to -31: slow growth drags the recent month along, but not the one before."""
 
-HORIZONS = (HOUR_ALONE, SIX_HOURS, DAY, DAY_AGAINST_LAST_MONTH)
+ACTIVE_HOURS = Horizon("active hours", 24, 30 * HOURS_A_DAY, 24, active_hours=True)
+"""Who works around the clock without being a machine that always does."""
+
+FORTNIGHT_AGAINST_LAST_MONTH = Horizon("14d", 14 * 24, 60 * HOURS_A_DAY, 28 * HOURS_A_DAY)
+"""Against days -60 to -29: what grows by a third each week without a loud day adds up."""
+
+HORIZONS = (HOUR_ALONE, SIX_HOURS, DAY, DAY_AGAINST_LAST_MONTH, ACTIVE_HOURS, FORTNIGHT_AGAINST_LAST_MONTH)
 
 
 @dataclass(frozen=True)
@@ -137,7 +150,7 @@ def score_volume(activity: ActivityArrays, priors: pl.DataFrame, horizon: Horizo
     """Scores every active hour over a horizon against its reference; `priors` (PRIORS) are the organisation's."""
     windows = ActorWindows(activity)
     counts = (~activity.confirmed).astype(float)
-    changes = sum_changes(activity, windows, horizon.hours)
+    changes = sum_up(activity, windows, horizon)
     z = np.log(changes + SHIFT)
     prior, by_default = find_priors(activity, priors, horizon)
     reference = windows.bounds(horizon.since, horizon.until - 1)
@@ -158,13 +171,26 @@ def sum_changes(activity: ActivityArrays, windows: ActorWindows, hours: int) -> 
     return windows.sums(counted.astype(float), windows.bounds(hours - 1, -1)) + activity.changes - counted
 
 
+def sum_up(activity: ActivityArrays, windows: ActorWindows, horizon: Horizon) -> Floats:
+    """Per active hour what its horizon sums up."""
+    if horizon.active_hours:
+        return count_active_hours(activity, windows, horizon.hours)
+    return sum_changes(activity, windows, horizon.hours)
+
+
+def count_active_hours(activity: ActivityArrays, windows: ActorWindows, hours: int) -> Floats:
+    """Per active hour how many of so many hours up to it were active; of confirmed hours only the judged one counts."""
+    active = (~activity.confirmed).astype(float)
+    return windows.sums(active, windows.bounds(hours - 1, -1)) + 1 - active
+
+
 def estimate_daily_priors(activity: ActivityArrays, days: Ints | None = None) -> pl.DataFrame:
     """The PRIORS for some UTC days (else for each with activity), per horizon and class, each from the 90 days before
     the day."""
     windows = ActorWindows(activity)
     logarithms = {
-        hours: np.log(sum_changes(activity, windows, hours) + SHIFT)
-        for hours in sorted({horizon.hours for horizon in HORIZONS})
+        summed: np.log(sum_up(activity, windows, horizon) + SHIFT)
+        for summed, horizon in sorted({horizon.summed: horizon for horizon in HORIZONS}.items())
     }
     days = np.unique(activity.hour // HOURS_A_DAY) if days is None else days
     since, until = (np.searchsorted(activity.hour, days * HOURS_A_DAY - before) for before in (PRIOR_HOURS, 0))
@@ -174,11 +200,11 @@ def estimate_daily_priors(activity: ActivityArrays, days: Ints | None = None) ->
         usual = ~activity.confirmed[low:high]
         classes = [(None, usual)]
         classes += [(name, usual & (actor_type == index)) for index, name in enumerate(activity.actor_types)]
-        for hours, z in logarithms.items():
+        for summed, z in logarithms.items():
             for name, members in classes:
                 if members.sum() >= MIN_HOURS_OF_CLASS:
                     prior = estimate_prior(z[low:high][members], actor[members])
-                    rows.append((day, hours, name, prior.m0, prior.kappa, prior.a0, prior.b0))
+                    rows.append((day, summed, name, prior.m0, prior.kappa, prior.a0, prior.b0))
     return pl.DataFrame(rows, schema=PRIORS, orient="row")
 
 
@@ -186,7 +212,7 @@ def find_priors(activity: ActivityArrays, priors: pl.DataFrame, horizon: Horizon
     """Per active hour the prior of its class on its day, else the organisation's, else the documented defaults; and
     whether it is these."""
     default = VolumePrior()
-    of_horizon = priors.lazy().filter(pl.col("hours") == horizon.hours).drop("hours")
+    of_horizon = priors.lazy().filter(pl.col("summed") == horizon.summed).drop("summed")
     values = ("m0", "kappa", "a0", "b0")
     found = (
         pl.LazyFrame(
