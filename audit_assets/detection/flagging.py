@@ -54,6 +54,7 @@ def flag_deviations(judged: JudgedHours, policy: Policy) -> pl.DataFrame:
         flagged = found.with_columns(disposition=disposition)
     else:
         flagged = _with_severity(_with_disposition(found, judged), judged, policy)
+    flagged = _with_changes_by_type(flagged, judged.activity)
     return _in_order(pl.concat([FLAG.to_frame(), flagged], how="diagonal_relaxed"))
 
 
@@ -232,8 +233,8 @@ def _with_severity(found: pl.DataFrame, judged: JudgedHours, policy: Policy) -> 
         pl.when(large.any().over(HOUR_OF_ACTOR)).then(SEVERITIES.index("urgent")).otherwise(SEVERITIES.index("medium"))
     )
     rank = pl.min_horizontal("rarity", most).fill_null(0) + pl.col("raises").fill_null(0)
-    most_severe = pl.col("rank").filter(pl.col("disposition") == "organisation").max().over("hour", "shared_type")
-    is_ticket = pl.col("disposition") == "ticket"
+    is_ticket, of_organisation = (pl.col("disposition") == name for name in ("ticket", "organisation"))
+    most_severe = pl.col("rank").filter(of_organisation).max().over("hour", "shared_type")
     return (
         found.join(rarity, on=HOUR_OF_ACTOR, how="left")
         .join(raises, on=HOUR_OF_ACTOR, how="left")
@@ -241,9 +242,25 @@ def _with_severity(found: pl.DataFrame, judged: JudgedHours, policy: Policy) -> 
         .with_columns(rank=pl.when(pl.col("kind") == ORGANISATION).then(most_severe).otherwise("rank"))
         .with_columns(
             severity=pl.when(is_ticket).then(severity_of_rank(pl.col("rank"))).otherwise(pl.lit("low")),
-            severity_because=pl.when(is_ticket).then("severity_because"),
+            severity_because=pl.when(is_ticket | of_organisation).then("severity_because"),
         )
     )
+
+
+def _with_changes_by_type(found: pl.DataFrame, activity: pl.DataFrame) -> pl.DataFrame:
+    """What a burst's hour changed, by resource type: a person who dismisses the burst dismisses that."""
+    bursts = found.lazy().filter(pl.col("kind") == VOLUME).select(HOUR_OF_ACTOR).unique()
+    by_type = (
+        activity.lazy()
+        .join(bursts, on=HOUR_OF_ACTOR, how="semi")
+        .group_by(*HOUR_OF_ACTOR, "resource_type")
+        .agg(pl.col("changes").sum())
+        .sort(-pl.col("changes"), "resource_type")
+        .group_by(HOUR_OF_ACTOR, maintain_order=True)
+        .agg(changes_by_type=pl.struct("resource_type", "changes"), kind=pl.lit(VOLUME))
+        .collect()
+    )
+    return found.join(by_type, on=[*HOUR_OF_ACTOR, "kind"], how="left", maintain_order="left")
 
 
 def _in_order(found: pl.DataFrame) -> pl.DataFrame:

@@ -23,6 +23,7 @@ from audit_assets.detection.hour_scores import score_stream
 from audit_assets.detection.ranking import SAME_TICKET, rank_scores
 from audit_assets.detection.schemas import (
     ACTIVITY,
+    BEYOND_DISMISSED,
     HOUR,
     HOUR_OF_ACTOR,
     MARKS,
@@ -182,7 +183,8 @@ def _baselines(activity: pl.DataFrame, month: datetime, since: datetime) -> tupl
 
 
 def _by_key(activity: pl.DataFrame) -> pl.DataFrame:
-    return activity.rename({"actor": "actor_key"}).select(*ACTIVITY.names(), *MARKS).cast({"changes": pl.Int64})
+    keyed = activity.rename({"actor": "actor_key"})
+    return keyed.select(*ACTIVITY.names(), *MARKS, BEYOND_DISMISSED).cast({"changes": pl.Int64})
 
 
 def _scores_at(

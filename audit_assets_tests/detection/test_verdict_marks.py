@@ -24,7 +24,7 @@ ORGANISATION = [quiet(days=140, seed=3, actors=12, a_day=6), *daily(BOB, range(1
 
 def verdicts_on(verdict: str, *deviations: tuple[datetime, str, str | None]) -> pl.DataFrame:
     """The same verdict on some deviations of Bob's: hour, kind, resource type."""
-    rows = [(BOB, hour, kind, resource_type, verdict) for hour, kind, resource_type in deviations]
+    rows = [(BOB, hour, kind, resource_type, verdict, None, None, None) for hour, kind, resource_type in deviations]
     return pl.DataFrame(rows, schema=VERDICTS, orient="row")
 
 

@@ -18,6 +18,7 @@ from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.detection.baselines import build_baselines
 from audit_assets.detection.hour_scores import ACTIVITY_HISTORY, score_hours
 from audit_assets.detection.schemas import MEMORY
+from audit_assets.detection.severity import raise_severity
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, AN_HOUR, day_of, days_of, key_of
 from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, TOUCHED
@@ -60,7 +61,14 @@ def query_baselines(inputs: RunInputs, hours: Sequence[datetime], axiom: AxiomRe
     _refuse_other_counts(judged, activity)
     called = pl.concat([inputs.entries_of(hour).actors for hour in hours])
     latest = called.unique("actor_key", keep="last", maintain_order=True)
-    marked = mark_activity(activity, latest, inputs.tables.confirmed_incident, read_verdicts(inputs.store))
+    touches = pl.concat([inputs.entries_of(hour).touches for hour in hours])
+    marked = mark_activity(
+        activity,
+        latest,
+        inputs.tables.confirmed_incident,
+        read_verdicts(inputs.store),
+        raise_severity(touches, inputs.tables.sensitive),
+    )
     examples = marked.filter(~pl.col("confirmed")).rename({"actor": "actor_key"})
     who = judged.select("hour", "actor_key")
     usual, touched = build_baselines(examples, organisation_hours, organisation_types, judged=who, hours=hours)

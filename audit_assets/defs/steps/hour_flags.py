@@ -54,9 +54,7 @@ def _judged(inputs: RunInputs, hour: datetime, before: pl.DataFrame, policy: Pol
         touched=store.require(TOUCHED, hour),
         scores=scores.rename({"actor": "actor_key"}),
         colleagues=store.require(TOUCHED_BY, day_of(hour)).rename({"actor": "actor_key"}),
-        touches=entries.changes.select(
-            "actor_key", "resource_type", "action", hour=pl.lit(hour).cast(pl.Datetime("us", "UTC")), kind="change_kind"
-        ),
+        touches=entries.touches,
         names=entries.actors,
     )
 
