@@ -30,14 +30,13 @@ class PlainRule:
     minimum: float = 10.0
 
 
-TOKEN_NAMES = "token "
-"""How the name of every API token begins (cloudflare/actor_keys.py)."""
+CALLED_TOKEN = "token "  # noqa: S105 - how the name of every API token begins (cloudflare/actor_keys.py)
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """Deviations that do not alert until the end of a day (UTC): of an actor (by its key, or a person's e-mail address),
-    in a resource type, or both."""
+    """Deviations that do not alert until the end of a day (UTC): of an actor (by its key, a person also by the e-mail
+    address), in a resource type, or both."""
 
     until: date
     reason: str
@@ -50,7 +49,7 @@ class Allowance:
         """Raises `ValueError` if it would allow everything, names a token as it is called, or gives no reason."""
         if not (self.actor or self.resource_type):
             raise ValueError("name an actor, a resource_type or both")
-        if self.actor and self.actor.startswith(TOKEN_NAMES):
+        if self.actor and self.actor.startswith(CALLED_TOKEN):
             raise ValueError(
                 f"{self.actor!r} is what a token is called, and whoever makes a token can choose that: give its actor "
                 "key, which tickets and summaries show"

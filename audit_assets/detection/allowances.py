@@ -1,7 +1,7 @@
 """Which deviations a team has allowed for a while, and why: they are kept and marked, and do not alert.
 
-An allowance is for the actor of a key, or for the person of an e-mail address, which Cloudflare has verified. What an
-API token is called can be chosen by whoever makes it, also as another one is called, and allows nothing.
+An allowance is for the actor of a key, or for the person whom Cloudflare names by an e-mail address. What an API token
+is called can be chosen by whoever makes it, as another one is called too, and allows nothing.
 """
 
 from collections.abc import Sequence

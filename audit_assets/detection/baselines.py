@@ -121,12 +121,12 @@ def _baseline_of_organisation(organisation_hours: pl.DataFrame, hours: pl.DataFr
 
 def _with_marks(activity: pl.DataFrame) -> pl.DataFrame:
     """ACTIVITY with its marks; without any, people have dismissed nothing."""
-    defaults = dict.fromkeys(("dismissed", "type_dismissed"), pl.lit(value=False)) | {
-        BEYOND_DISMISSED: pl.col("changes")
+    nothing = {
+        "dismissed": pl.lit(value=False),
+        "type_dismissed": pl.lit(value=False),
+        BEYOND_DISMISSED: pl.col("changes"),
     }
-    return activity.with_columns(
-        **{name: default for name, default in defaults.items() if name not in activity.columns}
-    )
+    return activity.with_columns(**{name: value for name, value in nothing.items() if name not in activity.columns})
 
 
 def _touched_by_actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:

@@ -58,7 +58,7 @@ def mark_verdicts(activity: pl.DataFrame, verdicts: pl.DataFrame, raises: pl.Dat
     `confirmed` is also set for hours that people confirmed on a ticket. `dismissed`: they dismissed the volume of the
     hour; `type_dismissed`: they had dismissed, of an earlier hour of the actor, that it touches this resource type.
     BEYOND_DISMISSED: how many changes are beyond what they had dismissed. A confirmed hour is never dismissed.
-    `raises` (SEVERITY_RAISES): what raises the severity of some hours; of others it is not known, and taken for nothing.
+    `raises` (SEVERITY_RAISES): what raises the severity of some hours; of others nothing is known, nor assumed.
     """
     known = pl.concat([VERDICTS.to_frame(), verdicts], how="diagonal")
     by_actor = known.lazy().rename({"actor_key": "actor"})

@@ -16,10 +16,21 @@ from audit_assets.detection.flagging import JudgedHours, flag_deviations
 from audit_assets.detection.ranking import rank_scores
 from audit_assets.detection.schemas import FLAG, ORGANISATION, SCORES, WINDOW
 from audit_assets.storage.hours import AN_HOUR, day_of, key_of
-from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, FLAGGED, SCORES_BEFORE, TOUCHED, TOUCHED_BY
+from audit_assets.storage.tables import (
+    ACTIVITY,
+    ASSESSED,
+    BASELINES,
+    FLAGGED,
+    SCORES_BEFORE,
+    TOUCHED,
+    TOUCHED_BY,
+    VERDICTS,
+)
+from audit_assets.tickets.verdict_table import PAST_DISMISSAL, add_past_dismissals
 
-FLAGGED_ACTORS = pl.Schema({**FLAG, "axiom_url": pl.String})
-"""A deviation and its disposition, the actor's name for people, and the address that opens its activity in Axiom."""
+FLAGGED_ACTORS = pl.Schema({**FLAG, "axiom_url": pl.String, **PAST_DISMISSAL})
+"""A deviation and its disposition, the actor's name for people, the address that opens its activity in Axiom, and what
+people dismissed of it before."""
 
 
 def flag_hours(
@@ -32,7 +43,8 @@ def flag_hours(
             before = {day: inputs.store.require(SCORES_BEFORE, day)}
         found = flag_deviations(_judged(inputs, hour, before[day], policy), policy)
         linked = found.join(_links(found, hour, axiom), on="actor_key", how="left", maintain_order="left")
-        flagged = linked.select(FLAGGED_ACTORS.names())
+        noted = add_past_dismissals(linked, inputs.store.read(VERDICTS, None))
+        flagged = noted.select(FLAGGED_ACTORS.names()).cast(FLAGGED_ACTORS)
         inputs.store.write(FLAGGED, hour, flagged)
         yield hour, flagged
 

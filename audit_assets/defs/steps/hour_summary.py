@@ -102,7 +102,10 @@ def _flagged(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], ticket
     }
     if planned_action := ticket.get("planned_action"):
         shown["planned_action"] = planned_action
-    return {**_actor(rows, names), "ticket": shown}
+    actor = _actor(rows, names)
+    if exceeds := ticket.get("exceeds"):
+        actor["in_words"] = [*actor["in_words"], exceeds]
+    return {**actor, "ticket": shown}
 
 
 def _actor(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Actor:

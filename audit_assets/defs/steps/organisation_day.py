@@ -24,7 +24,7 @@ from audit_assets.detection.confirmed_incidents import mark_incidents
 from audit_assets.detection.hour_scores import Organisation, build_organisation, score_stream
 from audit_assets.detection.ranking import REACH, rank_scores
 from audit_assets.detection.schemas import SCORES
-from audit_assets.detection.verdict_marks import DISMISSED_TYPE_KNOWN, VERDICTS, count_marked_hours, mark_verdicts
+from audit_assets.detection.verdict_marks import DISMISSED_TYPE_KNOWN, count_marked_hours, mark_verdicts
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, key_of
 from audit_assets.storage.pull_history import REPEATS

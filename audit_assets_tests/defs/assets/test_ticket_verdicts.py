@@ -34,8 +34,11 @@ OPEN_CONFIRMED, OPEN_DISMISSED = TicketVerdict("confirmed", open=True), TicketVe
 
 def on_ticket(*hours: datetime, ticket: UUID = FIRST) -> pl.DataFrame:
     """A burst of Bob's in each of these hours, on a ticket."""
-    rows = [(str(ticket), "SEC-1", "bob", hour, "volume", None) for hour in hours]
-    return pl.DataFrame(rows, schema=ON_TICKET, orient="row")
+    rows = [
+        {"ticket_id": str(ticket), "identifier": "SEC-1", "actor_key": "bob", "hour": hour, "kind": "volume"}
+        for hour in hours
+    ]
+    return pl.DataFrame(rows, schema=ON_TICKET)
 
 
 def looked(*looks: tuple[pl.DataFrame, TicketVerdict | None]) -> pl.DataFrame:
@@ -97,7 +100,8 @@ def test_without_a_table_there_are_no_verdicts(tmp_path: Any) -> None:
     store.write(
         TABLE, None, update_verdicts(TICKET_VERDICTS.to_frame(), found, {FIRST: CLOSED, SECOND: CONFIRMED}, NOW)
     )
-    assert read_verdicts(store).rows() == [("bob", TEN, "volume", None, "confirmed")]
+    decided = read_verdicts(store).select("actor_key", "hour", "kind", "resource_type", "verdict")
+    assert decided.rows() == [("bob", TEN, "volume", None, "confirmed")]
 
 
 def frame(schema: pl.Schema, *rows: dict[str, Any]) -> pl.DataFrame:
