@@ -9,7 +9,6 @@ Names are recorded as hashes, since an entry may have dictated them.
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Any
 
 from audit_assets.config.policy_tables import SEVERITIES, Severity
@@ -19,8 +18,8 @@ from audit_assets.linear.issues import KnownIssue, LinkContent
 from audit_assets.tickets.finding import Deviation, Finding, PastDismissal
 
 COVERS = "covers"
-"""The key of an attachment's metadata. Its value has a word for each thing that is covered, parts of it with colons
-between: `volume:hours:changes`, `touched:type:changes`, `new:type:changes`, `organisation:type:changes:member,member`."""
+"""The key of an attachment's metadata. Its value has a word for each thing that is covered: `volume:hours:changes`,
+`touched:type:changes`, `new:type:changes` or `organisation:type:changes:member,member`."""
 
 COVERS_LENGTH = 4_000
 """Characters: how much Linear takes in metadata is not documented (docs/facts/linear.md, 1.4)."""
@@ -73,9 +72,7 @@ def is_covered(finding: Finding, dismissed: Iterable[DismissedHour]) -> bool:
 
 def with_dismissals(finding: Finding, tickets: Iterable[KnownIssue]) -> Finding:
     """The finding with what people dismissed of it on these tickets within a year, where it does not show that yet."""
-    hours = dismissed_hours(
-        ticket for ticket in tickets if timedelta(0) < finding.hour - ticket.closed_at + DISMISSED_TYPE_KNOWN
-    )
+    hours = dismissed_hours(ticket for ticket in tickets if finding.hour <= ticket.closed_at + DISMISSED_TYPE_KNOWN)
     deviations = (replace(each, dismissed=each.dismissed or _past(each, hours, finding)) for each in finding.deviations)
     return replace(finding, deviations=tuple(deviations))
 
@@ -93,8 +90,8 @@ def _words(deviation: Deviation) -> Iterator[str]:
 
 def _parse(ticket: KnownIssue, marks: Mapping[str, Any]) -> DismissedHour | None:
     """None for an attachment that is no hour's. A word that can't be read covers nothing."""
-    severity = next((each for each in SEVERITIES if each == marks.get("severity")), None)
-    if severity is None:
+    by_name: dict[Any, Severity] = {each: each for each in SEVERITIES}
+    if (severity := by_name.get(marks.get("severity"))) is None:
         return None
     hour = DismissedHour(ticket, severity)
     for word in str(marks.get(COVERS, "")).split():
@@ -130,18 +127,16 @@ def _is_covered(deviation: Deviation, hours: Sequence[DismissedHour]) -> bool:
 
 def _beyond(deviation: Deviation, hours: Sequence[DismissedHour]) -> float:
     """How many changes of the hour are beyond twice those that were dismissed of their types."""
-    dismissed = (
+    dismissed = [
         (count, max((hour.touched.get(_hash(name), 0) for hour in hours), default=0))
         for name, count in deviation.changes_by_type
-    )
+    ]
     return sum(max(0, count - MIN_BURST_RATIO * most) for count, most in dismissed)
 
 
 def _past(deviation: Deviation, hours: Iterable[DismissedHour], finding: Finding) -> PastDismissal | None:
     """The largest of the kind: of new types and of the organisation, of the same type."""
-    found = [
-        (changes, name, hour) for hour in hours for changes, name in [*_dismissed_of(deviation, hour)] if hour.ticket
-    ]
+    found = [(changes, name, hour) for hour in hours for changes, name in _dismissed_of(deviation, hour)]
     if not found:
         return None
     changes, name, hour = max(found, key=lambda each: each[0])

@@ -50,7 +50,8 @@ def comment_for(finding: Finding) -> CommentContent:
 
 def link_for(finding: Finding) -> LinkContent:
     """The attachment that marks a finding's hour as being on a ticket, of whichever generation, and opens its query.
-    `kinds` are those of its deviations, `covers` what a dismissal of it covers (dismissals.py)."""
+    `covers` is what a dismissal of it covers (dismissals.py). `kinds`, those of its deviations, are for version 0.1,
+    which would take an attachment without them to be about everything."""
     return LinkContent(
         id=_id_of_hour("hour on a ticket", finding),
         title=f"Axiom: {hour_name(finding.hour)}",

@@ -89,8 +89,8 @@ def decided_verdicts(stored: pl.DataFrame | None) -> pl.DataFrame:
 def deviations_on_tickets(tickets: pl.DataFrame, flagged: pl.DataFrame) -> pl.DataFrame:
     """Which deviations of an hour (FLAGGED_ACTORS) are on which ticket (OPENED_TICKETS): ON_TICKET.
 
-    What many did at once is on the organisation's ticket, and a verdict on it is one on each of them, about the resource
-    types that they have in common.
+    What many did at once is on the organisation's ticket, and a verdict on it is one on each of them, about the
+    resource types that they have in common.
     """
     flagged = pl.concat([ADDED.to_frame(), flagged], how="diagonal")
     owner = {"ticket": pl.col("actor_key"), "organisation": pl.lit(ORGANISATION)}
@@ -169,10 +169,10 @@ def update_verdicts(
     """TICKET_VERDICTS after another look: `known` is the table so far, `found` (ON_TICKET) what is on tickets since,
     `verdicts` what Linear shows of them.
 
-    What an hour has more, once it is in the table, came after it was put on its ticket, where nobody sees it: it gets no
-    verdict. A ticket that Linear does not show keeps its last verdict: it was deleted, or the key can't see it now. A
-    label on an open ticket is about the hours that were on it at that time: our own reopening takes no verdict back, and
-    no later hour of the actor gets one that nobody gave.
+    What an hour has more, once it is in the table, came after it was put on its ticket, where nobody sees it: it gets
+    no verdict. A ticket that Linear does not show keeps its last verdict: it was deleted, or the key can't see it now.
+    A label on an open ticket is about the hours that were on it at that time: our own reopening takes no verdict back,
+    and no later hour of the actor gets one that nobody gave.
     """
     new = found.unique(KEY).join(known, on=["ticket_id", "hour"], how="anti")
     shown = pl.DataFrame(
