@@ -235,9 +235,9 @@ def _with_severity(found: pl.DataFrame, judged: JudgedHours, policy: Policy) -> 
     rank = pl.min_horizontal("rarity", most).fill_null(0) + pl.col("raises").fill_null(0)
     is_ticket, of_organisation = (pl.col("disposition") == name for name in ("ticket", "organisation"))
     most_severe = pl.col("rank").filter(of_organisation).max().over("hour", "shared_type")
+    found = found.join(rarity, on=HOUR_OF_ACTOR, how="left").join(raises, on=HOUR_OF_ACTOR, how="left")
     return (
-        found.join(rarity, on=HOUR_OF_ACTOR, how="left")
-        .join(raises, on=HOUR_OF_ACTOR, how="left")
+        _with_causes_of_members(found)
         .with_columns(rank=rank)
         .with_columns(rank=pl.when(pl.col("kind") == ORGANISATION).then(most_severe).otherwise("rank"))
         .with_columns(
@@ -245,6 +245,19 @@ def _with_severity(found: pl.DataFrame, judged: JudgedHours, policy: Policy) -> 
             severity_because=pl.when(is_ticket | of_organisation).then("severity_because"),
         )
     )
+
+
+def _with_causes_of_members(found: pl.DataFrame) -> pl.DataFrame:
+    """What raised the severity of a member's hour raised that of the organisation's finding."""
+    of_members = (
+        found.filter(pl.col("disposition") == "organisation")
+        .explode("severity_because")
+        .drop_nulls("severity_because")
+        .group_by("hour", "shared_type", maintain_order=True)
+        .agg(of_members=pl.col("severity_because").unique(maintain_order=True), kind=pl.lit(ORGANISATION))
+    )
+    joined = found.join(of_members, on=["hour", "shared_type", "kind"], how="left", maintain_order="left")
+    return joined.with_columns(severity_because=pl.coalesce("of_members", "severity_because")).drop("of_members")
 
 
 def _with_changes_by_type(found: pl.DataFrame, activity: pl.DataFrame) -> pl.DataFrame:

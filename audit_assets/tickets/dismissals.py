@@ -1,9 +1,9 @@
 """What people dismiss with a ticket, as its attachments record it, and whether a later hour goes beyond that.
 
-The attachment of each hour holds what the hour deviated in, how much, and how severely. A dismissal covers this actor,
-these resource types and, of the organisation, these members, up to twice as many changes, and nothing more severe. What
-is not recorded is not covered: an attachment of an earlier version, one that was removed, what found no room in it.
-Names are recorded as hashes, since an entry may have dictated them.
+The attachment of each hour holds what the hour deviated in, how much, how severely, and why. A dismissal covers this
+actor, these resource types and, of the organisation, these members, up to twice as many changes, and no severity that
+these do not explain. What is not recorded is not covered: an attachment of an earlier version, one that was removed,
+what found no room in it. Names are recorded as hashes, since an entry may have dictated them.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from audit_assets.tickets.finding import Deviation, Finding, PastDismissal
 
 COVERS = "covers"
 """The key of an attachment's metadata. Its value has a word for each thing that is covered: `volume:hours:changes`,
-`touched:type:changes`, `new:type:changes` or `organisation:type:changes:member,member`."""
+`touched:type:changes`, `new:type:changes` or `organisation:type:changes:member,member`; and `raised:because`."""
 
 COVERS_LENGTH = 4_000
 """Characters: how much Linear takes in metadata is not documented (docs/facts/linear.md, 1.4)."""
@@ -30,12 +30,13 @@ HASH_LENGTH = 16
 
 @dataclass
 class DismissedHour:
-    """What one hour on a dismissed `ticket` covers. `volumes`: hours and changes of each burst, `touched`: how many of
-    the changes of the hour went to which type; `new` types and their changes; `organisation`: types, changes, members.
-    Types and members are hashes."""
+    """What one hour on a dismissed `ticket` covers. `raised`: what raised its severity; `volumes`: hours and changes of
+    each burst, `touched`: how many of the changes of the hour went to which type; `new` types and their changes;
+    `organisation`: types, changes, members. Types, members and what raised the severity are hashes."""
 
     ticket: KnownIssue
     severity: Severity
+    raised: set[str] = field(default_factory=set)
     volumes: list[tuple[int, int]] = field(default_factory=list)
     touched: dict[str, int] = field(default_factory=dict)
     new: dict[str, int] = field(default_factory=dict)
@@ -46,7 +47,8 @@ def covers_of(finding: Finding) -> str:
     """What a dismissal of the finding covers, for its attachment's metadata: as many words as there is room for."""
     words: list[str] = []
     room = COVERS_LENGTH
-    for word in (word for each in finding.deviations for word in _words(each)):
+    raised = [f"raised:{_hash(cause)}" for cause in finding.severity_because]
+    for word in (*raised, *(word for each in finding.deviations for word in _words(each))):
         room -= len(word) + 1
         if room < 0:
             break
@@ -66,7 +68,7 @@ def dismissed_hours(tickets: Iterable[KnownIssue]) -> list[DismissedHour]:
 
 def is_covered(finding: Finding, dismissed: Iterable[DismissedHour]) -> bool:
     """Whether people have dismissed all that the finding deviates in, in hours that were as severe."""
-    as_severe = [hour for hour in dismissed if _rank(hour.severity) >= _rank(finding.severity)]
+    as_severe = [hour for hour in dismissed if _is_as_severe(hour, finding)]
     return bool(finding.deviations) and all(_is_covered(each, as_severe) for each in finding.deviations)
 
 
@@ -96,6 +98,8 @@ def _parse(ticket: KnownIssue, marks: Mapping[str, Any]) -> DismissedHour | None
     hour = DismissedHour(ticket, severity)
     for word in str(marks.get(COVERS, "")).split():
         match word.split(":"):
+            case ["raised", cause]:
+                hour.raised.add(cause)
             case ["volume", hours, changes] if hours.isdecimal() and changes.isdecimal():
                 hour.volumes.append((int(hours), int(changes)))
             case ["touched", own_type, changes] if changes.isdecimal():
@@ -107,6 +111,15 @@ def _parse(ticket: KnownIssue, marks: Mapping[str, Any]) -> DismissedHour | None
             case _:
                 pass
     return hour
+
+
+def _is_as_severe(hour: DismissedHour, finding: Finding) -> bool:
+    """Whether the severity of an hour is no higher than it was in the dismissed one, or only because more changes are
+    rarer: all that raises it raised it then."""
+    if not {_hash(cause) for cause in finding.severity_because} <= hour.raised:
+        return False
+    dismissed = ((each.changes, changes) for each in finding.deviations for changes, _ in _dismissed_of(each, hour))
+    return _rank(finding.severity) <= _rank(hour.severity) or any(now > before for now, before in dismissed)
 
 
 def _is_covered(deviation: Deviation, hours: Sequence[DismissedHour]) -> bool:

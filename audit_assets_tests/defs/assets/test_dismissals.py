@@ -82,7 +82,8 @@ def test_a_dismissed_burst_of_one_type_silences_none_of_another(lived: Pipeline,
     (flagged,) = run(lived, AGAIN, bob(AGAIN, 40, **TOKENS))
     assert flagged["ticket"]["outcome"] == "opened"
     assert {each["kind"] for each in flagged["deviations"]} == {"volume"}
-    assert "for 40 changes to dns_records; now 40, most of them to api_tokens" in " ".join(flagged["in_words"])
+    to_which = " to dns_records; now 40, most of them to api_tokens" if read else "; now 40"
+    assert f"in SEC-1 for 40 changes{to_which}" in " ".join(flagged["in_words"])
 
 
 @pytest.mark.parametrize("read", [False, True])
