@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from audit_assets.config.policy_tables import Allowance, Policy, Sensitive
+from audit_assets.detection.flagging import flag_deviations
 from audit_assets.detection.plain_rule import find_plain_deviations
 from audit_assets.detection.schemas import FLAG, ORGANISATION
 from audit_assets_tests.detection.judging import flagged, judged

@@ -93,6 +93,13 @@ def test_what_is_seen_again_is_no_news() -> None:
     assert changed["seen_at"].to_list() == [NOW + timedelta(hours=1)]
 
 
+def test_what_comes_to_an_hour_after_a_look_gets_no_verdict() -> None:
+    """An hour that is run again with late entries adds nothing to the ticket that it is on: nobody sees it there."""
+    late = on_ticket(NINE).with_columns(kind=pl.lit("new_resource_type"), resource_type=pl.lit("api_tokens"))
+    table = looked((on_ticket(NINE), OPEN), (pl.concat([on_ticket(NINE), late]), DISMISSED))
+    assert table.select("kind", "verdict").rows() == [("volume", "dismissed")]
+
+
 def test_without_a_table_there_are_no_verdicts(tmp_path: Any) -> None:
     store = HourStore(str(tmp_path))
     assert read_verdicts(store).is_empty()
