@@ -1,5 +1,6 @@
 """The checks of `audit-assets doctor`: what is configured, reachable and permitted, by harmless calls."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -7,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-import re
 import polars as pl
 
 from audit_assets.axiom.dataset_health import ENOUGH_RETENTION_DAYS, find_issues
