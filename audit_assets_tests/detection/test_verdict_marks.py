@@ -73,14 +73,14 @@ class TestADismissedBurst:
     @pytest.mark.parametrize("preset", PRESETS)
     def test_as_many_changes_to_another_type_alert(self, preset: Preset) -> None:
         known = daily(BOB, range(140), 1, "members")
-        events = stream([*ORGANISATION, *known, burst(BOB, FIRST, 80, "dns"), burst(BOB, AGAIN, 60, "members")])
+        events = stream([*ORGANISATION, *known, burst(BOB, FIRST, 80, "dns"), burst(BOB, AGAIN, 100, "members")])
         assert tickets(events, AGAIN, preset, self.dismissed) == VOLUME
 
     @pytest.mark.parametrize("preset", PRESETS)
     def test_a_few_changes_of_that_type_dismissed_with_many_others_cover_few(self, preset: Preset) -> None:
         known = daily(BOB, range(140), 1, "members")
         both = burst(BOB, FIRST, 79, "dns"), burst(BOB, FIRST, 1, "members")
-        events = stream([*ORGANISATION, *known, *both, burst(BOB, AGAIN, 60, "members")])
+        events = stream([*ORGANISATION, *known, *both, burst(BOB, AGAIN, 100, "members")])
         assert tickets(events, AGAIN, preset, self.dismissed) == VOLUME
 
     @pytest.mark.parametrize("preset", PRESETS)
