@@ -1,5 +1,6 @@
 """The checks of `audit-assets doctor`: what is configured, reachable and permitted, by harmless calls."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -160,6 +161,11 @@ def _check_policy(now: datetime) -> Iterator[CheckResult]:
     if ended := [each for each in in_force.allowances if each.until < now.date()]:
         text = f"{len(ended)} of {pluralize(len(in_force.allowances), 'allowance')} ended, the first: {ended[0].reason}"
         yield CheckResult("advice", text, "Remove them from the policy file, or extend them.")
+    named = [each.actor for each in in_force.allowances if each.actor]
+    if unknown := [actor for actor in named if "@" not in actor and not re.fullmatch("[0-9a-f]{32}", actor)]:
+        text = f"{len(unknown)} of {pluralize(len(named), 'allowance')} of an actor names neither an actor key nor an "
+        text += f"e-mail address, and allows nothing, the first: {unknown[0]}"
+        yield CheckResult("advice", text, "Name the actor's key, which its ticket and the summary show.")
 
 
 def _check_triage(_: datetime) -> Iterator[CheckResult]:

@@ -30,10 +30,13 @@ class PlainRule:
     minimum: float = 10.0
 
 
+CALLED_TOKEN = "token "  # noqa: S105 - how the name of every API token begins (cloudflare/actor_keys.py)
+
+
 @dataclass(frozen=True)
 class Allowance:
-    """Deviations that do not alert until the end of a day (UTC): of an actor (by name or key), in a resource type, or
-    both."""
+    """Deviations that do not alert until the end of a day (UTC): of an actor (by its key, a person also by the e-mail
+    address), in a resource type, or both."""
 
     until: date
     reason: str
@@ -43,9 +46,14 @@ class Allowance:
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
-        """Raises `ValueError` if it would allow everything, or gives no reason."""
+        """Raises `ValueError` if it would allow everything, names a token as it is called, or gives no reason."""
         if not (self.actor or self.resource_type):
             raise ValueError("name an actor, a resource_type or both")
+        if self.actor and self.actor.startswith(CALLED_TOKEN):
+            raise ValueError(
+                f"{self.actor!r} is what a token is called, and whoever makes a token can choose that: give its actor "
+                "key, which tickets and summaries show"
+            )
         if not self.reason.strip():
             raise ValueError("give a reason")
 

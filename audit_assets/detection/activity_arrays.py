@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from audit_assets.detection.schemas import ACTOR_ACTIVITY, HOUR, MARKS
+from audit_assets.detection.schemas import ACTOR_ACTIVITY, BEYOND_DISMISSED, HOUR, MARKS
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -30,7 +30,8 @@ class ActivityArrays:
     """Active hours in order of time (then actor), and their touches of resource types in the same order.
 
     A value per active hour: `actor`, `actor_type`, `hour` (hours since 1970), `changes`, `confirmed` (the hour belongs
-    to an incident and is no example of what is usual), `dismissed` (people dismissed the volume of the hour). A value
+    to an incident and is no example of what is usual), `dismissed` (people dismissed the volume of the hour),
+    `beyond_dismissed` (so many of its changes are beyond what people dismissed before: all, unless they did). A value
     per touch: `touch_row` (the index of its active hour), `touch_type` (its resource type), `touch_dismissed` (people
     had dismissed this resource type for the actor before). `actor`, `actor_type` and `touch_type` are indices into the
     sorted `actors`, `actor_types` and `resource_types`: names decide nothing but the order of rows within an hour.
@@ -42,6 +43,7 @@ class ActivityArrays:
     changes: Ints
     confirmed: Flags
     dismissed: Flags
+    beyond_dismissed: Ints
     touch_row: Ints
     touch_type: Ints
     touch_dismissed: Flags
@@ -125,7 +127,8 @@ def add_actor_types(activity: pl.DataFrame, actors: pl.DataFrame) -> pl.DataFram
 
 
 def build_activity_arrays(activity: pl.DataFrame) -> ActivityArrays:
-    """The arrays of tidy rows (ACTOR_ACTIVITY, with or without MARKS)."""
+    """The arrays of tidy rows (ACTOR_ACTIVITY, with or without MARKS and BEYOND_DISMISSED)."""
+    beyond = pl.col(BEYOND_DISMISSED if BEYOND_DISMISSED in activity.columns else "changes")
     marks = {
         name: (pl.col(name) if name in activity.columns else pl.lit(value=False)).fill_null(value=False).any()
         for name in MARKS
@@ -136,7 +139,12 @@ def build_activity_arrays(activity: pl.DataFrame) -> ActivityArrays:
     rows = (
         activity.lazy()
         .group_by("actor", "hour", "resource_type")
-        .agg(pl.col("actor_type").min(), pl.col("changes").sum(), **marks)
+        .agg(
+            pl.col("actor_type").min(),
+            pl.col("changes").sum(),
+            beyond=beyond.fill_null(pl.col("changes")).sum(),
+            **marks,
+        )
         .with_columns(
             actor_index=_index("actor", actors),
             actor_type_index=_index("actor_type", actor_types).min().over("actor", "hour"),
@@ -152,14 +160,18 @@ def build_activity_arrays(activity: pl.DataFrame) -> ActivityArrays:
     first = np.ones(len(rows), dtype=bool)
     first[1:] = (np.diff(actor) != 0) | (np.diff(hour) != 0)
     touch_row = np.cumsum(first) - 1
-    changes = np.bincount(touch_row, weights=_to_ints(rows["changes"]), minlength=int(first.sum()))
+    changes, beyond_dismissed = (
+        np.bincount(touch_row, weights=_to_ints(rows[name]), minlength=int(first.sum())).astype(np.int64)
+        for name in ("changes", "beyond")
+    )
     return ActivityArrays(
         actor=actor[first],
         actor_type=_to_ints(rows["actor_type_index"])[first],
         hour=hour[first],
-        changes=changes.astype(np.int64),
+        changes=changes,
         confirmed=rows["confirmed"].to_numpy()[first],
         dismissed=rows["dismissed"].to_numpy()[first],
+        beyond_dismissed=beyond_dismissed,
         touch_row=touch_row.astype(np.int64),
         touch_type=_to_ints(rows["type_index"]),
         touch_dismissed=rows["type_dismissed"].to_numpy(),

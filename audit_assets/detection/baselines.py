@@ -8,7 +8,15 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from audit_assets.detection.schemas import BASELINE, HOUR, HOUR_OF_ACTOR, MEMORY, TOUCHED, WINDOW
+from audit_assets.detection.schemas import (
+    BASELINE,
+    BEYOND_DISMISSED,
+    HOUR,
+    HOUR_OF_ACTOR,
+    MEMORY,
+    TOUCHED,
+    WINDOW,
+)
 
 LEARNING = timedelta(days=7)
 """With less history than this nearly everything is new: chosen as the shortest span that has every weekday."""
@@ -28,10 +36,9 @@ def build_baselines(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What is usual before each of some hours.
 
-    `activity` (ACTIVITY, with or without the columns `dismissed` and `type_dismissed` of MARKS), `organisation_hours`
-    and `organisation_types` are the history; `judged` has a row (hour, actor_key) for each actor that is active in one
-    of the `hours`. Returns a BASELINE frame with a row for each of these and one for the organisation per hour, and a
-    TOUCHED frame.
+    `activity` (ACTIVITY, with or without MARKS and BEYOND_DISMISSED), `organisation_hours` and `organisation_types` are
+    the history; `judged` has a row (hour, actor_key) for each actor that is active in one of the `hours`. Returns a
+    BASELINE frame with a row for each of these and one for the organisation per hour, and a TOUCHED frame.
     """
     each_hour = pl.DataFrame({"hour": hours}, schema={"hour": HOUR})
     activity = _with_marks(activity)
@@ -58,7 +65,11 @@ def is_learning(baselines: pl.DataFrame, hour: datetime) -> bool:
 
 
 def _baselines_of_actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
+    """What people dismissed counts for an hour that hardly goes beyond it in its types and severity: by no more than an
+    active hour has."""
     by_hour = activity.lazy().group_by("actor_key", past=pl.col("hour"))
+    beyond = activity.lazy().group_by(HOUR_OF_ACTOR).agg(beyond=pl.col(BEYOND_DISMISSED).sum())
+    is_covered = pl.col("beyond") <= pl.col("baseline_mean").fill_null(0)
     active_hours = by_hour.agg(pl.col("changes").sum(), pl.col("dismissed").any())
     remembered = judged.lazy().join(active_hours, on="actor_key").filter(AN_HOUR_BEFORE, WITHIN_MEMORY)
     in_window = pl.col("changes").filter(WITHIN_WINDOW)
@@ -72,7 +83,8 @@ def _baselines_of_actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.Dat
     return (
         judged.lazy()
         .join(usual, on=HOUR_OF_ACTOR, how="left")
-        .with_columns(pl.col("active_hours").fill_null(0))
+        .join(beyond, on=HOUR_OF_ACTOR, how="left")
+        .with_columns(pl.col("active_hours").fill_null(0), dismissed=pl.when(is_covered).then("dismissed"))
         .select(BASELINE.names())
         .collect()
         .cast(BASELINE)
@@ -109,8 +121,12 @@ def _baseline_of_organisation(organisation_hours: pl.DataFrame, hours: pl.DataFr
 
 def _with_marks(activity: pl.DataFrame) -> pl.DataFrame:
     """ACTIVITY with its marks; without any, people have dismissed nothing."""
-    unmarked = {name: pl.lit(value=False) for name in ("dismissed", "type_dismissed") if name not in activity.columns}
-    return activity.with_columns(**unmarked)
+    nothing = {
+        "dismissed": pl.lit(value=False),
+        "type_dismissed": pl.lit(value=False),
+        BEYOND_DISMISSED: pl.col("changes"),
+    }
+    return activity.with_columns(**{name: value for name, value in nothing.items() if name not in activity.columns})
 
 
 def _touched_by_actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:

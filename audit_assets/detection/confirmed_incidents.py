@@ -1,4 +1,8 @@
-"""Which active hours belong to an incident that the policy confirms: scored, but no example of what is usual."""
+"""Which active hours belong to an incident that the policy confirms: scored, but no example of what is usual.
+
+Other than an allowance, an incident may name an actor as it is called: who takes that name gains nothing, since such
+hours alert as all others do, and make nothing usual.
+"""
 
 from collections.abc import Sequence
 from datetime import timedelta

@@ -3,58 +3,30 @@
 Every deviation of either rule is in the result; `disposition` shows which of them open a ticket. None disappears.
 """
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from audit_assets.config.policy_tables import Policy
 from audit_assets.detection.allowances import mark_allowed
-from audit_assets.detection.organisation_wide import UNUSUAL_P, find_organisation_wide_deviations
+from audit_assets.detection.dispositions import add_dispositions, add_severities
+from audit_assets.detection.judged_hours import JudgedHours
+from audit_assets.detection.organisation_wide import UNUSUAL_P
 from audit_assets.detection.plain_rule import find_plain_deviations
 from audit_assets.detection.schemas import (
-    ALL_ACTORS,
     FLAG,
     HOUR_OF_ACTOR,
-    MANY_ACTORS,
-    NAMES_OF_SEVERAL,
-    NEW_ACTORS,
     NEW_RESOURCE_TYPE,
-    ORGANISATION,
     VOLUME,
     WELL_KNOWN,
 )
-from audit_assets.detection.severity import SEVERITIES, raise_severity, severity_of_rank, severity_rank
+from audit_assets.detection.severity import severity_rank
 from audit_assets.detection.volume import HORIZONS
 
 HOURS_OF_HORIZON = {horizon.name: horizon.hours for horizon in HORIZONS}
 
 MONTHS_A_YEAR = 365.25 / 30
 
-COLLEAGUES = pl.Schema({"actor_key": pl.String, "resource_type": pl.String})
-"""Who touched which resource type in the organisation's last 90 days."""
-
 COLUMNS_OF_HOUR = ("active_hours", "tickets_a_day", "learning", "judged_against")
 """What both kinds of deviation take from the scores of their hour."""
-
-
-@dataclass(frozen=True)
-class JudgedHours:
-    """Some hours, and all that decides about them.
-
-    `activity` (ACTIVITY) of the hours; `baselines` (BASELINE) and `touched` (TOUCHED) before them; `scores` (SCORES,
-    ranked, with actor_key in place of actor); `groups` (GROUP_ALERTS); `touches` (TOUCHES) and `names` (actor_key,
-    actor, actor_type) from the entries. `colleagues` (COLLEAGUES) decide nothing and are for the text of tickets; a
-    backtest has none.
-    """
-
-    activity: pl.DataFrame
-    baselines: pl.DataFrame
-    touched: pl.DataFrame
-    scores: pl.DataFrame
-    groups: pl.DataFrame
-    colleagues: pl.DataFrame
-    touches: pl.DataFrame
-    names: pl.DataFrame
 
 
 def flag_deviations(judged: JudgedHours, policy: Policy) -> pl.DataFrame:
@@ -66,8 +38,9 @@ def flag_deviations(judged: JudgedHours, policy: Policy) -> pl.DataFrame:
         disposition = pl.when(pl.col("allowed_because").is_null()).then(pl.lit("ticket")).otherwise(pl.lit("allowed"))
         flagged = found.with_columns(disposition=disposition)
     else:
-        flagged = _with_severity(_with_disposition(found, judged), judged, policy)
-    return _in_order(_with_member_names(pl.concat([FLAG.to_frame(), flagged], how="diagonal_relaxed"), judged.names))
+        flagged = add_severities(add_dispositions(found, judged), judged, policy)
+    flagged = _with_member_names(_with_changes_by_type(flagged, judged.activity), judged.names)
+    return _in_order(pl.concat([FLAG.to_frame(), flagged], how="diagonal_relaxed"))
 
 
 def _with_horizon(plain: pl.DataFrame) -> pl.DataFrame:
@@ -185,124 +158,20 @@ def _with_member_names(found: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame
     return found.with_columns(member_names=pl.col("members").list.eval(called))
 
 
-def _with_disposition(found: pl.DataFrame, judged: JudgedHours) -> pl.DataFrame:
-    """Adds `disposition`, `shared_type` (the resource type of a deviation that many actors share) and the
-    organisation's own findings."""
-    shared = find_organisation_wide_deviations(judged.scores, judged.activity)
-    of_volume = shared.filter(pl.col("kind") == VOLUME).select(*HOUR_OF_ACTOR, "kind", type_of_burst="resource_type")
-    of_type = shared.filter(pl.col("kind") != VOLUME).with_columns(type_itself="resource_type")
-    found = (
-        found.join(of_volume, on=[*HOUR_OF_ACTOR, "kind"], how="left")
-        .join(of_type, on=[*HOUR_OF_ACTOR, "kind", "resource_type"], how="left")
-        .with_columns(shared_type=pl.coalesce("type_of_burst", "type_itself"))
-    )
-    alerts = pl.col("alerts") & pl.col("allowed_because").is_null()
-    alerting = found.filter(alerts, pl.col("shared_type").is_not_null()).select("hour", "shared_type").unique()
-    found = found.join(alerting.with_columns(of_organisation=True), on=["hour", "shared_type"], how="left")
-    of_organisation = pl.col("of_organisation").fill_null(value=False)
-    own_ticket = (alerts & ~of_organisation).any().over(HOUR_OF_ACTOR)
-    found = found.with_columns(
-        disposition=pl.when(pl.col("allowed_because").is_not_null())
-        .then(pl.lit("allowed"))
-        .when(of_organisation)
-        .then(pl.lit("organisation"))
-        .when(own_ticket)
-        .then(pl.lit("ticket"))
-        .otherwise(pl.lit("below_threshold"))
-    )
-    shared = shared.rename({"resource_type": "shared_type"}).join(alerting, on=["hour", "shared_type"], how="semi")
-    of_several = [_findings_of_organisation(shared, judged), _findings_of_groups(found, judged)]
-    return pl.concat([found, *of_several], how="diagonal")
-
-
-def _findings_of_groups(found: pl.DataFrame, judged: JudgedHours) -> pl.DataFrame:
-    """What all actors did is a finding of its own only if those who are on no ticket and not allowed exceed the
-    threshold without the others."""
-    explained = found.filter(pl.col("disposition") != "below_threshold").select("hour", members="actor_key").unique()
-    totals = judged.activity.group_by("hour", members="actor_key").agg(own=pl.col("changes").sum())
-    of_all = judged.groups.filter(pl.col("actor_key") == ALL_ACTORS)
-    unexplained = (
-        of_all.select("hour", "kind", "threshold", "members")
-        .explode("members")
-        .join(explained, on=["hour", "members"], how="anti")
-        .join(totals, on=["hour", "members"])
-        .group_by("hour", "kind")
-        .agg(pl.col("threshold").first(), actors=pl.len(), changes=pl.col("own").sum())
-        .filter(pl.when(pl.col("kind") == MANY_ACTORS).then("actors").otherwise("changes") >= pl.col("threshold"))
-    )
-    of_all = of_all.join(unexplained, on=["hour", "kind"], how="semi")
-    of_new = judged.groups.filter(pl.col("actor_key") == NEW_ACTORS)
-    return (
-        pl.concat([of_new, of_all])
-        .drop("threshold")
-        .with_columns(
-            actor=pl.col("actor_key").replace_strict(NAMES_OF_SEVERAL, return_dtype=pl.String),
-            actor_type=pl.lit(ORGANISATION),
-            disposition=pl.lit("ticket"),
-            ratio=pl.col("changes") / pl.col("baseline_mean"),
-        )
-    )
-
-
-def _findings_of_organisation(shared: pl.DataFrame, judged: JudgedHours) -> pl.DataFrame:
-    members = shared.select(*HOUR_OF_ACTOR, "shared_type").unique()
-    changes = judged.activity.select(*HOUR_OF_ACTOR, "changes", shared_type="resource_type")
-    return (
-        members.lazy()
-        .join(changes.lazy(), on=[*HOUR_OF_ACTOR, "shared_type"], how="left")
-        .join(judged.scores.lazy().select(*HOUR_OF_ACTOR, "p", "tickets_a_day"), on=HOUR_OF_ACTOR)
-        .group_by("hour", "shared_type")
-        .agg(
-            pl.col("changes").sum(),
-            pl.col("p", "tickets_a_day").min(),
-            members=pl.col("actor_key").unique().sort(),
-        )
-        .with_columns(
-            resource_type="shared_type",
-            actor_key=pl.lit(ORGANISATION),
-            actor=pl.lit(NAMES_OF_SEVERAL[ORGANISATION]),
-            actor_type=pl.lit(ORGANISATION),
-            kind=pl.lit(ORGANISATION),
-            disposition=pl.lit("ticket"),
-        )
+def _with_changes_by_type(found: pl.DataFrame, activity: pl.DataFrame) -> pl.DataFrame:
+    """What a burst's hour changed, by resource type: a person who dismisses the burst dismisses that."""
+    bursts = found.lazy().filter(pl.col("kind") == VOLUME).select(HOUR_OF_ACTOR).unique()
+    by_type = (
+        activity.lazy()
+        .join(bursts, on=HOUR_OF_ACTOR, how="semi")
+        .group_by(*HOUR_OF_ACTOR, "resource_type")
+        .agg(pl.col("changes").sum())
+        .sort(-pl.col("changes"), "resource_type")
+        .group_by(HOUR_OF_ACTOR, maintain_order=True)
+        .agg(changes_by_type=pl.struct("resource_type", "changes"), kind=pl.lit(VOLUME))
         .collect()
     )
-
-
-def _with_severity(found: pl.DataFrame, judged: JudgedHours, policy: Policy) -> pl.DataFrame:
-    """A ticket has the severity of its rarity, raised by what was touched. Before that, a volume alone whose ratio is
-    below that of the plain rule is at most medium, however steady its actor. The organisation's ticket has the severity
-    of its most severe member; a group's is raised by what a member of it touched."""
-    rarity = pl.concat(
-        each.group_by(HOUR_OF_ACTOR).agg(rarity=severity_rank(pl.col("severity")).max())
-        for each in (judged.scores, judged.groups)
-    )
-    of_actors = raise_severity(judged.touches, policy.sensitive)
-    of_members = (
-        judged.groups.select(*HOUR_OF_ACTOR, "members")
-        .explode("members")
-        .join(of_actors, left_on=["hour", "members"], right_on=HOUR_OF_ACTOR)
-        .sort("raises", descending=True, maintain_order=True)
-        .unique(HOUR_OF_ACTOR, keep="first", maintain_order=True)
-    )
-    raises = pl.concat([of_actors, of_members.select(of_actors.columns)])
-    large = (pl.col("kind") != VOLUME) | (pl.col("ratio") >= policy.plain.ratio)
-    most = (
-        pl.when(large.any().over(HOUR_OF_ACTOR)).then(SEVERITIES.index("urgent")).otherwise(SEVERITIES.index("medium"))
-    )
-    rank = pl.min_horizontal("rarity", most).fill_null(0) + pl.col("raises").fill_null(0)
-    most_severe = pl.col("rank").filter(pl.col("disposition") == "organisation").max().over("hour", "shared_type")
-    is_ticket = pl.col("disposition") == "ticket"
-    return (
-        found.join(rarity, on=HOUR_OF_ACTOR, how="left")
-        .join(raises, on=HOUR_OF_ACTOR, how="left")
-        .with_columns(rank=rank)
-        .with_columns(rank=pl.when(pl.col("kind") == ORGANISATION).then(most_severe).otherwise("rank"))
-        .with_columns(
-            severity=pl.when(is_ticket).then(severity_of_rank(pl.col("rank"))).otherwise(pl.lit("low")),
-            severity_because=pl.when(is_ticket).then("severity_because"),
-        )
-    )
+    return found.join(by_type, on=[*HOUR_OF_ACTOR, "kind"], how="left", maintain_order="left")
 
 
 def _in_order(found: pl.DataFrame) -> pl.DataFrame:

@@ -45,10 +45,10 @@ from audit_assets.detection.volume import (
     ACTIVE_HOURS,
     DAY,
     DAY_AGAINST_LAST_MONTH,
+    FORTNIGHT_AGAINST_LAST_MONTH,
     HORIZONS,
     HOUR_ALONE,
     SIX_HOURS,
-    FORTNIGHT_AGAINST_LAST_MONTH,
     Horizon,
     VolumeScores,
     estimate_daily_priors,
@@ -165,7 +165,7 @@ def _score(
 ) -> pl.DataFrame:
     """SCORES, not ranked yet, of the `activity` from `since` on; `novelties` of the same hours."""
     by_horizon = {
-        horizon: _without_dismissed(activity, score_volume(activity, priors, horizon)) for horizon in HORIZONS
+        horizon: _without_dismissed(activity, score_volume(activity, priors, horizon), horizon) for horizon in HORIZONS
     }
     began = int(known_since.timestamp()) // 3600 if isinstance(known_since, datetime) else 0
     volumes = _volume_columns(activity, by_horizon, began).filter(pl.col("hour_number") >= since)
@@ -230,8 +230,8 @@ def _volume_columns(activity: ActivityArrays, by_horizon: Mapping[Horizon, Volum
             "p_volume": np.where(changes < MIN_BURST_RATIO * usual, 1.0, np.minimum(shared_p[best, rows], 1.0)),
             "by_default": alone.by_default,
             "day_changes": np.rint(day_changes).astype(np.int64),
-            "dismissed_changes": _most_before(activity, alone.changes, activity.dismissed, MEMORY),
-            "dismissed_day_changes": _most_before(activity, day_changes, activity.dismissed, MEMORY),
+            "dismissed_changes": _most_dismissed(activity, alone, HOUR_ALONE),
+            "dismissed_day_changes": _most_dismissed(activity, scores[DAY], DAY),
         }
     )
     times = find_unusual_times(activity)
@@ -240,12 +240,24 @@ def _volume_columns(activity: ActivityArrays, by_horizon: Mapping[Horizon, Volum
     return pl.concat([frame, measures], how="horizontal")
 
 
-def _without_dismissed(activity: ActivityArrays, scores: VolumeScores) -> VolumeScores:
-    """Fewer than MIN_BURST_RATIO times the changes that people dismissed for the actor are no burst, however rare."""
+def _without_dismissed(activity: ActivityArrays, scores: VolumeScores, horizon: Horizon) -> VolumeScores:
+    """Up to MIN_BURST_RATIO times the changes that people dismissed for the actor are no burst, however rare."""
     if not activity.dismissed.any():
         return scores
-    usual = _most_before(activity, scores.changes, activity.dismissed, MEMORY)
-    return replace(scores, p=np.where(scores.changes < MIN_BURST_RATIO * usual, 1.0, scores.p))
+    usual = _most_dismissed(activity, scores, horizon)
+    return replace(scores, p=np.where(scores.changes <= MIN_BURST_RATIO * usual, 1.0, scores.p))
+
+
+def _most_dismissed(activity: ActivityArrays, scores: VolumeScores, horizon: Horizon) -> Floats:
+    """Per active hour the most changes of a horizon that people dismissed of the actor before: 0 where more of the
+    horizon's changes than are usual go beyond that in their resource types, number or severity."""
+    if not activity.dismissed.any():
+        return np.zeros(len(activity.hour))
+    windows, beyond = ActorWindows(activity), activity.beyond_dismissed
+    of_earlier_hours = np.where(activity.dismissed, 0, beyond).astype(float)
+    earlier = windows.sums(of_earlier_hours, windows.bounds(horizon.hours - 1, 0))
+    is_covered = earlier + beyond <= scores.baseline_mean
+    return np.where(is_covered, _most_before(activity, scores.changes, activity.dismissed, MEMORY), 0.0)
 
 
 def _most_before(activity: ActivityArrays, changes: Floats, which: Flags, within: timedelta) -> Floats:

@@ -147,8 +147,8 @@ def judge_newcomers(scores: pl.DataFrame, habits: pl.DataFrame) -> pl.DataFrame:
         p[name], usual[name] = _tail(here, f"measured_{name}"), np.exp(here["mean"].to_numpy()) - 2.5
     hour, day = (
         np.where(
-            newcomers[changes].to_numpy()
-            < MIN_BURST_RATIO * np.maximum(usual[changes], newcomers[f"dismissed_{changes}"].to_numpy()),
+            (newcomers[changes].to_numpy() < MIN_BURST_RATIO * usual[changes])
+            | (newcomers[changes].to_numpy() <= MIN_BURST_RATIO * newcomers[f"dismissed_{changes}"].to_numpy()),
             1.0,
             p[changes],
         )

@@ -70,7 +70,7 @@ def _find_bursts(activity: pl.DataFrame, baselines: pl.DataFrame, rule: PlainRul
         .filter(
             pl.col("changes") >= rule.minimum,
             pl.col("ratio") >= rule.ratio,
-            pl.col("changes") >= MIN_BURST_RATIO * pl.col("dismissed").fill_null(0),
+            pl.col("changes") > MIN_BURST_RATIO * pl.col("dismissed").fill_null(0),
         )
         .select(
             *HOUR_OF_ACTOR,

@@ -15,7 +15,7 @@ MEMORY = timedelta(days=90)
 
 MIN_BURST_RATIO = 2.0
 """Fewer than twice the usual changes are no burst, however steady the actor: a ticket about them would help nobody. On
-the development set this changes no recall by more than its error. The same holds of changes that people dismissed."""
+the development set this changes no recall by more than its error. So is up to twice what people dismissed."""
 
 VOLUME = "volume"
 NEW_RESOURCE_TYPE = "new_resource_type"
@@ -49,14 +49,14 @@ BASELINE = pl.Schema(
 """What is usual before an hour: `active_hours` in the window (for the organisation: actor-hours); `baseline_mean`, the
 mean changes of an active hour (null without any); `baseline_max`, the most changes of one (null for the organisation);
 `known_since`, the oldest active hour within the memory; `dismissed`, the most changes of an hour within the memory that
-people dismissed as usual for the actor (null: none)."""
+people dismissed as usual for the actor (null: none, or none that covers what this hour touches)."""
 
 TOUCHED = pl.Schema(
     {"hour": HOUR, "actor_key": pl.String, "resource_type": pl.String, "last_touched": HOUR, "dismissed": pl.Boolean}
 )
 """Per judged hour: the resource types that an actor, or the organisation, touched within the memory, and the hour of
-the last touch. `dismissed`: people dismissed a finding that the actor touches it; this may be so long ago that
-`last_touched` is null."""
+the last touch. `dismissed`: people dismissed a finding that the actor touches it, one that covers this hour; this may
+be so long ago that `last_touched` is null."""
 
 DEVIATION = pl.Schema(
     {
@@ -81,6 +81,9 @@ DEVIATION = pl.Schema(
 type; `first_ever` means never within the memory; `judged_against` (whose baseline) is `actor` or `organisation`;
 `severity`, of the actor's whole hour, is `urgent`, `high` or `medium`."""
 
+CHANGES_BY_TYPE = pl.List(pl.Struct({"resource_type": pl.String, "changes": pl.Int64}))
+"""How many changes went to which resource type, the most first."""
+
 FLAG = pl.Schema(
     {
         **DEVIATION,
@@ -99,6 +102,7 @@ FLAG = pl.Schema(
         "members": pl.List(pl.String),
         "member_names": pl.List(pl.String),
         "usual_members": pl.Float64,
+        "changes_by_type": CHANGES_BY_TYPE,
         "learning": pl.List(pl.String),
         "actor": pl.String,
         "actor_type": pl.String,
@@ -107,7 +111,8 @@ FLAG = pl.Schema(
 """A deviation of an actor (`actor` is its name) and what becomes of it.
 
 `disposition`: `ticket`, or why it opens none: `below_threshold`, `allowed` (then `allowed_because`), `organisation` (it
-is in the organisation's finding). `severity` may also be `low`; which changes raised it is in `severity_because`.
+is in the organisation's finding). `severity` may also be `low`; which changes raised it is in `severity_because`. For
+VOLUME, `changes_by_type` are all changes of the hour itself: a dismissal covers these types alone.
 
 The following are null with the plain rule. For VOLUME, `changes` and `baseline_mean` are of the last `horizon_hours`,
 and `horizon` names the hours they are compared with. `p` is the probability of the deviation, `tickets_a_day` how often
@@ -166,7 +171,12 @@ ACTOR_ACTIVITY = pl.Schema(
 MARKS = ("confirmed", "dismissed", "type_dismissed")
 """Further columns of activity (Boolean; missing or null: no). `confirmed` marks the hours of confirmed incidents: they
 are scored, but later hours are judged as if they had not been. `dismissed`: people dismissed the volume of the hour as
-usual. `type_dismissed`: people had dismissed before that the actor touches this resource type."""
+usual. `type_dismissed`: people had dismissed before that the actor touches this resource type, as often and as
+severely."""
+
+BEYOND_DISMISSED = "beyond_dismissed"
+"""A further column of activity (Int64; missing: all changes): so many of the row's changes are beyond twice what people
+had dismissed of the actor and resource type, in hours that were as severe."""
 
 SCORES = pl.Schema(
     {

@@ -49,11 +49,11 @@ def find_unusual_times(activity: ActivityArrays) -> TimesOfDay:
         of_days = counts * (is_weekend == weekend)
         by_time = [windows.sums(of_days * (time == each), before) for each in range(HOURS_A_DAY)]
         for each in range(HOURS_A_DAY):
-            near = [by_time[(each + shift) % HOURS_A_DAY] for shift in NEAR]
-            weighed = sum(hours * weight for hours, weight in zip(near, NEAR.values(), strict=True))
+            near = np.array([by_time[(each + shift) % HOURS_A_DAY] for shift in NEAR])
+            weighed = np.array([*NEAR.values()]) @ near
             most = np.maximum(most, weighed)
             here = (time == each) & (is_weekend == weekend)
-            at_time[here], within[here] = weighed[here], sum(near)[here]
+            at_time[here], within[here] = weighed[here], near.sum(axis=0)[here]
     prior = PRIOR_HOURS / (2 * HOURS_A_DAY)
     relative = (at_time + prior) / (most + prior)
     factor = np.sqrt(np.clip(relative / USUAL_SHARE, LEAST_SHARE, 1.0))

@@ -134,7 +134,7 @@ def _known_issue(node: dict[str, Any], ids: Sequence[UUID], link: LinkContent, c
         raise Incomplete("Linear answered with attachments that were not asked for. Run the hour again.")
     if any(each["id"] != str(comment) for each in comments):
         raise Incomplete("Linear answered with comments that were not asked for. Run the hour again.")
-    metadata = [attachment["metadata"] for attachment in node["marks"]["nodes"]]
+    metadata = tuple(attachment["metadata"] for attachment in node["marks"]["nodes"])
     return KnownIssue(
         id=own_id,
         identifier=node["identifier"],
@@ -145,13 +145,9 @@ def _known_issue(node: dict[str, Any], ids: Sequence[UUID], link: LinkContent, c
         **issue_state(node),
         has_link=bool(links),
         has_comment=bool(comments),
-        kinds=_words(metadata, "kinds"),
-        listed=_words(metadata, "list"),
+        marks=metadata,
+        listed=frozenset(word for each in metadata for word in str(each.get("list", "")).split()),
     )
-
-
-def _words(metadata: Sequence[Mapping[str, Any]], key: str) -> frozenset[str]:
-    return frozenset(word for each in metadata for word in str(each.get(key, "")).split())
 
 
 def issue_state(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,9 +4,10 @@ Values only: nothing here sends anything, and nothing knows what a ticket is abo
 decides on them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from audit_assets.config.policy_tables import SEVERITIES
@@ -98,7 +99,7 @@ class KnownIssue(IssueState):
     """An issue as Linear shows it, asked about one attachment and one comment.
 
     `team`: the id of its current team, which may not be the one where it was opened. `has_link`, `has_comment`: whether
-    it has these two. `kinds` and `listed`: the words under `kinds` and `list` in the metadata of all its attachments.
+    it has these two. `marks`: the metadata of each of its attachments, `listed`: the words under `list` in all of them.
     """
 
     id: UUID
@@ -109,7 +110,7 @@ class KnownIssue(IssueState):
     priority: int
     has_link: bool
     has_comment: bool
-    kinds: frozenset[str]
+    marks: tuple[Mapping[str, Any], ...]
     listed: frozenset[str]
 
 

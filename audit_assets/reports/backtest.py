@@ -19,12 +19,14 @@ from audit_assets.config.policy_tables import Policy
 from audit_assets.config.settings import HOUR_FORMAT
 from audit_assets.detection.baselines import build_baselines
 from audit_assets.detection.confirmed_incidents import mark_incidents
-from audit_assets.detection.flagging import COLLEAGUES, JudgedHours, flag_deviations
+from audit_assets.detection.flagging import flag_deviations
 from audit_assets.detection.groups import find_group_alerts
 from audit_assets.detection.hour_scores import score_stream
+from audit_assets.detection.judged_hours import COLLEAGUES, JudgedHours
 from audit_assets.detection.ranking import SAME_TICKET, rank_scores
 from audit_assets.detection.schemas import (
     ACTIVITY,
+    BEYOND_DISMISSED,
     GROUP_ALERTS,
     GROUP_KINDS,
     HOUR,
@@ -191,7 +193,8 @@ def _baselines(activity: pl.DataFrame, month: datetime, since: datetime) -> tupl
 
 
 def _by_key(activity: pl.DataFrame) -> pl.DataFrame:
-    return activity.rename({"actor": "actor_key"}).select(*ACTIVITY.names(), *MARKS).cast({"changes": pl.Int64})
+    keyed = activity.rename({"actor": "actor_key"})
+    return keyed.select(*ACTIVITY.names(), *MARKS, BEYOND_DISMISSED).cast({"changes": pl.Int64})
 
 
 def _judged_at(

@@ -58,7 +58,9 @@ TABLES_OF = {
         reads_late=(VERDICTS,),
     ),
     "flagged_actors": AssetTables(
-        writes=(FLAGGED,), reads=(ENTRIES, TOUCHED_BY, SCORES_BEFORE, ACTIVITY, BASELINES, TOUCHED, ASSESSED, NAMES)
+        writes=(FLAGGED,),
+        reads=(ENTRIES, TOUCHED_BY, SCORES_BEFORE, ACTIVITY, BASELINES, TOUCHED, ASSESSED, NAMES),
+        reads_late=(VERDICTS,),
     ),
     "opened_tickets": AssetTables(writes=(TICKETS, RENDERED), reads=(ENTRIES, AXIOM_DATASET, BASELINES, FLAGGED)),
     "daily_digest": AssetTables(writes=(DIGESTS,), reads=(ENTRIES, BASELINES, FLAGGED, TICKETS)),

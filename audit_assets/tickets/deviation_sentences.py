@@ -9,9 +9,9 @@ import math
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from audit_assets.tickets.finding import Deviation, Finding
+from audit_assets.tickets.finding import Deviation, Finding, PastDismissal
 from audit_assets.tickets.formatting import day_name, hour_name, listed, number, pluralize
-from audit_assets.tickets.markdown import SafeMarkdown, code, one_line
+from audit_assets.tickets.markdown import SafeMarkdown, code, link, one_line, words
 from audit_assets.tickets.return_period import how_rarely, is_capped, support_clause
 
 Quote = Callable[[str | None], str]
@@ -40,8 +40,9 @@ def describe(deviation: Deviation, *, learning: bool = False) -> str:
     """A deviation in one line of plain text, for a terminal. `learning` as in a Finding."""
     hours = deviation.horizon_hours
     span = "the hour" if hours == 1 else f"the last {hours:,} hours"
-    sentence = _sentence(deviation, span, one_line, learning)
-    return f"{sentence}; {describe_little_history(deviation)}" if is_hardly_known(deviation, learning) else sentence
+    parts = [_sentence(deviation, span, one_line, learning), _beyond_dismissal(deviation, one_line, _ticket_name)]
+    little_known = describe_little_history(deviation) if is_hardly_known(deviation, learning) else ""
+    return "; ".join(part for part in (*parts, little_known) if part)
 
 
 def describe_in_ticket(deviation: Deviation, hour: datetime, *, learning: bool = False) -> SafeMarkdown:
@@ -49,7 +50,15 @@ def describe_in_ticket(deviation: Deviation, hour: datetime, *, learning: bool =
     actor is not in it."""
     hours, end = deviation.horizon_hours, hour + timedelta(hours=1)
     span = f"the hour {hour_name(hour)}" if hours == 1 else f"the {hours:,} hours to {hour_name(end)}"
-    return SafeMarkdown(_sentence(deviation, span, short_code, learning))
+    parts = _sentence(deviation, span, short_code, learning), _beyond_dismissal(deviation, short_code, _ticket_link)
+    return SafeMarkdown("; ".join(part for part in parts if part))
+
+
+def describe_new_dismissals(before: Finding, after: Finding) -> str | None:
+    """In plain text what one finding shows of earlier dismissals and the other does not; None if that is nothing."""
+    pairs = zip(before.deviations, after.deviations, strict=True)
+    new = [each for known, each in pairs if each.dismissed and not known.dismissed]
+    return "; ".join(_beyond_dismissal(each, one_line, _ticket_name) for each in new) or None
 
 
 def describe_together(deviations: Sequence[Deviation], *, learning: bool = False) -> SafeMarkdown | None:
@@ -169,6 +178,29 @@ def _sentence(deviation: Deviation, span: str, quote: Quote, learning: bool) -> 
     else:
         parts = _volume_by_plain_rule(deviation, span)
     return "; ".join(part for part in parts if part)
+
+
+def _beyond_dismissal(deviation: Deviation, quote: Quote, name: Callable[[PastDismissal], str]) -> str:
+    """`dismissed on 2026-11-03 in SEC-12 for 40 changes to dns_record; now 900`; empty if nothing was dismissed."""
+    past = deviation.dismissed
+    if past is None:
+        return ""
+    touched = deviation.resource_type or next((name for name, _ in deviation.changes_by_type), None)
+    to_type = f" to {quote(past.resource_type)}" if past.resource_type else ""
+    what = f" for {pluralize(past.changes, 'change')}{to_type}" if past.changes is not None else ""
+    to_other = f", most of them to {quote(touched)}" if touched and past.resource_type not in (None, touched) else ""
+    severity = f", and more severe than {past.less_severe}" if past.less_severe else ""
+    return f"dismissed on {past.on:%Y-%m-%d} in {name(past)}{what}; now {deviation.changes:,}{to_other}{severity}"
+
+
+def _ticket_name(dismissal: PastDismissal) -> str:
+    return one_line(dismissal.identifier, NAME_LENGTH)
+
+
+def _ticket_link(dismissal: PastDismissal) -> SafeMarkdown:
+    """The ticket's name as a link to it: the one address in a ticket that is Linear's own."""
+    name = words(dismissal.identifier, NAME_LENGTH)
+    return link(name, dismissal.url) if dismissal.url else name
 
 
 def _expectation(deviation: Deviation, learning: bool) -> str:

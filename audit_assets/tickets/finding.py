@@ -16,6 +16,20 @@ OriginKind = Literal["address", "user agent", "interface", "API token"]
 
 
 @dataclass(frozen=True)
+class PastDismissal:
+    """What people dismissed of the actor before, in so far as a deviation goes beyond it: when, on which ticket (`url`,
+    if it is known), and how many changes to which resource type, None where that is not known. `less_severe`: the
+    ticket's severity, if it was lower than that of this hour."""
+
+    on: datetime
+    identifier: str
+    url: str | None
+    changes: int | None
+    resource_type: str | None
+    less_severe: Severity | None = None
+
+
+@dataclass(frozen=True)
 class Deviation:
     """One reason why the hour is unusual, with its numbers.
 
@@ -26,8 +40,10 @@ class Deviation:
     its active hours go on as in the last 30 days, as computed; None where that is not known. Of a new resource type,
     `colleagues` (without the actor) of the `organisation_actors` touched it in the 90 days before the day, and
     `new_types` of the `touched_types` of the hour are new to the actor. `slow_growth`: the 24 hours exceed what was
-    usual a month ago, not what is usual now. Kind `organisation`: the `members` did the same unusual thing;
-    `new_actors`, `many_actors` and `many_changes`: what the `members` did together, and how many act usually.
+    usual a month ago, not what is usual now. Kind `organisation`: the `members` did the same unusual thing, whose actor
+    keys are `member_keys`; `new_actors`, `many_actors` and `many_changes`: what the `members` did together, and how
+    many act usually. Of kind `volume`, `changes_by_type` are the hour's changes to each resource type, the most first.
+    `dismissed`: what people had dismissed of the kind.
     """
 
     kind: Literal["volume", "new_resource_type", "organisation", "new_actors", "many_actors", "many_changes"]
@@ -50,6 +66,9 @@ class Deviation:
     members: tuple[str, ...] = ()
     usual_members: float | None = None
     slow_growth: bool = False
+    member_keys: tuple[str, ...] = ()
+    changes_by_type: tuple[tuple[str, int], ...] = ()
+    dismissed: PastDismissal | None = None
 
     @property
     def is_of_group(self) -> bool:

@@ -6,9 +6,18 @@ from typing import Any
 
 import polars as pl
 
+from audit_assets.config.policy_tables import SEVERITIES
 from audit_assets.detection.schemas import GROUP_KINDS, NAMES_OF_SEVERAL, VOLUME
 from audit_assets.detection.volume import DAY_AGAINST_LAST_MONTH
-from audit_assets.tickets.finding import ENTRIES_SHOWN, ActionSummary, Deviation, EntryLine, Finding, Origin
+from audit_assets.tickets.finding import (
+    ENTRIES_SHOWN,
+    ActionSummary,
+    Deviation,
+    EntryLine,
+    Finding,
+    Origin,
+    PastDismissal,
+)
 from audit_assets.tickets.origins import ENTRY_COLUMNS, days_before, origins_of
 
 SHOWN = {
@@ -156,6 +165,24 @@ def deviation_of(row: Mapping[str, Any]) -> Deviation:
         "horizon_hours": row["horizon_hours"] or 1,
         "slow_growth": row["horizon"] == DAY_AGAINST_LAST_MONTH.name,
         "members": tuple(row.get("member_names") or row["members"] or ()),
+        "member_keys": tuple(row["members"] or ()),
+        "changes_by_type": tuple((each["resource_type"], each["changes"]) for each in row.get("changes_by_type") or ()),
+        "dismissed": _past_dismissal(row),
     }
     same = {each.name: row.get(each.name) for each in fields(Deviation) if each.name not in adapted}
     return Deviation(**same, **adapted)
+
+
+def _past_dismissal(row: Mapping[str, Any]) -> PastDismissal | None:
+    if not row.get("dismissed_ticket"):
+        return None
+    severity = row["dismissed_severity"]
+    is_less_severe = severity is not None and SEVERITIES.index(severity) < SEVERITIES.index(row["severity"])
+    return PastDismissal(
+        on=row["dismissed_on"],
+        identifier=row["dismissed_ticket"],
+        url=row["dismissed_url"],
+        changes=row["dismissed_changes"],
+        resource_type=row["dismissed_type"],
+        less_severe=severity if is_less_severe else None,
+    )

@@ -1,8 +1,8 @@
 """What becomes of an actor's finding, decided from nothing but the tickets that Linear shows of this actor.
 
 An actor's tickets follow each other in generations, and the last one counts. A completed ticket is done, and may be
-reopened. A canceled, duplicate or trashed one is a person's verdict: no ticket for a while, for the kinds of deviation
-that it was about.
+reopened. A canceled, duplicate or trashed one is a person's verdict: no ticket for a while for what it covers
+(dismissals.py).
 """
 
 from collections.abc import Sequence
@@ -30,12 +30,12 @@ class OpenedTicket:
     """What became of a finding.
 
     `outcome`: "opened" a ticket · "joined" the actor's ticket as one more hour · "reopened" the one that was completed
-    recently · "already_on_ticket": nothing was written · "dismissed": people have dismissed such findings of this
-    actor, nothing was written · "on_shared_ticket": it is on one ticket with many others · "unreadable": the id is
+    recently · "already_on_ticket": nothing was written · "dismissed": people have dismissed all of it, nothing was
+    written · "on_shared_ticket": it is on one ticket with many others · "unreadable": the id is
     taken by an issue that is archived or that this key can't see, so nothing could be written and a person has to look
     (docs/facts/linear.md, 4). `identifier` and `url` are None if Linear does not show the issue. `closed`: the ticket's
     state is a closed one. `refused`: what Linear did not let us do besides, and what the ticket lacks of its fields, a
-    sentence each.
+    sentence each. `exceeds`: in words, what the tickets show of earlier dismissals that the finding goes beyond.
     """
 
     id: str
@@ -44,6 +44,7 @@ class OpenedTicket:
     outcome: Outcome
     closed: bool = False
     refused: str | None = None
+    exceeds: str | None = None
 
 
 def stage_of(ticket: KnownIssue, now: datetime) -> Stage:
@@ -56,23 +57,21 @@ def stage_of(ticket: KnownIssue, now: datetime) -> Stage:
     return "recently_completed" if recently and ticket.archived_at is None else "completed_long_ago"
 
 
-def is_quiet(
-    tickets: Sequence[KnownIssue], *, hour: datetime, kinds: frozenset[str], quiet: timedelta, now: datetime
-) -> bool:
-    """Whether people have dismissed such findings of this actor, so that the hour opens nothing.
+def dismissed_lately(
+    tickets: Sequence[KnownIssue], *, hour: datetime, quiet: timedelta, now: datetime
+) -> list[KnownIssue]:
+    """The tickets of an actor by which people keep it quiet: those that they dismissed so lately, if its last ticket is
+    one of them.
 
     The hour's own end is compared with the verdicts, not the time of day: an hour that is run again later has the same
-    outcome. A dismissed ticket whose kinds can't be read is taken to be about all kinds.
+    outcome.
     """
     dismissed = [
         ticket
         for ticket in tickets
         if stage_of(ticket, now) == "dismissed" and hour + AN_HOUR <= ticket.closed_at + quiet
     ]
-    if tickets[-1] not in dismissed:
-        return False
-    dismissed_kinds = frozenset[str]().union(*(ticket.kinds for ticket in dismissed))
-    return kinds <= dismissed_kinds or any(not ticket.kinds for ticket in dismissed)
+    return dismissed if tickets[-1] in dismissed else []
 
 
 def raises_priority(ticket: KnownIssue, priority: int) -> bool:

@@ -13,6 +13,7 @@ from uuid import UUID
 from audit_assets.linear.issues import PRIORITY, CommentContent, IssueContent, LinkContent
 from audit_assets.linear.routing import TicketSubject
 from audit_assets.tickets.description import describe_finding
+from audit_assets.tickets.dismissals import COVERS, covers_of
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.formatting import hour_name
 from audit_assets.tickets.markdown import address
@@ -49,7 +50,8 @@ def comment_for(finding: Finding) -> CommentContent:
 
 def link_for(finding: Finding) -> LinkContent:
     """The attachment that marks a finding's hour as being on a ticket, of whichever generation, and opens its query.
-    `kinds` are those of its deviations."""
+    `covers` is what a dismissal of it covers (dismissals.py). `kinds`, those of its deviations, are for version 0.1,
+    which would take an attachment without them to be about everything."""
     return LinkContent(
         id=_id_of_hour("hour on a ticket", finding),
         title=f"Axiom: {hour_name(finding.hour)}",
@@ -58,14 +60,10 @@ def link_for(finding: Finding) -> LinkContent:
         metadata={
             "hour": finding.hour.astimezone(UTC).isoformat(),
             "severity": finding.severity,
-            "kinds": " ".join(sorted(kinds_of(finding))),
+            "kinds": " ".join(sorted({deviation.kind for deviation in finding.deviations})),
+            COVERS: covers_of(finding),
         },
     )
-
-
-def kinds_of(finding: Finding) -> frozenset[str]:
-    """The kinds of its deviations."""
-    return frozenset(deviation.kind for deviation in finding.deviations)
 
 
 def subject_of(finding: Finding) -> TicketSubject:

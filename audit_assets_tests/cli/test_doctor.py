@@ -160,6 +160,7 @@ def test_the_policy_and_its_ended_allowances_are_reported(
     _, text = doctor()
     assert "Policy ok preset balanced: about 1 ticket a day" in text
     assert "advice 1 of 1 allowance ended, the first: the move → Remove them from the policy file" in text
+    assert "advice 1 of 1 allowance of an actor names neither an actor key nor an e-mail address" in text
     monkeypatch.setenv("AUDIT_ASSETS_PRESET", "plain")
     assert "preset plain: alerts from 10 times the usual and 10 changes on, and on every new type" in doctor()[1]
     monkeypatch.setenv("AUDIT_ASSETS_PRESET", "loud")

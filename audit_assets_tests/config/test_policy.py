@@ -106,6 +106,10 @@ def test_what_weighs_more_by_default(kind: str, resource_type: str, action: str,
         ("[allowances]", "allowances: Unexpected"),
         ('[[allow]]\nuntil = 2027-01-31\nreason = "r"', "allow.1: name an actor, a resource_type or both"),
         ('[[allow]]\nactor = "a"\nuntil = 2027-01-31\nreason = " "', "allow.1: give a reason"),
+        (
+            '[[allow]]\nactor = \'token "ci" of a@example.com\'\nuntil = 2027-01-31\nreason = "r"',
+            "allow.1: 'token \"ci\" of a@example.com' is what a token is called, and whoever makes a token can choose",
+        ),
         ('[[allow]]\nactor = "a"\nreason = "r"', "allow.1.until: Field required"),
         ('[[allow]]\nactor = "a"\nuntil = 2027-01-31\nreason = "r"\nuntl = 1', "allow.1.untl: Unexpected"),
         (

@@ -7,9 +7,10 @@ import polars as pl
 from audit_assets.config.policy_tables import Policy
 from audit_assets.detection.activity_arrays import count_changes
 from audit_assets.detection.baselines import build_baselines
-from audit_assets.detection.flagging import JudgedHours, flag_deviations
+from audit_assets.detection.flagging import flag_deviations
 from audit_assets.detection.groups import find_group_alerts
 from audit_assets.detection.hour_scores import build_organisation, score_hours
+from audit_assets.detection.judged_hours import JudgedHours
 from audit_assets.detection.ranking import rank_scores
 from audit_assets.detection.schemas import ACTIVITY, ACTOR_ACTIVITY, MEMORY, ORGANISATION_HOURS, ORGANISATION_TYPES
 from audit_assets.detection.severity import TOUCHES

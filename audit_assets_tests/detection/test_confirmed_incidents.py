@@ -52,6 +52,21 @@ def test_a_name_means_all_who_are_called_so() -> None:
     assert marked(*two) == {("k2", 10), ("k4", 11)}
 
 
+def test_who_takes_the_name_of_an_incident_is_as_unusual_as_without_it() -> None:
+    """A token may be called as another one is."""
+    attacks = [burst(actor, at(100, 10), 300, "never-seen") for actor in ("actor-0", "actor-1")]
+    activity = count_changes(stream([quiet(days=120, seed=5), *attacks]))
+    names = pl.DataFrame({"actor_key": ["actor-0", "actor-1"], "actor": ["ci", "ci"]})
+    incident = ConfirmedIncident("ci", at(100, 10), at(100, 11))
+    hours = (score_activity(mark_incidents(activity, each, names)) for each in ([], [incident]))
+    without, with_name = (
+        scores.filter(pl.col("hour") == at(100, 10), pl.col("actor") == "actor-1") for scores in hours
+    )
+    assert with_name["confirmed"].to_list() == with_name["flagged"].to_list() == [True]
+    columns = ["p_volume", "p_novelty", "p", "severity"]
+    assert with_name.select(columns).equals(without.select(columns))
+
+
 def test_what_an_attack_did_is_as_unusual_when_it_comes_again() -> None:
     attacks = [burst("actor-0", at(day, 10), 300, "never-seen") for day in (100, 110)]
     activity = count_changes(stream([quiet(days=120, seed=5), *attacks]))

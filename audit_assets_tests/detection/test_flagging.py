@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from audit_assets.config.policy_tables import Allowance, Policy, Sensitive
+from audit_assets.detection.flagging import flag_deviations
 from audit_assets.detection.plain_rule import find_plain_deviations
 from audit_assets.detection.schemas import FLAG, ORGANISATION
 from audit_assets_tests.detection.judging import flagged, judged
@@ -109,6 +110,26 @@ class TestAllowances:
         rows = of(flagged(both, HOUR, self.allowing(actor=name)), BUSY)
         assert set(rows["disposition"]) == {"allowed"}
         assert set(rows["allowed_because"]) == {"SEC-1"}
+
+    @pytest.mark.parametrize(
+        ("called", "actor_type", "disposition"),
+        [
+            ("anne@example.com", "user", "allowed"),
+            ("anne@example.com", "token", "ticket"),
+            ("anne@example.com", "account", "ticket"),
+            ("Anne@example.com", "user", "ticket"),
+            ('token "anne@example.com"', "token", "ticket"),
+            ('token "ci" of anne@example.com', "token", "ticket"),
+        ],
+    )
+    def test_only_a_person_is_allowed_by_an_address_and_nobody_by_a_name(
+        self, both: pl.DataFrame, called: str, actor_type: str, disposition: str
+    ) -> None:
+        hour = judged(both, HOUR)
+        named = hour.names.with_columns(actor=pl.lit(called), actor_type=pl.lit(actor_type))
+        policy = self.allowing(actor="anne@example.com")
+        found = of(flag_deviations(replace(hour, names=named), policy), BUSY)
+        assert set(found["disposition"]) == {disposition}
 
     def test_a_type_is_allowed_and_the_rest_alerts(self, both: pl.DataFrame) -> None:
         rows = of(flagged(both, HOUR, self.allowing(resource_type="never-seen")), BUSY)

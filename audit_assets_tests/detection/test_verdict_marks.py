@@ -10,6 +10,7 @@ from audit_assets.config.policy_tables import ConfirmedIncident, Policy, Preset
 from audit_assets.detection.activity_arrays import count_changes
 from audit_assets.detection.confirmed_incidents import mark_incidents
 from audit_assets.detection.schemas import ACTOR_ACTIVITY
+from audit_assets.detection.severity import SEVERITY_RAISES
 from audit_assets.detection.verdict_marks import VERDICTS, count_marked_hours, mark_verdicts
 from audit_assets_tests.detection.judging import flagged
 from audit_assets_tests.detection.streams import at, burst, daily, quiet, score_activity, score_events, stream
@@ -24,7 +25,7 @@ ORGANISATION = [quiet(days=140, seed=3, actors=12, a_day=6), *daily(BOB, range(1
 
 def verdicts_on(verdict: str, *deviations: tuple[datetime, str, str | None]) -> pl.DataFrame:
     """The same verdict on some deviations of Bob's: hour, kind, resource type."""
-    rows = [(BOB, hour, kind, resource_type, verdict) for hour, kind, resource_type in deviations]
+    rows = [(BOB, hour, kind, resource_type, verdict, None, None, None) for hour, kind, resource_type in deviations]
     return pl.DataFrame(rows, schema=VERDICTS, orient="row")
 
 
@@ -60,6 +61,47 @@ class TestADismissedBurst:
     def test_a_larger_burst_still_alerts(self, preset: Preset) -> None:
         events = stream([*ORGANISATION, burst(BOB, FIRST, 80, "dns"), burst(BOB, AGAIN, 800, "dns")])
         assert tickets(events, AGAIN, preset, self.dismissed) == VOLUME
+
+    @pytest.mark.parametrize("preset", PRESETS)
+    @pytest.mark.parametrize(("changes", "expected"), [(160, set()), (161, VOLUME)])
+    def test_twice_as_many_changes_are_usual_and_not_one_more(
+        self, preset: Preset, changes: int, expected: set[tuple[str, str | None]]
+    ) -> None:
+        events = stream([*ORGANISATION, burst(BOB, FIRST, 80, "dns"), burst(BOB, AGAIN, changes, "dns")])
+        assert tickets(events, AGAIN, preset, self.dismissed) == expected
+
+    @pytest.mark.parametrize("preset", PRESETS)
+    def test_as_many_changes_to_another_type_alert(self, preset: Preset) -> None:
+        known = daily(BOB, range(140), 1, "members")
+        events = stream([*ORGANISATION, *known, burst(BOB, FIRST, 80, "dns"), burst(BOB, AGAIN, 100, "members")])
+        assert tickets(events, AGAIN, preset, self.dismissed) == VOLUME
+
+    @pytest.mark.parametrize("preset", PRESETS)
+    def test_a_few_changes_of_that_type_dismissed_with_many_others_cover_few(self, preset: Preset) -> None:
+        known = daily(BOB, range(140), 1, "members")
+        both = burst(BOB, FIRST, 79, "dns"), burst(BOB, FIRST, 1, "members")
+        events = stream([*ORGANISATION, *known, *both, burst(BOB, AGAIN, 100, "members")])
+        assert tickets(events, AGAIN, preset, self.dismissed) == VOLUME
+
+    @pytest.mark.parametrize("preset", PRESETS)
+    def test_what_was_on_the_ticket_counts_and_not_what_came_later(self, preset: Preset) -> None:
+        """Of the hour's 400 changes 80 were there when it was put on its ticket."""
+        seen = [{"resource_type": "dns", "changes": 80}]
+        stored = self.dismissed.with_columns(changes_by_type=pl.Series([seen], dtype=VERDICTS["changes_by_type"]))
+        events = stream([*ORGANISATION, burst(BOB, FIRST, 400, "dns"), burst(BOB, AGAIN, 400, "dns")])
+        assert tickets(events, AGAIN, preset, stored) == VOLUME
+        assert tickets(events, AGAIN, preset, self.dismissed) == set()
+
+    def test_a_slow_burst_of_another_type_alerts(self) -> None:
+        """Each of its hours has a change of the dismissed type."""
+
+        def a_day(since: datetime, **of: int) -> list[pl.DataFrame]:
+            hours = [since - AN_HOUR * back for back in range(12)]
+            return [burst(BOB, hour, count, name) for hour in hours for name, count in of.items()]
+
+        known = daily(BOB, range(140), 1, "members")
+        events = stream([*ORGANISATION, *known, *a_day(FIRST, dns=13, members=1), *a_day(AGAIN, dns=1, members=13)])
+        assert slow(flagged(events, AGAIN, verdicts=self.dismissed)) != set()
 
     @pytest.mark.parametrize("preset", PRESETS)
     def test_it_is_usual_for_90_days(self, preset: Preset) -> None:
@@ -112,6 +154,14 @@ class TestADismissedResourceType:
         events = stream([*ORGANISATION, burst(BOB, FIRST, 2, "registrar"), burst(BOB, again, 2, "registrar")])
         assert ("new_resource_type", "registrar") in tickets(events, again, preset, others)
 
+    @pytest.mark.parametrize("preset", PRESETS)
+    @pytest.mark.parametrize("changes", [4, 5])
+    def test_it_is_known_up_to_twice_the_changes(self, preset: Preset, changes: int) -> None:
+        again = FIRST + timedelta(days=95)
+        events = stream([*ORGANISATION, burst(BOB, FIRST, 2, "registrar"), burst(BOB, again, changes, "registrar")])
+        alerts = ("new_resource_type", "registrar") in tickets(events, again, preset, self.dismissed)
+        assert alerts == (changes > 4)
+
     def test_many_changes_to_it_are_a_burst_all_the_same(self) -> None:
         events = stream([*ORGANISATION, burst(BOB, FIRST, 2, "registrar"), burst(BOB, AGAIN, 200, "registrar")])
         assert tickets(events, AGAIN, "balanced", self.dismissed) == VOLUME
@@ -130,6 +180,37 @@ def marks(verdicts: pl.DataFrame, *incidents: ConfirmedIncident) -> set[tuple[da
     any_mark = pl.any_horizontal("confirmed", "dismissed", "type_dismissed")
     shown = ("hour", "resource_type", "confirmed", "dismissed", "type_dismissed")
     return set(marked.filter(any_mark).select(shown).rows())
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "covered"),
+    [
+        ([], [], True),
+        (None, [], True),
+        (["deletes"], ["deletes"], True),
+        (["deletes", "zones"], ["deletes"], True),
+        (None, ["deletes"], False),
+        ([], ["deletes"], False),
+        (["zones"], ["deletes", "zones"], False),
+    ],
+)
+def test_a_verdict_covers_no_hour_whose_severity_something_else_raised(
+    was: list[str] | None, now: list[str], *, covered: bool
+) -> None:
+    later = TEN + AN_HOUR
+    rows = [(BOB, "user", hour, "dns", 1) for hour in (TEN, later)]
+    activity = mark_incidents(pl.DataFrame(rows, schema=ACTOR_ACTIVITY, orient="row"), [], NOBODY)
+    verdicts = verdicts_on("dismissed", (TEN, "volume", None), (TEN, "new_resource_type", "dns"))
+    raises = pl.DataFrame([(later, BOB, len(now), now)], schema=SEVERITY_RAISES, orient="row")
+    known = verdicts.with_columns(severity_because=pl.lit(was, VERDICTS["severity_because"]))
+    marked = mark_verdicts(activity, known, raises).filter(pl.col("hour") == later)
+    assert marked.select("type_dismissed", "beyond_dismissed").row(0) == (covered, 0 if covered else 1)
+
+
+def test_a_table_of_before_covers_what_the_activity_has() -> None:
+    verdicts = verdicts_on("dismissed", (TEN, "volume", None), (TEN, "new_resource_type", "dns"))
+    before = verdicts.select("actor_key", "hour", "kind", "resource_type", "verdict")
+    assert marks(before) == marks(verdicts)
 
 
 def test_what_is_no_verdict_marks_nothing() -> None:

@@ -27,13 +27,14 @@ SINCE = datetime(2026, 11, 18, 6, tzinfo=UTC)
 DAYS = 12
 SPAN = ("--from", "2026-11-18T06", "--to", "2026-11-21")
 NAMESAKES = ("a" * 32, "b" * 32)
+SAM = "sam@example.com"
 
 
 def changes_of_an_organisation() -> pl.DataFrame:
     """Twelve days of the invented organisation with its incidents, and two actors of one name."""
     life = generate_activity(7, UNTIL, DAYS)
     of_streams = [normalize_entries(raw, stream, "a" * 32)[0] for raw, stream in ((life.v2, "v2"), (life.v1, "v1"))]
-    twins = [entries(40, UNTIL - timedelta(hours=4), actor_key=key, actor="Sam") for key in NAMESAKES]
+    twins = [entries(40, UNTIL - timedelta(hours=4), actor_key=key, actor=SAM) for key in NAMESAKES]
     return pl.concat([*of_streams, *twins]).filter("is_change")
 
 
@@ -117,19 +118,19 @@ def test_two_actors_of_one_name_stay_two(tmp_path: Path) -> None:
     summary(*SPAN, "--out", "scores.parquet")
     namesakes = pl.read_parquet(tmp_path / "scores.parquet").filter(pl.col("actor_key").is_in(NAMESAKES))
     assert sorted(namesakes.select("actor_key", "actor", "changes").rows()) == [
-        (key, f"Sam ({key[:8]})", 40) for key in NAMESAKES
+        (key, f"{SAM} ({key[:8]})", 40) for key in NAMESAKES
     ]
 
 
 @pytest.mark.usefixtures("connected")
-def test_the_policy_names_an_actor_as_it_is_called_though_another_is_called_so_too(
+def test_the_policy_names_a_person_by_the_address_though_another_is_called_so_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "policy.toml").write_text('[[allow]]\nactor = "Sam"\nuntil = 2099-01-01\nreason = "SEC-9"')
+    (tmp_path / "policy.toml").write_text(f'[[allow]]\nactor = "{SAM}"\nuntil = 2099-01-01\nreason = "SEC-9"')
     monkeypatch.setenv("AUDIT_ASSETS_POLICY", str(tmp_path / "policy.toml"))
     monkeypatch.setenv("AUDIT_ASSETS_VOLUME_RATIO", "2")
     printed = summary(*SPAN, "--rule", "plain")
-    assert [each["actor"] for each in printed["allowed"]] == [f"Sam ({key[:8]})" for key in NAMESAKES]
+    assert [each["actor"] for each in printed["allowed"]] == [f"{SAM} ({key[:8]})" for key in NAMESAKES]
     assert not {ticket["actor_key"] for ticket in printed["tickets"]} & set(NAMESAKES)
 
 

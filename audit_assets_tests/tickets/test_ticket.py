@@ -331,13 +331,19 @@ def test_a_link_that_is_too_long_for_the_text_is_among_the_links() -> None:
 
 
 def test_the_link_marks_the_hour() -> None:
-    hour = link_for(finding(deviations=(burst(), new_type(resource_type="{x__since}`<b>"))))
+    """Nothing in it is an entry's: Linear would put values into a subtitle, and shows an attachment to everybody."""
+    deviations = (burst(changes_by_type=(("dns", 200), ("zone", 14))), new_type(resource_type="{x__since}`<b>"))
+    hour = link_for(finding(deviations=deviations, severity_because=("deletes",)))
     assert hour.title == "Axiom: 2026-11-22 10:00 UTC"
     assert hour.subtitle == "214 changes in an hour, usually 3; 1 more reason"
     assert hour.metadata == {
         "hour": "2026-11-22T10:00:00+00:00",
         "severity": "high",
         "kinds": "new_resource_type volume",
+        "covers": (
+            "raised:7c17099b07227b65 volume:1:214 touched:dd75a9d6fb309c43:200 touched:543e33c48b3c23d3:14 "
+            "new:67b6744b74aa938d:4"
+        ),
     }
 
 

@@ -113,9 +113,11 @@ def _flags_of(store: HourStore, day: datetime) -> pl.DataFrame | None:
     """What opened no ticket on a day, or None if one of its hours is missing: mostly that is the last one."""
     frames: list[pl.DataFrame] = []
     for hour in reversed(_hours_of(day)):
-        if (flags := store.read(FLAGGED, hour, FLAGGED_BY_NAME.names())) is None:
+        if (flags := store.read(FLAGGED, hour)) is None:
             return None
-        frames.append(flags.filter(pl.col("disposition") != "ticket"))
+        # Earlier versions stored fewer columns
+        known = pl.concat([FLAGGED_BY_NAME.to_frame(), flags], how="diagonal").select(FLAGGED_BY_NAME.names())
+        frames.append(known.filter(pl.col("disposition") != "ticket"))
     return pl.concat(reversed(frames)) if frames else None
 
 

@@ -76,7 +76,9 @@ def _rows(opened: pl.DataFrame, tickets: Sequence[RenderedTicket], skip_reason: 
     actions = {ticket.id: ticket.planned_action for ticket in tickets}
     action = pl.col("ticket_id").replace_strict(actions, default=None, return_dtype=pl.String)
     but = f"{{}}, but {REASONS[skip_reason]}" if skip_reason else "{}"
-    rows = opened.select("hour", "actor_key", "problem", outcome=pl.lit(DRY_RUN), planned_action=pl.format(but, action))
+    rows = opened.select(
+        "hour", "actor_key", "problem", "exceeds", outcome=pl.lit(DRY_RUN), planned_action=pl.format(but, action)
+    )
     return pl.concat([pl.DataFrame(schema=OPENED_TICKETS), rows], how="diagonal")
 
 

@@ -18,6 +18,7 @@ from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.detection.baselines import build_baselines
 from audit_assets.detection.hour_scores import ACTIVITY_HISTORY, score_hours
 from audit_assets.detection.schemas import MEMORY
+from audit_assets.detection.severity import raise_severity
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, AN_HOUR, day_of, days_of, key_of
 from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, NAMES, TOUCHED
@@ -62,7 +63,14 @@ def query_baselines(inputs: RunInputs, hours: Sequence[datetime], axiom: AxiomRe
         organisation_hours = client.organisation_hours(hours[0] - MEMORY, until)
         organisation_types = client.organisation_types(hours[0] - MEMORY, until)
     _refuse_other_counts(judged, activity)
-    marked = mark_activity(activity, names, inputs.tables.confirmed_incident, read_verdicts(inputs.store))
+    touches = pl.concat([inputs.entries_of(hour).touches for hour in hours])
+    marked = mark_activity(
+        activity,
+        names,
+        inputs.tables.confirmed_incident,
+        read_verdicts(inputs.store),
+        raise_severity(touches, inputs.tables.sensitive),
+    )
     examples = marked.filter(~pl.col("confirmed")).rename({"actor": "actor_key"})
     who = judged.select("hour", "actor_key")
     usual, touched = build_baselines(examples, organisation_hours, organisation_types, judged=who, hours=hours)

@@ -12,8 +12,9 @@ from audit_assets.config.errors import StoreError
 from audit_assets.config.policy_tables import Policy
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.run_inputs import RunInputs
-from audit_assets.detection.flagging import JudgedHours, flag_deviations
+from audit_assets.detection.flagging import flag_deviations
 from audit_assets.detection.groups import find_group_alerts
+from audit_assets.detection.judged_hours import JudgedHours
 from audit_assets.detection.ranking import rank_scores
 from audit_assets.detection.schemas import FLAG, SCORES, WINDOW
 from audit_assets.storage.hours import AN_HOUR, day_of, key_of
@@ -26,11 +27,14 @@ from audit_assets.storage.tables import (
     SCORES_BEFORE,
     TOUCHED,
     TOUCHED_BY,
+    VERDICTS,
 )
 from audit_assets.tickets.finding_builder import members_of
+from audit_assets.tickets.verdict_table import PAST_DISMISSAL, add_past_dismissals
 
-FLAGGED_ACTORS = pl.Schema({**FLAG, "axiom_url": pl.String})
-"""A deviation and its disposition, the actor's name for people, and the address that opens its activity in Axiom."""
+FLAGGED_ACTORS = pl.Schema({**FLAG, "axiom_url": pl.String, **PAST_DISMISSAL})
+"""A deviation and its disposition, the actor's name for people, the address that opens its activity in Axiom, and what
+people dismissed of it before."""
 
 
 def flag_hours(
@@ -43,7 +47,8 @@ def flag_hours(
             before = {day: inputs.store.require(SCORES_BEFORE, day)}
         found = flag_deviations(_judged(inputs, hour, before[day], policy), policy)
         linked = found.join(_links(found, hour, axiom), on="actor_key", how="left", maintain_order="left")
-        flagged = linked.select(FLAGGED_ACTORS.names())
+        noted = add_past_dismissals(linked, inputs.store.read(VERDICTS, None))
+        flagged = noted.select(FLAGGED_ACTORS.names()).cast(FLAGGED_ACTORS)
         inputs.store.write(FLAGGED, hour, flagged)
         yield hour, flagged
 
@@ -67,9 +72,7 @@ def _judged(inputs: RunInputs, hour: datetime, before: pl.DataFrame, policy: Pol
         scores=scores.rename({"actor": "actor_key"}),
         groups=find_group_alerts(pl.concat([history, today]), budget=budget, since=hour),
         colleagues=store.require(TOUCHED_BY, day_of(hour)).rename({"actor": "actor_key"}),
-        touches=entries.changes.select(
-            "actor_key", "resource_type", "action", hour=pl.lit(hour).cast(pl.Datetime("us", "UTC")), kind="change_kind"
-        ),
+        touches=entries.touches,
         names=pl.concat([entries.actors, store.require(NAMES, hour)]).unique("actor_key", keep="first"),
     )
 

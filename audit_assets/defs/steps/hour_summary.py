@@ -102,7 +102,10 @@ def _flagged(rows: Sequence[Mapping[str, Any]], ticket: Mapping[str, Any]) -> Fl
     }
     if planned_action := ticket.get("planned_action"):
         shown["planned_action"] = planned_action
-    return {**_actor(rows), "ticket": shown}
+    actor = _actor(rows)
+    if exceeds := ticket.get("exceeds"):
+        actor["in_words"] = [*actor["in_words"], exceeds]
+    return {**actor, "ticket": shown}
 
 
 def _actor(rows: Sequence[Mapping[str, Any]]) -> Actor:

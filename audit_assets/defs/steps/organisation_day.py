@@ -24,7 +24,7 @@ from audit_assets.detection.confirmed_incidents import mark_incidents
 from audit_assets.detection.hour_scores import Organisation, build_organisation, score_stream
 from audit_assets.detection.ranking import REACH, rank_scores
 from audit_assets.detection.schemas import SCORES
-from audit_assets.detection.verdict_marks import DISMISSED_TYPE_KNOWN, VERDICTS, count_marked_hours, mark_verdicts
+from audit_assets.detection.verdict_marks import DISMISSED_TYPE_KNOWN, count_marked_hours, mark_verdicts
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, key_of
 from audit_assets.storage.pull_history import REPEATS
@@ -80,22 +80,27 @@ def read_organisation(store: HourStore, day: datetime) -> Organisation:
 
 
 def mark_activity(
-    activity: pl.DataFrame, actors: pl.DataFrame, incidents: Sequence[ConfirmedIncident], verdicts: pl.DataFrame
+    activity: pl.DataFrame,
+    actors: pl.DataFrame,
+    incidents: Sequence[ConfirmedIncident],
+    verdicts: pl.DataFrame,
+    raises: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Activity (ACTIVITY) as the scores take it: with each actor's type, and MARKS of the policy's incidents and of
-    people's verdicts (VERDICTS). `actors` has a row for each actor_key, with actor (its name) and actor_type."""
-    return mark_verdicts(mark_incidents(add_actor_types(activity, actors), incidents, actors), verdicts)
+    people's verdicts (VERDICTS). `actors` has a row for each actor_key, with actor (its name) and actor_type; `raises`
+    as `mark_verdicts` takes it."""
+    return mark_verdicts(mark_incidents(add_actor_types(activity, actors), incidents, actors), verdicts, raises)
 
 
-def _verdicts_before(day: datetime, verdicts: pl.DataFrame) -> list[list[str | None]]:
+def _verdicts_before(day: datetime, verdicts: pl.DataFrame) -> list[list[Any]]:
     """The verdicts that can change anything of the day, as JSON has them."""
     relevant = verdicts.filter(pl.col("hour") < day, pl.col("hour") >= day - REACH - DISMISSED_TYPE_KNOWN)
-    rows = relevant.sort(VERDICTS.names()).with_columns(pl.col("hour").dt.to_string()).rows()
-    return [[*row] for row in rows]
+    rows = relevant.sort("actor_key", "hour", "kind", "resource_type", "verdict", "changes")
+    return [[*row] for row in rows.with_columns(pl.col("hour").dt.to_string()).rows()]
 
 
 def _fingerprint(
-    hours: Sequence[datetime], rows: Mapping[str, Any], tables: Tables, verdicts: Sequence[list[str | None]]
+    hours: Sequence[datetime], rows: Mapping[str, Any], tables: Tables, verdicts: Sequence[list[Any]]
 ) -> str:
     """Of the hours that Axiom holds and how much of those that may grow, of what decides how they count, and of what is
     written about them."""

@@ -11,6 +11,7 @@ import polars as pl
 
 from audit_assets.config.change_filter import COLUMNS, ChangeFilter, is_change
 from audit_assets.config.policy import Tables, tables
+from audit_assets.detection.severity import TOUCHES
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.tables import ENTRIES
 from audit_assets.tickets.finding_builder import BEHIND
@@ -33,6 +34,13 @@ class HourEntries:
     entries: pl.DataFrame
     changes: pl.DataFrame
     actors: pl.DataFrame
+
+    @property
+    def touches(self) -> pl.DataFrame:
+        """Who changed what, and how: TOUCHES of detection."""
+        hour = pl.col("time").dt.truncate("1h").cast(TOUCHES["hour"])
+        changes = self.changes.select("actor_key", "resource_type", "action", hour=hour, kind="change_kind")
+        return changes.select(TOUCHES.names())
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,14 @@ from audit_assets.linear.issue_api import ISSUES_PER_REQUEST
 from audit_assets.linear.issues import KnownIssue, NewIssue, Upload
 from audit_assets.linear.reply_parser import Rejected, is_missing
 from audit_assets.linear.routing import TicketSubject
+from audit_assets.tickets.deviation_sentences import describe_new_dismissals
+from audit_assets.tickets.dismissals import dismissed_hours, is_covered, uncovering, with_dismissals
 from audit_assets.tickets.finding import Finding
-from audit_assets.tickets.lifecycle import QUIET, OpenedTicket, Outcome, is_quiet, raises_priority, stage_of
+from audit_assets.tickets.lifecycle import QUIET, OpenedTicket, Outcome, dismissed_lately, raises_priority, stage_of
 from audit_assets.tickets.opening_sentences import opening_start
 from audit_assets.tickets.shared_ticket import SharedTicket
 from audit_assets.tickets.ticket import (
     comment_for,
-    kinds_of,
     link_for,
     relation_id,
     subject_of,
@@ -50,7 +51,7 @@ class TicketOpener:
     """Puts findings on the tickets of one workspace. Closes with `close()`."""
 
     def __init__(self, linear: LinearClient, quiet: timedelta = QUIET) -> None:
-        """`quiet`: for how long a person's dismissal silences an actor."""
+        """`quiet`: for how long a person's dismissal of a ticket opens none for what it covers."""
         self.linear = linear
         self._quiet = quiet
 
@@ -133,11 +134,15 @@ class TicketOpener:
             return self._open(finding, 0, known, add_note, add_chart)
         tickets, now = [*known.values()], self.linear.clock.now()
         last, stage = tickets[-1], stage_of(tickets[-1], now)
-        if is_quiet(tickets, hour=finding.hour, kinds=kinds_of(finding), quiet=self._quiet, now=now):
+        dismissed = dismissed_lately(tickets, hour=finding.hour, quiet=self._quiet, now=now)
+        if is_covered(finding, dismissed_hours(dismissed)):
             return _opened(last, "dismissed")
+        shown = with_dismissals(finding, (ticket for ticket in tickets if ticket.is_dismissed))
         if stage in ("open", "recently_completed"):
-            return self._join(finding, last, add_note, reopen=stage == "recently_completed")
-        return self._open(finding, max(known) + 1, known, add_note, add_chart)
+            opened = self._join(shown, last, add_note, reopen=stage == "recently_completed")
+        else:
+            opened = self._open(shown, max(known) + 1, known, add_note, add_chart)
+        return replace(opened, exceeds=describe_new_dismissals(finding, shown))
 
     def _open(
         self,
@@ -168,7 +173,8 @@ class TicketOpener:
             return _opened(ticket, "dismissed")
         was_opened_for_it = _was_opened_for(ticket, finding)
         refused = self._relate(ticket.id, generation, known) if was_opened_for_it else None
-        self.linear.issues.attach(ticket.id, link_for(finding))
+        link = link_for(finding)
+        self.linear.issues.attach(ticket.id, uncovering(link) if ticket.is_dismissed else link)
         return _opened(ticket, "opened" if was_opened_for_it else "joined", refused=refused)
 
     def _join(self, finding: Finding, ticket: KnownIssue, add_note: AddNote, *, reopen: bool) -> OpenedTicket:

@@ -35,13 +35,15 @@ OPENED_TICKETS = pl.Schema(
         "closed": pl.Boolean,
         "problem": pl.String,
         "refused": pl.String,
+        "exceeds": pl.String,
         "planned_action": pl.String,
     }
 )
 """`outcome`: `opened`, `joined`, `reopened`, `already_on_ticket`, `dismissed`, `on_shared_ticket` or `unreadable`, as
 OpenedTicket explains them; `too_old`, `learning`, `never` where the hour opens none; `failed` with its `problem`.
 `closed`: the actor's ticket is closed. `refused`: what Linear did not let us do to a ticket that has the hour all the
-same, or which of its fields could not be set. After a dry run it is `dry_run` with the `planned_action`,
+same, or which of its fields could not be set. `exceeds`: what was dismissed before on the actor's tickets and this goes
+beyond, where `flagged_actors` does not show it already. After a dry run it is `dry_run` with the `planned_action`,
 unless an earlier run did it already."""
 
 LINKED = 20
@@ -144,4 +146,5 @@ def _row(finding: Finding, open_it: Callable[[], OpenedTicket]) -> dict[str, Any
         "url": ticket.url,
         "closed": ticket.closed,
         "refused": ticket.refused,
+        "exceeds": ticket.exceeds,
     }

@@ -227,7 +227,7 @@ def test_a_ticket_that_was_thrown_away_keeps_its_actor_quiet(pipeline: Pipeline)
     assert pipeline.run(JUDGED).success
     pipeline.sandbox.linear.trash(pipeline.tickets()[0]["identifier"])
     pipeline.clock.sleep(3600)
-    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED + HOUR, 900))
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED + HOUR, 40))
     result = pipeline.run(JUDGED + HOUR)
     assert result.success
     assert check_of(result, "every_flagged_actor_has_a_ticket").passed

@@ -34,8 +34,11 @@ OPEN_CONFIRMED, OPEN_DISMISSED = TicketVerdict("confirmed", open=True), TicketVe
 
 def on_ticket(*hours: datetime, ticket: UUID = FIRST) -> pl.DataFrame:
     """A burst of Bob's in each of these hours, on a ticket."""
-    rows = [(str(ticket), "SEC-1", "bob", hour, "volume", None) for hour in hours]
-    return pl.DataFrame(rows, schema=ON_TICKET, orient="row")
+    rows = [
+        {"ticket_id": str(ticket), "identifier": "SEC-1", "actor_key": "bob", "hour": hour, "kind": "volume"}
+        for hour in hours
+    ]
+    return pl.DataFrame(rows, schema=ON_TICKET)
 
 
 def looked(*looks: tuple[pl.DataFrame, TicketVerdict | None]) -> pl.DataFrame:
@@ -90,6 +93,13 @@ def test_what_is_seen_again_is_no_news() -> None:
     assert changed["seen_at"].to_list() == [NOW + timedelta(hours=1)]
 
 
+def test_what_comes_to_an_hour_after_a_look_gets_no_verdict() -> None:
+    """An hour that is run again with late entries adds nothing to the ticket that it is on: nobody sees it there."""
+    late = on_ticket(NINE).with_columns(kind=pl.lit("new_resource_type"), resource_type=pl.lit("api_tokens"))
+    table = looked((on_ticket(NINE), OPEN), (pl.concat([on_ticket(NINE), late]), DISMISSED))
+    assert table.select("kind", "verdict").rows() == [("volume", "dismissed")]
+
+
 def test_without_a_table_there_are_no_verdicts(tmp_path: Any) -> None:
     store = HourStore(str(tmp_path))
     assert read_verdicts(store).is_empty()
@@ -97,7 +107,8 @@ def test_without_a_table_there_are_no_verdicts(tmp_path: Any) -> None:
     store.write(
         TABLE, None, update_verdicts(TICKET_VERDICTS.to_frame(), found, {FIRST: CLOSED, SECOND: CONFIRMED}, NOW)
     )
-    assert read_verdicts(store).rows() == [("bob", TEN, "volume", None, "confirmed")]
+    decided = read_verdicts(store).select("actor_key", "hour", "kind", "resource_type", "verdict")
+    assert decided.rows() == [("bob", TEN, "volume", None, "confirmed")]
 
 
 def frame(schema: pl.Schema, *rows: dict[str, Any]) -> pl.DataFrame:

@@ -1,0 +1,28 @@
+"""Some hours, and all that decides about them."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+COLLEAGUES = pl.Schema({"actor_key": pl.String, "resource_type": pl.String})
+"""Who touched which resource type in the organisation's last 90 days."""
+
+
+@dataclass(frozen=True)
+class JudgedHours:
+    """Some hours, and all that decides about them.
+
+    `activity` (ACTIVITY) of the hours; `baselines` (BASELINE) and `touched` (TOUCHED) before them; `scores` (SCORES,
+    ranked, with actor_key in place of actor); `groups` (GROUP_ALERTS); `touches` (TOUCHES) and `names` (actor_key,
+    actor, actor_type) from the entries. `colleagues` (COLLEAGUES) decide nothing and are for the text of tickets; a
+    backtest has none.
+    """
+
+    activity: pl.DataFrame
+    baselines: pl.DataFrame
+    touched: pl.DataFrame
+    scores: pl.DataFrame
+    groups: pl.DataFrame
+    colleagues: pl.DataFrame
+    touches: pl.DataFrame
+    names: pl.DataFrame
