@@ -12,6 +12,7 @@ import polars as pl
 
 from audit_assets.config.errors import Incomplete
 from audit_assets.defs.resources import AxiomResource
+from audit_assets.defs.steps.axiom_record import Acknowledged, verify_record
 from audit_assets.defs.steps.organisation_day import mark_activity, read_organisation
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.verdicts import read_verdicts
@@ -47,17 +48,20 @@ class HourBaselines:
         store.write(ASSESSED, hour, today.join(actors, left_on="actor", right_on="actor_key", how="semi"))
 
 
-def query_baselines(inputs: RunInputs, hours: Sequence[datetime], axiom: AxiomResource) -> HourBaselines:
+def query_baselines(
+    inputs: RunInputs, hours: Sequence[datetime], axiom: AxiomResource, acknowledged: Acknowledged
+) -> HourBaselines:
     """Ask Axiom for the history of everybody who is active in these hours. Raises `Incomplete` if it counts other
-    changes than were pulled."""
+    changes than were pulled, or holds other events, in any hour that is read."""
     judged = pl.concat([_count_changes(inputs, hour) for hour in hours])
-    until = hours[-1] + AN_HOUR
+    since, until = day_of(hours[0]) - ACTIVITY_HISTORY, hours[-1] + AN_HOUR
     with closing(axiom.client()) as client:
         actors = judged["actor_key"].unique().sort().to_list()
-        activity = client.activity(actors, day_of(hours[0]) - ACTIVITY_HISTORY, until)
+        activity = client.activity(actors, since, until)
         organisation_hours = client.organisation_hours(hours[0] - MEMORY, until)
         organisation_types = client.organisation_types(hours[0] - MEMORY, until)
-    _refuse_other_counts(judged, activity)
+        _refuse_other_counts(judged, activity)
+        verify_record(inputs.store, client, since, until, acknowledged)
     called = pl.concat([inputs.entries_of(hour).actors for hour in hours])
     latest = called.unique("actor_key", keep="last", maintain_order=True)
     marked = mark_activity(activity, latest, inputs.tables.confirmed_incident, read_verdicts(inputs.store))
