@@ -40,6 +40,10 @@ class Acknowledged:
     count_events: Callable[[Sequence[datetime]], Mapping[str, Any]] = lambda _: {}
 
 
+NOT_KNOWN = Acknowledged()
+"""Where no instance of Dagster's is at hand: what was acknowledged since the record was written is not missed then."""
+
+
 @dataclass(frozen=True)
 class RecordComparison:
     """`found_right`: RECORD of what is not recorded so yet. `more`, `fewer`: the hours that hold too much or too little
@@ -78,7 +82,11 @@ def verify_record(
 
 
 def compare_record(
-    store: HourStore, client: AxiomClient, start: datetime, end: datetime, acknowledged: Acknowledged
+    store: HourStore,
+    client: AxiomClient,
+    start: datetime,
+    end: datetime,
+    acknowledged: Acknowledged = NOT_KNOWN,
 ) -> RecordComparison:
     """Compare the hours [start, end). Writes nothing; raises `StoreError`, and as `AxiomClient` does."""
     record = _read_record(store)
