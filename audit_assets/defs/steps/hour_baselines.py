@@ -10,6 +10,7 @@ from datetime import datetime
 
 import polars as pl
 
+from audit_assets.axiom.events import LONGEST_TEXT
 from audit_assets.config.errors import Incomplete
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.axiom_record import Acknowledged, verify_record
@@ -22,6 +23,7 @@ from audit_assets.detection.schemas import MEMORY
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, AN_HOUR, day_of, days_of, key_of
 from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, TOUCHED
+from audit_assets.tickets.formatting import pluralize
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,15 @@ def query_baselines(
 ) -> HourBaselines:
     """Ask Axiom for the history of everybody who is active in these hours. Raises `Incomplete` if it counts other
     changes than were pulled, or holds other events, in any hour that is read."""
-    judged = pl.concat([_count_changes(inputs, hour) for hour in hours])
+    changes = pl.concat([inputs.entries_of(hour).changes for hour in hours])
+    judged = changes.group_by("actor_key", hour=pl.col("time").dt.truncate("1h")).agg(changes=pl.len().cast(pl.Int64))
     since, until = day_of(hours[0]) - ACTIVITY_HISTORY, hours[-1] + AN_HOUR
     with closing(axiom.client()) as client:
         actors = judged["actor_key"].unique().sort().to_list()
         activity = client.activity(actors, since, until)
         organisation_hours = client.organisation_hours(hours[0] - MEMORY, until)
         organisation_types = client.organisation_types(hours[0] - MEMORY, until)
-        _refuse_other_counts(judged, activity)
+        _refuse_other_counts(changes, activity)
         verify_record(inputs.store, client, since, until, acknowledged)
     called = pl.concat([inputs.entries_of(hour).actors for hour in hours])
     latest = called.unique("actor_key", keep="last", maintain_order=True)
@@ -69,12 +72,6 @@ def query_baselines(
     who = judged.select("hour", "actor_key")
     usual, touched = build_baselines(examples, organisation_hours, organisation_types, judged=who, hours=hours)
     return HourBaselines(judged, activity, marked, usual, touched, _assess(inputs.store, marked, hours))
-
-
-def _count_changes(inputs: RunInputs, hour: datetime) -> pl.DataFrame:
-    """Who made how many changes in the hour, by the Parquet hour."""
-    by_actor = inputs.entries_of(hour).changes.group_by("actor_key", hour=pl.col("time").dt.truncate("1h"))
-    return by_actor.agg(changes=pl.len().cast(pl.Int64))
 
 
 def _assess(store: HourStore, marked: pl.DataFrame, hours: Sequence[datetime]) -> pl.DataFrame:
@@ -91,14 +88,17 @@ def _assess(store: HourStore, marked: pl.DataFrame, hours: Sequence[datetime]) -
 
 
 def _refuse_other_counts(changes: pl.DataFrame, activity: pl.DataFrame) -> None:
-    """Axiom must count this hour as the Parquet hour does: a cut within a query would show nowhere else."""
-    counted = activity.group_by("hour", "actor_key").agg(counted=pl.col("changes").sum())
-    both = changes.join(counted, on=["hour", "actor_key"], how="left").with_columns(pl.col("counted").fill_null(0))
-    other = both.filter(pl.col("changes") != pl.col("counted"))
+    """Axiom must count each hour as the Parquet hour does, by actor and resource type: a cut within a query would show
+    nowhere else, nor would an event that somebody else has sent under the id of an entry before it was pulled."""
+    by = ["hour", "actor_key", pl.col("resource_type").fill_null("").str.head(LONGEST_TEXT)]
+    pulled = changes.with_columns(hour=pl.col("time").dt.truncate("1h")).group_by(by).agg(changes=pl.len())
+    counted = activity.group_by(by).agg(counted=pl.col("changes").sum())
+    both = pulled.join(counted, on=["hour", "actor_key", "resource_type"], how="left")
+    other = both.with_columns(pl.col("counted").fill_null(0)).filter(pl.col("changes") != pl.col("counted"))
     if not other.is_empty():
-        first = other.row(0, named=True)
+        first = other.sort("hour", "actor_key", "resource_type").row(0, named=True)
         raise Incomplete(
-            f"Axiom counts other changes than were pulled, for {other.height} actors: {first['counted']} in place of "
-            f"{first['changes']} by actor {first['actor_key']} in {key_of(first['hour'])}. Run the hour again; if it "
-            "stays so, something else writes into the dataset."
+            f"Axiom counts other changes than were pulled, for {pluralize(other['actor_key'].n_unique(), 'actor')}: "
+            f"{first['counted']} in place of {first['changes']} of a resource type by actor {first['actor_key']} in "
+            f"{key_of(first['hour'])}. Run the hour again; if it stays so, something else writes into the dataset."
         )

@@ -12,6 +12,7 @@ import pytest
 
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import events_from
+from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.defs.assets.axiom_ingest import axiom_ingest
 from audit_assets.defs.assets.raw_audit_entries import raw_audit_entries
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, RunInputsResource, StorageResource
@@ -158,6 +159,19 @@ def test_hours_that_were_never_pulled_are_not_believed(lived: Pipeline, days: fl
 def test_somebody_new_in_the_hour_itself_is_not_believed(lived: Pipeline) -> None:
     forge(lived, [copy_of(lived, entry_id="f" * 64, actor_key="f" * 32, _time=JUDGED.isoformat())])
     assert_refused(lived, "1 event more than were pulled, in 1 hour: 2026-11-22-09:00. ")
+
+
+@pytest.mark.parametrize("changed", [{"resource_type": "dns_records"}, {"actor_key": "f" * 32}], ids=str)
+def test_an_event_under_the_id_of_an_entry_that_is_still_to_be_pulled_hides_nothing(
+    lived: Pipeline, changed: dict[str, str]
+) -> None:
+    """Its sender knows the id from the audit log; the entry itself is not sent then, since it seems to be there."""
+    hour = JUDGED - HOUR
+    lived.sandbox.cloudflare.add("v2", v2_burst(hour, 1, resource_type="api_tokens"))
+    entries, _ = normalize_entries(v2_burst(hour, 1, resource_type="api_tokens"), "v2", CloudflareResource().account_id())
+    forge(lived, [copy_of(lived, entry_id=entries["entry_id"][0], _time=hour.isoformat(), **changed)])
+    failure = dagster_failure_of(lived.run(hour))
+    assert failure.startswith("Axiom counts other changes than were pulled, for 1 actor: 0 in place of 1 ")
 
 
 def test_forged_hours_are_refused_again_and_again(lived: Pipeline) -> None:
