@@ -168,7 +168,8 @@ def test_an_event_under_the_id_of_an_entry_that_is_still_to_be_pulled_hides_noth
     """Its sender knows the id from the audit log; the entry itself is not sent then, since it seems to be there."""
     hour = JUDGED - HOUR
     lived.sandbox.cloudflare.add("v2", v2_burst(hour, 1, resource_type="api_tokens"))
-    entries, _ = normalize_entries(v2_burst(hour, 1, resource_type="api_tokens"), "v2", CloudflareResource().account_id())
+    account = CloudflareResource().account_id()
+    entries, _ = normalize_entries(v2_burst(hour, 1, resource_type="api_tokens"), "v2", account)
     forge(lived, [copy_of(lived, entry_id=entries["entry_id"][0], _time=hour.isoformat(), **changed)])
     failure = dagster_failure_of(lived.run(hour))
     assert failure.startswith("Axiom counts other changes than were pulled, for 1 actor: 0 in place of 1 ")
