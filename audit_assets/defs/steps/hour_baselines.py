@@ -25,6 +25,8 @@ from audit_assets.storage.hours import A_DAY, AN_HOUR, day_of, days_of, key_of
 from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, TOUCHED
 from audit_assets.tickets.formatting import pluralize
 
+RUN_AGAIN = "Run the hour again; if it stays so, something else writes into the dataset."
+
 
 @dataclass(frozen=True)
 class HourBaselines:
@@ -65,6 +67,7 @@ def query_baselines(
         organisation_types = client.organisation_types(hours[0] - MEMORY, until)
         _refuse_other_counts(changes, activity)
         verify_record(inputs.store, client, since, until, acknowledged)
+    _refuse_other_totals(judged, organisation_hours.filter(pl.col("hour") >= hours[0]))
     called = pl.concat([inputs.entries_of(hour).actors for hour in hours])
     latest = called.unique("actor_key", keep="last", maintain_order=True)
     marked = mark_activity(activity, latest, inputs.tables.confirmed_incident, read_verdicts(inputs.store))
@@ -100,5 +103,18 @@ def _refuse_other_counts(changes: pl.DataFrame, activity: pl.DataFrame) -> None:
         raise Incomplete(
             f"Axiom counts other changes than were pulled, for {pluralize(other['actor_key'].n_unique(), 'actor')}: "
             f"{first['counted']} in place of {first['changes']} of a resource type by actor {first['actor_key']} in "
-            f"{key_of(first['hour'])}. Run the hour again; if it stays so, something else writes into the dataset."
+            f"{key_of(first['hour'])}. {RUN_AGAIN}"
+        )
+
+
+def _refuse_other_totals(changes: pl.DataFrame, organisation_hours: pl.DataFrame) -> None:
+    """Nor may Axiom count changes by others than the Parquet hour has: as many events as were pulled may be others."""
+    pulled = changes.group_by("hour").agg(pulled=pl.col("changes").sum())
+    both = organisation_hours.join(pulled, on="hour", how="left").with_columns(pl.col("pulled").fill_null(0))
+    other = both.filter(pl.col("changes") > pl.col("pulled")).sort("hour")
+    if not other.is_empty():
+        first = other.row(0, named=True)
+        raise Incomplete(
+            f"Axiom counts other changes than were pulled, in {pluralize(other.height, 'hour')}: {first['changes']} in "
+            f"place of {first['pulled']} in {key_of(first['hour'])}. {RUN_AGAIN}"
         )

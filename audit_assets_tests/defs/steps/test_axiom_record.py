@@ -53,9 +53,9 @@ def forge(pipeline: Pipeline, events: Sequence[dict[str, Any]]) -> None:
     pipeline.clock.sleep(60)
 
 
-def copy_of(pipeline: Pipeline, hour: datetime = PAST, **changed: Any) -> dict[str, Any]:
+def copy_of(pipeline: Pipeline, **changed: Any) -> dict[str, Any]:
     """An event that Axiom holds, as it was sent, with these fields changed."""
-    (event,) = events_from(pipeline.store.require(ENTRIES, hour)).head(1).to_dicts()
+    (event,) = events_from(pipeline.store.require(ENTRIES, PAST)).head(1).to_dicts()
     sent = {name: value for name, value in event.items() if value is not None}
     return {**sent, "_time": event["_time"].isoformat(), **changed}
 
@@ -173,6 +173,18 @@ def test_an_event_under_the_id_of_an_entry_that_is_still_to_be_pulled_hides_noth
     forge(lived, [copy_of(lived, entry_id=entries["entry_id"][0], _time=hour.isoformat(), **changed)])
     failure = dagster_failure_of(lived.run(hour))
     assert failure.startswith("Axiom counts other changes than were pulled, for 1 actor: 0 in place of 1 ")
+
+
+def test_an_event_under_the_id_of_what_changed_nothing_is_nobodys_change(lived: Pipeline) -> None:
+    hour = JUDGED - HOUR
+    view = v2_burst(hour, 1, action="view")
+    lived.sandbox.cloudflare.add("v2", view)
+    entries, _ = normalize_entries(view, "v2", CloudflareResource().account_id())
+    assert not entries["is_change"].any()
+    forge(lived, [copy_of(lived, entry_id=entries["entry_id"][0], _time=hour.isoformat())])
+    failure = dagster_failure_of(lived.run(hour))
+    sentence = "Axiom counts other changes than were pulled, in 1 hour: 1 in place of 0 in 2026-11-22-08:00. Run the "
+    assert failure.startswith(sentence)
 
 
 def test_forged_hours_are_refused_again_and_again(lived: Pipeline) -> None:
