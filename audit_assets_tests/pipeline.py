@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from audit_assets.axiom.events import events_from
 from audit_assets.cloudflare.entries import normalize_entries
@@ -17,6 +18,8 @@ from audit_assets.defs.resources import AxiomResource, CloudflareResource, Linea
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import key_of
+from audit_assets.storage.tables import AXIOM_RECORD
+from audit_assets.transport.clock import Clock
 from audit_assets_tests.support import JumpingClock
 
 HOUR = timedelta(hours=1)
@@ -64,10 +67,7 @@ class Pipeline:
 
     def remember(self, entries: Sequence[dict[str, Any]]) -> None:
         """A past, straight in Axiom: hundreds of hours through the assets would take half a minute a test."""
-        frame, _ = normalize_entries(entries, "v2", CloudflareResource().account_id())
-        with closing(AxiomResource(self.clock).client()) as client:
-            client.ingest(events_from(frame))
-            assert client.prove(frame).holds
+        remember(self.store, entries, self.clock)
 
     def read_verdicts(self) -> dg.ExecuteInProcessResult:
         """Read in Linear what became of the tickets."""
@@ -91,6 +91,18 @@ class Pipeline:
     def tickets(self) -> list[dict[str, Any]]:
         """The issues in the sandbox's Linear."""
         return self.sandbox.linear.issues()
+
+
+def remember(store: HourStore, entries: Sequence[Mapping[str, Any]], clock: Clock) -> None:
+    """Put a past into Axiom, and into the record of what was pulled."""
+    frame, _ = normalize_entries(entries, "v2", CloudflareResource().account_id())
+    with closing(AxiomResource(clock).client()) as client:
+        client.ingest(events_from(frame))
+        assert client.prove(frame).holds
+    pulled = frame.group_by(hour=pl.col("time").dt.truncate("1h")).agg(events=pl.len().cast(pl.Int64))
+    known = store.read(AXIOM_RECORD, None)
+    everything = pulled if known is None else pl.concat([known, pulled])
+    store.write(AXIOM_RECORD, None, everything.group_by("hour").agg(pl.col("events").sum()))
 
 
 def dagster_failure_of(result: dg.ExecuteInProcessResult) -> str:

@@ -12,6 +12,7 @@ import polars as pl
 
 from audit_assets.axiom import query_texts
 from audit_assets.axiom.axiom_py_adapter import CLASSIC_URL, AxiomConnection, NoReply
+from audit_assets.axiom.dataset_health import kept_since
 from audit_assets.axiom.events import EVENT_SCHEMA, TIME
 from audit_assets.axiom.ingest_delivery import BatchSender, poll_pauses, span
 from audit_assets.axiom.ingest_receipts import (
@@ -21,6 +22,7 @@ from audit_assets.axiom.ingest_receipts import (
     DatasetLimits,
     IngestReceipt,
     Proof,
+    proof_of,
 )
 from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.axiom.query_runner import (
@@ -29,6 +31,7 @@ from audit_assets.axiom.query_runner import (
     DATASET_FACTS,
     ENTRIES_HELD,
     ENTRIES_HELD_SCHEMA,
+    EVENTS_BY_HOUR,
     INCOMPLETE_EVENTS,
     ORGANISATION_ACTIVITY,
     ORGANISATION_HOURS,
@@ -136,7 +139,7 @@ class AxiomClient:
             start, end = span(missing, "hour", "1h")
             others = held.filter(~pl.col("hour").is_between(start, end, closed="left"))
             held = pl.concat([others, self._entries_held(start, end)])
-        return _proof(expected_ids, held.join(hours, on="hour", how="semi"))
+        return proof_of(expected_ids, held.join(hours, on="hour", how="semi"))
 
     def activity(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
         """What these actors changed in [start, end): ACTIVITY_SCHEMA, a row per actor, hour and resource type.
@@ -171,6 +174,28 @@ class AxiomClient:
     def organisation_types(self, start: datetime, end: datetime) -> pl.DataFrame:
         """All actors together in [start, end): a row per hour and resource type: hour, resource_type, changes."""
         return self._run_when_visible(ORGANISATION_TYPES, QueryWindow(start, end)).sort("hour", "resource_type")
+
+    def events_by_hour(self, start: datetime, end: datetime) -> pl.DataFrame:
+        """How many events each hour of [start, end) holds, of whatever kind: EVENTS_BY_HOUR_SCHEMA, without hours that
+        hold none. Equal copies are one; a copy that differs in anything that baselines are made from counts as well."""
+        return self._run_when_visible(EVENTS_BY_HOUR, QueryWindow(start, end))
+
+    def hours_lacking(self, expected: pl.DataFrame) -> pl.DataFrame:
+        """Those hours that hold fewer than the expected `events` (EVENTS_BY_HOUR_SCHEMA), with what they hold (`held`).
+
+        Looks again until none does or `visibility_seconds` are over. An hour that may be gone because of its age is
+        left out.
+        """
+        since = kept_since(self.dataset_limits().retention_days, self._clock.now())
+        lacking = expected.filter(pl.col("hour") >= since).with_columns(held=pl.lit(0, pl.Int64))
+        for pause in self._pauses():
+            if lacking.is_empty():
+                break
+            self._clock.sleep(pause)
+            held = self.events_by_hour(*span(lacking, "hour", "1h")).rename({"events": "held"})
+            found = lacking.drop("held").join(held, on="hour", how="left").with_columns(pl.col("held").fill_null(0))
+            lacking = found.filter(pl.col("held") < pl.col("events"))
+        return lacking
 
     def dataset_facts(self) -> DatasetFacts:
         """What `doctor` reports on the dataset. Reading it needs the capability to query."""
@@ -258,27 +283,3 @@ def _ingested_hours(marked: pl.DataFrame) -> pl.DataFrame:
     by_hour = marked.group_by(hour=pl.col(TIME).dt.truncate("1h"))
     counts = by_hour.agg(offered=pl.len(), already_there=pl.col("there").count())
     return counts.select(pl.col(name).cast(dtype) for name, dtype in INGESTED_HOURS_SCHEMA.items()).sort("hour")
-
-
-def _proof(expected_ids: pl.DataFrame, held: pl.DataFrame) -> Proof:
-    """Compare by hour: the expected ids with those held in the expected hours."""
-    ids = held.group_by("entry_id", "hour").agg(pl.col("copies").sum())
-    found = expected_ids.join(ids, on=["entry_id", "hour"], how="semi")
-    unexpected = ids.join(expected_ids, on=["entry_id", "hour"], how="anti")
-    hours = (
-        expected_ids.group_by("hour").agg(expected=pl.len())
-        .join(found.group_by("hour").agg(found=pl.len()), on="hour", how="left")
-        .join(unexpected.group_by("hour").agg(unexpected=pl.len()), on="hour", how="left")
-        .with_columns(pl.col("found", "unexpected").fill_null(0))
-        .select(pl.col(name).cast(dtype) for name, dtype in PROVED_HOURS_SCHEMA.items())
-        .sort("hour")
-    )  # fmt: skip
-    return Proof(
-        expected=len(expected_ids),
-        found=len(found),
-        missing=len(expected_ids) - len(found),
-        unexpected=len(unexpected),
-        rows=int(ids["copies"].sum()),
-        copies=int((ids["copies"] - 1).sum()),
-        hours=hours,
-    )

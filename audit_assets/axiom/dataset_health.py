@@ -5,12 +5,20 @@ this token can't see is reported as unknown. A locked schema shows in the fields
 """
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 from audit_assets.axiom.ingest_receipts import DatasetLimits
 
 ENOUGH_RETENTION_DAYS = 45
 """Axiom deletes by blocks, so that a retention of 30 days cuts into a window of 30 days (docs/facts/axiom.md, 2.1)."""
+
+SHORTEST_RETENTION_DAYS = 30
+"""Of a Personal plan (docs/facts/axiom.md, 2.1): assumed of a dataset whose retention this token can't see."""
+
+DAYS_OF_A_BLOCK = 7
+"""So much younger than the retention may an event be that is deleted with its block. A judgement: how long a block is,
+and whether its oldest or its newest event decides, is documented nowhere."""
 
 FIELD_LIMITS = {"Personal": 256, "Cloud": 1_024}
 """Above it an event with a new field is rejected (docs/facts/axiom.md, 2.1). Axiom does not report the plan."""
@@ -31,6 +39,11 @@ class DatasetIssue:
 def find_issues(limits: DatasetLimits, incomplete: int) -> list[DatasetIssue]:
     """The dataset's issues; `incomplete`: how many of its events lack a field that they were sent with."""
     return [*_retention_issues(limits.retention_days), *_field_issues(limits.fields), *_schema_issues(incomplete)]
+
+
+def kept_since(retention_days: int | None, now: datetime) -> datetime:
+    """From when on a dataset surely holds all that it was given: what is older may be deleted because of its age."""
+    return now - timedelta(days=(retention_days or SHORTEST_RETENTION_DAYS) - DAYS_OF_A_BLOCK)
 
 
 def _retention_issues(days: int | None) -> list[DatasetIssue]:

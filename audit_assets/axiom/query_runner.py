@@ -33,6 +33,7 @@ ORGANISATION_TYPES_SCHEMA = {"hour": UTC_TIME, "resource_type": pl.String, "chan
 ENTRIES_HELD_SCHEMA = {"entry_id": pl.String, "hour": UTC_TIME, "copies": pl.Int64}
 ACTORS_SCHEMA = {"actor_key": pl.String, "actor": pl.String, "actor_type": pl.String, "newest": UTC_TIME}
 INCOMPLETE_EVENTS_SCHEMA = {"events": pl.Int64}
+EVENTS_BY_HOUR_SCHEMA = {"hour": UTC_TIME, "events": pl.Int64}
 ORIGINS_SCHEMA = {
     **dict.fromkeys(("actor_key", "address", "agent", "via", "token"), pl.String),
     "day": UTC_TIME,
@@ -65,6 +66,7 @@ ORIGINS = AplQuery("origins", ORIGINS_SCHEMA)
 ACTORS = AplQuery("actors", ACTORS_SCHEMA)
 ENTRIES_HELD = AplQuery("entries_held", ENTRIES_HELD_SCHEMA, split=split_by_time_then_prefix)
 INCOMPLETE_EVENTS = AplQuery("incomplete_events", INCOMPLETE_EVENTS_SCHEMA)
+EVENTS_BY_HOUR = AplQuery("events_by_hour", EVENTS_BY_HOUR_SCHEMA)
 DATASET_FACTS = AplQuery("dataset_facts", DATASET_FACTS_SCHEMA, split=lambda _: [])
 
 

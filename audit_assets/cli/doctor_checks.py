@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -12,7 +12,7 @@ import polars as pl
 
 from audit_assets.axiom.dataset_health import ENOUGH_RETENTION_DAYS, find_issues
 from audit_assets.axiom.limits import AxiomLimits
-from audit_assets.config.errors import AuditAssetsError, SettingError
+from audit_assets.config.errors import AuditAssetsError, SettingError, StoreError
 from audit_assets.config.policy import policy, tables
 from audit_assets.config.policy_tables import VERDICT_LABELS
 from audit_assets.config.settings import (
@@ -32,6 +32,7 @@ from audit_assets.defs.resources import (
     StorageResource,
     TriageResource,
 )
+from audit_assets.defs.steps.axiom_record import compare_record
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.storage.pull_history import REPEATS, lateness, pulls_of
@@ -91,9 +92,15 @@ def _check_cloudflare(_: datetime) -> Iterator[CheckResult]:
 
 def _check_axiom(now: datetime) -> Iterator[CheckResult]:
     resource = AxiomResource(limits=AxiomLimits(attempts=1, read_seconds=30, visibility_seconds=0))
+    until = now.replace(minute=0, second=0, microsecond=0)
+    problem = None
     with closing(resource.client()) as client:
         facts = client.dataset_facts()
+        with suppress(StoreError):  # reported by the check of the storage
+            problem = compare_record(StorageResource().open(), client, until - WINDOW, until).problem
     yield CheckResult("ok", f"dataset {resource.dataset()} can be queried; it holds {pluralize(facts.rows, 'row')}")
+    if problem:
+        yield CheckResult("problem", problem)
     for issue in find_issues(facts.limits, facts.incomplete):
         status: Status = "problem" if issue.kind == "problem" else "advice"
         yield CheckResult(status, issue.what, issue.next_step)

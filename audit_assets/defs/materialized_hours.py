@@ -5,11 +5,13 @@ A trailing window is no partition mapping here (docs/facts/dagster.md, B4), so i
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType
 
+from audit_assets.defs.steps.axiom_record import Acknowledged
 from audit_assets.defs.steps.verdicts import UnreadHours
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.storage.hour_store import HourStore
@@ -27,6 +29,11 @@ HOURS_IN_WINDOW = WINDOW // AN_HOUR
 def ingested_hours(instance: dg.DagsterInstance) -> set[datetime]:
     """The hours that Axiom holds."""
     return {hour_of(key) for key in instance.get_materialized_partitions(INGEST)}
+
+
+def acknowledged_events(instance: dg.DagsterInstance) -> Acknowledged:
+    """The hours that Axiom holds, and how many events of each."""
+    return Acknowledged(ingested_hours(instance), partial(ingested_rows, instance))
 
 
 def count_hours_present(ingested: Collection[datetime], hour: datetime) -> int:

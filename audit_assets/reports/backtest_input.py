@@ -135,7 +135,8 @@ def read_axiom(
     """Read what Axiom holds of the hours [since, until) and of the REACH before them.
 
     The span ends `now` at the latest and begins with the first known change, so that days without data do not count.
-    Raises `BacktestError` if it holds no change, and as `AxiomClient` does.
+    What Axiom holds is taken as it is, whoever wrote it: `audit-assets doctor` compares it with what was pulled. Raises
+    `BacktestError` if it holds no change, and as `AxiomClient` does.
     """
     changes = client.organisation_activity(since - REACH, until)
     actors = client.actors(since - REACH, until)

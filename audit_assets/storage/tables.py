@@ -32,6 +32,7 @@ DIGESTS = "digests"  # what became of the day's digest
 # Of no hour: in Axiom, as Parquet, as JSON
 AXIOM_DATASET = "axiom_dataset"  # all entries as events: the durable, queryable record
 VERDICTS = "ticket_verdicts"  # what people confirmed and dismissed, for each deviation that is on a ticket
+AXIOM_RECORD = "axiom_record"  # how many events of each hour Axiom was seen to hold, and were pulled
 PRECISION = "ticket_precision"  # how often each month's tickets were right
 
 
@@ -50,11 +51,13 @@ TABLES_OF = {
     "raw_audit_entries": AssetTables(writes=(ENTRIES, QUARANTINE)),
     "axiom_ingest": AssetTables(writes=(AXIOM_DATASET,), reads=(ENTRIES, QUARANTINE)),
     "organisation_history": AssetTables(
-        writes=(PRIORS, NEWCOMERS, TOUCHED_BY, SCORES_BEFORE), reads=(AXIOM_DATASET,), reads_late=(VERDICTS,)
+        writes=(PRIORS, NEWCOMERS, TOUCHED_BY, SCORES_BEFORE, AXIOM_RECORD),
+        reads=(AXIOM_DATASET,),
+        reads_late=(VERDICTS,),
     ),
     "actor_baselines": AssetTables(
         writes=(ACTIVITY, BASELINES, TOUCHED, ASSESSED, NAMES),
-        reads=(ENTRIES, AXIOM_DATASET, PRIORS, NEWCOMERS, TOUCHED_BY),
+        reads=(ENTRIES, AXIOM_DATASET, PRIORS, NEWCOMERS, TOUCHED_BY, AXIOM_RECORD),
         reads_late=(VERDICTS,),
     ),
     "flagged_actors": AssetTables(

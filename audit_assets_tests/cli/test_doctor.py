@@ -17,8 +17,10 @@ from audit_assets.defs.partitions import newest_settled_hour
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import key_of
 from audit_assets.tickets.verdict_table import TABLE, TICKET_VERDICTS
-from audit_assets_tests.pipeline import DAY, HOUR, environment_of, v2_burst
+from audit_assets_tests.pipeline import DAY, HOUR, environment_of, remember, v2_burst
+from audit_assets_tests.support import JumpingClock
 
 runner = CliRunner()
 
@@ -94,6 +96,25 @@ def test_a_history_of_30_days_is_enough(connected: Sandbox) -> None:
         axiom.ingest(events_from(old))
         axiom.prove(old.select("entry_id", "time"))
     assert "Axiom ok the dataset holds 31 days of history" in doctor()[1]
+
+
+def test_a_dataset_that_holds_other_events_than_were_pulled_is_a_problem(connected: Sandbox, tmp_path: Path) -> None:
+    hour = newest_settled_hour(datetime.now(UTC)) - DAY
+    remember(HourStore(str(tmp_path / "hours")), v2_burst(hour, 3), JumpingClock(connected.shared.clock))
+    code, text = doctor()
+    assert code == 0
+    assert "than were pulled" not in text
+    known = connected.axiom.environment(connected.url)
+    httpx.post(
+        f"{connected.url}/v1/datasets/cloudflare-audit/ingest",
+        headers={"Authorization": f"Bearer {known['AXIOM_TOKEN']}"},
+        json=[{"_time": hour.isoformat(), "entry_id": "f" * 64, "actor_key": "f" * 32}],
+    ).raise_for_status()
+    connected.shared.clock.advance(timedelta(seconds=60))
+    code, text = doctor()
+    assert code == 1
+    sentence = f"holds 1 event more than were pulled, in 1 hour: {key_of(hour)}. Run the job `history` for these hours;"
+    assert f"problem Axiom dataset 'cloudflare-audit' {sentence}" in text
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,18 @@
 
 import random
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from audit_assets.axiom.events import events_from
-from audit_assets.cloudflare.entries import normalize_entries
-from audit_assets.defs.resources import AxiomResource, CloudflareResource
 from audit_assets.sandbox.sandbox_clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox, serve_sandbox
+from audit_assets.storage.hour_store import HourStore
 from audit_assets_tests.faults.daemon import Daemon, running_daemon
 from audit_assets_tests.faults.world import ROW_DELAY
-from audit_assets_tests.pipeline import DAY, HOUR, v1_entry, v2_burst, v2_entry
+from audit_assets_tests.pipeline import DAY, HOUR, remember, v1_entry, v2_burst, v2_entry
 
 FIRST = datetime(2026, 6, 1, tzinfo=UTC)
 """The first hour that exists. Far enough back that no clock of a machine is before it."""
@@ -100,8 +98,5 @@ def company(folder: Path, *scenarios: Scenario, first: datetime = FIRST) -> Iter
     for scenario in scenarios:
         scenario.show(sandbox)
     with serve_sandbox(sandbox), running_daemon(sandbox, folder / "hours", first) as daemon:
-        past, _ = normalize_entries(_days_before(first), "v2", CloudflareResource().account_id())
-        with closing(AxiomResource(daemon.clock).client()) as client:
-            client.ingest(events_from(past))
-            assert client.prove(past).holds
+        remember(HourStore(str(daemon.hours)), _days_before(first), daemon.clock)
         yield daemon

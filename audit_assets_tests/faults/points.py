@@ -81,6 +81,7 @@ class Points:
         self._root = root.resolve()
         self._passed: Counter[str] = Counter()
         self._step = self._request = "the run"
+        self._renamed_in_root: str | None = None
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -107,8 +108,10 @@ class Points:
             self._reached(name + (ORDINALS[times] if times < len(ORDINALS) else f" ({times + 1}th)"))
 
     def _table_of(self, path: Path) -> str | None:
-        """Root/TABLE/day/file, or root/TABLE/day."""
+        """Root/TABLE/day/file, root/TABLE/day or root/TABLE.parquet, which has another name until it is whole."""
         parts = path.resolve().relative_to(self._root).parts if path.resolve().is_relative_to(self._root) else ()
+        if len(parts) == 1 and ".parquet" in parts[0]:
+            return parts[0].removeprefix(".").split(".")[0]
         return parts[0] if len(parts) > 1 else None
 
     def _mkdir(self, inner: Callable[..., Any]) -> Callable[..., Any]:
@@ -132,9 +135,11 @@ class Points:
         def synced(descriptor: int) -> None:
             path = Path(f"/proc/self/fd/{descriptor}").readlink()
             before, after = (FILE_STEPS[3], FILE_STEPS[4]) if path.is_dir() else (FILE_STEPS[1], None)
-            if path.parent == self._root:
-                before, after = NEW_FOLDER[1], None
-            table = path.name if path.parent == self._root else self._table_of(path)
+            table = self._table_of(path)
+            if path == self._root:
+                table, self._renamed_in_root = self._renamed_in_root, None
+            elif path.parent == self._root and path.is_dir():
+                before, after, table = NEW_FOLDER[1], None, path.name
             if table:
                 self.passed(f"{table} {before}")
             inner(descriptor)
@@ -148,6 +153,8 @@ class Points:
             table = self._table_of(Path(target))
             if table:
                 self.passed(f"{table} {FILE_STEPS[2]}")
+            if Path(target).resolve().parent == self._root:
+                self._renamed_in_root = table
             inner(source, target, **options)
 
         return replaced

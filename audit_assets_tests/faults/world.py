@@ -9,21 +9,19 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from audit_assets.axiom.events import events_from
 from audit_assets.cli.dagster_home import instance_home
-from audit_assets.cloudflare.entries import normalize_entries
-from audit_assets.defs.resources import AxiomResource, CloudflareResource
 from audit_assets.sandbox.sandbox_clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox, serve_sandbox
+from audit_assets.storage.hour_store import HourStore
 from audit_assets_tests.faults.hour import run_here
-from audit_assets_tests.pipeline import DAY, HOUR, environment_of, v1_entry, v2_burst, v2_entry
+from audit_assets_tests.pipeline import DAY, HOUR, environment_of, remember, v1_entry, v2_burst, v2_entry
 from audit_assets_tests.support import JumpingClock
 
 THE_HOUR = datetime(2026, 11, 22, 23, tzinfo=UTC)
@@ -88,10 +86,7 @@ class Past:
         begun = self.begin(at=THE_EVENING_BEFORE + HOUR * 4 / 3)
         with begun as world, patch.dict(os.environ, world.environment() | existing):
             clock = JumpingClock(world.sandbox.shared.clock)
-            entries, _ = normalize_entries([*_quiet_days()], "v2", CloudflareResource().account_id())
-            with closing(AxiomResource(clock).client()) as client:
-                client.ingest(events_from(entries))
-                assert client.prove(entries).holds
+            remember(HourStore(str(world.hours)), [*_quiet_days()], clock)
             assert run_here(world.sandbox.url, THE_EVENING_BEFORE).success
             shutil.copytree(world.folder, self._folder)
 

@@ -3,7 +3,7 @@
 In: the dataset in Axiom, who is active (from the Parquet hour), the organisation's history, and people's verdicts on
 tickets. Out: the hour's own activity, the baselines, the touched resource types, and how unusual the hour is for each
 of its actors, as detection takes them. True afterwards: nothing in them lies in or after the hour, except the hour's
-own activity and scores.
+own activity and scores, and of every hour that was read Axiom held what had been pulled.
 """
 
 import dagster as dg
@@ -12,7 +12,7 @@ import polars as pl
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.hourly_asset import hourly_asset
 from audit_assets.defs.markdown_tables import markdown_table
-from audit_assets.defs.materialized_hours import HOURS_IN_WINDOW, count_hours_present, ingested_hours
+from audit_assets.defs.materialized_hours import HOURS_IN_WINDOW, acknowledged_events, count_hours_present
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import AxiomResource, RunInputsResource
 from audit_assets.defs.steps.hour_baselines import query_baselines
@@ -30,14 +30,14 @@ def actor_baselines(
     """What is usual for each active actor and for the organisation, from the 30 days before the hour."""
     with raise_as_dagster_failure():
         inputs, hours = run_inputs.of_run(context.run.run_id), hours_in(context)
-        found = query_baselines(inputs, hours, axiom.with_tables(inputs.tables))
-        ingested = ingested_hours(context.instance)
+        acknowledged = acknowledged_events(context.instance)
+        found = query_baselines(inputs, hours, axiom.with_tables(inputs.tables), acknowledged)
         for hour in hours:
             found.write(inputs.store, hour)
             here = pl.col("hour") == hour
             metadata = {
                 "active_actors": found.judged.filter(here).height,
-                "hours_present": count_hours_present(ingested, hour),
+                "hours_present": count_hours_present(acknowledged.hours, hour),
                 "hours_in_window": HOURS_IN_WINDOW,
                 **count_marked_hours(found.marked.filter(pl.col("hour") < hour)),
                 "preview": dg.MetadataValue.md(markdown_table(found.usual.filter(here).drop("hour").head(10))),

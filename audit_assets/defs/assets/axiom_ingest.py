@@ -31,11 +31,12 @@ def axiom_ingest(
         with closing(axiom.with_tables(inputs.tables).client()) as client:
             for _, day in groupby(hours_in(context), key=day_of):
                 hours = list(day)
+                # Counted before: what another run pulls meanwhile is not acknowledged
+                entries, quarantined = (inputs.store.counts(table, hours) for table in (ENTRIES, QUARANTINE))
                 for events in events_of_hours(inputs, hours):
                     receipt = client.ingest(events)
                     sent = f"{receipt.sent:,} events sent in {receipt.batches} batches"
                     context.log.info(f"{sent}, {receipt.already_there:,} were there")
-                entries, quarantined = (inputs.store.counts(table, hours) for table in (ENTRIES, QUARANTINE))
                 for hour in hours:
                     metadata = {
                         "dagster/partition_row_count": entries[hour] + quarantined[hour],

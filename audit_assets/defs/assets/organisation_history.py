@@ -2,17 +2,18 @@
 
 In: the dataset in Axiom. Out, once for each UTC day: the priors of each class of actor, who touched which resource
 type, and the scores of the last weeks, from which the alert threshold follows. True afterwards: nothing in it lies
-in the day itself, and it is made from all that is known before the day.
+in the day itself, it is made from all that is known before the day, and of every hour that it was made from Axiom held
+what had been pulled.
 """
 
 import dagster as dg
 
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.hourly_asset import hourly_asset
-from audit_assets.defs.materialized_hours import ingested_hours, ingested_rows
+from audit_assets.defs.materialized_hours import acknowledged_events
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import AxiomResource, RunInputsResource
-from audit_assets.defs.steps.organisation_day import METHOD, refresh_day, still_growing
+from audit_assets.defs.steps.organisation_day import METHOD, refresh_day
 from audit_assets.detection.verdict_marks import MARKED_HOURS
 from audit_assets.storage.hours import day_of, days_of, key_of
 from audit_assets.storage.tables import SCORES_BEFORE
@@ -27,10 +28,9 @@ def organisation_history(
     """The organisation before each UTC day: priors, who touched what, and the scores that set the alert threshold."""
     with raise_as_dagster_failure():
         inputs, hours = run_inputs.of_run(context.run.run_id), hours_in(context)
-        ingested = ingested_hours(context.instance)
+        acknowledged = acknowledged_events(context.instance)
         for day in days_of(hours):
-            rows = ingested_rows(context.instance, still_growing(day, ingested))
-            refresh_day(inputs, day, axiom.with_tables(inputs.tables), ingested, rows)
+            refresh_day(inputs, day, axiom.with_tables(inputs.tables), acknowledged)
         for hour in hours:
             day = day_of(hour)
             scores = inputs.store.require(SCORES_BEFORE, day, ["actor", "hour"])

@@ -10,8 +10,10 @@ from datetime import datetime
 
 import polars as pl
 
+from audit_assets.axiom.events import LONGEST_TEXT
 from audit_assets.config.errors import Incomplete
 from audit_assets.defs.resources import AxiomResource
+from audit_assets.defs.steps.axiom_record import Acknowledged, verify_record
 from audit_assets.defs.steps.organisation_day import mark_activity, read_organisation
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.verdicts import read_verdicts
@@ -22,6 +24,9 @@ from audit_assets.detection.severity import raise_severity
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, AN_HOUR, day_of, days_of, key_of
 from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, NAMES, TOUCHED
+from audit_assets.tickets.formatting import pluralize
+
+RUN_AGAIN = "Run the hour again; if it stays so, something else writes into the dataset."
 
 
 @dataclass(frozen=True)
@@ -51,18 +56,24 @@ class HourBaselines:
         store.write(ASSESSED, hour, today)
 
 
-def query_baselines(inputs: RunInputs, hours: Sequence[datetime], axiom: AxiomResource) -> HourBaselines:
+def query_baselines(
+    inputs: RunInputs, hours: Sequence[datetime], axiom: AxiomResource, acknowledged: Acknowledged
+) -> HourBaselines:
     """Ask Axiom for the history of everybody who is active in the UTC days of these hours up to them. Raises
-    `Incomplete` if it counts other changes than were pulled."""
-    judged = pl.concat([_count_changes(inputs, hour) for hour in hours])
+    `Incomplete` if it counts other changes than were pulled, or holds other events, in any hour that is read."""
+    changes = pl.concat([inputs.entries_of(hour).changes for hour in hours])
+    judged = changes.group_by("actor_key", hour=pl.col("time").dt.truncate("1h")).agg(changes=pl.len().cast(pl.Int64))
     today, until = day_of(hours[0]), hours[-1] + AN_HOUR
+    since = today - ACTIVITY_HISTORY
     with closing(axiom.client()) as client:
         names = client.actors(today - A_DAY, until)
         acting = client.organisation_activity(today, until)["actor_key"]
-        activity = client.activity(acting.unique().sort().to_list(), today - ACTIVITY_HISTORY, until)
+        activity = client.activity(acting.unique().sort().to_list(), since, until)
         organisation_hours = client.organisation_hours(hours[0] - MEMORY, until)
         organisation_types = client.organisation_types(hours[0] - MEMORY, until)
-    _refuse_other_counts(judged, activity)
+        _refuse_other_counts(changes, activity)
+        verify_record(inputs.store, client, since, until, acknowledged)
+    _refuse_other_totals(judged, organisation_hours.filter(pl.col("hour") >= hours[0]))
     touches = pl.concat([inputs.entries_of(hour).touches for hour in hours])
     marked = mark_activity(
         activity,
@@ -75,12 +86,6 @@ def query_baselines(inputs: RunInputs, hours: Sequence[datetime], axiom: AxiomRe
     who = judged.select("hour", "actor_key")
     usual, touched = build_baselines(examples, organisation_hours, organisation_types, judged=who, hours=hours)
     return HourBaselines(judged, activity, marked, usual, touched, _assess(inputs.store, marked, hours), names)
-
-
-def _count_changes(inputs: RunInputs, hour: datetime) -> pl.DataFrame:
-    """Who made how many changes in the hour, by the Parquet hour."""
-    by_actor = inputs.entries_of(hour).changes.group_by("actor_key", hour=pl.col("time").dt.truncate("1h"))
-    return by_actor.agg(changes=pl.len().cast(pl.Int64))
 
 
 def _assess(store: HourStore, marked: pl.DataFrame, hours: Sequence[datetime]) -> pl.DataFrame:
@@ -97,14 +102,30 @@ def _assess(store: HourStore, marked: pl.DataFrame, hours: Sequence[datetime]) -
 
 
 def _refuse_other_counts(changes: pl.DataFrame, activity: pl.DataFrame) -> None:
-    """Axiom must count this hour as the Parquet hour does: a cut within a query would show nowhere else."""
-    counted = activity.group_by("hour", "actor_key").agg(counted=pl.col("changes").sum())
-    both = changes.join(counted, on=["hour", "actor_key"], how="left").with_columns(pl.col("counted").fill_null(0))
-    other = both.filter(pl.col("changes") != pl.col("counted"))
+    """Axiom must count each hour as the Parquet hour does, by actor and resource type: a cut within a query would show
+    nowhere else, nor would an event that somebody else has sent under the id of an entry before it was pulled."""
+    by = ["hour", "actor_key", pl.col("resource_type").fill_null("").str.head(LONGEST_TEXT)]
+    pulled = changes.with_columns(hour=pl.col("time").dt.truncate("1h")).group_by(by).agg(changes=pl.len())
+    counted = activity.group_by(by).agg(counted=pl.col("changes").sum())
+    both = pulled.join(counted, on=["hour", "actor_key", "resource_type"], how="left")
+    other = both.with_columns(pl.col("counted").fill_null(0)).filter(pl.col("changes") != pl.col("counted"))
+    if not other.is_empty():
+        first = other.sort("hour", "actor_key", "resource_type").row(0, named=True)
+        raise Incomplete(
+            f"Axiom counts other changes than were pulled, for {pluralize(other['actor_key'].n_unique(), 'actor')}: "
+            f"{first['counted']} in place of {first['changes']} of a resource type by actor {first['actor_key']} in "
+            f"{key_of(first['hour'])}. {RUN_AGAIN}"
+        )
+
+
+def _refuse_other_totals(changes: pl.DataFrame, organisation_hours: pl.DataFrame) -> None:
+    """Nor may Axiom count changes by others than the Parquet hour has: as many events as were pulled may be others."""
+    pulled = changes.group_by("hour").agg(pulled=pl.col("changes").sum())
+    both = organisation_hours.join(pulled, on="hour", how="left").with_columns(pl.col("pulled").fill_null(0))
+    other = both.filter(pl.col("changes") > pl.col("pulled")).sort("hour")
     if not other.is_empty():
         first = other.row(0, named=True)
         raise Incomplete(
-            f"Axiom counts other changes than were pulled, for {other.height} actors: {first['counted']} in place of "
-            f"{first['changes']} by actor {first['actor_key']} in {key_of(first['hour'])}. Run the hour again; if it "
-            "stays so, something else writes into the dataset."
+            f"Axiom counts other changes than were pulled, in {pluralize(other.height, 'hour')}: {first['changes']} in "
+            f"place of {first['pulled']} in {key_of(first['hour'])}. {RUN_AGAIN}"
         )

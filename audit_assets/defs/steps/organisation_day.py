@@ -6,7 +6,7 @@ what people decided on the tickets of these hours. Nothing in it lies in the day
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ import polars as pl
 from audit_assets.config.policy import Tables
 from audit_assets.config.policy_tables import ConfirmedIncident
 from audit_assets.defs.resources import AxiomResource
+from audit_assets.defs.steps.axiom_record import Acknowledged, verify_record
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.detection.activity_arrays import add_actor_types
@@ -37,25 +38,20 @@ STILL_GROWS = REPEATS[-1] + A_DAY
 """So far before a day an hour may still bring late entries: the day is judged anew until its own last pull."""
 
 
-def still_growing(day: datetime, ingested: Collection[datetime]) -> list[datetime]:
-    """The hours before a day that may have brought late entries since it was judged."""
-    return sorted(hour for hour in ingested if day - STILL_GROWS <= hour < day)
-
-
-def refresh_day(
-    inputs: RunInputs, day: datetime, axiom: AxiomResource, ingested: Collection[datetime], rows: Mapping[str, Any]
-) -> None:
+def refresh_day(inputs: RunInputs, day: datetime, axiom: AxiomResource, acknowledged: Acknowledged) -> None:
     """Make the tables of a day, unless those in the store were made from the same.
 
-    `ingested`: the hours that Axiom holds; `rows`: how many rows, of those that still grow.
+    Raises `Incomplete` if Axiom holds other events than were pulled.
     """
     store, verdicts = inputs.store, read_verdicts(inputs.store)
-    before = sorted(hour for hour in ingested if day - REACH <= hour < day)
+    before = sorted(hour for hour in acknowledged.hours if day - REACH <= hour < day)
+    rows = acknowledged.count_events(_still_growing(day, before))
     made_from = _fingerprint(before, rows, inputs.tables, _verdicts_before(day, verdicts))
     if (store.metadata(SCORES_BEFORE, day) or {}).get("made_from") == made_from:
         return
     with closing(axiom.client()) as client:
         changes, actors = client.organisation_activity(day - REACH, day), client.actors(day - REACH, day)
+        verify_record(store, client, day - REACH, day, acknowledged)
     activity = mark_activity(changes, actors, inputs.tables.confirmed_incident, verdicts)
     everybody = build_organisation(activity, day)
     ranked = rank_scores(score_stream(activity), budget=1.0)
@@ -90,6 +86,11 @@ def mark_activity(
     people's verdicts (VERDICTS). `actors` has a row for each actor_key, with actor (its name) and actor_type; `raises`
     as `mark_verdicts` takes it."""
     return mark_verdicts(mark_incidents(add_actor_types(activity, actors), incidents, actors), verdicts, raises)
+
+
+def _still_growing(day: datetime, before: Sequence[datetime]) -> list[datetime]:
+    """Of the hours before a day, those that may have brought late entries since it was judged."""
+    return [hour for hour in before if hour >= day - STILL_GROWS]
 
 
 def _verdicts_before(day: datetime, verdicts: pl.DataFrame) -> list[list[Any]]:

@@ -217,7 +217,9 @@ def test_an_axiom_that_counts_otherwise_than_the_hour_is_not_believed(pipeline: 
     ).raise_for_status()
     pipeline.clock.sleep(60)
     failure = dagster_failure_of(pipeline.run(JUDGED))
-    assert failure.startswith("Axiom counts other changes than were pulled, for 1 actors: 4 in place of 3 by actor")
+    assert failure.startswith(
+        "Axiom counts other changes than were pulled, for 1 actor: 4 in place of 3 of a resource type by actor"
+    )
     assert pipeline.tickets() == []
 
 

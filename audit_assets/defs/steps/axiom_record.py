@@ -1,0 +1,139 @@
+"""Whether Axiom holds of each hour what was pulled: baselines are read there, and anyone with an ingest token can
+write one.
+
+Of each hour Axiom must hold every event that it acknowledged, and none that the hour store does not hold. In between
+lies what another run has pulled and not ingested yet. Reading thousands of hours of the store each time would be too
+slow, so the table `axiom_record` keeps what was found right, and only what differs from it is looked up.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from audit_assets.axiom.client import AxiomClient
+from audit_assets.config.errors import Incomplete
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import hour_of, key_of
+from audit_assets.storage.tables import AXIOM_RECORD, ENTRIES, QUARANTINE
+from audit_assets.tickets.formatting import listed, pluralize
+
+RECORD = pl.Schema({"hour": pl.Datetime("us", "UTC"), "events": pl.Int64})
+"""How many events of an hour Axiom holds or has acknowledged, all of which were pulled."""
+
+SEND_AGAIN = "Run the job `history` for these hours"
+
+START_ANEW = (
+    "if it stays so, somebody else writes into the dataset: revoke the other ingest tokens, set AXIOM_DATASET to a new "
+    "dataset and run `history` for all hours"
+)
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """What Dagster knows of the hours that Axiom has acknowledged: which (`hours`), and how many events of some of them
+    (`count_events`, by partition key)."""
+
+    hours: Collection[datetime] = ()
+    count_events: Callable[[Sequence[datetime]], Mapping[str, Any]] = lambda _: {}
+
+
+NOT_KNOWN = Acknowledged()
+"""Where no instance of Dagster's is at hand: what was acknowledged since the record was written is not missed then."""
+
+
+@dataclass(frozen=True)
+class RecordComparison:
+    """`found_right`: RECORD of what is not recorded so yet. `more`, `fewer`: the hours that hold too much or too little
+    (columns of RECORD, and what is `held`)."""
+
+    dataset: str
+    found_right: pl.DataFrame
+    more: pl.DataFrame
+    fewer: pl.DataFrame
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong and what to do, in sentences; None if nothing is."""
+        found = [
+            _describe("more than were pulled", self.more.with_columns(differ=pl.col("held") - pl.col("events"))),
+            _describe("fewer than it took", self.fewer.with_columns(differ=pl.col("events") - pl.col("held"))),
+        ]
+        differences = "; ".join(filter(None, found))
+        remedy = f"{SEND_AGAIN}{f'; {START_ANEW}' if not self.more.is_empty() else ''}."
+        return f"Axiom dataset '{self.dataset}' holds {differences}. {remedy}" if differences else None
+
+
+def verify_record(
+    store: HourStore, client: AxiomClient, start: datetime, end: datetime, acknowledged: Acknowledged
+) -> None:
+    """Compare [start, end), and keep what is right. Call it after reading what is to be believed, and before use.
+
+    Raises `Incomplete` with the hours that are not right, `StoreError`, and as `AxiomClient` does.
+    """
+    compared = compare_record(store, client, start, end, acknowledged)
+    if not compared.found_right.is_empty():
+        everything = pl.concat([_read_record(store), compared.found_right])
+        store.write(AXIOM_RECORD, None, everything.group_by("hour").agg(pl.col("events").max()).sort("hour"))
+    if compared.problem:
+        raise Incomplete(compared.problem)
+
+
+def compare_record(
+    store: HourStore,
+    client: AxiomClient,
+    start: datetime,
+    end: datetime,
+    acknowledged: Acknowledged = NOT_KNOWN,
+) -> RecordComparison:
+    """Compare the hours [start, end). Writes nothing; raises `StoreError`, and as `AxiomClient` does."""
+    record = _read_record(store)
+    known = pl.concat([record, _newly_acknowledged(record, start, end, acknowledged)])
+    held = client.events_by_hour(start, end).rename({"events": "held"})
+    in_window = known.filter(pl.col("hour").is_between(start, end, closed="left"))
+    both = in_window.join(held, on="hour", how="full", coalesce=True).with_columns(
+        pl.col("events", "held").fill_null(0)
+    )
+    # The store is read after Axiom: what was pulled meanwhile is in it
+    stored = _count_stored(store, both.filter(pl.col("held") > pl.col("events"))["hour"])
+    beyond = stored.join(both, on="hour").with_columns(events=pl.max_horizontal("events", "stored"))
+    more = beyond.filter(pl.col("held") > pl.col("events")).select(both.columns)
+    fewer = both.filter(pl.col("held") < pl.col("events"))
+    if not fewer.is_empty():
+        fewer = client.hours_lacking(fewer.select(RECORD.names()))
+    right = both.join(more, on="hour", how="anti").select("hour", events=pl.max_horizontal("events", "held"))
+    found_right = right.join(record, on=RECORD.names(), how="anti")
+    return RecordComparison(client.dataset, found_right, more.sort("hour"), fewer.sort("hour"))
+
+
+def _read_record(store: HourStore) -> pl.DataFrame:
+    record = store.read(AXIOM_RECORD, None, RECORD.names())
+    return pl.DataFrame(schema=RECORD) if record is None else record
+
+
+def _newly_acknowledged(
+    record: pl.DataFrame, start: datetime, end: datetime, acknowledged: Acknowledged
+) -> pl.DataFrame:
+    """RECORD of the hours that are not in the record yet."""
+    recorded = set(record["hour"])
+    new = sorted(hour for hour in acknowledged.hours if start <= hour < end and hour not in recorded)
+    counted = acknowledged.count_events(new).items() if new else []
+    return pl.DataFrame([(hour_of(key), events) for key, events in counted], schema=RECORD, orient="row")
+
+
+def _count_stored(store: HourStore, hours: pl.Series) -> pl.DataFrame:
+    """How many events the stored entries and quarantine of these hours are: hour, stored."""
+    counts = [store.counts(table, hours) for table in (ENTRIES, QUARANTINE)]
+    stored = [sum(count.get(hour, 0) for count in counts) for hour in hours]
+    return pl.DataFrame({"hour": hours, "stored": pl.Series(stored, dtype=pl.Int64)})
+
+
+def _describe(difference: str, hours: pl.DataFrame) -> str:
+    """`19 events more than were pulled, in 2 hours: 2026-11-21-09:00 and 2026-11-21-10:00`; nothing of no hours."""
+    if hours.is_empty():
+        return ""
+    named = listed([key_of(hour) for hour in hours["hour"]])
+    events, count = pluralize(int(hours["differ"].sum()), "event"), pluralize(hours.height, "hour")
+    return f"{events} {difference}, in {count}: {named}"
