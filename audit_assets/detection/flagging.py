@@ -3,7 +3,7 @@
 Every deviation of either rule is in the result; `disposition` shows which of them open a ticket. None disappears.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -13,6 +13,7 @@ from audit_assets.detection.organisation_wide import UNUSUAL_P, find_organisatio
 from audit_assets.detection.plain_rule import find_plain_deviations
 from audit_assets.detection.schemas import FLAG, HOUR_OF_ACTOR, NEW_RESOURCE_TYPE, ORGANISATION, VOLUME, WELL_KNOWN
 from audit_assets.detection.severity import SEVERITIES, raise_severity, severity_of_rank, severity_rank
+from audit_assets.detection.unreadable_entries import UNREADABLE_COUNTS, flag_unreadable
 from audit_assets.detection.volume import HORIZONS
 
 HOURS_OF_HORIZON = {horizon.name: horizon.hours for horizon in HORIZONS}
@@ -32,7 +33,8 @@ class JudgedHours:
 
     `activity` (ACTIVITY) of the hours; `baselines` (BASELINE) and `touched` (TOUCHED) before them; `scores` (SCORES,
     ranked, with actor_key in place of actor); `touches` (TOUCHES) and `names` (actor_key, actor, actor_type) from the
-    entries. `colleagues` (COLLEAGUES) decide nothing and are for the text of tickets; a backtest has none.
+    entries. `colleagues` (COLLEAGUES) decide nothing and are for the text of tickets; a backtest has none, and no
+    `unreadable` entries (UNREADABLE_COUNTS).
     """
 
     activity: pl.DataFrame
@@ -42,6 +44,7 @@ class JudgedHours:
     colleagues: pl.DataFrame
     touches: pl.DataFrame
     names: pl.DataFrame
+    unreadable: pl.DataFrame = field(default_factory=UNREADABLE_COUNTS.to_frame)
 
 
 def flag_deviations(judged: JudgedHours, policy: Policy) -> pl.DataFrame:
@@ -54,7 +57,7 @@ def flag_deviations(judged: JudgedHours, policy: Policy) -> pl.DataFrame:
         flagged = found.with_columns(disposition=disposition)
     else:
         flagged = _with_severity(_with_disposition(found, judged), judged, policy)
-    return _in_order(pl.concat([FLAG.to_frame(), flagged], how="diagonal_relaxed"))
+    return _in_order(pl.concat([flag_unreadable(judged.unreadable), flagged], how="diagonal_relaxed"))
 
 
 def _with_horizon(plain: pl.DataFrame) -> pl.DataFrame:

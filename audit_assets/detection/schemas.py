@@ -112,7 +112,8 @@ and `horizon` names the hours they are compared with. `p` is the probability of 
 a day the organisation has an hour as unusual as the actor's, `return_period_years` how long it takes until this actor
 has such a deviation again. For NEW_RESOURCE_TYPE, `colleagues` counts those of the `organisation_actors` who touched it
 in 90 days, and `new_types` those of the hour's `touched_types` that are new to the actor. For kind ORGANISATION, whose
-actor_key is ORGANISATION too, `members` are the keys of the actors who share the deviation."""
+actor_key is ORGANISATION too, `members` are the keys of the actors who share the deviation. The rows about entries that
+could not be read are in unreadable_entries.py."""
 
 ORGANISATION = "organisation"
 """In place of an actor key: many actors share a deviation."""

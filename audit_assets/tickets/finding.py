@@ -26,10 +26,11 @@ class Deviation:
     its active hours go on as in the last 30 days, as computed; None where that is not known. Of a new resource type,
     `colleagues` (without the actor) of the `organisation_actors` touched it in the 90 days before the day, and
     `new_types` of the `touched_types` of the hour are new to the actor. `slow_growth`: the 24 hours exceed what was
-    usual a month ago, not what is usual now. Kind `organisation`: the `members` did the same unusual thing.
+    usual a month ago, not what is usual now. Kind `organisation`: the `members` did the same unusual thing. Kind
+    `unreadable_entries`: so many entries (`changes`) could not be read, for the reason in `resource_type`.
     """
 
-    kind: Literal["volume", "new_resource_type", "organisation"]
+    kind: Literal["volume", "new_resource_type", "organisation", "unreadable_entries"]
     resource_type: str | None
     changes: int
     baseline_mean: float | None
@@ -52,7 +53,8 @@ class Deviation:
 
 @dataclass(frozen=True)
 class EntryLine:
-    """One audit entry, as far as a ticket shows it; `actor` only where a finding is of several."""
+    """One audit entry, as far as a ticket shows it; `actor` only where a finding is of several. One that could not be
+    read has its stream as `action`, the reason as `resource_type`, and its raw text as `excerpt`."""
 
     time: datetime
     action: str | None
@@ -63,6 +65,7 @@ class EntryLine:
     interface: str | None
     result: str | None
     actor: str | None = None
+    excerpt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,8 @@ class Finding:
     `severity_because`: what was touched that raised the severity, in a team's own words; `learning`: the actor, or the
     organisation, is hardly known yet.
 
-    Where many did the same, the actor is `the organisation`, of the type `organisation`. `axiom_url` opens the query,
+    Where many did the same, the actor is `the organisation`, of the type `organisation`; where entries could not be
+    read, it is `the audit log`, of the type `unreadable_entries`. `axiom_url` opens the query,
     `entries_url` the raw entries; `run_id` is Dagster's, and `run_url` opens it if it is known where Dagster's UI is.
     `note`, if any, is a model's; `chart`, if any, is for the ticket that it opens. `tickets_a_day`: how often a day the
     organisation has an hour as unusual.
@@ -156,3 +160,8 @@ class Finding:
     def is_of_organisation(self) -> bool:
         """Whether it is about many actors who did the same."""
         return bool(self.deviations) and self.deviations[0].kind == "organisation"
+
+    @property
+    def is_of_unreadable(self) -> bool:
+        """Whether it is about entries that could not be read."""
+        return bool(self.deviations) and self.deviations[0].kind == "unreadable_entries"

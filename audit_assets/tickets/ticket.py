@@ -64,8 +64,14 @@ def link_for(finding: Finding) -> LinkContent:
 
 
 def kinds_of(finding: Finding) -> frozenset[str]:
-    """The kinds of its deviations."""
-    return frozenset(deviation.kind for deviation in finding.deviations)
+    """The kinds of its deviations; that of unreadable entries with their reason, so that who dismisses one reason has
+    dismissed no other."""
+    return frozenset(
+        f"{each.kind}:{(each.resource_type or '').replace(' ', '_')}"
+        if each.kind == "unreadable_entries"
+        else each.kind
+        for each in finding.deviations
+    )
 
 
 def subject_of(finding: Finding) -> TicketSubject:

@@ -15,8 +15,18 @@ from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.detection.flagging import JudgedHours, flag_deviations
 from audit_assets.detection.ranking import rank_scores
 from audit_assets.detection.schemas import FLAG, ORGANISATION, SCORES, WINDOW
+from audit_assets.detection.unreadable_entries import UNREADABLE, count_unreadable
 from audit_assets.storage.hours import AN_HOUR, day_of, key_of
-from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, FLAGGED, SCORES_BEFORE, TOUCHED, TOUCHED_BY
+from audit_assets.storage.tables import (
+    ACTIVITY,
+    ASSESSED,
+    BASELINES,
+    FLAGGED,
+    QUARANTINE,
+    SCORES_BEFORE,
+    TOUCHED,
+    TOUCHED_BY,
+)
 
 FLAGGED_ACTORS = pl.Schema({**FLAG, "axiom_url": pl.String})
 """A deviation and its disposition, the actor's name for people, and the address that opens its activity in Axiom."""
@@ -58,14 +68,20 @@ def _judged(inputs: RunInputs, hour: datetime, before: pl.DataFrame, policy: Pol
             "actor_key", "resource_type", "action", hour=pl.lit(hour).cast(pl.Datetime("us", "UTC")), kind="change_kind"
         ),
         names=entries.actors,
+        unreadable=count_unreadable(store.require(QUARANTINE, hour, ["reason"]), hour),
     )
 
 
 def _links(found: pl.DataFrame, hour: datetime, axiom: AxiomResource) -> pl.DataFrame:
-    """The address of each actor's activity; that of the organisation's finding shows all who had a part in it."""
+    """The address of each actor's activity; that of the organisation's finding shows all who had a part in it, that of
+    the unreadable entries these."""
     members = found["members"].explode().drop_nulls().unique().sort().to_list()
     keys = {actor: members if actor == ORGANISATION else [actor] for actor in found["actor_key"].unique()}
-    urls = [axiom.activity_link(actors, hour - WINDOW, hour + AN_HOUR) for actors in keys.values()]
+    end = hour + AN_HOUR
+    urls = [
+        axiom.quarantine_link(hour, end) if actor == UNREADABLE else axiom.activity_link(actors, hour - WINDOW, end)
+        for actor, actors in keys.items()
+    ]
     return pl.DataFrame(
         {"actor_key": list(keys), "axiom_url": urls}, schema={"actor_key": pl.String, "axiom_url": pl.String}
     )
