@@ -17,8 +17,7 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
     ),
     "unreadable entries": (
         "Read their raw texts by the query below: who did what is often in them.",
-        "Look at these times in the audit log of Cloudflare's dashboard. (An entry without a time has that of the one "
-        "before it here.)",
+        "Look at these times in Cloudflare's dashboard. (An entry without a time has that of the one before it here.)",
         "Many with one reason mean that Cloudflare changed its format: such entries are not watched until an upgrade.",
     ),
     "new address": (

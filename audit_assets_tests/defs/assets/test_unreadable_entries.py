@@ -45,7 +45,9 @@ def known(pipeline: Pipeline) -> Pipeline:
 
 
 def test_a_damaged_entry_counts_and_an_unreadable_one_opens_a_ticket_once(known: Pipeline) -> None:
-    damaged = json.dumps(v2_entry(JUDGED, actor="eve@example.com")).replace("eve@", "eve\\ud800@").replace("200", "1e999")
+    damaged = (
+        json.dumps(v2_entry(JUDGED, actor="eve@example.com")).replace("eve@", "eve\\ud800@").replace("200", "1e999")
+    )
     add(known, (damaged, JUDGED), unreadable(), ('{"id": "1", "action": {}}', JUDGED + timedelta(minutes=20)))
     assert known.run(JUDGED).success
     activity = known.store.require("actor_activity", JUDGED)
