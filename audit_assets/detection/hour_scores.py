@@ -19,6 +19,7 @@ from audit_assets.detection.activity_arrays import (
     Floats,
     build_activity_arrays,
 )
+from audit_assets.detection.deletes import score_deletes
 from audit_assets.detection.newcomers import (
     EXAMPLE_DAYS,
     MEASURES,
@@ -234,7 +235,10 @@ def _volume_columns(activity: ActivityArrays, by_horizon: Mapping[Horizon, Volum
             "dismissed_day_changes": _most_dismissed(activity, scores[DAY], DAY),
         }
     )
-    times = find_unusual_times(activity)
+    times, deletes = find_unusual_times(activity), score_deletes(activity)
+    frame = frame.with_columns(
+        deletes=activity.deletes, usual_deletes=pl.Series(deletes.usual_share), p_deletes=pl.Series(deletes.p)
+    )
     frame = frame.with_columns(time_factor=pl.Series(times.factor), time_share=pl.Series(times.share, nan_to_null=True))
     measures = measured.select("newcomer", *(pl.col(name).alias(f"measured_{name}") for name in MEASURES[:-1]))
     return pl.concat([frame, measures], how="horizontal")

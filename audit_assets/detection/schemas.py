@@ -19,6 +19,7 @@ the development set this changes no recall by more than its error. So is up to t
 
 VOLUME = "volume"
 NEW_RESOURCE_TYPE = "new_resource_type"
+MANY_DELETES = "many_deletes"
 """The kinds of a deviation."""
 
 HOUR = pl.Datetime("us", "UTC")
@@ -169,6 +170,9 @@ ACTOR_ACTIVITY = pl.Schema(
 )
 """Tidy rows: ACTIVITY with the actor's type; columns of MARKS may follow."""
 
+DELETES = "deletes"
+"""A further column of activity (Int64; missing or null: none): how many of the changes were deletes."""
+
 MARKS = ("confirmed", "dismissed", "type_dismissed")
 """Further columns of activity (Boolean; missing or null: no). `confirmed` marks the hours of confirmed incidents: they
 are scored, but later hours are judged as if they had not been. `dismissed`: people dismissed the volume of the hour as
@@ -200,6 +204,11 @@ SCORES = pl.Schema(
         "touched_types": pl.Int64,
         "p_novelty": pl.Float64,
         "p_many_new": pl.Float64,
+        "p_slow": pl.Float64,
+        "new_type_days": pl.Int64,
+        "deletes": pl.Int64,
+        "usual_deletes": pl.Float64,
+        "p_deletes": pl.Float64,
         "p": pl.Float64,
         "p_first": pl.Float64,
         "p_threshold": pl.Float64,
@@ -213,8 +222,10 @@ SCORES = pl.Schema(
 """A row per active actor and hour. `confirmed`: the hour belongs to a confirmed incident. `familiarity`: how well the
 actor is known (WELL_KNOWN, LITTLE_KNOWN, NEWCOMER). `baseline_mean` and `ratio` are of the hour alone; `horizon` names
 the hours that decided `p_volume`, with their changes and their baseline. `active_hours` are those of the 30 days
-before. `time_share` of the actor's active hours were near this time of the day; null if the time is usual or not
-known. A newcomer's `p_volume` and `p_many_new` compare it with other newcomers. `p` joins the streams with their
+before. `p_slow` is of the new types of 7 and 14 days together, which came on `new_type_days` (null unless there are
+several); `usual_deletes`, the share of deletes in the actor's changes, those of `deletes` in the hour being unusual
+with `p_deletes`. `time_share` of the actor's active hours were near this time of the day; null if the time is usual or
+not known. A newcomer's `p_volume` and `p_many_new` compare it with other newcomers. `p` joins the streams with their
 shares of the budget; `p_first` is the same of those streams in which the hour is no mere repeat of an earlier one
 within a day (1 if it is in all). `tickets_a_day`: how often a day the organisation has an hour as extreme as this. An
 hour is `flagged` if p is at most `p_threshold`, which follows from the budget; `reasons` are the streams that are so by
@@ -224,7 +235,9 @@ WELL_KNOWN, LITTLE_KNOWN, NEWCOMER = "well_known", "little_known", "newcomer"
 """An actor with 6 active hours or more in 30 days; one with fewer; one whose first active hour is less than 7 days
 ago."""
 
-RANKED_COLUMNS = ("p", "p_first", "p_threshold", "tickets_a_day", "flagged", "reasons", "severity")
+RANKED_COLUMNS = (
+    *("p_slow", "new_type_days", "p", "p_first", "p_threshold", "tickets_a_day", "flagged", "reasons", "severity"),
+)
 """Columns of SCORES that depend on the other hours and on the budget: ranking.py fills them."""
 
 LEARNING = {
