@@ -126,7 +126,7 @@ def add_actor_types(activity: pl.DataFrame, actors: pl.DataFrame) -> pl.DataFram
         .with_columns(pl.col("actor_type").fill_null("unknown"))
         .rename({"actor_key": "actor"})
         .select(*ACTOR_ACTIVITY.names(), *({DELETES} & {*activity.columns}))
-        .cast(dict(ACTOR_ACTIVITY))
+        .with_columns(pl.col(name).cast(kind) for name, kind in ACTOR_ACTIVITY.items())
     )
 
 

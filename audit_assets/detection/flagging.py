@@ -11,7 +11,7 @@ from audit_assets.detection.dispositions import add_dispositions, add_severities
 from audit_assets.detection.judged_hours import JudgedHours
 from audit_assets.detection.organisation_wide import UNUSUAL_P
 from audit_assets.detection.plain_rule import find_plain_deviations
-from audit_assets.detection.schemas import FLAG, HOUR_OF_ACTOR, NEW_RESOURCE_TYPE, VOLUME, WELL_KNOWN
+from audit_assets.detection.schemas import FLAG, HOUR_OF_ACTOR, MANY_DELETES, NEW_RESOURCE_TYPE, VOLUME, WELL_KNOWN
 from audit_assets.detection.severity import severity_rank
 from audit_assets.detection.unreadable_entries import flag_unreadable
 from audit_assets.detection.volume import HORIZONS
@@ -19,6 +19,9 @@ from audit_assets.detection.volume import HORIZONS
 HOURS_OF_HORIZON = {horizon.name: horizon.hours for horizon in HORIZONS}
 
 MONTHS_A_YEAR = 365.25 / 30
+
+NEW_TYPES = ("new_resource_type", "many_new_resource_types", "new_resource_types_over_days")
+"""The reasons for which the new resource types of an hour alert."""
 
 COLUMNS_OF_HOUR = ("active_hours", "tickets_a_day", "learning", "judged_against")
 """What both kinds of deviation take from the scores of their hour."""
@@ -48,7 +51,8 @@ def _calibrated(judged: JudgedHours, plain: pl.DataFrame) -> pl.DataFrame:
     scores = judged.scores.with_columns(
         judged_against=pl.when(pl.col("active_hours") > 0).then(pl.lit("actor")).otherwise(pl.lit("organisation"))
     )
-    return pl.concat([_bursts(judged, scores, plain), _new_types(judged, scores, plain)], how="diagonal")
+    found = [_bursts(judged, scores, plain), _new_types(judged, scores, plain), _deletes(scores)]
+    return pl.concat(found, how="diagonal")
 
 
 def _bursts(judged: JudgedHours, scores: pl.DataFrame, plain: pl.DataFrame) -> pl.DataFrame:
@@ -90,8 +94,8 @@ def _bursts(judged: JudgedHours, scores: pl.DataFrame, plain: pl.DataFrame) -> p
 
 def _new_types(judged: JudgedHours, scores: pl.DataFrame, plain: pl.DataFrame) -> pl.DataFrame:
     key = [*HOUR_OF_ACTOR, "resource_type"]
-    alerts = pl.col("reasons").list.set_intersection(["new_resource_type", "many_new_resource_types"]).list.len() > 0
-    p_new = pl.min_horizontal("p_novelty", "p_many_new")
+    alerts = pl.col("reasons").list.set_intersection([*NEW_TYPES]).list.len() > 0
+    p_new = pl.min_horizontal("p_novelty", "p_many_new", "p_slow")
     by_score = (
         scores.lazy()
         .filter(pl.col("flagged"), alerts | (p_new <= UNUSUAL_P))
@@ -126,12 +130,31 @@ def _new_types(judged: JudgedHours, scores: pl.DataFrame, plain: pl.DataFrame) -
             first_ever=pl.col("last_touched").is_null(),
             new_to_organisation=pl.col("known").is_null(),
             new_types=pl.col("new_resource_types").list.len().cast(pl.Int64),
+            new_type_days=pl.when(pl.col("reasons").list.contains("new_resource_types_over_days")).then(
+                "new_type_days"
+            ),
             colleagues=pl.col("touched_by").fill_null(0) - pl.col("itself").fill_null(0),
             organisation_actors=pl.lit(judged.colleagues["actor_key"].n_unique(), pl.Int64),
             p=p_new,
             return_period_years=_return_period_years(p_new),
         )
         .collect()
+    )
+
+
+def _deletes(scores: pl.DataFrame) -> pl.DataFrame:
+    """Hours of which unusually many changes are deletes."""
+    alerts = pl.col("reasons").list.contains(MANY_DELETES)
+    return scores.filter(pl.col("flagged"), alerts | (pl.col("p_deletes") <= UNUSUAL_P)).select(
+        *HOUR_OF_ACTOR,
+        *COLUMNS_OF_HOUR,
+        "usual_deletes",
+        changes="deletes",
+        hour_changes="changes",
+        kind=pl.lit(MANY_DELETES),
+        horizon_hours=pl.lit(1, pl.Int64),
+        p="p_deletes",
+        alerts=alerts,
     )
 
 

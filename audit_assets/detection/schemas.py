@@ -100,6 +100,9 @@ FLAG = pl.Schema(
         "organisation_actors": pl.Int64,
         "new_types": pl.Int64,
         "touched_types": pl.Int64,
+        "new_type_days": pl.Int64,
+        "hour_changes": pl.Int64,
+        "usual_deletes": pl.Float64,
         "members": pl.List(pl.String),
         "member_names": pl.List(pl.String),
         "usual_members": pl.Float64,
@@ -119,10 +122,12 @@ The following are null with the plain rule. For VOLUME, `changes` and `baseline_
 and `horizon` names the hours they are compared with. `p` is the probability of the deviation, `tickets_a_day` how often
 a day the organisation has an hour as unusual as the actor's, `return_period_years` how long it takes until this actor
 has such a deviation again. For NEW_RESOURCE_TYPE, `colleagues` counts those of the `organisation_actors` who touched it
-in 90 days, and `new_types` those of the hour's `touched_types` that are new to the actor. For kind ORGANISATION, whose
-actor_key is ORGANISATION too, `members` are the keys of the actors who share the deviation, and `member_names` theirs
-in the same order. GROUP_KINDS are of NEW_ACTORS or ALL_ACTORS, and as GROUP_ALERTS has them. The rows about entries
-that could not be read are in unreadable_entries.py."""
+in 90 days, and `new_types` those of the hour's `touched_types` that are new to the actor; `new_type_days`, on how many
+of the last 14 days new types came, where their number alerts. For MANY_DELETES, `changes` are the deletes of the
+`hour_changes`, `usual_deletes` the actor's usual share of them. For kind ORGANISATION, whose actor_key is ORGANISATION
+too, `members` are the keys of the actors who share the deviation, and `member_names` theirs in the same order.
+GROUP_KINDS are of NEW_ACTORS or ALL_ACTORS, and as GROUP_ALERTS has them. The rows about entries that could not be read
+are in unreadable_entries.py."""
 
 ORGANISATION = "organisation"
 """In place of an actor key: many actors share a deviation."""

@@ -13,7 +13,14 @@ ENTRIES_SHOWN = 10
 """A ticket shows so many of the first entries behind a finding, and so many of the last; the others are counted."""
 
 Kind = Literal[
-    "volume", "new_resource_type", "organisation", "new_actors", "many_actors", "many_changes", "unreadable_entries"
+    "volume",
+    "new_resource_type",
+    "many_deletes",
+    "organisation",
+    "new_actors",
+    "many_actors",
+    "many_changes",
+    "unreadable_entries",
 ]
 
 OriginKind = Literal["address", "user agent", "interface", "API token"]
@@ -43,12 +50,14 @@ class Deviation:
     days that are known, else `last_touched` then. `return_period_years`: how rarely this is expected of the actor, if
     its active hours go on as in the last 30 days, as computed; None where that is not known. Of a new resource type,
     `colleagues` (without the actor) of the `organisation_actors` touched it in the 90 days before the day, and
-    `new_types` of the `touched_types` of the hour are new to the actor. `slow_growth`: the 24 hours exceed what was
-    usual a month ago, not what is usual now. Kind `organisation`: the `members` did the same unusual thing, whose actor
-    keys are `member_keys`; `new_actors`, `many_actors` and `many_changes`: what the `members` did together, and how
-    many act usually. Of kind `volume`, `changes_by_type` are the hour's changes to each resource type, the most first.
-    `dismissed`: what people had dismissed of the kind. Kind `unreadable_entries`: so many entries (`changes`) could not
-    be read, for the reason in `resource_type`.
+    `new_types` of the `touched_types` of the hour are new to the actor; `new_type_days`: on how many of 14 days new
+    types came, where that is unusual. Kind `many_deletes`: `changes` of the `hour_changes` are deletes, usually a share
+    of `usual_deletes`. `slow_growth`: the 24 hours exceed what was usual a month ago, not what is usual now. Kind
+    `organisation`: the `members` did the same unusual thing, whose actor keys are `member_keys`; `new_actors`,
+    `many_actors` and `many_changes`: what the `members` did together, and how many act usually. Of kind `volume`,
+    `changes_by_type` are the hour's changes to each resource type, the most first. `dismissed`: what people had
+    dismissed of the kind. Kind `unreadable_entries`: so many entries (`changes`) could not be read, for the reason in
+    `resource_type`.
     """
 
     kind: Kind
@@ -68,6 +77,9 @@ class Deviation:
     organisation_actors: int | None = None
     new_types: int | None = None
     touched_types: int | None = None
+    new_type_days: int | None = None
+    hour_changes: int | None = None
+    usual_deletes: float | None = None
     members: tuple[str, ...] = ()
     usual_members: float | None = None
     slow_growth: bool = False

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from audit_assets.config.policy_tables import SEVERITIES
-from audit_assets.detection.schemas import GROUP_KINDS, NAMES_OF_SEVERAL, VOLUME
+from audit_assets.detection.schemas import GROUP_KINDS, MANY_DELETES, NAMES_OF_SEVERAL, VOLUME
 from audit_assets.detection.volume import DAY_AGAINST_LAST_MONTH
 from audit_assets.tickets.finding import (
     ENTRIES_SHOWN,
@@ -128,7 +128,7 @@ def _evidence(flagged: pl.DataFrame, entries: pl.DataFrame, seen: pl.DataFrame |
 def _behind(flagged: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
     """The entries that a finding is about: all of a burst's or a group's, else those of the resource types that
     deviate."""
-    bursts = flagged.filter(pl.col("kind").is_in([VOLUME, *GROUP_KINDS])).select(finding="actor_key")
+    bursts = flagged.filter(pl.col("kind").is_in([VOLUME, MANY_DELETES, *GROUP_KINDS])).select(finding="actor_key")
     deviating = flagged.select("resource_type", finding="actor_key").unique()
     of_burst = theirs.join(bursts.unique(), on="finding", how="semi", maintain_order="left")
     others = theirs.join(bursts, on="finding", how="anti", maintain_order="left")
