@@ -15,6 +15,7 @@ from audit_assets.detection.schemas import (
     FLAG,
     HOUR_OF_ACTOR,
     NEW_RESOURCE_TYPE,
+    NEWCOMER,
     VOLUME,
     WELL_KNOWN,
 )
@@ -25,7 +26,7 @@ HOURS_OF_HORIZON = {horizon.name: horizon.hours for horizon in HORIZONS}
 
 MONTHS_A_YEAR = 365.25 / 30
 
-COLUMNS_OF_HOUR = ("active_hours", "tickets_a_day", "learning", "judged_against")
+COLUMNS_OF_HOUR = ("active_hours", "tickets_a_day", "learning", "judged_against", "time_share", "hours_since_first")
 """What both kinds of deviation take from the scores of their hour."""
 
 
@@ -50,7 +51,7 @@ def _with_horizon(plain: pl.DataFrame) -> pl.DataFrame:
 def _calibrated(judged: JudgedHours, plain: pl.DataFrame) -> pl.DataFrame:
     """The deviations of the scores and of the plain rule, each once, with the numbers of the scores; `alerts` marks
     those that exceed the threshold."""
-    scores = judged.scores.with_columns(
+    scores = judged.scores.join(judged.first_hours, on=HOUR_OF_ACTOR, how="left").with_columns(
         judged_against=pl.when(pl.col("active_hours") > 0).then(pl.lit("actor")).otherwise(pl.lit("organisation"))
     )
     return pl.concat([_bursts(judged, scores, plain), _new_types(judged, scores, plain)], how="diagonal")
@@ -75,16 +76,24 @@ def _bursts(judged: JudgedHours, scores: pl.DataFrame, plain: pl.DataFrame) -> p
             horizon=horizon,
             horizon_hours=horizon.replace_strict(HOURS_OF_HORIZON, return_dtype=pl.Int64),
         )
+        .with_columns(
+            pl.when(pl.col("horizon_hours") == 1).then(pl.col("baseline_max", "smaller_hours", "known_hours")),
+            judged_against=pl.when(by_score & (pl.col("familiarity") == NEWCOMER))
+            .then(pl.lit("newcomers"))
+            .otherwise("judged_against"),
+        )
         .select(
             *HOUR_OF_ACTOR,
             *COLUMNS_OF_HOUR,
             "changes",
             "baseline_mean",
+            "baseline_max",
+            "smaller_hours",
+            "known_hours",
             "horizon",
             "horizon_hours",
             kind=pl.lit(VOLUME),
             ratio=pl.col("changes") / pl.col("baseline_mean"),
-            baseline_max=pl.when(pl.col("horizon_hours") == 1).then("baseline_max"),
             p="p_volume",
             return_period_years=_return_period_years(pl.col("p_volume")),
             alerts=alerts,

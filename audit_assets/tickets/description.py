@@ -11,6 +11,7 @@ from audit_assets.tickets.deviation_sentences import (
     NAME_LENGTH,
     caution,
     describe_in_ticket,
+    describe_time,
     describe_together,
     rarest_types_first,
 )
@@ -108,6 +109,8 @@ def _reasons(finding: Finding, deviations: tuple[Deviation, ...]) -> Iterator[Sa
         yield describe_in_ticket(each, finding.hour, learning=finding.learning)
     if left := len(finding.deviations) - len(in_sentences):
         yield SafeMarkdown(f"and {left:,} more like these")
+    if unusual_time := describe_time(finding.deviations):
+        yield unusual_time
     if little_known := caution(finding):
         yield little_known
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from audit_assets.config.policy_tables import SEVERITIES
 from audit_assets.detection.schemas import GROUP_KINDS, NAMES_OF_SEVERAL, VOLUME
-from audit_assets.detection.volume import DAY_AGAINST_LAST_MONTH
+from audit_assets.detection.volume import ACTIVE_HOURS, DAY_AGAINST_LAST_MONTH, FORTNIGHT_AGAINST_LAST_MONTH
 from audit_assets.tickets.finding import (
     ENTRIES_SHOWN,
     ActionSummary,
@@ -19,6 +19,9 @@ from audit_assets.tickets.finding import (
     PastDismissal,
 )
 from audit_assets.tickets.origins import ENTRY_COLUMNS, days_before, origins_of
+
+SATURDAY = 5
+"""The first day of a weekend, as detection/time_of_day.py has it, in UTC."""
 
 SHOWN = {
     **{name: name for name in ("time", "action", "resource_type", "resource_id", "ip_address", "interface")},
@@ -163,7 +166,9 @@ def deviation_of(row: Mapping[str, Any]) -> Deviation:
         "active_hours": row["active_hours"] or 0,
         "judged_against": row["judged_against"] or "organisation",
         "horizon_hours": row["horizon_hours"] or 1,
-        "slow_growth": row["horizon"] == DAY_AGAINST_LAST_MONTH.name,
+        "slow_growth": row["horizon"] in (DAY_AGAINST_LAST_MONTH.name, FORTNIGHT_AGAINST_LAST_MONTH.name),
+        "counts_hours": row["horizon"] == ACTIVE_HOURS.name,
+        "at_weekend": row["hour"].weekday() >= SATURDAY,
         "members": tuple(row.get("member_names") or row["members"] or ()),
         "member_keys": tuple(row["members"] or ()),
         "changes_by_type": tuple((each["resource_type"], each["changes"]) for each in row.get("changes_by_type") or ()),
