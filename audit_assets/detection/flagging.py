@@ -11,15 +11,9 @@ from audit_assets.detection.dispositions import add_dispositions, add_severities
 from audit_assets.detection.judged_hours import JudgedHours
 from audit_assets.detection.organisation_wide import UNUSUAL_P
 from audit_assets.detection.plain_rule import find_plain_deviations
-from audit_assets.detection.schemas import (
-    FLAG,
-    HOUR_OF_ACTOR,
-    NEW_RESOURCE_TYPE,
-    NEWCOMER,
-    VOLUME,
-    WELL_KNOWN,
-)
+from audit_assets.detection.schemas import FLAG, HOUR_OF_ACTOR, NEW_RESOURCE_TYPE, NEWCOMER, VOLUME, WELL_KNOWN
 from audit_assets.detection.severity import severity_rank
+from audit_assets.detection.unreadable_entries import flag_unreadable
 from audit_assets.detection.volume import HORIZONS
 
 HOURS_OF_HORIZON = {horizon.name: horizon.hours for horizon in HORIZONS}
@@ -40,8 +34,9 @@ def flag_deviations(judged: JudgedHours, policy: Policy) -> pl.DataFrame:
         flagged = found.with_columns(disposition=disposition)
     else:
         flagged = add_severities(add_dispositions(found, judged), judged, policy)
-    flagged = _with_member_names(_with_changes_by_type(flagged, judged.activity), judged.names)
-    return _in_order(pl.concat([FLAG.to_frame(), flagged], how="diagonal_relaxed"))
+    flagged = _with_changes_by_type(flagged, judged.activity)
+    flagged = pl.concat([flag_unreadable(judged.unreadable), flagged], how="diagonal_relaxed")
+    return _in_order(_with_member_names(flagged, judged.names))
 
 
 def _with_horizon(plain: pl.DataFrame) -> pl.DataFrame:

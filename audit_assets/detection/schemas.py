@@ -123,10 +123,12 @@ and `horizon` names the hours they are compared with. `p` is the probability of 
 a day the organisation has an hour as unusual as the actor's, `return_period_years` how long it takes until this actor
 has such a deviation again, `time_share` as in SCORES. Of the horizon `active hours`, `changes` and `baseline_mean`
 count hours. A volume that is compared with those of other newcomers has the `judged_against` `newcomers`. Of a
-newcomer, `hours_since_first` etc. are as in FIRST_HOURS, the last two for a VOLUME of the hour alone. For NEW_RESOURCE_TYPE, `colleagues` counts those of the `organisation_actors` who touched it
-in 90 days, and `new_types` those of the hour's `touched_types` that are new to the actor. For kind ORGANISATION, whose
-actor_key is ORGANISATION too, `members` are the keys of the actors who share the deviation, and `member_names` theirs
-in the same order. GROUP_KINDS are of NEW_ACTORS or ALL_ACTORS, and as GROUP_ALERTS has them."""
+newcomer, `hours_since_first` etc. are as in FIRST_HOURS, the last two for a VOLUME of the hour alone. For
+NEW_RESOURCE_TYPE, `colleagues` counts those of the `organisation_actors` who touched it in 90 days, and `new_types`
+those of the hour's `touched_types` that are new to the actor. For kind ORGANISATION, whose actor_key is ORGANISATION
+too, `members` are the keys of the actors who share the deviation, and `member_names` theirs in the same order.
+GROUP_KINDS are of NEW_ACTORS or ALL_ACTORS, and as GROUP_ALERTS has them. The rows about entries
+that could not be read are in unreadable_entries.py."""
 
 ORGANISATION = "organisation"
 """In place of an actor key: many actors share a deviation."""

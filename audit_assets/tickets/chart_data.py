@@ -32,8 +32,8 @@ class Activity:
     `changes`: by how many hours before the hour they were made, only hours with changes; 0 is the hour itself.
     `deviating`: as many of these as went to the resource types that the finding is about, named `deviating_called`.
     `baseline_mean` changes of an active hour. `span`: so many last hours are unusual together, of which `span_changes`
-    and `span_baseline_mean` are known; if it `span_counts_hours`, these count active hours; 1: the hour by itself. `known`: so many hours before the hour the history
-    begins; HOURS if it is older than the chart.
+    and `span_baseline_mean` are known; if it `span_counts_hours`, these count active hours; 1: the hour by itself.
+    `known`: so many hours before the hour the history begins; HOURS if it is older than the chart.
     """
 
     hour: datetime

@@ -143,10 +143,8 @@ NUMBERS = [name for name in DeviationShown.__annotations__ if name != "in_words"
 def _deviation(row: Mapping[str, Any], learning: bool) -> DeviationShown:
     numbers: Any = {key: row[key] for key in NUMBERS if row.get(key) not in (None, math.inf)}
     if numbers.get("horizon") == ACTIVE_HOURS.name:
-        numbers["active_of_24_hours"], numbers["usual_of_24_hours"] = (
-            numbers.pop("changes"),
-            numbers.pop("baseline_mean"),
-        )
+        in_place_of = {"active_of_24_hours": "changes", "usual_of_24_hours": "baseline_mean"}
+        numbers |= {name: numbers.pop(other) for name, other in in_place_of.items()}
     if "last_touched" in numbers:
         numbers["last_touched"] = _iso(numbers["last_touched"])
     return numbers | {"in_words": describe(deviation_of(row), learning=learning)}
