@@ -110,7 +110,7 @@ def _reasons(finding: Finding, deviations: tuple[Deviation, ...]) -> Iterator[Sa
         yield describe_in_ticket(each, finding.hour, learning=finding.learning)
     if left := len(finding.deviations) - len(in_sentences):
         yield SafeMarkdown(f"and {left:,} more like these")
-    if unusual_time := describe_time(finding.deviations):
+    if unusual_time := describe_time(finding.deviations, finding.hour):
         yield unusual_time
     if little_known := caution(finding):
         yield little_known

@@ -7,10 +7,19 @@ return period is longer than its history supports, and a young dataset does not 
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from audit_assets.tickets.finding import Deviation, Finding, PastDismissal
-from audit_assets.tickets.formatting import day_name, hour_name, listed, number, part_of, pluralize, span_name
+from audit_assets.tickets.formatting import (
+    day_name,
+    hour_name,
+    listed,
+    minute_name,
+    number,
+    part_of,
+    pluralize,
+    span_name,
+)
 from audit_assets.tickets.markdown import SafeMarkdown, code, link, one_line, words
 from audit_assets.tickets.return_period import how_rarely, is_capped, support_clause
 
@@ -30,6 +39,12 @@ FEW_ACTIVE_HOURS = 8
 
 MANY_NEW_TYPES = 3
 """From so many on, their number is more informative than each of them."""
+
+SATURDAY = 5
+"""A weekend begins with it, in UTC, as detection/time_of_day.py has it."""
+
+LEAST_SHARE = 0.01
+"""Of hours, that is written as a number."""
 
 TWO_DAYS = 48
 """Hours: below, they are counted as such, beyond as days."""
@@ -74,16 +89,17 @@ def describe_together(deviations: Sequence[Deviation], *, learning: bool = False
     return SafeMarkdown(f"{sentence}; {expected}" if expected else sentence)
 
 
-def describe_time(deviations: Sequence[Deviation]) -> SafeMarkdown | None:
-    """How seldom the actor is active at this time of the day, in one line; None where the time is usual."""
-    unusual = next((each for each in deviations if each.time_share is not None), None)
-    if unusual is None or unusual.time_share is None:
+def describe_time(deviations: Sequence[Deviation], hour: datetime) -> SafeMarkdown | None:
+    """How seldom the actor is active at this time of such a day, in one line; None where the time is usual."""
+    share = next((each.time_share for each in deviations if each.time_share is not None), None)
+    if share is None:
         return None
-    time = f"near this time {'at weekends' if unusual.at_weekend else 'on weekdays'}"
-    if not unusual.time_share > 0:
-        return SafeMarkdown(f"never active {time} {RECORD}")
-    percent = round(100 * unusual.time_share)
-    return SafeMarkdown(f"active {time} in {f'{percent} %' if percent else 'less than 1 %'} of its hours")
+    is_weekend, time = hour.astimezone(UTC).weekday() >= SATURDAY, minute_name(hour)
+    if not share:
+        return SafeMarkdown(f"no {'weekend' if is_weekend else 'weekday'} activity near {time} {RECORD}")
+    percent = f"{round(100 * share)} %" if share >= LEAST_SHARE else "less than 1 %"
+    days = "at weekends" if is_weekend else "on weekdays"
+    return SafeMarkdown(f"active near {time} {days} in {percent} of its hours")
 
 
 def caution(finding: Finding) -> SafeMarkdown | None:

@@ -94,7 +94,7 @@ def _row(deviation: Deviation, learning: bool) -> tuple[str, str, str, str]:
         span = "this hour" if deviation.horizon_hours == 1 else span_name(deviation.horizon_hours)
         usual = f"{number(deviation.baseline_mean)} ({number(deviation.ratio)} times)"
         if deviation.counts_hours:
-            return f"active hours in {span}", f"in {pluralize(deviation.changes, 'hour')}", usual, against
+            return "active hours", f"{deviation.changes:,} of {deviation.horizon_hours:,}", usual, against
         return span, changes, usual, against
     usual = f"none{since(deviation)}".replace(", not touched in", " in")
     others = f"; {pluralize(deviation.colleagues, 'other')}" if deviation.colleagues else ""

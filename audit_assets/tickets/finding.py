@@ -49,7 +49,7 @@ class Deviation:
     keys are `member_keys`; `new_actors`, `many_actors` and `many_changes`: what the `members` did together, and how
     many act usually. Of kind `volume`, `changes_by_type` are the hour's changes to each resource type, the most first.
     `dismissed`: what people had dismissed of the kind. `time_share`: so much of the actor's active hours of 90 days was
-    near this time, on a weekday or `at_weekend` as the hour is; None where the time is usual. Of a newcomer,
+    near this time, on weekdays or at weekends as the hour is; None where the time is usual. Of a newcomer,
     `hours_since_first`: so many hours before this one it was first seen; `smaller_hours` of the `known_hours` of
     everybody in 90 days had fewer changes. Kind `unreadable_entries`: so many entries (`changes`) could not be read,
     for the reason in `resource_type`.
@@ -80,7 +80,6 @@ class Deviation:
     dismissed: PastDismissal | None = None
     counts_hours: bool = False
     time_share: float | None = None
-    at_weekend: bool = False
     hours_since_first: int | None = None
     smaller_hours: int | None = None
     known_hours: int | None = None

@@ -20,9 +20,6 @@ from audit_assets.tickets.finding import (
 )
 from audit_assets.tickets.origins import ENTRY_COLUMNS, days_before, origins_of
 
-SATURDAY = 5
-"""The first day of a weekend, as detection/time_of_day.py has it, in UTC."""
-
 SHOWN = {
     **{name: name for name in ("time", "action", "resource_type", "resource_id", "ip_address", "interface")},
     "zone": "zone_name",
@@ -169,7 +166,6 @@ def deviation_of(row: Mapping[str, Any]) -> Deviation:
         "horizon_hours": row["horizon_hours"] or 1,
         "slow_growth": row["horizon"] in (DAY_AGAINST_LAST_MONTH.name, FORTNIGHT_AGAINST_LAST_MONTH.name),
         "counts_hours": row["horizon"] == ACTIVE_HOURS.name,
-        "at_weekend": row["hour"].weekday() >= SATURDAY,
         "members": tuple(row.get("member_names") or row["members"] or ()),
         "member_keys": tuple(row["members"] or ()),
         "changes_by_type": tuple((each["resource_type"], each["changes"]) for each in row.get("changes_by_type") or ()),

@@ -137,3 +137,16 @@ def test_texts_are_compared_as_far_as_axiom_holds_them() -> None:
         each for each in only(findings_of("acc0", flagged(BURST), long, seen=before)).origins if each.kind == "address"
     )
     assert address.days == 1
+
+
+def test_the_horizon_shows_in_what_was_counted_and_the_hour_s_entries_are_the_evidence() -> None:
+    horizons = {"1h": 1, "24h": 24, "24h, lagged": 24, "active hours": 24, "14d": 14 * 24}
+    found = {}
+    for name, hours in horizons.items():
+        burst = BURST | {"horizon": name, "horizon_hours": hours}
+        found[name] = only(findings_of("acc0", flagged(burst), HOURS_ENTRIES))
+        assert (found[name].entries_total, len(found[name].action_summaries)) == (25, 1)
+    (deviations,) = zip(*(each.deviations for each in found.values()), strict=True)
+    of_growth = {name for name, each in zip(found, deviations, strict=True) if each.slow_growth}
+    of_hours = {name for name, each in zip(found, deviations, strict=True) if each.counts_hours}
+    assert (of_growth, of_hours) == ({"24h, lagged", "14d"}, {"active hours"})

@@ -118,7 +118,7 @@ def _actor(rows: Sequence[Mapping[str, Any]]) -> Actor:
     first = rows[0]
     learning = bool(first["learning"])
     deviations = rarest_types_first([deviation_of(row) for row in rows])
-    together, unusual_time = describe_together(deviations, learning=learning), describe_time(deviations)
+    together, unusual_time = describe_together(deviations, learning=learning), describe_time(deviations, first["hour"])
     return {
         "actor": first["actor"],
         "actor_key": first["actor_key"],
