@@ -3,7 +3,7 @@
 They decide nothing; they are for the text of tickets.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import polars as pl
 
@@ -21,8 +21,6 @@ FIRST_HOURS = pl.Schema(
 """A newcomer's hour: how many hours before it the actor was first seen (0: in it), and how many of the `known_hours`,
 the active hours of all actors in the 90 days before, had fewer changes."""
 
-AN_HOUR = timedelta(hours=1)
-
 
 def describe_first_hours(scores: pl.DataFrame, hour: datetime) -> pl.DataFrame:
     """FIRST_HOURS of the newcomers of an hour, from the organisation's scores (SCORES) up to it."""
@@ -38,7 +36,7 @@ def describe_first_hours(scores: pl.DataFrame, hour: datetime) -> pl.DataFrame:
     return newcomers.select(
         "hour",
         actor_key="actor",
-        hours_since_first=(pl.col("hour") - pl.col("first_hour")) // AN_HOUR,
+        hours_since_first=(pl.col("hour") - pl.col("first_hour")).dt.total_hours(),
         smaller_hours=before.search_sorted(newcomers["changes"], side="left"),
         known_hours=pl.lit(before.len()),
     ).cast(FIRST_HOURS)
