@@ -173,7 +173,8 @@ class Finding:
     `organisation`; where entries could not be read, it is `the audit log`, of the type `unreadable_entries`.
     `axiom_url` opens the query, `entries_url` the raw entries; `run_id` is Dagster's, and `run_url` opens it if it is
     known where Dagster's UI is. `note`, if any, is a model's; `chart`, if any, is for the ticket that it opens.
-    `tickets_a_day`: how often a day the organisation has an hour as unusual.
+    `tickets_a_day`: how often a day the organisation has an hour as unusual. `created_at`, `created_by`: when in the
+    hour, and by whom, the token that the actor is was created; None if that was not in this hour.
     """
 
     account_id: str
@@ -199,6 +200,8 @@ class Finding:
     run_url: str = ""
     tickets_a_day: float | None = None
     chart: Chart | None = None
+    created_at: datetime | None = None
+    created_by: str | None = None
 
     @property
     def is_of_several(self) -> bool:

@@ -152,9 +152,9 @@ def test_what_was_unusual_over_many_hours_is_so_in_words(
     html = page(Backtest(scores, tested.tickets), data)
     assert set(points_on(html)["span"]) == {sentence.replace("3", "3.0")}
     assert f"; {sentence}" in Held(html).text
-    console = Console(file=StringIO(), width=200)
-    print_backtest(console, summary(Backtest(scores, tested.tickets), data))
-    assert sentence in console.file.getvalue()
+    printed = StringIO()
+    print_backtest(Console(file=printed, width=200), summary(Backtest(scores, tested.tickets), data))
+    assert sentence in printed.getvalue()
     by_type = scores.with_columns(reasons=pl.lit(["new_resource_type"])).cast(BACKTEST_SCORES)
     assert f"; {sentence}" not in Held(page(Backtest(by_type, tested.tickets), data)).text
 

@@ -228,7 +228,9 @@ def test_of_a_newcomer_it_has_since_when_it_is_known_and_how_large_the_hour_is_h
     deviation: Deviation, sentence: str
 ) -> None:
     assert describe(deviation, learning=True) == sentence
-    assert caution(finding(learning=True, deviations=(deviation,))) in sentence
+    little_known = caution(finding(learning=True, deviations=(deviation,)))
+    assert little_known
+    assert sentence.endswith(f"; {little_known}")
 
 
 @pytest.mark.parametrize(

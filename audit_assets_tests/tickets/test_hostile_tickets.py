@@ -104,6 +104,8 @@ findings = st.builds(
     severity_because=st.lists(hostile, max_size=5).map(tuple),
     learning=st.booleans(),
     note=st.none() | notes,
+    created_at=st.none() | times,
+    created_by=hostile_or_nothing,
     chart=st.none() | st.builds(Chart, st.sampled_from(CHART_URLS), st.just("Changes per hour, 1,204 in that hour")),
 )
 
