@@ -154,11 +154,13 @@ def test_the_horizon_shows_in_what_was_counted_and_the_hour_s_entries_are_the_ev
 
 
 def test_a_token_that_was_created_in_the_hour_shows_when_and_by_whom() -> None:
-    update, of_id = {"change_kind": "update"}, {"resource_id": "7f" * 16, "resource_type": "api_token"}
-    of_token = entries(3, at=HOUR + 9 * MINUTE, actor_key=CARLA, token_id="7f" * 16, **update)  # noqa: S106 - an id
+    update: dict[str, Any] = {"change_kind": "update"}
+    of_id: dict[str, Any] = {"resource_id": "7f" * 16, "resource_type": "api_token"}
+    other_id: dict[str, Any] = of_id | {"resource_id": "8f" * 16}
+    of_token = entries(3, at=HOUR + 9 * MINUTE, actor_key=CARLA, token_id="7f" * 16, **update)
     made = entries(1, at=HOUR + 2 * MINUTE, actor="anne`@example.com", **of_id)
     rolled = entries(1, at=HOUR + MINUTE, **of_id, **update)
-    other = entries(1, at=HOUR + MINUTE, actor_key=BORIS, actor="boris", **(of_id | {"resource_id": "8f" * 16}))
+    other = entries(1, at=HOUR + MINUTE, actor_key=BORIS, actor="boris", **other_id)
     bursts = flagged({"actor_key": CARLA, "kind": "volume", "axiom_url": ""}, BURST)
     token, anne = findings_of("acc0", bursts, pl.concat([other, of_token, rolled, made]))
     assert (token.created_at, token.created_by) == (HOUR + 2 * MINUTE, "anne`@example.com")
