@@ -11,7 +11,15 @@ from audit_assets.detection.dispositions import add_dispositions, add_severities
 from audit_assets.detection.judged_hours import JudgedHours
 from audit_assets.detection.organisation_wide import UNUSUAL_P
 from audit_assets.detection.plain_rule import find_plain_deviations
-from audit_assets.detection.schemas import FLAG, HOUR_OF_ACTOR, MANY_DELETES, NEW_RESOURCE_TYPE, VOLUME, WELL_KNOWN
+from audit_assets.detection.schemas import (
+    FLAG,
+    HOUR_OF_ACTOR,
+    MANY_DELETES,
+    NEW_RESOURCE_TYPE,
+    NEWCOMER,
+    VOLUME,
+    WELL_KNOWN,
+)
 from audit_assets.detection.severity import severity_rank
 from audit_assets.detection.unreadable_entries import flag_unreadable
 from audit_assets.detection.volume import HORIZONS
@@ -23,7 +31,7 @@ MONTHS_A_YEAR = 365.25 / 30
 NEW_TYPES = ("new_resource_type", "many_new_resource_types", "new_resource_types_over_days")
 """The reasons for which the new resource types of an hour alert."""
 
-COLUMNS_OF_HOUR = ("active_hours", "tickets_a_day", "learning", "judged_against")
+COLUMNS_OF_HOUR = ("active_hours", "tickets_a_day", "learning", "judged_against", "time_share", "hours_since_first")
 """What both kinds of deviation take from the scores of their hour."""
 
 
@@ -37,8 +45,9 @@ def flag_deviations(judged: JudgedHours, policy: Policy) -> pl.DataFrame:
         flagged = found.with_columns(disposition=disposition)
     else:
         flagged = add_severities(add_dispositions(found, judged), judged, policy)
-    flagged = _with_member_names(_with_changes_by_type(flagged, judged.activity), judged.names)
-    return _in_order(pl.concat([flag_unreadable(judged.unreadable), flagged], how="diagonal_relaxed"))
+    flagged = _with_changes_by_type(flagged, judged.activity)
+    flagged = pl.concat([flag_unreadable(judged.unreadable), flagged], how="diagonal_relaxed")
+    return _in_order(_with_member_names(flagged, judged.names))
 
 
 def _with_horizon(plain: pl.DataFrame) -> pl.DataFrame:
@@ -48,7 +57,7 @@ def _with_horizon(plain: pl.DataFrame) -> pl.DataFrame:
 def _calibrated(judged: JudgedHours, plain: pl.DataFrame) -> pl.DataFrame:
     """The deviations of the scores and of the plain rule, each once, with the numbers of the scores; `alerts` marks
     those that exceed the threshold."""
-    scores = judged.scores.with_columns(
+    scores = judged.scores.join(judged.first_hours, on=HOUR_OF_ACTOR, how="left").with_columns(
         judged_against=pl.when(pl.col("active_hours") > 0).then(pl.lit("actor")).otherwise(pl.lit("organisation"))
     )
     found = [_bursts(judged, scores, plain), _new_types(judged, scores, plain), _deletes(scores)]
@@ -74,16 +83,24 @@ def _bursts(judged: JudgedHours, scores: pl.DataFrame, plain: pl.DataFrame) -> p
             horizon=horizon,
             horizon_hours=horizon.replace_strict(HOURS_OF_HORIZON, return_dtype=pl.Int64),
         )
+        .with_columns(
+            pl.when(pl.col("horizon_hours") == 1).then(pl.col("baseline_max", "smaller_hours", "known_hours")),
+            judged_against=pl.when(by_score & (pl.col("familiarity") == NEWCOMER))
+            .then(pl.lit("newcomers"))
+            .otherwise("judged_against"),
+        )
         .select(
             *HOUR_OF_ACTOR,
             *COLUMNS_OF_HOUR,
             "changes",
             "baseline_mean",
+            "baseline_max",
+            "smaller_hours",
+            "known_hours",
             "horizon",
             "horizon_hours",
             kind=pl.lit(VOLUME),
             ratio=pl.col("changes") / pl.col("baseline_mean"),
-            baseline_max=pl.when(pl.col("horizon_hours") == 1).then("baseline_max"),
             p="p_volume",
             return_period_years=_return_period_years(pl.col("p_volume")),
             alerts=alerts,

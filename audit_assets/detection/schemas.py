@@ -96,6 +96,10 @@ FLAG = pl.Schema(
         "p": pl.Float64,
         "tickets_a_day": pl.Float64,
         "return_period_years": pl.Float64,
+        "time_share": pl.Float64,
+        "hours_since_first": pl.Int64,
+        "smaller_hours": pl.Int64,
+        "known_hours": pl.Int64,
         "colleagues": pl.Int64,
         "organisation_actors": pl.Int64,
         "new_types": pl.Int64,
@@ -121,13 +125,16 @@ VOLUME, `changes_by_type` are all changes of the hour itself: a dismissal covers
 The following are null with the plain rule. For VOLUME, `changes` and `baseline_mean` are of the last `horizon_hours`,
 and `horizon` names the hours they are compared with. `p` is the probability of the deviation, `tickets_a_day` how often
 a day the organisation has an hour as unusual as the actor's, `return_period_years` how long it takes until this actor
-has such a deviation again. For NEW_RESOURCE_TYPE, `colleagues` counts those of the `organisation_actors` who touched it
-in 90 days, and `new_types` those of the hour's `touched_types` that are new to the actor; `new_type_days`, on how many
-of the last 14 days new types came, where their number alerts. For MANY_DELETES, `changes` are the deletes of the
-`hour_changes`, `usual_deletes` the actor's usual share of them. For kind ORGANISATION, whose actor_key is ORGANISATION
-too, `members` are the keys of the actors who share the deviation, and `member_names` theirs in the same order.
-GROUP_KINDS are of NEW_ACTORS or ALL_ACTORS, and as GROUP_ALERTS has them. The rows about entries that could not be read
-are in unreadable_entries.py."""
+has such a deviation again, `time_share` as in SCORES. Of the horizon `active hours`, `changes` and `baseline_mean`
+count hours. A volume that is compared with those of other newcomers has the `judged_against` `newcomers`. Of a
+newcomer, `hours_since_first` etc. are as in FIRST_HOURS, the last two for a VOLUME of the hour alone. For
+NEW_RESOURCE_TYPE, `colleagues` counts those of the `organisation_actors` who touched it in 90 days, and `new_types`
+those of the hour's `touched_types` that are new to the actor; `new_type_days`, on how many of the last 14 days new
+types came, where their number alerts. For MANY_DELETES, `changes` are the deletes of the `hour_changes`,
+`usual_deletes` the actor's usual share of them. For kind ORGANISATION, whose actor_key is ORGANISATION too, `members`
+are the keys of the actors who share the deviation, and `member_names` theirs in the same order. GROUP_KINDS are of
+NEW_ACTORS or ALL_ACTORS, and as GROUP_ALERTS has them. The rows about entries that could not be read are in
+unreadable_entries.py."""
 
 ORGANISATION = "organisation"
 """In place of an actor key: many actors share a deviation."""

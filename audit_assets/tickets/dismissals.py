@@ -19,8 +19,9 @@ from audit_assets.tickets.finding import Deviation, Finding, PastDismissal
 
 COVERS = "covers"
 """The key of an attachment's metadata. Its value has a word for each thing that is covered: `volume:hours:changes`,
-`touched:type:changes`, `new:type:changes` or `organisation:type:changes:member,member`; and `raised:because`. Reasons
-why entries could not be read are as new types, kinds of groups as types of the organisation."""
+`active:hours:active hours`, `touched:type:changes`, `new:type:changes` or
+`organisation:type:changes:member,member`; and `raised:because`. Reasons why entries could not be read are as new types,
+kinds of groups as types of the organisation."""
 
 COVERS_LENGTH = 4_000
 """Characters: how much Linear takes in metadata is not documented (docs/facts/linear.md, 1.4)."""
@@ -32,13 +33,15 @@ HASH_LENGTH = 16
 @dataclass
 class DismissedHour:
     """What one hour on a dismissed `ticket` covers. `raised`: what raised its severity; `volumes`: hours and changes of
-    each burst, `touched`: how many of the changes of the hour went to which type; `new` types and their changes;
-    `organisation`: types, changes, members. Types, members and what raised the severity are hashes."""
+    each burst, `active`: hours and how many of them were; `touched`: how many of the changes of the hour went to which
+    type; `new` types and their changes; `organisation`: types, changes, members. Types, members and what raised the
+    severity are hashes."""
 
     ticket: KnownIssue
     severity: Severity
     raised: set[str] = field(default_factory=set)
     volumes: list[tuple[int, int]] = field(default_factory=list)
+    active: list[tuple[int, int]] = field(default_factory=list)
     touched: dict[str, int] = field(default_factory=dict)
     new: dict[str, int] = field(default_factory=dict)
     organisation: list[tuple[str, int, frozenset[str]]] = field(default_factory=list)
@@ -83,7 +86,7 @@ def with_dismissals(finding: Finding, tickets: Iterable[KnownIssue]) -> Finding:
 def _words(deviation: Deviation) -> Iterator[str]:
     own_type, changes = _own_type(deviation), deviation.changes
     if deviation.kind == "volume":
-        yield f"volume:{deviation.horizon_hours}:{changes}"
+        yield f"{'active' if deviation.counts_hours else 'volume'}:{deviation.horizon_hours}:{changes}"
         yield from (f"touched:{_hash(name)}:{count}" for name, count in deviation.changes_by_type)
     elif not deviation.is_of_several:
         yield f"new:{own_type}:{changes}"
@@ -103,6 +106,8 @@ def _parse(ticket: KnownIssue, marks: Mapping[str, Any]) -> DismissedHour | None
                 hour.raised.add(cause)
             case ["volume", hours, changes] if hours.isdecimal() and changes.isdecimal():
                 hour.volumes.append((int(hours), int(changes)))
+            case ["active", hours, active] if hours.isdecimal() and active.isdecimal():
+                hour.active.append((int(hours), int(active)))
             case ["touched", own_type, changes] if changes.isdecimal():
                 hour.touched[own_type] = int(changes)
             case ["new", own_type, changes] if changes.isdecimal():
@@ -134,7 +139,7 @@ def _is_covered(deviation: Deviation, hours: Sequence[DismissedHour]) -> bool:
         return bool(members) and any(
             name == own_type and changes >= most and members <= those for name, changes, those in shared
         )
-    volumes = [each for hour in hours for each in hour.volumes]
+    volumes = [each for hour in hours for each in (hour.active if deviation.counts_hours else hour.volumes)]
     is_as_many = any(span <= deviation.horizon_hours and changes >= most for span, changes in volumes)
     return is_as_many and _beyond(deviation, hours) * deviation.horizon_hours <= (deviation.baseline_mean or 0)
 
@@ -158,7 +163,7 @@ def _past(deviation: Deviation, hours: Iterable[DismissedHour], finding: Finding
         on=hour.ticket.closed_at,
         identifier=hour.ticket.identifier,
         url=hour.ticket.url,
-        changes=changes,
+        changes=None if deviation.counts_hours else changes,
         resource_type=name,
         less_severe=hour.severity if _rank(hour.severity) < _rank(finding.severity) else None,
     )
@@ -170,7 +175,7 @@ def _dismissed_of(deviation: Deviation, hour: DismissedHour) -> Iterator[tuple[i
     if deviation.kind == "volume":
         most = max(hour.touched, key=lambda name: hour.touched[name], default=None)
         known = next((name for name, _ in deviation.changes_by_type if _hash(name) == most), None)
-        yield from ((changes, known) for _, changes in hour.volumes)
+        yield from ((count, known) for _, count in (hour.active if deviation.counts_hours else hour.volumes))
     elif deviation.is_of_several:
         yield from ((count, deviation.resource_type) for name, count, _ in hour.organisation if name == own_type)
     elif count := hour.new.get(own_type):

@@ -45,19 +45,22 @@ class Deviation:
     """One reason why the hour is unusual, with its numbers.
 
     `changes` of the last `horizon_hours`, for a new resource type those of the hour to that type; `baseline_mean`
-    changes of so many hours, in the last 30 days or, for 24 hours, in the 30 before these, and `ratio` of the two;
+    changes of so many hours, in the last 30 days or, for `slow_growth`, in the month before these, and `ratio` of the
+    two; if it `counts_hours`, all three are of active hours among the `horizon_hours` instead of changes;
     `baseline_max` changes of any active hour in 30 days; `active_hours` known in 30 days. `first_ever` within the 90
     days that are known, else `last_touched` then. `return_period_years`: how rarely this is expected of the actor, if
     its active hours go on as in the last 30 days, as computed; None where that is not known. Of a new resource type,
     `colleagues` (without the actor) of the `organisation_actors` touched it in the 90 days before the day, and
     `new_types` of the `touched_types` of the hour are new to the actor; `new_type_days`: on how many of 14 days new
     types came, where that is unusual. Kind `many_deletes`: `changes` of the `hour_changes` are deletes, usually a share
-    of `usual_deletes`. `slow_growth`: the 24 hours exceed what was usual a month ago, not what is usual now. Kind
+    of `usual_deletes`. `slow_growth`: the hours exceed what was usual a month ago, not what is usual now. Kind
     `organisation`: the `members` did the same unusual thing, whose actor keys are `member_keys`; `new_actors`,
     `many_actors` and `many_changes`: what the `members` did together, and how many act usually. Of kind `volume`,
     `changes_by_type` are the hour's changes to each resource type, the most first. `dismissed`: what people had
-    dismissed of the kind. Kind `unreadable_entries`: so many entries (`changes`) could not be read, for the reason in
-    `resource_type`.
+    dismissed of the kind. `time_share`: so much of the actor's active hours of 90 days was near this time, on weekdays
+    or at weekends as the hour is; None where the time is usual. Of a newcomer, `hours_since_first`: so many hours
+    before this one it was first seen; `smaller_hours` of the `known_hours` of everybody in 90 days had fewer changes.
+    Kind `unreadable_entries`: so many entries (`changes`) could not be read, for the reason in `resource_type`.
     """
 
     kind: Kind
@@ -69,7 +72,7 @@ class Deviation:
     active_hours: int
     first_ever: bool | None
     last_touched: datetime | None
-    judged_against: Literal["actor", "organisation"]
+    judged_against: Literal["actor", "organisation", "newcomers"]
     new_to_organisation: bool | None = None
     horizon_hours: int = 1
     return_period_years: float | None = None
@@ -86,6 +89,11 @@ class Deviation:
     member_keys: tuple[str, ...] = ()
     changes_by_type: tuple[tuple[str, int], ...] = ()
     dismissed: PastDismissal | None = None
+    counts_hours: bool = False
+    time_share: float | None = None
+    hours_since_first: int | None = None
+    smaller_hours: int | None = None
+    known_hours: int | None = None
 
     @property
     def is_of_group(self) -> bool:
@@ -176,7 +184,8 @@ class Finding:
     `organisation`; where entries could not be read, it is `the audit log`, of the type `unreadable_entries`.
     `axiom_url` opens the query, `entries_url` the raw entries; `run_id` is Dagster's, and `run_url` opens it if it is
     known where Dagster's UI is. `note`, if any, is a model's; `chart`, if any, is for the ticket that it opens.
-    `tickets_a_day`: how often a day the organisation has an hour as unusual.
+    `tickets_a_day`: how often a day the organisation has an hour as unusual. `created_at`, `created_by`: when in the
+    hour, and by whom, the token that the actor is was created; None if that was not in this hour.
     """
 
     account_id: str
@@ -202,6 +211,8 @@ class Finding:
     run_url: str = ""
     tickets_a_day: float | None = None
     chart: Chart | None = None
+    created_at: datetime | None = None
+    created_by: str | None = None
 
     @property
     def is_of_several(self) -> bool:

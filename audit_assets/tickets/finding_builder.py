@@ -8,7 +8,7 @@ import polars as pl
 
 from audit_assets.config.policy_tables import SEVERITIES
 from audit_assets.detection.schemas import GROUP_KINDS, MANY_DELETES, NAMES_OF_SEVERAL, VOLUME
-from audit_assets.detection.volume import DAY_AGAINST_LAST_MONTH
+from audit_assets.detection.volume import ACTIVE_HOURS, DAY_AGAINST_LAST_MONTH, FORTNIGHT_AGAINST_LAST_MONTH
 from audit_assets.tickets.finding import (
     ENTRIES_SHOWN,
     ActionSummary,
@@ -94,6 +94,8 @@ def build_finding(
         action_summaries=tuple(ActionSummary(**each) for each in behind["action_summaries"] or ()),
         origins=tuple(Origin(**origin) for origin in behind["origins"] or ()),
         active_days=behind["active_days"],
+        created_at=behind["created_at"],
+        created_by=behind["created_by"],
         axiom_url=first["axiom_url"],
         entries_url=links.entries.get(first["actor_key"], ""),
         run_id=links.run_id,
@@ -115,6 +117,7 @@ def _evidence(flagged: pl.DataFrame, entries: pl.DataFrame, seen: pl.DataFrame |
     for part in (
         theirs.group_by("finding").agg(others=pl.len()),
         _ends(behind),
+        _creations(theirs, entries),
         _action_summaries(behind),
         origins_of(behind, before, hour),
         days_before(evidence, before, hour),
@@ -134,6 +137,15 @@ def _behind(flagged: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
     others = theirs.join(bursts, on="finding", how="anti", maintain_order="left")
     of_types = others.join(deviating, on=["finding", "resource_type"], how="semi", maintain_order="left")
     return pl.concat([of_burst, of_types])
+
+
+def _creations(theirs: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
+    """Per finding when and by whom its token was created in the hour, by the token's id: a name proves nothing."""
+    created = entries.filter(pl.col("change_kind") == "create").select(
+        pl.col("resource_id").alias("token_id"), created_at="time", created_by="actor"
+    )
+    tokens = theirs.filter(~pl.col("finding").is_in([*NAMES_OF_SEVERAL])).select("finding", "token_id").unique()
+    return tokens.join(created, on="token_id").sort("created_at").unique("finding", keep="first").drop("token_id")
 
 
 def _ends(behind: pl.DataFrame) -> pl.DataFrame:
@@ -164,7 +176,8 @@ def deviation_of(row: Mapping[str, Any]) -> Deviation:
         "active_hours": row["active_hours"] or 0,
         "judged_against": row["judged_against"] or "organisation",
         "horizon_hours": row["horizon_hours"] or 1,
-        "slow_growth": row["horizon"] == DAY_AGAINST_LAST_MONTH.name,
+        "slow_growth": row["horizon"] in (DAY_AGAINST_LAST_MONTH.name, FORTNIGHT_AGAINST_LAST_MONTH.name),
+        "counts_hours": row["horizon"] == ACTIVE_HOURS.name,
         "members": tuple(row.get("member_names") or row["members"] or ()),
         "member_keys": tuple(row["members"] or ()),
         "changes_by_type": tuple((each["resource_type"], each["changes"]) for each in row.get("changes_by_type") or ()),

@@ -44,6 +44,9 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
         "Find out since when the actor may do this, and who allowed it: a change of its role or of its token's rights.",
     ),
     "slow growth": ("Compare with the weeks before: is it a duty that grew, or data carried away in small portions?",),
+    "around the clock": (
+        "Find out what works around the clock: a script, a loop that does not end, or somebody else beside the actor.",
+    ),
     "spread over hours": ("Read the hours before too, in Axiom: no single one of them was much.",),
     "burst": ("Compare the first entries with the last: one action repeated is a script, a mixture is a session.",),
 }
@@ -87,6 +90,7 @@ _APPLIES: Mapping[str, Callable[[Finding], bool]] = {
         is_new_type(each) and not is_one_of_many(each) for each in finding.deviations
     ),
     "slow growth": lambda finding: _any_volume(finding, hours=lambda hours: hours > 1, slow_growth=True),
+    "around the clock": lambda finding: any(each.counts_hours for each in finding.deviations),
     "spread over hours": lambda finding: _any_volume(finding, hours=lambda hours: hours > 1),
     "burst": lambda finding: _any_volume(finding, hours=lambda hours: hours == 1),
 }

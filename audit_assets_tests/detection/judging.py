@@ -7,6 +7,7 @@ import polars as pl
 from audit_assets.config.policy_tables import Policy
 from audit_assets.detection.activity_arrays import count_changes
 from audit_assets.detection.baselines import build_baselines
+from audit_assets.detection.first_hours import describe_first_hours
 from audit_assets.detection.flagging import flag_deviations
 from audit_assets.detection.groups import find_group_alerts
 from audit_assets.detection.hour_scores import build_organisation, score_hours
@@ -58,6 +59,7 @@ def judged(
         groups=find_group_alerts(pl.concat([before, ranked]), budget=budget, since=hour),
         colleagues=organisation.touched.rename({"actor": "actor_key"}),
         touches=here.select("hour", "actor_key", "resource_type", action=pl.lit(kind), kind=pl.lit(kind)).cast(TOUCHES),
+        first_hours=describe_first_hours(pl.concat([before, ranked]), hour),
         names=here.select("actor_key", actor=pl.col("actor_key") + "@example.com", actor_type=pl.lit("user")).unique(),
     )
 

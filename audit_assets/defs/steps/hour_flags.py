@@ -12,6 +12,7 @@ from audit_assets.config.errors import StoreError
 from audit_assets.config.policy_tables import Policy
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.run_inputs import RunInputs
+from audit_assets.detection.first_hours import describe_first_hours
 from audit_assets.detection.flagging import flag_deviations
 from audit_assets.detection.groups import find_group_alerts
 from audit_assets.detection.judged_hours import JudgedHours
@@ -66,16 +67,17 @@ def _judged(inputs: RunInputs, hour: datetime, before: pl.DataFrame, policy: Pol
         )
     budget, history = policy.tickets_a_day, before.select(SCORES.names())
     today = rank_scores(pl.concat([history, assessed.select(SCORES.names())]), budget=budget, since=day_of(hour))
-    scores = today.filter(pl.col("hour") == hour)
+    known, scores = pl.concat([history, today]), today.filter(pl.col("hour") == hour)
     return JudgedHours(
         activity=store.require(ACTIVITY, hour),
         baselines=store.require(BASELINES, hour),
         touched=store.require(TOUCHED, hour),
         scores=scores.rename({"actor": "actor_key"}),
-        groups=find_group_alerts(pl.concat([history, today]), budget=budget, since=hour),
+        groups=find_group_alerts(known, budget=budget, since=hour),
         colleagues=store.require(TOUCHED_BY, day_of(hour)).rename({"actor": "actor_key"}),
         touches=entries.touches,
         names=pl.concat([entries.actors, store.require(NAMES, hour)]).unique("actor_key", keep="first"),
+        first_hours=describe_first_hours(known, hour),
         unreadable=count_unreadable(store.require(QUARANTINE, hour, ["reason"]), hour),
     )
 

@@ -149,6 +149,14 @@ def test_an_hour_that_was_stored_under_the_former_name_of_its_outcome_is_on_its_
     assert found["ticket_id"].to_list() == ["1"]
 
 
+def test_active_hours_are_not_kept_as_changes() -> None:
+    tickets = [{"actor_key": "bob", "outcome": "opened", "ticket_id": "1", "identifier": "SEC-1"}]
+    burst = {"actor_key": "bob", "kind": "volume", "disposition": "ticket", "changes": 24}
+    for horizon, changes in (("24h", 24), (None, 24), ("active hours", None)):
+        flagged = frame(FLAGGED_ACTORS, burst | {"horizon": horizon})
+        assert deviations_on_tickets(frame(OPENED_TICKETS, *tickets), flagged)["changes"].to_list() == [changes]
+
+
 def test_precision_counts_each_ticket_once_in_the_month_that_opened_it() -> None:
     verdicts = ["confirmed", "confirmed", "dismissed", "completed", "contradictory", "open", "unreadable"]
     rows = [(f"t{number}", NINE, verdict) for number, verdict in enumerate(verdicts)]
