@@ -62,8 +62,8 @@ class DeviationShown(TypedDict):
     kind: Annotated[
         str,
         Field(
-            description="volume, new_resource_type, organisation, new_actors, many_actors, many_changes or "
-            "unreadable_entries"
+            description="volume, new_resource_type, many_deletes, organisation, new_actors, many_actors, "
+            "many_changes or unreadable_entries"
         ),
     ]
     disposition: Annotated[str, Field(description="ticket, below_threshold, allowed or organisation")]

@@ -80,13 +80,15 @@ def describe_new_dismissals(before: Finding, after: Finding) -> str | None:
 
 
 def describe_together(deviations: Sequence[Deviation], *, learning: bool = False) -> SafeMarkdown | None:
-    """The new resource types of an actor's hour together, in one line; None if they are not many."""
+    """The new resource types of an actor's hour together, or with those of two weeks, in one line; None if they are not
+    many."""
     one_of_many = next((each for each in deviations if is_one_of_many(each)), None)
-    if one_of_many is None:
-        return None
-    sentence = f"{share_of_new_types(one_of_many)} resource types of this hour are new to this actor"
-    expected = _expectation(one_of_many, learning)
-    return SafeMarkdown(f"{sentence}; {expected}" if expected else sentence)
+    days = next((each.new_type_days for each in deviations if each.new_type_days), None)
+    parts = [f"new resource types on {days:,} of the last 14 days" if days else ""]
+    if one_of_many is not None:
+        parts.append(f"{share_of_new_types(one_of_many)} resource types of this hour are new to this actor")
+        parts.append(_expectation(one_of_many, learning))
+    return SafeMarkdown("; ".join(part for part in parts if part)) or None
 
 
 def describe_time(deviations: Sequence[Deviation], hour: datetime) -> SafeMarkdown | None:
@@ -199,6 +201,13 @@ def describe_group(deviation: Deviation, span: str) -> str:
     return f"{count_members(deviation)}{new} made {changes} in {span}; usual are {usual} {often}"
 
 
+def describe_deletes(deviation: Deviation, span: str) -> str:
+    """`41 of 43 changes in the hour are deletes; usually 1 in 5`."""
+    changes = pluralize(deviation.hour_changes or deviation.changes, "change")
+    usual = f"; usually 1 in {round(1 / deviation.usual_deletes):,}" if deviation.usual_deletes else ""
+    return f"{deviation.changes:,} of {changes} in {span} are deletes{usual}"
+
+
 def count_members(deviation: Deviation) -> str:
     """`12 actors`."""
     return pluralize(len(deviation.members), "actor") if deviation.members else "several actors"
@@ -225,6 +234,8 @@ def _sentence(deviation: Deviation, span: str, quote: Quote, learning: bool) -> 
         parts = _same_thing(deviation, quote)
     elif deviation.is_of_group:
         parts = [f"{describe_group(deviation, span)}{_names(deviation, quote)}"]
+    elif deviation.kind == "many_deletes":
+        parts = [describe_deletes(deviation, span)]
     elif deviation.kind == "unreadable_entries":
         parts = [f"{count_unreadable([deviation])} could not be read: {quote(deviation.resource_type)}"]
     elif is_new_type(deviation):

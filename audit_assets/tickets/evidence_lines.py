@@ -88,6 +88,9 @@ def _row(deviation: Deviation, learning: bool) -> tuple[str, str, str, str]:
         hours = "this hour" if deviation.horizon_hours == 1 else f"{deviation.horizon_hours:,} hours"
         usual = f"{number(deviation.baseline_mean)} by {number(deviation.usual_members)}"
         return f"{count_members(deviation)}, {hours}", changes, usual, against
+    if deviation.kind == "many_deletes":
+        usual = f"1 in {round(1 / deviation.usual_deletes):,}" if deviation.usual_deletes else "fewer"
+        return f"deletes, of {deviation.hour_changes or deviation.changes:,}", changes, usual, against
     if deviation.kind == "unreadable_entries":
         return short_code(deviation.resource_type), changes, "none", "what an entry needs"
     if deviation.kind == "volume":

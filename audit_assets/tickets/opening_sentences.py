@@ -8,6 +8,7 @@ from audit_assets.tickets.deviation_sentences import (
     amount,
     count_members,
     count_unreadable,
+    describe_deletes,
     describe_group,
     first_seen,
     how_new,
@@ -55,6 +56,8 @@ def headline(finding: Finding) -> SafeMarkdown:
     resource_type = words(first.resource_type, NAME_LENGTH) or "a resource type"
     if first.kind == "volume":
         text = _burst(first, finding.learning)
+    elif first.kind == "many_deletes":
+        text = describe_deletes(first, _span(first))
     elif first.is_of_group:
         text = describe_group(first, _span(first))
     elif first.kind == "organisation":
@@ -138,6 +141,8 @@ def _one(finding: Finding) -> str:
         did.append(f"was still active ({burst.changes:,} of the {span_name(burst.horizon_hours)} to {end})")
     elif burst:
         did.append(f"reached {amount(burst, _span(burst))}")
+    if deletes := next((each for each in finding.deviations if each.kind == "many_deletes"), None):
+        did.append(f"deleted with {deletes.changes:,} of {pluralize(deletes.hour_changes or 0, 'change')}")
     if new_types:
         types = "resource types" if new_types[1:] else "a resource type"
         did.append(f"changed {types} new to it: {listed(new_types)}")
