@@ -131,7 +131,10 @@ NEW_ACTORS, ALL_ACTORS = "new_actors", "all_actors"
 MANY_ACTORS, MANY_CHANGES = "many_actors", "many_changes"
 """Kinds of what all actors did together: so many were active in an hour, or made so many changes."""
 
-GROUP_KINDS = (NEW_ACTORS, MANY_ACTORS, MANY_CHANGES)
+CREDENTIALS = "credentials"
+"""Kind of what an owner's credentials, and the owner itself, did together; the finding is the owner's."""
+
+GROUP_KINDS = (NEW_ACTORS, MANY_ACTORS, MANY_CHANGES, CREDENTIALS)
 """The kinds of a group's deviations; NEW_ACTORS is both the group and the kind of its only one."""
 
 NAMES_OF_SEVERAL = {ORGANISATION: "the organisation", NEW_ACTORS: "new actors", ALL_ACTORS: "all actors"}
@@ -166,7 +169,11 @@ ACTOR_ACTIVITY = pl.Schema(
         "changes": pl.Int64,
     }
 )
-"""Tidy rows: ACTIVITY with the actor's type; columns of MARKS may follow."""
+"""Tidy rows: ACTIVITY with the actor's type; OWNER and columns of MARKS may follow."""
+
+OWNER = "owner"
+"""A further column of activity: who is behind a credential, as a key; missing or null: the actor itself. Of an actor
+with several the newest counts."""
 
 MARKS = ("confirmed", "dismissed", "type_dismissed")
 """Further columns of activity (Boolean; missing or null: no). `confirmed` marks the hours of confirmed incidents: they
@@ -182,6 +189,7 @@ SCORES = pl.Schema(
     {
         "actor": pl.String,
         "actor_type": pl.String,
+        OWNER: pl.String,
         "hour": HOUR,
         "confirmed": pl.Boolean,
         "familiarity": pl.String,
@@ -209,7 +217,7 @@ SCORES = pl.Schema(
         "learning": pl.List(pl.String),
     }
 )
-"""A row per active actor and hour. `confirmed`: the hour belongs to a confirmed incident. `familiarity`: how well the
+"""A row per active actor and hour. `owner`: the key of who is behind it, its own if that is itself. `confirmed`: the hour belongs to a confirmed incident. `familiarity`: how well the
 actor is known (WELL_KNOWN, LITTLE_KNOWN, NEWCOMER). `baseline_mean` and `ratio` are of the hour alone; `horizon` names
 the hours that decided `p_volume`, with their changes and their baseline. `active_hours` are those of the 30 days
 before. `time_share` of the actor's active hours were near this time of the day; null if the time is usual or not
