@@ -106,9 +106,14 @@ FLAG = pl.Schema(
         "learning": pl.List(pl.String),
         "actor": pl.String,
         "actor_type": pl.String,
+        "ticket_key": pl.String,
+        "owner": pl.String,
     }
 )
 """A deviation of an actor (`actor` is its name) and what becomes of it.
+
+`ticket_key`: whose ticket it is, if it gets one: the actor's own, or that of the `owner` (a name; null where there is
+none but itself) if the actor is a credential that is still a newcomer: whoever creates a token and uses it is one story.
 
 `disposition`: `ticket`, or why it opens none: `below_threshold`, `allowed` (then `allowed_because`), `organisation` (it
 is in the organisation's finding). `severity` may also be `low`; which changes raised it is in `severity_because`. For
@@ -120,7 +125,7 @@ a day the organisation has an hour as unusual as the actor's, `return_period_yea
 has such a deviation again. For NEW_RESOURCE_TYPE, `colleagues` counts those of the `organisation_actors` who touched it
 in 90 days, and `new_types` those of the hour's `touched_types` that are new to the actor. For kind ORGANISATION, whose
 actor_key is ORGANISATION too, `members` are the keys of the actors who share the deviation, and `member_names` theirs
-in the same order. GROUP_KINDS are of NEW_ACTORS or ALL_ACTORS, and as GROUP_ALERTS has them."""
+in the same order. GROUP_KINDS are of NEW_ACTORS, ALL_ACTORS or, for CREDENTIALS, of an owner, and as GROUP_ALERTS has them."""
 
 ORGANISATION = "organisation"
 """In place of an actor key: many actors share a deviation."""

@@ -14,7 +14,7 @@ from audit_assets.axiom.client import AxiomClient
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.detection.activity_arrays import add_actor_types, count_changes
 from audit_assets.detection.ranking import REACH
-from audit_assets.detection.schemas import ACTOR_ACTIVITY
+from audit_assets.detection.schemas import ACTOR_ACTIVITY, OWNER
 from audit_assets.detection.verdict_marks import VERDICTS
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.tickets.formatting import pluralize
@@ -56,7 +56,12 @@ READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
 
 def read_file(path: Path) -> BacktestInput:
     """Read the events of a file: each counts as a change, an actor's name is its key. Raises `BacktestError`."""
-    activity = count_changes(read_events(path)).select(ACTOR_ACTIVITY.names())
+    return input_of(read_events(path))
+
+
+def input_of(events: pl.DataFrame) -> BacktestInput:
+    """The input that events are, as `read_events` returns them: an actor's name is its key, and an owner's."""
+    activity = count_changes(events).select(pl.col(*ACTOR_ACTIVITY), pl.col(f"^{OWNER}$"))
     hours = activity["hour"].sort()
     actors = activity.group_by("actor").agg(pl.col("actor_type").min())
     actors = actors.select("actor", "actor_type", actor_key="actor", name="actor").select(ACTORS.names())
@@ -64,7 +69,8 @@ def read_file(path: Path) -> BacktestInput:
 
 
 def read_events(path: Path) -> pl.DataFrame:
-    """Read events with the columns time (UTC), actor, actor_type and resource_type; other columns are left out.
+    """Read events with the columns time (UTC), actor, actor_type and resource_type, and owner if the file has it; other
+    columns are left out.
 
     Reads Parquet, NDJSON and CSV, by the file's suffix; a time is a timestamp or text in ISO 8601, without a zone it is
     taken as UTC. Raises `BacktestError` with one sentence for anything else.
@@ -82,7 +88,7 @@ def read_events(path: Path) -> pl.DataFrame:
         raise BacktestError(f"{path} can't be read as {path.suffix[1:]}: {str(error).splitlines()[0]}.") from None
     if missing := [name for name in EVENT_COLUMNS if name not in events.columns]:
         raise BacktestError(f"{path} has no column {', '.join(missing)}: events need {', '.join(EVENT_COLUMNS)}.")
-    events = events.select(EVENT_COLUMNS).with_columns(
+    events = events.select(*EVENT_COLUMNS, pl.col(f"^{OWNER}$").cast(pl.String).replace("", None)).with_columns(
         _utc(events["time"]), pl.col("actor", "actor_type", "resource_type").cast(pl.String).fill_null("unknown")
     )
     if untimed := events["time"].null_count():
