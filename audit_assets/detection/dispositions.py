@@ -73,7 +73,9 @@ def _findings_of_groups(found: pl.DataFrame, judged: JudgedHours) -> pl.DataFram
         .join(judged.names, on="actor_key", how="left", maintain_order="left")
         .with_columns(
             actor=pl.coalesce(name_of_several, "actor", "actor_key"),
-            actor_type=pl.when(of_all_actors).then(pl.lit(ORGANISATION)).otherwise(pl.col("actor_type").fill_null("unknown")),
+            actor_type=pl.when(of_all_actors)
+            .then(pl.lit(ORGANISATION))
+            .otherwise(pl.col("actor_type").fill_null("unknown")),
             disposition=pl.lit("ticket"),
             ratio=pl.col("changes") / pl.col("baseline_mean"),
         )

@@ -43,8 +43,7 @@ def unlikelihood_of_owners(hours: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.col("changes", "surprise").sum(), counted.sum().name.prefix("now_"))
         .sort("hour", OWNER)
         .with_columns(
-            _in_a_day(name).alias(f"{name}_of_day")
-            for name in ("changes", "surprise", "now_changes", "now_surprise")
+            _in_a_day(name).alias(f"{name}_of_day") for name in ("changes", "surprise", "now_changes", "now_surprise")
         )
         .collect()
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from audit_assets.axiom.client import AxiomClient
+from audit_assets.cloudflare.actor_keys import with_owners
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.detection.activity_arrays import add_actor_types, count_changes
 from audit_assets.detection.ranking import REACH
@@ -145,7 +146,7 @@ def read_axiom(
     `BacktestError` if it holds no change, and as `AxiomClient` does.
     """
     changes = client.organisation_activity(since - REACH, until)
-    actors = client.actors(since - REACH, until)
+    actors = with_owners(client.actors(since - REACH, until))
     activity = add_actor_types(changes, actors)
     hours = activity["hour"].sort()
     if hours.is_empty() or hours[-1] < since:

@@ -19,7 +19,8 @@ from audit_assets.tickets.finding import Deviation, Finding, PastDismissal
 
 COVERS = "covers"
 """The key of an attachment's metadata. Its value has a word for each thing that is covered: `volume:hours:changes`,
-`touched:type:changes`, `new:type:changes` or `organisation:type:changes:member,member`; and `raised:because`."""
+`touched:type:changes`, `new:type:changes` or `organisation:type:changes:member,member`; and `raised:because`. Of an
+owner's credential `volume` ends with its hash, which is also in the hashes of its types."""
 
 COVERS_LENGTH = 4_000
 """Characters: how much Linear takes in metadata is not documented (docs/facts/linear.md, 1.4)."""
@@ -30,14 +31,14 @@ HASH_LENGTH = 16
 
 @dataclass
 class DismissedHour:
-    """What one hour on a dismissed `ticket` covers. `raised`: what raised its severity; `volumes`: hours and changes of
-    each burst, `touched`: how many of the changes of the hour went to which type; `new` types and their changes;
+    """What one hour on a dismissed `ticket` covers. `raised`: what raised its severity; `volumes`: hours, changes and
+    credential of each burst, `touched`: how many of the changes of the hour went to which type; `new` types and their changes;
     `organisation`: types, changes, members. Types, members and what raised the severity are hashes."""
 
     ticket: KnownIssue
     severity: Severity
     raised: set[str] = field(default_factory=set)
-    volumes: list[tuple[int, int]] = field(default_factory=list)
+    volumes: list[tuple[int, int, str]] = field(default_factory=list)
     touched: dict[str, int] = field(default_factory=dict)
     new: dict[str, int] = field(default_factory=dict)
     organisation: list[tuple[str, int, frozenset[str]]] = field(default_factory=list)
@@ -80,10 +81,11 @@ def with_dismissals(finding: Finding, tickets: Iterable[KnownIssue]) -> Finding:
 
 
 def _words(deviation: Deviation) -> Iterator[str]:
-    own_type, changes = _hash(deviation.resource_type or ""), deviation.changes
+    own_type, changes = _hash_type(deviation, deviation.resource_type or ""), deviation.changes
     if deviation.kind == "volume":
-        yield f"volume:{deviation.horizon_hours}:{changes}"
-        yield from (f"touched:{_hash(name)}:{count}" for name, count in deviation.changes_by_type)
+        who = f":{_credential(deviation)}" if deviation.credential_key else ""
+        yield f"volume:{deviation.horizon_hours}:{changes}{who}"
+        yield from (f"touched:{_hash_type(deviation, name)}:{count}" for name, count in deviation.changes_by_type)
     elif deviation.kind == "new_resource_type":
         yield f"new:{own_type}:{changes}"
     else:
@@ -100,8 +102,8 @@ def _parse(ticket: KnownIssue, marks: Mapping[str, Any]) -> DismissedHour | None
         match word.split(":"):
             case ["raised", cause]:
                 hour.raised.add(cause)
-            case ["volume", hours, changes] if hours.isdecimal() and changes.isdecimal():
-                hour.volumes.append((int(hours), int(changes)))
+            case ["volume", hours, changes, *who] if hours.isdecimal() and changes.isdecimal():
+                hour.volumes.append((int(hours), int(changes), ":".join(who)))
             case ["touched", own_type, changes] if changes.isdecimal():
                 hour.touched[own_type] = int(changes)
             case ["new", own_type, changes] if changes.isdecimal():
@@ -123,17 +125,17 @@ def _is_as_severe(hour: DismissedHour, finding: Finding) -> bool:
 
 
 def _is_covered(deviation: Deviation, hours: Sequence[DismissedHour]) -> bool:
-    own_type = _hash(deviation.resource_type or "")
+    own_type = _hash_type(deviation, deviation.resource_type or "")
     most = deviation.changes / MIN_BURST_RATIO
     if deviation.kind == "new_resource_type":
         return any(hour.new.get(own_type, 0) >= most for hour in hours)
-    if deviation.kind == "organisation":
+    if deviation.kind in ("organisation", "credentials"):
         members = {_hash(key) for key in deviation.member_keys}
         shared = [each for hour in hours for each in hour.organisation]
         return bool(members) and any(
             name == own_type and changes >= most and members <= those for name, changes, those in shared
         )
-    volumes = [each for hour in hours for each in hour.volumes]
+    volumes = [each[:2] for hour in hours for each in hour.volumes if each[2] == _credential(deviation)]
     is_as_many = any(span <= deviation.horizon_hours and changes >= most for span, changes in volumes)
     return is_as_many and _beyond(deviation, hours) * deviation.horizon_hours <= (deviation.baseline_mean or 0)
 
@@ -141,7 +143,7 @@ def _is_covered(deviation: Deviation, hours: Sequence[DismissedHour]) -> bool:
 def _beyond(deviation: Deviation, hours: Sequence[DismissedHour]) -> float:
     """How many changes of the hour are beyond twice those that were dismissed of their types."""
     dismissed = [
-        (count, max((hour.touched.get(_hash(name), 0) for hour in hours), default=0))
+        (count, max((hour.touched.get(_hash_type(deviation, name), 0) for hour in hours), default=0))
         for name, count in deviation.changes_by_type
     ]
     return sum(max(0, count - MIN_BURST_RATIO * most) for count, most in dismissed)
@@ -168,9 +170,9 @@ def _dismissed_of(deviation: Deviation, hour: DismissedHour) -> Iterator[tuple[i
     own_type = deviation.resource_type
     if deviation.kind == "volume":
         most = max(hour.touched, key=lambda name: hour.touched[name], default=None)
-        known = next((name for name, _ in deviation.changes_by_type if _hash(name) == most), None)
-        yield from ((changes, known) for _, changes in hour.volumes)
-    elif deviation.kind == "new_resource_type" and (count := hour.new.get(_hash(own_type or ""))):
+        known = next((name for name, _ in deviation.changes_by_type if _hash_type(deviation, name) == most), None)
+        yield from ((changes, known) for _, changes, who in hour.volumes if who == _credential(deviation))
+    elif deviation.kind == "new_resource_type" and (count := hour.new.get(_hash_type(deviation, own_type or ""))):
         yield count, own_type
     elif deviation.kind == "organisation":
         yield from ((count, own_type) for name, count, _ in hour.organisation if name == _hash(own_type or ""))
@@ -178,6 +180,15 @@ def _dismissed_of(deviation: Deviation, hour: DismissedHour) -> Iterator[tuple[i
 
 def _rank(severity: Severity) -> int:
     return SEVERITIES.index(severity)
+
+
+def _credential(deviation: Deviation) -> str:
+    return _hash(deviation.credential_key) if deviation.credential_key else ""
+
+
+def _hash_type(deviation: Deviation, name: str) -> str:
+    """A dismissed type is one of the actor or, on its owner's ticket, of the credential: it covers no other one."""
+    return _hash("\0".join(filter(None, (deviation.credential_key, name))))
 
 
 def _hash(name: str) -> str:

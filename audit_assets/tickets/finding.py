@@ -43,10 +43,14 @@ class Deviation:
     usual a month ago, not what is usual now. Kind `organisation`: the `members` did the same unusual thing, whose actor
     keys are `member_keys`; `new_actors`, `many_actors` and `many_changes`: what the `members` did together, and how
     many act usually. Of kind `volume`, `changes_by_type` are the hour's changes to each resource type, the most first.
-    `dismissed`: what people had dismissed of the kind.
+    `dismissed`: what people had dismissed of the kind. `credential`: the name of the token that did it, of which the
+    finding's actor is the owner, and `credential_key` its key; None where the actor did it. Kind `credentials`: what
+    the owner's credentials did together.
     """
 
-    kind: Literal["volume", "new_resource_type", "organisation", "new_actors", "many_actors", "many_changes"]
+    kind: Literal[
+        "volume", "new_resource_type", "organisation", "new_actors", "many_actors", "many_changes", "credentials"
+    ]
     resource_type: str | None
     changes: int
     baseline_mean: float | None
@@ -69,11 +73,13 @@ class Deviation:
     member_keys: tuple[str, ...] = ()
     changes_by_type: tuple[tuple[str, int], ...] = ()
     dismissed: PastDismissal | None = None
+    credential: str | None = None
+    credential_key: str | None = None
 
     @property
     def is_of_group(self) -> bool:
         """Whether it is about what actors did together, each of whom may have done little."""
-        return self.kind in ("new_actors", "many_actors", "many_changes")
+        return self.kind in ("new_actors", "many_actors", "many_changes", "credentials")
 
     @property
     def is_of_several(self) -> bool:
@@ -157,7 +163,7 @@ class Finding:
     `organisation`. `axiom_url` opens the query,
     `entries_url` the raw entries; `run_id` is Dagster's, and `run_url` opens it if it is known where Dagster's UI is.
     `note`, if any, is a model's; `chart`, if any, is for the ticket that it opens. `tickets_a_day`: how often a day the
-    organisation has an hour as unusual.
+    organisation has an hour as unusual. `first_active`: when the first of the `credentials` began, if in this hour.
     """
 
     account_id: str
@@ -183,8 +189,15 @@ class Finding:
     run_url: str = ""
     tickets_a_day: float | None = None
     chart: Chart | None = None
+    first_active: datetime | None = None
 
     @property
     def is_of_several(self) -> bool:
-        """Whether it is about several actors."""
-        return bool(self.deviations) and self.deviations[0].is_of_several
+        """Whether it is about several actors, and not one owner's."""
+        first = self.deviations[0] if self.deviations else None
+        return first is not None and first.is_of_several and first.kind != "credentials"
+
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """The names of the tokens that deviate, of which the actor is the owner."""
+        return tuple(dict.fromkeys(each.credential for each in self.deviations if each.credential))
