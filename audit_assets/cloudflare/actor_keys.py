@@ -47,8 +47,8 @@ def with_owners(actors: pl.DataFrame) -> pl.DataFrame:
     """The actors with the key and the name of the person behind each token (`owner_key`, `owner`); null for who is no
     token, and for a token beside which nobody is named, as one of an account.
 
-    `actors` need actor_key, actor, actor_type, account, person (the actor's id), email and token (docs/facts/cloudflare.md,
-    2.4); what is missing in them is null or empty.
+    `actors` need actor_key, actor, actor_type, account, person (the actor's id), email and token
+    (docs/facts/cloudflare.md, 2.4); what is missing in them is null or empty.
     """
     identities = ["account", "person", "email", "token"]
     owners = [

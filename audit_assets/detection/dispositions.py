@@ -49,8 +49,8 @@ def add_dispositions(found: pl.DataFrame, judged: JudgedHours) -> pl.DataFrame:
 
 
 def _findings_of_groups(found: pl.DataFrame, judged: JudgedHours) -> pl.DataFrame:
-    """What newcomers or an owner's credentials did is a finding; what all actors did only if those who are on no ticket and not allowed exceed the
-    threshold without the others."""
+    """What newcomers or an owner's credentials did is a finding; what all actors did only if those who are on no ticket
+    and not allowed exceed the threshold without the others."""
     explained = found.filter(pl.col("disposition") != "below_threshold").select("hour", members="actor_key").unique()
     totals = judged.activity.group_by("hour", members="actor_key").agg(own=pl.col("changes").sum())
     of_all = judged.groups.filter(pl.col("actor_key") == ALL_ACTORS)

@@ -1,8 +1,8 @@
 """Actors judged together: newcomers within a day, an owner's credentials within a day, all actors of an hour.
 
 Identities are free to create. Ten tokens in turn, or 25 at once, that each do little look like nobody's unusual hour;
-together they are more than this organisation has seen. So is a burst that somebody spreads over tokens. A group has a threshold of its own, extrapolated from its
-ordinary days: a few days on which an attacker was loud hardly move it.
+together they are more than this organisation has seen. So is a burst that somebody spreads over tokens. A group has a
+threshold of its own, extrapolated from its ordinary days: a few days on which an attacker was loud hardly move it.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,8 +46,8 @@ days would have to be an attacker's to reach the second."""
 @dataclass(frozen=True)
 class Group:
     """What is judged together: the kind of its findings, and whose they are (None: each owner's own); `hours` up to the
-    hour that count; the `share` of the budget; `least_scale`, the least step of the value by which days get e times as rare. A quiet
-    organisation's first lively day is no sensation."""
+    hour that count; the `share` of the budget; `least_scale`, the least step of the value by which days get e times as
+    rare. A quiet organisation's first lively day is no sensation."""
 
     kind: str
     actor_key: str | None

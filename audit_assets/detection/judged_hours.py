@@ -14,8 +14,8 @@ class JudgedHours:
 
     `activity` (ACTIVITY) of the hours; `baselines` (BASELINE) and `touched` (TOUCHED) before them; `scores` (SCORES,
     ranked, with actor_key in place of actor); `groups` (GROUP_ALERTS); `touches` (TOUCHES) and `names` (actor_key,
-    actor, actor_type) from the entries, owners among them. `colleagues` (COLLEAGUES) decide nothing and are for the text of tickets; a
-    backtest has none.
+    actor, actor_type) from the entries, owners among them. `colleagues` (COLLEAGUES) decide nothing and are for the
+    text of tickets; a backtest has none.
     """
 
     activity: pl.DataFrame

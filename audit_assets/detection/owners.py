@@ -33,8 +33,8 @@ def unlikelihood_of_owners(hours: pl.DataFrame) -> pl.DataFrame:
     """Per owner and hour at the end of a day in which at least two credentials acted: hour, owner, and -ln p of the
     most unlikely of MEASURES (`value`).
 
-    `hours` (in order of time) need actor, hour, owner, changes, surprise and flagged. What alerts by itself has its own ticket:
-    it is part of what is usual later, and adds nothing now.
+    `hours` (in order of time) need actor, hour, owner, changes, surprise and flagged. What alerts by itself has its own
+    ticket: it is part of what is usual later, and adds nothing now.
     """
     counted = pl.when(~pl.col("flagged")).then(pl.col("changes", "surprise")).otherwise(0)
     summed = (

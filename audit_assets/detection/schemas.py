@@ -113,7 +113,8 @@ FLAG = pl.Schema(
 """A deviation of an actor (`actor` is its name) and what becomes of it.
 
 `ticket_key`: whose ticket it is, if it gets one: the actor's own, or that of the `owner` (a name; null where there is
-none but itself) if the actor is a credential that is still a newcomer: whoever creates a token and uses it is one story.
+none but itself) if the actor is a credential that is still a newcomer: whoever creates a token and uses it is one
+story.
 
 `disposition`: `ticket`, or why it opens none: `below_threshold`, `allowed` (then `allowed_because`), `organisation` (it
 is in the organisation's finding). `severity` may also be `low`; which changes raised it is in `severity_because`. For
@@ -125,7 +126,8 @@ a day the organisation has an hour as unusual as the actor's, `return_period_yea
 has such a deviation again. For NEW_RESOURCE_TYPE, `colleagues` counts those of the `organisation_actors` who touched it
 in 90 days, and `new_types` those of the hour's `touched_types` that are new to the actor. For kind ORGANISATION, whose
 actor_key is ORGANISATION too, `members` are the keys of the actors who share the deviation, and `member_names` theirs
-in the same order. GROUP_KINDS are of NEW_ACTORS, ALL_ACTORS or, for CREDENTIALS, of an owner, and as GROUP_ALERTS has them."""
+in the same order. GROUP_KINDS are of NEW_ACTORS, ALL_ACTORS or, for CREDENTIALS, of an owner, and as GROUP_ALERTS has
+them."""
 
 ORGANISATION = "organisation"
 """In place of an actor key: many actors share a deviation."""
@@ -222,15 +224,16 @@ SCORES = pl.Schema(
         "learning": pl.List(pl.String),
     }
 )
-"""A row per active actor and hour. `owner`: the key of who is behind it, its own if that is itself. `confirmed`: the hour belongs to a confirmed incident. `familiarity`: how well the
-actor is known (WELL_KNOWN, LITTLE_KNOWN, NEWCOMER). `baseline_mean` and `ratio` are of the hour alone; `horizon` names
-the hours that decided `p_volume`, with their changes and their baseline. `active_hours` are those of the 30 days
-before. `time_share` of the actor's active hours were near this time of the day; null if the time is usual or not
-known. A newcomer's `p_volume` and `p_many_new` compare it with other newcomers. `p` joins the streams with their
-shares of the budget; `p_first` is the same of those streams in which the hour is no mere repeat of an earlier one
-within a day (1 if it is in all). `tickets_a_day`: how often a day the organisation has an hour as extreme as this. An
-hour is `flagged` if p is at most `p_threshold`, which follows from the budget; `reasons` are the streams that are so by
-themselves. `learning` names what had to be judged by defaults, since there is too little history (LEARNING)."""
+"""A row per active actor and hour. `owner`: the key of who is behind it, its own if that is itself. `confirmed`: the
+hour belongs to a confirmed incident. `familiarity`: how well the actor is known (WELL_KNOWN, LITTLE_KNOWN, NEWCOMER).
+`baseline_mean` and `ratio` are of the hour alone; `horizon` names the hours that decided `p_volume`, with their changes
+and their baseline. `active_hours` are those of the 30 days before. `time_share` of the actor's active hours were near
+this time of the day; null if the time is usual or not known. A newcomer's `p_volume` and `p_many_new` compare it with
+other newcomers. `p` joins the streams with their shares of the budget; `p_first` is the same of those streams in which
+the hour is no mere repeat of an earlier one within a day (1 if it is in all). `tickets_a_day`: how often a day the
+organisation has an hour as extreme as this. An hour is `flagged` if p is at most `p_threshold`, which follows from the
+budget; `reasons` are the streams that are so by themselves. `learning` names what had to be judged by defaults, since
+there is too little history (LEARNING)."""
 
 WELL_KNOWN, LITTLE_KNOWN, NEWCOMER = "well_known", "little_known", "newcomer"
 """An actor with 6 active hours or more in 30 days; one with fewer; one whose first active hour is less than 7 days

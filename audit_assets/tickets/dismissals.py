@@ -32,8 +32,8 @@ HASH_LENGTH = 16
 @dataclass
 class DismissedHour:
     """What one hour on a dismissed `ticket` covers. `raised`: what raised its severity; `volumes`: hours, changes and
-    credential of each burst, `touched`: how many of the changes of the hour went to which type; `new` types and their changes;
-    `organisation`: types, changes, members. Types, members and what raised the severity are hashes."""
+    credential of each burst, `touched`: how many of the changes of the hour went to which type; `new` types and their
+    changes; `organisation`: types, changes, members. Types, members and what raised the severity are hashes."""
 
     ticket: KnownIssue
     severity: Severity

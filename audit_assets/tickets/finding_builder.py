@@ -98,9 +98,9 @@ def findings_of(
 ) -> list[Finding]:
     """What a ticket is written from: one finding per flagged actor, in the order of `flagged`.
 
-    `flagged` has the columns of FLAGGED_ACTORS, as they are or `by_ticket`, `entries` those of ENTRY_SCHEMA (at least BEHIND) and only what counts
-    as a change; both of one hour. `seen`: from where the flagged actors acted before (`AxiomClient.origins`); None if
-    that is not known.
+    `flagged` has the columns of FLAGGED_ACTORS, as they are or `by_ticket`, `entries` those of ENTRY_SCHEMA (at least
+    BEHIND) and only what counts as a change; both of one hour. `seen`: from where the flagged actors acted before
+    (`AxiomClient.origins`); None if that is not known.
     """
     if flagged.is_empty():
         return []
