@@ -43,7 +43,7 @@ def test_a_person_who_creates_a_token_and_uses_it_is_on_one_ticket(organisation:
     (ticket,) = organisation.tickets()
     assert ticket["title"].startswith('alice@example·com with token "deploy": 300 changes in an hour')
     first_sentence = ticket["description"].splitlines()[0]
-    assert '`alice@example.com` with `token "deploy"`, first active at 09:05, made 300 changes' in first_sentence
+    assert '`alice@example[.]com` with `token "deploy"`, first active at 09:05 UTC, made 300 changes' in first_sentence
     flagged = organisation.summary(JUDGED)["flagged"]
     assert 'token "deploy" of alice@example.com' in {each["actor"] for each in flagged}
     assert {each["ticket"]["identifier"] for each in flagged} == {ticket["identifier"]}
