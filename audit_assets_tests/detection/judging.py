@@ -12,7 +12,14 @@ from audit_assets.detection.groups import find_group_alerts
 from audit_assets.detection.hour_scores import build_organisation, score_hours
 from audit_assets.detection.judged_hours import JudgedHours
 from audit_assets.detection.ranking import rank_scores
-from audit_assets.detection.schemas import ACTIVITY, ACTOR_ACTIVITY, MEMORY, ORGANISATION_HOURS, ORGANISATION_TYPES
+from audit_assets.detection.schemas import (
+    ACTIVITY,
+    ACTOR_ACTIVITY,
+    MEMORY,
+    ORGANISATION_HOURS,
+    ORGANISATION_TYPES,
+    OWNER,
+)
 from audit_assets.detection.severity import TOUCHES
 from audit_assets.detection.verdict_marks import VERDICTS, mark_verdicts
 from audit_assets_tests.detection.streams import score_activity
@@ -29,7 +36,8 @@ def judged(
     verdicts: pl.DataFrame | None = None,
 ) -> JudgedHours:
     """What `flag_deviations` needs of an hour, from all events up to its end and the verdicts on earlier hours."""
-    activity = count_changes(events.filter(pl.col("time") < hour + HOUR)).select(ACTOR_ACTIVITY.names())
+    activity = count_changes(events.filter(pl.col("time") < hour + HOUR))
+    activity = activity.select(pl.col(*ACTOR_ACTIVITY), pl.col(f"^{OWNER}$"))
     unmarked = activity.with_columns(confirmed=pl.lit(value=False))
     activity = mark_verdicts(unmarked, VERDICTS.to_frame() if verdicts is None else verdicts)
     day = hour.replace(hour=0)
