@@ -60,7 +60,10 @@ class DeviationShown(TypedDict):
     """One reason why an hour is unusual; numbers that do not apply are left out."""
 
     kind: Annotated[
-        str, Field(description="volume, new_resource_type, organisation, new_actors, many_actors or many_changes")
+        str,
+        Field(
+            description="volume, new_resource_type, organisation, new_actors, many_actors, many_changes or credentials"
+        ),
     ]
     disposition: Annotated[str, Field(description="ticket, below_threshold, allowed or organisation")]
     in_words: str
