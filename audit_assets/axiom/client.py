@@ -160,11 +160,12 @@ class AxiomClient:
         return _count_deletes(self._run_when_visible(ORGANISATION_ACTIVITY, QueryWindow(start, end)))
 
     def actors(self, start: datetime, end: datetime) -> pl.DataFrame:
-        """The latest name of each actor of [start, end): actor_key, actor, actor_type; one row each."""
+        """The latest name of each actor of [start, end), and what identifies who is behind it: actor_key, actor,
+        actor_type, account, person (an id), email, token; one row each. What an entry lacks is null or empty."""
         names = self._run_when_visible(ACTORS, QueryWindow(start, end)).sort(
             "newest", "actor", "actor_type", nulls_last=False
         )
-        return names.group_by("actor_key").agg(pl.col("actor", "actor_type").last()).sort("actor_key")
+        return names.group_by("actor_key").agg(pl.all().exclude("newest").last()).sort("actor_key")
 
     def organisation_hours(self, start: datetime, end: datetime) -> pl.DataFrame:
         """All actors together in [start, end): a row per hour with changes: hour, active_actors, changes."""

@@ -38,7 +38,10 @@ CHANGES_BY_KIND_SCHEMA = {
 ORGANISATION_HOURS_SCHEMA = {"hour": UTC_TIME, "active_actors": pl.Int64, "changes": pl.Int64}
 ORGANISATION_TYPES_SCHEMA = {"hour": UTC_TIME, "resource_type": pl.String, "changes": pl.Int64}
 ENTRIES_HELD_SCHEMA = {"entry_id": pl.String, "hour": UTC_TIME, "copies": pl.Int64}
-ACTORS_SCHEMA = {"actor_key": pl.String, "actor": pl.String, "actor_type": pl.String, "newest": UTC_TIME}
+ACTORS_SCHEMA = {
+    **dict.fromkeys(("actor_key", "actor", "actor_type", "account", "person", "email", "token"), pl.String),
+    "newest": UTC_TIME,
+}
 INCOMPLETE_EVENTS_SCHEMA = {"events": pl.Int64}
 EVENTS_BY_HOUR_SCHEMA = {"hour": UTC_TIME, "events": pl.Int64}
 ORIGINS_SCHEMA = {

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from audit_assets.detection.schemas import ACTOR_ACTIVITY, BEYOND_DISMISSED, DELETES, HOUR, MARKS
+from audit_assets.detection.schemas import ACTOR_ACTIVITY, BEYOND_DISMISSED, DELETES, HOUR, MARKS, OWNER
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -98,11 +98,12 @@ class ActorWindows:
 
 def count_changes(events: pl.DataFrame) -> pl.DataFrame:
     """Tidy rows of actor, actor_type, hour, resource_type, changes, deletes from events (time, actor, actor_type,
-    resource_type; an action "delete" where there are actions; an entry_id, if there is one, drops duplicates)."""
+    resource_type; an action "delete" where there are actions; an entry_id, if there is one, drops duplicates), with the
+    column OWNER if the events have it."""
     is_delete = (pl.col("action") == "delete") if "action" in events.columns else pl.lit(value=False)
     if "entry_id" in events.columns:
         events = events.unique("entry_id")
-    return (
+    activity = (
         events.lazy()
         .select(
             "actor",
@@ -116,17 +117,22 @@ def count_changes(events: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.col("actor_type").min(), changes=pl.len().cast(pl.Int64), deletes=pl.col(DELETES).sum().cast(pl.Int64))
         .collect()
     )
+    if OWNER not in events.columns:
+        return activity
+    owners = events.sort("time").drop_nulls(OWNER).group_by("actor").agg(pl.col(OWNER).last())
+    return activity.join(owners, on="actor", how="left")
 
 
 def add_actor_types(activity: pl.DataFrame, actors: pl.DataFrame) -> pl.DataFrame:
-    """Activity (ACTIVITY, with or without DELETES) as the scores need it: ACTOR_ACTIVITY, `actor` being the key.
-    `actors` has a row for each actor_key, with its actor_type."""
+    """Activity (ACTIVITY, with or without DELETES) as the scores need it: ACTOR_ACTIVITY with OWNER, `actor` being the
+    key. `actors` has a row for each actor_key, with its actor_type and, where it is another's credential, the
+    owner_key."""
     return (
-        activity.join(actors.select("actor_key", "actor_type"), on="actor_key", how="left")
+        activity.join(actors.select("actor_key", "actor_type", owner="owner_key"), on="actor_key", how="left")
         .with_columns(pl.col("actor_type").fill_null("unknown"))
         .rename({"actor_key": "actor"})
-        .select(*ACTOR_ACTIVITY.names(), *({DELETES} & {*activity.columns}))
-        .with_columns(pl.col(name).cast(kind) for name, kind in ACTOR_ACTIVITY.items())
+        .select(*ACTOR_ACTIVITY, OWNER, *({DELETES} & {*activity.columns}))
+        .with_columns(pl.col(name).cast(kind) for name, kind in {**ACTOR_ACTIVITY, OWNER: pl.String}.items())
     )
 
 

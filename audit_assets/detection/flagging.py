@@ -45,7 +45,7 @@ def flag_deviations(judged: JudgedHours, policy: Policy) -> pl.DataFrame:
         flagged = found.with_columns(disposition=disposition)
     else:
         flagged = add_severities(add_dispositions(found, judged), judged, policy)
-    flagged = _with_changes_by_type(flagged, judged.activity)
+    flagged = _with_ticket_keys(_with_changes_by_type(flagged, judged.activity), judged)
     flagged = pl.concat([flag_unreadable(judged.unreadable), flagged], how="diagonal_relaxed")
     return _in_order(_with_member_names(flagged, judged.names))
 
@@ -189,6 +189,8 @@ def _with_names(found: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_member_names(found: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
+    if "members" not in found.columns:  # the plain rule has no findings of several
+        return found
     called = pl.element().replace(names["actor_key"], names["actor"].fill_null(names["actor_key"]))
     return found.with_columns(member_names=pl.col("members").list.eval(called))
 
@@ -207,6 +209,22 @@ def _with_changes_by_type(found: pl.DataFrame, activity: pl.DataFrame) -> pl.Dat
         .collect()
     )
     return found.join(by_type, on=[*HOUR_OF_ACTOR, "kind"], how="left", maintain_order="left")
+
+
+def _with_ticket_keys(found: pl.DataFrame, judged: JudgedHours) -> pl.DataFrame:
+    """Whose ticket each deviation is for, and the owner's name if that is another actor."""
+    credentials = judged.scores.filter(pl.col("owner") != pl.col("actor_key"))
+    owners = credentials.select(*HOUR_OF_ACTOR, "familiarity", owner_key="owner")
+    names = judged.names.select(owner_key="actor_key", owner="actor")
+    of_owner = (pl.col("familiarity") == NEWCOMER) & (pl.col("disposition") == "ticket")
+    return (
+        found.join(owners, on=HOUR_OF_ACTOR, how="left", maintain_order="left")
+        .join(names, on="owner_key", how="left", maintain_order="left")
+        .with_columns(
+            owner=pl.coalesce("owner", "owner_key"),
+            ticket_key=pl.when(of_owner).then("owner_key").otherwise("actor_key"),
+        )
+    )
 
 
 def _in_order(found: pl.DataFrame) -> pl.DataFrame:

@@ -37,6 +37,7 @@ from audit_assets.detection.schemas import (
     MEMORY,
     MIN_BURST_RATIO,
     NEWCOMER,
+    OWNER,
     RANKED_COLUMNS,
     SCORES,
     WELL_KNOWN,
@@ -132,7 +133,8 @@ def score_stream(activity: pl.DataFrame) -> pl.DataFrame:
     novelty, since = score_novelty(arrays), activity["hour"].min()
     habits = estimate_habits(_measure(arrays, novelty), np.unique(arrays.hour // HOURS_A_DAY).tolist())
     novelties = _novelty_columns(arrays, novelty, 0)
-    return _score(arrays, estimate_daily_priors(arrays), habits, novelties, since=0, known_since=since)
+    scores = _score(arrays, estimate_daily_priors(arrays), habits, novelties, since=0, known_since=since)
+    return _with_owners(scores, activity)
 
 
 def score_hours(activity: pl.DataFrame, organisation: Organisation, *, since: datetime) -> pl.DataFrame:
@@ -142,9 +144,19 @@ def score_hours(activity: pl.DataFrame, organisation: Organisation, *, since: da
     all_touches = build_activity_arrays(pl.concat([activity, organisation.touched], how="diagonal"))
     novelties = _novelty_columns(all_touches, score_novelty(all_touches, since=first), first)
     arrays = build_activity_arrays(activity)
-    return _score(
+    scores = _score(
         arrays, organisation.priors, organisation.habits, novelties, since=first, known_since=organisation.since
     )
+    return _with_owners(scores, activity)
+
+
+def _with_owners(scores: pl.DataFrame, activity: pl.DataFrame) -> pl.DataFrame:
+    """SCORES with the owners that the activity names."""
+    if OWNER not in activity.columns:
+        return scores
+    owners = activity.drop_nulls(OWNER).sort("hour").group_by("actor").agg(known=pl.col(OWNER).last())
+    named = scores.join(owners, on="actor", how="left", maintain_order="left")
+    return named.with_columns(pl.coalesce("known", OWNER).alias(OWNER)).select(SCORES.names())
 
 
 def _measure(arrays: ActivityArrays, novelty: NoveltyScores) -> pl.DataFrame:
@@ -187,6 +199,7 @@ def _score(
         .with_columns(
             lowered.otherwise(pl.col(P_COLUMNS)),
             time_share=pl.when(unusual_time).then("time_share"),
+            owner=pl.col("actor"),
             learning=pl.concat_list(
                 pl.when(pl.col("familiarity") == LITTLE_KNOWN).then(pl.lit("actor")),
                 pl.when("newcomer").then(pl.lit("newcomer")),

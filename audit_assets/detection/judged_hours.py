@@ -17,8 +17,9 @@ class JudgedHours:
 
     `activity` (ACTIVITY) of the hours; `baselines` (BASELINE) and `touched` (TOUCHED) before them; `scores` (SCORES,
     ranked, with actor_key in place of actor); `groups` (GROUP_ALERTS); `touches` (TOUCHES) and `names` (actor_key,
-    actor, actor_type) from the entries. `colleagues` (COLLEAGUES) decide nothing and are for the text of tickets; a
-    backtest has none of them, nor `first_hours` (FIRST_HOURS), nor `unreadable` entries (UNREADABLE_COUNTS).
+    actor, actor_type) from the entries, owners among them. `colleagues` (COLLEAGUES) decide nothing and are for the
+    text of tickets; a backtest has none of them, nor `first_hours` (FIRST_HOURS), nor `unreadable` entries
+    (UNREADABLE_COUNTS).
     """
 
     activity: pl.DataFrame

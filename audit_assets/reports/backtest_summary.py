@@ -129,7 +129,11 @@ def _listed(backtest: Backtest, data: BacktestInput, tickets: pl.DataFrame) -> l
         pl.concat(
             [
                 of_actors.join(known, on=HOUR_OF_ACTOR).select(pl.exclude("disposition", "shared_types")),
-                of_all.with_columns(actor=pl.col("actor_key").replace_strict(NAMES_OF_SEVERAL)),
+                of_all.join(data.actors.select("actor_key", owner="name"), on="actor_key", how="left").with_columns(
+                    actor=pl.coalesce(
+                        pl.col("actor_key").replace_strict(NAMES_OF_SEVERAL, default=None), "owner", "actor_key"
+                    )
+                ),
             ],
             how="diagonal",
         )

@@ -63,7 +63,7 @@ class DeviationShown(TypedDict):
         str,
         Field(
             description="volume, new_resource_type, many_deletes, organisation, new_actors, many_actors, "
-            "many_changes or unreadable_entries"
+            "many_changes, credentials or unreadable_entries"
         ),
     ]
     disposition: Annotated[str, Field(description="ticket, below_threshold, allowed or organisation")]

@@ -194,7 +194,7 @@ def since(deviation: Deviation) -> str:
 def describe_group(deviation: Deviation, span: str) -> str:
     """What actors did together in a span of time, and what is usual: `12 actors that are new here made 1,034 changes in
     24 hours; usual are 2 with 46 a day`."""
-    new = " that are new here" if deviation.kind == "new_actors" else ""
+    new = {"new_actors": " that are new here", "credentials": " of one owner"}.get(deviation.kind, "")
     usual = f"{number(deviation.usual_members)} with {number(deviation.baseline_mean, digits=0)}"
     often = "a day" if deviation.horizon_hours > 1 else "an active hour"
     changes = pluralize(deviation.changes, "change")
@@ -244,7 +244,8 @@ def _sentence(deviation: Deviation, span: str, quote: Quote, learning: bool) -> 
         parts = _volume_by_scores(deviation, span, learning)
     else:
         parts = _volume_by_plain_rule(deviation, span)
-    return "; ".join(part for part in parts if part)
+    sentence = "; ".join(part for part in parts if part)
+    return f"{quote(deviation.credential)}: {sentence}" if deviation.credential else sentence
 
 
 def _beyond_dismissal(deviation: Deviation, quote: Quote, name: Callable[[PastDismissal], str]) -> str:

@@ -20,6 +20,7 @@ Kind = Literal[
     "new_actors",
     "many_actors",
     "many_changes",
+    "credentials",
     "unreadable_entries",
 ]
 
@@ -55,12 +56,14 @@ class Deviation:
     types came, where that is unusual. Kind `many_deletes`: `changes` of the `hour_changes` are deletes, usually a share
     of `usual_deletes`. `slow_growth`: the hours exceed what was usual a month ago, not what is usual now. Kind
     `organisation`: the `members` did the same unusual thing, whose actor keys are `member_keys`; `new_actors`,
-    `many_actors` and `many_changes`: what the `members` did together, and how many act usually. Of kind `volume`,
-    `changes_by_type` are the hour's changes to each resource type, the most first. `dismissed`: what people had
-    dismissed of the kind. `time_share`: so much of the actor's active hours of 90 days was near this time, on weekdays
-    or at weekends as the hour is; None where the time is usual. Of a newcomer, `hours_since_first`: so many hours
-    before this one it was first seen; `smaller_hours` of the `known_hours` of everybody in 90 days had fewer changes.
-    Kind `unreadable_entries`: so many entries (`changes`) could not be read, for the reason in `resource_type`.
+    `many_actors` and `many_changes`: what the `members` did together, and how many act usually; `credentials`: what the
+    owner's did together. Of kind `volume`, `changes_by_type` are the hour's changes to each resource type, the most
+    first. `dismissed`: what people had dismissed of the kind. `credential`: the name of the token that did it, of which
+    the finding's actor is the owner, and `credential_key` its key; None where the actor did it. `time_share`: so much
+    of the actor's active hours of 90 days was near this time, on weekdays or at weekends as the hour is; None where the
+    time is usual. Of a newcomer, `hours_since_first`: so many hours before this one it was first seen; `smaller_hours`
+    of the `known_hours` of everybody in 90 days had fewer changes. Kind `unreadable_entries`: so many entries
+    (`changes`) could not be read, for the reason in `resource_type`.
     """
 
     kind: Kind
@@ -94,11 +97,13 @@ class Deviation:
     hours_since_first: int | None = None
     smaller_hours: int | None = None
     known_hours: int | None = None
+    credential: str | None = None
+    credential_key: str | None = None
 
     @property
     def is_of_group(self) -> bool:
         """Whether it is about what actors did together, each of whom may have done little."""
-        return self.kind in ("new_actors", "many_actors", "many_changes")
+        return self.kind in ("new_actors", "many_actors", "many_changes", "credentials")
 
     @property
     def is_of_several(self) -> bool:
@@ -185,7 +190,8 @@ class Finding:
     `axiom_url` opens the query, `entries_url` the raw entries; `run_id` is Dagster's, and `run_url` opens it if it is
     known where Dagster's UI is. `note`, if any, is a model's; `chart`, if any, is for the ticket that it opens.
     `tickets_a_day`: how often a day the organisation has an hour as unusual. `created_at`, `created_by`: when in the
-    hour, and by whom, the token that the actor is was created; None if that was not in this hour.
+    hour, and by whom, the token that the actor is was created; None if that was not in this hour. `first_active`: when
+    the first of the `credentials` began, if in this hour.
     """
 
     account_id: str
@@ -213,13 +219,20 @@ class Finding:
     chart: Chart | None = None
     created_at: datetime | None = None
     created_by: str | None = None
+    first_active: datetime | None = None
 
     @property
     def is_of_several(self) -> bool:
-        """Whether it is about several actors."""
-        return bool(self.deviations) and self.deviations[0].is_of_several
+        """Whether it is about several actors, and not one owner's."""
+        first = self.deviations[0] if self.deviations else None
+        return first is not None and first.is_of_several and first.kind != "credentials"
 
     @property
     def is_of_unreadable(self) -> bool:
         """Whether it is about entries that could not be read."""
         return bool(self.deviations) and self.deviations[0].kind == "unreadable_entries"
+
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """The names of the tokens that deviate, of which the actor is the owner."""
+        return tuple(dict.fromkeys(each.credential for each in self.deviations if each.credential))

@@ -15,6 +15,10 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
         "Find who created these tokens and accounts: look for their creation in the days before.",
         "If one actor made them all, look at that one first: disable it, then these.",
     ),
+    "an owner's tokens": (
+        "Ask the owner, not by e-mail, whether these tokens are theirs and what they are for.",
+        "If not: roll the tokens, end the owner's sessions and reset their second factor.",
+    ),
     "the organisation at once": (
         "Look for one cause first: a migration, a deployment, a rotation of secrets, a change by Cloudflare.",
         "If there is none, look for what these actors share: a sign-in provider, an owner of their tokens, an address.",
@@ -76,8 +80,11 @@ def _any_volume(finding: Finding, *, hours: Callable[[int], bool], slow_growth: 
 
 _APPLIES: Mapping[str, Callable[[Finding], bool]] = {
     "new actors": lambda finding: any(each.kind == "new_actors" for each in finding.deviations),
+    "an owner's tokens": lambda finding: any(
+        each.credential or each.kind == "credentials" for each in finding.deviations
+    ),
     "the organisation at once": lambda finding: any(
-        each.is_of_several and each.kind != "new_actors" for each in finding.deviations
+        each.is_of_several and each.kind not in ("new_actors", "credentials") for each in finding.deviations
     ),
     "unreadable entries": lambda finding: finding.is_of_unreadable,
     "new address": _is_from_new_address,

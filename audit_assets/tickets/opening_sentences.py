@@ -42,7 +42,9 @@ ACTOR_LENGTH_IN_TITLE = 80
 def build_title(finding: Finding) -> str:
     """The title of a ticket: who did what and when."""
     actor = words(finding.actor, ACTOR_LENGTH_IN_TITLE) or "an unnamed actor"
-    who = "" if finding.is_of_several or finding.is_of_unreadable else f"{actor}: "
+    tokens = listed([words(name, ACTOR_LENGTH_IN_TITLE) or "a token" for name in finding.credentials])
+    is_of_one = not finding.is_of_several and not finding.is_of_unreadable
+    who = f"{actor}{f' with {tokens}' if tokens else ''}: " if is_of_one else ""
     return f"{who}{headline(finding)} ({hour_in_short(finding.hour)})"[:TITLE_LENGTH]
 
 
@@ -146,4 +148,17 @@ def _one(finding: Finding) -> str:
     if new_types:
         types = "resource types" if new_types[1:] else "a resource type"
         did.append(f"changed {types} new to it: {listed(new_types)}")
-    return f"{code(finding.actor, ACTOR_LENGTH)} {' and '.join(did) or 'did something unusual'}"
+    if credentials := next((each for each in finding.deviations if each.kind == "credentials"), None):
+        together = describe_group(credentials, _span(credentials))
+        did.append(f"acted with several credentials, unusually together: {together}")
+    return f"{_who(finding)} {' and '.join(did) or 'did something unusual'}"
+
+
+def _who(finding: Finding) -> str:
+    """The actor and the tokens: ``anne@example.com with `token "deploy"`, first active at 10:05,``. An attacker can
+    choose what a token is called, but not whose it is."""
+    actor = code(finding.actor, ACTOR_LENGTH)
+    if not finding.credentials:
+        return actor
+    since = f", first active at {minute_name(finding.first_active)}," if finding.first_active else ""
+    return f"{actor} with {listed([code(name, ACTOR_LENGTH) for name in finding.credentials])}{since}"

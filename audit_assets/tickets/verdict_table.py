@@ -14,7 +14,7 @@ import polars as pl
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from audit_assets.detection.schemas import FLAG, HOUR, MEMORY, ORGANISATION, VOLUME
+from audit_assets.detection.schemas import CREDENTIALS, FLAG, HOUR, MEMORY, ORGANISATION, VOLUME
 from audit_assets.detection.severity import severity_of_rank, severity_rank
 from audit_assets.detection.verdict_marks import CONFIRMED, DISMISSED, DISMISSED_TYPE_KNOWN, VERDICTS
 from audit_assets.detection.volume import ACTIVE_HOURS
@@ -92,7 +92,7 @@ def deviations_on_tickets(tickets: pl.DataFrame, flagged: pl.DataFrame) -> pl.Da
     """Which deviations of an hour (FLAGGED_ACTORS) are on which ticket (OPENED_TICKETS): ON_TICKET.
 
     What many did at once is on the organisation's ticket, and a verdict on it is one on each of them, about the
-    resource types that they have in common.
+    resource types that they have in common. One on what an owner's credentials did together is one on each of these.
     """
     flagged = pl.concat([ADDED.to_frame(), flagged], how="diagonal").with_columns(
         changes=pl.when(pl.col("horizon").ne_missing(ACTIVE_HOURS.name)).then("changes")
@@ -107,6 +107,8 @@ def deviations_on_tickets(tickets: pl.DataFrame, flagged: pl.DataFrame) -> pl.Da
     on_tickets = (
         of_actors.with_columns(owner=owner_of_ticket).join(own, on="owner").join(severities, on="owner", how="left")
     )
+    of_members = on_tickets.filter(pl.col("kind") == CREDENTIALS).with_columns(actor_key="members").explode("actor_key")
+    on_tickets = pl.concat([on_tickets.filter(pl.col("kind") != CREDENTIALS), of_members])
     return on_tickets.select(ON_TICKET.names()).cast(ON_TICKET)
 
 

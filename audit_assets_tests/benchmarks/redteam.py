@@ -16,10 +16,8 @@ from pathlib import Path
 
 import polars as pl
 
-from audit_assets.detection.activity_arrays import count_changes
 from audit_assets.reports.backtest import backtest_policy, run_backtest
-from audit_assets.reports.backtest_input import ACTORS, BacktestInput
-from audit_assets.storage.hours import AN_HOUR
+from audit_assets.reports.backtest_input import input_of
 from audit_assets_tests.benchmarks.detection import BUDGETS, days, read, remove_labelled
 from audit_assets_tests.redteam.attacks import (
     ATTACKS,
@@ -44,18 +42,9 @@ ACTORS_OF_COST: dict[str, Callable[[int], Attack]] = {
 }
 
 
-def as_input(events: pl.DataFrame) -> BacktestInput:
-    """The events as `audit-assets backtest` reads them from a file."""
-    activity = count_changes(events)
-    actors = activity.group_by("actor").agg(pl.col("actor_type").min())
-    actors = actors.select("actor", "actor_type", actor_key="actor", name="actor").select(ACTORS.names())
-    hours = activity["hour"].sort()
-    return BacktestInput(activity, actors.cast(ACTORS), hours[0], hours[-1] + AN_HOUR)
-
-
 def judge(events: pl.DataFrame, rule: str, budget: float | None) -> pl.DataFrame:
     """BACKTEST_SCORES of the events."""
-    return run_backtest(as_input(events), backtest_policy(rule, budget)).scores
+    return run_backtest(input_of(events), backtest_policy(rule, budget)).scores
 
 
 def tickets_a_day(scores: pl.DataFrame) -> float:

@@ -20,6 +20,7 @@ from audit_assets.detection.schemas import (
     MEMORY,
     ORGANISATION_HOURS,
     ORGANISATION_TYPES,
+    OWNER,
 )
 from audit_assets.detection.severity import TOUCHES
 from audit_assets.detection.verdict_marks import VERDICTS, mark_verdicts
@@ -37,7 +38,8 @@ def judged(
     verdicts: pl.DataFrame | None = None,
 ) -> JudgedHours:
     """What `flag_deviations` needs of an hour, from all events up to its end and the verdicts on earlier hours."""
-    activity = count_changes(events.filter(pl.col("time") < hour + HOUR)).select(*ACTOR_ACTIVITY.names(), DELETES)
+    activity = count_changes(events.filter(pl.col("time") < hour + HOUR))
+    activity = activity.select(pl.col(*ACTOR_ACTIVITY, DELETES), pl.col(f"^{OWNER}$"))
     unmarked = activity.with_columns(confirmed=pl.lit(value=False))
     activity = mark_verdicts(unmarked, VERDICTS.to_frame() if verdicts is None else verdicts)
     day = hour.replace(hour=0)

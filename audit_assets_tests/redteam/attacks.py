@@ -14,8 +14,15 @@ import polars as pl
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 EVENTS = pl.Schema(
-    {"time": pl.Datetime("us", "UTC"), "actor": pl.String, "actor_type": pl.String, "resource_type": pl.String}
+    {
+        "time": pl.Datetime("us", "UTC"),
+        "actor": pl.String,
+        "actor_type": pl.String,
+        "resource_type": pl.String,
+        "owner": pl.String,
+    }
 )
+"""`owner`: who is behind a token; null: the actor itself, or nobody who is known."""
 
 WINDOWS = pl.Schema({"play": pl.Int64, "actor": pl.String, "hour": pl.Datetime("us", "UTC")})
 """The hours of an attack: one of them at least must be on a ticket."""
@@ -41,7 +48,7 @@ class Background:
     """Natural events, and what an attacker can know of them."""
 
     def __init__(self, events: pl.DataFrame, seed: int = 0) -> None:
-        self.events = events.select(EVENTS.names()).cast(EVENTS).sort("time")
+        self.events = pl.concat([EVENTS.to_frame(), events], how="diagonal").select(EVENTS.names()).sort("time")
         self.rng = np.random.default_rng(seed)
         hour = pl.col("time").dt.truncate("1h")
         self._hours = self.events.group_by("actor", hour=hour).agg(changes=pl.len(), kind=pl.col("actor_type").first())
@@ -87,7 +94,9 @@ class Background:
         others = owners.filter(~pl.col("resource_type").is_in(self.habits(actor, when)))["resource_type"].sort()
         return [others[int(each)] for each in self.rng.permutation(len(others))[:number]]
 
-    def burst(self, actor: str, when: datetime, changes: float, types: Sequence[str], kind: str) -> pl.DataFrame:
+    def burst(
+        self, actor: str, when: datetime, changes: float, types: Sequence[str], kind: str, owner: str | None = None
+    ) -> pl.DataFrame:
         """So many changes within an hour, to the types in turn."""
         seconds = np.sort(self.rng.integers(0, 3600, max(1, round(changes))))
         return pl.DataFrame(
@@ -96,6 +105,7 @@ class Background:
                 "actor": actor,
                 "actor_type": kind,
                 "resource_type": [types[number % len(types)] for number in range(len(seconds))],
+                "owner": owner,
             },
             schema=EVENTS,
         )
@@ -172,6 +182,32 @@ def after_poisoning(background: Background, name: str, when: datetime) -> Play:
     return Play([background.burst(actor, when, 20 * mean, background.habits(actor, when)[:3], kind)], preparation)
 
 
+def over_five_tokens(times: float) -> Attack:
+    """Somebody known spreads so many times the usual over five old tokens, each of which makes a small burst."""
+
+    def play(background: Background, name: str, when: datetime) -> Play:
+        owner, _kind, mean = background.known(when)
+        types, preparation, attack = background.habits(owner, when)[:2], [], []
+        for number in range(5):
+            token = f"{name}-old-{number}"
+            for hour in background.rng.choice(60 * 24, 40, replace=False):
+                usual = max(1.0, mean * background.rng.lognormal(-0.3, 0.8))
+                preparation.append(background.burst(token, when - DAY - int(hour) * HOUR, usual, types, TOKEN, owner))
+            attack.append(background.burst(token, when, times * mean / 5, types, TOKEN, owner))
+        return Play(attack, preparation)
+
+    return play
+
+
+def token_of_somebody(background: Background, name: str, when: datetime) -> Play:
+    """Somebody known creates a token and uses it within the hour, and again three hours later."""
+    owner, kind, _mean = background.known(when)
+    types = background.habits(owner, when)
+    created = background.burst(owner, when, 1, [f"{name} token"], kind)
+    used = [background.burst(name, when + each * HOUR, 300, types[:2], TOKEN, owner) for each in (0, 3)]
+    return Play([created, *used])
+
+
 def slow_types(background: Background, _: str, when: datetime) -> Play:
     """Somebody known touches one rare resource type a day for eight days."""
     actor, kind, _mean = background.known(when)
@@ -197,6 +233,8 @@ ATTACKS: Mapping[str, Attack] = {
     "25 new tokens at once, 5 each": swarm(5),
     "15 times the usual after a decoy": decoy,
     "20 times the usual after poisoning": after_poisoning,
+    "15 times the usual over five old tokens": over_five_tokens(15),
+    "a token that somebody known creates and uses": token_of_somebody,
     "one rare type a day": slow_types,
     "three times the usual for a day": sustained,
 }

@@ -19,6 +19,8 @@ FOUND = (
     "25 new tokens at once, 5 each",
     "15 times the usual after a decoy",
     "20 times the usual after poisoning",
+    "15 times the usual over five old tokens",
+    "a token that somebody known creates and uses",
 )
 """Those that are found; what is not is in docs/detection.md, 11."""
 
@@ -45,6 +47,20 @@ def test_the_natural_hours_of_the_background_open_about_as_many_tickets_as_the_b
     scores = judge(background.events, "calibrated", 1.0)
     since = pl.col("hour") - pl.col("hour").min()
     assert 0.5 < scores.filter(since >= 100 * DAY)["ticket"].drop_nulls().n_unique() / 200 < 1.3
+
+
+def test_a_person_who_creates_a_token_and_uses_it_is_on_one_ticket(background: Background) -> None:
+    played, windows = play_into(background, ATTACKS["a token that somebody known creates and uses"], times=3)
+    theirs = judge(played, "calibrated", 1.0).join(windows, on=["actor", "hour"]).drop_nulls("ticket")
+    assert theirs.group_by("play").agg(pl.col("ticket").n_unique())["ticket"].to_list() == [1, 1, 1]
+    assert not theirs["ticket"].str.starts_with("intruder").any(), "it is the owner's"
+    assert theirs.filter(pl.col("actor").str.starts_with("intruder")).height == 6
+
+
+def test_owners_change_nothing_for_those_without_credentials(background: Background) -> None:
+    without = background.events.drop("owner")
+    owned = background.events.with_columns(owner=pl.col("actor"))
+    assert judge(owned, "calibrated", 1.0).equals(judge(without, "calibrated", 1.0))
 
 
 @pytest.mark.parametrize("name", FOUND)
