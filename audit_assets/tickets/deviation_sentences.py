@@ -256,7 +256,8 @@ def _beyond_dismissal(deviation: Deviation, quote: Quote, name: Callable[[PastDi
     touched = deviation.resource_type or next((name for name, _ in deviation.changes_by_type), None)
     to_type = f" to {quote(past.resource_type)}" if past.resource_type else ""
     what = f" for {pluralize(past.changes, 'change')}{to_type}" if past.changes is not None else ""
-    to_other = f", most of them to {quote(touched)}" if touched and past.resource_type not in (None, touched) else ""
+    is_other = touched and not deviation.counts_hours and past.resource_type not in (None, touched)
+    to_other = f", most of them to {quote(touched)}" if is_other else ""
     severity = f", and more severe than {past.less_severe}" if past.less_severe else ""
     now = amount(deviation, span_name(deviation.horizon_hours)) if deviation.counts_hours else f"{deviation.changes:,}"
     return f"dismissed on {past.on:%Y-%m-%d} in {name(past)}{what}; now {now}{to_other}{severity}"
