@@ -64,8 +64,8 @@ GROUPS = (
     Group(CREDENTIALS, None, HOURS_A_DAY, share=0.05, least_scale=1.0, fewest=2),
 )
 
-SHARE_OF_GROUPS = 0.03
-"""So much of the budget is kept for groups: as much as the natural days of the development set use. The tail is drawn
+SHARE_OF_GROUPS = 0.06
+"""So much of the budget is kept for groups; the natural days of the development set use half of it. The tail is drawn
 with care, so that it is less than the sum of their shares; what owners use (.01 to .02 tickets a day where half of the
 actors have several credentials) comes on top."""
 

@@ -220,7 +220,12 @@ def _volume_columns(activity: ActivityArrays, by_horizon: Mapping[Horizon, Volum
         lagged = by_horizon[horizon]
         is_highest = lagged.changes > _most_before(activity, lagged.changes, ~activity.confirmed, A_MONTH)
         scores[horizon] = replace(lagged, p=np.where(is_highest, lagged.p, 1.0))
-    shared_p = np.vstack([each.p / HORIZON_SHARES[horizon] for horizon, each in scores.items()])
+    # A horizon that is no burst must not hide another that is one, however rare it is
+    bursts = {
+        horizon: np.where(each.changes < MIN_BURST_RATIO * each.baseline_mean, 1.0, each.p)
+        for horizon, each in scores.items()
+    }
+    shared_p = np.vstack([p / HORIZON_SHARES[horizon] for horizon, p in bursts.items()])
     best = shared_p.argmin(axis=0)
     rows = np.arange(len(best))
     changes = np.vstack([each.changes for each in scores.values()])[best, rows]
@@ -241,7 +246,7 @@ def _volume_columns(activity: ActivityArrays, by_horizon: Mapping[Horizon, Volum
             "horizon": names.gather(best),
             "horizon_changes": np.rint(changes).astype(np.int64),
             "horizon_baseline_mean": usual,
-            "p_volume": np.where(changes < MIN_BURST_RATIO * usual, 1.0, np.minimum(shared_p[best, rows], 1.0)),
+            "p_volume": np.minimum(shared_p[best, rows], 1.0),
             "by_default": alone.by_default,
             "day_changes": np.rint(day_changes).astype(np.int64),
             "dismissed_changes": _most_dismissed(activity, alone, HOUR_ALONE),
@@ -259,7 +264,7 @@ def _volume_columns(activity: ActivityArrays, by_horizon: Mapping[Horizon, Volum
 
 def _without_dismissed(activity: ActivityArrays, scores: VolumeScores, horizon: Horizon) -> VolumeScores:
     """Up to MIN_BURST_RATIO times the changes that people dismissed for the actor are no burst, however rare."""
-    if not activity.dismissed.any():
+    if horizon.beyond_dismissed or not activity.dismissed.any():
         return scores
     usual = _most_dismissed(activity, scores, horizon)
     return replace(scores, p=np.where(scores.changes <= MIN_BURST_RATIO * usual, 1.0, scores.p))

@@ -132,9 +132,9 @@ def rank_scores(scores: pl.DataFrame, *, budget: float, since: datetime | None =
 
 def _compared(scores: pl.DataFrame, budget: float, since: datetime | None) -> tuple[pl.Series, pl.Series]:
     """Per hour how many tickets a day there are for hours as extreme, and the threshold of the budget, both among the
-    actors who are as well known; each hour of the past counts once for what it is first in."""
+    actors who are as well known; an actor's past counts once a day, for what it is first in."""
     hour = (scores["hour"].dt.epoch("s") // 3600).to_numpy()
-    p, p_first = scores["p"].to_numpy(), scores["p_first"].to_numpy()
+    p, p_first = scores["p"].to_numpy(), scores.select(_once_a_day()).to_series().to_numpy()
     familiarity, counts = scores["familiarity"].to_numpy(), ~scores["confirmed"].to_numpy()
     first = 0 if since is None else int(since.timestamp()) // 3600
     began = int(hour[0]) // HOURS_A_DAY if len(hour) else 0
@@ -158,6 +158,14 @@ def _compared(scores: pl.DataFrame, budget: float, since: datetime | None) -> tu
         thresholds[here] = np.clip(of_budget, _floor(floor, budget), CEILINGS[name])
         rates[here] = past.tickets_a_day(p[here], since=first) * budget / shares[here]
     return pl.Series(rates), pl.Series(thresholds)
+
+
+def _once_a_day() -> pl.Expr:
+    """Of an actor's hours of a UTC day the smallest `p_first`, else 1: sums over a day grow from hour to hour, so that
+    each is more extreme than the one before, and the day is one ticket all the same."""
+    unconfirmed = pl.when("confirmed").then(2.0).otherwise("p_first")
+    smallest = unconfirmed.rank("ordinal").over("actor", pl.col("hour").dt.truncate("1d")) == 1
+    return pl.when(smallest).then("p_first").otherwise(1.0)
 
 
 def _floor(floor: float, budget: float) -> float:

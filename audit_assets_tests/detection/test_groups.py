@@ -97,7 +97,7 @@ def test_a_large_budget_alerts_to_no_ordinary_day(background):
 def owned(background: list[pl.DataFrame], changes: int) -> pl.DataFrame:
     """Five tokens of one person that are used every other day, and at last all at once with so many changes each."""
     days = range(40, DAY, 2)
-    usual = [burst(f"token-{each}", at(day, 9 + each), 4 + day % 3, "type-0") for each in range(5) for day in days]
+    usual = [burst(f"token-{each}", at(day, 9 + each % 2), 4 + day % 3, "type-0") for each in range(5) for day in days]
     now = [burst(f"token-{each}", at(DAY, 9), changes, "type-0") for each in range(5)]
     owner = pl.when(pl.col("actor").str.starts_with("token")).then(pl.lit("actor-1"))
     return stream([*background, *usual, *now]).with_columns(owner=owner)
