@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
