@@ -236,7 +236,7 @@ def _in_order(found: pl.DataFrame) -> pl.DataFrame:
             (pl.col("disposition") != "ticket").cast(pl.Int8).min().over(HOUR_OF_ACTOR),
             -severity_rank(pl.col("severity")).max().over(HOUR_OF_ACTOR),
             *HOUR_OF_ACTOR,
-            pl.col("kind") == NEW_RESOURCE_TYPE,
+            pl.col("kind").replace_strict({VOLUME: 0, NEW_RESOURCE_TYPE: 2}, default=1),
             pl.col("changes") * -1,
             "resource_type",
         )

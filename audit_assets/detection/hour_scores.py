@@ -75,7 +75,8 @@ P_COLUMNS = ("p_volume", "p_novelty", "p_many_new")
 
 A_MONTH = timedelta(days=30)
 """Against the month before the last only what is larger than every other of the last month counts: what has grown once
-and stays, as weekly deployments do, alerts once."""
+and stays, as weekly deployments do, alerts once. A fortnight needs a month before, since none of it is usual in advance
+for an actor that has just begun."""
 
 WELL_KNOWN_HOURS = 6
 """An actor with fewer active hours in 30 days is little known: its hours compete with those of the little known alone
@@ -219,7 +220,8 @@ def _volume_columns(activity: ActivityArrays, by_horizon: Mapping[Horizon, Volum
     for horizon in LAGGED:
         lagged = by_horizon[horizon]
         is_highest = lagged.changes > _most_before(activity, lagged.changes, ~activity.confirmed, A_MONTH)
-        scores[horizon] = replace(lagged, p=np.where(is_highest, lagged.p, 1.0))
+        is_known = lagged.active_hours >= (WELL_KNOWN_HOURS if horizon == FORTNIGHT_AGAINST_LAST_MONTH else 0)
+        scores[horizon] = replace(lagged, p=np.where(is_highest & is_known, lagged.p, 1.0))
     # A horizon that is no burst must not hide another that is one, however rare it is
     bursts = {
         horizon: np.where(each.changes < MIN_BURST_RATIO * each.baseline_mean, 1.0, each.p)

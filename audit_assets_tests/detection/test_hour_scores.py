@@ -272,3 +272,9 @@ def test_a_sustained_day_counts_once_in_the_threshold_of_later_hours():
         )
 
     assert thresholds(24) > 0.7 * thresholds(1)
+
+
+def test_a_fortnight_of_an_actor_without_a_month_before_is_not_unusual():
+    habit = daily("late", range(60, 90), 20, "type-0", spread=0.1)
+    scores = score_events(stream([quiet(days=90), *habit])).filter(pl.col("actor") == "late")
+    assert "14d" not in scores.filter(pl.col("p_volume") < 1)["horizon"].to_list()

@@ -29,8 +29,12 @@ def test_a_burst_becomes_a_ticket_with_its_numbers(pipeline: Pipeline) -> None:
     result = pipeline.run(JUDGED)
     assert result.success
     (flagged,) = pipeline.summary(JUDGED)["flagged"]
-    (deviation,) = flagged["deviations"]
+    deviation, deletes = flagged["deviations"]
     assert (flagged["actor"], deviation["kind"]) == ("alice@example.com", "volume")
+    assert (deletes["kind"], deletes["in_words"]) == (
+        "many_deletes",
+        "45 of 45 changes in the hour are deletes; usually 1 in 47",
+    )
     assert (deviation["changes"], deviation["baseline_max"], deviation["active_hours"]) == (45, 3, 14)
     assert (deviation["baseline_mean"], deviation["ratio"]) == (pytest.approx(3, rel=0.01), pytest.approx(15, rel=0.01))
     (ticket,) = pipeline.tickets()
@@ -58,7 +62,7 @@ def test_a_quiet_hour_opens_nothing_and_has_a_summary_all_the_same(pipeline: Pip
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 4))
     assert pipeline.run(JUDGED).success
     summary = pipeline.summary(JUDGED)
-    assert summary["flagged"] == []
+    assert summary["flagged"] == [], [each["in_words"] for each in summary["flagged"]]
     assert summary["entries"]["changes"] == 4
     assert not summary["learning"]
     assert pipeline.tickets() == []
