@@ -39,8 +39,9 @@ def flag_deviations(judged: JudgedHours, policy: Policy) -> pl.DataFrame:
         flagged = found.with_columns(disposition=disposition)
     else:
         flagged = add_severities(add_dispositions(found, judged), judged, policy)
-    flagged = _with_member_names(_with_changes_by_type(flagged, judged.activity), judged.names)
-    return _in_order(pl.concat([FLAG.to_frame(), flagged], how="diagonal_relaxed"))
+    flagged = _with_changes_by_type(flagged, judged.activity)
+    flagged = pl.concat([FLAG.to_frame(), flagged], how="diagonal_relaxed")  # the plain rule knows no members
+    return _in_order(_with_member_names(flagged, judged.names))
 
 
 def _with_horizon(plain: pl.DataFrame) -> pl.DataFrame:
