@@ -28,7 +28,7 @@ from audit_assets.storage.hours import AN_HOUR
 from audit_assets_tests.benchmarks.detection import BUDGETS, days, read, remove_labelled
 from audit_assets_tests.benchmarks.detection_peers import Peer, active_hours, packaged, rarest_new, ratio, z_score
 from audit_assets_tests.redteam.attacks import ATTACKS, changes_by_known, newcomer, rotation, swarm
-from audit_assets_tests.redteam.background import WARM_UP, Attack, Background, play_into, share_alerted
+from audit_assets_tests.redteam.background import WARM_UP, Attack, Background, alerted_plays, play_into
 
 BUDGETS_OF_ATTACKS = (1.0, 0.25)
 
@@ -137,10 +137,10 @@ def compare_attacks(events: pl.DataFrame, times: int, peers: Mapping[str, Peer])
     on_background = {name: detector(events) for name, detector in detectors.items()}
     shares = {}
     for name, attack in ATTACKS.items():
-        played, windows = play_into(Background(events), attack, times)
+        played, windows = play_into(Background(events), [attack], times)
         for detector, alerts in ((each, detectors[each](played)) for each in detectors):
             for budget in BUDGETS_OF_ATTACKS:
-                shares[budget, name, detector] = share_alerted(alerts[budget], windows)
+                shares[budget, name, detector] = len(alerted_plays(alerts[budget], windows)) / times
     for budget in BUDGETS_OF_ATTACKS:
         print(f"{f'Share of {times} plays at {budget} a day':40}" + "".join(f"{each:>11}" for each in detectors))
         rates = [tickets_a_day(alerts[budget], events) for alerts in on_background.values()]
@@ -163,8 +163,8 @@ def unnoticed(events: pl.DataFrame, attack_of: Callable[[int], Attack], times: i
     """Per budget the largest of SIZES at which fewer than half of the plays put any hour on a ticket."""
     largest = dict.fromkeys(BUDGETS, 0)
     for size in SIZES:
-        played, windows = play_into(Background(events), attack_of(size), times)
-        shares = {budget: share_alerted(alerts, windows) for budget, alerts in ours(played).items()}
+        played, windows = play_into(Background(events), [attack_of(size)], times)
+        shares = {budget: len(alerted_plays(alerts, windows)) / times for budget, alerts in ours(played).items()}
         largest |= {budget: size for budget, share in shares.items() if share < 0.5}
         if min(shares.values()) >= NEARLY_ALL:
             break

@@ -142,11 +142,11 @@ def working_days(when: datetime, number: int) -> list[datetime]:
     return [day for day in days if day.weekday() < 5][:number]
 
 
-def play_into(background: Background, attack: Attack, times: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The background with an attack played some times: the events, and the WINDOWS of each play."""
+def play_into(background: Background, attacks: Sequence[Attack], times: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The background with so many plays, of the attacks in turn: the events, and the WINDOWS of each play."""
     parts, windows = [background.events], []
     for number, when in enumerate(background.starts(times)):
-        play = attack(background, f"intruder-{number}", when)
+        play = attacks[number % len(attacks)](background, f"intruder-{number}", when)
         parts += [*play.preparation, *play.attack]
         hours = pl.concat(play.attack).select(
             "actor", play=pl.lit(number, pl.Int64), hour=pl.col("time").dt.truncate("1h")
@@ -155,6 +155,6 @@ def play_into(background: Background, attack: Attack, times: int) -> tuple[pl.Da
     return pl.concat(parts).sort("time", "actor", "resource_type"), pl.concat(windows)
 
 
-def share_alerted(alerts: pl.DataFrame, windows: pl.DataFrame) -> float:
-    """How many of the plays have an hour among the alerts (actor, hour)."""
-    return alerts.join(windows, on=["actor", "hour"])["play"].n_unique() / windows["play"].n_unique()
+def alerted_plays(alerts: pl.DataFrame, windows: pl.DataFrame) -> list[int]:
+    """The plays that have an hour among the alerts (actor, hour)."""
+    return alerts.join(windows, on=["actor", "hour"])["play"].unique().sort().to_list()
