@@ -90,6 +90,11 @@ def entries_text(dataset: str, actor_keys: Sequence[str], start: datetime, end: 
     return fill("entries", dataset, window_start=start, window_end=end, actors=sorted(actor_keys))
 
 
+def quarantined_text(dataset: str, start: datetime, end: datetime) -> str:
+    """The entries of [start, end) that could not be read, for a link that shows them to a person."""
+    return fill("quarantined", dataset, window_start=start, window_end=end)
+
+
 @cache
 def _text(name: str) -> str:
     return (files("audit_assets.axiom") / "queries" / f"{name}.apl").read_text(encoding="utf-8")

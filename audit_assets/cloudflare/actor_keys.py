@@ -15,7 +15,10 @@ LONGEST_LABEL, CUT = 1_000, "…"
 
 
 def actor_key(account_id: str, token_id: str | None, actor_id: str | None, email: str | None, actor_type: str) -> str:
-    """The key of an actor of the account: by API token, else id, else e-mail in lower case, else type ("system")."""
+    """The key of an actor of the account: by API token, else id, else e-mail in lower case, else type ("system").
+
+    Half of a surrogate pair is a part of the identity as any other letter: no two texts have one key.
+    """
     if token_id:
         identity = f"token\0{token_id}"
     elif actor_id:
@@ -24,7 +27,7 @@ def actor_key(account_id: str, token_id: str | None, actor_id: str | None, email
         identity = f"email\0{email.lower()}"
     else:
         identity = f"type\0{actor_type}"
-    return hashlib.sha256(f"{account_id}\0{identity}".encode()).hexdigest()[:KEY_LENGTH]
+    return hashlib.sha256(f"{account_id}\0{identity}".encode("utf-8", "surrogatepass")).hexdigest()[:KEY_LENGTH]
 
 
 def actor_label(

@@ -1,12 +1,13 @@
 """Normalizes raw audit entries into a typed frame, which is what everything else reads.
 
-Nothing in an entry raises here. Anything but a JSON object with an id and a time, or one that can't be written as JSON
-text, is quarantined with its reason; everything else is in the frame, with its whole text in `raw`. Kinds of changes
-are in change_kinds.py, identities of actors in actor_keys.py, the fields of both streams in entry_fields.py.
+Nothing in an entry raises here. Anything but a JSON object with an id and a time is quarantined with its reason;
+everything else is in the frame, with its whole text in `raw`, or as much of it as JSON can hold: what nobody can write
+into a column must not hide a change. Kinds of changes are in change_kinds.py, identities of actors in actor_keys.py,
+the fields of both streams in entry_fields.py.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,8 +17,8 @@ import polars as pl
 from audit_assets.cloudflare import timestamps
 from audit_assets.cloudflare.actor_keys import actor_key, actor_label
 from audit_assets.cloudflare.change_kinds import FAILURE, change_kind
-from audit_assets.cloudflare.entry_fields import EntryFields, parse_fields, text
-from audit_assets.cloudflare.entry_json import NotJson, entry_text, salvage_text
+from audit_assets.cloudflare.entry_fields import EntryFields, escape_surrogates, parse_fields, text
+from audit_assets.cloudflare.entry_json import NotJson, entry_text, parse_json, rescue_entry, salvage_text, shallow_text
 
 ENTRY_SCHEMA = pl.Schema(
     {
@@ -53,7 +54,8 @@ ENTRY_SCHEMA = pl.Schema(
         "raw": pl.String(),
     }
 )
-"""A row is an audit entry. Missing values are null, except `action_result`, which is then "", as it is in v2."""
+"""A row is an audit entry. Missing values are null, except `action_result`, which is then "", as it is in v2. `raw` is
+its JSON text; of one that JSON can't hold it is ASCII, with a mark in place of what is missing (`rescue_entry`)."""
 
 _MOSTLY_UNIQUE = frozenset({"entry_id", "native_id", "ray_id", "uri", "raw"})
 
@@ -89,7 +91,7 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """An item of a page whose JSON text could not be parsed."""
+    """An item of a page whose JSON text could not be parsed as a whole."""
 
     text: str
     reason: str
@@ -115,7 +117,7 @@ class Normalizer:
         if stream not in ("v1", "v2"):
             raise ValueError(f"the streams are v1 and v2, not {stream!r}")
         self.stream = stream
-        self.account_id = account_id.encode("utf-8", "backslashreplace").decode()
+        self.account_id: str = escape_surrogates(account_id)
         self._id_prefix = hashlib.sha256(f"{stream}\0{self.account_id}\0".encode())
         self._bodies: dict[bytes, int] = {}
         self._latest: int | None = None
@@ -134,25 +136,28 @@ class Normalizer:
                 rows.append(row)
         return pl.DataFrame([_column(name, [row[name] for row in rows]) for name in ENTRY_SCHEMA]), quarantined
 
-    def _row(self, entry: Any) -> dict[str, Any] | None:
+    def _row(self, item: Any) -> dict[str, Any] | None:
         """The entry's values by the columns of ENTRY_SCHEMA; None if it was seen before."""
-        raw = _whole_text(entry)
+        entry = _value(item)
+        if not isinstance(entry, dict):
+            raise _UnusableEntry(item.reason if isinstance(item, Unreadable) else "it is not a JSON object")
+        raw, compared, flaw = _texts(item, entry)
         native_id = text(entry.get("id"))
         if native_id is None:
-            raise _UnusableEntry("it has no id")
+            raise _UnusableEntry(flaw or "it has no id")
         fields = parse_fields(self.stream, entry)
         time = _time(fields)
         if time is None:
-            raise _UnusableEntry("it has no time that can be read")
+            raise _UnusableEntry(flaw or "it has no time that can be read")
         self._latest = time
         entry_id = self._id_prefix.copy()
-        entry_id.update(native_id.encode())
-        if self._is_known(entry_id.digest(), raw):
+        entry_id.update(native_id.encode("utf-8", "surrogatepass"))
+        if self._is_known(entry_id.digest(), compared):
             return None
         actor_type = "token" if fields.token_id else (fields.actor_type or UNKNOWN).lower()
         actor_id, email, token_id = fields.actor_id, fields.actor_email, fields.token_id
         kind = change_kind(self.stream, fields.action, fields.action_description, fields.uri)
-        return fields._asdict() | {
+        row = fields._asdict() | {
             "entry_id": entry_id.hexdigest(),
             "stream": self.stream,
             "account_id": self.account_id,
@@ -167,10 +172,11 @@ class Normalizer:
             "resource_type": fields.resource_type or UNKNOWN,
             "raw": raw,
         }
+        return row if flaw is None else {name: escape_surrogates(value) for name, value in row.items()}
 
-    def _is_known(self, entry_id: bytes, raw: str) -> bool:
+    def _is_known(self, entry_id: bytes, compared: Hashable) -> bool:
         """Whether this very entry came before; half of an id and a hash of the body are enough to recognise it."""
-        identity, body = entry_id[:16], hash(raw)
+        identity, body = entry_id[:16], hash(compared)
         before = self._bodies.get(identity)
         if before is None:
             self._bodies[identity] = body
@@ -180,13 +186,13 @@ class Normalizer:
 
     def _quarantine(self, item: Any, reason: str) -> Quarantined:
         after = self._latest
-        entry = item if isinstance(item, dict) else {}
-        native_id = text(entry.get("id"))
+        value = _value(item)
+        entry = value if isinstance(value, dict) else {}
         time = _time(parse_fields(self.stream, entry))
         return Quarantined(
             stream=self.stream,
             reason=reason,
-            native_id=native_id and native_id.encode("utf-8", "backslashreplace").decode(),
+            native_id=escape_surrogates(text(entry.get("id"))),
             time=None if time is None else timestamps.to_datetime(time),
             raw=salvage_text(item.text if isinstance(item, Unreadable) else item),
             after=None if after is None else timestamps.to_datetime(after),
@@ -197,15 +203,29 @@ class _UnusableEntry(Exception):
     """Why an item is no usable entry; its text becomes the `reason` of a `Quarantined`."""
 
 
-def _whole_text(item: Any) -> str:
-    if isinstance(item, Unreadable):
-        raise _UnusableEntry(item.reason)
-    if not isinstance(item, dict):
-        raise _UnusableEntry("it is not a JSON object")
+def _value(item: Any) -> Any:
+    """The item, of an unreadable one its upper levels; None if not even these can be parsed."""
+    if not isinstance(item, Unreadable):
+        return item
     try:
-        return entry_text(item)
-    except NotJson as failure:
-        raise _UnusableEntry(str(failure)) from None
+        return parse_json(shallow_text(item.text))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _texts(item: Any, entry: dict[Any, Any]) -> tuple[str, Hashable, str | None]:
+    """What is kept of an entry, what others with its id are compared by, and why it can't be kept as it is, if so."""
+    if isinstance(item, Unreadable):
+        flaw = item.reason
+    else:
+        try:
+            raw = entry_text(entry)
+        except NotJson as failure:
+            flaw = str(failure)
+        else:
+            return raw, raw, None
+    rescued, whole = rescue_entry(entry)
+    return rescued, (flaw, whole), flaw
 
 
 def _time(fields: EntryFields) -> int | None:

@@ -46,6 +46,11 @@ def parse_fields(stream: str, entry: dict[Any, Any]) -> EntryFields:
     return _parse_v2(entry) if stream == "v2" else _parse_v1(entry)
 
 
+def escape_surrogates(value: Any) -> Any:
+    """A value that a column can hold: in text, half of a surrogate pair is written out, as `\\ud800`."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
 def text(value: Any) -> str | None:
     """Text that is not empty, or the digits of a whole number; else None."""
     if isinstance(value, str):

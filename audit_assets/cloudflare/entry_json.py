@@ -5,6 +5,7 @@ none of that may stop the page that it came on.
 """
 
 import json
+import re
 from itertools import accumulate
 from json import JSONDecoder, JSONEncoder
 from typing import Any
@@ -14,12 +15,21 @@ DEEPEST = 500
 allows, so that the same entry could be one thing in this pull and another in the next."""
 
 DEEPEST_RESCUED = 20
-"""Levels that are kept of something nested too deeply to be written as it is. A judgement."""
+"""Levels that are kept of something nested too deeply to be written as it is: what columns are read from is in the
+first two. A judgement."""
+
+TOO_DEEP = "(nested too deeply)"
+"""In place of what is nested more than DEEPEST_RESCUED levels deep."""
 
 LONGEST_INTEGER = 1_000
 """Digits. Longer integers are kept as text: Python refuses more than 4,300 digits (docs/facts/reliability.md, 4)."""
 
+TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],]', re.DOTALL)
+"""A string, a bracket or a comma of JSON text."""
+
 _write = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True).encode
+_write_ascii = JSONEncoder(allow_nan=False, separators=(",", ":"), sort_keys=True).encode
+_write_all_numbers = JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 
 _STEPS = bytes({ord("{"): 1, ord("["): 1, ord("}"): 255, ord("]"): 255}.get(byte, 0) for byte in range(256))
 """A step down for an opening mark, and for a closing one a step up: 255 is -1 as a signed byte."""
@@ -60,8 +70,40 @@ def entry_text(entry: Any) -> str:
     return text
 
 
+def rescue_entry(entry: Any) -> tuple[str, str]:
+    """What is kept of an entry that `entry_text` does not take, and what it is compared by: both are ASCII with sorted
+    keys. The first is JSON: half a surrogate pair is escaped, NaN is "(NaN)", 1e999 is "(Infinity)", and what is nested
+    too deeply is TOO_DEEP. The second still tells NaN from that word."""
+    try:
+        written = _write_all_numbers(entry)
+        if not is_deeper(written):
+            return _write_ascii(_WITHOUT_NAN.decode(written)), written
+    except (ValueError, TypeError, OverflowError, RecursionError):  # not from JSON text, or without end
+        pass
+    kept = _write_ascii(_plain(entry, DEEPEST_RESCUED))
+    return kept, kept
+
+
+def shallow_text(text: str, levels: int = DEEPEST_RESCUED) -> str:
+    """That JSON text, in which whatever is nested more than so many levels deep is a string: TOO_DEEP and its text."""
+    kept: list[str] = []
+    depth = taken = start = 0
+    for token in TOKEN.finditer(text):
+        if token[0] in ("{", "["):
+            depth += 1
+            if depth == levels + 1:
+                start = token.start()
+        elif token[0] in ("}", "]"):
+            if depth == levels + 1:
+                kept += [text[taken:start], json.dumps(f"{TOO_DEEP} {text[start : token.end()]}")]
+                taken = token.end()
+            depth -= 1
+    return "".join([*kept, text[taken:]])
+
+
 def salvage_text(value: Any) -> str:
-    """ASCII JSON text of any value: what JSON can't contain becomes a string."""
+    """ASCII JSON text of any value: what JSON can't contain becomes a string. It goes into stored ids of what is
+    quarantined (axiom/events.py), so it never changes."""
     try:
         text = json.dumps(value, allow_nan=False)
     except (ValueError, TypeError, OverflowError, RecursionError):
@@ -82,6 +124,7 @@ def _integer(digits: str) -> int | str:
 
 
 _DECODER = JSONDecoder(strict=False, parse_int=_integer)
+_WITHOUT_NAN = JSONDecoder(parse_int=_integer, parse_constant="({})".format)
 
 
 def _plain(value: Any, levels: int) -> Any:
@@ -93,7 +136,7 @@ def _plain(value: Any, levels: int) -> Any:
     if isinstance(value, float):
         return value if value - value == 0 else str(value)
     if levels == 0:
-        return "(nested too deeply)"
+        return TOO_DEEP
     if isinstance(value, dict):
         return {_key(key): _plain(inner, levels - 1) for key, inner in value.items()}
     if isinstance(value, list | tuple):

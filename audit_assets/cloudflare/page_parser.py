@@ -1,11 +1,10 @@
 """Parses a page of Cloudflare's list: its entries and the cursor of the next page, or why it can't be trusted.
 
 An envelope that contradicts itself raises `Incomplete`; bytes that are not JSON raise `TryAgain`; an entry that can't
-be read becomes an `Unreadable` in the page and affects no other.
+be parsed whole becomes an `Unreadable` in the page and affects no other.
 """
 
 import hashlib
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from audit_assets.cloudflare.entries import Unreadable
-from audit_assets.cloudflare.entry_json import DEEPEST, is_deeper, parse_json
+from audit_assets.cloudflare.entry_json import DEEPEST, TOKEN, is_deeper, parse_json
 from audit_assets.config.errors import Incomplete
 from audit_assets.transport.http import TryAgain
 
@@ -22,8 +21,6 @@ LONGEST_CURSOR = 16_384
 
 AROUND_AN_ENTRY = 2
 """Levels: the envelope and its list."""
-
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],]', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ def envelope_or_none(body: bytes) -> Any:
 
 
 def _parse_envelope(body: bytes) -> Any:
-    """A byte that is not UTF-8 becomes a lone surrogate, by which its entry is recognised and quarantined later."""
+    """A byte that is not UTF-8 becomes a lone surrogate, by which its entry is recognised later."""
     text = body.decode("utf-8", "surrogateescape")
     try:
         envelope = parse_json(text)
@@ -125,7 +122,7 @@ def _parse_entry(text: str) -> Any:
 def _entry_spans(text: str) -> Iterator[tuple[int, int]]:
     """Where the items of the outermost "result" list begin and end."""
     depth, key, start = 0, "", None
-    for token in _TOKEN.finditer(text):
+    for token in TOKEN.finditer(text):
         mark = token.group()
         if mark in "{[":
             depth += 1

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.axiom.links import APP_URL, query_link
-from audit_assets.axiom.query_texts import activity_text, entries_text
+from audit_assets.axiom.query_texts import activity_text, entries_text, quarantined_text
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.config.policy import Tables, tables
 from audit_assets.config.settings import cloudflare_account, cloudflare_streams, is_set, quiet_time, setting
@@ -99,6 +99,10 @@ class AxiomResource:
     def entries_link(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
         """The address that opens, in Axiom, all that is held of these actors in [start, end)."""
         return self._link(entries_text(self.dataset(), actor_keys, start, end), start, end)
+
+    def quarantine_link(self, start: datetime, end: datetime) -> str:
+        """The address that opens, in Axiom, the entries of [start, end) that could not be read."""
+        return self._link(quarantined_text(self.dataset(), start, end), start, end)
 
     def _link(self, apl: str, start: datetime, end: datetime) -> str:
         return query_link(apl, start, end, setting("AXIOM_ORG_ID"), _app_url(setting("AXIOM_URL")))

@@ -11,14 +11,9 @@ from audit_assets.detection.dispositions import add_dispositions, add_severities
 from audit_assets.detection.judged_hours import JudgedHours
 from audit_assets.detection.organisation_wide import UNUSUAL_P
 from audit_assets.detection.plain_rule import find_plain_deviations
-from audit_assets.detection.schemas import (
-    FLAG,
-    HOUR_OF_ACTOR,
-    NEW_RESOURCE_TYPE,
-    VOLUME,
-    WELL_KNOWN,
-)
+from audit_assets.detection.schemas import FLAG, HOUR_OF_ACTOR, NEW_RESOURCE_TYPE, VOLUME, WELL_KNOWN
 from audit_assets.detection.severity import severity_rank
+from audit_assets.detection.unreadable_entries import flag_unreadable
 from audit_assets.detection.volume import HORIZONS
 
 HOURS_OF_HORIZON = {horizon.name: horizon.hours for horizon in HORIZONS}
@@ -40,7 +35,8 @@ def flag_deviations(judged: JudgedHours, policy: Policy) -> pl.DataFrame:
     else:
         flagged = add_severities(add_dispositions(found, judged), judged, policy)
     flagged = _with_changes_by_type(flagged, judged.activity)
-    flagged = pl.concat([FLAG.to_frame(), flagged], how="diagonal_relaxed")  # the plain rule knows no members
+    # Before members are named, since deviations of the plain rule alone have no such column
+    flagged = pl.concat([flag_unreadable(judged.unreadable), flagged], how="diagonal_relaxed")
     return _in_order(_with_member_names(flagged, judged.names))
 
 

@@ -1,8 +1,10 @@
 """Some hours, and all that decides about them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
+
+from audit_assets.detection.unreadable_entries import UNREADABLE_COUNTS
 
 COLLEAGUES = pl.Schema({"actor_key": pl.String, "resource_type": pl.String})
 """Who touched which resource type in the organisation's last 90 days."""
@@ -15,7 +17,7 @@ class JudgedHours:
     `activity` (ACTIVITY) of the hours; `baselines` (BASELINE) and `touched` (TOUCHED) before them; `scores` (SCORES,
     ranked, with actor_key in place of actor); `groups` (GROUP_ALERTS); `touches` (TOUCHES) and `names` (actor_key,
     actor, actor_type) from the entries. `colleagues` (COLLEAGUES) decide nothing and are for the text of tickets; a
-    backtest has none.
+    backtest has none, and no `unreadable` entries (UNREADABLE_COUNTS).
     """
 
     activity: pl.DataFrame
@@ -26,3 +28,4 @@ class JudgedHours:
     colleagues: pl.DataFrame
     touches: pl.DataFrame
     names: pl.DataFrame
+    unreadable: pl.DataFrame = field(default_factory=UNREADABLE_COUNTS.to_frame)

@@ -120,7 +120,8 @@ a day the organisation has an hour as unusual as the actor's, `return_period_yea
 has such a deviation again. For NEW_RESOURCE_TYPE, `colleagues` counts those of the `organisation_actors` who touched it
 in 90 days, and `new_types` those of the hour's `touched_types` that are new to the actor. For kind ORGANISATION, whose
 actor_key is ORGANISATION too, `members` are the keys of the actors who share the deviation, and `member_names` theirs
-in the same order. GROUP_KINDS are of NEW_ACTORS or ALL_ACTORS, and as GROUP_ALERTS has them."""
+in the same order. GROUP_KINDS are of NEW_ACTORS or ALL_ACTORS, and as GROUP_ALERTS has them. The rows about entries
+that could not be read are in unreadable_entries.py."""
 
 ORGANISATION = "organisation"
 """In place of an actor key: many actors share a deviation."""

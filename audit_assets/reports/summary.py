@@ -41,7 +41,7 @@ class Entries(TypedDict):
     by_stream: dict[str, int]
     changes: Annotated[int, Field(description="entries that count as changes, by the policy")]
     actors: int
-    quarantined: Annotated[int, Field(description="entries that could not be parsed; they are kept")]
+    quarantined: Annotated[int, Field(description="entries that could not be read; they are kept, and flagged")]
 
 
 class TicketShown(TypedDict):
@@ -60,12 +60,16 @@ class DeviationShown(TypedDict):
     """One reason why an hour is unusual; numbers that do not apply are left out."""
 
     kind: Annotated[
-        str, Field(description="volume, new_resource_type, organisation, new_actors, many_actors or many_changes")
+        str,
+        Field(
+            description="volume, new_resource_type, organisation, new_actors, many_actors, many_changes or "
+            "unreadable_entries"
+        ),
     ]
     disposition: Annotated[str, Field(description="ticket, below_threshold, allowed or organisation")]
     in_words: str
-    resource_type: NotRequired[str]
-    changes: NotRequired[int]
+    resource_type: NotRequired[Annotated[str, Field(description="of unreadable_entries: why they could not be read")]]
+    changes: NotRequired[Annotated[int, Field(description="of unreadable_entries: how many entries")]]
     baseline_mean: NotRequired[float]
     ratio: NotRequired[float]
     baseline_max: NotRequired[Annotated[int, Field(description="changes of any active hour in the 30 days before")]]

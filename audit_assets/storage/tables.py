@@ -62,10 +62,12 @@ TABLES_OF = {
     ),
     "flagged_actors": AssetTables(
         writes=(FLAGGED,),
-        reads=(ENTRIES, TOUCHED_BY, SCORES_BEFORE, ACTIVITY, BASELINES, TOUCHED, ASSESSED, NAMES),
+        reads=(ENTRIES, QUARANTINE, TOUCHED_BY, SCORES_BEFORE, ACTIVITY, BASELINES, TOUCHED, ASSESSED, NAMES),
         reads_late=(VERDICTS,),
     ),
-    "opened_tickets": AssetTables(writes=(TICKETS, RENDERED), reads=(ENTRIES, AXIOM_DATASET, BASELINES, FLAGGED)),
+    "opened_tickets": AssetTables(
+        writes=(TICKETS, RENDERED), reads=(ENTRIES, QUARANTINE, AXIOM_DATASET, BASELINES, FLAGGED)
+    ),
     "daily_digest": AssetTables(writes=(DIGESTS,), reads=(ENTRIES, BASELINES, FLAGGED, TICKETS)),
     "flagged_actor_summary": AssetTables(
         writes=(SUMMARY, DELIVERIES), reads=(ENTRIES, QUARANTINE, SCORES_BEFORE, BASELINES, ASSESSED, FLAGGED, TICKETS)

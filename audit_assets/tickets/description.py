@@ -85,6 +85,7 @@ def _text(finding: Finding, detail: _Detail, link_room: int) -> SafeMarkdown:
         numbers=[*_numbers(finding, deviations)] if detail.folded else [],
         chart=chart,
         has_entries=total > 0,
+        is_of_unreadable=finding.is_of_unreadable,
         spans_hours=any(each.horizon_hours > 1 for each in finding.deviations),
         few_entries=fence(map(entry_line, finding.entries)) if few else None,
         actions=[*_actions(finding, total, 0 if few else detail.action_summaries)],

@@ -156,6 +156,12 @@ def count_members(deviation: Deviation) -> str:
     return pluralize(len(deviation.members), "actor") if deviation.members else "several actors"
 
 
+def count_unreadable(deviations: Sequence[Deviation]) -> str:
+    """`3 entries of the audit log`."""
+    entries = sum(each.changes for each in deviations)
+    return "1 entry of the audit log" if entries == 1 else f"{entries:,} entries of the audit log"
+
+
 def count_active_hours(deviation: Deviation) -> str:
     """`12 active hours`."""
     return pluralize(deviation.active_hours or 0, "active hour")
@@ -171,6 +177,8 @@ def _sentence(deviation: Deviation, span: str, quote: Quote, learning: bool) -> 
         parts = _same_thing(deviation, quote)
     elif deviation.is_of_group:
         parts = [f"{describe_group(deviation, span)}{_names(deviation, quote)}"]
+    elif deviation.kind == "unreadable_entries":
+        parts = [f"{count_unreadable([deviation])} could not be read: {quote(deviation.resource_type)}"]
     elif is_new_type(deviation):
         parts = _new_type(deviation, quote, learning)
     elif learning or deviation.horizon_hours > 1 or deviation.return_period_years is not None:

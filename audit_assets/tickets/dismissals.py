@@ -19,7 +19,8 @@ from audit_assets.tickets.finding import Deviation, Finding, PastDismissal
 
 COVERS = "covers"
 """The key of an attachment's metadata. Its value has a word for each thing that is covered: `volume:hours:changes`,
-`touched:type:changes`, `new:type:changes` or `organisation:type:changes:member,member`; and `raised:because`."""
+`touched:type:changes`, `new:type:changes` or `organisation:type:changes:member,member`; and `raised:because`. Reasons
+why entries could not be read are as new types, kinds of groups as types of the organisation."""
 
 COVERS_LENGTH = 4_000
 """Characters: how much Linear takes in metadata is not documented (docs/facts/linear.md, 1.4)."""
@@ -80,11 +81,11 @@ def with_dismissals(finding: Finding, tickets: Iterable[KnownIssue]) -> Finding:
 
 
 def _words(deviation: Deviation) -> Iterator[str]:
-    own_type, changes = _hash(deviation.resource_type or ""), deviation.changes
+    own_type, changes = _own_type(deviation), deviation.changes
     if deviation.kind == "volume":
         yield f"volume:{deviation.horizon_hours}:{changes}"
         yield from (f"touched:{_hash(name)}:{count}" for name, count in deviation.changes_by_type)
-    elif deviation.kind == "new_resource_type":
+    elif not deviation.is_of_several:
         yield f"new:{own_type}:{changes}"
     else:
         yield f"organisation:{own_type}:{changes}:{','.join(map(_hash, deviation.member_keys))}"
@@ -123,11 +124,11 @@ def _is_as_severe(hour: DismissedHour, finding: Finding) -> bool:
 
 
 def _is_covered(deviation: Deviation, hours: Sequence[DismissedHour]) -> bool:
-    own_type = _hash(deviation.resource_type or "")
+    own_type = _own_type(deviation)
     most = deviation.changes / MIN_BURST_RATIO
-    if deviation.kind == "new_resource_type":
+    if deviation.kind in ("new_resource_type", "unreadable_entries"):
         return any(hour.new.get(own_type, 0) >= most for hour in hours)
-    if deviation.kind == "organisation":
+    if deviation.is_of_several:
         members = {_hash(key) for key in deviation.member_keys}
         shared = [each for hour in hours for each in hour.organisation]
         return bool(members) and any(
@@ -165,15 +166,23 @@ def _past(deviation: Deviation, hours: Iterable[DismissedHour], finding: Finding
 
 def _dismissed_of(deviation: Deviation, hour: DismissedHour) -> Iterator[tuple[int, str | None]]:
     """How many changes were dismissed, and to which type, if that is a type of the deviation."""
-    own_type = deviation.resource_type
+    own_type = _own_type(deviation)
     if deviation.kind == "volume":
         most = max(hour.touched, key=lambda name: hour.touched[name], default=None)
         known = next((name for name, _ in deviation.changes_by_type if _hash(name) == most), None)
         yield from ((changes, known) for _, changes in hour.volumes)
-    elif deviation.kind == "new_resource_type" and (count := hour.new.get(_hash(own_type or ""))):
-        yield count, own_type
-    elif deviation.kind == "organisation":
-        yield from ((count, own_type) for name, count, _ in hour.organisation if name == _hash(own_type or ""))
+    elif deviation.is_of_several:
+        yield from ((count, deviation.resource_type) for name, count, _ in hour.organisation if name == own_type)
+    elif count := hour.new.get(own_type):
+        yield count, deviation.resource_type
+
+
+def _own_type(deviation: Deviation) -> str:
+    """The hash of what it is about: the resource type, or the kind of a group or of what could not be read. No resource
+    type begins with that control character and a kind by chance."""
+    named = deviation.resource_type or ""
+    is_of_type = deviation.kind in ("volume", "new_resource_type", "organisation")
+    return _hash(named if is_of_type else f"\0{deviation.kind}\0{named}")
 
 
 def _rank(severity: Severity) -> int:

@@ -21,6 +21,9 @@ from audit_assets.tickets.markdown import SafeMarkdown, code, collapsible, fence
 ORIGIN_LENGTH = 110
 """A user agent of a browser fits."""
 
+EXCERPT_LENGTH = 200
+"""Of the raw text of an entry that could not be read."""
+
 ORIGINS_LISTED = 20
 """So many of those that are not shown open are folded away; the others are counted."""
 
@@ -51,6 +54,7 @@ def entry_line(entry: EntryLine) -> str:
         (entry.ip_address, 45),
         (entry.interface, 40),
         (entry.result, 20),
+        (entry.excerpt, EXCERPT_LENGTH),
     ]
     known = [one_line(value, limit) for value, limit in rest if value]
     return " · ".join([f"{second_name(entry.time)}  {what or 'an entry'}", *known])
@@ -84,6 +88,8 @@ def _row(deviation: Deviation, learning: bool) -> tuple[str, str, str, str]:
         hours = "this hour" if deviation.horizon_hours == 1 else f"{deviation.horizon_hours:,} hours"
         usual = f"{number(deviation.baseline_mean)} by {number(deviation.usual_members)}"
         return f"{count_members(deviation)}, {hours}", changes, usual, against
+    if deviation.kind == "unreadable_entries":
+        return short_code(deviation.resource_type), changes, "none", "what an entry needs"
     if deviation.kind == "volume":
         span = "this hour" if deviation.horizon_hours == 1 else f"{deviation.horizon_hours:,} hours"
         return span, changes, f"{number(deviation.baseline_mean)} ({number(deviation.ratio)} times)", against

@@ -12,6 +12,10 @@ from audit_assets.config.policy_tables import Severity
 ENTRIES_SHOWN = 10
 """A ticket shows so many of the first entries behind a finding, and so many of the last; the others are counted."""
 
+Kind = Literal[
+    "volume", "new_resource_type", "organisation", "new_actors", "many_actors", "many_changes", "unreadable_entries"
+]
+
 OriginKind = Literal["address", "user agent", "interface", "API token"]
 
 
@@ -43,10 +47,11 @@ class Deviation:
     usual a month ago, not what is usual now. Kind `organisation`: the `members` did the same unusual thing, whose actor
     keys are `member_keys`; `new_actors`, `many_actors` and `many_changes`: what the `members` did together, and how
     many act usually. Of kind `volume`, `changes_by_type` are the hour's changes to each resource type, the most first.
-    `dismissed`: what people had dismissed of the kind.
+    `dismissed`: what people had dismissed of the kind. Kind `unreadable_entries`: so many entries (`changes`) could not
+    be read, for the reason in `resource_type`.
     """
 
-    kind: Literal["volume", "new_resource_type", "organisation", "new_actors", "many_actors", "many_changes"]
+    kind: Kind
     resource_type: str | None
     changes: int
     baseline_mean: float | None
@@ -83,7 +88,8 @@ class Deviation:
 
 @dataclass(frozen=True)
 class EntryLine:
-    """One audit entry, as far as a ticket shows it; `actor` only where a finding is of several."""
+    """One audit entry, as far as a ticket shows it; `actor` only where a finding is of several. One that could not be
+    read has its stream as `action`, the reason as `resource_type`, and its raw text as `excerpt`."""
 
     time: datetime
     action: str | None
@@ -94,6 +100,7 @@ class EntryLine:
     interface: str | None
     result: str | None
     actor: str | None = None
+    excerpt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -154,10 +161,10 @@ class Finding:
     organisation, is hardly known yet.
 
     Where it is about several, the actor is `the organisation`, `new actors` or `all actors`, of the type
-    `organisation`. `axiom_url` opens the query,
-    `entries_url` the raw entries; `run_id` is Dagster's, and `run_url` opens it if it is known where Dagster's UI is.
-    `note`, if any, is a model's; `chart`, if any, is for the ticket that it opens. `tickets_a_day`: how often a day the
-    organisation has an hour as unusual.
+    `organisation`; where entries could not be read, it is `the audit log`, of the type `unreadable_entries`.
+    `axiom_url` opens the query, `entries_url` the raw entries; `run_id` is Dagster's, and `run_url` opens it if it is
+    known where Dagster's UI is. `note`, if any, is a model's; `chart`, if any, is for the ticket that it opens.
+    `tickets_a_day`: how often a day the organisation has an hour as unusual.
     """
 
     account_id: str
@@ -188,3 +195,8 @@ class Finding:
     def is_of_several(self) -> bool:
         """Whether it is about several actors."""
         return bool(self.deviations) and self.deviations[0].is_of_several
+
+    @property
+    def is_of_unreadable(self) -> bool:
+        """Whether it is about entries that could not be read."""
+        return bool(self.deviations) and self.deviations[0].kind == "unreadable_entries"

@@ -67,15 +67,16 @@ def findings_of(
     in_order = entries.sort("time")
     evidence = _evidence(flagged, in_order, seen)
     by_actor = flagged.partition_by("actor_key", maintain_order=True)
-    return [_finding(account_id, rows.to_dicts(), evidence, links or Links()) for rows in by_actor]
+    return [build_finding(account_id, rows.to_dicts(), evidence, links or Links()) for rows in by_actor]
 
 
-def _finding(
+def build_finding(
     account_id: str,
     rows: Sequence[Mapping[str, Any]],
     evidence: Mapping[str, Mapping[str, Any]],
     links: Links,
 ) -> Finding:
+    """The finding of one actor's rows of FLAGGED_ACTORS. `evidence`: by actor key what its ticket shows of entries."""
     first = rows[0]
     behind = evidence[first["actor_key"]]
     return Finding(

@@ -19,6 +19,11 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
         "Look for one cause first: a migration, a deployment, a rotation of secrets, a change by Cloudflare.",
         "If there is none, look for what these actors share: a sign-in provider, an owner of their tokens, an address.",
     ),
+    "unreadable entries": (
+        "Read their raw texts by the query below: who did what is often in them.",
+        "Look at these times in Cloudflare's dashboard. (An entry without a time has that of the one before it here.)",
+        "Many with one reason mean that Cloudflare changed its format: such entries are not watched until an upgrade.",
+    ),
     "new address": (
         "Find out whose the new address is (office, VPN, build system, hosting company), and what else came from it.",
     ),
@@ -71,6 +76,7 @@ _APPLIES: Mapping[str, Callable[[Finding], bool]] = {
     "the organisation at once": lambda finding: any(
         each.is_of_several and each.kind != "new_actors" for each in finding.deviations
     ),
+    "unreadable entries": lambda finding: finding.is_of_unreadable,
     "new address": _is_from_new_address,
     "an API token": lambda finding: finding.actor_type == "token",
     "a person": lambda finding: finding.actor_type in ("user", "admin"),

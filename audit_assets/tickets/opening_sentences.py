@@ -6,6 +6,7 @@ from datetime import datetime
 from audit_assets.tickets.deviation_sentences import (
     NAME_LENGTH,
     count_members,
+    count_unreadable,
     describe_group,
     how_new,
     is_hardly_known,
@@ -29,7 +30,7 @@ ACTOR_LENGTH_IN_TITLE = 80
 def build_title(finding: Finding) -> str:
     """The title of a ticket: who did what and when."""
     actor = words(finding.actor, ACTOR_LENGTH_IN_TITLE) or "an unnamed actor"
-    who = "" if finding.is_of_several else f"{actor}: "
+    who = "" if finding.is_of_several or finding.is_of_unreadable else f"{actor}: "
     return f"{who}{headline(finding)} ({hour_in_short(finding.hour)})"[:TITLE_LENGTH]
 
 
@@ -37,6 +38,8 @@ def headline(finding: Finding) -> SafeMarkdown:
     """What happened, without the actor and the time."""
     if not finding.deviations:
         return SafeMarkdown("an unusual hour")
+    if finding.is_of_unreadable:
+        return SafeMarkdown(f"{count_unreadable(finding.deviations)} could not be read")
     first, *others = rarest_types_first(finding.deviations)
     resource_type = words(first.resource_type, NAME_LENGTH) or "a resource type"
     if first.kind == "volume":
@@ -56,7 +59,12 @@ def headline(finding: Finding) -> SafeMarkdown:
 
 def opening_sentence(finding: Finding) -> SafeMarkdown:
     """Who did what, when."""
-    did = _many(finding.deviations) if finding.is_of_several else _one(finding)
+    if finding.is_of_unreadable:
+        did = (
+            f"{count_unreadable(finding.deviations)} could not be read: a change may be hidden there that nobody counts"
+        )
+    else:
+        did = _many(finding.deviations) if finding.is_of_several else _one(finding)
     return SafeMarkdown(f"{opening_start(finding.hour)} {did}.")
 
 

@@ -94,7 +94,7 @@ def answers(axiom: AxiomClient, request: pytest.FixtureRequest) -> dict[str, Any
     return {name: (before[name], after, request.param) for name, after in _answers(axiom).items()}
 
 
-ONLY_OPENED_BY_PEOPLE = {"entries"}
+ONLY_OPENED_BY_PEOPLE = {"entries", "quarantined"}
 
 
 def _answers(axiom: AxiomClient) -> dict[str, Any]:

@@ -40,4 +40,6 @@ def test_an_entry_is_filed_alike_however_much_of_the_stack_is_free(depth: int) -
         again = normalize_entries(entries, "v2", ACCOUNT)
     assert frame.equals(again[0])
     assert quarantined == again[1]
-    assert frame.height == (1 if depth == 400 else 0), "what is not that deep is kept"
+    assert frame["native_id"].to_list() == [v2_entry(1)["id"]]
+    assert ("nested too deeply" in frame["raw"][0]) == (depth > 400), "what is not that deep is kept"
+    assert [each["native_id"] for each in quarantined] == ["2"]

@@ -207,26 +207,29 @@ def test_an_entry_that_can_not_be_read_is_counted_and_affects_no_other(
         TimedEntry(HOUR + 3 * minute, json.dumps(v2_entry(3, 3 * minute, raw={"user_agent": "\ud800"}))),
         TimedEntry(HOUR + 4 * minute, b'{"id":"\xff","action":{"time":"2026-11-20T10:04:00Z"}}'),
         TimedEntry(HOUR + 5 * minute, '{"id":"deep","x":' + "[" * 99_999 + "]" * 99_999 + "}"),
+        TimedEntry(
+            HOUR + 5 * minute,
+            '{"id":"deep","action":{"time":"2026-11-20T10:05:00Z"},"x":' + "[" * 99_999 + "]" * 99_999 + "}",
+        ),
         TimedEntry(HOUR + 6 * minute, '{"id":"long","action":{"time":"2026-11-20T10:06:00Z"},"x":' + "9" * 5_000 + "}"),
     ]
     sandbox.cloudflare.add("v2", [v2_entry(1), *odd, v2_entry(2, 7 * minute)])
     pull = client.pull("v2", HOUR, HOUR + AN_HOUR)
-    assert entries_in(pull)["native_id"].to_list() == [v2_entry(1)["id"], "long", v2_entry(2)["id"]]
+    ids = entries_in(pull)["native_id"].to_list()
+    assert ids == [v2_entry(1)["id"], v2_entry(3)["id"], "\\udcff", "deep", "long", v2_entry(2)["id"]]
     filed = [(record["native_id"], record["time"] - HOUR) for record in pull.quarantined]
     assert filed == [
         ("undated", 0 * minute),
         (None, 0 * minute),
-        (v2_entry(3)["id"], 3 * minute),
-        ("\\udcff", 4 * minute),
-        (None, 0 * minute),
+        ("deep", 4 * minute),
     ]
-    assert (pull.evidence.quarantined, pull.evidence.kept) == (5, 3)
+    assert (pull.evidence.quarantined, pull.evidence.kept) == (3, 6)
 
 
 def test_a_quarantined_entry_is_filed_in_its_own_hour(sandbox: Sandbox, client: CloudflareClient) -> None:
     end = HOUR + AN_HOUR
     odd = [TimedEntry(moment, f'{{"at":"{written(moment)}"}}') for moment in (HOUR - timedelta(minutes=1), end)]
-    late = TimedEntry(end, json.dumps({"id": "\ud800", "action": {"time": written(end)}}))
+    late = TimedEntry(end, json.dumps({"id": None, "action": {"time": written(end)}}))
     sandbox.cloudflare.add("v2", [odd[0], v2_entry(1), odd[1], late])
     records = client.pull("v2", HOUR, end).quarantined
     assert [record["time"] for record in records] == [HOUR, HOUR]

@@ -68,6 +68,23 @@ def together(*members: str, **changes: Any) -> Deviation:
     return Deviation(**(known | changes))
 
 
+def unreadable(**changes: Any) -> Deviation:
+    """Entries that could not be read."""
+    known: dict[str, Any] = {
+        "kind": "unreadable_entries",
+        "resource_type": "it has no id",
+        "changes": 3,
+        "baseline_mean": None,
+        "ratio": None,
+        "baseline_max": None,
+        "active_hours": 0,
+        "first_ever": None,
+        "last_touched": None,
+        "judged_against": "organisation",
+    }
+    return Deviation(**(known | changes))
+
+
 TWELVE = tuple(
     f"{name}@example.com"
     for name in ("anne", "boris", "carla", "dmitri", "elif", "farid", "grace", "hiro", "ines", "jonas", "kofi", "lena")

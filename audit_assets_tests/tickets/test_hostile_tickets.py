@@ -23,7 +23,7 @@ figures = st.none() | st.floats()
 times = st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants naive bounds
 deviations = st.builds(
     Deviation,
-    kind=st.sampled_from(["volume", "new_resource_type", "organisation"]),
+    kind=st.sampled_from(["volume", "new_resource_type", "organisation", "unreadable_entries"]),
     resource_type=hostile_or_nothing,
     changes=counts,
     baseline_mean=figures,
@@ -46,7 +46,7 @@ entries = st.builds(
     EntryLine,
     time=times,
     **dict.fromkeys(
-        ("action", "resource_type", "resource_id", "zone", "ip_address", "interface", "result", "actor"),
+        ("action", "resource_type", "resource_id", "zone", "ip_address", "interface", "result", "actor", "excerpt"),
         hostile_or_nothing,
     ),
 )
@@ -105,6 +105,7 @@ HEADINGS = (
     "Why this is unusual",
     "What was done",
     "What was done in this hour",
+    "What could not be read",
     "From where",
     "What to check next",
     "Triage note",

@@ -14,6 +14,7 @@ from audit_assets_tests.tickets.sample_findings import (
     new_type,
     origin,
     together,
+    unreadable,
 )
 
 MANY = new_type(new_types=7, touched_types=9)
@@ -43,6 +44,7 @@ NEW_ADDRESS = origin(value="203.0.113.7", days=0, first_used=None)
             {"deviations": (together(*TWELVE),), "actor_type": "organisation", "action_summaries": (action_summary(),)},
             ["the organisation at once", "deletes"],
         ),
+        ({"deviations": (unreadable(),), "actor_type": "unreadable_entries"}, ["unreadable entries"]),
     ],
 )
 def test_the_lines_follow_from_what_was_found(found: dict[str, Any], kinds: list[str]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from audit_assets.tickets.finding import Deviation
 from audit_assets.tickets.opening_sentences import build_title, headline, opening_sentence, severity_sentence
-from audit_assets_tests.tickets.sample_findings import TWELVE, burst, finding, new_type, together
+from audit_assets_tests.tickets.sample_findings import TWELVE, burst, finding, new_type, together, unreadable
 
 LAST_TOUCHED = datetime(2026, 9, 30, 8, tzinfo=UTC)
 
@@ -40,6 +40,9 @@ LAST_TOUCHED = datetime(2026, 9, 30, 8, tzinfo=UTC)
             (together(*TWELVE, resource_type="[x](https://evil.example)"), together("anne", "boris")),
             "12 actors at once: unusual changes to x·https·evil·example; 1 more reason",
         ),
+        ((unreadable(),), "3 entries of the audit log could not be read"),
+        ((unreadable(changes=1),), "1 entry of the audit log could not be read"),
+        ((unreadable(), unreadable(changes=1_200)), "1,203 entries of the audit log could not be read"),
         (
             (new_type(first_ever=False, last_touched=LAST_TOUCHED), new_type(), new_type()),
             "alice@example·com: a change to api_tokens, last touched 2026-09-30; 2 more reasons",

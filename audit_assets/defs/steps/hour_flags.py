@@ -17,6 +17,7 @@ from audit_assets.detection.groups import find_group_alerts
 from audit_assets.detection.judged_hours import JudgedHours
 from audit_assets.detection.ranking import rank_scores
 from audit_assets.detection.schemas import FLAG, SCORES, WINDOW
+from audit_assets.detection.unreadable_entries import UNREADABLE, count_unreadable
 from audit_assets.storage.hours import AN_HOUR, day_of, key_of
 from audit_assets.storage.tables import (
     ACTIVITY,
@@ -24,6 +25,7 @@ from audit_assets.storage.tables import (
     BASELINES,
     FLAGGED,
     NAMES,
+    QUARANTINE,
     SCORES_BEFORE,
     TOUCHED,
     TOUCHED_BY,
@@ -74,14 +76,19 @@ def _judged(inputs: RunInputs, hour: datetime, before: pl.DataFrame, policy: Pol
         colleagues=store.require(TOUCHED_BY, day_of(hour)).rename({"actor": "actor_key"}),
         touches=entries.touches,
         names=pl.concat([entries.actors, store.require(NAMES, hour)]).unique("actor_key", keep="first"),
+        unreadable=count_unreadable(store.require(QUARANTINE, hour, ["reason"]), hour),
     )
 
 
 def _links(found: pl.DataFrame, hour: datetime, axiom: AxiomResource) -> pl.DataFrame:
-    """The address of each actor's activity; that of a finding of several shows all who had a part in it."""
+    """The address of each actor's activity; that of a finding of several shows all who had a part in it, that of the
+    unreadable entries these."""
     members = members_of(found).group_by("finding").agg(pl.col("actor_key").unique().sort())
-    keys = dict(members.sort("finding").iter_rows())
-    urls = [axiom.activity_link(actors, hour - WINDOW, hour + AN_HOUR) for actors in keys.values()]
+    keys, end = dict(members.sort("finding").iter_rows()), hour + AN_HOUR
+    urls = [
+        axiom.quarantine_link(hour, end) if actor == UNREADABLE else axiom.activity_link(actors, hour - WINDOW, end)
+        for actor, actors in keys.items()
+    ]
     return pl.DataFrame(
         {"actor_key": list(keys), "axiom_url": urls}, schema={"actor_key": pl.String, "axiom_url": pl.String}
     )

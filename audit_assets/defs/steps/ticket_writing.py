@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,14 +15,16 @@ from audit_assets.defs.steps.hour_charts import build_charts
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.ticket_opener import AddNote, TicketOpener
 from audit_assets.detection.schemas import NAMES_OF_SEVERAL, WINDOW
+from audit_assets.detection.unreadable_entries import UNREADABLE
 from audit_assets.storage.hours import AN_HOUR, day_of, key_of
-from audit_assets.storage.tables import BASELINES
+from audit_assets.storage.tables import BASELINES, QUARANTINE
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.finding_builder import Links, findings_of, members_of
 from audit_assets.tickets.lifecycle import OpenedTicket
 from audit_assets.tickets.overflow import overflow_ticket
 from audit_assets.tickets.shared_ticket import SharedTicket
 from audit_assets.tickets.ticket_slots import assign_slots
+from audit_assets.tickets.unreadable_entries import unreadable_finding
 
 OPENED_TICKETS = pl.Schema(
     {
@@ -52,8 +54,8 @@ LINKED = 20
 
 @dataclass(frozen=True)
 class WrittenTickets:
-    """The tickets of an hour: OPENED_TICKETS rows, the most severe first, what a run records of their charts, and what
-    a person should know of them."""
+    """The tickets of an hour: OPENED_TICKETS rows, the most severe actor first, what a run records of their charts, and
+    what a person should know of them."""
 
     rows: pl.DataFrame
     metadata: Mapping[str, Any]
@@ -69,7 +71,40 @@ def write_tickets(
     noted: AddNote,
     run_id: str = "",
 ) -> WrittenTickets:
-    """Open the tickets of an hour. `flagged` as in `findings_of`; `run_id` is Dagster's, if it is a run of Dagster."""
+    """Open the tickets of an hour. `flagged` as in `findings_of`; `run_id` is Dagster's, if it is a run of Dagster.
+
+    The entries that could not be read have a ticket besides those that the hour may open.
+    """
+    of_actors, unread = (flagged.filter(each) for each in (pl.col("kind") != UNREADABLE, pl.col("kind") == UNREADABLE))
+    written = WrittenTickets(pl.DataFrame(schema=OPENED_TICKETS), {}, [])
+    if not of_actors.is_empty():
+        written = _write_actors(inputs, of_actors, axiom=axiom, opener=opener, noted=noted, run_id=run_id)
+    if unread.is_empty():
+        return written
+    hour = unread["hour"][0]
+    quarantined, links = inputs.store.require(QUARANTINE, hour), _links_of(axiom, unread.clear(), hour, run_id)
+    finding = unreadable_finding(inputs.account_id, unread, quarantined, links=links)
+    row = _row(finding, lambda: opener.open_ticket(finding, noted))
+    return replace(written, rows=pl.concat([written.rows, pl.DataFrame([row], schema=OPENED_TICKETS)]))
+
+
+def with_earlier(rows: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
+    """OPENED_TICKETS rows, of which those of an earlier run take the places of these actors' rows."""
+    known = earlier.join(rows, on="actor_key", how="semi")
+    return pl.concat([known, rows.join(known, on="actor_key", how="anti")], how="diagonal").select(
+        OPENED_TICKETS.names()
+    )
+
+
+def _write_actors(
+    inputs: RunInputs,
+    flagged: pl.DataFrame,
+    *,
+    axiom: AxiomResource,
+    opener: TicketOpener,
+    noted: AddNote,
+    run_id: str,
+) -> WrittenTickets:
     chosen = assign_slots(flagged, tickets_per_hour())
     of_actors = flagged.join(chosen, on="actor_key", how="right", maintain_order="right")
     hour, singles = flagged["hour"][0], of_actors.filter("single")
@@ -86,14 +121,6 @@ def write_tickets(
     warnings = [warning for warning in (unknown, charts.problem) if warning]
     return WrittenTickets(
         pl.DataFrame(rows, schema=OPENED_TICKETS), charts.metadata("charts", "chart_errors"), warnings
-    )
-
-
-def with_earlier(rows: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
-    """OPENED_TICKETS rows, of which those of an earlier run take the places of these actors' rows."""
-    known = earlier.join(rows, on="actor_key", how="semi")
-    return pl.concat([known, rows.join(known, on="actor_key", how="anti")], how="diagonal").select(
-        OPENED_TICKETS.names()
     )
 
 
