@@ -62,13 +62,14 @@ class Background:
         by_size = self.events["resource_type"].value_counts(sort=True)
         self._popular = by_size.sort("count", "resource_type", descending=[True, False])["resource_type"][:POPULAR]
         self._attacked: list[str] = []
+        self._later = seed % 4 / 4  # other seeds play at other times
 
     def starts(self, times: int) -> list[datetime]:
         """Hours of working days, far from each other, with enough history before them and time after them."""
         first, last = self.events["time"][0] + WARM_UP, self.events["time"][-1] - LONGEST
         found = []
         for number in range(times):
-            start = (first + (last - first) * number / times).replace(minute=0, second=0, microsecond=0)
+            start = (first + (last - first) * (number + self._later) / times).replace(minute=0, second=0, microsecond=0)
             start = start.replace(hour=int(self.rng.integers(8, 15)))
             found.append(working_days(start, 1)[0])
         return found
