@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from audit_assets_tests.benchmarks.redteam import judge, natural_tickets
+from audit_assets_tests.benchmarks.redteam import PEERS, judge, natural_tickets, tickets_a_day, with_limits
 from audit_assets_tests.detection.streams import EVENTS, burst, quiet, stream
 from audit_assets_tests.redteam.attacks import ATTACKS
 from audit_assets_tests.redteam.background import DAY, Background, alerted_plays, play_into
@@ -48,3 +48,11 @@ def test_attacks_are_on_tickets(background: Background, names: tuple[str, ...]) 
     played, windows = play_into(background, [ATTACKS[name] for name in names], times=len(names))
     on_tickets = judge(played).scores.filter(pl.col("ticket").is_not_null())
     assert [names[play] for play in alerted_plays(on_tickets, windows)] == [*names]
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_a_peer_beside_ours_opens_as_many_tickets_without_attacks(background: Background, name: str) -> None:
+    alerts = with_limits(PEERS[name], background.events, {1.0: 0.5, 0.25: 0.125})(background.events)
+    assert [tickets_a_day(alerts[budget], background.events) for budget in (1.0, 0.25)] == pytest.approx(
+        [0.5, 0.125], abs=0.1
+    )
