@@ -29,7 +29,15 @@ from audit_assets.reports.backtest_input import ACTORS, BacktestInput
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets_tests.benchmarks.detection import BUDGETS, days, read, remove_labelled
 from audit_assets_tests.benchmarks.detection_peers import Peer, active_hours, packaged, rarest_new, ratio, z_score
-from audit_assets_tests.redteam.attacks import ATTACKS, changes_by_known, newcomer, rotation, swarm
+from audit_assets_tests.redteam.attacks import (
+    ATTACKS,
+    changes_by_known,
+    newcomer,
+    rotation,
+    swarm,
+    working_week,
+    working_week_of_known,
+)
 from audit_assets_tests.redteam.background import WARM_UP, Attack, Background, alerted_plays, play_into
 
 BUDGETS_OF_ATTACKS = (1.0, 0.25)
@@ -45,8 +53,10 @@ PLAYS_OF_COST = 5
 ACTORS_OF_COST: Mapping[str, Callable[[int], Attack]] = {
     "somebody known, one hour": lambda changes: changes_by_known(changes, hours=1),
     "somebody known, 24 hours": lambda changes: changes_by_known(changes, hours=24),
+    "somebody known, five days of 8 hours": working_week_of_known,
     "a newcomer, one hour": lambda changes: newcomer(changes, hours=1),
     "a newcomer, 24 hours": lambda changes: newcomer(changes, hours=24),
+    "a newcomer, five days of 8 hours": working_week,
     "25 newcomers at once, each": swarm,
     "ten newcomers in turn, each": rotation,
 }

@@ -31,10 +31,11 @@ def twelve_types(background: Background, name: str, when: datetime) -> Play:
     return Play([background.burst(name, when, 16, types, TOKEN)])
 
 
-def working_week(background: Background, name: str, when: datetime) -> Play:
-    """A new token makes 20 changes an hour, eight hours on each of five working days."""
-    hours = [hour for day in working_days(when.replace(hour=9), 5) for hour in _hours(day, 8)]
-    return Play([background.bursts(name, hours, 20, background.popular(2), TOKEN)])
+def working_week(changes: int) -> Attack:
+    """A new token makes so many changes an hour, eight hours on each of five working days."""
+    return lambda background, name, when: Play(
+        [background.bursts(name, _working_hours(when), changes, background.popular(2), TOKEN)]
+    )
 
 
 def rotation(changes: int, *, every: timedelta = HOUR, age: timedelta | None = None) -> Attack:
@@ -123,6 +124,16 @@ def changes_by_known(changes: int, hours: int) -> Attack:
     return play
 
 
+def working_week_of_known(changes: int) -> Attack:
+    """Somebody known makes so many changes an hour, eight hours on each of five working days."""
+
+    def play(background: Background, _: str, when: datetime) -> Play:
+        known = background.known(when)
+        return Play([background.bursts(known.actor, _working_hours(when), changes, known.habits[:2], known.kind)])
+
+    return play
+
+
 def usual_times(background: Background, _: str, when: datetime) -> Play:
     """Somebody known makes eight times the usual in ten hours: on five working days, at its two most frequent times."""
     known = background.known(when)
@@ -165,6 +176,10 @@ def _hours(when: datetime, number: int) -> list[datetime]:
     return [when + hour * HOUR for hour in range(number)]
 
 
+def _working_hours(when: datetime) -> list[datetime]:
+    return [hour for day in working_days(when.replace(hour=9), 5) for hour in _hours(day, 8)]
+
+
 def _aged(background: Background, token: str, until: datetime, age: timedelta, hours: int) -> pl.DataFrame:
     """Two changes in some hours since an age, the first of them at it, until a day before."""
     others = background.rng.choice((age - DAY) // HOUR, hours - 1, replace=False)
@@ -178,7 +193,7 @@ ATTACKS: Mapping[str, Attack] = {
     "300 changes by a token of 8 days": aged_first_hour,
     "twelve types by a new token": twelve_types,
     "a new token for 20 hours": newcomer(30, hours=20),
-    "a new token for a working week": working_week,
+    "a new token for a week, 20 an hour": working_week(20),
     "ten new tokens in turn, 100 each": rotation(100),
     "ten new tokens in turn, 30 each": rotation(30),
     "ten new tokens in turn, 5 each": rotation(5),

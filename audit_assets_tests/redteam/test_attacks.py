@@ -14,7 +14,7 @@ FOUND = (
     ("20,000 changes in the first hour", "ten new tokens in turn, 5 each", "10 times the usual after a swarm"),
     ("a new token for 20 hours", "25 new tokens at once, 20 each", "15 times the usual after a decoy"),
     ("twelve types by a new token", "25 new tokens at once, 5 each", "20 times the usual after poisoning"),
-    ("a new token for a working week", "25 tokens of 8 days at once, 20 each", "three times the usual for a day"),
+    ("a new token for a week, 20 an hour", "25 tokens of 8 days at once, 20 each", "three times the usual for a day"),
     ("300 changes by a token of 8 days", "25 tokens of 30 days at once, 20 each", "8 times the usual at usual times"),
     ("ten new tokens in turn, 100 each", "a third more each week", "one rare type a day"),
 )
