@@ -142,11 +142,12 @@ class AxiomClient:
         return proof_of(expected_ids, held.join(hours, on="hour", how="semi"))
 
     def activity(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
-        """What these actors changed in [start, end): ACTIVITY_SCHEMA, a row per actor, hour and resource type.
+        """What these actors changed in [start, end), and how much of that were deletes: ACTIVITY_SCHEMA, a row per
+        actor, hour and resource type.
 
         Each entry counts once, however often it was ingested. `start` and `end` are full hours.
         """
-        return self._of_actors(ACTIVITY, actor_keys, start, end).sort("actor_key", "hour", "resource_type")
+        return _count_deletes(self._of_actors(ACTIVITY, actor_keys, start, end))
 
     def origins(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
         """From where these actors acted in [start, end), changes or not: ORIGINS_SCHEMA, a row per actor, UTC day and
@@ -156,16 +157,15 @@ class AxiomClient:
 
     def organisation_activity(self, start: datetime, end: datetime) -> pl.DataFrame:
         """Like `activity`, of everybody. Much data in a large organisation: queried once a day."""
-        return self._run_when_visible(ORGANISATION_ACTIVITY, QueryWindow(start, end)).sort(
-            "actor_key", "hour", "resource_type"
-        )
+        return _count_deletes(self._run_when_visible(ORGANISATION_ACTIVITY, QueryWindow(start, end)))
 
     def actors(self, start: datetime, end: datetime) -> pl.DataFrame:
-        """The latest name of each actor of [start, end): actor_key, actor, actor_type; one row each."""
+        """The latest name of each actor of [start, end), and what identifies who is behind it: actor_key, actor,
+        actor_type, account, person (an id), email, token; one row each. What an entry lacks is null or empty."""
         names = self._run_when_visible(ACTORS, QueryWindow(start, end)).sort(
             "newest", "actor", "actor_type", nulls_last=False
         )
-        return names.group_by("actor_key").agg(pl.col("actor", "actor_type").last()).sort("actor_key")
+        return names.group_by("actor_key").agg(pl.all().exclude("newest").last()).sort("actor_key")
 
     def organisation_hours(self, start: datetime, end: datetime) -> pl.DataFrame:
         """All actors together in [start, end): a row per hour with changes: hour, active_actors, changes."""
@@ -271,6 +271,12 @@ class AxiomClient:
             return []
         listed = reply.json() if reply.status == 200 else []
         return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+
+
+def _count_deletes(by_kind: pl.DataFrame) -> pl.DataFrame:
+    key = ["actor_key", "hour", "resource_type"]
+    deletes = pl.col("changes").filter(pl.col("change_kind") == "delete").sum()
+    return by_kind.group_by(key).agg(pl.col("changes").sum(), deletes=deletes).sort(key)
 
 
 def _retention_days(listed: dict[str, Any]) -> int | None:

@@ -27,11 +27,21 @@ from audit_assets.transport.retry_policy import retry_policy
 
 UTC_TIME = pl.Datetime("us", "UTC")
 
-ACTIVITY_SCHEMA = {"actor_key": pl.String, "hour": UTC_TIME, "resource_type": pl.String, "changes": pl.Int64}
+ACTIVITY_SCHEMA = {
+    **{"actor_key": pl.String, "hour": UTC_TIME, "resource_type": pl.String},
+    **{"changes": pl.Int64, "deletes": pl.Int64},
+}
+CHANGES_BY_KIND_SCHEMA = {
+    **{"actor_key": pl.String, "hour": UTC_TIME, "resource_type": pl.String},
+    **{"change_kind": pl.String, "changes": pl.Int64},
+}
 ORGANISATION_HOURS_SCHEMA = {"hour": UTC_TIME, "active_actors": pl.Int64, "changes": pl.Int64}
 ORGANISATION_TYPES_SCHEMA = {"hour": UTC_TIME, "resource_type": pl.String, "changes": pl.Int64}
 ENTRIES_HELD_SCHEMA = {"entry_id": pl.String, "hour": UTC_TIME, "copies": pl.Int64}
-ACTORS_SCHEMA = {"actor_key": pl.String, "actor": pl.String, "actor_type": pl.String, "newest": UTC_TIME}
+ACTORS_SCHEMA = {
+    **dict.fromkeys(("actor_key", "actor", "actor_type", "account", "person", "email", "token"), pl.String),
+    "newest": UTC_TIME,
+}
 INCOMPLETE_EVENTS_SCHEMA = {"events": pl.Int64}
 EVENTS_BY_HOUR_SCHEMA = {"hour": UTC_TIME, "events": pl.Int64}
 ORIGINS_SCHEMA = {
@@ -58,8 +68,8 @@ class AplQuery:
     split: Split = split_by_actors_then_time
 
 
-ACTIVITY = AplQuery("activity", ACTIVITY_SCHEMA, filters_changes=True)
-ORGANISATION_ACTIVITY = AplQuery("organisation_activity", ACTIVITY_SCHEMA, filters_changes=True)
+ACTIVITY = AplQuery("activity", CHANGES_BY_KIND_SCHEMA, filters_changes=True)
+ORGANISATION_ACTIVITY = AplQuery("organisation_activity", CHANGES_BY_KIND_SCHEMA, filters_changes=True)
 ORGANISATION_HOURS = AplQuery("organisation_hours", ORGANISATION_HOURS_SCHEMA, filters_changes=True)
 ORGANISATION_TYPES = AplQuery("organisation_types", ORGANISATION_TYPES_SCHEMA, filters_changes=True)
 ORIGINS = AplQuery("origins", ORIGINS_SCHEMA)

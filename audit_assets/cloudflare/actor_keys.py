@@ -2,10 +2,12 @@
 
 The key is computed from what identifies an actor, never from a displayed name: two actors with one label stay two, and
 a person keeps one key in v1 and v2 and after a change of e-mail. An API token is an actor of its own, separate from
-its owner.
+its owner: the person whom Cloudflare names beside it, and whom nobody can choose.
 """
 
 import hashlib
+
+import polars as pl
 
 KEY_LENGTH = 32
 """Hex characters of a sha256: 128 bits."""
@@ -42,3 +44,21 @@ def actor_label(
     else:
         label = f"{actor_type} {actor_id}" if actor_id else actor_type
     return label if len(label) <= LONGEST_LABEL else label[:LONGEST_LABEL] + CUT
+
+
+def with_owners(actors: pl.DataFrame) -> pl.DataFrame:
+    """The actors with the key and the name of the person behind each token (`owner_key`, `owner`); null for who is no
+    token, and for a token beside which nobody is named, as one of an account.
+
+    `actors` need actor_key, actor, actor_type, account, person (the actor's id), email and token
+    (docs/facts/cloudflare.md, 2.4); what is missing in them is null or empty.
+    """
+    identities = ["account", "person", "email", "token"]
+    owners = [
+        (actor_key(account, None, person, email, ""), actor_label(None, None, person, email, "user"))
+        if token and (person or email)
+        else (None, None)
+        for account, person, email, token in actors.select(identities).iter_rows()
+    ]
+    known = pl.DataFrame(owners, schema={"owner_key": pl.String, "owner": pl.String}, orient="row")
+    return pl.concat([actors.drop(identities), known], how="horizontal")

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from audit_assets.detection.schemas import ACTOR_ACTIVITY, BEYOND_DISMISSED, HOUR, MARKS
+from audit_assets.detection.schemas import ACTOR_ACTIVITY, BEYOND_DISMISSED, DELETES, HOUR, MARKS, OWNER
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -29,18 +29,20 @@ SUM_PRECISION = 2.0**-32
 class ActivityArrays:
     """Active hours in order of time (then actor), and their touches of resource types in the same order.
 
-    A value per active hour: `actor`, `actor_type`, `hour` (hours since 1970), `changes`, `confirmed` (the hour belongs
-    to an incident and is no example of what is usual), `dismissed` (people dismissed the volume of the hour),
-    `beyond_dismissed` (so many of its changes are beyond what people dismissed before: all, unless they did). A value
-    per touch: `touch_row` (the index of its active hour), `touch_type` (its resource type), `touch_dismissed` (people
-    had dismissed this resource type for the actor before). `actor`, `actor_type` and `touch_type` are indices into the
-    sorted `actors`, `actor_types` and `resource_types`: names decide nothing but the order of rows within an hour.
+    A value per active hour: `actor`, `actor_type`, `hour` (hours since 1970), `changes`, `deletes` (so many of them),
+    `confirmed` (the hour belongs to an incident and is no example of what is usual), `dismissed` (people dismissed the
+    volume of the hour), `beyond_dismissed` (so many of its changes are beyond what people dismissed before: all, unless
+    they did). A value per touch: `touch_row` (the index of its active hour), `touch_type` (its resource type),
+    `touch_dismissed` (people had dismissed this resource type for the actor before). `actor`, `actor_type` and
+    `touch_type` are indices into the sorted `actors`, `actor_types` and `resource_types`: names decide nothing but the
+    order of rows within an hour.
     """
 
     actor: Ints
     actor_type: Ints
     hour: Ints
     changes: Ints
+    deletes: Ints
     confirmed: Flags
     dismissed: Flags
     beyond_dismissed: Ints
@@ -95,44 +97,53 @@ class ActorWindows:
 
 
 def count_changes(events: pl.DataFrame) -> pl.DataFrame:
-    """Tidy rows of actor, actor_type, hour, resource_type, changes from events (time, actor, actor_type,
-    resource_type; an entry_id, if there is one, drops duplicates)."""
+    """Tidy rows of actor, actor_type, hour, resource_type, changes, deletes from events (time, actor, actor_type,
+    resource_type; an action "delete" where there are actions; an entry_id, if there is one, drops duplicates), with the
+    column OWNER if the events have it."""
+    is_delete = (pl.col("action") == "delete") if "action" in events.columns else pl.lit(value=False)
     if "entry_id" in events.columns:
         events = events.unique("entry_id")
-    return (
+    activity = (
         events.lazy()
         .select(
             "actor",
             pl.col("actor_type").fill_null("unknown"),
+            deletes=is_delete.fill_null(value=False),
             hour=pl.col("time").cast(HOUR).dt.truncate("1h"),
             resource_type=pl.col("resource_type").fill_null("unknown"),
         )
         .drop_nulls()
         .group_by("actor", "hour", "resource_type")
-        .agg(pl.col("actor_type").min(), changes=pl.len().cast(pl.Int64))
+        .agg(pl.col("actor_type").min(), changes=pl.len().cast(pl.Int64), deletes=pl.col(DELETES).sum().cast(pl.Int64))
         .collect()
     )
+    if OWNER not in events.columns:
+        return activity
+    owners = events.sort("time").drop_nulls(OWNER).group_by("actor").agg(pl.col(OWNER).last())
+    return activity.join(owners, on="actor", how="left")
 
 
 def add_actor_types(activity: pl.DataFrame, actors: pl.DataFrame) -> pl.DataFrame:
-    """Activity (ACTIVITY) as the scores need it: ACTOR_ACTIVITY, `actor` being the key. `actors` has a row for each
-    actor_key, with its actor_type."""
+    """Activity (ACTIVITY, with or without DELETES) as the scores need it: ACTOR_ACTIVITY with OWNER, `actor` being the
+    key. `actors` has a row for each actor_key, with its actor_type and, where it is another's credential, the
+    owner_key."""
     return (
-        activity.join(actors.select("actor_key", "actor_type"), on="actor_key", how="left")
+        activity.join(actors.select("actor_key", "actor_type", owner="owner_key"), on="actor_key", how="left")
         .with_columns(pl.col("actor_type").fill_null("unknown"))
         .rename({"actor_key": "actor"})
-        .select(ACTOR_ACTIVITY.names())
-        .cast(ACTOR_ACTIVITY)
+        .select(*ACTOR_ACTIVITY, OWNER, *({DELETES} & {*activity.columns}))
+        .with_columns(pl.col(name).cast(kind) for name, kind in {**ACTOR_ACTIVITY, OWNER: pl.String}.items())
     )
 
 
 def build_activity_arrays(activity: pl.DataFrame) -> ActivityArrays:
-    """The arrays of tidy rows (ACTOR_ACTIVITY, with or without MARKS and BEYOND_DISMISSED)."""
+    """The arrays of tidy rows (ACTOR_ACTIVITY, with or without DELETES, MARKS and BEYOND_DISMISSED)."""
     beyond = pl.col(BEYOND_DISMISSED if BEYOND_DISMISSED in activity.columns else "changes")
     marks = {
         name: (pl.col(name) if name in activity.columns else pl.lit(value=False)).fill_null(value=False).any()
         for name in MARKS
     }
+    deletes = pl.col(DELETES) if DELETES in activity.columns else pl.lit(0)
     actors, actor_types, resource_types = (
         activity[column].drop_nulls().unique().sort() for column in ("actor", "actor_type", "resource_type")
     )
@@ -142,6 +153,7 @@ def build_activity_arrays(activity: pl.DataFrame) -> ActivityArrays:
         .agg(
             pl.col("actor_type").min(),
             pl.col("changes").sum(),
+            deletes=deletes.fill_null(0).sum(),
             beyond=beyond.fill_null(pl.col("changes")).sum(),
             **marks,
         )
@@ -160,15 +172,16 @@ def build_activity_arrays(activity: pl.DataFrame) -> ActivityArrays:
     first = np.ones(len(rows), dtype=bool)
     first[1:] = (np.diff(actor) != 0) | (np.diff(hour) != 0)
     touch_row = np.cumsum(first) - 1
-    changes, beyond_dismissed = (
+    changes, deletes, beyond_dismissed = (
         np.bincount(touch_row, weights=_to_ints(rows[name]), minlength=int(first.sum())).astype(np.int64)
-        for name in ("changes", "beyond")
+        for name in ("changes", DELETES, "beyond")
     )
     return ActivityArrays(
         actor=actor[first],
         actor_type=_to_ints(rows["actor_type_index"])[first],
         hour=hour[first],
         changes=changes,
+        deletes=deletes,
         confirmed=rows["confirmed"].to_numpy()[first],
         dismissed=rows["dismissed"].to_numpy()[first],
         beyond_dismissed=beyond_dismissed,

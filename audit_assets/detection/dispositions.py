@@ -7,6 +7,7 @@ from audit_assets.detection.judged_hours import JudgedHours
 from audit_assets.detection.organisation_wide import find_organisation_wide_deviations
 from audit_assets.detection.schemas import (
     ALL_ACTORS,
+    CREDENTIALS,
     HOUR_OF_ACTOR,
     MANY_ACTORS,
     NAMES_OF_SEVERAL,
@@ -48,8 +49,8 @@ def add_dispositions(found: pl.DataFrame, judged: JudgedHours) -> pl.DataFrame:
 
 
 def _findings_of_groups(found: pl.DataFrame, judged: JudgedHours) -> pl.DataFrame:
-    """What all actors did is a finding of its own only if those who are on no ticket and not allowed exceed the
-    threshold without the others."""
+    """What newcomers or an owner's credentials did is a finding; what all actors did only if those who are on no ticket
+    and not allowed exceed the threshold without the others."""
     explained = found.filter(pl.col("disposition") != "below_threshold").select("hour", members="actor_key").unique()
     totals = judged.activity.group_by("hour", members="actor_key").agg(own=pl.col("changes").sum())
     of_all = judged.groups.filter(pl.col("actor_key") == ALL_ACTORS)
@@ -63,13 +64,18 @@ def _findings_of_groups(found: pl.DataFrame, judged: JudgedHours) -> pl.DataFram
         .filter(pl.when(pl.col("kind") == MANY_ACTORS).then("actors").otherwise("changes") >= pl.col("threshold"))
     )
     of_all = of_all.join(unexplained, on=["hour", "kind"], how="semi")
-    of_new = judged.groups.filter(pl.col("actor_key") == NEW_ACTORS)
+    others = judged.groups.filter(pl.col("kind").is_in([NEW_ACTORS, CREDENTIALS]))
+    of_all_actors = pl.col("actor_key").is_in([*NAMES_OF_SEVERAL])
+    name_of_several = pl.col("actor_key").replace_strict(NAMES_OF_SEVERAL, default=None, return_dtype=pl.String)
     return (
-        pl.concat([of_new, of_all])
+        pl.concat([others, of_all])
         .drop("threshold")
+        .join(judged.names, on="actor_key", how="left", maintain_order="left")
         .with_columns(
-            actor=pl.col("actor_key").replace_strict(NAMES_OF_SEVERAL, return_dtype=pl.String),
-            actor_type=pl.lit(ORGANISATION),
+            actor=pl.coalesce(name_of_several, "actor", "actor_key"),
+            actor_type=pl.when(of_all_actors)
+            .then(pl.lit(ORGANISATION))
+            .otherwise(pl.col("actor_type").fill_null("unknown")),
             disposition=pl.lit("ticket"),
             ratio=pl.col("changes") / pl.col("baseline_mean"),
         )
@@ -105,9 +111,10 @@ def add_severities(found: pl.DataFrame, judged: JudgedHours, policy: Policy) -> 
     """A ticket has the severity of its rarity, raised by what was touched. Before that, a volume alone whose ratio is
     below that of the plain rule is at most medium, however steady its actor. The organisation's ticket has the severity
     of its most severe member; a group's is raised by what a member of it touched."""
-    rarity = pl.concat(
-        each.group_by(HOUR_OF_ACTOR).agg(rarity=severity_rank(pl.col("severity")).max())
-        for each in (judged.scores, judged.groups)
+    rarity = (
+        pl.concat(each.select(*HOUR_OF_ACTOR, "severity") for each in (judged.scores, judged.groups))
+        .group_by(HOUR_OF_ACTOR)
+        .agg(rarity=severity_rank(pl.col("severity")).max())
     )
     of_actors = raise_severity(judged.touches, policy.sensitive)
     of_members = (
@@ -117,7 +124,7 @@ def add_severities(found: pl.DataFrame, judged: JudgedHours, policy: Policy) -> 
         .sort("raises", descending=True, maintain_order=True)
         .unique(HOUR_OF_ACTOR, keep="first", maintain_order=True)
     )
-    raises = pl.concat([of_actors, of_members.select(of_actors.columns)])
+    raises = pl.concat([of_members.select(of_actors.columns), of_actors]).unique(HOUR_OF_ACTOR, keep="first")
     large = (pl.col("kind") != VOLUME) | (pl.col("ratio") >= policy.plain.ratio)
     most = (
         pl.when(large.any().over(HOUR_OF_ACTOR)).then(SEVERITIES.index("urgent")).otherwise(SEVERITIES.index("medium"))

@@ -11,7 +11,15 @@ from audit_assets.detection.dispositions import add_dispositions, add_severities
 from audit_assets.detection.judged_hours import JudgedHours
 from audit_assets.detection.organisation_wide import UNUSUAL_P
 from audit_assets.detection.plain_rule import find_plain_deviations
-from audit_assets.detection.schemas import FLAG, HOUR_OF_ACTOR, NEW_RESOURCE_TYPE, VOLUME, WELL_KNOWN
+from audit_assets.detection.schemas import (
+    FLAG,
+    HOUR_OF_ACTOR,
+    MANY_DELETES,
+    NEW_RESOURCE_TYPE,
+    NEWCOMER,
+    VOLUME,
+    WELL_KNOWN,
+)
 from audit_assets.detection.severity import severity_rank
 from audit_assets.detection.unreadable_entries import flag_unreadable
 from audit_assets.detection.volume import HORIZONS
@@ -20,7 +28,10 @@ HOURS_OF_HORIZON = {horizon.name: horizon.hours for horizon in HORIZONS}
 
 MONTHS_A_YEAR = 365.25 / 30
 
-COLUMNS_OF_HOUR = ("active_hours", "tickets_a_day", "learning", "judged_against")
+NEW_TYPES = ("new_resource_type", "many_new_resource_types", "new_resource_types_over_days")
+"""The reasons for which the new resource types of an hour alert."""
+
+COLUMNS_OF_HOUR = ("active_hours", "tickets_a_day", "learning", "judged_against", "time_share", "hours_since_first")
 """What both kinds of deviation take from the scores of their hour."""
 
 
@@ -34,8 +45,7 @@ def flag_deviations(judged: JudgedHours, policy: Policy) -> pl.DataFrame:
         flagged = found.with_columns(disposition=disposition)
     else:
         flagged = add_severities(add_dispositions(found, judged), judged, policy)
-    flagged = _with_changes_by_type(flagged, judged.activity)
-    # Before members are named, since deviations of the plain rule alone have no such column
+    flagged = _with_ticket_keys(_with_changes_by_type(flagged, judged.activity), judged)
     flagged = pl.concat([flag_unreadable(judged.unreadable), flagged], how="diagonal_relaxed")
     return _in_order(_with_member_names(flagged, judged.names))
 
@@ -47,10 +57,11 @@ def _with_horizon(plain: pl.DataFrame) -> pl.DataFrame:
 def _calibrated(judged: JudgedHours, plain: pl.DataFrame) -> pl.DataFrame:
     """The deviations of the scores and of the plain rule, each once, with the numbers of the scores; `alerts` marks
     those that exceed the threshold."""
-    scores = judged.scores.with_columns(
+    scores = judged.scores.join(judged.first_hours, on=HOUR_OF_ACTOR, how="left").with_columns(
         judged_against=pl.when(pl.col("active_hours") > 0).then(pl.lit("actor")).otherwise(pl.lit("organisation"))
     )
-    return pl.concat([_bursts(judged, scores, plain), _new_types(judged, scores, plain)], how="diagonal")
+    found = [_bursts(judged, scores, plain), _new_types(judged, scores, plain), _deletes(scores)]
+    return pl.concat(found, how="diagonal")
 
 
 def _bursts(judged: JudgedHours, scores: pl.DataFrame, plain: pl.DataFrame) -> pl.DataFrame:
@@ -72,16 +83,24 @@ def _bursts(judged: JudgedHours, scores: pl.DataFrame, plain: pl.DataFrame) -> p
             horizon=horizon,
             horizon_hours=horizon.replace_strict(HOURS_OF_HORIZON, return_dtype=pl.Int64),
         )
+        .with_columns(
+            pl.when(pl.col("horizon_hours") == 1).then(pl.col("baseline_max", "smaller_hours", "known_hours")),
+            judged_against=pl.when(by_score & (pl.col("familiarity") == NEWCOMER))
+            .then(pl.lit("newcomers"))
+            .otherwise("judged_against"),
+        )
         .select(
             *HOUR_OF_ACTOR,
             *COLUMNS_OF_HOUR,
             "changes",
             "baseline_mean",
+            "baseline_max",
+            "smaller_hours",
+            "known_hours",
             "horizon",
             "horizon_hours",
             kind=pl.lit(VOLUME),
             ratio=pl.col("changes") / pl.col("baseline_mean"),
-            baseline_max=pl.when(pl.col("horizon_hours") == 1).then("baseline_max"),
             p="p_volume",
             return_period_years=_return_period_years(pl.col("p_volume")),
             alerts=alerts,
@@ -92,8 +111,8 @@ def _bursts(judged: JudgedHours, scores: pl.DataFrame, plain: pl.DataFrame) -> p
 
 def _new_types(judged: JudgedHours, scores: pl.DataFrame, plain: pl.DataFrame) -> pl.DataFrame:
     key = [*HOUR_OF_ACTOR, "resource_type"]
-    alerts = pl.col("reasons").list.set_intersection(["new_resource_type", "many_new_resource_types"]).list.len() > 0
-    p_new = pl.min_horizontal("p_novelty", "p_many_new")
+    alerts = pl.col("reasons").list.set_intersection([*NEW_TYPES]).list.len() > 0
+    p_new = pl.min_horizontal("p_novelty", "p_many_new", "p_slow")
     by_score = (
         scores.lazy()
         .filter(pl.col("flagged"), alerts | (p_new <= UNUSUAL_P))
@@ -128,12 +147,31 @@ def _new_types(judged: JudgedHours, scores: pl.DataFrame, plain: pl.DataFrame) -
             first_ever=pl.col("last_touched").is_null(),
             new_to_organisation=pl.col("known").is_null(),
             new_types=pl.col("new_resource_types").list.len().cast(pl.Int64),
+            new_type_days=pl.when(pl.col("reasons").list.contains("new_resource_types_over_days")).then(
+                "new_type_days"
+            ),
             colleagues=pl.col("touched_by").fill_null(0) - pl.col("itself").fill_null(0),
             organisation_actors=pl.lit(judged.colleagues["actor_key"].n_unique(), pl.Int64),
             p=p_new,
             return_period_years=_return_period_years(p_new),
         )
         .collect()
+    )
+
+
+def _deletes(scores: pl.DataFrame) -> pl.DataFrame:
+    """Hours of which unusually many changes are deletes."""
+    alerts = pl.col("reasons").list.contains(MANY_DELETES)
+    return scores.filter(pl.col("flagged"), alerts | (pl.col("p_deletes") <= UNUSUAL_P)).select(
+        *HOUR_OF_ACTOR,
+        *COLUMNS_OF_HOUR,
+        "usual_deletes",
+        changes="deletes",
+        hour_changes="changes",
+        kind=pl.lit(MANY_DELETES),
+        horizon_hours=pl.lit(1, pl.Int64),
+        p="p_deletes",
+        alerts=alerts,
     )
 
 
@@ -151,6 +189,8 @@ def _with_names(found: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_member_names(found: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
+    if "members" not in found.columns:  # the plain rule has no findings of several
+        return found
     called = pl.element().replace(names["actor_key"], names["actor"].fill_null(names["actor_key"]))
     return found.with_columns(member_names=pl.col("members").list.eval(called))
 
@@ -169,6 +209,22 @@ def _with_changes_by_type(found: pl.DataFrame, activity: pl.DataFrame) -> pl.Dat
         .collect()
     )
     return found.join(by_type, on=[*HOUR_OF_ACTOR, "kind"], how="left", maintain_order="left")
+
+
+def _with_ticket_keys(found: pl.DataFrame, judged: JudgedHours) -> pl.DataFrame:
+    """Whose ticket each deviation is for, and the owner's name if that is another actor."""
+    credentials = judged.scores.filter(pl.col("owner") != pl.col("actor_key"))
+    owners = credentials.select(*HOUR_OF_ACTOR, "familiarity", owner_key="owner")
+    names = judged.names.select(owner_key="actor_key", owner="actor")
+    of_owner = (pl.col("familiarity") == NEWCOMER) & (pl.col("disposition") == "ticket")
+    return (
+        found.join(owners, on=HOUR_OF_ACTOR, how="left", maintain_order="left")
+        .join(names, on="owner_key", how="left", maintain_order="left")
+        .with_columns(
+            owner=pl.coalesce("owner", "owner_key"),
+            ticket_key=pl.when(of_owner).then("owner_key").otherwise("actor_key"),
+        )
+    )
 
 
 def _in_order(found: pl.DataFrame) -> pl.DataFrame:

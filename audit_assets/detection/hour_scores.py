@@ -19,6 +19,7 @@ from audit_assets.detection.activity_arrays import (
     Floats,
     build_activity_arrays,
 )
+from audit_assets.detection.deletes import score_deletes
 from audit_assets.detection.newcomers import (
     EXAMPLE_DAYS,
     MEASURES,
@@ -36,6 +37,7 @@ from audit_assets.detection.schemas import (
     MEMORY,
     MIN_BURST_RATIO,
     NEWCOMER,
+    OWNER,
     RANKED_COLUMNS,
     SCORES,
     WELL_KNOWN,
@@ -131,7 +133,8 @@ def score_stream(activity: pl.DataFrame) -> pl.DataFrame:
     novelty, since = score_novelty(arrays), activity["hour"].min()
     habits = estimate_habits(_measure(arrays, novelty), np.unique(arrays.hour // HOURS_A_DAY).tolist())
     novelties = _novelty_columns(arrays, novelty, 0)
-    return _score(arrays, estimate_daily_priors(arrays), habits, novelties, since=0, known_since=since)
+    scores = _score(arrays, estimate_daily_priors(arrays), habits, novelties, since=0, known_since=since)
+    return _with_owners(scores, activity)
 
 
 def score_hours(activity: pl.DataFrame, organisation: Organisation, *, since: datetime) -> pl.DataFrame:
@@ -141,9 +144,19 @@ def score_hours(activity: pl.DataFrame, organisation: Organisation, *, since: da
     all_touches = build_activity_arrays(pl.concat([activity, organisation.touched], how="diagonal"))
     novelties = _novelty_columns(all_touches, score_novelty(all_touches, since=first), first)
     arrays = build_activity_arrays(activity)
-    return _score(
+    scores = _score(
         arrays, organisation.priors, organisation.habits, novelties, since=first, known_since=organisation.since
     )
+    return _with_owners(scores, activity)
+
+
+def _with_owners(scores: pl.DataFrame, activity: pl.DataFrame) -> pl.DataFrame:
+    """SCORES with the owners that the activity names."""
+    if OWNER not in activity.columns:
+        return scores
+    owners = activity.drop_nulls(OWNER).sort("hour").group_by("actor").agg(known=pl.col(OWNER).last())
+    named = scores.join(owners, on="actor", how="left", maintain_order="left")
+    return named.with_columns(pl.coalesce("known", OWNER).alias(OWNER)).select(SCORES.names())
 
 
 def _measure(arrays: ActivityArrays, novelty: NoveltyScores) -> pl.DataFrame:
@@ -186,6 +199,7 @@ def _score(
         .with_columns(
             lowered.otherwise(pl.col(P_COLUMNS)),
             time_share=pl.when(unusual_time).then("time_share"),
+            owner=pl.col("actor"),
             learning=pl.concat_list(
                 pl.when(pl.col("familiarity") == LITTLE_KNOWN).then(pl.lit("actor")),
                 pl.when("newcomer").then(pl.lit("newcomer")),
@@ -206,7 +220,12 @@ def _volume_columns(activity: ActivityArrays, by_horizon: Mapping[Horizon, Volum
         lagged = by_horizon[horizon]
         is_highest = lagged.changes > _most_before(activity, lagged.changes, ~activity.confirmed, A_MONTH)
         scores[horizon] = replace(lagged, p=np.where(is_highest, lagged.p, 1.0))
-    shared_p = np.vstack([each.p / HORIZON_SHARES[horizon] for horizon, each in scores.items()])
+    # A horizon that is no burst must not hide another that is one, however rare it is
+    bursts = {
+        horizon: np.where(each.changes < MIN_BURST_RATIO * each.baseline_mean, 1.0, each.p)
+        for horizon, each in scores.items()
+    }
+    shared_p = np.vstack([p / HORIZON_SHARES[horizon] for horizon, p in bursts.items()])
     best = shared_p.argmin(axis=0)
     rows = np.arange(len(best))
     changes = np.vstack([each.changes for each in scores.values()])[best, rows]
@@ -227,14 +246,17 @@ def _volume_columns(activity: ActivityArrays, by_horizon: Mapping[Horizon, Volum
             "horizon": names.gather(best),
             "horizon_changes": np.rint(changes).astype(np.int64),
             "horizon_baseline_mean": usual,
-            "p_volume": np.where(changes < MIN_BURST_RATIO * usual, 1.0, np.minimum(shared_p[best, rows], 1.0)),
+            "p_volume": np.minimum(shared_p[best, rows], 1.0),
             "by_default": alone.by_default,
             "day_changes": np.rint(day_changes).astype(np.int64),
             "dismissed_changes": _most_dismissed(activity, alone, HOUR_ALONE),
             "dismissed_day_changes": _most_dismissed(activity, scores[DAY], DAY),
         }
     )
-    times = find_unusual_times(activity)
+    times, deletes = find_unusual_times(activity), score_deletes(activity)
+    frame = frame.with_columns(
+        deletes=activity.deletes, usual_deletes=pl.Series(deletes.usual_share), p_deletes=pl.Series(deletes.p)
+    )
     frame = frame.with_columns(time_factor=pl.Series(times.factor), time_share=pl.Series(times.share, nan_to_null=True))
     measures = measured.select("newcomer", *(pl.col(name).alias(f"measured_{name}") for name in MEASURES[:-1]))
     return pl.concat([frame, measures], how="horizontal")
@@ -242,7 +264,7 @@ def _volume_columns(activity: ActivityArrays, by_horizon: Mapping[Horizon, Volum
 
 def _without_dismissed(activity: ActivityArrays, scores: VolumeScores, horizon: Horizon) -> VolumeScores:
     """Up to MIN_BURST_RATIO times the changes that people dismissed for the actor are no burst, however rare."""
-    if not activity.dismissed.any():
+    if horizon.beyond_dismissed or not activity.dismissed.any():
         return scores
     usual = _most_dismissed(activity, scores, horizon)
     return replace(scores, p=np.where(scores.changes <= MIN_BURST_RATIO * usual, 1.0, scores.p))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from audit_assets.detection.first_hours import FIRST_HOURS
 from audit_assets.detection.unreadable_entries import UNREADABLE_COUNTS
 
 COLLEAGUES = pl.Schema({"actor_key": pl.String, "resource_type": pl.String})
@@ -16,8 +17,9 @@ class JudgedHours:
 
     `activity` (ACTIVITY) of the hours; `baselines` (BASELINE) and `touched` (TOUCHED) before them; `scores` (SCORES,
     ranked, with actor_key in place of actor); `groups` (GROUP_ALERTS); `touches` (TOUCHES) and `names` (actor_key,
-    actor, actor_type) from the entries. `colleagues` (COLLEAGUES) decide nothing and are for the text of tickets; a
-    backtest has none, and no `unreadable` entries (UNREADABLE_COUNTS).
+    actor, actor_type) from the entries, owners among them. `colleagues` (COLLEAGUES) decide nothing and are for the
+    text of tickets; a backtest has none of them, nor `first_hours` (FIRST_HOURS), nor `unreadable` entries
+    (UNREADABLE_COUNTS).
     """
 
     activity: pl.DataFrame
@@ -28,4 +30,5 @@ class JudgedHours:
     colleagues: pl.DataFrame
     touches: pl.DataFrame
     names: pl.DataFrame
+    first_hours: pl.DataFrame = field(default_factory=FIRST_HOURS.to_frame)
     unreadable: pl.DataFrame = field(default_factory=UNREADABLE_COUNTS.to_frame)

@@ -1,9 +1,10 @@
 """Which scored hours alert at a budget of tickets a day.
 
-Three streams share the budget: far more changes than usual, a surprising new resource type, and many new types at
-once. Actors compete with those that are as well known as they: newcomers, of which anybody can create any number, take
-nothing from the budget of the others. Within a stream an hour that is no more extreme than an earlier one of the actor
-within a day is a repeat: it alerts too, on the ticket that is open, but costs no budget (docs/facts/detection.md, 2.6).
+Five streams share the budget: far more changes than usual, a surprising new resource type, many new types at once or
+over two weeks, and many deletes. Actors compete with those that are as well known as they: newcomers, of which anybody
+can create any number, take nothing from the budget of the others. Within a stream an hour that is no more extreme than
+an earlier one of the actor within a day is a repeat: it alerts too, on the ticket that is open, but costs no budget
+(docs/facts/detection.md, 2.6).
 """
 
 from datetime import datetime, timedelta
@@ -25,19 +26,36 @@ from audit_assets.detection.groups import SHARE_OF_GROUPS
 from audit_assets.detection.hour_scores import ACTIVITY_HISTORY
 from audit_assets.detection.schemas import LITTLE_KNOWN, NEWCOMER, SCORES, WELL_KNOWN
 from audit_assets.detection.severity import BUDGET_SHARES, severity_by_rarity
+from audit_assets.detection.slow_types import add_slow_types
 
-REASONS = {"p_volume": "volume", "p_novelty": "new_resource_type", "p_many_new": "many_new_resource_types"}
+REASONS = {
+    "p_volume": "volume",
+    "p_novelty": "new_resource_type",
+    "p_many_new": "many_new_resource_types",
+    "p_slow": "new_resource_types_over_days",
+    "p_deletes": "many_deletes",
+}
 """The streams by their names for people."""
 
-EXPONENTS = {"p_volume": 0.6, "p_novelty": 1.0, "p_many_new": 0.6}
+EXPONENTS = {"p_volume": 0.6, "p_novelty": 1.0, "p_many_new": 0.6, "p_slow": 1.0, "p_deletes": 0.6}
 """Except of newcomers, whose p are exact by the way they are made. p^0.6 is how often natural hours really have so
 small a p: on the variants of the development set -ln p of all below
 .1 exceeds -ln .1 by 1.4 to 2.2 (volume, from four active hours on), 1.2 to 2 (many new types) and .7 to 1.1 (novelty),
 where an exact p exceeds it by 1. Without it volume takes the whole of a small budget where there are many types."""
 
-SHARES = {"p_volume": 3 / 8, "p_novelty": 2 / 8, "p_many_new": 3 / 8}
-"""How the streams share the budget: 3:2:3 finds .02 more than 5:2:3 on four sets of a year, above all rare types and
-takeovers (docs/facts/detection.md, 2.7)."""
+OF_SLOW_TYPES, OF_DELETES = 0.1, 0.03
+_OF_OTHERS = 1 - OF_SLOW_TYPES - OF_DELETES
+SHARES = {
+    "p_volume": _OF_OTHERS * 3 / 8,
+    "p_novelty": _OF_OTHERS * 2 / 8,
+    "p_many_new": _OF_OTHERS * 3 / 8,
+    "p_slow": OF_SLOW_TYPES,
+    "p_deletes": OF_DELETES,
+}
+"""How the streams share the budget. For the first three 3:2:3 finds .02 more than 5:2:3 on four sets of a year, above
+all rare types and takeovers (docs/facts/detection.md, 2.7). Types that come slowly cost these nothing, and .1 more of
+eight usual types on as many days are found; of three times the usual changes, all deletes, .6 in place of .3, for .003
+of the other kinds; a share of .05 finds .8 for .011 (the development set at 1 ticket a day)."""
 
 SHARES_OF_LESS_KNOWN = {LITTLE_KNOWN: 0.15, NEWCOMER: 0.15}
 """How much of the budget is for actors who are less well known; the rest is for the well-known. The development set has
@@ -77,7 +95,8 @@ def rank_scores(scores: pl.DataFrame, *, budget: float, since: datetime | None =
     hours from `since` on: from the hours of one day and their history the same as from the whole stream.
     """
     judged = pl.lit(value=True) if since is None else pl.col("hour") >= since
-    scores = scores.sort("hour", "actor").with_columns(_joined_p(column).alias(f"joined_{column}") for column in SHARES)
+    scores = add_slow_types(scores.sort("hour", "actor"), judged)
+    scores = scores.with_columns(_joined_p(column).alias(f"joined_{column}") for column in SHARES)
     first = [pl.when(is_repeat(column)).then(1.0).otherwise(f"joined_{column}") for column in SHARES]
     scores = scores.with_columns(
         p=pl.when(judged).then(pl.min_horizontal(f"joined_{column}" for column in SHARES)).otherwise("p"),
@@ -113,9 +132,9 @@ def rank_scores(scores: pl.DataFrame, *, budget: float, since: datetime | None =
 
 def _compared(scores: pl.DataFrame, budget: float, since: datetime | None) -> tuple[pl.Series, pl.Series]:
     """Per hour how many tickets a day there are for hours as extreme, and the threshold of the budget, both among the
-    actors who are as well known; each hour of the past counts once for what it is first in."""
+    actors who are as well known; an actor's past counts once a day, for what it is first in."""
     hour = (scores["hour"].dt.epoch("s") // 3600).to_numpy()
-    p, p_first = scores["p"].to_numpy(), scores["p_first"].to_numpy()
+    p, p_first = scores["p"].to_numpy(), scores.select(_once_a_day()).to_series().to_numpy()
     familiarity, counts = scores["familiarity"].to_numpy(), ~scores["confirmed"].to_numpy()
     first = 0 if since is None else int(since.timestamp()) // 3600
     began = int(hour[0]) // HOURS_A_DAY if len(hour) else 0
@@ -139,6 +158,14 @@ def _compared(scores: pl.DataFrame, budget: float, since: datetime | None) -> tu
         thresholds[here] = np.clip(of_budget, _floor(floor, budget), CEILINGS[name])
         rates[here] = past.tickets_a_day(p[here], since=first) * budget / shares[here]
     return pl.Series(rates), pl.Series(thresholds)
+
+
+def _once_a_day() -> pl.Expr:
+    """Of an actor's hours of a UTC day the smallest `p_first`, else 1: sums over a day grow from hour to hour, so that
+    each is more extreme than the one before, and the day is one ticket all the same."""
+    unconfirmed = pl.when("confirmed").then(2.0).otherwise("p_first")
+    smallest = unconfirmed.rank("ordinal").over("actor", pl.col("hour").dt.truncate("1d")) == 1
+    return pl.when(smallest).then("p_first").otherwise(1.0)
 
 
 def _floor(floor: float, budget: float) -> float:

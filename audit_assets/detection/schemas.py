@@ -19,6 +19,7 @@ the development set this changes no recall by more than its error. So is up to t
 
 VOLUME = "volume"
 NEW_RESOURCE_TYPE = "new_resource_type"
+MANY_DELETES = "many_deletes"
 """The kinds of a deviation."""
 
 HOUR = pl.Datetime("us", "UTC")
@@ -95,10 +96,17 @@ FLAG = pl.Schema(
         "p": pl.Float64,
         "tickets_a_day": pl.Float64,
         "return_period_years": pl.Float64,
+        "time_share": pl.Float64,
+        "hours_since_first": pl.Int64,
+        "smaller_hours": pl.Int64,
+        "known_hours": pl.Int64,
         "colleagues": pl.Int64,
         "organisation_actors": pl.Int64,
         "new_types": pl.Int64,
         "touched_types": pl.Int64,
+        "new_type_days": pl.Int64,
+        "hour_changes": pl.Int64,
+        "usual_deletes": pl.Float64,
         "members": pl.List(pl.String),
         "member_names": pl.List(pl.String),
         "usual_members": pl.Float64,
@@ -106,9 +114,15 @@ FLAG = pl.Schema(
         "learning": pl.List(pl.String),
         "actor": pl.String,
         "actor_type": pl.String,
+        "ticket_key": pl.String,
+        "owner": pl.String,
     }
 )
 """A deviation of an actor (`actor` is its name) and what becomes of it.
+
+`ticket_key`: whose ticket it is, if it gets one: the actor's own, or that of the `owner` (a name; null where there is
+none but itself) if the actor is a credential that is still a newcomer: whoever creates a token and uses it is one
+story.
 
 `disposition`: `ticket`, or why it opens none: `below_threshold`, `allowed` (then `allowed_because`), `organisation` (it
 is in the organisation's finding). `severity` may also be `low`; which changes raised it is in `severity_because`. For
@@ -117,11 +131,16 @@ VOLUME, `changes_by_type` are all changes of the hour itself: a dismissal covers
 The following are null with the plain rule. For VOLUME, `changes` and `baseline_mean` are of the last `horizon_hours`,
 and `horizon` names the hours they are compared with. `p` is the probability of the deviation, `tickets_a_day` how often
 a day the organisation has an hour as unusual as the actor's, `return_period_years` how long it takes until this actor
-has such a deviation again. For NEW_RESOURCE_TYPE, `colleagues` counts those of the `organisation_actors` who touched it
-in 90 days, and `new_types` those of the hour's `touched_types` that are new to the actor. For kind ORGANISATION, whose
-actor_key is ORGANISATION too, `members` are the keys of the actors who share the deviation, and `member_names` theirs
-in the same order. GROUP_KINDS are of NEW_ACTORS or ALL_ACTORS, and as GROUP_ALERTS has them. The rows about entries
-that could not be read are in unreadable_entries.py."""
+has such a deviation again, `time_share` as in SCORES. Of the horizon `active hours`, `changes` and `baseline_mean`
+count hours. A volume that is compared with those of other newcomers has the `judged_against` `newcomers`. Of a
+newcomer, `hours_since_first` etc. are as in FIRST_HOURS, the last two for a VOLUME of the hour alone. For
+NEW_RESOURCE_TYPE, `colleagues` counts those of the `organisation_actors` who touched it in 90 days, and `new_types`
+those of the hour's `touched_types` that are new to the actor; `new_type_days`, on how many of the last 14 days new
+types came, where their number alerts. For MANY_DELETES, `changes` are the deletes of the `hour_changes`,
+`usual_deletes` the actor's usual share of them. For kind ORGANISATION, whose actor_key is ORGANISATION too, `members`
+are the keys of the actors who share the deviation, and `member_names` theirs in the same order. GROUP_KINDS are of
+NEW_ACTORS, ALL_ACTORS or, for CREDENTIALS, of an owner, and as GROUP_ALERTS has them. The rows about entries that could
+not be read are in unreadable_entries.py."""
 
 ORGANISATION = "organisation"
 """In place of an actor key: many actors share a deviation."""
@@ -132,7 +151,10 @@ NEW_ACTORS, ALL_ACTORS = "new_actors", "all_actors"
 MANY_ACTORS, MANY_CHANGES = "many_actors", "many_changes"
 """Kinds of what all actors did together: so many were active in an hour, or made so many changes."""
 
-GROUP_KINDS = (NEW_ACTORS, MANY_ACTORS, MANY_CHANGES)
+CREDENTIALS = "credentials"
+"""Kind of what an owner's credentials, and the owner itself, did together; the finding is the owner's."""
+
+GROUP_KINDS = (NEW_ACTORS, MANY_ACTORS, MANY_CHANGES, CREDENTIALS)
 """The kinds of a group's deviations; NEW_ACTORS is both the group and the kind of its only one."""
 
 NAMES_OF_SEVERAL = {ORGANISATION: "the organisation", NEW_ACTORS: "new actors", ALL_ACTORS: "all actors"}
@@ -167,7 +189,14 @@ ACTOR_ACTIVITY = pl.Schema(
         "changes": pl.Int64,
     }
 )
-"""Tidy rows: ACTIVITY with the actor's type; columns of MARKS may follow."""
+"""Tidy rows: ACTIVITY with the actor's type; OWNER and columns of MARKS may follow."""
+
+OWNER = "owner"
+"""A further column of activity: who is behind a credential, as a key; missing or null: the actor itself. Of an actor
+with several the newest counts."""
+
+DELETES = "deletes"
+"""A further column of activity (Int64; missing or null: none): how many of the changes were deletes."""
 
 MARKS = ("confirmed", "dismissed", "type_dismissed")
 """Further columns of activity (Boolean; missing or null: no). `confirmed` marks the hours of confirmed incidents: they
@@ -183,6 +212,7 @@ SCORES = pl.Schema(
     {
         "actor": pl.String,
         "actor_type": pl.String,
+        OWNER: pl.String,
         "hour": HOUR,
         "confirmed": pl.Boolean,
         "familiarity": pl.String,
@@ -200,6 +230,11 @@ SCORES = pl.Schema(
         "touched_types": pl.Int64,
         "p_novelty": pl.Float64,
         "p_many_new": pl.Float64,
+        "p_slow": pl.Float64,
+        "new_type_days": pl.Int64,
+        "deletes": pl.Int64,
+        "usual_deletes": pl.Float64,
+        "p_deletes": pl.Float64,
         "p": pl.Float64,
         "p_first": pl.Float64,
         "p_threshold": pl.Float64,
@@ -210,21 +245,26 @@ SCORES = pl.Schema(
         "learning": pl.List(pl.String),
     }
 )
-"""A row per active actor and hour. `confirmed`: the hour belongs to a confirmed incident. `familiarity`: how well the
-actor is known (WELL_KNOWN, LITTLE_KNOWN, NEWCOMER). `baseline_mean` and `ratio` are of the hour alone; `horizon` names
-the hours that decided `p_volume`, with their changes and their baseline. `active_hours` are those of the 30 days
-before. `time_share` of the actor's active hours were near this time of the day; null if the time is usual or not
-known. A newcomer's `p_volume` and `p_many_new` compare it with other newcomers. `p` joins the streams with their
-shares of the budget; `p_first` is the same of those streams in which the hour is no mere repeat of an earlier one
-within a day (1 if it is in all). `tickets_a_day`: how often a day the organisation has an hour as extreme as this. An
-hour is `flagged` if p is at most `p_threshold`, which follows from the budget; `reasons` are the streams that are so by
-themselves. `learning` names what had to be judged by defaults, since there is too little history (LEARNING)."""
+"""A row per active actor and hour. `owner`: the key of who is behind it, its own if that is itself. `confirmed`: the
+hour belongs to a confirmed incident. `familiarity`: how well the actor is known (WELL_KNOWN, LITTLE_KNOWN, NEWCOMER).
+`baseline_mean` and `ratio` are of the hour alone; `horizon` names the hours that decided `p_volume`, with their changes
+and their baseline. `active_hours` are those of the 30 days before. `p_slow` is of the new types of 7 and 14 days
+together, which came on `new_type_days` (null unless there are several); `usual_deletes`, the share of deletes in the
+actor's changes, those of `deletes` in the hour being unusual with `p_deletes`. `time_share` of the actor's active hours
+were near this time of the day; null if the time is usual or not known. A newcomer's `p_volume` and `p_many_new` compare
+it with other newcomers. `p` joins the streams with their shares of the budget; `p_first` is the same of those streams
+in which the hour is no mere repeat of an earlier one within a day (1 if it is in all). `tickets_a_day`: how often a day
+the organisation has an hour as extreme as this. An hour is `flagged` if p is at most `p_threshold`, which follows from
+the budget; `reasons` are the streams that are so by themselves. `learning` names what had to be judged by defaults,
+since there is too little history (LEARNING)."""
 
 WELL_KNOWN, LITTLE_KNOWN, NEWCOMER = "well_known", "little_known", "newcomer"
 """An actor with 6 active hours or more in 30 days; one with fewer; one whose first active hour is less than 7 days
 ago."""
 
-RANKED_COLUMNS = ("p", "p_first", "p_threshold", "tickets_a_day", "flagged", "reasons", "severity")
+RANKED_COLUMNS = (
+    *("p_slow", "new_type_days", "p", "p_first", "p_threshold", "tickets_a_day", "flagged", "reasons", "severity"),
+)
 """Columns of SCORES that depend on the other hours and on the budget: ranking.py fills them."""
 
 LEARNING = {

@@ -6,7 +6,7 @@ it; the second weighs these by their scores of the first, so that an attack does
 confirmed incident weigh nothing; those that people dismissed count in full (2.4, "Contamination").
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -55,13 +55,14 @@ class VolumePrior:
 class Horizon:
     """How many hours are summed up, and which hours before are the reference: from `since` to before `until`, both in
     hours before the judged one. No hour that is summed up is in its own reference. Summed up are the changes, or how
-    many `active_hours` there are."""
+    many `active_hours` there are; where an hour outlasts what people dismissed, `beyond_dismissed` changes alone."""
 
     name: str
     hours: int
     since: int
     until: int
     active_hours: bool = False
+    beyond_dismissed: bool = False
 
     @property
     def summed(self) -> str:
@@ -78,8 +79,9 @@ DAY_AGAINST_LAST_MONTH = Horizon("24h, lagged", 24, 60 * HOURS_A_DAY, 31 * HOURS
 ACTIVE_HOURS = Horizon("active hours", 24, 30 * HOURS_A_DAY, 24, active_hours=True)
 """Who works around the clock without being a machine that always does."""
 
-FORTNIGHT_AGAINST_LAST_MONTH = Horizon("14d", 14 * 24, 60 * HOURS_A_DAY, 28 * HOURS_A_DAY)
-"""Against days -60 to -29: what grows by a third each week without a loud day adds up."""
+FORTNIGHT_AGAINST_LAST_MONTH = Horizon("14d", 14 * 24, 60 * HOURS_A_DAY, 28 * HOURS_A_DAY, beyond_dismissed=True)
+"""Against days -60 to -29: what grows by a third each week without a loud day adds up. A loud day that people dismissed
+does not make the fortnight unusual."""
 
 HORIZONS = (HOUR_ALONE, SIX_HOURS, DAY, DAY_AGAINST_LAST_MONTH, ACTIVE_HOURS, FORTNIGHT_AGAINST_LAST_MONTH)
 
@@ -175,6 +177,9 @@ def sum_up(activity: ActivityArrays, windows: ActorWindows, horizon: Horizon) ->
     """Per active hour what its horizon sums up."""
     if horizon.active_hours:
         return count_active_hours(activity, windows, horizon.hours)
+    if horizon.beyond_dismissed and activity.dismissed.any():
+        beyond = np.where(activity.dismissed, 0, activity.beyond_dismissed)
+        return sum_changes(replace(activity, changes=beyond), windows, horizon.hours)
     return sum_changes(activity, windows, horizon.hours)
 
 

@@ -61,7 +61,8 @@ BACKTEST_SCORES = pl.Schema(
 )
 """SCORES with the name as `actor`, and with what becomes of the hour at the requested budget. `disposition` is the most
 important of its deviations' (FLAG; null without any), `allowed_because` the reason if one is allowed. An hour is
-`flagged` if it is on a `ticket`: its own, one that an earlier hour of the actor opened within SAME_TICKET of it, or
+`flagged` if it is on a `ticket`: its own (a new credential's is its owner's), one that was opened within SAME_TICKET of
+it, or
 (`disposition` is `organisation`) the organisation's, about each of the `shared_types`, or that of a group which it is a
 member of; `severity` is that ticket's.
 Hours on one ticket have the same `ticket`; it is null for an hour that is on none. `budgets`: those of BUDGETS and the
@@ -85,6 +86,9 @@ members; those of the organisation have their resource type."""
 
 OF_SEVERAL = pl.col("kind").is_in([ORGANISATION, *GROUP_KINDS])
 """The FLAG rows of the organisation and of groups."""
+
+HOUR_OF_TICKET = ("hour", "ticket_key")
+"""The columns that name an hour on a ticket."""
 
 KEYED_SCORES = pl.Schema({"actor_key" if name == "actor" else name: kind for name, kind in SCORES.items()})
 
@@ -227,12 +231,14 @@ def _unscored(activity: pl.DataFrame, judged: JudgedHours, since: datetime) -> p
 def _with_dispositions(scores: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """Scores at a budget, with what becomes of each hour by its FLAG rows."""
     ticket = pl.col("disposition") == "ticket"
+    tickets = _tickets_of_hours(found)
     own = (
         found.filter(~OF_SEVERAL)
         .group_by(HOUR_OF_ACTOR)
         .agg(
             pl.col("disposition").cast(BACKTEST_SCORES["disposition"]).min(),
             pl.col("allowed_because").drop_nulls().first(),
+            pl.col("ticket_key").first(),
             severity_rank=severity_rank(pl.col("severity").filter(ticket)).max(),
             new_types=pl.col("resource_type").filter(pl.col("kind") == NEW_RESOURCE_TYPE).sort(),
         )
@@ -241,33 +247,34 @@ def _with_dispositions(scores: pl.DataFrame, found: pl.DataFrame) -> pl.DataFram
     is_shared = pl.col("shared_ticket").is_not_null()
     return (
         scores.join(own, on=HOUR_OF_ACTOR, how="left")
-        .join(_of_members(found), on=HOUR_OF_ACTOR, how="left")
+        .join(tickets.rename({"ticket": "own_ticket"}), on=["hour", "ticket_key"], how="left")
+        .join(_of_members(found, tickets), on=HOUR_OF_ACTOR, how="left")
         .with_columns(
             flagged=has_own | is_shared,
             disposition=pl.when(is_shared & ~has_own).then(pl.lit(ORGANISATION)).otherwise("disposition"),
             new_resource_types=pl.coalesce("new_resource_types", "new_types", pl.lit([], pl.List(pl.String))),
             severity=severity_of_rank(pl.when(has_own).then("severity_rank").otherwise("shared_rank")),
-            has_own=has_own,
+            ticket=pl.coalesce(pl.when(has_own).then("own_ticket"), "shared_ticket"),
         )
         .sort("hour", "actor_key")
-        .pipe(_with_tickets)
     )
 
 
-def _with_tickets(scores: pl.DataFrame) -> pl.DataFrame:
-    own = scores.filter("has_own").select(*HOUR_OF_ACTOR, own_ticket=_ticket_key())
-    named = scores.join(own, on=HOUR_OF_ACTOR, how="left", maintain_order="left")
-    return named.with_columns(ticket=pl.coalesce("own_ticket", "shared_ticket"))
+def _tickets_of_hours(found: pl.DataFrame) -> pl.DataFrame:
+    """The ticket (its key) of each hour of whoever's ticket it is: hour, ticket_key, ticket."""
+    alerts = found.filter(pl.col("disposition") == "ticket", pl.col("kind") != ORGANISATION)
+    return alerts.select(HOUR_OF_TICKET).unique().sort(HOUR_OF_TICKET).with_columns(ticket=_ticket_key())
 
 
-def _of_members(found: pl.DataFrame) -> pl.DataFrame:
+def _of_members(found: pl.DataFrame, tickets: pl.DataFrame) -> pl.DataFrame:
     """Per member's hour the ticket that it shares with others, its severity, and what it is about."""
     name = pl.col("hour").dt.strftime(HOUR_FORMAT)
     of_type = pl.concat_str(pl.lit(f"{ORGANISATION} "), name, pl.lit(" "), "resource_type")
     return (
         found.filter(OF_SEVERAL)
-        .sort("hour", "resource_type")
-        .with_columns(shared_ticket=pl.coalesce(of_type, _ticket_key()))
+        .join(tickets, on=HOUR_OF_TICKET, how="left")
+        .sort("hour", "resource_type", "actor_key")
+        .with_columns(shared_ticket=pl.coalesce(of_type, "ticket"))
         .explode("members")
         .group_by("hour", actor_key="members")
         .agg(
@@ -279,23 +286,26 @@ def _of_members(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _opening(alerts: pl.DataFrame) -> pl.DataFrame:
-    """The FLAG rows of tickets without those of hours that join the ticket of an earlier hour of their actor."""
+    """The FLAG rows of tickets without those that join a ticket: that of an earlier hour, or of the same hour of
+    another credential."""
     of_organisation = pl.col("kind") == ORGANISATION
     own = alerts.filter(~of_organisation)
-    hours = own.select(HOUR_OF_ACTOR).unique().sort("hour").filter(~_opens())
-    return pl.concat([own.join(hours, on=HOUR_OF_ACTOR, how="anti"), alerts.filter(of_organisation)])
+    hours = own.select(HOUR_OF_TICKET).unique().sort(HOUR_OF_TICKET).filter(_opens())
+    opening = own.join(hours, on=HOUR_OF_TICKET, how="semi", maintain_order="left")
+    one_actor = pl.col("actor_key") == pl.col("actor_key").first().over(HOUR_OF_TICKET)
+    return pl.concat([opening.filter(one_actor), alerts.filter(of_organisation)])
 
 
 def _opens() -> pl.Expr:
-    """Whether an hour opens a ticket; of hours on tickets of their actor alone, in order of time."""
-    since_last = pl.col("hour") - pl.col("hour").shift().over("actor_key")
+    """Whether an hour opens a ticket; of hours on tickets that are not the organisation's, in order of time."""
+    since_last = pl.col("hour") - pl.col("hour").shift().over("ticket_key")
     return (since_last > SAME_TICKET).fill_null(value=True)
 
 
 def _ticket_key() -> pl.Expr:
-    """The ticket that each of such hours is on: the actor, and the hour that opened it."""
-    opened = pl.when(_opens()).then(pl.col("hour").dt.strftime(HOUR_FORMAT)).forward_fill().over("actor_key")
-    return pl.concat_str("actor_key", pl.lit(" "), opened)
+    """The ticket that each of such hours is on: whose it is, and the hour that opened it."""
+    opened = pl.when(_opens()).then(pl.col("hour").dt.strftime(HOUR_FORMAT)).forward_fill().over("ticket_key")
+    return pl.concat_str("ticket_key", pl.lit(" "), opened)
 
 
 def _tickets(flags_at: Mapping[float, pl.DataFrame], requested: float, budgets: pl.Expr) -> pl.DataFrame:
@@ -309,7 +319,7 @@ def _tickets(flags_at: Mapping[float, pl.DataFrame], requested: float, budgets: 
         alerts.with_columns(pl.when(OF_SEVERAL).then(pl.col("resource_type", "changes", "tickets_a_day", "members")))
         .group_by(*HOUR_OF_ACTOR, "resource_type")
         .agg(
-            pl.col("changes", "tickets_a_day", "members").first(),
+            pl.col("changes", "tickets_a_day", "members").drop_nulls().first(),
             pl.col("severity").filter(pl.col("budget") == requested).first(),
             budgets=budgets,
         )

@@ -11,15 +11,19 @@ from pathlib import Path
 import polars as pl
 
 from audit_assets.axiom.client import AxiomClient
+from audit_assets.cloudflare.actor_keys import with_owners
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.detection.activity_arrays import add_actor_types, count_changes
 from audit_assets.detection.ranking import REACH
-from audit_assets.detection.schemas import ACTOR_ACTIVITY
+from audit_assets.detection.schemas import ACTOR_ACTIVITY, DELETES, OWNER
 from audit_assets.detection.verdict_marks import VERDICTS
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.tickets.formatting import pluralize
 
 EVENT_COLUMNS = ("time", "actor", "actor_type", "resource_type")
+
+ACTION = "action"
+"""A further column, where a file has it: create, update or delete."""
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -56,7 +60,12 @@ READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
 
 def read_file(path: Path) -> BacktestInput:
     """Read the events of a file: each counts as a change, an actor's name is its key. Raises `BacktestError`."""
-    activity = count_changes(read_events(path)).select(ACTOR_ACTIVITY.names())
+    return input_of(read_events(path))
+
+
+def input_of(events: pl.DataFrame) -> BacktestInput:
+    """The input that events are, as `read_events` returns them: an actor's name is its key, and an owner's."""
+    activity = count_changes(events).select(pl.col(*ACTOR_ACTIVITY, DELETES), pl.col(f"^{OWNER}$"))
     hours = activity["hour"].sort()
     actors = activity.group_by("actor").agg(pl.col("actor_type").min())
     actors = actors.select("actor", "actor_type", actor_key="actor", name="actor").select(ACTORS.names())
@@ -64,7 +73,8 @@ def read_file(path: Path) -> BacktestInput:
 
 
 def read_events(path: Path) -> pl.DataFrame:
-    """Read events with the columns time (UTC), actor, actor_type and resource_type; other columns are left out.
+    """Read events with the columns time (UTC), actor, actor_type and resource_type, and action and owner if the file
+    has them; other columns are left out.
 
     Reads Parquet, NDJSON and CSV, by the file's suffix; a time is a timestamp or text in ISO 8601, without a zone it is
     taken as UTC. Raises `BacktestError` with one sentence for anything else.
@@ -82,7 +92,8 @@ def read_events(path: Path) -> pl.DataFrame:
         raise BacktestError(f"{path} can't be read as {path.suffix[1:]}: {str(error).splitlines()[0]}.") from None
     if missing := [name for name in EVENT_COLUMNS if name not in events.columns]:
         raise BacktestError(f"{path} has no column {', '.join(missing)}: events need {', '.join(EVENT_COLUMNS)}.")
-    events = events.select(EVENT_COLUMNS).with_columns(
+    owners = pl.col(f"^{OWNER}$").cast(pl.String).replace("", None)
+    events = events.select(*EVENT_COLUMNS, owners, pl.col(f"^{ACTION}$").cast(pl.String)).with_columns(
         _utc(events["time"]), pl.col("actor", "actor_type", "resource_type").cast(pl.String).fill_null("unknown")
     )
     if untimed := events["time"].null_count():
@@ -139,7 +150,7 @@ def read_axiom(
     `BacktestError` if it holds no change, and as `AxiomClient` does.
     """
     changes = client.organisation_activity(since - REACH, until)
-    actors = client.actors(since - REACH, until)
+    actors = with_owners(client.actors(since - REACH, until))
     activity = add_actor_types(changes, actors)
     hours = activity["hour"].sort()
     if hours.is_empty() or hours[-1] < since:

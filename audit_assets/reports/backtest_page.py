@@ -15,7 +15,7 @@ import polars as pl
 
 from audit_assets.detection.schemas import LEARNING
 from audit_assets.detection.severity import SEVERITIES
-from audit_assets.reports.backtest_summary import rarest
+from audit_assets.reports.backtest_summary import SPANS, describe_span, rarest
 from audit_assets.reports.html_page import render_page
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.markdown import visible
@@ -162,13 +162,12 @@ def _index(of: pl.Expr, known: pl.Series) -> pl.Expr:
 
 def _span() -> pl.Expr:
     """The span that decided, if it was longer than the hour, in words."""
-    words = pl.format(
-        "{} changes in {}, usual is {}",
-        "horizon_changes",
-        pl.col("horizon").str.replace("h, lagged", " h (against the month before last)").str.replace("h$", " h"),
-        pl.col("horizon_baseline_mean").round_sig_figs(2),
+    usual = pl.col("horizon_baseline_mean").round_sig_figs(2)
+    each = (
+        pl.when(pl.col("horizon") == name).then(pl.format(words, "horizon_changes", usual))
+        for name, words in SPANS.items()
     )
-    return pl.when(pl.col("horizon") != "1h").then(words)
+    return pl.coalesce(*each)
 
 
 def _span_length(summary: Mapping[str, Any]) -> str:
@@ -221,9 +220,8 @@ def _list_note(summary: Mapping[str, Any], tickets: int) -> str:
 def _volume_sentences(ticket: Mapping[str, Any]) -> Iterator[str]:
     usual = "" if ticket["baseline_mean"] is None else f", usual is {ticket['baseline_mean']:,.1f}"
     yield f"{pluralize(ticket['changes'], 'change')}{usual}"
-    if ticket["horizon"] not in (None, "1h") and "volume" in ticket["reasons"]:
-        hours, usual = ticket["horizon"].split("h")[0], f"{ticket['horizon_baseline_mean']:,.1f}"
-        yield f"{ticket['horizon_changes']:,} in {hours} h, usual is {usual}"
+    if span := describe_span(ticket):
+        yield span
 
 
 def _shorten(text: str, longest: int) -> str:

@@ -12,6 +12,7 @@ from audit_assets.detection.schemas import HOUR_OF_ACTOR, LEARNING, NAMES_OF_SEV
 from audit_assets.detection.severity import SEVERITIES
 from audit_assets.reports.backtest import BACKTEST_SCORES, Backtest, budgets_of, rule_of
 from audit_assets.reports.backtest_input import BacktestInput
+from audit_assets.tickets.formatting import number
 
 LISTED_HOUR = pl.Schema(
     {
@@ -27,7 +28,17 @@ LISTED_HOUR = pl.Schema(
         "members": pl.List(pl.String),
     }
 )
-"""A ticket, or an hour that was allowed, in the summary."""
+"""A ticket, or an hour that was allowed, in the summary. Of the horizon `active hours`, `horizon_changes` and
+`horizon_baseline_mean` count hours."""
+
+SPANS = {
+    "6h": "{} changes in 6 hours, usual is {}",
+    "24h": "{} changes in 24 hours, usual is {}",
+    "24h, lagged": "{} changes in 24 hours, usual was {} a month before",
+    "active hours": "active in {} of 24 hours, usual is {}",
+    "14d": "{} changes in 14 days, usual was {} a month before",
+}
+"""By horizon: what was summed up, and what is usual; all but the hour alone."""
 
 
 def summarize_backtest(backtest: Backtest, data: BacktestInput, in_force: Policy) -> dict[str, Any]:
@@ -73,6 +84,14 @@ def summarize_backtest(backtest: Backtest, data: BacktestInput, in_force: Policy
     }
 
 
+def describe_span(ticket: Mapping[str, Any]) -> str | None:
+    """What made a ticket's hours unusual together; None if that is the hour alone, or no volume."""
+    if ticket["horizon"] not in SPANS or "volume" not in ticket["reasons"]:
+        return None
+    usual = number(ticket["horizon_baseline_mean"], digits=0)
+    return SPANS[ticket["horizon"]].format(f"{ticket['horizon_changes']:,}", usual)
+
+
 def rarest(tickets: Iterable[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
     """At most so many tickets of a summary, the most severe first and among these the rarest."""
 
@@ -110,7 +129,11 @@ def _listed(backtest: Backtest, data: BacktestInput, tickets: pl.DataFrame) -> l
         pl.concat(
             [
                 of_actors.join(known, on=HOUR_OF_ACTOR).select(pl.exclude("disposition", "shared_types")),
-                of_all.with_columns(actor=pl.col("actor_key").replace_strict(NAMES_OF_SEVERAL)),
+                of_all.join(data.actors.select("actor_key", owner="name"), on="actor_key", how="left").with_columns(
+                    actor=pl.coalesce(
+                        pl.col("actor_key").replace_strict(NAMES_OF_SEVERAL, default=None), "owner", "actor_key"
+                    )
+                ),
             ],
             how="diagonal",
         )

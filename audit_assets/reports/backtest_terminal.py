@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from audit_assets.reports.backtest_summary import rarest
+from audit_assets.reports.backtest_summary import describe_span, rarest
 from audit_assets.reports.summary_terminal import COLOURS
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.markdown import visible
@@ -57,7 +57,7 @@ def _ticket_table(tickets: Sequence[Mapping[str, Any]], budgets: Sequence[float]
         table.add_column(column, justify="right" if is_number else "left", no_wrap=column != "actor", overflow="fold")
     for budget in budgets:
         table.add_column(f"{budget:g}", justify="center", no_wrap=True)
-    table.add_column("new types", overflow="fold")
+    table.add_column("new types, longer spans", overflow="fold")
     for ticket in tickets:
         severity = Text(ticket["severity"] or "", COLOURS.get(ticket["severity"], ""))
         usual = "" if ticket["baseline_mean"] is None else f"{ticket['baseline_mean']:.1f}"
@@ -66,6 +66,8 @@ def _ticket_table(tickets: Sequence[Mapping[str, Any]], budgets: Sequence[float]
         if ticket["members"]:
             by = f"by {pluralize(len(ticket['members']), 'actor')}"
             new_types = f"{visible(ticket['resource_type'][:40])}, {by}" if ticket["resource_type"] else by
+        else:
+            new_types = "; ".join(part for part in (new_types, describe_span(ticket)) if part)
         actor = Text(visible(ticket["actor"][:40]))
         table.add_row(ticket["hour"][:13], severity, actor, f"{ticket['changes']:,}", usual, *dots, Text(new_types))
     return table

@@ -62,8 +62,8 @@ class DeviationShown(TypedDict):
     kind: Annotated[
         str,
         Field(
-            description="volume, new_resource_type, organisation, new_actors, many_actors, many_changes or "
-            "unreadable_entries"
+            description="volume, new_resource_type, many_deletes, organisation, new_actors, many_actors, "
+            "many_changes, credentials or unreadable_entries"
         ),
     ]
     disposition: Annotated[str, Field(description="ticket, below_threshold, allowed or organisation")]
@@ -74,12 +74,32 @@ class DeviationShown(TypedDict):
     ratio: NotRequired[float]
     baseline_max: NotRequired[Annotated[int, Field(description="changes of any active hour in the 30 days before")]]
     active_hours: NotRequired[Annotated[int, Field(description="of the actor in the 30 days before")]]
-    judged_against: NotRequired[Annotated[str, Field(description="actor or organisation")]]
+    judged_against: NotRequired[Annotated[str, Field(description="actor, newcomers or organisation")]]
     first_ever: NotRequired[Annotated[bool, Field(description="within the 90 days that are remembered")]]
     last_touched: NotRequired[str]
     new_to_organisation: NotRequired[bool]
     allowed_because: NotRequired[str]
-    horizon: NotRequired[Annotated[str, Field(description="the span that was summed up: 1h, 6h, 24h, 24h, lagged")]]
+    horizon: NotRequired[
+        Annotated[str, Field(description="what was summed up: 1h, 6h, 24h; 24h, lagged; active hours; 14d")]
+    ]
+    active_of_24_hours: NotRequired[
+        Annotated[int, Field(description="of the horizon active hours, in place of changes")]
+    ]
+    usual_of_24_hours: NotRequired[
+        Annotated[float, Field(description="of the horizon active hours, in place of baseline_mean")]
+    ]
+    time_share: NotRequired[
+        Annotated[
+            float, Field(description="of the actor's active hours of 90 days, those near this time of such a day")
+        ]
+    ]
+    hours_since_first: NotRequired[
+        Annotated[int, Field(description="of a newcomer: hours since its first active hour, 0 if it is this one")]
+    ]
+    smaller_hours: NotRequired[
+        Annotated[int, Field(description="of a newcomer: active hours of everybody in 90 days with fewer changes")]
+    ]
+    known_hours: NotRequired[Annotated[int, Field(description="of a newcomer: active hours of everybody in 90 days")]]
     p: NotRequired[float]
     return_period_years: NotRequired[
         Annotated[float, Field(description="expected once in so many years for this actor")]

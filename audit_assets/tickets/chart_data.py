@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from audit_assets.tickets.finding import Deviation, Finding
-from audit_assets.tickets.formatting import day_name, hour_name, pluralize
+from audit_assets.tickets.formatting import day_name, hour_name, pluralize, span_name
 
 DAYS = 30
 """A chart shows so many days before the hour: those of the baseline."""
@@ -32,8 +32,8 @@ class Activity:
     `changes`: by how many hours before the hour they were made, only hours with changes; 0 is the hour itself.
     `deviating`: as many of these as went to the resource types that the finding is about, named `deviating_called`.
     `baseline_mean` changes of an active hour. `span`: so many last hours are unusual together, of which `span_changes`
-    and `span_baseline_mean` are known; 1: the hour by itself. `known`: so many hours before the hour the history
-    begins; HOURS if it is older than the chart.
+    and `span_baseline_mean` are known; if it `span_counts_hours`, these count active hours; 1: the hour by itself.
+    `known`: so many hours before the hour the history begins; HOURS if it is older than the chart.
     """
 
     hour: datetime
@@ -44,6 +44,7 @@ class Activity:
     span: int = 1
     span_changes: int = 0
     span_baseline_mean: float | None = None
+    span_counts_hours: bool = False
     known: int = HOURS
 
     @property
@@ -89,7 +90,8 @@ def describe_chart(activity: Activity) -> str:
     if activity.deviating:
         parts.append(f"{activity.deviating.get(0, 0):,} of that hour to the deviating resource types")
     if activity.span > 1:
-        parts.append(f"{activity.span_changes:,} in {activity.span:,} hours")
+        active = " active" if activity.span_counts_hours else ""
+        parts.append(f"{activity.span_changes:,}{active} in {span_name(activity.span)}")
     if activity.known < HOURS:
         parts.append(f"no history before {day_name(activity.hour - activity.known * AN_HOUR)}")
     return ", ".join(parts)
@@ -113,4 +115,9 @@ def _of_burst(burst: Deviation | None) -> dict:
         return {}
     if burst.horizon_hours == 1:
         return {"baseline_mean": burst.baseline_mean if math.isfinite(burst.baseline_mean or 0.0) else None}
-    return {"span": burst.horizon_hours, "span_changes": burst.changes, "span_baseline_mean": burst.baseline_mean}
+    return {
+        "span": burst.horizon_hours,
+        "span_changes": burst.changes,
+        "span_baseline_mean": burst.baseline_mean,
+        "span_counts_hours": burst.counts_hours,
+    }

@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from audit_assets.tickets.chart_data import DAYS, HOURS, Activity
-from audit_assets.tickets.formatting import day_in_short, number
+from audit_assets.tickets.formatting import day_in_short, number, span_name
 
 INCHES = (8.0, 4.0)
 DOTS_PER_INCH = 200
@@ -209,7 +209,8 @@ def _span(axes: Any, activity: Activity) -> Any:
     if activity.span <= 1:
         return None
     usual = "" if activity.span_baseline_mean is None else f", usual {number(activity.span_baseline_mean, digits=0)}"
-    label = f"{activity.span} hours: {activity.span_changes:,}{usual}"
+    active = " active" if activity.span_counts_hours else ""
+    label = f"{span_name(activity.span)}: {activity.span_changes:,}{active}{usual}"
     return axes.axvspan(0.5 - activity.span, MARGIN, color=SPAN, linewidth=0, zorder=0, label=label)
 
 

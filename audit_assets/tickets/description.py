@@ -11,12 +11,14 @@ from audit_assets.tickets.deviation_sentences import (
     NAME_LENGTH,
     caution,
     describe_in_ticket,
+    describe_time,
     describe_together,
     rarest_types_first,
+    short_code,
 )
 from audit_assets.tickets.evidence_lines import action_line, deviation_table, entry_line, origin_lines, other_origins
 from audit_assets.tickets.finding import ENTRIES_SHOWN, Deviation, EntryLine, Finding
-from audit_assets.tickets.formatting import NAMED, pluralize
+from audit_assets.tickets.formatting import NAMED, minute_name, pluralize
 from audit_assets.tickets.markdown import SafeMarkdown, address, code, collapsible, fence, link, one_line, picture
 from audit_assets.tickets.model_note import note_section
 from audit_assets.tickets.next_checks import next_checks
@@ -109,6 +111,10 @@ def _reasons(finding: Finding, deviations: tuple[Deviation, ...]) -> Iterator[Sa
         yield describe_in_ticket(each, finding.hour, learning=finding.learning)
     if left := len(finding.deviations) - len(in_sentences):
         yield SafeMarkdown(f"and {left:,} more like these")
+    if finding.created_at:
+        yield SafeMarkdown(f"created at {minute_name(finding.created_at)} by {short_code(finding.created_by)}")
+    if unusual_time := describe_time(finding.deviations, finding.hour):
+        yield unusual_time
     if little_known := caution(finding):
         yield little_known
 

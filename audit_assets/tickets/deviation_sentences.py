@@ -7,10 +7,19 @@ return period is longer than its history supports, and a young dataset does not 
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from audit_assets.tickets.finding import Deviation, Finding, PastDismissal
-from audit_assets.tickets.formatting import day_name, hour_name, listed, number, pluralize
+from audit_assets.tickets.formatting import (
+    day_name,
+    hour_name,
+    listed,
+    minute_name,
+    number,
+    part_of,
+    pluralize,
+    span_name,
+)
 from audit_assets.tickets.markdown import SafeMarkdown, code, link, one_line, words
 from audit_assets.tickets.return_period import how_rarely, is_capped, support_clause
 
@@ -31,6 +40,15 @@ FEW_ACTIVE_HOURS = 8
 MANY_NEW_TYPES = 3
 """From so many on, their number is more informative than each of them."""
 
+SATURDAY = 5
+"""A weekend begins with it, in UTC, as detection/time_of_day.py has it."""
+
+LEAST_SHARE = 0.01
+"""Of hours, that is written as a number."""
+
+TWO_DAYS = 48
+"""Hours: below, they are counted as such, beyond as days."""
+
 NAME_LENGTH = 60
 
 _NO_HISTORY = "judged against the organisation, as this actor has no history"
@@ -39,7 +57,7 @@ _NO_HISTORY = "judged against the organisation, as this actor has no history"
 def describe(deviation: Deviation, *, learning: bool = False) -> str:
     """A deviation in one line of plain text, for a terminal. `learning` as in a Finding."""
     hours = deviation.horizon_hours
-    span = "the hour" if hours == 1 else f"the last {hours:,} hours"
+    span = "the hour" if hours == 1 else f"the last {span_name(hours)}"
     parts = [_sentence(deviation, span, one_line, learning), _beyond_dismissal(deviation, one_line, _ticket_name)]
     little_known = describe_little_history(deviation) if is_hardly_known(deviation, learning) else ""
     return "; ".join(part for part in (*parts, little_known) if part)
@@ -49,7 +67,7 @@ def describe_in_ticket(deviation: Deviation, hour: datetime, *, learning: bool =
     """A deviation in one line of Markdown that names the hour, or the end of the hours. How little is known of the
     actor is not in it."""
     hours, end = deviation.horizon_hours, hour + timedelta(hours=1)
-    span = f"the hour {hour_name(hour)}" if hours == 1 else f"the {hours:,} hours to {hour_name(end)}"
+    span = f"the hour {hour_name(hour)}" if hours == 1 else f"the {span_name(hours)} to {hour_name(end)}"
     parts = _sentence(deviation, span, short_code, learning), _beyond_dismissal(deviation, short_code, _ticket_link)
     return SafeMarkdown("; ".join(part for part in parts if part))
 
@@ -62,13 +80,28 @@ def describe_new_dismissals(before: Finding, after: Finding) -> str | None:
 
 
 def describe_together(deviations: Sequence[Deviation], *, learning: bool = False) -> SafeMarkdown | None:
-    """The new resource types of an actor's hour together, in one line; None if they are not many."""
+    """The new resource types of an actor's hour together, or with those of two weeks, in one line; None if they are not
+    many."""
     one_of_many = next((each for each in deviations if is_one_of_many(each)), None)
-    if one_of_many is None:
+    days = next((each.new_type_days for each in deviations if each.new_type_days), None)
+    parts = [f"new resource types on {days:,} of the last 14 days" if days else ""]
+    if one_of_many is not None:
+        parts.append(f"{share_of_new_types(one_of_many)} resource types of this hour are new to this actor")
+        parts.append(_expectation(one_of_many, learning))
+    return SafeMarkdown("; ".join(part for part in parts if part)) or None
+
+
+def describe_time(deviations: Sequence[Deviation], hour: datetime) -> SafeMarkdown | None:
+    """How seldom the actor is active at this time of such a day, in one line; None where the time is usual."""
+    share = next((each.time_share for each in deviations if each.time_share is not None), None)
+    if share is None:
         return None
-    sentence = f"{share_of_new_types(one_of_many)} resource types of this hour are new to this actor"
-    expected = _expectation(one_of_many, learning)
-    return SafeMarkdown(f"{sentence}; {expected}" if expected else sentence)
+    is_weekend, time = hour.astimezone(UTC).weekday() >= SATURDAY, minute_name(hour)
+    if not share:
+        return SafeMarkdown(f"no {'weekend' if is_weekend else 'weekday'} activity near {time} {RECORD}")
+    percent = f"{round(100 * share)} %" if share >= LEAST_SHARE else "less than 1 %"
+    days = "at weekends" if is_weekend else "on weekdays"
+    return SafeMarkdown(f"active near {time} {days} in {percent} of its hours")
 
 
 def caution(finding: Finding) -> SafeMarkdown | None:
@@ -110,7 +143,8 @@ def share_of_new_types(deviation: Deviation) -> str:
 
 def is_hardly_known(deviation: Deviation, learning: bool) -> bool:
     """Whether too little is known of the actor to call anything rare for it."""
-    return learning and not deviation.is_of_several and deviation.active_hours < FEW_ACTIVE_HOURS
+    is_new = deviation.hours_since_first is not None or deviation.active_hours < FEW_ACTIVE_HOURS
+    return learning and not deviation.is_of_several and is_new
 
 
 def rarity(deviation: Deviation, learning: bool) -> str | None:
@@ -122,9 +156,25 @@ def rarity(deviation: Deviation, learning: bool) -> str | None:
 
 def describe_little_history(deviation: Deviation) -> str:
     """How little is known of an actor, and what it is judged by instead."""
+    if deviation.hours_since_first is not None:
+        return f"{first_seen(deviation.hours_since_first)}; judged by what is usual here"
     if not deviation.active_hours:
         return f"no active hour known in {USUAL_DAYS} days; judged by what is usual here"
     return f"only {count_active_hours(deviation)} known in {USUAL_DAYS} days; judged mostly by what is usual here"
+
+
+def first_seen(hours: int) -> str:
+    """`first seen in this hour`, `first seen 3 hours before`, `first seen 2 days before`."""
+    if not hours:
+        return "first seen in this hour"
+    return f"first seen {pluralize(hours, 'hour') if hours < TWO_DAYS else pluralize(hours // 24, 'day')} before"
+
+
+def amount(deviation: Deviation, span: str) -> str:
+    """`1,204 changes in 24 hours`, or `active in 20 of 24 hours`."""
+    if deviation.counts_hours:
+        return f"active in {deviation.changes:,} of {span}"
+    return f"{pluralize(deviation.changes, 'change')} in {span}"
 
 
 def how_new(deviation: Deviation) -> str:
@@ -144,11 +194,18 @@ def since(deviation: Deviation) -> str:
 def describe_group(deviation: Deviation, span: str) -> str:
     """What actors did together in a span of time, and what is usual: `12 actors that are new here made 1,034 changes in
     24 hours; usual are 2 with 46 a day`."""
-    new = " that are new here" if deviation.kind == "new_actors" else ""
+    new = {"new_actors": " that are new here", "credentials": " of one owner"}.get(deviation.kind, "")
     usual = f"{number(deviation.usual_members)} with {number(deviation.baseline_mean, digits=0)}"
     often = "a day" if deviation.horizon_hours > 1 else "an active hour"
     changes = pluralize(deviation.changes, "change")
     return f"{count_members(deviation)}{new} made {changes} in {span}; usual are {usual} {often}"
+
+
+def describe_deletes(deviation: Deviation, span: str) -> str:
+    """`41 of 43 changes in the hour are deletes; usually 1 in 5`."""
+    changes = pluralize(deviation.hour_changes or deviation.changes, "change")
+    usual = f"; usually 1 in {round(1 / deviation.usual_deletes):,}" if deviation.usual_deletes else ""
+    return f"{deviation.changes:,} of {changes} in {span} are deletes{usual}"
 
 
 def count_members(deviation: Deviation) -> str:
@@ -177,6 +234,8 @@ def _sentence(deviation: Deviation, span: str, quote: Quote, learning: bool) -> 
         parts = _same_thing(deviation, quote)
     elif deviation.is_of_group:
         parts = [f"{describe_group(deviation, span)}{_names(deviation, quote)}"]
+    elif deviation.kind == "many_deletes":
+        parts = [describe_deletes(deviation, span)]
     elif deviation.kind == "unreadable_entries":
         parts = [f"{count_unreadable([deviation])} could not be read: {quote(deviation.resource_type)}"]
     elif is_new_type(deviation):
@@ -185,7 +244,8 @@ def _sentence(deviation: Deviation, span: str, quote: Quote, learning: bool) -> 
         parts = _volume_by_scores(deviation, span, learning)
     else:
         parts = _volume_by_plain_rule(deviation, span)
-    return "; ".join(part for part in parts if part)
+    sentence = "; ".join(part for part in parts if part)
+    return f"{quote(deviation.credential)}: {sentence}" if deviation.credential else sentence
 
 
 def _beyond_dismissal(deviation: Deviation, quote: Quote, name: Callable[[PastDismissal], str]) -> str:
@@ -196,9 +256,11 @@ def _beyond_dismissal(deviation: Deviation, quote: Quote, name: Callable[[PastDi
     touched = deviation.resource_type or next((name for name, _ in deviation.changes_by_type), None)
     to_type = f" to {quote(past.resource_type)}" if past.resource_type else ""
     what = f" for {pluralize(past.changes, 'change')}{to_type}" if past.changes is not None else ""
-    to_other = f", most of them to {quote(touched)}" if touched and past.resource_type not in (None, touched) else ""
+    is_other = touched and not deviation.counts_hours and past.resource_type not in (None, touched)
+    to_other = f", most of them to {quote(touched)}" if is_other else ""
     severity = f", and more severe than {past.less_severe}" if past.less_severe else ""
-    return f"dismissed on {past.on:%Y-%m-%d} in {name(past)}{what}; now {deviation.changes:,}{to_other}{severity}"
+    now = amount(deviation, span_name(deviation.horizon_hours)) if deviation.counts_hours else f"{deviation.changes:,}"
+    return f"dismissed on {past.on:%Y-%m-%d} in {name(past)}{what}; now {now}{to_other}{severity}"
 
 
 def _ticket_name(dismissal: PastDismissal) -> str:
@@ -236,17 +298,30 @@ def _volume_by_plain_rule(deviation: Deviation, span: str) -> list[str]:
 
 
 def _volume_by_scores(deviation: Deviation, span: str, learning: bool) -> list[str]:
-    """For more than one hour no days are named, as the baseline may be of the month before the last."""
-    known = []
-    if deviation.baseline_mean is not None:
-        known.append(f"usual is {number(deviation.baseline_mean, digits=0)}")
+    known = [_usual(deviation)] if deviation.baseline_mean is not None else []
     if deviation.baseline_max is not None and deviation.horizon_hours == 1 and deviation.active_hours:
         known.append(f"at most {deviation.baseline_max:,} in {USUAL_DAYS} days")
     return [
-        f"{pluralize(deviation.changes, 'change')} in {span}",
+        amount(deviation, span),
         ", ".join(known),
+        _larger_than(deviation),
         _expectation(deviation, learning),
     ]
+
+
+def _usual(deviation: Deviation) -> str:
+    usual = number(deviation.baseline_mean, digits=0)
+    if deviation.slow_growth:
+        return f"usual was {usual} a month before"
+    return f"usual for newcomers is {usual}" if deviation.judged_against == "newcomers" else f"usual is {usual}"
+
+
+def _larger_than(deviation: Deviation) -> str:
+    """How large a newcomer's hour is among those of everybody; empty where that is not known, or not remarkable."""
+    smaller, known = deviation.smaller_hours or 0, deviation.known_hours or 0
+    if 2 * smaller <= known:
+        return ""
+    return f"more than in {part_of(smaller, known)} active hours known here in {MEMORY_DAYS} days"
 
 
 def _new_type(deviation: Deviation, quote: Quote, learning: bool) -> list[str]:

@@ -19,8 +19,10 @@ from audit_assets.tickets.finding import Deviation, Finding, PastDismissal
 
 COVERS = "covers"
 """The key of an attachment's metadata. Its value has a word for each thing that is covered: `volume:hours:changes`,
-`touched:type:changes`, `new:type:changes` or `organisation:type:changes:member,member`; and `raised:because`. Reasons
-why entries could not be read are as new types, kinds of groups as types of the organisation."""
+`active:hours:active hours`, `touched:type:changes`, `new:type:changes` or
+`organisation:type:changes:member,member`; and `raised:because`. Reasons why entries could not be read are as new types,
+kinds of groups as types of the organisation. Of an owner's credential `volume` ends with its hash, which is also in the
+hashes of its types."""
 
 COVERS_LENGTH = 4_000
 """Characters: how much Linear takes in metadata is not documented (docs/facts/linear.md, 1.4)."""
@@ -31,14 +33,16 @@ HASH_LENGTH = 16
 
 @dataclass
 class DismissedHour:
-    """What one hour on a dismissed `ticket` covers. `raised`: what raised its severity; `volumes`: hours and changes of
-    each burst, `touched`: how many of the changes of the hour went to which type; `new` types and their changes;
-    `organisation`: types, changes, members. Types, members and what raised the severity are hashes."""
+    """What one hour on a dismissed `ticket` covers. `raised`: what raised its severity; `volumes`: hours, changes and
+    credential of each burst, `active`: hours, how many of them were, and credential; `touched`: how many of the changes
+    of the hour went to which type; `new` types and their changes; `organisation`: types, changes, members. Types,
+    members and what raised the severity are hashes."""
 
     ticket: KnownIssue
     severity: Severity
     raised: set[str] = field(default_factory=set)
-    volumes: list[tuple[int, int]] = field(default_factory=list)
+    volumes: list[tuple[int, int, str]] = field(default_factory=list)
+    active: list[tuple[int, int, str]] = field(default_factory=list)
     touched: dict[str, int] = field(default_factory=dict)
     new: dict[str, int] = field(default_factory=dict)
     organisation: list[tuple[str, int, frozenset[str]]] = field(default_factory=list)
@@ -83,8 +87,9 @@ def with_dismissals(finding: Finding, tickets: Iterable[KnownIssue]) -> Finding:
 def _words(deviation: Deviation) -> Iterator[str]:
     own_type, changes = _own_type(deviation), deviation.changes
     if deviation.kind == "volume":
-        yield f"volume:{deviation.horizon_hours}:{changes}"
-        yield from (f"touched:{_hash(name)}:{count}" for name, count in deviation.changes_by_type)
+        who = f":{_credential(deviation)}" if deviation.credential_key else ""
+        yield f"{'active' if deviation.counts_hours else 'volume'}:{deviation.horizon_hours}:{changes}{who}"
+        yield from (f"touched:{_hash_type(deviation, name)}:{count}" for name, count in deviation.changes_by_type)
     elif not deviation.is_of_several:
         yield f"new:{own_type}:{changes}"
     else:
@@ -101,8 +106,10 @@ def _parse(ticket: KnownIssue, marks: Mapping[str, Any]) -> DismissedHour | None
         match word.split(":"):
             case ["raised", cause]:
                 hour.raised.add(cause)
-            case ["volume", hours, changes] if hours.isdecimal() and changes.isdecimal():
-                hour.volumes.append((int(hours), int(changes)))
+            case ["volume", hours, changes, *who] if hours.isdecimal() and changes.isdecimal():
+                hour.volumes.append((int(hours), int(changes), ":".join(who)))
+            case ["active", hours, active, *who] if hours.isdecimal() and active.isdecimal():
+                hour.active.append((int(hours), int(active), ":".join(who)))
             case ["touched", own_type, changes] if changes.isdecimal():
                 hour.touched[own_type] = int(changes)
             case ["new", own_type, changes] if changes.isdecimal():
@@ -134,7 +141,12 @@ def _is_covered(deviation: Deviation, hours: Sequence[DismissedHour]) -> bool:
         return bool(members) and any(
             name == own_type and changes >= most and members <= those for name, changes, those in shared
         )
-    volumes = [each for hour in hours for each in hour.volumes]
+    volumes = [
+        each[:2]
+        for hour in hours
+        for each in (hour.active if deviation.counts_hours else hour.volumes)
+        if each[2] == _credential(deviation)
+    ]
     is_as_many = any(span <= deviation.horizon_hours and changes >= most for span, changes in volumes)
     return is_as_many and _beyond(deviation, hours) * deviation.horizon_hours <= (deviation.baseline_mean or 0)
 
@@ -142,7 +154,7 @@ def _is_covered(deviation: Deviation, hours: Sequence[DismissedHour]) -> bool:
 def _beyond(deviation: Deviation, hours: Sequence[DismissedHour]) -> float:
     """How many changes of the hour are beyond twice those that were dismissed of their types."""
     dismissed = [
-        (count, max((hour.touched.get(_hash(name), 0) for hour in hours), default=0))
+        (count, max((hour.touched.get(_hash_type(deviation, name), 0) for hour in hours), default=0))
         for name, count in deviation.changes_by_type
     ]
     return sum(max(0, count - MIN_BURST_RATIO * most) for count, most in dismissed)
@@ -158,7 +170,7 @@ def _past(deviation: Deviation, hours: Iterable[DismissedHour], finding: Finding
         on=hour.ticket.closed_at,
         identifier=hour.ticket.identifier,
         url=hour.ticket.url,
-        changes=changes,
+        changes=None if deviation.counts_hours else changes,
         resource_type=name,
         less_severe=hour.severity if _rank(hour.severity) < _rank(finding.severity) else None,
     )
@@ -169,8 +181,9 @@ def _dismissed_of(deviation: Deviation, hour: DismissedHour) -> Iterator[tuple[i
     own_type = _own_type(deviation)
     if deviation.kind == "volume":
         most = max(hour.touched, key=lambda name: hour.touched[name], default=None)
-        known = next((name for name, _ in deviation.changes_by_type if _hash(name) == most), None)
-        yield from ((changes, known) for _, changes in hour.volumes)
+        known = next((name for name, _ in deviation.changes_by_type if _hash_type(deviation, name) == most), None)
+        of_kind = hour.active if deviation.counts_hours else hour.volumes
+        yield from ((count, known) for _, count, who in of_kind if who == _credential(deviation))
     elif deviation.is_of_several:
         yield from ((count, deviation.resource_type) for name, count, _ in hour.organisation if name == own_type)
     elif count := hour.new.get(own_type):
@@ -182,11 +195,20 @@ def _own_type(deviation: Deviation) -> str:
     type begins with that control character and a kind by chance."""
     named = deviation.resource_type or ""
     is_of_type = deviation.kind in ("volume", "new_resource_type", "organisation")
-    return _hash(named if is_of_type else f"\0{deviation.kind}\0{named}")
+    return _hash_type(deviation, named if is_of_type else f"\0{deviation.kind}\0{named}")
 
 
 def _rank(severity: Severity) -> int:
     return SEVERITIES.index(severity)
+
+
+def _credential(deviation: Deviation) -> str:
+    return _hash(deviation.credential_key) if deviation.credential_key else ""
+
+
+def _hash_type(deviation: Deviation, name: str) -> str:
+    """A dismissed type is one of the actor or, on its owner's ticket, of the credential: it covers no other one."""
+    return _hash("\0".join(filter(None, (deviation.credential_key, name))))
 
 
 def _hash(name: str) -> str:

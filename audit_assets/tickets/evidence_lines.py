@@ -15,7 +15,7 @@ from audit_assets.tickets.deviation_sentences import (
     since,
 )
 from audit_assets.tickets.finding import ActionSummary, Deviation, EntryLine, Finding, Origin, OriginKind
-from audit_assets.tickets.formatting import day_name, listed, minute_name, number, pluralize, second_name
+from audit_assets.tickets.formatting import day_name, listed, minute_name, number, pluralize, second_name, span_name
 from audit_assets.tickets.markdown import SafeMarkdown, code, collapsible, fence, one_line, table
 
 ORIGIN_LENGTH = 110
@@ -88,11 +88,17 @@ def _row(deviation: Deviation, learning: bool) -> tuple[str, str, str, str]:
         hours = "this hour" if deviation.horizon_hours == 1 else f"{deviation.horizon_hours:,} hours"
         usual = f"{number(deviation.baseline_mean)} by {number(deviation.usual_members)}"
         return f"{count_members(deviation)}, {hours}", changes, usual, against
+    if deviation.kind == "many_deletes":
+        usual = f"1 in {round(1 / deviation.usual_deletes):,}" if deviation.usual_deletes else "fewer"
+        return f"deletes, of {deviation.hour_changes or deviation.changes:,}", changes, usual, against
     if deviation.kind == "unreadable_entries":
         return short_code(deviation.resource_type), changes, "none", "what an entry needs"
     if deviation.kind == "volume":
-        span = "this hour" if deviation.horizon_hours == 1 else f"{deviation.horizon_hours:,} hours"
-        return span, changes, f"{number(deviation.baseline_mean)} ({number(deviation.ratio)} times)", against
+        span = "this hour" if deviation.horizon_hours == 1 else span_name(deviation.horizon_hours)
+        usual = f"{number(deviation.baseline_mean)} ({number(deviation.ratio)} times)"
+        if deviation.counts_hours:
+            return "active hours", f"{deviation.changes:,} of {deviation.horizon_hours:,}", usual, against
+        return span, changes, usual, against
     usual = f"none{since(deviation)}".replace(", not touched in", " in")
     others = f"; {pluralize(deviation.colleagues, 'other')}" if deviation.colleagues else ""
     return short_code(deviation.resource_type), changes, usual + others, against
@@ -103,12 +109,16 @@ def _judged_against(deviation: Deviation, learning: bool) -> str:
         return "each actor itself"
     if deviation.is_of_group:
         return "the organisation's days"
+    if deviation.judged_against == "newcomers":
+        return "newcomers here"
     if deviation.judged_against == "organisation":
         return "the organisation"
     if is_hardly_known(deviation, learning):
         return "mostly the organisation"
     if is_new_type(deviation) and deviation.organisation_actors:
         return f"{pluralize(deviation.organisation_actors, 'actor')} here"
+    if deviation.slow_growth:
+        return "a month before"
     return "its own past" if deviation.horizon_hours > 1 else f"its own {count_active_hours(deviation)}"
 
 

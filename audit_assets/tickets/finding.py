@@ -13,7 +13,15 @@ ENTRIES_SHOWN = 10
 """A ticket shows so many of the first entries behind a finding, and so many of the last; the others are counted."""
 
 Kind = Literal[
-    "volume", "new_resource_type", "organisation", "new_actors", "many_actors", "many_changes", "unreadable_entries"
+    "volume",
+    "new_resource_type",
+    "many_deletes",
+    "organisation",
+    "new_actors",
+    "many_actors",
+    "many_changes",
+    "credentials",
+    "unreadable_entries",
 ]
 
 OriginKind = Literal["address", "user agent", "interface", "API token"]
@@ -38,17 +46,24 @@ class Deviation:
     """One reason why the hour is unusual, with its numbers.
 
     `changes` of the last `horizon_hours`, for a new resource type those of the hour to that type; `baseline_mean`
-    changes of so many hours, in the last 30 days or, for 24 hours, in the 30 before these, and `ratio` of the two;
+    changes of so many hours, in the last 30 days or, for `slow_growth`, in the month before these, and `ratio` of the
+    two; if it `counts_hours`, all three are of active hours among the `horizon_hours` instead of changes;
     `baseline_max` changes of any active hour in 30 days; `active_hours` known in 30 days. `first_ever` within the 90
     days that are known, else `last_touched` then. `return_period_years`: how rarely this is expected of the actor, if
     its active hours go on as in the last 30 days, as computed; None where that is not known. Of a new resource type,
     `colleagues` (without the actor) of the `organisation_actors` touched it in the 90 days before the day, and
-    `new_types` of the `touched_types` of the hour are new to the actor. `slow_growth`: the 24 hours exceed what was
-    usual a month ago, not what is usual now. Kind `organisation`: the `members` did the same unusual thing, whose actor
-    keys are `member_keys`; `new_actors`, `many_actors` and `many_changes`: what the `members` did together, and how
-    many act usually. Of kind `volume`, `changes_by_type` are the hour's changes to each resource type, the most first.
-    `dismissed`: what people had dismissed of the kind. Kind `unreadable_entries`: so many entries (`changes`) could not
-    be read, for the reason in `resource_type`.
+    `new_types` of the `touched_types` of the hour are new to the actor; `new_type_days`: on how many of 14 days new
+    types came, where that is unusual. Kind `many_deletes`: `changes` of the `hour_changes` are deletes, usually a share
+    of `usual_deletes`. `slow_growth`: the hours exceed what was usual a month ago, not what is usual now. Kind
+    `organisation`: the `members` did the same unusual thing, whose actor keys are `member_keys`; `new_actors`,
+    `many_actors` and `many_changes`: what the `members` did together, and how many act usually; `credentials`: what the
+    owner's did together. Of kind `volume`, `changes_by_type` are the hour's changes to each resource type, the most
+    first. `dismissed`: what people had dismissed of the kind. `credential`: the name of the token that did it, of which
+    the finding's actor is the owner, and `credential_key` its key; None where the actor did it. `time_share`: so much
+    of the actor's active hours of 90 days was near this time, on weekdays or at weekends as the hour is; None where the
+    time is usual. Of a newcomer, `hours_since_first`: so many hours before this one it was first seen; `smaller_hours`
+    of the `known_hours` of everybody in 90 days had fewer changes. Kind `unreadable_entries`: so many entries
+    (`changes`) could not be read, for the reason in `resource_type`.
     """
 
     kind: Kind
@@ -60,7 +75,7 @@ class Deviation:
     active_hours: int
     first_ever: bool | None
     last_touched: datetime | None
-    judged_against: Literal["actor", "organisation"]
+    judged_against: Literal["actor", "organisation", "newcomers"]
     new_to_organisation: bool | None = None
     horizon_hours: int = 1
     return_period_years: float | None = None
@@ -68,17 +83,27 @@ class Deviation:
     organisation_actors: int | None = None
     new_types: int | None = None
     touched_types: int | None = None
+    new_type_days: int | None = None
+    hour_changes: int | None = None
+    usual_deletes: float | None = None
     members: tuple[str, ...] = ()
     usual_members: float | None = None
     slow_growth: bool = False
     member_keys: tuple[str, ...] = ()
     changes_by_type: tuple[tuple[str, int], ...] = ()
     dismissed: PastDismissal | None = None
+    counts_hours: bool = False
+    time_share: float | None = None
+    hours_since_first: int | None = None
+    smaller_hours: int | None = None
+    known_hours: int | None = None
+    credential: str | None = None
+    credential_key: str | None = None
 
     @property
     def is_of_group(self) -> bool:
         """Whether it is about what actors did together, each of whom may have done little."""
-        return self.kind in ("new_actors", "many_actors", "many_changes")
+        return self.kind in ("new_actors", "many_actors", "many_changes", "credentials")
 
     @property
     def is_of_several(self) -> bool:
@@ -164,7 +189,9 @@ class Finding:
     `organisation`; where entries could not be read, it is `the audit log`, of the type `unreadable_entries`.
     `axiom_url` opens the query, `entries_url` the raw entries; `run_id` is Dagster's, and `run_url` opens it if it is
     known where Dagster's UI is. `note`, if any, is a model's; `chart`, if any, is for the ticket that it opens.
-    `tickets_a_day`: how often a day the organisation has an hour as unusual.
+    `tickets_a_day`: how often a day the organisation has an hour as unusual. `created_at`, `created_by`: when in the
+    hour, and by whom, the token that the actor is was created; None if that was not in this hour. `first_active`: when
+    the first of the `credentials` began, if in this hour.
     """
 
     account_id: str
@@ -190,13 +217,22 @@ class Finding:
     run_url: str = ""
     tickets_a_day: float | None = None
     chart: Chart | None = None
+    created_at: datetime | None = None
+    created_by: str | None = None
+    first_active: datetime | None = None
 
     @property
     def is_of_several(self) -> bool:
-        """Whether it is about several actors."""
-        return bool(self.deviations) and self.deviations[0].is_of_several
+        """Whether it is about several actors, and not one owner's."""
+        first = self.deviations[0] if self.deviations else None
+        return first is not None and first.is_of_several and first.kind != "credentials"
 
     @property
     def is_of_unreadable(self) -> bool:
         """Whether it is about entries that could not be read."""
         return bool(self.deviations) and self.deviations[0].kind == "unreadable_entries"
+
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """The names of the tokens that deviate, of which the actor is the owner."""
+        return tuple(dict.fromkeys(each.credential for each in self.deviations if each.credential))

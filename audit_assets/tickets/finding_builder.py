@@ -7,8 +7,10 @@ from typing import Any
 import polars as pl
 
 from audit_assets.config.policy_tables import SEVERITIES
-from audit_assets.detection.schemas import GROUP_KINDS, NAMES_OF_SEVERAL, VOLUME
-from audit_assets.detection.volume import DAY_AGAINST_LAST_MONTH
+from audit_assets.detection.allowances import PERSON
+from audit_assets.detection.schemas import FLAG, GROUP_KINDS, MANY_DELETES, NAMES_OF_SEVERAL, VOLUME
+from audit_assets.detection.severity import severity_of_rank, severity_rank
+from audit_assets.detection.volume import ACTIVE_HOURS, DAY_AGAINST_LAST_MONTH, FORTNIGHT_AGAINST_LAST_MONTH
 from audit_assets.tickets.finding import (
     ENTRIES_SHOWN,
     ActionSummary,
@@ -31,6 +33,10 @@ BEHIND = tuple(dict.fromkeys([*SHOWN.values(), "change_kind", *ENTRY_COLUMNS, "t
 """The columns of an entry that a finding is made from."""
 
 
+BY_TICKET = pl.Schema({name: FLAG[name] for name in ("ticket_key", "owner")})
+"""What flags that were stored by earlier versions lack."""
+
+
 @dataclass(frozen=True)
 class Links:
     """The links of an hour's tickets besides their queries. `entries`: per actor key the address of its raw entries.
@@ -41,10 +47,44 @@ class Links:
     run_url: str = ""
 
 
+def by_ticket(flagged: pl.DataFrame) -> pl.DataFrame:
+    """Flagged rows (FLAG) under the key and the name of whose ticket they are for.
+
+    A new credential's rows become its owner's, with its name as `credential` and its key as `credential_key`, and what
+    is on one ticket has one severity: the highest. Rows that were stored by earlier versions stay as they are.
+    """
+    known = pl.concat([pl.DataFrame(schema=BY_TICKET), flagged], how="diagonal")
+    moves = (pl.col("ticket_key") != pl.col("actor_key")).fill_null(value=False)
+    of_owner = pl.concat_str(pl.lit(" of "), "owner")
+    moved = known.with_columns(
+        credential=pl.when(moves).then(pl.col("actor").str.strip_suffix(of_owner)),
+        credential_key=pl.when(moves).then("actor_key"),
+        actor_key=pl.coalesce("ticket_key", "actor_key"),
+        actor=pl.when(moves).then("owner").otherwise("actor"),
+        actor_type=pl.when(moves).then(pl.lit(PERSON)).otherwise("actor_type"),
+    )
+    whole = moved.group_by("actor_key").agg(
+        rank=severity_rank(pl.col("severity")).max(),
+        rate=pl.col("tickets_a_day").min(),
+        causes=pl.col("severity_because").explode().drop_nulls().unique(maintain_order=True),
+    )
+    has_credentials = pl.col("credential_key").is_not_null().any().over("actor_key")
+    return (
+        moved.join(whole, on="actor_key", how="left", maintain_order="left")
+        .with_columns(
+            severity=pl.when(has_credentials).then(severity_of_rank(pl.col("rank"))).otherwise("severity"),
+            tickets_a_day=pl.when(has_credentials).then("rate").otherwise("tickets_a_day"),
+            severity_because=pl.when(has_credentials).then("causes").otherwise("severity_because"),
+        )
+        .drop("rank", "rate", "causes")
+    )
+
+
 def members_of(flagged: pl.DataFrame) -> pl.DataFrame:
-    """Who acted, for each flagged actor (`finding`): itself, or all (`actor_key`) that had a part in a finding of
-    several."""
-    acted = pl.when(pl.col("members").list.len() > 0).then("members").otherwise(pl.concat_list("actor_key"))
+    """Who acted, for each flagged actor (`finding`): itself, its credential, or all (`actor_key`) that had a part in a
+    finding of several."""
+    itself = pl.coalesce("^credential_key$", "actor_key")
+    acted = pl.when(pl.col("members").list.len() > 0).then("members").otherwise(pl.concat_list(itself))
     return flagged.select(finding="actor_key", actor_key=acted).explode("actor_key").unique(maintain_order=True)
 
 
@@ -58,9 +98,9 @@ def findings_of(
 ) -> list[Finding]:
     """What a ticket is written from: one finding per flagged actor, in the order of `flagged`.
 
-    `flagged` has the columns of FLAGGED_ACTORS, `entries` those of ENTRY_SCHEMA (at least BEHIND) and only what counts
-    as a change; both of one hour. `seen`: from where the flagged actors acted before (`AxiomClient.origins`); None if
-    that is not known.
+    `flagged` has the columns of FLAGGED_ACTORS, as they are or `by_ticket`, `entries` those of ENTRY_SCHEMA (at least
+    BEHIND) and only what counts as a change; both of one hour. `seen`: from where the flagged actors acted before
+    (`AxiomClient.origins`); None if that is not known.
     """
     if flagged.is_empty():
         return []
@@ -94,13 +134,16 @@ def build_finding(
         action_summaries=tuple(ActionSummary(**each) for each in behind["action_summaries"] or ()),
         origins=tuple(Origin(**origin) for origin in behind["origins"] or ()),
         active_days=behind["active_days"],
+        created_at=behind["created_at"],
+        created_by=behind["created_by"],
         axiom_url=first["axiom_url"],
         entries_url=links.entries.get(first["actor_key"], ""),
         run_id=links.run_id,
         run_url=links.run_url,
         severity_because=tuple(first["severity_because"] or ()),
-        learning=bool(first["learning"]),
+        learning=any(row["learning"] for row in rows),
         tickets_a_day=first["tickets_a_day"],
+        first_active=behind["first_active"],
     )
 
 
@@ -115,9 +158,11 @@ def _evidence(flagged: pl.DataFrame, entries: pl.DataFrame, seen: pl.DataFrame |
     for part in (
         theirs.group_by("finding").agg(others=pl.len()),
         _ends(behind),
+        _creations(theirs, entries),
         _action_summaries(behind),
         origins_of(behind, before, hour),
         days_before(evidence, before, hour),
+        _first_active(flagged, theirs, before),
     ):
         evidence = evidence.join(part, on="finding", how="left")
     counted = evidence.with_columns(pl.col("others", "total").fill_null(0).cast(pl.Int64))
@@ -128,21 +173,46 @@ def _evidence(flagged: pl.DataFrame, entries: pl.DataFrame, seen: pl.DataFrame |
 def _behind(flagged: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
     """The entries that a finding is about: all of a burst's or a group's, else those of the resource types that
     deviate."""
-    bursts = flagged.filter(pl.col("kind").is_in([VOLUME, *GROUP_KINDS])).select(finding="actor_key")
+    bursts = members_of(flagged.filter(pl.col("kind").is_in([VOLUME, MANY_DELETES, *GROUP_KINDS])))
     deviating = flagged.select("resource_type", finding="actor_key").unique()
-    of_burst = theirs.join(bursts.unique(), on="finding", how="semi", maintain_order="left")
-    others = theirs.join(bursts, on="finding", how="anti", maintain_order="left")
+    of_burst = theirs.join(bursts, on=["finding", "actor_key"], how="semi", maintain_order="left")
+    others = theirs.join(bursts, on=["finding", "actor_key"], how="anti", maintain_order="left")
     of_types = others.join(deviating, on=["finding", "resource_type"], how="semi", maintain_order="left")
     return pl.concat([of_burst, of_types])
 
 
+def _creations(theirs: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
+    """Per finding when and by whom its token was created in the hour, by the token's id: a name proves nothing."""
+    created = entries.filter(pl.col("change_kind") == "create").select(
+        pl.col("resource_id").alias("token_id"), created_at="time", created_by="actor"
+    )
+    tokens = theirs.filter(~pl.col("finding").is_in([*NAMES_OF_SEVERAL])).select("finding", "token_id").unique()
+    return tokens.join(created, on="token_id").sort("created_at").unique("finding", keep="first").drop("token_id")
+
+
 def _ends(behind: pl.DataFrame) -> pl.DataFrame:
     """Per finding the first entries and the last ones, none of them twice, and the total."""
-    who = pl.when(pl.col("finding").is_in([*NAMES_OF_SEVERAL])).then("actor").alias("actor")
+    of_several = pl.col("finding").is_in([*NAMES_OF_SEVERAL]) | (pl.col("actor_key").n_unique().over("finding") > 1)
+    who = pl.when("of_several").then("actor").alias("actor")
     line = pl.struct(who, *(pl.col(column).alias(name) for name, column in SHOWN.items()))
-    return behind.group_by("finding", maintain_order=True).agg(
-        entries=line.head(ENTRIES_SHOWN), last_entries=line.slice(ENTRIES_SHOWN).tail(ENTRIES_SHOWN), total=pl.len()
+    return (
+        behind.with_columns(of_several=of_several)
+        .group_by("finding", maintain_order=True)
+        .agg(
+            entries=line.head(ENTRIES_SHOWN), last_entries=line.slice(ENTRIES_SHOWN).tail(ENTRIES_SHOWN), total=pl.len()
+        )
     )
+
+
+def _first_active(flagged: pl.DataFrame, theirs: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+    """Per finding about credentials when the first of them began; null if one acted before, or if that is not known."""
+    if before is None or "credential_key" not in flagged.columns:
+        return flagged.select(finding="actor_key", first_active=pl.lit(None, pl.Datetime("us", "UTC"))).unique()
+    credentials = flagged.select(finding="actor_key", actor_key="credential_key").drop_nulls().unique()
+    acted_before = before.select("finding", "actor_key").unique()
+    new = credentials.join(acted_before, on=["finding", "actor_key"], how="anti")
+    began = theirs.join(new, on=["finding", "actor_key"], how="semi").group_by("finding")
+    return began.agg(first_active=pl.col("time").min())
 
 
 def _action_summaries(behind: pl.DataFrame) -> pl.DataFrame:
@@ -164,7 +234,8 @@ def deviation_of(row: Mapping[str, Any]) -> Deviation:
         "active_hours": row["active_hours"] or 0,
         "judged_against": row["judged_against"] or "organisation",
         "horizon_hours": row["horizon_hours"] or 1,
-        "slow_growth": row["horizon"] == DAY_AGAINST_LAST_MONTH.name,
+        "slow_growth": row["horizon"] in (DAY_AGAINST_LAST_MONTH.name, FORTNIGHT_AGAINST_LAST_MONTH.name),
+        "counts_hours": row["horizon"] == ACTIVE_HOURS.name,
         "members": tuple(row.get("member_names") or row["members"] or ()),
         "member_keys": tuple(row["members"] or ()),
         "changes_by_type": tuple((each["resource_type"], each["changes"]) for each in row.get("changes_by_type") or ()),

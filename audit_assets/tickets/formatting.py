@@ -27,6 +27,19 @@ def pluralize(count: int, singular: str) -> str:
     return f"{count:,} {singular}" if count == 1 else f"{count:,} {singular}s"
 
 
+def span_name(hours: int) -> str:
+    """`6 hours`, `24 hours`, `14 days`."""
+    return pluralize(hours // 24, "day") if hours > 24 and hours % 24 == 0 else pluralize(hours, "hour")
+
+
+def part_of(part: int, whole: int) -> str:
+    """`all 312`, `99.9 % of the 8,412`, `97 % of the 8,412`: rounded down, so that it claims no more than is so."""
+    if part >= whole:
+        return f"all {whole:,}"
+    tenths = 1_000 * part // whole
+    return f"{tenths / 10 if tenths >= 990 else tenths // 10} % of the {whole:,}"
+
+
 def listed(phrases: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`, `a, b, c and 4 more`; nothing of nothing."""
     if not phrases:

@@ -15,6 +15,10 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
         "Find who created these tokens and accounts: look for their creation in the days before.",
         "If one actor made them all, look at that one first: disable it, then these.",
     ),
+    "an owner's tokens": (
+        "Ask the owner, not by e-mail, whether these tokens are theirs and what they are for.",
+        "If not: roll the tokens, end the owner's sessions and reset their second factor.",
+    ),
     "the organisation at once": (
         "Look for one cause first: a migration, a deployment, a rotation of secrets, a change by Cloudflare.",
         "If there is none, look for what these actors share: a sign-in provider, an owner of their tokens, an address.",
@@ -44,6 +48,9 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
         "Find out since when the actor may do this, and who allowed it: a change of its role or of its token's rights.",
     ),
     "slow growth": ("Compare with the weeks before: is it a duty that grew, or data carried away in small portions?",),
+    "around the clock": (
+        "Find out what works around the clock: a script, a loop that does not end, or somebody else beside the actor.",
+    ),
     "spread over hours": ("Read the hours before too, in Axiom: no single one of them was much.",),
     "burst": ("Compare the first entries with the last: one action repeated is a script, a mixture is a session.",),
 }
@@ -73,8 +80,11 @@ def _any_volume(finding: Finding, *, hours: Callable[[int], bool], slow_growth: 
 
 _APPLIES: Mapping[str, Callable[[Finding], bool]] = {
     "new actors": lambda finding: any(each.kind == "new_actors" for each in finding.deviations),
+    "an owner's tokens": lambda finding: any(
+        each.credential or each.kind == "credentials" for each in finding.deviations
+    ),
     "the organisation at once": lambda finding: any(
-        each.is_of_several and each.kind != "new_actors" for each in finding.deviations
+        each.is_of_several and each.kind not in ("new_actors", "credentials") for each in finding.deviations
     ),
     "unreadable entries": lambda finding: finding.is_of_unreadable,
     "new address": _is_from_new_address,
@@ -87,6 +97,7 @@ _APPLIES: Mapping[str, Callable[[Finding], bool]] = {
         is_new_type(each) and not is_one_of_many(each) for each in finding.deviations
     ),
     "slow growth": lambda finding: _any_volume(finding, hours=lambda hours: hours > 1, slow_growth=True),
+    "around the clock": lambda finding: any(each.counts_hours for each in finding.deviations),
     "spread over hours": lambda finding: _any_volume(finding, hours=lambda hours: hours > 1),
     "burst": lambda finding: _any_volume(finding, hours=lambda hours: hours == 1),
 }

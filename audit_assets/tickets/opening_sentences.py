@@ -1,13 +1,16 @@
 """What a ticket begins with: its title in plain words, and the first sentences: who did what, when, how severely."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from audit_assets.tickets.deviation_sentences import (
     NAME_LENGTH,
+    amount,
     count_members,
     count_unreadable,
+    describe_deletes,
     describe_group,
+    first_seen,
     how_new,
     is_hardly_known,
     is_new_type,
@@ -19,7 +22,16 @@ from audit_assets.tickets.deviation_sentences import (
     since,
 )
 from audit_assets.tickets.finding import Deviation, Finding
-from audit_assets.tickets.formatting import NAMED, hour_in_short, hour_name, listed, number, pluralize
+from audit_assets.tickets.formatting import (
+    NAMED,
+    hour_in_short,
+    hour_name,
+    listed,
+    minute_name,
+    number,
+    pluralize,
+    span_name,
+)
 from audit_assets.tickets.markdown import SafeMarkdown, code, words
 
 TITLE_LENGTH = 200
@@ -30,7 +42,9 @@ ACTOR_LENGTH_IN_TITLE = 80
 def build_title(finding: Finding) -> str:
     """The title of a ticket: who did what and when."""
     actor = words(finding.actor, ACTOR_LENGTH_IN_TITLE) or "an unnamed actor"
-    who = "" if finding.is_of_several or finding.is_of_unreadable else f"{actor}: "
+    tokens = listed([words(name, ACTOR_LENGTH_IN_TITLE) or "a token" for name in finding.credentials])
+    is_of_one = not finding.is_of_several and not finding.is_of_unreadable
+    who = f"{actor}{f' with {tokens}' if tokens else ''}: " if is_of_one else ""
     return f"{who}{headline(finding)} ({hour_in_short(finding.hour)})"[:TITLE_LENGTH]
 
 
@@ -44,6 +58,8 @@ def headline(finding: Finding) -> SafeMarkdown:
     resource_type = words(first.resource_type, NAME_LENGTH) or "a resource type"
     if first.kind == "volume":
         text = _burst(first, finding.learning)
+    elif first.kind == "many_deletes":
+        text = describe_deletes(first, _span(first))
     elif first.is_of_group:
         text = describe_group(first, _span(first))
     elif first.kind == "organisation":
@@ -83,15 +99,24 @@ def severity_sentence(finding: Finding) -> SafeMarkdown:
 
 
 def _span(deviation: Deviation) -> str:
-    return "an hour" if deviation.horizon_hours == 1 else f"{deviation.horizon_hours:,} hours"
+    return "an hour" if deviation.horizon_hours == 1 else span_name(deviation.horizon_hours)
 
 
 def _burst(burst: Deviation, learning: bool) -> str:
-    usual = "" if burst.baseline_mean is None else f", usually {number(burst.baseline_mean, digits=0)}"
-    return f"{pluralize(burst.changes, 'change')} in {_span(burst)}{usual}{_rarity(burst, learning)}"
+    usual = "" if burst.baseline_mean is None else f", {_usually(burst)}"
+    return f"{amount(burst, _span(burst))}{usual}{_rarity(burst, learning)}"
+
+
+def _usually(burst: Deviation) -> str:
+    usual = number(burst.baseline_mean, digits=0)
+    if burst.slow_growth:
+        return f"usually {usual} a month before"
+    return f"newcomers usually {usual}" if burst.judged_against == "newcomers" else f"usually {usual}"
 
 
 def _rarity(deviation: Deviation, learning: bool) -> str:
+    if deviation.hours_since_first is not None and not deviation.is_of_several:
+        return f"; {first_seen(deviation.hours_since_first)}"
     known = "actor hardly known" if is_hardly_known(deviation, learning) else rarity(deviation, learning)
     return f"; {known}" if known else ""
 
@@ -113,9 +138,27 @@ def _one(finding: Finding) -> str:
     did = []
     if burst and burst.horizon_hours == 1:
         did.append(f"made {pluralize(burst.changes, 'change')}")
+    elif burst and burst.counts_hours:
+        end = minute_name(finding.hour + timedelta(hours=1))
+        did.append(f"was still active ({burst.changes:,} of the {span_name(burst.horizon_hours)} to {end})")
     elif burst:
-        did.append(f"reached {pluralize(burst.changes, 'change')} in {burst.horizon_hours:,} hours")
+        did.append(f"reached {amount(burst, _span(burst))}")
+    if deletes := next((each for each in finding.deviations if each.kind == "many_deletes"), None):
+        did.append(f"deleted with {deletes.changes:,} of {pluralize(deletes.hour_changes or 0, 'change')}")
     if new_types:
         types = "resource types" if new_types[1:] else "a resource type"
         did.append(f"changed {types} new to it: {listed(new_types)}")
-    return f"{code(finding.actor, ACTOR_LENGTH)} {' and '.join(did) or 'did something unusual'}"
+    if credentials := next((each for each in finding.deviations if each.kind == "credentials"), None):
+        together = describe_group(credentials, _span(credentials))
+        did.append(f"acted with several credentials, unusually together: {together}")
+    return f"{_who(finding)} {' and '.join(did) or 'did something unusual'}"
+
+
+def _who(finding: Finding) -> str:
+    """The actor and the tokens: ``anne@example.com with `token "deploy"`, first active at 10:05,``. An attacker can
+    choose what a token is called, but not whose it is."""
+    actor = code(finding.actor, ACTOR_LENGTH)
+    if not finding.credentials:
+        return actor
+    since = f", first active at {minute_name(finding.first_active)}," if finding.first_active else ""
+    return f"{actor} with {listed([code(name, ACTOR_LENGTH) for name in finding.credentials])}{since}"

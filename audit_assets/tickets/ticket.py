@@ -70,9 +70,10 @@ def subject_of(finding: Finding) -> TicketSubject:
     """What its ticket is about, as far as a team's table of ticket fields asks."""
     changed = [name for each in finding.action_summaries for name in (each.resource_type, each.action)]
     deviating = [deviation.resource_type for deviation in finding.deviations]
+    credentials = [name for each in finding.deviations for name in (each.credential, each.credential_key) if name]
     return TicketSubject(
         severity=finding.severity,
-        actor=frozenset({finding.actor, finding.actor_key}),
+        actor=frozenset({finding.actor, finding.actor_key, *credentials}),
         touched=frozenset(name for name in (*changed, *deviating) if name),
     )
 

@@ -14,9 +14,10 @@ import polars as pl
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from audit_assets.detection.schemas import FLAG, HOUR, MEMORY, ORGANISATION, VOLUME
+from audit_assets.detection.schemas import CREDENTIALS, FLAG, HOUR, MEMORY, ORGANISATION, VOLUME
 from audit_assets.detection.severity import severity_of_rank, severity_rank
 from audit_assets.detection.verdict_marks import CONFIRMED, DISMISSED, DISMISSED_TYPE_KNOWN, VERDICTS
+from audit_assets.detection.volume import ACTIVE_HOURS
 from audit_assets.linear.issues import TicketVerdict
 
 TABLE = "ticket_verdicts"
@@ -31,14 +32,15 @@ ON_TICKET = pl.Schema(
         "url": pl.String,
     }
 )
-"""A row for each deviation that is on a ticket, with the ticket's severity and address. On the organisation's ticket
+"""A row for each deviation that is on a ticket, with the ticket's severity and address. Of a horizon that counts active
+hours `changes` is null. On the organisation's ticket
 `changes_by_type` are those to the types that it is about."""
 
 TICKET_VERDICTS = pl.Schema({**ON_TICKET, "verdict": pl.String, "seen_at": HOUR})
 """`verdict`: `confirmed` or `dismissed`; `open`: none yet; `completed`: closed without a verdict, or by Linear itself;
 `contradictory`: people gave both; `unreadable`: Linear never showed the ticket. `seen_at`: when it was first read."""
 
-ADDED = pl.Schema({"changes_by_type": FLAG["changes_by_type"]})
+ADDED = pl.Schema({name: FLAG[name] for name in ("changes_by_type", "horizon")})
 """What flags that were stored by earlier versions lack."""
 
 PAST_DISMISSAL = pl.Schema(
@@ -90,9 +92,11 @@ def deviations_on_tickets(tickets: pl.DataFrame, flagged: pl.DataFrame) -> pl.Da
     """Which deviations of an hour (FLAGGED_ACTORS) are on which ticket (OPENED_TICKETS): ON_TICKET.
 
     What many did at once is on the organisation's ticket, and a verdict on it is one on each of them, about the
-    resource types that they have in common.
+    resource types that they have in common. One on what an owner's credentials did together is one on each of these.
     """
-    flagged = pl.concat([ADDED.to_frame(), flagged], how="diagonal")
+    flagged = pl.concat([ADDED.to_frame(), flagged], how="diagonal").with_columns(
+        changes=pl.when(pl.col("horizon").ne_missing(ACTIVE_HOURS.name)).then("changes")
+    )
     owner = {"ticket": pl.col("actor_key"), "organisation": pl.lit(ORGANISATION)}
     owner_of_ticket = pl.coalesce(pl.when(pl.col("disposition") == name).then(key) for name, key in owner.items())
     own = tickets.filter(pl.col("outcome").is_in(ON_OWN_TICKET))
@@ -103,6 +107,8 @@ def deviations_on_tickets(tickets: pl.DataFrame, flagged: pl.DataFrame) -> pl.Da
     on_tickets = (
         of_actors.with_columns(owner=owner_of_ticket).join(own, on="owner").join(severities, on="owner", how="left")
     )
+    of_members = on_tickets.filter(pl.col("kind") == CREDENTIALS).with_columns(actor_key="members").explode("actor_key")
+    on_tickets = pl.concat([on_tickets.filter(pl.col("kind") != CREDENTIALS), of_members])
     return on_tickets.select(ON_TICKET.names()).cast(ON_TICKET)
 
 

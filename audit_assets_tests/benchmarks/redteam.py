@@ -22,11 +22,9 @@ from pathlib import Path
 
 import polars as pl
 
-from audit_assets.detection.activity_arrays import count_changes
 from audit_assets.detection.ranking import SAME_TICKET
 from audit_assets.reports.backtest import Backtest, backtest_policy, run_backtest
-from audit_assets.reports.backtest_input import ACTORS, BacktestInput
-from audit_assets.storage.hours import AN_HOUR
+from audit_assets.reports.backtest_input import input_of
 from audit_assets_tests.benchmarks.detection import BUDGETS, days, read, remove_labelled
 from audit_assets_tests.benchmarks.detection_peers import Peer, active_hours, packaged, rarest_new, ratio, z_score
 from audit_assets_tests.redteam.attacks import (
@@ -74,18 +72,9 @@ PEERS: Mapping[str, Peer] = {"limit": changes_alone, "ratio": ratio, "z-score": 
 """Those that need no package. All but the first know nothing of newcomers."""
 
 
-def as_input(events: pl.DataFrame) -> BacktestInput:
-    """The events as `audit-assets backtest` reads them from a file."""
-    activity = count_changes(events)
-    actors = activity.group_by("actor").agg(pl.col("actor_type").min())
-    actors = actors.select("actor", "actor_type", actor_key="actor", name="actor").select(ACTORS.names())
-    hours = activity["hour"].sort()
-    return BacktestInput(activity, actors.cast(ACTORS), hours[0], hours[-1] + AN_HOUR)
-
-
 def judge(events: pl.DataFrame) -> Backtest:
     """The events at a budget of 1 ticket a day, and beside it at those of BUDGETS."""
-    return run_backtest(as_input(events), backtest_policy("calibrated", 1.0))
+    return run_backtest(input_of(events), backtest_policy("calibrated", 1.0))
 
 
 def ours(events: pl.DataFrame) -> Mapping[float, pl.DataFrame]:
@@ -94,7 +83,7 @@ def ours(events: pl.DataFrame) -> Mapping[float, pl.DataFrame]:
 
 
 def plain_rule(events: pl.DataFrame) -> Mapping[float, pl.DataFrame]:
-    flagged = run_backtest(as_input(events), backtest_policy("plain", None)).scores.filter("flagged")
+    flagged = run_backtest(input_of(events), backtest_policy("plain", None)).scores.filter("flagged")
     return dict.fromkeys(BUDGETS, flagged)
 
 

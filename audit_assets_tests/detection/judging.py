@@ -7,12 +7,21 @@ import polars as pl
 from audit_assets.config.policy_tables import Policy
 from audit_assets.detection.activity_arrays import count_changes
 from audit_assets.detection.baselines import build_baselines
+from audit_assets.detection.first_hours import describe_first_hours
 from audit_assets.detection.flagging import flag_deviations
 from audit_assets.detection.groups import find_group_alerts
 from audit_assets.detection.hour_scores import build_organisation, score_hours
 from audit_assets.detection.judged_hours import JudgedHours
 from audit_assets.detection.ranking import rank_scores
-from audit_assets.detection.schemas import ACTIVITY, ACTOR_ACTIVITY, MEMORY, ORGANISATION_HOURS, ORGANISATION_TYPES
+from audit_assets.detection.schemas import (
+    ACTIVITY,
+    ACTOR_ACTIVITY,
+    DELETES,
+    MEMORY,
+    ORGANISATION_HOURS,
+    ORGANISATION_TYPES,
+    OWNER,
+)
 from audit_assets.detection.severity import TOUCHES
 from audit_assets.detection.verdict_marks import VERDICTS, mark_verdicts
 from audit_assets_tests.detection.streams import score_activity
@@ -29,7 +38,8 @@ def judged(
     verdicts: pl.DataFrame | None = None,
 ) -> JudgedHours:
     """What `flag_deviations` needs of an hour, from all events up to its end and the verdicts on earlier hours."""
-    activity = count_changes(events.filter(pl.col("time") < hour + HOUR)).select(ACTOR_ACTIVITY.names())
+    activity = count_changes(events.filter(pl.col("time") < hour + HOUR))
+    activity = activity.select(pl.col(*ACTOR_ACTIVITY, DELETES), pl.col(f"^{OWNER}$"))
     unmarked = activity.with_columns(confirmed=pl.lit(value=False))
     activity = mark_verdicts(unmarked, VERDICTS.to_frame() if verdicts is None else verdicts)
     day = hour.replace(hour=0)
@@ -58,6 +68,7 @@ def judged(
         groups=find_group_alerts(pl.concat([before, ranked]), budget=budget, since=hour),
         colleagues=organisation.touched.rename({"actor": "actor_key"}),
         touches=here.select("hour", "actor_key", "resource_type", action=pl.lit(kind), kind=pl.lit(kind)).cast(TOUCHES),
+        first_hours=describe_first_hours(pl.concat([before, ranked]), hour),
         names=here.select("actor_key", actor=pl.col("actor_key") + "@example.com", actor_type=pl.lit("user")).unique(),
     )
 

@@ -1,7 +1,7 @@
 """What becomes of a deviation: it opens a ticket, or shows why not; none disappears."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
@@ -62,6 +62,48 @@ def test_a_new_type_comes_with_how_many_colleagues_touch_it(quiet_days: pl.DataF
     assert (row["disposition"], row["colleagues"], row["new_types"], row["touched_types"]) == ("ticket", 0, 1, 2)
     assert row["organisation_actors"] > 10
     assert row["first_ever"]
+
+
+def test_an_actor_around_the_clock_has_its_active_hours_in_place_of_changes(quiet_days: pl.DataFrame) -> None:
+    day = [burst(BUSY, HOUR - timedelta(hours=back), 1, "type-0") for back in range(24)]
+    (row,) = of(flagged(stream([quiet_days, *day]), HOUR), BUSY).to_dicts()
+    assert (row["kind"], row["horizon"], row["horizon_hours"]) == ("volume", "active hours", 24)
+    assert row["changes"] == 24
+    assert row["baseline_mean"] < 4
+    assert row["ratio"] == pytest.approx(24 / row["baseline_mean"])
+    assert row["changes_by_type"] == [{"resource_type": "type-0", "changes": 1}]
+
+
+def test_an_unusual_time_has_the_share_of_the_actor_s_hours_there(quiet_days: pl.DataFrame) -> None:
+    usual, night = at(150, 9), at(150, 2)
+    (row,) = of(flagged(stream([quiet_days, burst(BUSY, usual, 400, "type-0")]), usual), BUSY).to_dicts()
+    assert row["time_share"] is None
+    both = [burst(BUSY, night, 400, "type-0"), burst(BUSY, night, 1, "never-seen")]
+    found = of(flagged(stream([quiet_days, *both]), night), BUSY)
+    assert found.select("kind", pl.col("time_share") < 0.1).unique().sort("kind").rows() == [
+        ("new_resource_type", True),
+        ("volume", True),
+    ]
+
+
+def test_a_newcomer_has_since_when_it_is_known_and_how_many_hours_here_were_smaller(quiet_days: pl.DataFrame) -> None:
+    first = burst("new", HOUR - timedelta(hours=2), 1, "type-0")
+    again = burst("new", HOUR, 300, "type-0")
+    (row,) = of(flagged(stream([quiet_days, first, again]), HOUR), "new").to_dicts()
+    assert (row["judged_against"], row["hours_since_first"], row["changes"]) == ("newcomers", 2, 300)
+    hours = judged(stream([quiet_days, first, again]), HOUR)
+    assert hours.first_hours.rows() == [(HOUR, "new", 2, row["smaller_hours"], row["known_hours"])]
+    assert row["smaller_hours"] == row["known_hours"]
+    known = quiet_days.filter(pl.col("time") >= HOUR - timedelta(days=90), pl.col("time") < HOUR.replace(hour=0))
+    assert row["known_hours"] == known.select("actor", pl.col("time").dt.truncate("1h")).n_unique() + 1
+    (row,) = of(flagged(stream([quiet_days, burst("new", HOUR, 300, "type-0")]), HOUR), "new").to_dicts()
+    assert row["hours_since_first"] == 0
+
+
+def test_nobody_else_has_the_columns_of_a_newcomer(quiet_days: pl.DataFrame) -> None:
+    (row,) = of(flagged(stream([quiet_days, burst(BUSY, HOUR, 400, "type-0")]), HOUR), BUSY).to_dicts()
+    assert row["judged_against"] == "actor"
+    assert {row[name] for name in ("hours_since_first", "smaller_hours", "known_hours")} == {None}
 
 
 def test_deviations_of_the_plain_rule_below_the_threshold_are_listed_with_their_scores(

@@ -7,7 +7,7 @@ import pytest
 
 from audit_assets.config.policy_tables import Allowance, Policy
 from audit_assets.detection.groups import find_group_alerts
-from audit_assets.detection.schemas import ALL_ACTORS, MANY_ACTORS, MANY_CHANGES, NEW_ACTORS
+from audit_assets.detection.schemas import ALL_ACTORS, CREDENTIALS, MANY_ACTORS, MANY_CHANGES, NEW_ACTORS
 from audit_assets_tests.detection.judging import flagged
 from audit_assets_tests.detection.streams import at, burst, quiet, score_events, stream
 
@@ -92,3 +92,27 @@ def test_a_part_of_the_history_gives_the_same_alerts(background):
 def test_a_large_budget_alerts_to_no_ordinary_day(background):
     alerts = find_group_alerts(score_events(stream(background)), budget=50.0)
     assert alerts["hour"].dt.truncate("1d").n_unique() < 0.2 * 120
+
+
+def owned(background: list[pl.DataFrame], changes: int) -> pl.DataFrame:
+    """Five tokens of one person that are used every other day, and at last all at once with so many changes each."""
+    days = range(40, DAY, 2)
+    usual = [burst(f"token-{each}", at(day, 9 + each % 2), 4 + day % 3, "type-0") for each in range(5) for day in days]
+    now = [burst(f"token-{each}", at(DAY, 9), changes, "type-0") for each in range(5)]
+    owner = pl.when(pl.col("actor").str.starts_with("token")).then(pl.lit("actor-1"))
+    return stream([*background, *usual, *now]).with_columns(owner=owner)
+
+
+def test_a_burst_over_the_tokens_of_one_person_is_that_persons_finding(background):
+    rows = flagged(owned(background, 15), at(DAY, 9))
+    found = rows.filter(pl.col("kind") == CREDENTIALS).row(0, named=True)
+    assert (found["actor_key"], found["ticket_key"], found["disposition"]) == ("actor-1", "actor-1", "ticket")
+    assert {*found["members"]} >= {f"token-{each}" for each in range(5)}
+    assert found["changes"] >= 75
+    assert rows.filter(pl.col("disposition") == "ticket")["kind"].to_list() == [CREDENTIALS], "none alerts by itself"
+
+
+def test_the_usual_work_of_several_tokens_is_no_finding(background):
+    assert flagged(owned(background, 5), at(DAY, 9)).filter(pl.col("kind") == CREDENTIALS).is_empty()
+    alone = owned(background, 15).drop("owner")
+    assert flagged(alone, at(DAY, 9)).filter(pl.col("kind") == CREDENTIALS).is_empty(), "nobody owns them"

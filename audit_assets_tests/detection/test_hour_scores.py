@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -242,3 +243,32 @@ def test_an_hour_that_is_no_more_extreme_within_a_day_alerts_and_costs_no_budget
     assert judged["flagged"].to_list() == [True, True]
     assert judged["p_first"].to_list() == [judged["p"][0], 1.0]
     assert judged["p_volume"][1] < 0.01
+
+
+def test_a_machine_that_grew_by_less_than_twice_still_alerts_when_it_bursts():
+    rng = np.random.default_rng(1)
+    usual = [10 * (1.8 if hour >= 76 * 24 else 1) * np.exp(rng.normal(0, 0.8)) for hour in range(90 * 24)]
+    work = [burst("machine", at(0, hour), max(1, round(changes)), "type-0") for hour, changes in enumerate(usual)]
+    attack = at(89, 12)
+    scores = score_events(stream([quiet(days=90), *work, burst("machine", attack, 240, "type-0")]))
+    (hour,) = scores.filter(pl.col("actor") == "machine", pl.col("hour") == attack).iter_rows(named=True)
+    assert hour["p_volume"] < 1e-4
+
+
+def test_a_sustained_day_counts_once_in_the_threshold_of_later_hours():
+    """Each hour of a day in which the sums only grow is more extreme than the one before, so none is a repeat."""
+    background = quiet(days=250)
+    known = background["actor"].value_counts(sort=True)["actor"][:5].to_list()
+
+    def thresholds(hours: int) -> float:
+        loud = [
+            burst(actor, at(200 + 5 * n, hour), 300, "type-0") for n, actor in enumerate(known) for hour in range(hours)
+        ]
+        scores = score_events(stream([background, *loud]), budget=0.25)
+        return (
+            scores.filter(pl.col("hour") >= at(235), pl.col("familiarity") == "well_known")["p_threshold"]
+            .to_numpy()
+            .mean()
+        )
+
+    assert thresholds(24) > 0.7 * thresholds(1)

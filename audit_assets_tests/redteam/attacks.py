@@ -153,6 +153,31 @@ def growth(background: Background, _: str, when: datetime) -> Play:
     return Play(weeks)
 
 
+def over_five_tokens(times: float) -> Attack:
+    """Somebody known spreads so many times the usual over five old tokens, each of which makes a small burst."""
+
+    def play(background: Background, name: str, when: datetime) -> Play:
+        known = background.known(when)
+        types, preparation, attack = known.habits[:2], [], []
+        for number in range(5):
+            token = f"{name}-old-{number}"
+            for hour in background.rng.choice(60 * 24, 40, replace=False):
+                usual, at = known.mean * background.rng.lognormal(-0.3, 0.8), when - DAY - int(hour) * HOUR
+                preparation.append(background.burst(token, at, usual, types, TOKEN, known.actor))
+            attack.append(background.burst(token, when, times * known.mean / 5, types, TOKEN, known.actor))
+        return Play(attack, preparation)
+
+    return play
+
+
+def token_of_somebody(background: Background, name: str, when: datetime) -> Play:
+    """Somebody known creates a token and uses it within the hour, and again three hours later."""
+    known = background.known(when)
+    created = background.burst(known.actor, when, 1, [f"{name} token"], known.kind)
+    used = background.bursts(name, [when, when + 3 * HOUR], 300, known.habits[:2], TOKEN, known.actor)
+    return Play([created, used])
+
+
 def slow_types(background: Background, _: str, when: datetime) -> Play:
     """Somebody known touches one rare resource type a day for eight days."""
     known = background.known(when)
@@ -207,6 +232,8 @@ ATTACKS: Mapping[str, Attack] = {
     "15 times the usual after a decoy": decoy,
     "10 times the usual after a swarm": after_swarm,
     "20 times the usual after poisoning": after_poisoning,
+    "15 times the usual over five old tokens": over_five_tokens(15),
+    "a token that somebody known creates and uses": token_of_somebody,
     "10 times the usual": times_usual(10),
     "5 times the usual by day": times_usual(5),
     "5 times the usual at 2 at night": times_usual(5, at=2),

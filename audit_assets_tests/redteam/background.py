@@ -14,8 +14,15 @@ import polars as pl
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 EVENTS = pl.Schema(
-    {"time": pl.Datetime("us", "UTC"), "actor": pl.String, "actor_type": pl.String, "resource_type": pl.String}
+    {
+        "time": pl.Datetime("us", "UTC"),
+        "actor": pl.String,
+        "actor_type": pl.String,
+        "resource_type": pl.String,
+        "owner": pl.String,
+    }
 )
+"""`owner`: who is behind a token; null: the actor itself, or nobody who is known."""
 
 WINDOWS = pl.Schema({"play": pl.Int64, "actor": pl.String, "hour": pl.Datetime("us", "UTC")})
 """The hours of an attack: one of them at least must be on a ticket."""
@@ -55,7 +62,7 @@ class Background:
     """Natural events, and what an attacker can know of them."""
 
     def __init__(self, events: pl.DataFrame, seed: int = 0) -> None:
-        self.events = events.select(EVENTS.names()).cast(EVENTS).sort("time")
+        self.events = pl.concat([EVENTS.to_frame(), events], how="diagonal").select(EVENTS.names()).sort("time")
         self.rng = np.random.default_rng(seed)
         hour = pl.col("time").dt.truncate("1h")
         self._hours = self.events.group_by("actor", hour=hour).agg(changes=pl.len(), kind=pl.col("actor_type").first())
@@ -110,12 +117,20 @@ class Background:
         copies = (times + self.rng.random(own.height)).astype(np.int64)
         return own[np.repeat(np.arange(own.height), copies)]
 
-    def burst(self, actor: str, when: datetime, changes: float, types: Sequence[str], kind: str) -> pl.DataFrame:
+    def burst(
+        self, actor: str, when: datetime, changes: float, types: Sequence[str], kind: str, owner: str | None = None
+    ) -> pl.DataFrame:
         """So many changes within an hour, to the types in turn."""
-        return self.bursts(actor, [when], changes, types, kind)
+        return self.bursts(actor, [when], changes, types, kind, owner)
 
     def bursts(
-        self, actor: str, hours: Sequence[datetime], changes: float, types: Sequence[str], kind: str
+        self,
+        actor: str,
+        hours: Sequence[datetime],
+        changes: float,
+        types: Sequence[str],
+        kind: str,
+        owner: str | None = None,
     ) -> pl.DataFrame:
         """So many changes within each of some hours, to the types in turn."""
         number = max(1, round(changes))
@@ -126,6 +141,7 @@ class Background:
                 "actor": actor,
                 "actor_type": kind,
                 "resource_type": [types[each % len(types)] for each in range(number)] * len(hours),
+                "owner": owner,
             }
         ).cast(EVENTS)
 

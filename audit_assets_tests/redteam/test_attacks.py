@@ -17,8 +17,9 @@ FOUND = (
     ("a new token for a week, 20 an hour", "25 tokens of 8 days at once, 20 each", "three times the usual for a day"),
     ("300 changes by a token of 8 days", "25 tokens of 30 days at once, 20 each", "8 times the usual at usual times"),
     ("ten new tokens in turn, 100 each", "a third more each week", "one rare type a day"),
+    ("15 times the usual over five old tokens", "a token that somebody known creates and uses"),
 )
-"""Those that are found, three in a stream; what is not is in docs/detection.md, 11."""
+"""Those that are found, two or three in a stream; what is not is in docs/detection.md, 11."""
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,20 @@ def test_attacks_are_on_tickets(background: Background, names: tuple[str, ...]) 
     played, windows = play_into(background, [ATTACKS[name] for name in names], times=len(names))
     on_tickets = judge(played).scores.filter(pl.col("ticket").is_not_null())
     assert [names[play] for play in alerted_plays(on_tickets, windows)] == [*names]
+
+
+def test_a_person_who_creates_a_token_and_uses_it_is_on_one_ticket(background: Background) -> None:
+    played, windows = play_into(background, [ATTACKS["a token that somebody known creates and uses"]], 3)
+    theirs = judge(played).scores.join(windows, on=["actor", "hour"]).drop_nulls("ticket")
+    assert theirs.group_by("play").agg(pl.col("ticket").n_unique())["ticket"].to_list() == [1, 1, 1]
+    assert not theirs["ticket"].str.starts_with("intruder").any(), "it is the owner's"
+    assert theirs.filter(pl.col("actor").str.starts_with("intruder")).height == 6
+
+
+def test_owners_change_nothing_for_those_without_credentials(background: Background) -> None:
+    without = background.events.drop("owner")
+    owned = background.events.with_columns(owner=pl.col("actor"))
+    assert judge(owned).scores.equals(judge(without).scores)
 
 
 @pytest.mark.parametrize("name", PEERS)

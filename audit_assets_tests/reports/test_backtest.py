@@ -193,3 +193,18 @@ def test_an_unknown_rule_is_refused(events: Path) -> None:
     result = CliRunner().invoke(app, ["backtest", str(events), "--rule", "guess"])
     assert isinstance(result.exception, BacktestError)
     assert str(result.exception) == "--rule is calibrated or plain, not 'guess'."
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "ndjson"])
+def test_a_new_credential_is_on_the_ticket_of_the_owner_that_the_file_names(tmp_path: Path, suffix: str) -> None:
+    used = [(BURST + timedelta(seconds=second), "token-1", "service", "dns") for second in range(300)]
+    columns = ["time", "actor", "actor_type", "resource_type"]
+    events = pl.concat([quiet_months(), pl.DataFrame(used, schema=columns, orient="row")])
+    owner = pl.when(pl.col("actor") == "token-1").then(pl.lit("person-3"))
+    path = tmp_path / f"events.{suffix}"
+    owned = events.with_columns(pl.col("time").dt.to_string("iso:strict"), owner=owner)
+    getattr(owned, f"write_{suffix}")(path)
+    scores = run_backtest(read_file(path), backtest_policy("calibrated", 1.0)).scores
+    theirs = scores.filter(pl.col("hour") == BURST.replace(minute=0), pl.col("actor").is_in(["token-1", "person-3"]))
+    assert theirs["ticket"].unique().to_list() == [f"person-3 {BURST:%Y-%m-%d-%H}:00"]
+    assert theirs["owner"].unique().to_list() == ["person-3"]

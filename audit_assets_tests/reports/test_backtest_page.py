@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
 from audit_assets.detection.schemas import ORGANISATION
-from audit_assets.reports.backtest import BACKTEST_TICKETS, Backtest, backtest_policy, run_backtest
+from audit_assets.detection.volume import HORIZONS
+from audit_assets.reports.backtest import BACKTEST_SCORES, BACKTEST_TICKETS, Backtest, backtest_policy, run_backtest
 from audit_assets.reports.backtest_input import BacktestInput, read_file
 from audit_assets.reports.backtest_page import backtest_html
-from audit_assets.reports.backtest_summary import summarize_backtest
+from audit_assets.reports.backtest_summary import SPANS, summarize_backtest
+from audit_assets.reports.backtest_terminal import print_backtest
 from audit_assets.reports.html_page import PageError, write_html
 from audit_assets_tests.reports.test_backtest import BURST, quiet_months
 from audit_assets_tests.sandbox.test_query_page import hostile
@@ -128,6 +132,35 @@ def test_the_page_shows_what_each_budget_opens_and_lists_the_tickets(tested: Bac
     assert f"{len(shown['tickets'])} tickets in 99 days" in text
     assert "Realised is counted from 2026-07-31 on: by then the threshold was learned." in text
     assert re.search(r"2026-08-2012:00urgentperson-3120 changes, usual is [\d.]+; .*?new: api_token0.25 0.5 1 2", text)
+
+
+@pytest.mark.parametrize(
+    ("horizon", "sentence"),
+    [
+        ("6h", "24 changes in 6 hours, usual is 3"),
+        ("24h", "24 changes in 24 hours, usual is 3"),
+        ("24h, lagged", "24 changes in 24 hours, usual was 3 a month before"),
+        ("active hours", "active in 24 of 24 hours, usual is 3"),
+        ("14d", "24 changes in 14 days, usual was 3 a month before"),
+    ],
+)
+def test_what_was_unusual_over_many_hours_is_so_in_words(
+    tested: Backtest, data: BacktestInput, horizon: str, sentence: str
+) -> None:
+    of_span = {"horizon": pl.lit(horizon), "horizon_changes": 24, "horizon_baseline_mean": 3.0}
+    scores = tested.scores.with_columns(**of_span, reasons=pl.lit(["volume"])).cast(BACKTEST_SCORES)
+    html = page(Backtest(scores, tested.tickets), data)
+    assert set(points_on(html)["span"]) == {sentence.replace("3", "3.0")}
+    assert f"; {sentence}" in Held(html).text
+    printed = StringIO()
+    print_backtest(Console(file=printed, width=200), summary(Backtest(scores, tested.tickets), data))
+    assert sentence in printed.getvalue()
+    by_type = scores.with_columns(reasons=pl.lit(["new_resource_type"])).cast(BACKTEST_SCORES)
+    assert f"; {sentence}" not in Held(page(Backtest(by_type, tested.tickets), data)).text
+
+
+def test_every_horizon_but_the_hour_has_words() -> None:
+    assert [each.name for each in HORIZONS if each.hours > 1] == [*SPANS]
 
 
 def test_the_plain_rule_has_a_page_too(data: BacktestInput) -> None:

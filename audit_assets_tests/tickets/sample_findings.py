@@ -33,6 +33,25 @@ def burst(**changes: Any) -> Deviation:
     return Deviation(**(known | changes))
 
 
+def around_the_clock(**changes: Any) -> Deviation:
+    """Active in each of 24 hours."""
+    known = {"changes": 24, "baseline_mean": 3.2, "ratio": 7.5, "baseline_max": None, "horizon_hours": 24}
+    return burst(**(known | {"counts_hours": True} | changes))
+
+
+def fortnight(**changes: Any) -> Deviation:
+    """More in 14 days than was usual the month before."""
+    known = {"changes": 1_204, "baseline_mean": 310.2, "ratio": 3.9, "baseline_max": None, "horizon_hours": 14 * 24}
+    return burst(**(known | {"slow_growth": True} | changes))
+
+
+def newcomer(**changes: Any) -> Deviation:
+    """A large first hour."""
+    known = {"changes": 300, "baseline_mean": 4.2, "ratio": 71.0, "baseline_max": None, "active_hours": 0}
+    of_newcomer = {"judged_against": "newcomers", "hours_since_first": 0, "smaller_hours": 8_405, "known_hours": 8_412}
+    return burst(**(known | of_newcomer | changes))
+
+
 def new_type(**changes: Any) -> Deviation:
     """A resource type that the actor never touched."""
     known: dict[str, Any] = {

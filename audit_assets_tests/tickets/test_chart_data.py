@@ -6,7 +6,15 @@ from typing import Any
 import polars as pl
 
 from audit_assets.tickets.chart_data import HOURS, activity_of, describe_chart
-from audit_assets_tests.tickets.sample_findings import HOUR, burst, finding, new_type, together
+from audit_assets_tests.tickets.sample_findings import (
+    HOUR,
+    around_the_clock,
+    burst,
+    finding,
+    fortnight,
+    new_type,
+    together,
+)
 
 LONG_AGO = HOUR - timedelta(days=200)
 
@@ -61,6 +69,8 @@ def test_hours_that_are_unusual_together_are_no_usual_hour() -> None:
         None,
     )
     assert describe_chart(activity).endswith(", 300 in 24 hours")
+    assert describe_chart(activity_from(fortnight())).endswith(", 1,204 in 14 days")
+    assert describe_chart(activity_from(around_the_clock())).endswith(", 24 active in 24 hours")
 
 
 def test_days_without_history_are_not_called_quiet() -> None:

@@ -1,12 +1,29 @@
 """A deviation is one sentence that a person understands, and that claims no more than is known."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from audit_assets.tickets.deviation_sentences import caution, describe, describe_in_ticket, describe_together
-from audit_assets.tickets.finding import Deviation
-from audit_assets_tests.tickets.sample_findings import HOUR, TWELVE, burst, finding, new_type, together
+from audit_assets.tickets.deviation_sentences import (
+    caution,
+    describe,
+    describe_in_ticket,
+    describe_time,
+    describe_together,
+)
+from audit_assets.tickets.finding import Deviation, PastDismissal
+from audit_assets.tickets.ticket import ticket_for
+from audit_assets_tests.tickets.sample_findings import (
+    HOUR,
+    TWELVE,
+    around_the_clock,
+    burst,
+    finding,
+    fortnight,
+    new_type,
+    newcomer,
+    together,
+)
 
 LAST_TOUCHED = datetime(2026, 9, 30, 8, tzinfo=UTC)
 
@@ -80,6 +97,16 @@ def test_a_deviation_of_the_plain_rule_is_one_line(deviation: Deviation, sentenc
             "1,204 changes in the last 24 hours; usual is 80; expected about once in 2 weeks for this actor",
         ),
         (burst(baseline_mean=None, baseline_max=None, horizon_hours=24), "214 changes in the last 24 hours"),
+        (
+            around_the_clock(return_period_years=3.0, active_hours=99),
+            "active in 24 of the last 24 hours; usual is 3; expected about once in 3 years for this actor",
+        ),
+        (around_the_clock(baseline_mean=None), "active in 24 of the last 24 hours"),
+        (fortnight(), "1,204 changes in the last 14 days; usual was 310 a month before"),
+        (
+            burst(changes=90, baseline_mean=11.6, baseline_max=None, horizon_hours=24, slow_growth=True),
+            "90 changes in the last 24 hours; usual was 12 a month before",
+        ),
     ],
 )
 def test_a_burst_has_what_is_usual_and_how_rarely_it_is_expected(deviation: Deviation, sentence: str) -> None:
@@ -165,6 +192,68 @@ def test_while_learning_nothing_is_called_rare_for_an_actor_who_is_hardly_known(
 
 
 @pytest.mark.parametrize(
+    ("deviation", "sentence"),
+    [
+        (
+            newcomer(),
+            "300 changes in the hour; usual for newcomers is 4; more than in 99.9 % of the 8,412 active hours known"
+            " here in 90 days; first seen in this hour; judged by what is usual here",
+        ),
+        (
+            newcomer(smaller_hours=312, known_hours=312, hours_since_first=3, active_hours=2, baseline_max=40),
+            "300 changes in the hour; usual for newcomers is 4, at most 40 in 30 days; more than in all 312 active"
+            " hours known here in 90 days; first seen 3 hours before; judged by what is usual here",
+        ),
+        (
+            newcomer(smaller_hours=100, known_hours=312, hours_since_first=1, active_hours=1),
+            "300 changes in the hour; usual for newcomers is 4; first seen 1 hour before; judged by what is usual here",
+        ),
+        (
+            newcomer(smaller_hours=None, known_hours=None, horizon_hours=24, hours_since_first=71, active_hours=30),
+            "300 changes in the last 24 hours; usual for newcomers is 4; first seen 2 days before; judged by what is"
+            " usual here",
+        ),
+        (
+            newcomer(smaller_hours=0, known_hours=0),
+            "300 changes in the hour; usual for newcomers is 4; first seen in this hour; judged by what is usual here",
+        ),
+        (
+            new_type(hours_since_first=0, active_hours=0, colleagues=2, organisation_actors=41),
+            "first change to api_tokens on record (4 changes); 2 of 41 actors made one on record; first seen in this"
+            " hour; judged by what is usual here",
+        ),
+    ],
+)
+def test_of_a_newcomer_it_has_since_when_it_is_known_and_how_large_the_hour_is_here(
+    deviation: Deviation, sentence: str
+) -> None:
+    assert describe(deviation, learning=True) == sentence
+    little_known = caution(finding(learning=True, deviations=(deviation,)))
+    assert little_known
+    assert sentence.endswith(f"; {little_known}")
+
+
+@pytest.mark.parametrize(
+    ("share", "weekday", "weekend"),
+    [
+        (0.0, "no weekday activity near 10:00 UTC on record", "no weekend activity near 10:00 UTC on record"),
+        (0.004, "active near 10:00 UTC on weekdays in less than 1 % of its hours", None),
+        (0.0123, None, "active near 10:00 UTC at weekends in 1 % of its hours"),
+        (0.156, "active near 10:00 UTC on weekdays in 16 % of its hours", None),
+    ],
+)
+def test_an_unusual_time_is_described_once(share: float, weekday: str | None, weekend: str | None) -> None:
+    """HOUR is on a Sunday."""
+    deviations = (burst(time_share=share), new_type(time_share=share))
+    for sentence, hour in ((weekend, HOUR), (weekday, HOUR - timedelta(days=2))):
+        if sentence:
+            assert describe_time(deviations, hour) == sentence
+            described = ticket_for(finding(deviations=deviations, hour=hour)).description
+            assert described.count(f"\n- {sentence}\n") == 1
+    assert describe_time((burst(), new_type()), HOUR) is None
+
+
+@pytest.mark.parametrize(
     ("deviations", "sentence"),
     [
         (
@@ -224,6 +313,19 @@ def test_what_many_did_is_described_once_with_who_they_are(deviation: Deviation,
             burst(return_period_years=40.0, active_hours=300),
             "214 changes in the hour 2026-11-22 10:00 UTC; usual is 3, at most 9 in 30 days; expected about once in 40"
             " years for this actor",
+        ),
+        (
+            around_the_clock(changes=20),
+            "active in 20 of the 24 hours to 2026-11-22 11:00 UTC; usual is 3",
+        ),
+        (
+            fortnight(),
+            "1,204 changes in the 14 days to 2026-11-22 11:00 UTC; usual was 310 a month before",
+        ),
+        (
+            around_the_clock(dismissed=PastDismissal(HOUR - timedelta(days=9), "SEC-12", None, None, "dns_record")),
+            "active in 24 of the 24 hours to 2026-11-22 11:00 UTC; usual is 3; dismissed on 2026-11-13 in SEC-12; now"
+            " active in 24 of 24 hours",
         ),
         (
             together("a`b", "c|d"),

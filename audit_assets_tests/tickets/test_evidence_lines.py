@@ -7,7 +7,18 @@ import pytest
 from audit_assets.tickets.evidence_lines import deviation_table, origin_lines, other_origins
 from audit_assets.tickets.finding import Origin
 from audit_assets.tickets.ticket import ticket_for
-from audit_assets_tests.tickets.sample_findings import HOUR, TWELVE, burst, finding, new_type, origin, together
+from audit_assets_tests.tickets.sample_findings import (
+    HOUR,
+    TWELVE,
+    around_the_clock,
+    burst,
+    finding,
+    fortnight,
+    new_type,
+    newcomer,
+    origin,
+    together,
+)
 
 LAST_TOUCHED = datetime(2026, 9, 30, 8, tzinfo=UTC)
 NEW = origin(value="203.0.113.7", changes=40, days=0, first_used=None)
@@ -29,6 +40,10 @@ def test_the_table_has_a_row_for_each_kind() -> None:
         "| `api_tokens` | 4 | none, last touched 2026-09-30 | 41 actors here |\n"
         "| `dns_record`, 12 actors | 1,440 | far less, or none | each actor itself |"
     )
+    of_longer_spans = deviation_table((around_the_clock(), fortnight()), learning=False)
+    assert "| active hours | 24 of 24 | 3.2 (7.5 times) | its own past |" in of_longer_spans
+    assert "| 14 days | 1,204 | 310 (3.9 times) | a month before |" in of_longer_spans
+    assert "| this hour | 300 | 4.2 (71 times) | newcomers here |" in deviation_table((newcomer(),), learning=True)
     assert "| this hour | 214 | 3.1 (69 times) | mostly the organisation |" in (
         deviation_table((burst(active_hours=3),), learning=True)
     )

@@ -12,6 +12,7 @@ from audit_assets.detection.schemas import ORGANISATION
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.finding_builder import Links, findings_of, members_of
 from audit_assets.tickets.origins import COMPARED_LENGTH
+from audit_assets.tickets.ticket import ticket_for
 from audit_assets_tests.axiom.made_entries import ANNE, BORIS, entries
 
 HOUR = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -137,3 +138,33 @@ def test_texts_are_compared_as_far_as_axiom_holds_them() -> None:
         each for each in only(findings_of("acc0", flagged(BURST), long, seen=before)).origins if each.kind == "address"
     )
     assert address.days == 1
+
+
+def test_the_horizon_shows_in_what_was_counted_and_the_hour_s_entries_are_the_evidence() -> None:
+    horizons = {"1h": 1, "24h": 24, "24h, lagged": 24, "active hours": 24, "14d": 14 * 24}
+    found = {}
+    for name, hours in horizons.items():
+        burst = BURST | {"horizon": name, "horizon_hours": hours}
+        found[name] = only(findings_of("acc0", flagged(burst), HOURS_ENTRIES))
+        assert (found[name].entries_total, len(found[name].action_summaries)) == (25, 1)
+    (deviations,) = zip(*(each.deviations for each in found.values()), strict=True)
+    of_growth = {name for name, each in zip(found, deviations, strict=True) if each.slow_growth}
+    of_hours = {name for name, each in zip(found, deviations, strict=True) if each.counts_hours}
+    assert (of_growth, of_hours) == ({"24h, lagged", "14d"}, {"active hours"})
+
+
+def test_a_token_that_was_created_in_the_hour_shows_when_and_by_whom() -> None:
+    update: dict[str, Any] = {"change_kind": "update"}
+    of_id: dict[str, Any] = {"resource_id": "7f" * 16, "resource_type": "api_token"}
+    other_id: dict[str, Any] = of_id | {"resource_id": "8f" * 16}
+    of_token = entries(3, at=HOUR + 9 * MINUTE, actor_key=CARLA, token_id="7f" * 16, **update)
+    made = entries(1, at=HOUR + 2 * MINUTE, actor="anne`@example.com", **of_id)
+    rolled = entries(1, at=HOUR + MINUTE, **of_id, **update)
+    other = entries(1, at=HOUR + MINUTE, actor_key=BORIS, actor="boris", **other_id)
+    bursts = flagged({"actor_key": CARLA, "kind": "volume", "axiom_url": ""}, BURST)
+    token, anne = findings_of("acc0", bursts, pl.concat([other, of_token, rolled, made]))
+    assert (token.created_at, token.created_by) == (HOUR + 2 * MINUTE, "anne`@example.com")
+    assert (anne.created_at, anne.created_by) == (None, None)
+    assert "\n- created at 10:02 UTC by `anne\u02cb@example[.]com`\n" in ticket_for(token).description
+    (token,) = findings_of("acc0", bursts.head(1), pl.concat([other, of_token, rolled]))
+    assert token.created_at is None

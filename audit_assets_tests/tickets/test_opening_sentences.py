@@ -6,7 +6,17 @@ import pytest
 
 from audit_assets.tickets.finding import Deviation
 from audit_assets.tickets.opening_sentences import build_title, headline, opening_sentence, severity_sentence
-from audit_assets_tests.tickets.sample_findings import TWELVE, burst, finding, new_type, together, unreadable
+from audit_assets_tests.tickets.sample_findings import (
+    TWELVE,
+    around_the_clock,
+    burst,
+    finding,
+    fortnight,
+    new_type,
+    newcomer,
+    together,
+    unreadable,
+)
 
 LAST_TOUCHED = datetime(2026, 9, 30, 8, tzinfo=UTC)
 
@@ -26,6 +36,9 @@ LAST_TOUCHED = datetime(2026, 9, 30, 8, tzinfo=UTC)
             (burst(changes=1_204, baseline_mean=80.3, horizon_hours=24, return_period_years=0.04),),
             "alice@example·com: 1,204 changes in 24 hours, usually 80; about once in 2 weeks",
         ),
+        ((around_the_clock(),), "alice@example·com: active in 24 of 24 hours, usually 3"),
+        ((fortnight(),), "alice@example·com: 1,204 changes in 14 days, usually 310 a month before"),
+        ((newcomer(),), "alice@example·com: 300 changes in an hour, newcomers usually 4; first seen in this hour"),
         (
             (
                 new_type(resource_type="dns", colleagues=22, new_types=7, touched_types=9, return_period_years=40.0),
@@ -70,6 +83,12 @@ START = "In the hour 2026-11-22 10:00 UTC, "
     ("deviations", "sentence"),
     [
         ((burst(changes=1_204, horizon_hours=24),), "`alice@example[.]com` reached 1,204 changes in 24 hours."),
+        ((fortnight(),), "`alice@example[.]com` reached 1,204 changes in 14 days."),
+        (
+            (around_the_clock(), new_type()),
+            "`alice@example[.]com` was still active (24 of the 24 hours to 11:00 UTC) and changed a resource type new"
+            " to it: `api_tokens`.",
+        ),
         (
             tuple(new_type(resource_type=name, colleagues=count) for count, name in enumerate("dcba")),
             "`alice@example[.]com` changed resource types new to it: `d`, `c`, `b` and 1 more.",

@@ -1,4 +1,4 @@
-// What these actors changed: how often, in which hour, on which resource type.
+// What these actors changed: how often, in which hour, on which resource type, and whether it was a delete.
 let window_start = datetime(2026-10-23T10:00:00Z);
 let window_end = datetime(2026-11-22T11:00:00Z);
 let actors = dynamic(["00112233445566778899aabbccddeeff", "ffeeddccbbaa99887766554433221100"]);
@@ -15,6 +15,6 @@ let actor_types_left_out = dynamic([""]);
 | where action_result !in (results_left_out) and stream !in (streams_left_out)
 | where resource_product !in (products_left_out) and actor_type !in (actor_types_left_out)
 | extend hour = bin(_time, 1h)
-| distinct entry_id, actor_key, resource_type, hour
-| summarize changes = count() by actor_key, resource_type, hour
+| distinct entry_id, actor_key, resource_type, change_kind, hour
+| summarize changes = count() by actor_key, resource_type, change_kind, hour
 | limit 50000

@@ -1,4 +1,4 @@
-// What everybody changed: how often, in which hour, on which resource type.
+// What everybody changed: how often, in which hour, on which resource type, and whether it was a delete.
 let window_start = datetime(2026-04-25T00:00:00Z);
 let window_end = datetime(2026-11-22T00:00:00Z);
 let streams_left_out = dynamic([""]);
@@ -13,6 +13,6 @@ let actor_types_left_out = dynamic([""]);
 | where action_result !in (results_left_out) and stream !in (streams_left_out)
 | where resource_product !in (products_left_out) and actor_type !in (actor_types_left_out)
 | extend hour = bin(_time, 1h)
-| distinct entry_id, actor_key, resource_type, hour
-| summarize changes = count() by actor_key, resource_type, hour
+| distinct entry_id, actor_key, resource_type, change_kind, hour
+| summarize changes = count() by actor_key, resource_type, change_kind, hour
 | limit 50000

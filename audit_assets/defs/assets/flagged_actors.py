@@ -24,7 +24,10 @@ from audit_assets.defs.steps.hour_flags import flag_hours
 from audit_assets.storage.hours import key_of
 from audit_assets.storage.tables import FLAGGED
 
-SHOWN = ("disposition", "severity", "actor", "kind", "resource_type", "changes", "baseline_mean", "tickets_a_day")
+SHOWN = (
+    *("disposition", "severity", "actor", "kind", "resource_type"),
+    *("horizon", "changes", "baseline_mean", "tickets_a_day"),
+)
 
 
 class RunPreset(Enum):

@@ -11,6 +11,7 @@ from datetime import datetime
 import polars as pl
 
 from audit_assets.axiom.events import LONGEST_TEXT
+from audit_assets.cloudflare.actor_keys import with_owners
 from audit_assets.config.errors import Incomplete
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.axiom_record import Acknowledged, verify_record
@@ -34,7 +35,7 @@ class HourBaselines:
     """What is known before some hours. `judged`: who made how many changes in which hour. `activity` (ACTIVITY) as
     Axiom has it, `marked` the same as the scores take it, `usual` (BASELINE), `touched` (TOUCHED); `assessed`: the
     scores of all actors' hours in the UTC days of the hours (SCORES without what `rank_scores` fills); `names`:
-    actor_key, actor and actor_type of everybody of the day before these days and since."""
+    actor_key, actor, actor_type, owner_key and owner of everybody of the day before these days and since."""
 
     judged: pl.DataFrame
     activity: pl.DataFrame
@@ -66,7 +67,7 @@ def query_baselines(
     today, until = day_of(hours[0]), hours[-1] + AN_HOUR
     since = today - ACTIVITY_HISTORY
     with closing(axiom.client()) as client:
-        names = client.actors(today - A_DAY, until)
+        names = with_owners(client.actors(today - A_DAY, until))
         acting = client.organisation_activity(today, until)["actor_key"]
         activity = client.activity(acting.unique().sort().to_list(), since, until)
         organisation_hours = client.organisation_hours(hours[0] - MEMORY, until)

@@ -12,6 +12,8 @@ from audit_assets.config.errors import StoreError
 from audit_assets.config.policy_tables import Policy
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.run_inputs import RunInputs
+from audit_assets.detection.allowances import PERSON
+from audit_assets.detection.first_hours import describe_first_hours
 from audit_assets.detection.flagging import flag_deviations
 from audit_assets.detection.groups import find_group_alerts
 from audit_assets.detection.judged_hours import JudgedHours
@@ -31,7 +33,7 @@ from audit_assets.storage.tables import (
     TOUCHED_BY,
     VERDICTS,
 )
-from audit_assets.tickets.finding_builder import members_of
+from audit_assets.tickets.finding_builder import by_ticket, members_of
 from audit_assets.tickets.verdict_table import PAST_DISMISSAL, add_past_dismissals
 
 FLAGGED_ACTORS = pl.Schema({**FLAG, "axiom_url": pl.String, **PAST_DISMISSAL})
@@ -48,7 +50,7 @@ def flag_hours(
         if (day := day_of(hour)) not in before:
             before = {day: inputs.store.require(SCORES_BEFORE, day)}
         found = flag_deviations(_judged(inputs, hour, before[day], policy), policy)
-        linked = found.join(_links(found, hour, axiom), on="actor_key", how="left", maintain_order="left")
+        linked = found.join(_links(found, hour, axiom), on="ticket_key", how="left", maintain_order="left")
         noted = add_past_dismissals(linked, inputs.store.read(VERDICTS, None))
         flagged = noted.select(FLAGGED_ACTORS.names()).cast(FLAGGED_ACTORS)
         inputs.store.write(FLAGGED, hour, flagged)
@@ -66,29 +68,37 @@ def _judged(inputs: RunInputs, hour: datetime, before: pl.DataFrame, policy: Pol
         )
     budget, history = policy.tickets_a_day, before.select(SCORES.names())
     today = rank_scores(pl.concat([history, assessed.select(SCORES.names())]), budget=budget, since=day_of(hour))
-    scores = today.filter(pl.col("hour") == hour)
+    known, scores = pl.concat([history, today]), today.filter(pl.col("hour") == hour)
     return JudgedHours(
         activity=store.require(ACTIVITY, hour),
         baselines=store.require(BASELINES, hour),
         touched=store.require(TOUCHED, hour),
         scores=scores.rename({"actor": "actor_key"}),
-        groups=find_group_alerts(pl.concat([history, today]), budget=budget, since=hour),
+        groups=find_group_alerts(known, budget=budget, since=hour),
         colleagues=store.require(TOUCHED_BY, day_of(hour)).rename({"actor": "actor_key"}),
         touches=entries.touches,
-        names=pl.concat([entries.actors, store.require(NAMES, hour)]).unique("actor_key", keep="first"),
+        names=_names(entries.actors, store.require(NAMES, hour)),
+        first_hours=describe_first_hours(known, hour),
         unreadable=count_unreadable(store.require(QUARANTINE, hour, ["reason"]), hour),
     )
 
 
+def _names(of_hour: pl.DataFrame, of_days: pl.DataFrame) -> pl.DataFrame:
+    """What everybody is called, those included who did nothing but own a token."""
+    owners = of_days.select(actor_key="owner_key", actor="owner", actor_type=pl.lit(PERSON)).drop_nulls("actor_key")
+    everybody = pl.concat([of_hour, of_days.select(of_hour.columns), owners])
+    return everybody.unique("actor_key", keep="first", maintain_order=True)
+
+
 def _links(found: pl.DataFrame, hour: datetime, axiom: AxiomResource) -> pl.DataFrame:
-    """The address of each actor's activity; that of a finding of several shows all who had a part in it, that of the
-    unreadable entries these."""
-    members = members_of(found).group_by("finding").agg(pl.col("actor_key").unique().sort())
+    """The address of the activity of whoever's ticket it is; that of several shows all who had a part in it, that of
+    the unreadable entries these."""
+    members = members_of(by_ticket(found)).group_by("finding").agg(pl.col("actor_key").unique().sort())
     keys, end = dict(members.sort("finding").iter_rows()), hour + AN_HOUR
     urls = [
         axiom.quarantine_link(hour, end) if actor == UNREADABLE else axiom.activity_link(actors, hour - WINDOW, end)
         for actor, actors in keys.items()
     ]
     return pl.DataFrame(
-        {"actor_key": list(keys), "axiom_url": urls}, schema={"actor_key": pl.String, "axiom_url": pl.String}
+        {"ticket_key": list(keys), "axiom_url": urls}, schema={"ticket_key": pl.String, "axiom_url": pl.String}
     )

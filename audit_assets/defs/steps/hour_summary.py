@@ -14,6 +14,7 @@ from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.detection.alert_threshold import LEARNING_DAYS
 from audit_assets.detection.baselines import history_since, is_learning
 from audit_assets.detection.schemas import LEARNING
+from audit_assets.detection.volume import ACTIVE_HOURS
 from audit_assets.reports.summary import (
     SUMMARY_VERSION,
     Actor,
@@ -27,7 +28,12 @@ from audit_assets.reports.summary import (
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import day_of, key_of
 from audit_assets.storage.tables import ASSESSED, BASELINES, DELIVERIES, FLAGGED, QUARANTINE, SCORES_BEFORE, TICKETS
-from audit_assets.tickets.deviation_sentences import describe, describe_together, rarest_types_first
+from audit_assets.tickets.deviation_sentences import (
+    describe,
+    describe_time,
+    describe_together,
+    rarest_types_first,
+)
 from audit_assets.tickets.finding_builder import deviation_of
 
 
@@ -112,7 +118,7 @@ def _actor(rows: Sequence[Mapping[str, Any]]) -> Actor:
     first = rows[0]
     learning = bool(first["learning"])
     deviations = rarest_types_first([deviation_of(row) for row in rows])
-    together = describe_together(deviations, learning=learning)
+    together, unusual_time = describe_together(deviations, learning=learning), describe_time(deviations, first["hour"])
     return {
         "actor": first["actor"],
         "actor_key": first["actor_key"],
@@ -124,6 +130,7 @@ def _actor(rows: Sequence[Mapping[str, Any]]) -> Actor:
         "in_words": [
             *([together] if together else []),
             *(describe(deviation, learning=learning) for deviation in deviations),
+            *([unusual_time] if unusual_time else []),
         ],
         "deviations": [_deviation(row, learning) for row in rows],
         "axiom_url": first["axiom_url"],
@@ -134,7 +141,10 @@ NUMBERS = [name for name in DeviationShown.__annotations__ if name != "in_words"
 
 
 def _deviation(row: Mapping[str, Any], learning: bool) -> DeviationShown:
-    numbers: Any = {key: row[key] for key in NUMBERS if row[key] not in (None, math.inf)}
+    numbers: Any = {key: row[key] for key in NUMBERS if row.get(key) not in (None, math.inf)}
+    if numbers.get("horizon") == ACTIVE_HOURS.name:
+        in_place_of = {"active_of_24_hours": "changes", "usual_of_24_hours": "baseline_mean"}
+        numbers |= {name: numbers.pop(other) for name, other in in_place_of.items()}
     if "last_touched" in numbers:
         numbers["last_touched"] = _iso(numbers["last_touched"])
     return numbers | {"in_words": describe(deviation_of(row), learning=learning)}

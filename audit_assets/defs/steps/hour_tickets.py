@@ -14,7 +14,7 @@ from audit_assets.defs.steps.hour_notes import HourNotes
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.skip_reasons import OPEN_TICKETS, OpenTickets, skip_reason
 from audit_assets.defs.steps.ticket_opener import AddNote
-from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, with_earlier, write_tickets
+from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, with_earlier, with_earlier_keys, write_tickets
 from audit_assets.storage.tables import BASELINES, FLAGGED, RENDERED, TICKETS
 from audit_assets.tickets.shared_ticket import SharedTicket
 
@@ -51,6 +51,7 @@ def put_on_tickets(run: TicketRun, hour: datetime, digest: SharedTicket | None =
     store = run.inputs.store
     flagged = store.require(FLAGGED, hour).filter(pl.col("disposition") == "ticket")
     before = store.read(TICKETS, hour)
+    flagged = with_earlier_keys(flagged, before)
     failed_before = before is not None and (before["outcome"] == "failed").any()
     baselines = store.require(BASELINES, hour)
     reason = skip_reason(run.open_tickets, run.now, hour, baselines, failed_before=failed_before)

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from audit_assets.cloudflare.actor_keys import with_owners
 from audit_assets.config.policy import Tables
 from audit_assets.config.policy_tables import ConfirmedIncident
 from audit_assets.defs.resources import AxiomResource
@@ -31,7 +32,7 @@ from audit_assets.storage.hours import A_DAY, key_of
 from audit_assets.storage.pull_history import REPEATS
 from audit_assets.storage.tables import NEWCOMERS, PRIORS, SCORES_BEFORE, TOUCHED_BY
 
-METHOD = "4"
+METHOD = "5"
 """Raised when the scores are made in another way: what was written before is made anew."""
 
 STILL_GROWS = REPEATS[-1] + A_DAY
@@ -50,7 +51,8 @@ def refresh_day(inputs: RunInputs, day: datetime, axiom: AxiomResource, acknowle
     if (store.metadata(SCORES_BEFORE, day) or {}).get("made_from") == made_from:
         return
     with closing(axiom.client()) as client:
-        changes, actors = client.organisation_activity(day - REACH, day), client.actors(day - REACH, day)
+        changes = client.organisation_activity(day - REACH, day)
+        actors = with_owners(client.actors(day - REACH, day))
         verify_record(store, client, day - REACH, day, acknowledged)
     activity = mark_activity(changes, actors, inputs.tables.confirmed_incident, verdicts)
     everybody = build_organisation(activity, day)
@@ -82,9 +84,9 @@ def mark_activity(
     verdicts: pl.DataFrame,
     raises: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """Activity (ACTIVITY) as the scores take it: with each actor's type, and MARKS of the policy's incidents and of
-    people's verdicts (VERDICTS). `actors` has a row for each actor_key, with actor (its name) and actor_type; `raises`
-    as `mark_verdicts` takes it."""
+    """Activity (ACTIVITY) as the scores take it: with each actor's type and owner, and MARKS of the policy's incidents
+    and of people's verdicts (VERDICTS). `actors` as `with_owners` returns them; `raises` as `mark_verdicts` takes
+    it."""
     return mark_verdicts(mark_incidents(add_actor_types(activity, actors), incidents, actors), verdicts, raises)
 
 

@@ -19,7 +19,7 @@ from audit_assets.detection.unreadable_entries import UNREADABLE
 from audit_assets.storage.hours import AN_HOUR, day_of, key_of
 from audit_assets.storage.tables import BASELINES, QUARANTINE
 from audit_assets.tickets.finding import Finding
-from audit_assets.tickets.finding_builder import Links, findings_of, members_of
+from audit_assets.tickets.finding_builder import BY_TICKET, Links, by_ticket, findings_of, members_of
 from audit_assets.tickets.lifecycle import OpenedTicket
 from audit_assets.tickets.overflow import overflow_ticket
 from audit_assets.tickets.shared_ticket import SharedTicket
@@ -30,6 +30,7 @@ OPENED_TICKETS = pl.Schema(
     {
         "hour": pl.Datetime("us", "UTC"),
         "actor_key": pl.String,
+        "ticket_key": pl.String,
         "outcome": pl.String,
         "ticket_id": pl.String,
         "identifier": pl.String,
@@ -41,7 +42,8 @@ OPENED_TICKETS = pl.Schema(
         "planned_action": pl.String,
     }
 )
-"""`outcome`: `opened`, `joined`, `reopened`, `already_on_ticket`, `dismissed`, `on_shared_ticket` or `unreadable`, as
+"""A row per flagged actor; `ticket_key`: whose ticket it is on, that of its owner for a new credential. `outcome`:
+`opened`, `joined`, `reopened`, `already_on_ticket`, `dismissed`, `on_shared_ticket` or `unreadable`, as
 OpenedTicket explains them; `too_old`, `learning`, `never` where the hour opens none; `failed` with its `problem`.
 `closed`: the actor's ticket is closed. `refused`: what Linear did not let us do to a ticket that has the hour all the
 same, or which of its fields could not be set. `exceeds`: what was dismissed before on the actor's tickets and this goes
@@ -71,7 +73,7 @@ def write_tickets(
     noted: AddNote,
     run_id: str = "",
 ) -> WrittenTickets:
-    """Open the tickets of an hour. `flagged` as in `findings_of`; `run_id` is Dagster's, if it is a run of Dagster.
+    """Open the tickets of an hour. `flagged`: FLAGGED_ACTORS; `run_id` is Dagster's, if it is a run of Dagster.
 
     The entries that could not be read have a ticket besides those that the hour may open.
     """
@@ -85,7 +87,7 @@ def write_tickets(
     quarantined, links = inputs.store.require(QUARANTINE, hour), _links_of(axiom, unread.clear(), hour, run_id)
     finding = unreadable_finding(inputs.account_id, unread, quarantined, links=links)
     row = _row(finding, lambda: opener.open_ticket(finding, noted))
-    return replace(written, rows=pl.concat([written.rows, pl.DataFrame([row], schema=OPENED_TICKETS)]))
+    return replace(written, rows=pl.concat([written.rows, _rows_of_actors([row], unread)]))
 
 
 def with_earlier(rows: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
@@ -105,6 +107,7 @@ def _write_actors(
     noted: AddNote,
     run_id: str,
 ) -> WrittenTickets:
+    actors, flagged = flagged, by_ticket(flagged)
     chosen = assign_slots(flagged, tickets_per_hour())
     of_actors = flagged.join(chosen, on="actor_key", how="right", maintain_order="right")
     hour, singles = flagged["hour"][0], of_actors.filter("single")
@@ -117,11 +120,28 @@ def _write_actors(
     rows = [_row(each, lambda each=each: opener.open_ticket(each, noted, charts.charted)) for each in alone]
     if others:
         shared = _row(others[0], lambda: opener.open_shared_ticket(_overflow(others, axiom)))
-        rows += [shared | {"actor_key": finding.actor_key} for finding in others]
+        rows += [shared | {"ticket_key": finding.actor_key} for finding in others]
     warnings = [warning for warning in (unknown, charts.problem) if warning]
-    return WrittenTickets(
-        pl.DataFrame(rows, schema=OPENED_TICKETS), charts.metadata("charts", "chart_errors"), warnings
-    )
+    return WrittenTickets(_rows_of_actors(rows, actors), charts.metadata("charts", "chart_errors"), warnings)
+
+
+def with_earlier_keys(flagged: pl.DataFrame, earlier: pl.DataFrame | None) -> pl.DataFrame:
+    """FLAGGED_ACTORS rows; an hour that an earlier run put on a ticket stays on it, whoever the actor is taken for
+    now."""
+    if earlier is None or "ticket_key" not in flagged.columns:
+        return flagged
+    rows = pl.concat([pl.DataFrame(schema=OPENED_TICKETS), earlier], how="diagonal_relaxed").drop_nulls("identifier")
+    kept = rows.select("actor_key", kept=pl.coalesce("ticket_key", "actor_key"))
+    joined = flagged.join(kept, on="actor_key", how="left", maintain_order="left")
+    return joined.with_columns(ticket_key=pl.coalesce("kept", "ticket_key")).drop("kept")
+
+
+def _rows_of_actors(rows: Sequence[Mapping[str, Any]], flagged: pl.DataFrame) -> pl.DataFrame:
+    """OPENED_TICKETS from the rows of tickets: one for each actor that is on them."""
+    tickets = pl.DataFrame(rows, schema=OPENED_TICKETS).drop("actor_key")
+    known = pl.concat([pl.DataFrame(schema=BY_TICKET), flagged], how="diagonal")
+    actors = known.select("actor_key", ticket_key=pl.coalesce("ticket_key", "actor_key")).unique(maintain_order=True)
+    return tickets.join(actors, on="ticket_key", how="left", maintain_order="left").select(OPENED_TICKETS.names())
 
 
 def _fetch_origins(
@@ -161,7 +181,7 @@ def _overflow(findings: Sequence[Finding], axiom: AxiomResource) -> SharedTicket
 
 def _row(finding: Finding, open_it: Callable[[], OpenedTicket]) -> dict[str, Any]:
     """Open one ticket. A failure is kept as a row: one actor's failure must not cost another its ticket."""
-    row: dict[str, Any] = {"hour": finding.hour, "actor_key": finding.actor_key}
+    row: dict[str, Any] = {"hour": finding.hour, "ticket_key": finding.actor_key}
     try:
         ticket = open_it()
     except ServiceError as error:

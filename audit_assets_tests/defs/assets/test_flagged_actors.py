@@ -299,3 +299,39 @@ def test_a_sensitive_touch_raises_the_severity_and_the_ticket_names_the_reason(l
     (flagged,) = summary["flagged"]
     assert flagged["severity_because"] == ["deletes", "API tokens and keys"]
     assert flagged["severity"] in ("high", "urgent")
+
+
+def test_the_first_hour_of_a_new_identity_is_in_the_summary_and_on_its_ticket(lived: Pipeline) -> None:
+    (flagged,) = judged(lived, v2_burst(JUDGED, 300, actor="new@example.com"))["flagged"]
+    known = 21 * len(COLLEAGUES)
+    described = f"more than in all {known} active hours known here in 90 days"
+    (words,) = (each for each in flagged["in_words"] if "300 changes" in each)
+    assert f"; {described}; first seen in this hour; judged by what is usual here" in words
+    numbers = {
+        key: each[key] for each in flagged["deviations"] for key in ("hours_since_first", "known_hours") if key in each
+    }
+    assert numbers == {"hours_since_first": 0, "known_hours": known}
+    (ticket,) = lived.tickets()
+    assert ticket["title"].startswith("new@example·com: 300 changes in an hour, newcomers usually ")
+    assert described in ticket["description"]
+    assert "\n- first seen in this hour; judged by what is usual here\n" in ticket["description"]
+
+
+def test_an_actor_around_the_clock_is_described_by_its_active_hours(lived: Pipeline) -> None:
+    lived.remember([entry for back in range(1, 24) for entry in v2_burst(JUDGED - HOUR * back, 1, actor=COLLEAGUES[1])])
+    shown = judged(lived, v2_burst(JUDGED, 1, actor=COLLEAGUES[1]))
+    (actor,) = [*shown["flagged"], *shown["below_threshold"]]
+    (deviation,) = actor["deviations"]
+    assert deviation["in_words"].startswith("active in 24 of the last 24 hours; usual is ")
+    assert (deviation["horizon"], deviation["active_of_24_hours"]) == ("active hours", 24)
+    assert deviation["usual_of_24_hours"] < 4
+    assert not {"changes", "baseline_mean"} & set(deviation)
+
+
+def test_an_unusual_time_is_in_the_summary_once(lived: Pipeline) -> None:
+    night = JUDGED - HOUR * 6
+    lived.sandbox.cloudflare.add("v2", v2_burst(night, 90, actor=COLLEAGUES[1], resource_type="rulesets"))
+    assert lived.run(night).success
+    (actor,) = lived.summary(night)["flagged"]
+    assert actor["in_words"].count("no weekend activity near 03:00 UTC on record") == 1
+    assert {each["time_share"] for each in actor["deviations"]} == {0.0}

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
-from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS
+from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, with_earlier_keys
 from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.detection.schemas import ORGANISATION
 from audit_assets.linear.issues import TicketVerdict
@@ -142,11 +142,43 @@ def test_which_deviations_are_on_a_ticket() -> None:
     }
 
 
+def test_a_verdict_on_what_credentials_did_together_is_one_on_each_of_them() -> None:
+    tickets = [{"actor_key": "bob", "outcome": "opened", "ticket_id": "1", "identifier": "SEC-1"}]
+    together = {"actor_key": "bob", "kind": "credentials", "disposition": "ticket", "members": ["bob", "token"]}
+    found = deviations_on_tickets(frame(OPENED_TICKETS, *tickets), frame(FLAGGED_ACTORS, together))
+    assert found.select("ticket_id", "actor_key").rows() == [("1", "bob"), ("1", "token")]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "ticket_key"),
+    [
+        ({"identifier": "SEC-1"}, "token"),
+        ({"identifier": "SEC-1", "ticket_key": "token"}, "token"),
+        ({"identifier": "SEC-1", "ticket_key": "bob"}, "bob"),
+        ({"outcome": "failed"}, "bob"),
+    ],
+)
+def test_an_hour_that_is_on_a_ticket_stays_on_it_when_it_is_run_again(earlier: dict[str, Any], ticket_key: str) -> None:
+    flagged = frame(FLAGGED_ACTORS, {"actor_key": "token", "ticket_key": "bob", "owner": "Bob"})
+    before = frame(OPENED_TICKETS, {"actor_key": "token", **earlier})
+    assert with_earlier_keys(flagged, before)["ticket_key"].to_list() == [ticket_key]
+    older = before.drop("ticket_key") if "ticket_key" not in earlier else before
+    assert with_earlier_keys(flagged, older)["ticket_key"].to_list() == [ticket_key]
+
+
 def test_an_hour_that_was_stored_under_the_former_name_of_its_outcome_is_on_its_ticket() -> None:
     tickets = [{"actor_key": "bob", "outcome": "seen", "ticket_id": "1", "identifier": "SEC-1"}]
     flagged = [{"actor_key": "bob", "kind": "volume", "disposition": "ticket"}]
     found = deviations_on_tickets(frame(OPENED_TICKETS, *tickets), frame(FLAGGED_ACTORS, *flagged))
     assert found["ticket_id"].to_list() == ["1"]
+
+
+def test_active_hours_are_not_kept_as_changes() -> None:
+    tickets = [{"actor_key": "bob", "outcome": "opened", "ticket_id": "1", "identifier": "SEC-1"}]
+    burst = {"actor_key": "bob", "kind": "volume", "disposition": "ticket", "changes": 24}
+    for horizon, changes in (("24h", 24), (None, 24), ("active hours", None)):
+        flagged = frame(FLAGGED_ACTORS, burst | {"horizon": horizon})
+        assert deviations_on_tickets(frame(OPENED_TICKETS, *tickets), flagged)["changes"].to_list() == [changes]
 
 
 def test_precision_counts_each_ticket_once_in_the_month_that_opened_it() -> None:
