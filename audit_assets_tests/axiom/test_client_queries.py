@@ -59,9 +59,9 @@ def test_activity_is_a_row_per_actor_hour_and_resource_type(lived: AxiomClient) 
     activity = lived.activity([BORIS, ANNE, ANNE], AT - 30 * DAY, AT + 2 * HOUR)
     assert activity.schema == pl.Schema(ACTIVITY_SCHEMA)
     assert activity.rows() == [
-        (ANNE, AT, "dns_record", 3),
-        (BORIS, AT - DAY, "dns_record", 1),
-        (BORIS, AT, "firewall_rule", 2),
+        (ANNE, AT, "dns_record", 3, 0),
+        (BORIS, AT - DAY, "dns_record", 1, 0),
+        (BORIS, AT, "firewall_rule", 2, 0),
     ]
 
 

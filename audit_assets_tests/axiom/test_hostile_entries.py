@@ -96,7 +96,7 @@ def test_hostile_text_comes_back_as_it_was_and_changes_nothing_else(
     counted = types.value_counts(name="changes")
     ours = activity.filter(actor_key=ANNE)
     assert dict(ours.select("resource_type", "changes").iter_rows()) == dict(counted.iter_rows())
-    assert activity.filter(actor_key=BORIS).rows() == [(BORIS, at, "dns_record", 2)]
+    assert activity.filter(actor_key=BORIS).rows() == [(BORIS, at, "dns_record", 2, 0)]
 
     sandbox.shared.clock.advance(sandbox.axiom.behaviour.field_delay)
     kept = stored(sandbox, whole["entry_id"][0])

@@ -185,4 +185,4 @@ def test_an_independent_parser_finds_every_query_valid() -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert ran.stdout.count(": ok (") == len(FILES)
     assert "activity.apl" in ran.stdout
-    assert "(actor_key:string, resource_type:string, hour:datetime, changes:long)" in ran.stdout
+    assert "(actor_key:string, resource_type:string, change_kind:string, hour:datetime, changes:long)" in ran.stdout

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from audit_assets.axiom.events import events_from
 from audit_assets.cli.main import app, main
+from audit_assets.cloudflare.actor_keys import with_owners
 from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.config.settings import SETTINGS
@@ -89,7 +90,10 @@ def refused(*arguments: str) -> str:
 def test_axiom_and_a_file_of_the_same_changes_give_the_same_scores(
     changes: pl.DataFrame, tmp_path: Path, rule: str
 ) -> None:
-    events = changes.select("time", "actor_type", "resource_type", actor="actor_key")
+    identities = {"account": "account_id", "person": "actor_id", "email": "actor_email", "token": "token_id"}
+    owned = with_owners(changes.select("time", "actor_key", **identities))
+    events = changes.select("time", "actor_type", "resource_type", actor="actor_key", action="change_kind")
+    events = events.with_columns(owner=owned["owner_key"])
     events.write_parquet(tmp_path / "events.parquet")
     summary(*SPAN, "--rule", rule, "--out", "of_axiom.parquet")
     summary("events.parquet", "--rule", rule, "--out", "of_file.parquet")
