@@ -10,6 +10,7 @@ from audit_assets.detection.schemas import (
     CREDENTIALS,
     HOUR_OF_ACTOR,
     MANY_ACTORS,
+    MIN_BURST_RATIO,
     NAMES_OF_SEVERAL,
     NEW_ACTORS,
     ORGANISATION,
@@ -49,16 +50,19 @@ def add_dispositions(found: pl.DataFrame, judged: JudgedHours) -> pl.DataFrame:
 
 
 def _findings_of_groups(found: pl.DataFrame, judged: JudgedHours) -> pl.DataFrame:
-    """What newcomers or an owner's credentials did is a finding; what all actors did only if those who are on no ticket
-    and not allowed exceed the threshold without the others."""
+    """What newcomers or an owner's credentials did is a finding; what all did only if those who are on no ticket,
+    not allowed and not doing what people dismissed exceed the threshold without the others."""
     explained = found.filter(pl.col("disposition") != "below_threshold").select("hour", members="actor_key").unique()
     totals = judged.activity.group_by("hour", members="actor_key").agg(own=pl.col("changes").sum())
+    dismissed = judged.baselines.drop_nulls("actor_key").select("hour", "dismissed", members="actor_key")
     of_all = judged.groups.filter(pl.col("actor_key") == ALL_ACTORS)
     unexplained = (
         of_all.select("hour", "kind", "threshold", "members")
         .explode("members")
         .join(explained, on=["hour", "members"], how="anti")
         .join(totals, on=["hour", "members"])
+        .join(dismissed, on=["hour", "members"], how="left")
+        .filter((pl.col("own") > MIN_BURST_RATIO * pl.col("dismissed")).fill_null(value=True))
         .group_by("hour", "kind")
         .agg(pl.col("threshold").first(), actors=pl.len(), changes=pl.col("own").sum())
         .filter(pl.when(pl.col("kind") == MANY_ACTORS).then("actors").otherwise("changes") >= pl.col("threshold"))

@@ -157,9 +157,10 @@ def test_the_stored_verdicts_hold_what_was_dismissed(lived: Pipeline) -> None:
     url = dismissed_first(lived, bob(JUDGED, 40, action="delete"), read=True)
     table = lived.store.read(VERDICTS, None)
     assert table is not None
-    (row,) = table.to_dicts()
+    row, deletes = table.sort("kind", descending=True).to_dicts()
+    assert (deletes["kind"], deletes["changes"]) == ("many_deletes", 40)
     assert (row["changes"], row["changes_by_type"]) == (40, [{"resource_type": "dns_records", "changes": 40}])
-    assert (row["severity"], row["severity_because"], row["url"]) == ("high", ["deletes"], url)
+    assert (row["severity"], row["severity_because"], row["url"]) == ("urgent", ["deletes"], url)
 
 
 @pytest.mark.parametrize(("action", "expected"), [("update", []), ("delete", ["opened"])])
