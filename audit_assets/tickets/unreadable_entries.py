@@ -34,5 +34,8 @@ def unreadable_finding(
         .to_dicts(),
         "origins": [],
         "active_days": None,
+        "created_at": None,
+        "created_by": None,
+        "first_active": None,
     }
     return build_finding(account_id, flagged.to_dicts(), {UNREADABLE: evidence}, links or Links())
