@@ -47,6 +47,7 @@ def flag_deviations(judged: JudgedHours, policy: Policy) -> pl.DataFrame:
         flagged = add_severities(add_dispositions(found, judged), judged, policy)
     flagged = _with_ticket_keys(_with_changes_by_type(flagged, judged.activity), judged)
     flagged = pl.concat([flag_unreadable(judged.unreadable), flagged], how="diagonal_relaxed")
+    flagged = flagged.with_columns(ticket_key=pl.coalesce("ticket_key", "actor_key"))
     return _in_order(_with_member_names(flagged, judged.names))
 
 

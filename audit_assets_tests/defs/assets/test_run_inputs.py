@@ -75,7 +75,7 @@ def test_the_entries_that_are_kept_have_all_columns_that_tickets_need(pipeline: 
     inputs = RunInputsResource().of_run("a run")
     loaded = inputs.entries_of(JUDGED)
     assert "raw" not in {*loaded.entries.columns, *loaded.changes.columns}
-    assert set(loaded.names.values()) == {"bob@example.com", "alice@example.com"}
+    assert set(loaded.actors["actor"]) == {"bob@example.com", "alice@example.com"}
     assert loaded.entries["time"].to_list() == [JUDGED, JUDGED + HOUR / 2]
 
 
