@@ -4,8 +4,7 @@ The hour that has just closed and a stream of years go through the same function
 and at which budget it alerts, is in ranking.py.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -15,8 +14,6 @@ from audit_assets.detection.activity_arrays import (
     HOURS_A_DAY,
     ActivityArrays,
     ActorWindows,
-    Flags,
-    Floats,
     build_activity_arrays,
 )
 from audit_assets.detection.deletes import score_deletes
@@ -35,52 +32,21 @@ from audit_assets.detection.schemas import (
     HOUR,
     LITTLE_KNOWN,
     MEMORY,
-    MIN_BURST_RATIO,
     NEWCOMER,
     OWNER,
     RANKED_COLUMNS,
     SCORES,
     WELL_KNOWN,
+    WELL_KNOWN_HOURS,
 )
 from audit_assets.detection.time_of_day import find_unusual_times
 from audit_assets.detection.volume import (
-    ACTIVE_HOURS,
-    DAY,
-    DAY_AGAINST_LAST_MONTH,
-    FORTNIGHT_AGAINST_LAST_MONTH,
-    HORIZONS,
-    HOUR_ALONE,
-    SIX_HOURS,
-    Horizon,
-    VolumeScores,
     estimate_daily_priors,
-    score_volume,
     sum_changes,
 )
-
-HORIZON_SHARES = {
-    HOUR_ALONE: 1.0,
-    SIX_HOURS: 0.1,
-    DAY: 0.1,
-    DAY_AGAINST_LAST_MONTH: 0.1,
-    ACTIVE_HOURS: 0.1,
-    FORTNIGHT_AGAINST_LAST_MONTH: 0.1,
-}
-"""How much a longer horizon counts within volume: so little that all three together take .02 of mean recall from single
-hours at a quarter of a ticket a day, and .002 at one, on the variants of the development set."""
-
-LAGGED = (DAY_AGAINST_LAST_MONTH, FORTNIGHT_AGAINST_LAST_MONTH)
+from audit_assets.detection.volume_columns import volume_columns
 
 P_COLUMNS = ("p_volume", "p_novelty", "p_many_new")
-
-A_MONTH = timedelta(days=30)
-"""Against the month before the last only what is larger than every other of the last month counts: what has grown once
-and stays, as weekly deployments do, alerts once. A fortnight needs a month before, since none of it is usual in advance
-for an actor that has just begun."""
-
-WELL_KNOWN_HOURS = 6
-"""An actor with fewer active hours in 30 days is little known: its hours compete with those of the little known alone
-(ranking.py), so that what is only unknown about them hides no well-known actor's deviation."""
 
 ACTIVITY_HISTORY = timedelta(hours=REMEMBERED_HOURS)
 """So much of an actor's activity decides its scores: 60 days of reference, whose hours are weighed by theirs."""
@@ -178,11 +144,10 @@ def _score(
     known_since: object,
 ) -> pl.DataFrame:
     """SCORES, not ranked yet, of the `activity` from `since` on; `novelties` of the same hours."""
-    by_horizon = {
-        horizon: _without_dismissed(activity, score_volume(activity, priors, horizon), horizon) for horizon in HORIZONS
-    }
     began = int(known_since.timestamp()) // 3600 if isinstance(known_since, datetime) else 0
-    volumes = _volume_columns(activity, by_horizon, began).filter(pl.col("hour_number") >= since)
+    volumes = _columns_of_actors(activity, volume_columns(activity, priors), began).filter(
+        pl.col("hour_number") >= since
+    )
     measured = volumes.join(novelties, on=["actor", "hour_number"], how="left").with_columns(
         hour=pl.from_epoch(pl.col("hour_number") * 3600, "s").cast(HOUR),
         measured_surprise=measure_surprise(pl.col("surprise")),
@@ -215,85 +180,19 @@ def _score(
     )
 
 
-def _volume_columns(activity: ActivityArrays, by_horizon: Mapping[Horizon, VolumeScores], began: int) -> pl.DataFrame:
-    alone, scores = by_horizon[HOUR_ALONE], dict(by_horizon)
-    for horizon in LAGGED:
-        lagged = by_horizon[horizon]
-        is_highest = lagged.changes > _most_before(activity, lagged.changes, ~activity.confirmed, A_MONTH)
-        is_known = lagged.active_hours >= (WELL_KNOWN_HOURS if horizon == FORTNIGHT_AGAINST_LAST_MONTH else 0)
-        scores[horizon] = replace(lagged, p=np.where(is_highest & is_known, lagged.p, 1.0))
-    # A horizon that is no burst must not hide another that is one, however rare it is
-    bursts = {
-        horizon: np.where(each.changes < MIN_BURST_RATIO * each.baseline_mean, 1.0, each.p)
-        for horizon, each in scores.items()
-    }
-    shared_p = np.vstack([p / HORIZON_SHARES[horizon] for horizon, p in bursts.items()])
-    best = shared_p.argmin(axis=0)
-    rows = np.arange(len(best))
-    changes = np.vstack([each.changes for each in scores.values()])[best, rows]
-    usual = np.vstack([each.baseline_mean for each in scores.values()])[best, rows]
-    names = pl.Series([horizon.name for horizon in scores], dtype=pl.String)
-    day_changes = scores[DAY].changes
-    measured = measure_hours(activity, ActorWindows(activity), day_changes, began)
-    frame = pl.DataFrame(
-        {
-            "actor": activity.actors.gather(activity.actor),
-            "actor_type": activity.actor_types.gather(activity.actor_type),
-            "hour_number": activity.hour,
-            "confirmed": activity.confirmed,
-            "changes": activity.changes,
-            "baseline_mean": alone.baseline_mean,
-            "ratio": activity.changes / alone.baseline_mean,
-            "active_hours": alone.active_hours,
-            "horizon": names.gather(best),
-            "horizon_changes": np.rint(changes).astype(np.int64),
-            "horizon_baseline_mean": usual,
-            "p_volume": np.minimum(shared_p[best, rows], 1.0),
-            "by_default": alone.by_default,
-            "day_changes": np.rint(day_changes).astype(np.int64),
-            "dismissed_changes": _most_dismissed(activity, alone, HOUR_ALONE),
-            "dismissed_day_changes": _most_dismissed(activity, scores[DAY], DAY),
-        }
-    )
+def _columns_of_actors(activity: ActivityArrays, volumes: pl.DataFrame, began: int) -> pl.DataFrame:
+    """What follows from the actor's own hours: volumes, deletes, the time of the day, a newcomer's measures."""
     times, deletes = find_unusual_times(activity), score_deletes(activity)
-    frame = frame.with_columns(
-        deletes=activity.deletes, usual_deletes=pl.Series(deletes.usual_share), p_deletes=pl.Series(deletes.p)
+    measured = measure_hours(activity, ActorWindows(activity), volumes["day_changes"].to_numpy(), began)
+    return volumes.with_columns(
+        deletes=activity.deletes,
+        usual_deletes=pl.Series(deletes.usual_share),
+        p_deletes=pl.Series(deletes.p),
+        time_factor=pl.Series(times.factor),
+        time_share=pl.Series(times.share, nan_to_null=True),
+        newcomer=measured["newcomer"],
+        **{f"measured_{name}": measured[name] for name in MEASURES[:-1]},
     )
-    frame = frame.with_columns(time_factor=pl.Series(times.factor), time_share=pl.Series(times.share, nan_to_null=True))
-    measures = measured.select("newcomer", *(pl.col(name).alias(f"measured_{name}") for name in MEASURES[:-1]))
-    return pl.concat([frame, measures], how="horizontal")
-
-
-def _without_dismissed(activity: ActivityArrays, scores: VolumeScores, horizon: Horizon) -> VolumeScores:
-    """Up to MIN_BURST_RATIO times the changes that people dismissed for the actor are no burst, however rare."""
-    if horizon.beyond_dismissed or not activity.dismissed.any():
-        return scores
-    usual = _most_dismissed(activity, scores, horizon)
-    return replace(scores, p=np.where(scores.changes <= MIN_BURST_RATIO * usual, 1.0, scores.p))
-
-
-def _most_dismissed(activity: ActivityArrays, scores: VolumeScores, horizon: Horizon) -> Floats:
-    """Per active hour the most changes of a horizon that people dismissed of the actor before: 0 where more of the
-    horizon's changes than are usual go beyond that in their resource types, number or severity."""
-    if not activity.dismissed.any():
-        return np.zeros(len(activity.hour))
-    windows, beyond = ActorWindows(activity), activity.beyond_dismissed
-    of_earlier_hours = np.where(activity.dismissed, 0, beyond).astype(float)
-    earlier = windows.sums(of_earlier_hours, windows.bounds(horizon.hours - 1, 0))
-    is_covered = earlier + beyond <= scores.baseline_mean
-    return np.where(is_covered, _most_before(activity, scores.changes, activity.dismissed, MEMORY), 0.0)
-
-
-def _most_before(activity: ActivityArrays, changes: Floats, which: Flags, within: timedelta) -> Floats:
-    """Per active hour the most `changes` of the hours `which` that the actor had so long before, else 0."""
-    hours = pl.DataFrame({"actor": activity.actor, "hour": activity.hour, "changes": changes, "which": which})
-    before = (
-        pl.when("which")
-        .then("changes")
-        .rolling_max_by(pl.from_epoch(pl.col("hour") * 3600, "s"), window_size=within, closed="left")
-        .over("actor")
-    )
-    return hours.select(before.fill_null(0.0)).to_series().to_numpy()
 
 
 def _novelty_columns(activity: ActivityArrays, novelty: NoveltyScores, since: int) -> pl.DataFrame:

@@ -262,6 +262,10 @@ WELL_KNOWN, LITTLE_KNOWN, NEWCOMER = "well_known", "little_known", "newcomer"
 """An actor with 6 active hours or more in 30 days; one with fewer; one whose first active hour is less than 7 days
 ago."""
 
+WELL_KNOWN_HOURS = 6
+"""An actor with fewer active hours in 30 days is little known: its hours compete with those of the little known alone
+(ranking.py), so that what is only unknown about them hides no well-known actor's deviation."""
+
 RANKED_COLUMNS = (
     *("p_slow", "new_type_days", "p", "p_first", "p_threshold", "tickets_a_day", "flagged", "reasons", "severity"),
 )

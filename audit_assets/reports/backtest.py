@@ -16,20 +16,17 @@ import polars as pl
 
 from audit_assets.config import policy
 from audit_assets.config.policy_tables import Policy
-from audit_assets.config.settings import HOUR_FORMAT
 from audit_assets.detection.baselines import build_baselines
 from audit_assets.detection.confirmed_incidents import mark_incidents
 from audit_assets.detection.flagging import flag_deviations
 from audit_assets.detection.groups import find_group_alerts
 from audit_assets.detection.hour_scores import score_stream
 from audit_assets.detection.judged_hours import COLLEAGUES, JudgedHours
-from audit_assets.detection.ranking import SAME_TICKET, rank_scores
+from audit_assets.detection.ranking import rank_scores
 from audit_assets.detection.schemas import (
     ACTIVITY,
     BEYOND_DISMISSED,
     GROUP_ALERTS,
-    GROUP_KINDS,
-    HOUR,
     HOUR_OF_ACTOR,
     MARKS,
     MEMORY,
@@ -42,6 +39,7 @@ from audit_assets.detection.schemas import (
 from audit_assets.detection.severity import TOUCHES, severity_of_rank, severity_rank
 from audit_assets.detection.verdict_marks import mark_verdicts
 from audit_assets.reports.backtest_input import BacktestError, BacktestInput
+from audit_assets.reports.backtest_tickets import OF_SEVERAL, list_tickets, tickets_of_hours, tickets_of_members
 
 Rule = Literal["calibrated", "plain"]
 
@@ -62,33 +60,9 @@ BACKTEST_SCORES = pl.Schema(
 """SCORES with the name as `actor`, and with what becomes of the hour at the requested budget. `disposition` is the most
 important of its deviations' (FLAG; null without any), `allowed_because` the reason if one is allowed. An hour is
 `flagged` if it is on a `ticket`: its own (a new credential's is its owner's), one that was opened within SAME_TICKET of
-it, or
-(`disposition` is `organisation`) the organisation's, about each of the `shared_types`, or that of a group which it is a
-member of; `severity` is that ticket's.
-Hours on one ticket have the same `ticket`; it is null for an hour that is on none. `budgets`: those of BUDGETS and the
-requested one at which it would be flagged."""
-
-BACKTEST_TICKETS = pl.Schema(
-    {
-        "hour": HOUR,
-        "actor_key": pl.String,
-        "resource_type": pl.String,
-        "changes": pl.Int64,
-        "tickets_a_day": pl.Float64,
-        "members": pl.List(pl.String),
-        "severity": pl.String,
-        "budgets": pl.List(pl.Float64),
-    }
-)
-"""The tickets at any budget, with the budgets that open each and its severity at the requested one (null if that opens
-no ticket). Those of several (OF_SEVERAL) also have their changes, how rare they are, and the actor keys of their
-members; those of the organisation have their resource type."""
-
-OF_SEVERAL = pl.col("kind").is_in([ORGANISATION, *GROUP_KINDS])
-"""The FLAG rows of the organisation and of groups."""
-
-HOUR_OF_TICKET = ("hour", "ticket_key")
-"""The columns that name an hour on a ticket."""
+it, or (`disposition` is `organisation`) the organisation's, about each of the `shared_types`, or that of a group which
+it is a member of; `severity` is that ticket's. Hours on one ticket have the same `ticket`; it is null for an hour that
+is on none. `budgets`: those of BUDGETS and the requested one at which it would be flagged."""
 
 KEYED_SCORES = pl.Schema({"actor_key" if name == "actor" else name: kind for name, kind in SCORES.items()})
 
@@ -152,7 +126,7 @@ def run_backtest(data: BacktestInput, in_force: Policy) -> Backtest:
         .cast(BACKTEST_SCORES)
         .sort("hour", "actor_key")
     )
-    return Backtest(scores, _tickets(flags_at, requested, shown))
+    return Backtest(scores, list_tickets(flags_at, requested, shown))
 
 
 def write_scores(scores: pl.DataFrame, path: Path) -> None:
@@ -231,7 +205,7 @@ def _unscored(activity: pl.DataFrame, judged: JudgedHours, since: datetime) -> p
 def _with_dispositions(scores: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """Scores at a budget, with what becomes of each hour by its FLAG rows."""
     ticket = pl.col("disposition") == "ticket"
-    tickets = _tickets_of_hours(found)
+    tickets = tickets_of_hours(found)
     own = (
         found.filter(~OF_SEVERAL)
         .group_by(HOUR_OF_ACTOR)
@@ -248,7 +222,7 @@ def _with_dispositions(scores: pl.DataFrame, found: pl.DataFrame) -> pl.DataFram
     return (
         scores.join(own, on=HOUR_OF_ACTOR, how="left")
         .join(tickets.rename({"ticket": "own_ticket"}), on=["hour", "ticket_key"], how="left")
-        .join(_of_members(found, tickets), on=HOUR_OF_ACTOR, how="left")
+        .join(tickets_of_members(found, tickets), on=HOUR_OF_ACTOR, how="left")
         .with_columns(
             flagged=has_own | is_shared,
             disposition=pl.when(is_shared & ~has_own).then(pl.lit(ORGANISATION)).otherwise("disposition"),
@@ -257,73 +231,4 @@ def _with_dispositions(scores: pl.DataFrame, found: pl.DataFrame) -> pl.DataFram
             ticket=pl.coalesce(pl.when(has_own).then("own_ticket"), "shared_ticket"),
         )
         .sort("hour", "actor_key")
-    )
-
-
-def _tickets_of_hours(found: pl.DataFrame) -> pl.DataFrame:
-    """The ticket (its key) of each hour of whoever's ticket it is: hour, ticket_key, ticket."""
-    alerts = found.filter(pl.col("disposition") == "ticket", pl.col("kind") != ORGANISATION)
-    return alerts.select(HOUR_OF_TICKET).unique().sort(HOUR_OF_TICKET).with_columns(ticket=_ticket_key())
-
-
-def _of_members(found: pl.DataFrame, tickets: pl.DataFrame) -> pl.DataFrame:
-    """Per member's hour the ticket that it shares with others, its severity, and what it is about."""
-    name = pl.col("hour").dt.strftime(HOUR_FORMAT)
-    of_type = pl.concat_str(pl.lit(f"{ORGANISATION} "), name, pl.lit(" "), "resource_type")
-    return (
-        found.filter(OF_SEVERAL)
-        .join(tickets, on=HOUR_OF_TICKET, how="left")
-        .sort("hour", "resource_type", "actor_key")
-        .with_columns(shared_ticket=pl.coalesce(of_type, "ticket"))
-        .explode("members")
-        .group_by("hour", actor_key="members")
-        .agg(
-            shared_types=pl.col("resource_type").drop_nulls(),
-            shared_rank=severity_rank(pl.col("severity")).max(),
-            shared_ticket=pl.col("shared_ticket").first(),
-        )
-    )
-
-
-def _opening(alerts: pl.DataFrame) -> pl.DataFrame:
-    """The FLAG rows of tickets without those that join a ticket: that of an earlier hour, or of the same hour of
-    another credential."""
-    of_organisation = pl.col("kind") == ORGANISATION
-    own = alerts.filter(~of_organisation)
-    hours = own.select(HOUR_OF_TICKET).unique().sort(HOUR_OF_TICKET).filter(_opens())
-    opening = own.join(hours, on=HOUR_OF_TICKET, how="semi", maintain_order="left")
-    one_actor = pl.col("actor_key") == pl.col("actor_key").first().over(HOUR_OF_TICKET)
-    return pl.concat([opening.filter(one_actor), alerts.filter(of_organisation)])
-
-
-def _opens() -> pl.Expr:
-    """Whether an hour opens a ticket; of hours on tickets that are not the organisation's, in order of time."""
-    since_last = pl.col("hour") - pl.col("hour").shift().over("ticket_key")
-    return (since_last > SAME_TICKET).fill_null(value=True)
-
-
-def _ticket_key() -> pl.Expr:
-    """The ticket that each of such hours is on: whose it is, and the hour that opened it."""
-    opened = pl.when(_opens()).then(pl.col("hour").dt.strftime(HOUR_FORMAT)).forward_fill().over("ticket_key")
-    return pl.concat_str("ticket_key", pl.lit(" "), opened)
-
-
-def _tickets(flags_at: Mapping[float, pl.DataFrame], requested: float, budgets: pl.Expr) -> pl.DataFrame:
-    """BACKTEST_TICKETS of the FLAG rows at each budget."""
-    requested_first = sorted(flags_at.items(), key=lambda each: each[0] != requested)
-    alerts = pl.concat(
-        _opening(found.filter(pl.col("disposition") == "ticket")).with_columns(budget=pl.lit(budget))
-        for budget, found in requested_first
-    )
-    return (
-        alerts.with_columns(pl.when(OF_SEVERAL).then(pl.col("resource_type", "changes", "tickets_a_day", "members")))
-        .group_by(*HOUR_OF_ACTOR, "resource_type")
-        .agg(
-            pl.col("changes", "tickets_a_day", "members").drop_nulls().first(),
-            pl.col("severity").filter(pl.col("budget") == requested).first(),
-            budgets=budgets,
-        )
-        .select(BACKTEST_TICKETS.names())
-        .cast(BACKTEST_TICKETS)
-        .sort("hour", "actor_key", "resource_type")
     )

@@ -7,15 +7,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from audit_assets.tickets.deviation_sentences import (
-    NAME_LENGTH,
-    caution,
-    describe_in_ticket,
-    describe_time,
-    describe_together,
-    rarest_types_first,
-    short_code,
-)
+from audit_assets.tickets.deviation_sentences import caution, describe_in_ticket, describe_time, describe_together
 from audit_assets.tickets.evidence_lines import action_line, deviation_table, entry_line, origin_lines, other_origins
 from audit_assets.tickets.finding import ENTRIES_SHOWN, Deviation, EntryLine, Finding
 from audit_assets.tickets.formatting import NAMED, minute_name, pluralize
@@ -23,6 +15,7 @@ from audit_assets.tickets.markdown import SafeMarkdown, address, code, collapsib
 from audit_assets.tickets.model_note import note_section
 from audit_assets.tickets.next_checks import next_checks
 from audit_assets.tickets.opening_sentences import opening_sentence, severity_sentence
+from audit_assets.tickets.phrases import NAME_LENGTH, rarest_types_first, short_code
 from audit_assets.tickets.rendering import render
 
 REASONS_IN_SENTENCES = 4

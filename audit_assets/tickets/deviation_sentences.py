@@ -5,13 +5,11 @@ clean line in a terminal. None claims more than is known: nothing is called rare
 return period is longer than its history supports, and a young dataset does not know 90 days.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from audit_assets.tickets.finding import Deviation, Finding, PastDismissal
 from audit_assets.tickets.formatting import (
-    day_name,
     hour_name,
     listed,
     minute_name,
@@ -20,36 +18,39 @@ from audit_assets.tickets.formatting import (
     pluralize,
     span_name,
 )
-from audit_assets.tickets.markdown import SafeMarkdown, code, link, one_line, words
-from audit_assets.tickets.return_period import how_rarely, is_capped, support_clause
+from audit_assets.tickets.markdown import SafeMarkdown, link, one_line, words
+from audit_assets.tickets.phrases import (
+    NAME_LENGTH,
+    RECORD,
+    USUAL_DAYS,
+    amount,
+    count_active_hours,
+    count_members,
+    count_unreadable,
+    describe_deletes,
+    describe_group,
+    describe_little_history,
+    how_new,
+    is_hardly_known,
+    is_new_type,
+    is_one_of_many,
+    rarity,
+    share_of_new_types,
+    short_code,
+    since,
+)
+from audit_assets.tickets.return_period import is_capped, support_clause
 
 Quote = Callable[[str | None], str]
 
-USUAL_DAYS = 30
-"""A baseline is computed from this many days."""
-
 MEMORY_DAYS = 90
 """For so long it is known who touched what (docs/facts/detection.md, 2.4)."""
-
-RECORD = "on record"
-"""90 days, or as far as the dataset goes back: a young dataset must not claim more than it knows."""
-
-FEW_ACTIVE_HOURS = 8
-"""With fewer, an actor is judged mostly by what is usual for others (docs/facts/detection.md, 2.6)."""
-
-MANY_NEW_TYPES = 3
-"""From so many on, their number is more informative than each of them."""
 
 SATURDAY = 5
 """A weekend begins with it, in UTC, as detection/time_of_day.py has it."""
 
 LEAST_SHARE = 0.01
 """Of hours, that is written as a number."""
-
-TWO_DAYS = 48
-"""Hours: below, they are counted as such, beyond as days."""
-
-NAME_LENGTH = 60
 
 _NO_HISTORY = "judged against the organisation, as this actor has no history"
 
@@ -112,121 +113,6 @@ def caution(finding: Finding) -> SafeMarkdown | None:
     if is_hardly_known(first, finding.learning):
         return SafeMarkdown(describe_little_history(first))
     return SafeMarkdown("little history is known here yet: expect more false positives")
-
-
-def rarest_types_first(deviations: Sequence[Deviation]) -> tuple[Deviation, ...]:
-    """The deviations in their order, but the new resource types that the fewest colleagues touch before the others."""
-
-    def colleagues(deviation: Deviation) -> float:
-        if not is_new_type(deviation):
-            return -1
-        return math.inf if deviation.colleagues is None else deviation.colleagues
-
-    return tuple(sorted(deviations, key=colleagues))
-
-
-def is_new_type(deviation: Deviation) -> bool:
-    """Whether it is about a resource type that is new to the actor."""
-    return deviation.kind == "new_resource_type"
-
-
-def is_one_of_many(deviation: Deviation) -> bool:
-    """Whether it is one of many resource types that came at once."""
-    return is_new_type(deviation) and (deviation.new_types or 0) >= MANY_NEW_TYPES
-
-
-def share_of_new_types(deviation: Deviation) -> str:
-    """`7 of the 9`, or `all 9`."""
-    new, touched = deviation.new_types or 0, deviation.touched_types or 0
-    return f"{new:,} of the {touched:,}" if new < touched else f"all {new:,}"
-
-
-def is_hardly_known(deviation: Deviation, learning: bool) -> bool:
-    """Whether too little is known of the actor to call anything rare for it."""
-    is_new = deviation.hours_since_first is not None or deviation.active_hours < FEW_ACTIVE_HOURS
-    return learning and not deviation.is_of_several and is_new
-
-
-def rarity(deviation: Deviation, learning: bool) -> str | None:
-    """`about once in 40 years`; None where that is not known."""
-    if is_hardly_known(deviation, learning):
-        return None
-    return how_rarely(deviation.return_period_years, deviation.active_hours)
-
-
-def describe_little_history(deviation: Deviation) -> str:
-    """How little is known of an actor, and what it is judged by instead."""
-    if deviation.hours_since_first is not None:
-        return f"{first_seen(deviation.hours_since_first)}; judged by what is usual here"
-    if not deviation.active_hours:
-        return f"no active hour known in {USUAL_DAYS} days; judged by what is usual here"
-    return f"only {count_active_hours(deviation)} known in {USUAL_DAYS} days; judged mostly by what is usual here"
-
-
-def first_seen(hours: int) -> str:
-    """`first seen in this hour`, `first seen 3 hours before`, `first seen 2 days before`."""
-    if not hours:
-        return "first seen in this hour"
-    return f"first seen {pluralize(hours, 'hour') if hours < TWO_DAYS else pluralize(hours // 24, 'day')} before"
-
-
-def amount(deviation: Deviation, span: str) -> str:
-    """`1,204 changes in 24 hours`, or `active in 20 of 24 hours`."""
-    if deviation.counts_hours:
-        return f"active in {deviation.changes:,} of {span}"
-    return f"{pluralize(deviation.changes, 'change')} in {span}"
-
-
-def how_new(deviation: Deviation) -> str:
-    """How a sentence about a resource type begins."""
-    return "first change to" if deviation.first_ever else "a change to"
-
-
-def since(deviation: Deviation) -> str:
-    """How it goes on: since when the type was not touched."""
-    if deviation.first_ever:
-        return f" {RECORD}"
-    if deviation.last_touched:
-        return f", last touched {day_name(deviation.last_touched)}"
-    return f", not touched in {USUAL_DAYS} days"
-
-
-def describe_group(deviation: Deviation, span: str) -> str:
-    """What actors did together in a span of time, and what is usual: `12 actors that are new here made 1,034 changes in
-    24 hours; usual are 2 with 46 a day`."""
-    new = {"new_actors": " that are new here", "credentials": " of one owner"}.get(deviation.kind, "")
-    usual = f"{number(deviation.usual_members)} with {number(deviation.baseline_mean, digits=0)}"
-    often = "a day" if deviation.horizon_hours > 1 else "an active hour"
-    changes = pluralize(deviation.changes, "change")
-    return f"{count_members(deviation)}{new} made {changes} in {span}; usual are {usual} {often}"
-
-
-def describe_deletes(deviation: Deviation, span: str) -> str:
-    """`41 of 43 changes in the hour are deletes; usually 1 in 5`."""
-    changes = pluralize(deviation.hour_changes or deviation.changes, "change")
-    usual = f"; usually 1 in {round(1 / deviation.usual_deletes):,}" if deviation.usual_deletes else ""
-    return f"{deviation.changes:,} of {changes} in {span} are deletes{usual}"
-
-
-def count_members(deviation: Deviation) -> str:
-    """`12 actors`."""
-    return pluralize(len(deviation.members), "actor") if deviation.members else "several actors"
-
-
-def count_unreadable(deviations: Sequence[Deviation]) -> str:
-    """`3 entries of the audit log`."""
-    entries = sum(each.changes for each in deviations)
-    return "1 entry of the audit log" if entries == 1 else f"{entries:,} entries of the audit log"
-
-
-def count_active_hours(deviation: Deviation) -> str:
-    """`12 active hours`."""
-    return pluralize(deviation.active_hours or 0, "active hour")
-
-
-def short_code(value: str | None) -> SafeMarkdown:
-    """A resource type or an actor as a short code span."""
-    return code(value, NAME_LENGTH)
 
 
 def _sentence(deviation: Deviation, span: str, quote: Quote, learning: bool) -> str:

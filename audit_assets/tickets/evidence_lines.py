@@ -5,7 +5,10 @@ actor's changes came, a line per address, user agent, interface and token.
 from collections.abc import Iterator, Sequence
 from typing import get_args
 
-from audit_assets.tickets.deviation_sentences import (
+from audit_assets.tickets.finding import ActionSummary, Deviation, EntryLine, Finding, Origin, OriginKind
+from audit_assets.tickets.formatting import day_name, listed, minute_name, number, pluralize, second_name, span_name
+from audit_assets.tickets.markdown import SafeMarkdown, code, collapsible, fence, one_line, table
+from audit_assets.tickets.phrases import (
     USUAL_DAYS,
     count_active_hours,
     count_members,
@@ -13,10 +16,8 @@ from audit_assets.tickets.deviation_sentences import (
     is_new_type,
     short_code,
     since,
+    usual_deletes,
 )
-from audit_assets.tickets.finding import ActionSummary, Deviation, EntryLine, Finding, Origin, OriginKind
-from audit_assets.tickets.formatting import day_name, listed, minute_name, number, pluralize, second_name, span_name
-from audit_assets.tickets.markdown import SafeMarkdown, code, collapsible, fence, one_line, table
 
 ORIGIN_LENGTH = 110
 """A user agent of a browser fits."""
@@ -89,8 +90,12 @@ def _row(deviation: Deviation, learning: bool) -> tuple[str, str, str, str]:
         usual = f"{number(deviation.baseline_mean)} by {number(deviation.usual_members)}"
         return f"{count_members(deviation)}, {hours}", changes, usual, against
     if deviation.kind == "many_deletes":
-        usual = f"1 in {round(1 / deviation.usual_deletes):,}" if deviation.usual_deletes else "fewer"
-        return f"deletes, of {deviation.hour_changes or deviation.changes:,}", changes, usual, against
+        return (
+            f"deletes, of {deviation.hour_changes or deviation.changes:,}",
+            changes,
+            usual_deletes(deviation),
+            against,
+        )
     if deviation.kind == "unreadable_entries":
         return short_code(deviation.resource_type), changes, "none", "what an entry needs"
     if deviation.kind == "volume":

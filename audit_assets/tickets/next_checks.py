@@ -6,9 +6,9 @@ The lines are ours alone: no value of an audit entry is ever put into them.
 
 from collections.abc import Callable, Mapping
 
-from audit_assets.tickets.deviation_sentences import is_new_type, is_one_of_many
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.markdown import SafeMarkdown
+from audit_assets.tickets.phrases import is_new_type, is_one_of_many
 
 NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
     "new actors": (

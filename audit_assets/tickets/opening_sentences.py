@@ -3,7 +3,19 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from audit_assets.tickets.deviation_sentences import (
+from audit_assets.tickets.finding import Deviation, Finding
+from audit_assets.tickets.formatting import (
+    NAMED,
+    hour_in_short,
+    hour_name,
+    listed,
+    minute_name,
+    number,
+    pluralize,
+    span_name,
+)
+from audit_assets.tickets.markdown import SafeMarkdown, code, words
+from audit_assets.tickets.phrases import (
     NAME_LENGTH,
     amount,
     count_members,
@@ -21,18 +33,6 @@ from audit_assets.tickets.deviation_sentences import (
     short_code,
     since,
 )
-from audit_assets.tickets.finding import Deviation, Finding
-from audit_assets.tickets.formatting import (
-    NAMED,
-    hour_in_short,
-    hour_name,
-    listed,
-    minute_name,
-    number,
-    pluralize,
-    span_name,
-)
-from audit_assets.tickets.markdown import SafeMarkdown, code, words
 
 TITLE_LENGTH = 200
 ACTOR_LENGTH = 120

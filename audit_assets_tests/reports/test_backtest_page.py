@@ -18,11 +18,12 @@ from typer.testing import CliRunner
 from audit_assets.cli.main import app
 from audit_assets.detection.schemas import ORGANISATION
 from audit_assets.detection.volume import HORIZONS
-from audit_assets.reports.backtest import BACKTEST_SCORES, BACKTEST_TICKETS, Backtest, backtest_policy, run_backtest
+from audit_assets.reports.backtest import BACKTEST_SCORES, Backtest, backtest_policy, run_backtest
 from audit_assets.reports.backtest_input import BacktestInput, read_file
 from audit_assets.reports.backtest_page import backtest_html
 from audit_assets.reports.backtest_summary import SPANS, summarize_backtest
 from audit_assets.reports.backtest_terminal import print_backtest
+from audit_assets.reports.backtest_tickets import BACKTEST_TICKETS
 from audit_assets.reports.html_page import PageError, write_html
 from audit_assets_tests.reports.test_backtest import BURST, quiet_months
 from audit_assets_tests.sandbox.test_query_page import hostile

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from audit_assets.defs.steps.ticket_extras import TicketExtras
-from audit_assets.tickets.deviation_sentences import rarest_types_first
 from audit_assets.tickets.finding import ENTRIES_SHOWN, Finding, TriageNote
 from audit_assets.tickets.markdown import one_line
+from audit_assets.tickets.phrases import rarest_types_first
 from audit_assets.transport.clock import Clock
 from audit_assets.triage.model_answer import ModelNote
 

@@ -28,13 +28,9 @@ from audit_assets.reports.summary import (
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import day_of, key_of
 from audit_assets.storage.tables import ASSESSED, BASELINES, DELIVERIES, FLAGGED, QUARANTINE, SCORES_BEFORE, TICKETS
-from audit_assets.tickets.deviation_sentences import (
-    describe,
-    describe_time,
-    describe_together,
-    rarest_types_first,
-)
+from audit_assets.tickets.deviation_sentences import describe, describe_time, describe_together
 from audit_assets.tickets.finding_builder import deviation_of
+from audit_assets.tickets.phrases import rarest_types_first
 
 
 def build_summary(inputs: RunInputs, hour: datetime) -> HourSummary:
