@@ -90,8 +90,9 @@ def test_a_file_of_real_entries_takes_the_place_of_the_organisation(tmp_path: Pa
     assert "1 flagged, 2026-09-01-12:00 to 2026-09-01-12:00 UTC" in shown
     assert (
         "60 changes in the hour; usual is 2, at most 2 in 30 days; expected less than once in 2 months for this actor, "
-        "the most that 8 active hours of history support SEC-1 opened: http://127.0.0.1:"
+        "the most that 8 active hours of history support 60 of 60 changes in the hour are deletes; usually 1 in 21"
     ) in shown
+    assert "SEC-1 opened: http://127.0.0.1:" in shown
     assert "1 deviation below the alert threshold" in shown
     assert "mallory@example.com: first change to '] | union ['x on record" in shown
     assert "note: still learning (budget): less than 14 days of scores" in shown
