@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from audit_assets.axiom.client import AxiomClient
+from audit_assets.axiom.events import events_from
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.support import JumpingClock
@@ -57,6 +58,13 @@ def entries(count: int = 3, at: datetime = AT, every: timedelta = timedelta(minu
 
 def _column(value: Any, count: int) -> Sequence[Any]:
     return value if isinstance(value, list) else [value] * count
+
+
+def put_in(axiom: AxiomClient, *frames: pl.DataFrame) -> None:
+    """Ingest the frames together, and wait until they are visible."""
+    whole = pl.concat(frames)
+    axiom.ingest(events_from(whole))
+    assert axiom.prove(whole).holds
 
 
 def client_of(sandbox: Sandbox, clock: JumpingClock, **options: Any) -> AxiomClient:

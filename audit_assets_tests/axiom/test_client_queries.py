@@ -23,7 +23,7 @@ from audit_assets.axiom.query_runner import (
 from audit_assets.config.errors import Incomplete, Refused, Unavailable
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox, serve_sandbox
-from audit_assets_tests.axiom.made_entries import ANNE, AT, BORIS, DAY, HOUR, client_of, entries
+from audit_assets_tests.axiom.made_entries import ANNE, AT, BORIS, DAY, HOUR, client_of, entries, put_in
 from audit_assets_tests.support import JumpingClock
 
 
@@ -39,12 +39,6 @@ def lived(axiom: AxiomClient, sandbox: Sandbox) -> AxiomClient:
     )
     sandbox.shared.calls.clear()
     return axiom
-
-
-def put_in(axiom: AxiomClient, *frames: pl.DataFrame) -> None:
-    whole = pl.concat(frames)
-    axiom.ingest(events_from(whole))
-    assert axiom.prove(whole).holds
 
 
 def misbehave(sandbox: Sandbox, kind: str, times: int = 1, **options: Any) -> None:
@@ -98,12 +92,12 @@ def test_origins_are_grouped_by_day_with_their_oldest_use_whatever_was_done(
     )
     put_in(lived, entries(3))
     sandbox.shared.clock.advance(HOUR)
-    dashboard = ("192.0.2.7", "Mozilla/5.0", "dash", None)
+    dashboard = ("192.0.2.7", "Mozilla/5.0", "dash", "")
     midnight = AT.replace(hour=0)
     origins = lived.origins([ANNE], AT - 30 * DAY, AT + DAY).sort("oldest")
     assert origins.schema == pl.Schema(ORIGINS_SCHEMA)
     assert origins.rows() == [
-        (ANNE, "203.0.113.7", "curl/8", "dash", None, midnight - DAY, AT - DAY),
+        (ANNE, "203.0.113.7", "curl/8", "dash", "", midnight - DAY, AT - DAY),
         (ANNE, *dashboard, midnight, AT),
         (ANNE, "192.0.2.7", "Mozilla/5.0", "api_token", "7f" * 16, midnight, AT + 5 * HOUR),
     ]
@@ -222,44 +216,6 @@ def test_a_wait_of_an_hour_is_reported_and_not_waited_for(
 def test_a_query_that_axiom_refuses_is_reported_with_its_reason(lived: AxiomClient, sandbox: Sandbox) -> None:
     misbehave(sandbox, "status", status=400, body='{"code":400,"message":"syntax error near x"}')
     with pytest.raises(Refused, match=r"a query .*HTTP 400.*: syntax error near x"):
-        lived.activity([ANNE], AT, AT + HOUR)
-
-
-# What is not visible yet
-
-
-def test_a_new_dataset_holds_nothing(axiom: AxiomClient, sandbox: Sandbox, clock: JumpingClock) -> None:
-    assert axiom.entry_ids(AT, AT + HOUR).to_list() == []
-    assert axiom.activity([ANNE], AT, AT + HOUR).schema == pl.Schema(ACTIVITY_SCHEMA)
-    assert axiom.organisation_hours(AT, AT + HOUR).is_empty()
-    assert axiom.organisation_types(AT, AT + HOUR).is_empty()
-    assert clock.waits == []
-
-
-def test_a_field_that_is_not_visible_yet_is_waited_for(
-    axiom: AxiomClient, sandbox: Sandbox, clock: JumpingClock
-) -> None:
-    axiom.ingest(events_from(entries(3)))
-    assert axiom.prove(entries(3)).holds
-    clock.waits.clear()
-    body = json.dumps({"code": 400, "message": 'invalid field "resource_type"'})
-    misbehave(sandbox, "status", status=400, body=body)
-    assert axiom.activity([ANNE], AT, AT + HOUR)["changes"].sum() == 3
-    assert len(clock.waits) == 1
-
-
-def test_fields_that_show_later_than_rows_are_waited_for(axiom: AxiomClient, sandbox: Sandbox) -> None:
-    sandbox.axiom.behaviour.field_delay = timedelta(seconds=50)
-    axiom.ingest(events_from(entries(3)))
-    assert axiom.prove(entries(3)).holds
-
-
-def test_a_field_that_never_shows_is_reported(lived: AxiomClient, sandbox: Sandbox, clock: JumpingClock) -> None:
-    """Every second query finds that events are there, every other that their fields are not."""
-    body = json.dumps({"code": 400, "message": 'invalid field "is_change"'})
-    for at in range(1, 60, 2):
-        sandbox.faults.add(Fault("axiom", "query", "status", at, 1, {"status": 400, "body": body}))
-    with pytest.raises(Incomplete, match="one of their fields is not visible after 90 s"):
         lived.activity([ANNE], AT, AT + HOUR)
 
 

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from audit_assets.axiom.events import CUT, EVENT_SCHEMA, LONGEST_RAW, LONGEST_TEXT, events_from
+from audit_assets.axiom.events import CUT, EVENT_SCHEMA, LONGEST_RAW, LONGEST_TEXT, OF_SOME_ENTRIES, events_from
 from audit_assets.cloudflare import actor_keys as actors
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA
 from audit_assets.config.errors import AuditAssetsError
@@ -16,8 +16,9 @@ def test_an_event_has_every_column_of_its_entry_and_the_time_under_axioms_name()
     ours = {"_time", "raw_truncated", "raw_letters", "raw_sha256", "quarantined", "quarantine_reason"}
     assert set(EVENT_SCHEMA) == set(ENTRY_SCHEMA) - {"time"} | ours
     assert events["_time"].to_list() == entries()["time"].to_list()
-    same = [name for name in ENTRY_SCHEMA if name not in ("time", "resource_product")]
+    same = [name for name in ENTRY_SCHEMA if name not in ("time", "resource_product", *OF_SOME_ENTRIES)]
     assert events.select(same).equals(entries().select(same))
+    assert events.select(OF_SOME_ENTRIES).equals(entries().select(OF_SOME_ENTRIES).fill_null(""))
 
 
 def test_a_field_that_decides_what_counts_is_never_missing() -> None:

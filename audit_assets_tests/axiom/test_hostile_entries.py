@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_assets.axiom.client import AxiomClient
-from audit_assets.axiom.events import CUT, EVENT_SCHEMA, LONGEST_RAW, LONGEST_TEXT, events_from
+from audit_assets.axiom.events import CUT, EVENT_SCHEMA, LONGEST_RAW, LONGEST_TEXT, OF_SOME_ENTRIES, events_from
 from audit_assets.config.change_filter import COLUMNS, NOT_GIVEN
 from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.axiom.made_entries import ANNE, AT, BORIS, HOUR, client_of, entries
@@ -75,6 +75,8 @@ def stored(sandbox: Sandbox, entry_id: str) -> dict[str, Any]:
 def as_kept(name: str, text: str | None) -> str | None:
     if name in COLUMNS and not text:
         return NOT_GIVEN
+    if name in OF_SOME_ENTRIES and not text:
+        return ""
     longest = LONGEST_RAW if name == "raw" else LONGEST_TEXT
     return text[:longest] + CUT if text is not None and len(text) > longest else text
 

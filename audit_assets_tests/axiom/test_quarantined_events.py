@@ -9,7 +9,15 @@ import polars as pl
 import pytest
 
 from audit_assets.axiom.client import AxiomClient
-from audit_assets.axiom.events import CUT, EVENT_SCHEMA, LONGEST_RAW, events_from, quarantined_events, quarantined_ids
+from audit_assets.axiom.events import (
+    CUT,
+    EVENT_SCHEMA,
+    LONGEST_RAW,
+    OF_SOME_ENTRIES,
+    events_from,
+    quarantined_events,
+    quarantined_ids,
+)
 from audit_assets_tests.axiom.made_entries import ANNE, AT, HOUR, entries
 
 QUERIES = Path(__file__).parents[2] / "audit_assets" / "axiom" / "queries"
@@ -45,7 +53,7 @@ def test_an_event_holds_the_raw_text_the_reason_and_nothing_that_counts() -> Non
         "is_change": False,
         "change_kind": "none",
         **dict.fromkeys(("action", "action_result", "resource_product", "actor_type"), "unknown"),
-        **dict.fromkeys(("actor_key", "actor", "resource_type"), ""),
+        **dict.fromkeys(("actor_key", "actor", "resource_type", *OF_SOME_ENTRIES), ""),
     }
     assert quarantined_events(quarantined("x"), "acc0").schema == events_from(entries(1)).schema == EVENT_SCHEMA
 

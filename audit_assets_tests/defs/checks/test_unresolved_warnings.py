@@ -83,6 +83,7 @@ def test_warnings_of_hours_that_are_no_longer_looked_back_on_are_dropped(pipelin
 
 
 def test_after_a_failed_run_each_check_shows_what_it_found_last(pipeline: Pipeline) -> None:
+    pipeline.remember([entry for day in range(1, 15) for entry in v2_burst(FIRST - DAY * day, 3)])
     pipeline.sandbox.cloudflare.add_text("v2", NO_ID, FIRST + timedelta(minutes=10))
     # Dagster keeps the time of an evaluation in whole seconds, and it must be after that of the materialisation
     with freeze_time(datetime.now(UTC) - timedelta(minutes=1)):
