@@ -55,14 +55,15 @@ class VolumePrior:
 class Horizon:
     """How many hours are summed up, and which hours before are the reference: from `since` to before `until`, both in
     hours before the judged one. No hour that is summed up is in its own reference. Summed up are the changes, or how
-    many `active_hours` there are; where an hour outlasts what people dismissed, `beyond_dismissed` changes alone."""
+    many `active_hours` there are, or `without_peaks` the changes but for the busiest 24 hours and what people
+    dismissed."""
 
     name: str
     hours: int
     since: int
     until: int
     active_hours: bool = False
-    beyond_dismissed: bool = False
+    without_peaks: bool = False
 
     @property
     def summed(self) -> str:
@@ -79,9 +80,9 @@ DAY_AGAINST_LAST_MONTH = Horizon("24h, lagged", 24, 60 * HOURS_A_DAY, 31 * HOURS
 ACTIVE_HOURS = Horizon("active hours", 24, 30 * HOURS_A_DAY, 24, active_hours=True)
 """Who works around the clock without being a machine that always does."""
 
-FORTNIGHT_AGAINST_LAST_MONTH = Horizon("14d", 14 * 24, 60 * HOURS_A_DAY, 28 * HOURS_A_DAY, beyond_dismissed=True)
-"""Against days -60 to -29: what grows by a third each week without a loud day adds up. A loud day that people dismissed
-does not make the fortnight unusual."""
+FORTNIGHT_AGAINST_LAST_MONTH = Horizon("14d", 14 * 24, 60 * HOURS_A_DAY, 28 * HOURS_A_DAY, without_peaks=True)
+"""Against days -60 to -29: what grows by a third each week without a loud day adds up. One loud day, or
+what people dismissed, does not make the fortnight unusual: it would alert again with each later hour."""
 
 HORIZONS = (HOUR_ALONE, SIX_HOURS, DAY, DAY_AGAINST_LAST_MONTH, ACTIVE_HOURS, FORTNIGHT_AGAINST_LAST_MONTH)
 
@@ -177,10 +178,20 @@ def sum_up(activity: ActivityArrays, windows: ActorWindows, horizon: Horizon) ->
     """Per active hour what its horizon sums up."""
     if horizon.active_hours:
         return count_active_hours(activity, windows, horizon.hours)
-    if horizon.beyond_dismissed and activity.dismissed.any():
-        beyond = np.where(activity.dismissed, 0, activity.beyond_dismissed)
-        return sum_changes(replace(activity, changes=beyond), windows, horizon.hours)
-    return sum_changes(activity, windows, horizon.hours)
+    if not horizon.without_peaks:
+        return sum_changes(activity, windows, horizon.hours)
+    undismissed = replace(activity, changes=np.where(activity.dismissed, 0, activity.beyond_dismissed))
+    days = pl.DataFrame(
+        {
+            "actor": activity.actor,
+            "time": pl.from_epoch(pl.Series(activity.hour) * 3600),
+            "changes": sum_changes(undismissed, windows, HOURS_A_DAY),
+        }
+    )
+    # The 24 hours up to each of these hours lie wholly within the horizon
+    hours = f"{horizon.hours - HOURS_A_DAY + 1}h"
+    busiest = pl.col("changes").rolling_max_by("time", window_size=hours).over("actor")
+    return np.maximum(sum_changes(undismissed, windows, horizon.hours) - days.select(busiest).to_series().to_numpy(), 0)
 
 
 def count_active_hours(activity: ActivityArrays, windows: ActorWindows, hours: int) -> Floats:

@@ -88,7 +88,7 @@ def volume_columns(activity: ActivityArrays, priors: pl.DataFrame) -> pl.DataFra
 
 def _without_dismissed(activity: ActivityArrays, scores: VolumeScores, horizon: Horizon) -> VolumeScores:
     """Up to MIN_BURST_RATIO times the changes that people dismissed for the actor are no burst, however rare."""
-    if horizon.beyond_dismissed or not activity.dismissed.any():
+    if horizon.without_peaks or not activity.dismissed.any():
         return scores
     usual = _most_dismissed(activity, scores, horizon)
     return replace(scores, p=np.where(scores.changes <= MIN_BURST_RATIO * usual, 1.0, scores.p))

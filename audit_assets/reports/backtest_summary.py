@@ -36,7 +36,7 @@ SPANS = {
     "24h": "{} changes in 24 hours, usual is {}",
     "24h, lagged": "{} changes in 24 hours, usual was {} a month before",
     "active hours": "active in {} of 24 hours, usual is {}",
-    "14d": "{} changes in 14 days, usual was {} a month before",
+    "14d": "{} changes in 14 days without the busiest, usual was {} a month before",
 }
 """By horizon: what was summed up, and what is usual; all but the hour alone."""
 

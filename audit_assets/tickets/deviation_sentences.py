@@ -68,7 +68,7 @@ def describe_in_ticket(deviation: Deviation, hour: datetime, *, learning: bool =
     """A deviation in one line of Markdown that names the hour, or the end of the hours. How little is known of the
     actor is not in it."""
     hours, end = deviation.horizon_hours, hour + timedelta(hours=1)
-    span = f"the hour {hour_name(hour)}" if hours == 1 else f"the {span_name(hours)} to {hour_name(end)}"
+    span = f"the hour {hour_name(hour)}" if hours == 1 else f"the {span_name(hours, f' to {hour_name(end)}')}"
     parts = _sentence(deviation, span, short_code, learning), _beyond_dismissal(deviation, short_code, _ticket_link)
     return SafeMarkdown("; ".join(part for part in parts if part))
 

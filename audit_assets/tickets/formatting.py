@@ -27,9 +27,12 @@ def pluralize(count: int, singular: str) -> str:
     return f"{count:,} {singular}" if count == 1 else f"{count:,} {singular}s"
 
 
-def span_name(hours: int) -> str:
-    """`6 hours`, `24 hours`, `14 days`."""
-    return pluralize(hours // 24, "day") if hours > 24 and hours % 24 == 0 else pluralize(hours, "hour")
+def span_name(hours: int, end: str = "") -> str:
+    """`6 hours`, `24 hours to 11:00`, `14 days to 11:00 without the busiest`: of several days the busiest 24 hours are
+    not summed up."""
+    if hours <= 24:
+        return pluralize(hours, "hour") + end
+    return f"{pluralize(hours // 24, 'day')}{end} without the busiest"
 
 
 def part_of(part: int, whole: int) -> str:

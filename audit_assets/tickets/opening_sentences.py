@@ -140,7 +140,7 @@ def _one(finding: Finding) -> str:
         did.append(f"made {pluralize(burst.changes, 'change')}")
     elif burst and burst.counts_hours:
         end = minute_name(finding.hour + timedelta(hours=1))
-        did.append(f"was still active ({burst.changes:,} of the {span_name(burst.horizon_hours)} to {end})")
+        did.append(f"was still active ({burst.changes:,} of the {span_name(burst.horizon_hours, f' to {end}')})")
     elif burst:
         did.append(f"reached {amount(burst, _span(burst))}")
     if deletes := next((each for each in finding.deviations if each.kind == "many_deletes"), None):

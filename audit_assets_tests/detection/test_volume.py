@@ -6,6 +6,7 @@ from audit_assets.detection.activity_arrays import build_activity_arrays, count_
 from audit_assets.detection.volume import (
     DAY,
     DAY_AGAINST_LAST_MONTH,
+    FORTNIGHT_AGAINST_LAST_MONTH,
     PRIORS,
     SHIFT,
     SIX_HOURS,
@@ -110,6 +111,18 @@ def test_slow_growth_is_seen_against_the_month_before_the_last():
     before_four_times = 70 + int(np.log(4) / np.log(1.05))
     assert lagged.p[before_four_times] < recent.p[before_four_times] / 10
     assert lagged.p[before_four_times] < 0.02
+
+
+def test_the_busiest_day_of_a_fortnight_is_left_out():
+    """Else a burst that has its ticket would open another in each of the days after it."""
+    days = [burst("a", at(day, 9), 3, "dns") for day in range(90)]
+    evening = burst("a", at(75, 20), 40, "dns")
+    activity = build_activity_arrays(count_changes(stream([*days, burst("a", at(75, 14), 500, "dns"), evening])))
+    hours = score_volume(activity, NO_PRIORS, FORTNIGHT_AGAINST_LAST_MONTH)
+    assert set(hours.changes[activity.hour > activity.hour[30]]) == {13 * 3}
+    week = [burst("a", at(day, 14), 50, "dns") for day in range(70, 77)]
+    steady = build_activity_arrays(count_changes(stream([*days, *week])))
+    assert score_volume(steady, NO_PRIORS, FORTNIGHT_AGAINST_LAST_MONTH).changes.max() == 13 * 3 + 6 * 50
 
 
 def test_priors_are_those_of_the_ninety_days_before_each_day():

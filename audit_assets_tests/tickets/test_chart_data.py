@@ -69,7 +69,7 @@ def test_hours_that_are_unusual_together_are_no_usual_hour() -> None:
         None,
     )
     assert describe_chart(activity).endswith(", 300 in 24 hours")
-    assert describe_chart(activity_from(fortnight())).endswith(", 1,204 in 14 days")
+    assert describe_chart(activity_from(fortnight())).endswith(", 1,204 in 14 days without the busiest")
     assert describe_chart(activity_from(around_the_clock())).endswith(", 24 active in 24 hours")
 
 

@@ -102,7 +102,7 @@ def test_a_deviation_of_the_plain_rule_is_one_line(deviation: Deviation, sentenc
             "active in 24 of the last 24 hours; usual is 3; expected about once in 3 years for this actor",
         ),
         (around_the_clock(baseline_mean=None), "active in 24 of the last 24 hours"),
-        (fortnight(), "1,204 changes in the last 14 days; usual was 310 a month before"),
+        (fortnight(), "1,204 changes in the last 14 days without the busiest; usual was 310 a month before"),
         (
             burst(changes=90, baseline_mean=11.6, baseline_max=None, horizon_hours=24, slow_growth=True),
             "90 changes in the last 24 hours; usual was 12 a month before",
@@ -320,7 +320,7 @@ def test_what_many_did_is_described_once_with_who_they_are(deviation: Deviation,
         ),
         (
             fortnight(),
-            "1,204 changes in the 14 days to 2026-11-22 11:00 UTC; usual was 310 a month before",
+            "1,204 changes in the 14 days to 2026-11-22 11:00 UTC without the busiest; usual was 310 a month before",
         ),
         (
             around_the_clock(dismissed=PastDismissal(HOUR - timedelta(days=9), "SEC-12", None, None, "dns_record")),

@@ -37,7 +37,7 @@ LAST_TOUCHED = datetime(2026, 9, 30, 8, tzinfo=UTC)
             "alice@example·com: 1,204 changes in 24 hours, usually 80; about once in 2 weeks",
         ),
         ((around_the_clock(),), "alice@example·com: active in 24 of 24 hours, usually 3"),
-        ((fortnight(),), "alice@example·com: 1,204 changes in 14 days, usually 310 a month before"),
+        ((fortnight(),), "alice@example·com: 1,204 changes in 14 days without the busiest, usually 310 a month before"),
         ((newcomer(),), "alice@example·com: 300 changes in an hour, newcomers usually 4; first seen in this hour"),
         (
             (
@@ -83,7 +83,7 @@ START = "In the hour 2026-11-22 10:00 UTC, "
     ("deviations", "sentence"),
     [
         ((burst(changes=1_204, horizon_hours=24),), "`alice@example[.]com` reached 1,204 changes in 24 hours."),
-        ((fortnight(),), "`alice@example[.]com` reached 1,204 changes in 14 days."),
+        ((fortnight(),), "`alice@example[.]com` reached 1,204 changes in 14 days without the busiest."),
         (
             (around_the_clock(), new_type()),
             "`alice@example[.]com` was still active (24 of the 24 hours to 11:00 UTC) and changed a resource type new"
