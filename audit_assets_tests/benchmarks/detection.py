@@ -1,6 +1,6 @@
 """How much of what was injected into a stream is found, at how many natural tickets a day.
 
-    python -m audit_assets_tests.benchmarks.detection EVENTS LABELS [--refine action] [--peers]
+    python -m audit_assets_tests.benchmarks.detection EVENTS LABELS [--refine action] [--peers | --few]
     python -m audit_assets_tests.benchmarks.detection --million
 
 EVENTS as for `audit-assets backtest`; LABELS with kind, actor and start, a row per injected window of one hour. Four
@@ -9,8 +9,10 @@ trade-off, free of the threshold's own error); the same for the hours that reall
 injected hours too; the tickets of the stream without its labelled hours against the budget; and the recall at the
 thresholds of that stream, as a few attacks a year would meet them: all counted from the first labelled day on.
 `--refine` appends a column to the resource type, for a set with more and rarer types; `--peers` adds other detectors to
-the first table (the extra `bench`), `--million` shows the time of a large invented stream. Times are of the processor,
-all threads together: under `taskset -c 0` they are those of one core.
+the first table (the extra `bench`). `--few` prints one table instead: the recall where attacks are as few as they are
+and meet the product's own threshold, AT_ONCE labelled hours in each of several copies of the rest, by whether
+`run_backtest` puts the hour on a ticket. `--million` shows the time of a large invented stream. Times are of the
+processor, all threads together: under `taskset -c 0` they are those of one core.
 """
 
 import argparse
@@ -22,11 +24,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from audit_assets.reports.backtest import Backtest, backtest_policy, run_backtest
+from audit_assets.reports.backtest_input import input_of
 from audit_assets_tests.detection.streams import score_events
 
 BUDGETS = (0.25, 0.5, 1.0, 2.0)
 WARM_UP = 100
 """Rows scored before the clock starts: what a package loads when it is first used is not its speed."""
+
+AT_ONCE = 20
+"""Labelled hours in a copy of a year: one in two or three weeks."""
 
 MUST_FIND = (
     "burst_x10",
@@ -113,6 +120,7 @@ def main() -> None:
     parser.add_argument("labels", type=Path, nargs="?")
     parser.add_argument("--refine", metavar="COLUMN")
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--few", action="store_true")
     parser.add_argument("--million", action="store_true")
     options = parser.parse_args()
     if options.million:
@@ -122,6 +130,8 @@ def main() -> None:
     events, labels = read(options.events), read(options.labels)
     if options.refine:
         events = events.with_columns(pl.concat_str("resource_type", pl.lit(":"), options.refine).alias("resource_type"))
+    if options.few:
+        return few_at_once(events, labels)
     score_events(events.head(WARM_UP))
     began = time.process_time()
     at = {budget: add_labels(comparable(score_events(events, budget=budget)), labels) for budget in BUDGETS}
@@ -143,6 +153,35 @@ def main() -> None:
     if options.peers:
         compare_with_peers(events, labels, ours=recalls(any_budget), seconds=seconds)
     return None
+
+
+def judge(events: pl.DataFrame) -> Backtest:
+    """The events at a budget of 1 ticket a day, and beside it at those of BUDGETS."""
+    return run_backtest(input_of(events), backtest_policy("calibrated", 1.0))
+
+
+def few_at_once(events: pl.DataFrame, labels: pl.DataFrame) -> None:
+    """Prints the recall of few labelled hours among natural ones, and how many tickets a day these open alone."""
+    rest, first = remove_labelled(events, labels), labels["start"].dt.truncate("1d").min()
+    copies = -(-len(labels) // AT_ONCE)
+    numbered = labels.sort("start", "actor", "kind").with_columns(copy=pl.int_range(pl.len()) % copies)
+    judged = []
+    for _, few in numbered.group_by("copy", maintain_order=True):
+        hours = few.select("actor", hour="start").unique()
+        theirs = events.with_columns(hour=pl.col("time").dt.truncate("1h")).join(
+            hours, on=["actor", "hour"], how="semi"
+        )
+        scores = judge(pl.concat([rest, theirs.drop("hour")]).sort("time")).scores
+        judged.append(add_labels(scores.select("actor", "hour", "budgets"), few).drop_nulls("kind"))
+    natural = judge(rest)
+    tickets, counted = natural.tickets.filter(pl.col("hour") >= first), add_labels(natural.scores, labels)
+    marked, columns = pl.concat(judged), []
+    for budget in BUDGETS:
+        found = pl.col("budgets").list.contains(budget)
+        opened = tickets.filter(found).height / days(counted)
+        columns.append({"natural tickets a day": opened, **recall(marked, found)})
+    print(f"Recall of {AT_ONCE} labelled hours at a time in {copies} copies of the rest, and tickets of the rest alone")
+    table(by_name(columns))
 
 
 def at_thresholds_of(quiet: pl.DataFrame, marked: pl.DataFrame) -> pl.DataFrame:

@@ -23,9 +23,9 @@ from pathlib import Path
 import polars as pl
 
 from audit_assets.detection.ranking import SAME_TICKET
-from audit_assets.reports.backtest import Backtest, backtest_policy, run_backtest
+from audit_assets.reports.backtest import backtest_policy, run_backtest
 from audit_assets.reports.backtest_input import input_of
-from audit_assets_tests.benchmarks.detection import BUDGETS, days, read, remove_labelled
+from audit_assets_tests.benchmarks.detection import BUDGETS, days, judge, read, remove_labelled
 from audit_assets_tests.benchmarks.detection_peers import Peer, active_hours, packaged, rarest_new, ratio, z_score
 from audit_assets_tests.redteam.attacks import (
     ATTACKS,
@@ -70,11 +70,6 @@ def changes_alone(hours: pl.DataFrame) -> pl.Series:
 
 PEERS: Mapping[str, Peer] = {"limit": changes_alone, "ratio": ratio, "z-score": z_score, "new types": rarest_new}
 """Those that need no package. All but the first know nothing of newcomers."""
-
-
-def judge(events: pl.DataFrame) -> Backtest:
-    """The events at a budget of 1 ticket a day, and beside it at those of BUDGETS."""
-    return run_backtest(input_of(events), backtest_policy("calibrated", 1.0))
 
 
 def ours(events: pl.DataFrame) -> Mapping[float, pl.DataFrame]:

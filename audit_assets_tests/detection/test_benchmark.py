@@ -22,6 +22,9 @@ def test_the_benchmark_prints_the_recall_of_what_was_injected(tmp_path):
     trade_off, *_ = printed.split("Recall of the hours that alert")
     assert [line.split()[-1] for line in trade_off.splitlines() if line.startswith("burst_abs500")] == ["1.00"]
     assert "realised / budget" in printed
+    few = subprocess.run([*command, *files, "--few"], capture_output=True, text=True, check=True, timeout=60).stdout  # noqa: S603 - our own
+    assert [line.split()[1:] for line in few.splitlines() if line.startswith("burst_abs500")] == [["1.00"] * 4]
+    assert "natural tickets a day" in few
 
 
 @pytest.mark.parametrize("name", PLAIN)

@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from audit_assets_tests.benchmarks.redteam import PEERS, judge, natural_tickets, tickets_a_day, with_limits
+from audit_assets_tests.benchmarks.detection import judge
+from audit_assets_tests.benchmarks.redteam import PEERS, natural_tickets, tickets_a_day, with_limits
 from audit_assets_tests.detection.streams import EVENTS, burst, quiet, stream
 from audit_assets_tests.redteam.attacks import ATTACKS
 from audit_assets_tests.redteam.background import DAY, Background, alerted_plays, play_into
