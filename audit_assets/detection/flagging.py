@@ -21,6 +21,7 @@ from audit_assets.detection.schemas import (
     WELL_KNOWN,
 )
 from audit_assets.detection.severity import severity_rank
+from audit_assets.detection.threshold_falls import flag_threshold_falls
 from audit_assets.detection.unreadable_entries import flag_unreadable
 from audit_assets.detection.volume import HORIZONS
 
@@ -46,7 +47,10 @@ def flag_deviations(judged: JudgedHours, policy: Policy) -> pl.DataFrame:
     else:
         flagged = add_severities(add_dispositions(found, judged), judged, policy)
     flagged = _with_ticket_keys(_with_changes_by_type(flagged, judged.activity), judged)
-    flagged = pl.concat([flag_unreadable(judged.unreadable), flagged], how="diagonal_relaxed")
+    of_log = [flag_unreadable(judged.unreadable)]
+    if policy.preset != "plain":  # which has no threshold
+        of_log.append(flag_threshold_falls(judged.threshold_falls))
+    flagged = pl.concat([*of_log, flagged], how="diagonal_relaxed")
     flagged = flagged.with_columns(ticket_key=pl.coalesce("ticket_key", "actor_key"))
     return _in_order(_with_member_names(flagged, judged.names))
 

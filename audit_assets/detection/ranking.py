@@ -68,6 +68,9 @@ NO_CORRECTION = 1e-8
 CEILINGS = {WELL_KNOWN: MAX_THRESHOLD, LITTLE_KNOWN: 0.25, NEWCOMER: 0.05}
 """No threshold is above these: where newcomers are rare, the first calm hours of one are no reason for a ticket."""
 
+BUDGET_OF_HISTORY = 1.0
+"""Tickets a day at which the organisation's past is ranked, whatever the budget of the hours that are judged."""
+
 FLOORS = {WELL_KNOWN: 1e-2, LITTLE_KNOWN: 1e-2, NEWCOMER: 4e-3}
 """No past lowers the threshold of a budget of 1 a day below these: whatever an attacker does to the history, an hour
 as extreme alerts. As extreme are .02, .004 and .17 natural hours a day of the development set; the last is what the

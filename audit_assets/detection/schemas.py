@@ -110,6 +110,8 @@ FLAG = pl.Schema(
         "members": pl.List(pl.String),
         "member_names": pl.List(pl.String),
         "usual_members": pl.Float64,
+        "threshold": pl.Float64,
+        "threshold_before": pl.Float64,
         "changes_by_type": CHANGES_BY_TYPE,
         "learning": pl.List(pl.String),
         "actor": pl.String,
@@ -139,8 +141,9 @@ those of the hour's `touched_types` that are new to the actor; `new_type_days`, 
 types came, where their number alerts. For MANY_DELETES, `changes` are the deletes of the `hour_changes`,
 `usual_deletes` the actor's usual share of them. For kind ORGANISATION, whose actor_key is ORGANISATION too, `members`
 are the keys of the actors who share the deviation, and `member_names` theirs in the same order. GROUP_KINDS are of
-NEW_ACTORS, ALL_ACTORS or, for CREDENTIALS, of an owner, and as GROUP_ALERTS has them. The rows about entries that could
-not be read are in unreadable_entries.py."""
+NEW_ACTORS, ALL_ACTORS or, for CREDENTIALS, of an owner, and as GROUP_ALERTS has them. Of kind THRESHOLD_FALL,
+`threshold` and `threshold_before` are p, and `judged_against` is the familiarity of the actors whose threshold fell;
+these rows are made in threshold_falls.py, those about entries that could not be read in unreadable_entries.py."""
 
 ORGANISATION = "organisation"
 """In place of an actor key: many actors share a deviation."""
@@ -157,7 +160,16 @@ CREDENTIALS = "credentials"
 GROUP_KINDS = (NEW_ACTORS, MANY_ACTORS, MANY_CHANGES, CREDENTIALS)
 """The kinds of a group's deviations; NEW_ACTORS is both the group and the kind of its only one."""
 
-NAMES_OF_SEVERAL = {ORGANISATION: "the organisation", NEW_ACTORS: "new actors", ALL_ACTORS: "all actors"}
+THRESHOLD_FALL = "threshold_fall"
+"""The kind of such a deviation, and in place of an actor key: the alert threshold fell further than it ever does. It
+has a ticket of its own, so that no open one of ALL_ACTORS hides it."""
+
+NAMES_OF_SEVERAL = {
+    ORGANISATION: "the organisation",
+    NEW_ACTORS: "new actors",
+    ALL_ACTORS: "all actors",
+    THRESHOLD_FALL: "the alert threshold",
+}
 """What is written in place of an actor's name."""
 
 GROUP_ALERTS = pl.Schema(

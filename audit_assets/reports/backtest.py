@@ -22,7 +22,7 @@ from audit_assets.detection.flagging import flag_deviations
 from audit_assets.detection.groups import find_group_alerts
 from audit_assets.detection.hour_scores import score_stream
 from audit_assets.detection.judged_hours import COLLEAGUES, JudgedHours
-from audit_assets.detection.ranking import rank_scores
+from audit_assets.detection.ranking import BUDGET_OF_HISTORY, rank_scores
 from audit_assets.detection.schemas import (
     ACTIVITY,
     BEYOND_DISMISSED,
@@ -37,14 +37,17 @@ from audit_assets.detection.schemas import (
     SCORES,
 )
 from audit_assets.detection.severity import TOUCHES, severity_of_rank, severity_rank
+from audit_assets.detection.threshold_falls import find_threshold_falls
 from audit_assets.detection.verdict_marks import mark_verdicts
 from audit_assets.reports.backtest_input import BacktestError, BacktestInput
 from audit_assets.reports.backtest_tickets import OF_SEVERAL, list_tickets, tickets_of_hours, tickets_of_members
+from audit_assets.storage.hours import day_of
 
 Rule = Literal["calibrated", "plain"]
 
-BUDGETS = (0.25, 0.5, 1.0, 2.0)
-"""Tickets a day that are shown beside the requested budget."""
+BUDGETS = (0.25, 0.5, BUDGET_OF_HISTORY, 2.0)
+"""Tickets a day that are shown beside the requested budget. A fall of the threshold is found as the hourly assets find
+it, at one of them."""
 
 BACKTEST_SCORES = pl.Schema(
     {
@@ -182,11 +185,13 @@ def _judged_at(
     if rule_of(in_force) == "plain":
         return {in_force.tickets_a_day: replace(judged, scores=_unscored(activity, judged, since))}
     assessed, judged_at = score_stream(activity), {}
-    for budget in budgets_of(in_force):
-        ranked = rank_scores(assessed, budget=budget)
+    ranked_at = {budget: rank_scores(assessed, budget=budget) for budget in budgets_of(in_force)}
+    days = activity.select(pl.datetime_range(pl.lit(day_of(since)), pl.col("hour").max(), "1d")).to_series()
+    falls = find_threshold_falls(ranked_at[BUDGET_OF_HISTORY], days.filter(days >= since))
+    for budget, ranked in ranked_at.items():
         scores = ranked.filter(pl.col("hour") >= since).rename({"actor": "actor_key"})
         groups = find_group_alerts(ranked, budget=budget, since=since)
-        judged_at[budget] = replace(judged, scores=scores, groups=groups)
+        judged_at[budget] = replace(judged, scores=scores, groups=groups, threshold_falls=falls)
     return judged_at
 
 

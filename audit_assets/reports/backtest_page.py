@@ -15,7 +15,7 @@ import polars as pl
 
 from audit_assets.detection.schemas import LEARNING
 from audit_assets.detection.severity import SEVERITIES
-from audit_assets.reports.backtest_summary import SPANS, describe_span, rarest
+from audit_assets.reports.backtest_summary import SPANS, count_of_several, describe_span, rarest
 from audit_assets.reports.html_page import render_page
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.markdown import visible
@@ -79,6 +79,7 @@ def backtest_html(scores: pl.DataFrame, summary: Mapping[str, Any]) -> str:
         has_tickets=bool(tickets),
         volume_sentences=_volume_sentences,
         pluralize=pluralize,
+        count_of_several=count_of_several,
         shorten=_shorten,
         lengths=LENGTHS,
         most_named=NAMED,

@@ -8,11 +8,11 @@ import polars as pl
 
 from audit_assets.config.policy_tables import Policy
 from audit_assets.detection.alert_threshold import LEARNING_DAYS, RECENT_DAYS
-from audit_assets.detection.schemas import HOUR_OF_ACTOR, LEARNING, NAMES_OF_SEVERAL
+from audit_assets.detection.schemas import HOUR_OF_ACTOR, LEARNING, NAMES_OF_SEVERAL, THRESHOLD_FALL
 from audit_assets.detection.severity import SEVERITIES
 from audit_assets.reports.backtest import BACKTEST_SCORES, Backtest, budgets_of, rule_of
 from audit_assets.reports.backtest_input import BacktestInput
-from audit_assets.tickets.formatting import number
+from audit_assets.tickets.formatting import number, pluralize
 
 LISTED_HOUR = pl.Schema(
     {
@@ -90,6 +90,11 @@ def describe_span(ticket: Mapping[str, Any]) -> str | None:
         return None
     usual = number(ticket["horizon_baseline_mean"], digits=0)
     return SPANS[ticket["horizon"]].format(f"{ticket['horizon_changes']:,}", usual)
+
+
+def count_of_several(ticket: Mapping[str, Any]) -> str:
+    """What a ticket with `members` counts: `320 changes`, or the `61 unusual hours` that lowered the threshold."""
+    return pluralize(ticket["changes"], "unusual hour" if ticket["actor_key"] == THRESHOLD_FALL else "change")
 
 
 def rarest(tickets: Iterable[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from audit_assets.reports.backtest_summary import describe_span, rarest
+from audit_assets.detection.schemas import THRESHOLD_FALL
+from audit_assets.reports.backtest_summary import count_of_several, describe_span, rarest
 from audit_assets.reports.summary_terminal import COLOURS
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.markdown import visible
@@ -62,14 +63,17 @@ def _ticket_table(tickets: Sequence[Mapping[str, Any]], budgets: Sequence[float]
         severity = Text(ticket["severity"] or "", COLOURS.get(ticket["severity"], ""))
         usual = "" if ticket["baseline_mean"] is None else f"{ticket['baseline_mean']:.1f}"
         dots = ["●" if budget in ticket["budgets"] else "" for budget in budgets]
+        is_of_threshold = ticket["actor_key"] == THRESHOLD_FALL
+        changes = "" if is_of_threshold else f"{ticket['changes']:,}"
         new_types = visible(", ".join(ticket["new_resource_types"])[:60])
         if ticket["members"]:
             by = f"by {pluralize(len(ticket['members']), 'actor')}"
-            new_types = f"{visible(ticket['resource_type'][:40])}, {by}" if ticket["resource_type"] else by
+            of_hours = f"{count_of_several(ticket)} {by}" if is_of_threshold else by
+            new_types = f"{visible(ticket['resource_type'][:40])}, {by}" if ticket["resource_type"] else of_hours
         else:
             new_types = "; ".join(part for part in (new_types, describe_span(ticket)) if part)
         actor = Text(visible(ticket["actor"][:40]))
-        table.add_row(ticket["hour"][:13], severity, actor, f"{ticket['changes']:,}", usual, *dots, Text(new_types))
+        table.add_row(ticket["hour"][:13], severity, actor, changes, usual, *dots, Text(new_types))
     return table
 
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from audit_assets.config.settings import HOUR_FORMAT
 from audit_assets.detection.ranking import SAME_TICKET
-from audit_assets.detection.schemas import GROUP_KINDS, HOUR, HOUR_OF_ACTOR, ORGANISATION
+from audit_assets.detection.schemas import GROUP_KINDS, HOUR, HOUR_OF_ACTOR, ORGANISATION, THRESHOLD_FALL
 from audit_assets.detection.severity import severity_rank
 
 BACKTEST_TICKETS = pl.Schema(
@@ -23,10 +23,11 @@ BACKTEST_TICKETS = pl.Schema(
 )
 """The tickets at any budget, with the budgets that open each and its severity at the requested one (null if that opens
 no ticket). Those of several (OF_SEVERAL) also have their changes, how rare they are, and the actor keys of their
-members; those of the organisation have their resource type."""
+members; those of the organisation have their resource type. Those of THRESHOLD_FALL count unusual hours in place of
+changes."""
 
-OF_SEVERAL = pl.col("kind").is_in([ORGANISATION, *GROUP_KINDS])
-"""The FLAG rows of the organisation and of groups."""
+OF_SEVERAL = pl.col("kind").is_in([ORGANISATION, *GROUP_KINDS, THRESHOLD_FALL])
+"""The FLAG rows of the organisation, of groups and of the alert threshold."""
 
 HOUR_OF_TICKET = ("hour", "ticket_key")
 """The columns that name an hour on a ticket."""
@@ -43,7 +44,7 @@ def tickets_of_members(found: pl.DataFrame, tickets: pl.DataFrame) -> pl.DataFra
     name = pl.col("hour").dt.strftime(HOUR_FORMAT)
     of_type = pl.concat_str(pl.lit(f"{ORGANISATION} "), name, pl.lit(" "), "resource_type")
     return (
-        found.filter(OF_SEVERAL)
+        found.filter(OF_SEVERAL, pl.col("kind") != THRESHOLD_FALL)  # which is about hours before
         .join(tickets, on=HOUR_OF_TICKET, how="left")
         .sort("hour", "resource_type", "actor_key")
         .with_columns(shared_ticket=pl.coalesce(of_type, "ticket"))

@@ -63,18 +63,28 @@ class DeviationShown(TypedDict):
         str,
         Field(
             description="volume, new_resource_type, many_deletes, organisation, new_actors, many_actors, "
-            "many_changes, credentials or unreadable_entries"
+            "many_changes, credentials, threshold_fall or unreadable_entries"
         ),
     ]
     disposition: Annotated[str, Field(description="ticket, below_threshold, allowed or organisation")]
     in_words: str
     resource_type: NotRequired[Annotated[str, Field(description="of unreadable_entries: why they could not be read")]]
-    changes: NotRequired[Annotated[int, Field(description="of unreadable_entries: how many entries")]]
-    baseline_mean: NotRequired[float]
+    changes: NotRequired[
+        Annotated[int, Field(description="of unreadable_entries: how many entries; of threshold_fall: how many hours")]
+    ]
+    baseline_mean: NotRequired[
+        Annotated[float, Field(description="of threshold_fall: how many hours in the 14 days before these")]
+    ]
+    threshold: NotRequired[Annotated[float, Field(description="of threshold_fall: the p at 1 ticket a day")]]
+    threshold_before: NotRequired[Annotated[float, Field(description="of threshold_fall: the p of 14 days before")]]
     ratio: NotRequired[float]
     baseline_max: NotRequired[Annotated[int, Field(description="changes of any active hour in the 30 days before")]]
     active_hours: NotRequired[Annotated[int, Field(description="of the actor in the 30 days before")]]
-    judged_against: NotRequired[Annotated[str, Field(description="actor, newcomers or organisation")]]
+    judged_against: NotRequired[
+        Annotated[
+            str, Field(description="actor, newcomers, organisation; of threshold_fall: well_known or little_known")
+        ]
+    ]
     first_ever: NotRequired[Annotated[bool, Field(description="within the 90 days that are remembered")]]
     last_touched: NotRequired[str]
     new_to_organisation: NotRequired[bool]

@@ -25,11 +25,13 @@ from audit_assets.tickets.phrases import (
     USUAL_DAYS,
     amount,
     count_active_hours,
+    count_days,
     count_members,
     count_unreadable,
     describe_deletes,
     describe_group,
     describe_little_history,
+    describe_unusual_hours,
     how_new,
     is_hardly_known,
     is_new_type,
@@ -58,7 +60,7 @@ _NO_HISTORY = "judged against the organisation, as this actor has no history"
 def describe(deviation: Deviation, *, learning: bool = False) -> str:
     """A deviation in one line of plain text, for a terminal. `learning` as in a Finding."""
     hours = deviation.horizon_hours
-    span = "the hour" if hours == 1 else f"the last {span_name(hours)}"
+    span = "the hour" if hours == 1 else f"the last {_span_name(deviation)}"
     parts = [_sentence(deviation, span, one_line, learning), _beyond_dismissal(deviation, one_line, _ticket_name)]
     little_known = describe_little_history(deviation) if is_hardly_known(deviation, learning) else ""
     return "; ".join(part for part in (*parts, little_known) if part)
@@ -67,8 +69,9 @@ def describe(deviation: Deviation, *, learning: bool = False) -> str:
 def describe_in_ticket(deviation: Deviation, hour: datetime, *, learning: bool = False) -> SafeMarkdown:
     """A deviation in one line of Markdown that names the hour, or the end of the hours. How little is known of the
     actor is not in it."""
-    hours, end = deviation.horizon_hours, hour + timedelta(hours=1)
-    span = f"the hour {hour_name(hour)}" if hours == 1 else f"the {span_name(hours, f' to {hour_name(end)}')}"
+    end = hour if deviation.kind == "threshold_fall" else hour + timedelta(hours=1)
+    one_hour = deviation.horizon_hours == 1
+    span = f"the hour {hour_name(hour)}" if one_hour else f"the {_span_name(deviation, f' to {hour_name(end)}')}"
     parts = _sentence(deviation, span, short_code, learning), _beyond_dismissal(deviation, short_code, _ticket_link)
     return SafeMarkdown("; ".join(part for part in parts if part))
 
@@ -118,6 +121,8 @@ def caution(finding: Finding) -> SafeMarkdown | None:
 def _sentence(deviation: Deviation, span: str, quote: Quote, learning: bool) -> str:
     if deviation.kind == "organisation":
         parts = _same_thing(deviation, quote)
+    elif deviation.kind == "threshold_fall":
+        parts = _threshold_fall(deviation, span, quote)
     elif deviation.is_of_group:
         parts = [f"{describe_group(deviation, span)}{_names(deviation, quote)}"]
     elif deviation.kind == "many_deletes":
@@ -141,7 +146,8 @@ def _beyond_dismissal(deviation: Deviation, quote: Quote, name: Callable[[PastDi
         return ""
     touched = deviation.resource_type or next((name for name, _ in deviation.changes_by_type), None)
     to_type = f" to {quote(past.resource_type)}" if past.resource_type else ""
-    what = f" for {pluralize(past.changes, 'change')}{to_type}" if past.changes is not None else ""
+    counted = "hour" if deviation.kind == "threshold_fall" else "change"
+    what = f" for {pluralize(past.changes, counted)}{to_type}" if past.changes is not None else ""
     is_other = touched and not deviation.counts_hours and past.resource_type not in (None, touched)
     to_other = f", most of them to {quote(touched)}" if is_other else ""
     severity = f", and more severe than {past.less_severe}" if past.less_severe else ""
@@ -234,6 +240,20 @@ def _colleagues(deviation: Deviation, period: str) -> str:
 def _same_thing(deviation: Deviation, quote: Quote) -> list[str]:
     changed = f"{count_members(deviation)} changed {quote(deviation.resource_type)}"
     return [f"{changed} far more than usual, or for the first time, in the same hour{_names(deviation, quote)}"]
+
+
+def _span_name(deviation: Deviation, end: str = "") -> str:
+    """Unlike those of a burst, the hours that lowered the threshold are of all days."""
+    is_of_threshold = deviation.kind == "threshold_fall"
+    return f"{count_days(deviation)}{end}" if is_of_threshold else span_name(deviation.horizon_hours, end)
+
+
+def _threshold_fall(deviation: Deviation, span: str, quote: Quote) -> list[str]:
+    fall = f"from p = {deviation.threshold_before:.2g} to {deviation.threshold:.2g} (at 1 ticket a day)"
+    return [
+        f"{describe_unusual_hours(deviation, span)}, were unusual enough to alert",
+        f"in {count_days(deviation)} the alert threshold of such actors fell {fall}{_names(deviation, quote)}",
+    ]
 
 
 def _names(deviation: Deviation, quote: Quote) -> str:

@@ -21,8 +21,8 @@ COVERS = "covers"
 """The key of an attachment's metadata. Its value has a word for each thing that is covered: `volume:hours:changes`,
 `active:hours:active hours`, `touched:type:changes`, `new:type:changes` or
 `organisation:type:changes:member,member`; and `raised:because`. Reasons why entries could not be read are as new types,
-kinds of groups as types of the organisation. Of an owner's credential `volume` ends with its hash, which is also in the
-hashes of its types."""
+kinds of groups and of a fall of the threshold as types of the organisation. Of an owner's credential `volume` ends with
+its hash, which is also in the hashes of its types."""
 
 COVERS_LENGTH = 4_000
 """Characters: how much Linear takes in metadata is not documented (docs/facts/linear.md, 1.4)."""

@@ -11,6 +11,7 @@ from audit_assets.tickets.markdown import SafeMarkdown, code, collapsible, fence
 from audit_assets.tickets.phrases import (
     USUAL_DAYS,
     count_active_hours,
+    count_days,
     count_members,
     is_hardly_known,
     is_new_type,
@@ -85,6 +86,9 @@ def _row(deviation: Deviation, learning: bool) -> tuple[str, str, str, str]:
     if deviation.kind == "organisation":
         who = f"{short_code(deviation.resource_type)}, {count_members(deviation)}"
         return who, changes, "far less, or none", against
+    if deviation.kind == "threshold_fall":
+        what = f"unusual hours, {count_members(deviation)}, {count_days(deviation)}"
+        return what, changes, number(deviation.baseline_mean), against
     if deviation.is_of_group:
         hours = "this hour" if deviation.horizon_hours == 1 else f"{deviation.horizon_hours:,} hours"
         usual = f"{number(deviation.baseline_mean)} by {number(deviation.usual_members)}"
@@ -112,6 +116,8 @@ def _row(deviation: Deviation, learning: bool) -> tuple[str, str, str, str]:
 def _judged_against(deviation: Deviation, learning: bool) -> str:
     if deviation.kind == "organisation":
         return "each actor itself"
+    if deviation.kind == "threshold_fall":
+        return f"the {count_days(deviation)} before"
     if deviation.is_of_group:
         return "the organisation's days"
     if deviation.judged_against == "newcomers":

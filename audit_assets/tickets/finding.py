@@ -21,6 +21,7 @@ Kind = Literal[
     "many_actors",
     "many_changes",
     "credentials",
+    "threshold_fall",
     "unreadable_entries",
 ]
 
@@ -63,7 +64,9 @@ class Deviation:
     of the actor's active hours of 90 days was near this time, on weekdays or at weekends as the hour is; None where the
     time is usual. Of a newcomer, `hours_since_first`: so many hours before this one it was first seen; `smaller_hours`
     of the `known_hours` of everybody in 90 days had fewer changes. Kind `unreadable_entries`: so many entries
-    (`changes`) could not be read, for the reason in `resource_type`.
+    (`changes`) could not be read, for the reason in `resource_type`. Kind `threshold_fall`: so many hours (`changes`)
+    of the `members`, after `baseline_mean` in as long before, lowered the alert threshold of the actors that are as
+    well known (`judged_against`) from `threshold_before` to `threshold`.
     """
 
     kind: Kind
@@ -75,7 +78,7 @@ class Deviation:
     active_hours: int
     first_ever: bool | None
     last_touched: datetime | None
-    judged_against: Literal["actor", "organisation", "newcomers"]
+    judged_against: Literal["actor", "organisation", "newcomers", "well_known", "little_known"]
     new_to_organisation: bool | None = None
     horizon_hours: int = 1
     return_period_years: float | None = None
@@ -88,6 +91,8 @@ class Deviation:
     usual_deletes: float | None = None
     members: tuple[str, ...] = ()
     usual_members: float | None = None
+    threshold: float | None = None
+    threshold_before: float | None = None
     slow_growth: bool = False
     member_keys: tuple[str, ...] = ()
     changes_by_type: tuple[tuple[str, int], ...] = ()
@@ -108,7 +113,7 @@ class Deviation:
     @property
     def is_of_several(self) -> bool:
         """Whether it is about several actors."""
-        return self.kind == "organisation" or self.is_of_group
+        return self.kind in ("organisation", "threshold_fall") or self.is_of_group
 
 
 @dataclass(frozen=True)
@@ -185,8 +190,8 @@ class Finding:
     `severity_because`: what was touched that raised the severity, in a team's own words; `learning`: the actor, or the
     organisation, is hardly known yet.
 
-    Where it is about several, the actor is `the organisation`, `new actors` or `all actors`, of the type
-    `organisation`; where entries could not be read, it is `the audit log`, of the type `unreadable_entries`.
+    Where it is about several, the actor is `the organisation`, `new actors`, `all actors` or `the alert threshold`, of
+    the type `organisation`; where entries could not be read, it is `the audit log`, of the type `unreadable_entries`.
     `axiom_url` opens the query, `entries_url` the raw entries; `run_id` is Dagster's, and `run_url` opens it if it is
     known where Dagster's UI is. `note`, if any, is a model's; `chart`, if any, is for the ticket that it opens.
     `tickets_a_day`: how often a day the organisation has an hour as unusual. `created_at`, `created_by`: when in the
@@ -226,6 +231,11 @@ class Finding:
         """Whether it is about several actors, and not one owner's."""
         first = self.deviations[0] if self.deviations else None
         return first is not None and first.is_of_several and first.kind != "credentials"
+
+    @property
+    def is_of_threshold(self) -> bool:
+        """Whether it is about a fall of the alert threshold."""
+        return bool(self.deviations) and self.deviations[0].kind == "threshold_fall"
 
     @property
     def is_of_unreadable(self) -> bool:

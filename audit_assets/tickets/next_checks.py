@@ -23,6 +23,12 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
         "Look for one cause first: a migration, a deployment, a rotation of secrets, a change by Cloudflare.",
         "If there is none, look for what these actors share: a sign-in provider, an owner of their tokens, an address.",
     ),
+    "a fall of the alert threshold": (
+        "Find out whether these hours are real work: a migration, a new duty, many new colleagues or systems.",
+        "Where they are not: complete their own tickets with confirmed-incident. Such hours no longer count.",
+        "For hours without a ticket there is [[confirmed_incident]] in the policy file.",
+        "Until then, read the summaries of the hours and the digest: what alerted two weeks ago may not alert today.",
+    ),
     "unreadable entries": (
         "Read their raw texts by the query below: who did what is often in them.",
         "Look at these times in Cloudflare's dashboard. (An entry without a time has that of the one before it here.)",
@@ -84,8 +90,10 @@ _APPLIES: Mapping[str, Callable[[Finding], bool]] = {
         each.credential or each.kind == "credentials" for each in finding.deviations
     ),
     "the organisation at once": lambda finding: any(
-        each.is_of_several and each.kind not in ("new_actors", "credentials") for each in finding.deviations
+        each.is_of_several and each.kind not in ("new_actors", "credentials", "threshold_fall")
+        for each in finding.deviations
     ),
+    "a fall of the alert threshold": lambda finding: finding.is_of_threshold,
     "unreadable entries": lambda finding: finding.is_of_unreadable,
     "new address": _is_from_new_address,
     "an API token": lambda finding: finding.actor_type == "token",

@@ -18,10 +18,12 @@ from audit_assets.tickets.markdown import SafeMarkdown, code, words
 from audit_assets.tickets.phrases import (
     NAME_LENGTH,
     amount,
+    count_days,
     count_members,
     count_unreadable,
     describe_deletes,
     describe_group,
+    describe_unusual_hours,
     first_seen,
     how_new,
     is_hardly_known,
@@ -54,6 +56,9 @@ def headline(finding: Finding) -> SafeMarkdown:
         return SafeMarkdown("an unusual hour")
     if finding.is_of_unreadable:
         return SafeMarkdown(f"{count_unreadable(finding.deviations)} could not be read")
+    if finding.is_of_threshold:
+        hours = listed([describe_unusual_hours(each, count_days(each)) for each in finding.deviations])
+        return SafeMarkdown(f"unusual hours make the detector less sensitive: {hours}")
     first, *others = rarest_types_first(finding.deviations)
     resource_type = words(first.resource_type, NAME_LENGTH) or "a resource type"
     if first.kind == "volume":
@@ -123,6 +128,12 @@ def _rarity(deviation: Deviation, learning: bool) -> str:
 
 def _many(deviations: Sequence[Deviation]) -> str:
     """What several actors did, and how to look at it."""
+    if falls := [each for each in deviations if each.kind == "threshold_fall"]:
+        hours = listed([describe_unusual_hours(each, count_days(each)) for each in falls])
+        return (
+            f"unusual hours had made the detector less sensitive: {hours}. Each of them may have had its ticket; "
+            "together they lower the threshold below which later hours alert"
+        )
     if groups := [each for each in deviations if each.is_of_group]:
         did = listed([describe_group(each, _span(each)) for each in groups])
         return f"{did}. Each of them may look usual by itself; together they do not"

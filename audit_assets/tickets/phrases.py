@@ -116,6 +116,19 @@ def describe_group(deviation: Deviation, span: str) -> str:
     return f"{count_members(deviation)}{new} made {changes} in {span}; usual are {usual} {often}"
 
 
+def describe_unusual_hours(deviation: Deviation, span: str) -> str:
+    """What lowered the alert threshold: `61 hours of 12 well-known actors in 14 days, 9 in the 14 days before`."""
+    known = "little-known" if deviation.judged_against == "little_known" else "well-known"
+    actors, hours = pluralize(len(deviation.members), f"{known} actor"), pluralize(deviation.changes, "hour")
+    before = f"{number(deviation.baseline_mean)} in the {count_days(deviation)} before"
+    return f"{hours} of {actors} in {span}, {before}"
+
+
+def count_days(deviation: Deviation) -> str:
+    """`14 days`."""
+    return pluralize(deviation.horizon_hours // 24, "day")
+
+
 def describe_deletes(deviation: Deviation, span: str) -> str:
     """`41 of 43 changes in the hour are deletes; usually 1 in 5`."""
     changes = pluralize(deviation.hour_changes or deviation.changes, "change")

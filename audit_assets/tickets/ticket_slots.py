@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from audit_assets.detection.schemas import THRESHOLD_FALL
 from audit_assets.detection.severity import severity_rank
 
 SLOTS_FOR_PRIVILEGED = 5
@@ -16,8 +17,10 @@ def assign_slots(flagged: pl.DataFrame, limit: int) -> pl.DataFrame:
     """Who gets one of at most so many tickets: a TICKET_SLOTS frame.
 
     `flagged`: the deviations of one hour that alert, of which a privileged actor's have `severity_because`. The most
-    severe first, then the rarest, the busiest, and by key: the same findings always have the same slots.
+    severe first, then the rarest, the busiest, and by key: the same findings always have the same slots. A fall of the
+    alert threshold has a ticket besides: those who lower it must not push it out.
     """
+    besides = pl.col("actor_key") == THRESHOLD_FALL
     privileged = pl.col("severity_because").list.len().fill_null(0) > 0
     kept = pl.col("privileged") & (pl.col("privileged").cum_sum() <= min(SLOTS_FOR_PRIVILEGED, limit))
     return (
@@ -31,7 +34,7 @@ def assign_slots(flagged: pl.DataFrame, limit: int) -> pl.DataFrame:
         )
         .sort(-pl.col("rank"), "tickets_a_day", -pl.col("changes"), "actor_key", nulls_last=True)
         .with_columns(kept=kept)
-        .with_columns(others=(~pl.col("kept")).cum_sum(), left=limit - pl.col("kept").sum())
-        .select("actor_key", single=pl.col("kept") | (pl.col("others") <= pl.col("left").cast(pl.Int64)))
+        .with_columns(others=(~pl.col("kept") & ~besides).cum_sum(), left=limit - pl.col("kept").sum())
+        .select("actor_key", single=pl.col("kept") | besides | (pl.col("others") <= pl.col("left").cast(pl.Int64)))
         .collect()
     )

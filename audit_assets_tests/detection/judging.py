@@ -23,6 +23,7 @@ from audit_assets.detection.schemas import (
     OWNER,
 )
 from audit_assets.detection.severity import TOUCHES
+from audit_assets.detection.threshold_falls import find_threshold_falls
 from audit_assets.detection.verdict_marks import VERDICTS, mark_verdicts
 from audit_assets_tests.detection.streams import score_activity
 
@@ -68,6 +69,7 @@ def judged(
         groups=find_group_alerts(pl.concat([before, ranked]), budget=budget, since=hour),
         colleagues=organisation.touched.rename({"actor": "actor_key"}),
         touches=here.select("hour", "actor_key", "resource_type", action=pl.lit(kind), kind=pl.lit(kind)).cast(TOUCHES),
+        threshold_falls=find_threshold_falls(before, [hour]),
         first_hours=describe_first_hours(pl.concat([before, ranked]), hour),
         names=here.select("actor_key", actor=pl.col("actor_key") + "@example.com", actor_type=pl.lit("user")).unique(),
     )

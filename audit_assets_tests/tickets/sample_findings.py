@@ -87,6 +87,28 @@ def together(*members: str, **changes: Any) -> Deviation:
     return Deviation(**(known | changes))
 
 
+def threshold_fall(*members: str, **changes: Any) -> Deviation:
+    """Many unusual hours that lowered the alert threshold."""
+    known: dict[str, Any] = {
+        "kind": "threshold_fall",
+        "resource_type": None,
+        "changes": 61,
+        "baseline_mean": 9.0,
+        "ratio": None,
+        "baseline_max": None,
+        "active_hours": 0,
+        "first_ever": None,
+        "last_touched": None,
+        "judged_against": "well_known",
+        "horizon_hours": 14 * 24,
+        "threshold_before": 0.2936,
+        "threshold": 0.1412,
+        "members": members,
+        "member_keys": members,
+    }
+    return Deviation(**(known | changes))
+
+
 def unreadable(**changes: Any) -> Deviation:
     """Entries that could not be read."""
     known: dict[str, Any] = {

@@ -22,6 +22,7 @@ from audit_assets_tests.tickets.sample_findings import (
     fortnight,
     new_type,
     newcomer,
+    threshold_fall,
     together,
 )
 
@@ -295,6 +296,12 @@ def test_many_new_resource_types_are_described_together(deviations: list[Deviati
             together(),
             "several actors changed dns_record far more than usual, or for the first time, in the same hour",
         ),
+        (
+            threshold_fall("anne", "boris", judged_against="little_known"),
+            "61 hours of 2 little-known actors in the last 14 days, 9 in the 14 days before, were unusual enough to"
+            " alert; in 14 days the alert threshold of such actors fell from p = 0.29 to 0.14 (at 1 ticket a day): anne"
+            " and boris",
+        ),
     ],
 )
 def test_what_many_did_is_described_once_with_who_they_are(deviation: Deviation, sentence: str) -> None:
@@ -321,6 +328,12 @@ def test_what_many_did_is_described_once_with_who_they_are(deviation: Deviation,
         (
             fortnight(),
             "1,204 changes in the 14 days to 2026-11-22 11:00 UTC without the busiest; usual was 310 a month before",
+        ),
+        (
+            threshold_fall("anne", dismissed=PastDismissal(HOUR - timedelta(days=9), "SEC-12", None, 25, None)),
+            "61 hours of 1 well-known actor in the 14 days to 2026-11-22 10:00 UTC, 9 in the 14 days before, were"
+            " unusual enough to alert; in 14 days the alert threshold of such actors fell from p = 0.29 to 0.14 (at 1"
+            " ticket a day): `anne`; dismissed on 2026-11-13 in SEC-12 for 25 hours; now 61",
         ),
         (
             around_the_clock(dismissed=PastDismissal(HOUR - timedelta(days=9), "SEC-12", None, None, "dns_record")),

@@ -9,7 +9,7 @@ import pytest
 from audit_assets.linear.issues import KnownIssue
 from audit_assets.tickets.dismissals import covers_of, dismissed_hours, is_covered, with_dismissals
 from audit_assets.tickets.finding import Deviation
-from audit_assets_tests.tickets.sample_findings import HOUR, around_the_clock, burst, finding
+from audit_assets_tests.tickets.sample_findings import HOUR, around_the_clock, burst, finding, threshold_fall
 
 DNS = {"changes_by_type": (("dns", 4),)}
 A_DAY = burst(changes=900, baseline_mean=40.0, horizon_hours=24, **DNS)
@@ -61,3 +61,22 @@ def test_what_was_dismissed_of_active_hours_is_not_called_changes() -> None:
     assert (now.dismissed.changes, now.dismissed.identifier) == (None, "SEC-1")
     (now,) = with_dismissals(finding(deviations=(A_DAY,)), [ticket]).deviations
     assert now.dismissed is None
+
+
+@pytest.mark.parametrize(
+    ("now", "covered"),
+    [
+        (threshold_fall("anne"), True),
+        (threshold_fall("anne", "boris", changes=122), True),
+        (threshold_fall("anne", "boris", changes=123), False),
+        (threshold_fall("anne", "carla"), False),
+    ],
+)
+def test_a_dismissed_fall_of_the_threshold_covers_its_actors_and_twice_its_hours(
+    now: Deviation, *, covered: bool
+) -> None:
+    ticket = dismissed(threshold_fall("anne", "boris"))
+    assert is_covered(finding(deviations=(now,)), dismissed_hours([ticket])) is covered
+    (shown,) = with_dismissals(finding(deviations=(now,)), [ticket]).deviations
+    assert shown.dismissed
+    assert (shown.dismissed.changes, shown.dismissed.identifier) == (61, "SEC-1")

@@ -17,6 +17,7 @@ from audit_assets_tests.tickets.sample_findings import (
     new_type,
     newcomer,
     origin,
+    threshold_fall,
     together,
 )
 
@@ -43,6 +44,8 @@ def test_the_table_has_a_row_for_each_kind() -> None:
     of_longer_spans = deviation_table((around_the_clock(), fortnight()), learning=False)
     assert "| active hours | 24 of 24 | 3.2 (7.5 times) | its own past |" in of_longer_spans
     assert "| 14 days without the busiest | 1,204 | 310 (3.9 times) | a month before |" in of_longer_spans
+    of_threshold = deviation_table((threshold_fall(*TWELVE),), learning=False)
+    assert "| unusual hours, 12 actors, 14 days | 61 | 9 | the 14 days before |" in of_threshold
     assert "| this hour | 300 | 4.2 (71 times) | newcomers here |" in deviation_table((newcomer(),), learning=True)
     assert "| this hour | 214 | 3.1 (69 times) | mostly the organisation |" in (
         deviation_table((burst(active_hours=3),), learning=True)

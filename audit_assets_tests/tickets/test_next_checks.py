@@ -15,6 +15,7 @@ from audit_assets_tests.tickets.sample_findings import (
     fortnight,
     new_type,
     origin,
+    threshold_fall,
     together,
     unreadable,
 )
@@ -47,6 +48,10 @@ NEW_ADDRESS = origin(value="203.0.113.7", days=0, first_used=None)
         (
             {"deviations": (together(*TWELVE),), "actor_type": "organisation", "action_summaries": (action_summary(),)},
             ["the organisation at once", "deletes"],
+        ),
+        (
+            {"deviations": (threshold_fall(*TWELVE),), "actor_type": "organisation"},
+            ["a fall of the alert threshold"],
         ),
         ({"deviations": (unreadable(),), "actor_type": "unreadable_entries"}, ["unreadable entries"]),
     ],

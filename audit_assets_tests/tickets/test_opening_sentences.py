@@ -14,6 +14,7 @@ from audit_assets_tests.tickets.sample_findings import (
     fortnight,
     new_type,
     newcomer,
+    threshold_fall,
     together,
     unreadable,
 )
@@ -52,6 +53,19 @@ LAST_TOUCHED = datetime(2026, 9, 30, 8, tzinfo=UTC)
         (
             (together(*TWELVE, resource_type="[x](https://evil.example)"), together("anne", "boris")),
             "12 actors at once: unusual changes to x·https·evil·example; 1 more reason",
+        ),
+        (
+            (threshold_fall(*TWELVE),),
+            "unusual hours make the detector less sensitive: 61 hours of 12 well-known actors in 14 days, 9 in the"
+            " 14 days before",
+        ),
+        (
+            (
+                threshold_fall(*TWELVE),
+                threshold_fall("anne", changes=4, baseline_mean=0.0, judged_against="little_known"),
+            ),
+            "unusual hours make the detector less sensitive: 61 hours of 12 well-known actors in 14 days, 9 in the"
+            " 14 days before and 4 hours of 1 little-known actor in 14 days, 0 in the 14 days before",
         ),
         ((unreadable(),), "3 entries of the audit log could not be read"),
         ((unreadable(changes=1),), "1 entry of the audit log could not be read"),
@@ -101,6 +115,12 @@ START = "In the hour 2026-11-22 10:00 UTC, "
             (together(*TWELVE), together("anne", "boris", "carla", resource_type="zone")),
             "12 actors changed `dns_record` and 3 actors changed `zone`, unusually for each of them. One look should"
             " cover all: a migration or another shared cause.",
+        ),
+        (
+            (threshold_fall(*TWELVE),),
+            "unusual hours had made the detector less sensitive: 61 hours of 12 well-known actors in 14 days, 9 in the"
+            " 14 days before. Each of them may have had its ticket; together they lower the threshold below which later"
+            " hours alert.",
         ),
         ((), "`alice@example[.]com` did something unusual."),
     ],

@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_assets.detection.schemas import FLAG
+from audit_assets.detection.schemas import FLAG, THRESHOLD_FALL
 from audit_assets.detection.severity import SEVERITIES
 from audit_assets.tickets.ticket_slots import SLOTS_FOR_PRIVILEGED, TICKET_SLOTS, assign_slots
 
@@ -49,6 +49,12 @@ def test_severe_privileged_actors_take_more_than_the_places_kept_for_them() -> N
     others = [(f"o{number:02}", "low", False) for number in range(30)]
     privileged = [(f"p{number:02}", "urgent", True) for number in range(30)]
     assert all(key.startswith("p") for key in alone(flagged(*others, *privileged), 20))
+
+
+def test_whoever_lowers_the_threshold_does_not_push_out_its_ticket() -> None:
+    others = [(f"{number:05}", "urgent", number < 30) for number in range(100)]
+    chosen = alone(flagged(*others, (THRESHOLD_FALL, "high", False)), 20)
+    assert chosen == [*(f"{number:05}" for number in range(20)), THRESHOLD_FALL], "it has a ticket besides"
 
 
 def test_of_equally_severe_ones_the_rarest_go_first() -> None:

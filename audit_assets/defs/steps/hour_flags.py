@@ -19,6 +19,7 @@ from audit_assets.detection.groups import find_group_alerts
 from audit_assets.detection.judged_hours import JudgedHours
 from audit_assets.detection.ranking import rank_scores
 from audit_assets.detection.schemas import FLAG, SCORES, WINDOW
+from audit_assets.detection.threshold_falls import find_threshold_falls
 from audit_assets.detection.unreadable_entries import UNREADABLE, count_unreadable
 from audit_assets.storage.hours import AN_HOUR, day_of, key_of
 from audit_assets.storage.tables import (
@@ -79,6 +80,7 @@ def _judged(inputs: RunInputs, hour: datetime, before: pl.DataFrame, policy: Pol
         touches=entries.touches,
         names=_names(entries.actors, store.require(NAMES, hour)),
         first_hours=describe_first_hours(known, hour),
+        threshold_falls=find_threshold_falls(history, [hour]),
         unreadable=count_unreadable(store.require(QUARANTINE, hour, ["reason"]), hour),
     )
 

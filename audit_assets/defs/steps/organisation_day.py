@@ -24,7 +24,7 @@ from audit_assets.detection.activity_arrays import add_actor_types
 from audit_assets.detection.alert_threshold import SCORE_HISTORY
 from audit_assets.detection.confirmed_incidents import mark_incidents
 from audit_assets.detection.hour_scores import Organisation, build_organisation, score_stream
-from audit_assets.detection.ranking import REACH, rank_scores
+from audit_assets.detection.ranking import BUDGET_OF_HISTORY, REACH, rank_scores
 from audit_assets.detection.schemas import SCORES
 from audit_assets.detection.verdict_marks import DISMISSED_TYPE_KNOWN, count_marked_hours, mark_verdicts
 from audit_assets.storage.hour_store import HourStore
@@ -56,7 +56,7 @@ def refresh_day(inputs: RunInputs, day: datetime, axiom: AxiomResource, acknowle
         verify_record(store, client, day - REACH, day, acknowledged)
     activity = mark_activity(changes, actors, inputs.tables.confirmed_incident, verdicts)
     everybody = build_organisation(activity, day)
-    ranked = rank_scores(score_stream(activity), budget=1.0)
+    ranked = rank_scores(score_stream(activity), budget=BUDGET_OF_HISTORY)
     scores = ranked.filter(pl.col("hour") >= day - SCORE_HISTORY)
     store.write(PRIORS, day, everybody.priors, {"since": everybody.since.isoformat()})
     store.write(NEWCOMERS, day, everybody.habits)
