@@ -233,11 +233,6 @@ class Finding:
         return first is not None and first.is_of_several and first.kind != "credentials"
 
     @property
-    def is_of_threshold(self) -> bool:
-        """Whether it is about a fall of the alert threshold."""
-        return bool(self.deviations) and self.deviations[0].kind == "threshold_fall"
-
-    @property
     def is_of_unreadable(self) -> bool:
         """Whether it is about entries that could not be read."""
         return bool(self.deviations) and self.deviations[0].kind == "unreadable_entries"

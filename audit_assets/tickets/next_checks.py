@@ -93,7 +93,7 @@ _APPLIES: Mapping[str, Callable[[Finding], bool]] = {
         each.is_of_several and each.kind not in ("new_actors", "credentials", "threshold_fall")
         for each in finding.deviations
     ),
-    "a fall of the alert threshold": lambda finding: finding.is_of_threshold,
+    "a fall of the alert threshold": lambda finding: any(each.kind == "threshold_fall" for each in finding.deviations),
     "unreadable entries": lambda finding: finding.is_of_unreadable,
     "new address": _is_from_new_address,
     "an API token": lambda finding: finding.actor_type == "token",

@@ -56,9 +56,6 @@ def headline(finding: Finding) -> SafeMarkdown:
         return SafeMarkdown("an unusual hour")
     if finding.is_of_unreadable:
         return SafeMarkdown(f"{count_unreadable(finding.deviations)} could not be read")
-    if finding.is_of_threshold:
-        hours = listed([describe_unusual_hours(each, count_days(each)) for each in finding.deviations])
-        return SafeMarkdown(f"unusual hours make the detector less sensitive: {hours}")
     first, *others = rarest_types_first(finding.deviations)
     resource_type = words(first.resource_type, NAME_LENGTH) or "a resource type"
     if first.kind == "volume":
@@ -67,6 +64,8 @@ def headline(finding: Finding) -> SafeMarkdown:
         text = describe_deletes(first, _span(first))
     elif first.is_of_group:
         text = describe_group(first, _span(first))
+    elif first.kind == "threshold_fall":
+        text = f"unusual hours make the detector less sensitive: {describe_unusual_hours(first, count_days(first))}"
     elif first.kind == "organisation":
         text = f"{count_members(first)} at once: unusual changes to {resource_type}"
     elif is_one_of_many(first):

@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -16,7 +16,9 @@ from audit_assets.cli import backtest_command
 from audit_assets.cli.main import app
 from audit_assets.config.errors import SettingError
 from audit_assets.config.settings import SETTINGS
+from audit_assets.detection.schemas import THRESHOLD_FALL
 from audit_assets.detection.severity import SEVERITIES
+from audit_assets_tests.detection.streams import at, burst, quiet, stream
 from audit_assets_tests.reports.test_backtest import BURST, quiet_months
 
 AGAIN = BURST + timedelta(days=3)
@@ -142,6 +144,33 @@ def test_what_many_do_at_once_is_one_ticket_for_the_organisation(lived: Path) ->
     assert not [each for each in result["tickets"] if each["hour"] == ticket["hour"] and each is not ticket]
     assert "registrar, by 4 actors" in printed(lived)
     assert "320 changes to <bdi>registrar</bdi> by 4 actors: <bdi>person-0</bdi>" in Path("page.html").read_text()
+
+
+def test_a_fall_of_the_threshold_is_a_ticket_about_the_hours_before(tmp_path: Path) -> None:
+    """Somebody is active at the midnight at which it is found, and is not on its ticket for that."""
+    calm = quiet(days=90, actors=12, seed=3, a_day=16)
+    poison = [
+        burst(f"actor-{(4 * day + n) % 12}", at(day, 9 + 2 * n), 300, "type-0")
+        for day in range(70, 86)
+        for n in range(4)
+    ]
+    usual = [burst("actor-3", at(day), 2, "type-0") for day in range(70, 90)]
+    events = tmp_path / "poisoned.parquet"
+    stream([calm, *poison, *usual]).write_parquet(events)
+    done = CliRunner().invoke(
+        app, ["backtest", str(events), "--json", "--out", "scores.parquet", "--chart", "page.html"]
+    )
+    assert done.exit_code == 0, done.exception
+    (ticket,) = [each for each in json.loads(done.stdout)["tickets"] if each["actor_key"] == THRESHOLD_FALL]
+    assert (ticket["hour"][11:13], ticket["actor"], ticket["severity"]) == ("00", "the alert threshold", "high")
+    assert ticket["budgets"] == [0.25, 0.5, 1.0, 2.0], "no budget limits it"
+    assert len(ticket["members"]) == 12
+    scores = pl.read_parquet("scores.parquet")
+    assert not hour_of(scores, "actor-3", datetime.fromisoformat(ticket["hour"]))["flagged"]
+    hours = f"{ticket['changes']} unusual hours by 12 actors"
+    assert hours in printed(events)
+    assert f"{hours}: <bdi>actor-0</bdi>" in Path("page.html").read_text()
+    assert THRESHOLD_FALL not in CliRunner().invoke(app, ["backtest", str(events), "--json", "--rule", "plain"]).stdout
 
 
 def test_an_actor_who_is_called_like_the_organisation_is_no_organisation(lived: Path) -> None:
