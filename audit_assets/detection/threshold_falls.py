@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from audit_assets.detection.activity_arrays import Floats, Ints
+from audit_assets.detection.activity_arrays import Floats
 from audit_assets.detection.alert_threshold import SCORE_HISTORY, THRESHOLD_DAYS
 from audit_assets.detection.schemas import (
     FLAG,
@@ -92,34 +92,36 @@ def flag_threshold_falls(falls: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([FLAG.to_frame(), rows], how="diagonal")
 
 
+def compare_thresholds(scores: pl.DataFrame, midnights: pl.Series, *, days_back: int = 0) -> tuple[Floats, Floats]:
+    """Per hour with which a day begins, from the days before it (less `days_back`): the threshold of SPAN before the
+    newest, and the newest. NaN, which is no fall, where one of them follows from too few days.
+
+    `scores`: SCORES of actors who are equally well known, ranked at one budget.
+    """
+    by_day = scores.group_by(day=_day(pl.col("hour"))).agg(pl.col("p_threshold").first()).sort("day")
+    day, threshold = by_day["day"].to_numpy(), by_day["p_threshold"].to_numpy()
+    today = midnights.to_frame("hour").select(_day(pl.col("hour"))).to_series().to_numpy()
+    newest = np.searchsorted(day, today - days_back) - 1
+    older = np.searchsorted(day, day[newest] - SPAN.days, side="right") - 1
+    is_known = older >= 0
+    for each in (newest, older):
+        since = np.searchsorted(day, np.maximum(day[each] - THRESHOLD_DAYS, today - SCORE_HISTORY.days))
+        is_known &= each - since >= SETTLED_DAYS
+    return np.where(is_known, threshold[older], np.nan), np.where(is_known, threshold[newest], np.nan)
+
+
 def _falls_of(scores: pl.DataFrame, midnights: pl.Series) -> pl.DataFrame:
     """The falls among actors who are equally well known. Of those that last several days the first is one."""
     if scores.is_empty() or midnights.is_empty():
         return THRESHOLD_FALLS.to_frame()
-    by_day = scores.group_by(day=_day(pl.col("hour"))).agg(pl.col("p_threshold").first()).sort("day")
-    day, threshold = by_day["day"].to_numpy(), by_day["p_threshold"].to_numpy()
-    today = midnights.to_frame("hour").select(_day(pl.col("hour"))).to_series().to_numpy()
-    known_since = today - SCORE_HISTORY.days
-    before, now = _compared(day, threshold, today, known_since)
-    earlier_before, earlier = _compared(day, threshold, today - 1, known_since)
-    falls = (before >= LARGE_FALL * now) & ~(earlier_before >= LARGE_FALL * earlier)
+    before, now = compare_thresholds(scores, midnights)
+    yesterday_before, yesterday = compare_thresholds(scores, midnights, days_back=1)
+    falls = (before >= LARGE_FALL * now) & ~(yesterday_before >= LARGE_FALL * yesterday)
     rows = [
         {"hour": hour, "threshold_before": older, "threshold": newer, **_unusual_hours(scores, hour, older)}
         for hour, older, newer in zip(midnights.filter(falls), before[falls], now[falls], strict=True)
     ]
     return pl.DataFrame(rows, schema=THRESHOLD_FALLS).with_columns(familiarity=pl.lit(scores["familiarity"][0]))
-
-
-def _compared(day: Ints, threshold: Floats, today: Ints, known_since: Ints) -> tuple[Floats, Floats]:
-    """Per day, from the days before it: the threshold of SPAN before the newest, and the newest. NaN, which is no fall,
-    where one of them follows from too few days."""
-    newest = np.searchsorted(day, today) - 1
-    older = np.searchsorted(day, day[newest] - SPAN.days, side="right") - 1
-    is_known = older >= 0
-    for each in (newest, older):
-        since = np.searchsorted(day, np.maximum(day[each] - THRESHOLD_DAYS, known_since))
-        is_known &= each - since >= SETTLED_DAYS
-    return np.where(is_known, threshold[older], np.nan), np.where(is_known, threshold[newest], np.nan)
 
 
 def _unusual_hours(scores: pl.DataFrame, until: datetime, threshold: float) -> dict[str, object]:

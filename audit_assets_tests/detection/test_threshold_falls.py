@@ -126,8 +126,8 @@ def test_no_scores_have_no_falls(poisoned: pl.DataFrame) -> None:
 def test_it_opens_a_ticket_of_its_own_at_any_budget(background: pl.DataFrame, poisoned: pl.DataFrame) -> None:
     events = stream([background, *poison(range(FIRST, FIRST + 14))])
     [fall] = find_threshold_falls(poisoned, midnights()).to_dicts()
-    for preset, budget in (("balanced", 1.0), ("quiet", 0.25)):
-        rows = flagged(events, fall["hour"], Policy(preset=preset, tickets_a_day=budget))
+    for policy in (Policy(), Policy(preset="quiet", tickets_a_day=0.25)):
+        rows = flagged(events, fall["hour"], policy)
         [found] = rows.filter(pl.col("kind") == THRESHOLD_FALL).to_dicts()
         assert (found["actor_key"], found["ticket_key"]) == (THRESHOLD_FALL, THRESHOLD_FALL)
         assert (found["disposition"], found["severity"]) == ("ticket", "high")

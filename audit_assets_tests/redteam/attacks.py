@@ -103,6 +103,16 @@ def after_poisoning(background: Background, name: str, when: datetime) -> Play:
     return Play(times_usual(20)(background, name, when).attack, preparation)
 
 
+def poisoning(a_day: int, *, days: int) -> Attack:
+    """On each of some days so many known actors make twenty times the usual, in an hour each."""
+
+    def play(background: Background, name: str, when: datetime) -> Play:
+        hours = [when + day * DAY + number * HOUR for day in range(days) for number in range(a_day)]
+        return Play([burst for hour in hours for burst in times_usual(20)(background, name, hour).attack])
+
+    return play
+
+
 def times_usual(times: float, *, hours: int = 1, at: int | None = None) -> Attack:
     """Somebody known makes so many times the usual in each of some hours, from an hour of the day on."""
 

@@ -1,4 +1,4 @@
-"""Whoever makes the detector less sensitive by many unusual hours has a ticket at midnight, whether anybody acts or not."""
+"""Many unusual hours make the detector less sensitive: that is on a ticket at midnight, whether anybody acts or not."""
 
 from datetime import UTC, datetime, timedelta
 
