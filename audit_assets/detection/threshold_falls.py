@@ -1,8 +1,8 @@
 """A fall of the alert threshold that is larger than natural history shows: the detector may be made less sensitive.
 
-Unusual hours lower the threshold below which later ones alert (alert_threshold.py). What those of one day can do is
-bounded; those of several weeks, each on a ticket that somebody closes, would go on until the floor. So the fall itself
-is a finding. No budget limits it.
+Unusual hours lower the threshold below which later ones alert (alert_threshold.py), and so do many more active actors,
+who share one budget. What one day can do is bounded; weeks of it, each on a ticket that somebody closes, would go on
+until the floor. So the fall itself is a finding. No budget limits it.
 """
 
 from collections.abc import Iterable
