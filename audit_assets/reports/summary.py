@@ -69,21 +69,15 @@ class DeviationShown(TypedDict):
     disposition: Annotated[str, Field(description="ticket, below_threshold, allowed or organisation")]
     in_words: str
     resource_type: NotRequired[Annotated[str, Field(description="of unreadable_entries: why they could not be read")]]
-    changes: NotRequired[
-        Annotated[int, Field(description="of unreadable_entries: how many entries; of threshold_fall: how many hours")]
-    ]
-    baseline_mean: NotRequired[
-        Annotated[float, Field(description="of threshold_fall: how many hours in the 14 days before these")]
-    ]
+    changes: NotRequired[Annotated[int, Field(description="of unreadable_entries: entries; of threshold_fall: hours")]]
+    baseline_mean: NotRequired[Annotated[float, Field(description="of threshold_fall: hours, 14 days before")]]
     threshold: NotRequired[Annotated[float, Field(description="of threshold_fall: the p at 1 ticket a day")]]
     threshold_before: NotRequired[Annotated[float, Field(description="of threshold_fall: the p of 14 days before")]]
     ratio: NotRequired[float]
     baseline_max: NotRequired[Annotated[int, Field(description="changes of any active hour in the 30 days before")]]
     active_hours: NotRequired[Annotated[int, Field(description="of the actor in the 30 days before")]]
     judged_against: NotRequired[
-        Annotated[
-            str, Field(description="actor, newcomers, organisation; of threshold_fall: well_known or little_known")
-        ]
+        Annotated[str, Field(description="actor, newcomers, organisation; well_known, little_known (threshold_fall)")]
     ]
     first_ever: NotRequired[Annotated[bool, Field(description="within the 90 days that are remembered")]]
     last_touched: NotRequired[str]
