@@ -76,9 +76,7 @@ class DeviationShown(TypedDict):
     ratio: NotRequired[float]
     baseline_max: NotRequired[Annotated[int, Field(description="changes of any active hour in the 30 days before")]]
     active_hours: NotRequired[Annotated[int, Field(description="of the actor in the 30 days before")]]
-    judged_against: NotRequired[
-        Annotated[str, Field(description="actor, newcomers, organisation; well_known, little_known (threshold_fall)")]
-    ]
+    judged_against: NotRequired[Annotated[str, Field(description="actor, newcomers, organisation; whose threshold")]]
     first_ever: NotRequired[Annotated[bool, Field(description="within the 90 days that are remembered")]]
     last_touched: NotRequired[str]
     new_to_organisation: NotRequired[bool]
