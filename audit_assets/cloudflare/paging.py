@@ -5,6 +5,7 @@ known, and v1's pages would shift (docs/facts/cloudflare.md, 2.5 and 3).
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from audit_assets.cloudflare.page_parser import Page
@@ -17,10 +18,9 @@ MOST_PAGES = 20_000
 MOST_BARREN_PAGES = 1_000
 """In a row, without one new entry. Cloudflare may send some: it may search a long window in slices. A judgement."""
 
-MOST_CONFIRMATIONS = 3
-"""How often the end of v1's list may turn out not to be the end: entries can still be arriving. A judgement."""
-
 ONE_SECOND = timedelta(seconds=1)
+ONE_MILLISECOND = timedelta(milliseconds=1)
+"""Where v1 lists only a part of one second. Whether it takes decimals in `since` is not known: it is checked."""
 
 PageRequest = Mapping[str, str | int]
 
@@ -53,46 +53,71 @@ def fetch_all_v2(fetch: FetchPage, builder: PullBuilder, limit: int) -> None:
 
 
 def fetch_all_v1(fetch: FetchPage, builder: PullBuilder, limit: int) -> None:
-    """Page on to a short page, or to HTTP 400 after a full one, which v1 answers past an exact multiple.
+    """Page on to a short page, an empty one, or to HTTP 400, which v1 answers past an exact multiple.
 
-    Neither is trusted: the list is fetched again from the newest entry on, in pages of another size, until that brings
-    nothing new. Raises `RequestRejected` for the first page.
+    None is trusted, since v1 was seen to end after three pages though there were more entries
+    (docs/facts/cloudflare.md, 10): the list is fetched again from the newest entry on, in pages of another size, until
+    that brings nothing new. Raises `RequestRejected` for the first page.
     """
-    _, rejected_page = _fetch_pages(fetch, builder, builder.window.since, limit, most_barren=0)
-    if builder.newest is None and not rejected_page:
+    first = _fetch_part(fetch, builder, builder.window.since, limit, most_barren=0)
+    if builder.newest is None and not first.is_cut:
         return
-    for _ in range(MOST_CONFIRMATIONS):
-        since = max(builder.window.since, (builder.newest or builder.window.since) - ONE_SECOND)
+    while True:
         try:
-            new, rejected_again = _fetch_pages(fetch, builder, since, max(2, limit - 1), MOST_BARREN_PAGES)
+            part = _fetch_from_newest(fetch, builder, ONE_SECOND, max(2, limit - 1))
+            if part.is_cut and not part.new:
+                part = _fetch_from_newest(fetch, builder, ONE_MILLISECOND, max(3, limit - 2))
+                _check_progress(part)
         except RequestRejected as error:
             raise Incomplete(f"its end could not be confirmed: {error}") from None
-        if rejected_again or (rejected_page and new):
-            page = rejected_again or rejected_page
-            raise Incomplete(f"page {page} was not accepted, though it may not be the end")
-        if not new:
+        if not part.new:
             return
-    raise Incomplete(f"it went on after its end {MOST_CONFIRMATIONS} times")
 
 
-def _fetch_pages(
-    fetch: FetchPage, builder: PullBuilder, since: datetime, per_page: int, most_barren: int
-) -> tuple[int, int | None]:
-    """Add pages until a short one or a rejected one: how many entries were new, and the number of the rejected page."""
-    window = {"since": _format(since), "before": _format(builder.window.before)}
-    pages = _Pages(builder, most_barren)
+@dataclass
+class _Part:
+    """What one pass over v1's list brought. `is_cut`: it ended after a full page, so that more entries may exist."""
+
+    received: int = 0
+    new: int = 0
+    is_cut: bool = False
+
+
+def _fetch_from_newest(fetch: FetchPage, builder: PullBuilder, overlap: timedelta, per_page: int) -> _Part:
+    """The part that begins `overlap` before the newest entry, or at the window's start if none has a time."""
+    since = max(builder.window.since, (builder.newest or builder.window.since) - overlap)
+    whole = since if overlap < ONE_SECOND else since.replace(microsecond=0)
+    return _fetch_part(fetch, builder, whole, per_page, MOST_BARREN_PAGES)
+
+
+def _fetch_part(fetch: FetchPage, builder: PullBuilder, since: datetime, per_page: int, most_barren: int) -> _Part:
+    """Add pages until one is short, empty or rejected. Raises `RequestRejected` for the first."""
+    window = {"since": _format(since), "before": _format(builder.window.before), "direction": "asc"}
+    pages, part = _Pages(builder, most_barren), _Part()
     while True:
         number = pages.count + 1
         try:
-            page = fetch({**window, "direction": "asc", "page": number, "per_page": per_page})
+            page = fetch({**window, "page": number, "per_page": per_page})
         except RequestRejected:
             if number == 1:
                 raise
-            return pages.new, number
+            return part
         is_full = len(page.entries) >= per_page
-        pages.add(page, goes_on=is_full)
+        part.new += pages.add(page, goes_on=is_full)
+        part.received += len(page.entries)
+        if not page.entries:
+            return part
+        part.is_cut = is_full
         if not is_full:
-            return pages.new, None
+            return part
+
+
+def _check_progress(part: _Part) -> None:
+    """Raise `Incomplete` if a part from within the newest second shows that v1 does not list that second whole."""
+    goes_on = part.new or not part.is_cut
+    begins_where_requested = part.received > part.new
+    if not (goes_on and begins_where_requested):
+        raise Incomplete("its newest second may have more entries than it lists")
 
 
 class _Pages:
@@ -100,22 +125,22 @@ class _Pages:
 
     def __init__(self, builder: PullBuilder, most_barren: int) -> None:
         self.count = 0
-        self.new = 0
         self._builder = builder
         self._most_barren = most_barren
         self._barren = 0
 
-    def add(self, page: Page, *, goes_on: bool) -> None:
-        """Add a page. Raises `Incomplete` if such pages seem to have no end."""
+    def add(self, page: Page, *, goes_on: bool) -> int:
+        """Add a page; how many of its entries were new. Raises `Incomplete` if such pages seem to have no end."""
         new = self._builder.add(page)
         self.count += 1
-        self.new += new
         self._barren = 0 if new or self.count == 1 else self._barren + 1
         if goes_on and self._barren > self._most_barren:
             raise Incomplete(f"page {self.count} brings nothing new, and more pages are announced")
-        if goes_on and self.count >= MOST_PAGES:
+        if self._builder.pages > MOST_PAGES:
             raise Incomplete(f"it does not end within {MOST_PAGES:,} pages")
+        return new
 
 
 def _format(time: datetime) -> str:
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
+    decimals = f".{time.microsecond // 1_000:03}" if time.microsecond else ""
+    return f"{time:%Y-%m-%dT%H:%M:%S}{decimals}Z"

@@ -108,6 +108,11 @@ class PullBuilder:
         self._pages: list[Page] = []
         self._received = 0
 
+    @property
+    def pages(self) -> int:
+        """How many pages were added."""
+        return len(self._pages)
+
     def add(self, page: Page) -> int:
         """Add a page; how many of its entries were new. Raises `Incomplete` for one outside of the window."""
         self._pages.append(replace(page, entries=[], cursor=None))

@@ -64,12 +64,18 @@ def test_v1_that_ignores_the_page_is_detected_at_once() -> None:
     assert len(service.requests) == 2
 
 
-def test_v1_that_sends_fewer_than_requested_is_read_on_or_given_up() -> None:
+@pytest.mark.parametrize("count", [250, 950])
+def test_v1_that_sends_fewer_than_requested_is_read_to_its_end(count: int) -> None:
     some = builder_of("v1")
-    fetch_all_v1(Service(spread("v1", 250), capped_at=100).capped, some, 1000)
-    assert some.build().evidence.kept == 250
-    with pytest.raises(Incomplete, match="it went on after its end 3 times"):
-        fetch_all_v1(Service(spread("v1", 950), capped_at=100).capped, builder_of("v1"), 1000)
+    fetch_all_v1(Service(spread("v1", count), capped_at=100).capped, some, 1000)
+    assert some.build().evidence.kept == count
+
+
+def test_v1_that_goes_on_after_every_end_is_given_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "MOST_PAGES", 50)
+    entries = iter(spread("v1", 200))
+    with pytest.raises(Incomplete, match="it does not end within 50 pages"):
+        fetch_all_v1(lambda _: Page([next(entries)], None, HOUR, 0, b""), builder_of("v1"), 1000)
 
 
 def test_an_end_of_v1_that_can_not_be_confirmed_is_no_end() -> None:

@@ -7,11 +7,11 @@ import struct
 import zlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from starlette.datastructures import QueryParams
 
-from audit_assets.sandbox.cloudflare.audit_log import Row, nanoseconds, parsed_time
+from audit_assets.sandbox.cloudflare.audit_log import NANOSECONDS, Row, nanoseconds, parsed_time
 
 LARGEST_PAGE = 1000
 USUAL_PAGE = 100
@@ -45,6 +45,9 @@ class WindowBehaviour:
     before_inclusive: bool = False
     before_day_inclusive: bool = False
     """Whether a bare date as `before` means the end of that day."""
+
+    since_decimals: Literal["taken", "cut", "rounded_up"] = "taken"
+    """What becomes of parts of a second in `since`; neither is documented."""
 
     v1_kept: timedelta | None = V1_KEPT
 
@@ -131,6 +134,9 @@ def _number(parameters: QueryParams, name: str, usual: int, largest: int) -> int
 
 def _low(text: str, bounds: WindowBehaviour) -> int:
     moment, _ = _moment(text, "since")
+    if bounds.since_decimals != "taken":
+        up = NANOSECONDS - 1 if bounds.since_decimals == "rounded_up" else 0
+        moment = (moment + up) // NANOSECONDS * NANOSECONDS
     return moment if bounds.since_inclusive else moment + 1
 
 

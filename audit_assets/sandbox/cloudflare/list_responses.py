@@ -32,6 +32,9 @@ class ResponseBehaviour:
     past_the_end: Literal["refused", "empty"] = "refused"
     """v1's answer to a page number after the last one."""
 
+    v1_most_pages: int | None = None
+    """v1 ends after so many pages, as if there were no more entries: seen after 3 of 1,000."""
+
 
 @dataclass
 class Page:
@@ -71,6 +74,8 @@ def v2_page(query: Query, rows: Sequence[Row], behaviour: ResponseBehaviour) -> 
 def v1_page(query: Query, rows: Sequence[Row], behaviour: ResponseBehaviour) -> Page:
     """The page with that number. Raises BadRequest for one after the last."""
     ordered = rows if query.ascending else rows[::-1]
+    if behaviour.v1_most_pages:
+        ordered = ordered[: behaviour.v1_most_pages * query.limit]
     start = (query.page - 1) * query.limit
     if start and start >= len(ordered) and behaviour.past_the_end == "refused":
         raise BadRequest(f"page {query.page} is past the end")
