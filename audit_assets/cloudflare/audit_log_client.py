@@ -20,7 +20,15 @@ from audit_assets.cloudflare.pulls import Pull, PullBuilder, PullWindow
 from audit_assets.cloudflare.request_pacing import RequestPacer
 from audit_assets.config.errors import Incomplete, Refused, SettingError, Unavailable
 from audit_assets.transport.clock import Clock, SystemClock
-from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Reply, TooMuch, TryAgain
+from audit_assets.transport.http import (
+    AskForLess,
+    BoundedHttpClient,
+    HttpLimits,
+    Overloaded,
+    Reply,
+    TooMuch,
+    TryAgain,
+)
 
 BASE_URL = "https://api.cloudflare.com/client/v4"
 
@@ -28,8 +36,9 @@ PERMISSION = "Account Settings Read"
 """The permission that a token needs (docs/facts/cloudflare.md, 2.8)."""
 
 LARGEST_PAGE = 1_000
-SLOW_ATTEMPTS = 2
-"""After this many replies that do not end in time, half as many entries are requested. A judgement."""
+OVERLOAD_ATTEMPTS = 2
+"""After this many 5xx or unfinished replies in a row, half as many entries are requested, unless Cloudflare does not
+answer a request for one entry either. A judgement; that large pages end in 5xx: docs/facts/cloudflare.md, 10."""
 
 PULL_SECONDS = 3_600.0
 """A pull that takes longer is given up. A judgement: 30 days with 1,000 entries an hour take some four minutes."""
@@ -41,6 +50,7 @@ TOO_OLD = 113
 """Cloudflare's code for a window that begins before the oldest entries that it keeps."""
 
 _PATHS = {"v2": "logs/audit", "v1": "audit_logs"}
+_SIZES = {"v2": "limit", "v1": "per_page"}
 _FETCH_ALL = {"v2": fetch_all_v2, "v1": fetch_all_v1}
 
 
@@ -75,7 +85,7 @@ class CloudflareClient:
             base_url=base_url,
             headers={"Authorization": f"Bearer {token}"},
             clock=self.clock,
-            limits=replace(limits or HttpLimits(), slow_attempts=SLOW_ATTEMPTS),
+            limits=limits,
         )
 
     def close(self) -> None:
@@ -114,10 +124,9 @@ class CloudflareClient:
 
     def probe(self, stream: str) -> None:
         """Check that an entry of the stream could be read, and raise what `pull` would raise if not."""
-        size = "limit" if stream == "v2" else "per_page"
         now = self.clock.now()
         since, before = (f"{time:%Y-%m-%dT%H:%M:%SZ}" for time in (now - timedelta(minutes=1), now))
-        request: PageRequest = {"since": since, "before": before, "direction": "asc", size: 1}
+        request: PageRequest = {"since": since, "before": before, "direction": "asc", _SIZES[stream]: 1}
         try:
             self._fetch(stream, self.clock.monotonic() + self.pull_seconds, request)
         except RequestRejected as error:
@@ -127,6 +136,25 @@ class CloudflareClient:
             raise Incomplete(f"Cloudflare's audit log {stream} can't be read: {reason}. Try again later.") from None
 
     def _fetch(self, stream: str, give_up_at: float, request: PageRequest) -> Page:
+        """One page. Raises `TooMuch` if it was refused for its size, or if only a smaller one is answered."""
+        limits = self._http.limits
+        smallest = {name: value for name, value in request.items() if name != "cursor"} | {_SIZES[stream]: 1}
+        try:
+            return self._send(stream, give_up_at, request, replace(limits, overload_attempts=OVERLOAD_ATTEMPTS))
+        except Overloaded as error:
+            if request != smallest and self._is_answered(stream, give_up_at, smallest):
+                raise TooMuch(str(error)) from None
+        return self._send(stream, give_up_at, request, limits)
+
+    def _is_answered(self, stream: str, give_up_at: float, request: PageRequest) -> bool:
+        """Whether Cloudflare answers this request at the first try."""
+        try:
+            self._send(stream, give_up_at, request, replace(self._http.limits, attempts=1))
+        except Unavailable:
+            return False
+        return True
+
+    def _send(self, stream: str, give_up_at: float, request: PageRequest, limits: HttpLimits) -> Page:
         wait = self._pacer.book_request()
         if self.clock.monotonic() + wait > give_up_at:
             raise Unavailable(
@@ -136,7 +164,7 @@ class CloudflareClient:
         if wait:
             self.clock.sleep(wait)
         path = f"accounts/{self.account_id}/{_PATHS[stream]}"
-        return self._http.exchange("GET", path, params=request, read=partial(self._read, stream))
+        return self._http.within(limits).exchange("GET", path, params=request, read=partial(self._read, stream))
 
     def _read(self, stream: str, reply: Reply) -> Page:
         self._pacer.apply_ratelimit(reply.headers.get("ratelimit", ""))
@@ -157,6 +185,8 @@ class CloudflareClient:
                 f"Cloudflare does not let this token read the audit log of account {self.account_id} ({answer}): "
                 f"give CLOUDFLARE_API_TOKEN the permission {PERMISSION!r} on that account"
             )
+        if reply.status == 413:
+            raise AskForLess("HTTP 413")
         if reply.status == 400:
             older = "; entries of more than 18 months ago are not kept" if TOO_OLD in codes else ""
             raise RequestRejected(f"{answer}{older}")

@@ -37,17 +37,29 @@ LONGEST_QUOTE = 200
 
 
 class TooMuch(Unavailable):
-    """The reply was too large, or did not end in time: asking for less may help."""
+    """The reply was too large: asking for less helps."""
 
 
-class TooSlow(TryAgain):
+class Overloaded(Unavailable):
+    """The service failed or was too slow several times in a row: asking for less may help, unless it is down."""
+
+
+class Overload(TryAgain):
+    """The service failed, perhaps because too much was requested."""
+
+
+class TooSlow(Overload):
     """The time of one attempt is used up."""
 
 
-class _AskForLess(TryAgain):
+class AskForLess(TryAgain):
     """The same request would bring the same again, but a smaller one may be answered."""
 
     final = True
+
+
+class _StillOverloaded(AskForLess):
+    """The last of several overloads."""
 
 
 @dataclass(frozen=True)
@@ -127,23 +139,23 @@ class BoundedHttpClient:
     ) -> T:
         """Send a request, of JSON or of plain bytes, until `read` makes something of the reply.
 
-        Raises `Unavailable` when the tries or the time are used up (`TooMuch` where asking for less may help),
-        `Refused` when the request can't even be sent, and whatever else `read` raises.
+        Raises `Unavailable` when the tries or the time are used up (`TooMuch` and `Overloaded` where asking for less
+        may help), `Refused` when the request can't even be sent, and whatever else `read` raises.
         """
-        slow_attempts = self.limits.slow_attempts or self.limits.attempts
-        slow = 0
+        most_overloads = self.limits.overload_attempts or self.limits.attempts
+        overloads = 0
 
         def attempt() -> T:
-            nonlocal slow
+            nonlocal overloads
             try:
                 return read(self._checked(self.send(method, path, params=params, json=json, content=content)))
-            except TooSlow as failure:
-                slow += 1
-                if slow >= slow_attempts:
-                    raise _AskForLess(str(failure)) from None
+            except Overload as failure:
+                overloads += 1
+                if overloads >= most_overloads:
+                    raise _StillOverloaded(str(failure)) from None
                 raise
             except TryAgain:
-                slow = 0
+                overloads = 0
                 raise
 
         return retry_policy(self.limits, self.clock, self._given_up)(attempt)
@@ -174,8 +186,11 @@ class BoundedHttpClient:
 
     def _checked(self, reply: Reply) -> Reply:
         """The reply, unless its status asks for another attempt."""
+        wait = self._wait_for(reply)
+        if reply.status >= 500 and wait is None:
+            raise Overload(f"HTTP {reply.status}")
         if reply.status in RETRIED_STATUSES or reply.status >= 500:
-            raise TryAgain(f"HTTP {reply.status}", self._wait_for(reply))
+            raise TryAgain(f"HTTP {reply.status}", wait)
         return reply
 
     def _body(self, response: httpx.Response) -> bytes:
@@ -195,7 +210,7 @@ class BoundedHttpClient:
             except zlib.error:
                 raise TryAgain("a torn gzip body") from None
             if len(body) > self.limits.body_bytes:
-                raise _AskForLess(f"a body of more than {self.limits.body_bytes:,} bytes")
+                raise AskForLess(f"a body of more than {self.limits.body_bytes:,} bytes")
         if unzip and not unzip.eof:
             raise TryAgain("a torn gzip body")
         return bytes(body)
@@ -209,7 +224,7 @@ class BoundedHttpClient:
         return max(map(float, resets), default=LONGEST_BLOCK)
 
     def _given_up(self, attempts: int, failure: TryAgain) -> Unavailable:
-        error = TooMuch if failure.final else Unavailable
+        error = {AskForLess: TooMuch, _StillOverloaded: Overloaded}.get(type(failure), Unavailable)
         return error(describe_failure(f"{self.service} gave no answer", attempts, failure))
 
 

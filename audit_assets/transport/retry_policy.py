@@ -28,8 +28,8 @@ class HttpLimits:
     """No attempt begins later than this after the first: so no wait that a service asks for is longer either."""
 
     body_bytes: int = 64 * 1024 * 1024
-    slow_attempts: int | None = None
-    """After this many replies in a row that did not end in time, `TooMuch`; None: as many as `attempts`."""
+    overload_attempts: int | None = None
+    """After this many 5xx or unfinished replies in a row, `Overloaded`; None: as many as `attempts`."""
 
 
 class TryAgain(Exception):

@@ -35,7 +35,7 @@ def peak():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 service, patience, *addresses = sys.argv[1:]
-limits = HttpLimits(attempts=1, attempt_seconds=float(patience), slow_attempts=1)
+limits = HttpLimits(attempts=1, attempt_seconds=float(patience), overload_attempts=1)
 axiom_limits = AxiomLimits(attempts=1, sends=1, attempt_seconds=float(patience), visibility_seconds=0)
 hour, after = datetime(2026, 11, 22, 9, tzinfo=UTC), datetime(2026, 11, 22, 10, tzinfo=UTC)
 

@@ -198,7 +198,7 @@ def _play(sandbox: EchoingSandbox, written: Path) -> None:
     past = [entry for day in range(1, 15) for entry in v2_burst(judged - day * 24 * HOUR, 3)]
     sandbox.cloudflare.add("v2", past + v2_burst(judged, 45, action="delete"))
     clock = JumpingClock(sandbox.shared.clock)
-    limits = HttpLimits(attempts=2, attempt_seconds=0.3, slow_attempts=1)
+    limits = HttpLimits(attempts=2, attempt_seconds=0.3, overload_attempts=1)
     axiom_limits = AxiomLimits(attempts=2, sends=2, read_seconds=0.3, visibility_seconds=10)
     patient, impatient = _resources(clock, None, None), _resources(clock, limits, axiom_limits)
     outcomes: dict[str, bool] = {}

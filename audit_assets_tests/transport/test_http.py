@@ -13,7 +13,7 @@ from email.utils import format_datetime
 import pytest
 
 from audit_assets.config.errors import Refused, ServiceError, Unavailable
-from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Reply, TooMuch, TryAgain
+from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Overloaded, Reply, TooMuch, TryAgain
 from audit_assets_tests.support import JumpingClock
 
 TOKEN = "canary-4f1d8c0b77aa"
@@ -119,7 +119,7 @@ def test_a_drip_ends_with_the_time_of_the_attempt(drip: Answer) -> None:
     limits = HttpLimits(attempts=1, attempt_seconds=0.4)
     with serving(drip) as (address, _):
         started = time.monotonic()
-        with pytest.raises(TooMuch, match=r"no whole answer within 0 s\. Run the hour again later"):
+        with pytest.raises(Overloaded, match=r"no whole answer within 0 s\. Run the hour again later"):
             ask(address, limits)
         assert time.monotonic() - started < 0.8
 
@@ -139,10 +139,11 @@ def test_a_server_without_tls_gets_no_token() -> None:
         assert all(TOKEN.encode() not in bytes_ for bytes_ in asked)
 
 
-def test_two_slow_replies_are_enough_for_a_caller_that_can_ask_for_less() -> None:
-    limits = HttpLimits(attempts=6, attempt_seconds=0.2, slow_attempts=2)
-    with serving(silent(0.3)) as (address, asked):
-        with pytest.raises(TooMuch, match="in 2 tries"):
+@pytest.mark.parametrize("other", [silent(0.3), plain(b"", status="502 Bad Gateway")])
+def test_two_overloads_are_enough_for_a_caller_that_can_ask_for_less(other: Answer) -> None:
+    limits = HttpLimits(attempts=6, attempt_seconds=0.2, overload_attempts=2)
+    with serving(other, silent(0.3)) as (address, asked):
+        with pytest.raises(Overloaded, match="in 2 tries"):
             ask(address, limits)
         assert len(asked) == 2
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,7 +18,7 @@ from starlette.routing import Route
 from audit_assets.sandbox.cloudflare.access_control import ACCOUNT_ID, CREDENTIAL, AccessControl, Quota, error_reply
 from audit_assets.sandbox.cloudflare.audit_log import AuditLog, Entry, TimedEntry, nanoseconds
 from audit_assets.sandbox.cloudflare.entries_file import FileEntries
-from audit_assets.sandbox.cloudflare.list_parameters import BadRequest, WindowBehaviour, v1_query, v2_query
+from audit_assets.sandbox.cloudflare.list_parameters import BadRequest, Query, WindowBehaviour, v1_query, v2_query
 from audit_assets.sandbox.cloudflare.list_responses import (
     PAGE_FAULTS,
     Page,
@@ -147,12 +148,18 @@ class CloudflareService:
             self._activity_until = now + HORIZON
 
     def _v2(self, request: Request) -> Page:
-        query = v2_query(request.query_params, self.behaviour)
+        query = self._checked(v2_query(request.query_params, self.behaviour))
         return v2_page(query, self.logs["v2"].visible(query.low, query.high, self._now()), self.behaviour)
 
     def _v1(self, request: Request) -> Page:
-        query = v1_query(request.query_params, self.behaviour, self._context.clock.now())
+        query = self._checked(v1_query(request.query_params, self.behaviour, self._context.clock.now()))
         return v1_page(query, self.logs["v1"].visible(query.low, query.high, self._now()), self.behaviour)
+
+    def _checked(self, query: Query) -> Query:
+        """The query, unless its page is too large for this service."""
+        if self.behaviour.most_entries and query.limit > self.behaviour.most_entries:
+            raise HTTPException(self.behaviour.too_large_status, "<html>error</html>")
+        return query
 
     def _apply_service_fault(self, stream: str, fault: Fault) -> None:
         """Produce the faults that do not concern the page."""

@@ -32,6 +32,10 @@ class ResponseBehaviour:
     past_the_end: Literal["refused", "empty"] = "refused"
     """v1's answer to a page number after the last one."""
 
+    most_entries: int | None = None
+    """A request for a larger page than this is answered with `too_large_status` and an HTML page."""
+
+    too_large_status: int = 504
     v1_most_pages: int | None = None
     """v1 ends after so many pages, as if there were no more entries: seen after 3 of 1,000."""
 
