@@ -90,8 +90,10 @@ def _parse_v2(entry: dict[Any, Any]) -> EntryFields:
 
 
 def _parse_v1(entry: dict[Any, Any]) -> EntryFields:
-    """v1 names no acting token: `metadata.token_name` is that of a token that was acted on."""
+    """v1 names no acting token: `metadata.token_name` is that of a token that was acted on. A zone is the resource, or
+    in the metadata (docs/facts/cloudflare.md, 10)."""
     action, actor, resource = _part(entry, "action"), _part(entry, "actor"), _part(entry, "resource")
+    metadata = _part(entry, "metadata")
     kind, resource_id = text(resource.get("type")), text(resource.get("id"))
     return EntryFields(
         time=entry.get("when"),
@@ -105,8 +107,10 @@ def _parse_v1(entry: dict[Any, Any]) -> EntryFields:
         action_result=_result(action.get("result")),
         resource_type=kind,
         resource_id=resource_id,
-        zone_id=resource_id if kind == "zone" else None,
-        zone_name=text(_part(entry, "metadata").get("zone_name")),
+        zone_id=(resource_id if kind == "zone" else None)
+        or text(metadata.get("zone_tag"))
+        or text(metadata.get("zone_id")),
+        zone_name=text(metadata.get("zone_name")),
     )
 
 

@@ -1,0 +1,52 @@
+"""Entries of shapes that are documented nowhere, and were seen: as columns of the entry frame."""
+
+from typing import Any
+
+import pytest
+
+from audit_assets.cloudflare.entries import normalize_entries
+from audit_assets.sandbox.cloudflare.logpush_records import from_v1
+from audit_assets_tests.cloudflare.samples import ACCOUNT, v1_entry
+
+ZONE = "9a7806061c88ada191ed06f989cc3dac"
+
+
+def row_of(entry: dict[str, Any], stream: str = "v1") -> dict[str, Any]:
+    """The one row of an entry."""
+    frame, quarantined = normalize_entries([entry], stream, ACCOUNT)
+    assert not quarantined
+    return frame.row(0, named=True)
+
+
+@pytest.mark.parametrize(
+    ("parts", "zone"),
+    [
+        ({"metadata": {"zone_name": "example.com"}}, (None, "example.com")),
+        ({"metadata": {"zone_name": "example.com", "zone_tag": ZONE}}, (ZONE, "example.com")),
+        ({"metadata": {"zone_name": "example.com", "zone_id": ZONE}}, (ZONE, "example.com")),
+        ({"metadata": {"zone_tag": "", "zone_id": ZONE, "zone_name": 7}}, (ZONE, "7")),
+        ({"metadata": {"zone_tag": ["x"], "zone_id": {}}}, (None, "example.com")),
+        ({"metadata": "zone_tag"}, (None, None)),
+        ({"resource": {"type": "zone", "id": ZONE}, "metadata": {"zone_tag": "f" * 32}}, (ZONE, "example.com")),
+        ({"resource": {"type": "zone", "id": ""}, "metadata": {"zone_tag": ZONE}}, (ZONE, "example.com")),
+    ],
+)
+def test_the_zone_of_v1_is_read_where_it_is(parts: dict[str, Any], zone: tuple[str | None, str | None]) -> None:
+    row = row_of(v1_entry(**parts))
+    assert (row["zone_id"], row["zone_name"]) == zone
+
+
+def test_the_zone_of_logpush_is_read_too() -> None:
+    pushed = {
+        "ID": "1",
+        "When": 1777629600,
+        "ActionType": "rec_add",
+        "Metadata": {"zone_tag": ZONE, "zone_name": "a.b"},
+    }
+    row = row_of(from_v1(pushed))
+    assert (row["zone_id"], row["zone_name"]) == (ZONE, "a.b")
+
+
+@pytest.mark.parametrize("kind", ["logpush job", "gateway.rule", "gateway.config", "dns.record", "DNS_record"])
+def test_a_resource_type_of_v1_is_taken_as_it_is(kind: str) -> None:
+    assert row_of(v1_entry(resource={"type": kind}))["resource_type"] == kind
