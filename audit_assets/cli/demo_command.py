@@ -12,7 +12,7 @@ def demo(
     history_days: Annotated[int, typer.Option(min=1, max=90, help="Days of history to generate and ingest.")] = 30,
     seed: Annotated[int, typer.Option(help="Another seed generates another organisation.")] = 1,
     entries: Annotated[
-        Path | None, typer.Option(help="Use this exported audit log (v1, v2, Logpush; JSON, NDJSON, gzip) instead.")
+        Path | None, typer.Option(help="Use this exported audit log (v1, v2, Logpush; JSON, gzip, zip) instead.")
     ] = None,
     judge_hours: Annotated[int, typer.Option(min=1, max=24, help="How many of the last hours to judge.")] = 6,
     home: Annotated[Path, typer.Option(help="Folder for the demo's data.")] = Path(".audit_assets/demo"),

@@ -65,7 +65,9 @@ def print_demo(console: Console, summary: Mapping[str, Any], ticket_max_age: tim
     table.add_row("pulled", f"{entries['pulled']:,} in {summary['history_hours'] + len(hours):,} h")
     table.add_row("quarantined", f"{entries['quarantined']:,} that could not be parsed")
     if entries["unreadable"]:
-        table.add_row("unreadable", f"{pluralize(entries['unreadable'], 'line')} of the file: not JSON")
+        table.add_row(
+            "unreadable", f"{pluralize(entries['unreadable'], 'part')} of the file: no JSON, or an error reply"
+        )
     table.add_row("ingested", f"{entries['ingested']:,}")
     table.add_row("in Axiom", f"{proof['found']:,} of {proof['expected']:,}, verified by their ids")
     console.print(table)

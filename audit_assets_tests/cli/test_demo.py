@@ -99,7 +99,7 @@ def test_a_file_of_real_entries_takes_the_place_of_the_organisation(tmp_path: Pa
     assert "pulled 77 in 193 h" in shown
     assert "ingested 77" in shown
     assert "in Axiom 77 of 77, verified by their ids" in shown
-    assert "unreadable 1 line of the file: not JSON" in shown
+    assert "unreadable 1 part of the file: no JSON, or an error reply" in shown
     assert "audit-assets dev --sandbox cloudflare,axiom,linear --home .audit_assets/demo" in shown
 
 

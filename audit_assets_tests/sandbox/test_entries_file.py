@@ -205,14 +205,14 @@ def test_problems_are_described_up_to_a_limit_and_all_counted(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "neither JSON nor NDJSON"),
+        (b"", "is empty"),
         (b"hello\nworld", "neither JSON nor NDJSON"),
         (b"[]", "contains no audit entry"),
         (b'{"errors":[],"messages":[],"result":[],"success":true}', "contains no audit entry"),
         (b'{"a": 1}\n{"b": 2}', "contains no audit entry"),
         (b"\x1f\x8b damaged", "damaged gzip"),
         (gzip.compress(b"{}" * 100, mtime=0)[:-9], "damaged gzip"),
-        (b"\xff\xfe{\x00}\x00", "not text in UTF-8"),
+        (b"\xfa\xfb{}", "not text in UTF-8"),
     ],
 )
 def test_a_file_without_entries_is_an_error_of_one_sentence(tmp_path: Path, content: bytes, why: str) -> None:

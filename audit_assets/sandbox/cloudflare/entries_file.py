@@ -1,20 +1,28 @@
-"""Real audit entries from a file: as the API gave them or as Logpush wrote them, in JSON or NDJSON, gzipped or not.
+"""Real audit entries from a file: as the API gave them or as Logpush wrote them, and as people put them together.
 
 A record is recognized by its keys; Logpush's records are converted to those of the API. Nothing is dropped silently:
 an unrecognized record is served unchanged, and one that can't be served is counted (docs/facts/cloudflare.md, 2.4, 3
 and 4).
 """
 
-import gzip
 import json
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
 from audit_assets.sandbox.cloudflare.audit_log import NANOSECONDS, TimedEntry, parsed_time
+from audit_assets.sandbox.cloudflare.file_texts import (
+    JSON_WANTED,
+    EntriesFileError,
+    named,
+    shape_of,
+    texts_in,
+    visible,
+)
+from audit_assets.sandbox.cloudflare.json_values import UNREADABLE, json_values
 from audit_assets.sandbox.cloudflare.logpush_records import from_v1, from_v2
 
 Stream = Literal["v2", "v1"]
@@ -24,10 +32,6 @@ MOST_PROBLEMS = 20
 
 _LATEST = datetime.max.replace(tzinfo=UTC)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
-
-
-class EntriesFileError(Exception):
-    """The file contains nothing that can be served; the message is one sentence with the reason."""
 
 
 @dataclass
@@ -42,29 +46,34 @@ class FileEntries:
     """Served unchanged: no known kind of record, or without a time (they get the time of the one before)."""
 
     unreadable: int = 0
-    """Not served: not JSON."""
+    """Not served: not JSON, or an error reply of the API."""
 
     problems: list[str] = field(default_factory=list)
+    shape: str = ""
+    """What was found instead of an entry, first of all: the end of a sentence about the file."""
 
     def __len__(self) -> int:
         return len(self.v2) + len(self.v1)
 
 
 def read_entries(path: Path) -> FileEntries:
-    """Read a whole file. Raises EntriesFileError if it is missing, or no entry with a time is in it."""
+    """Read a whole file. Raises EntriesFileError, which names what was found, if no entry with a time is in it."""
     entries = FileEntries()
     untimed: list[tuple[Stream, str]] = []
-    for place, record in _records(_text(path), path, entries):
-        stream, body, time = _identify(record, "v2" if len(entries.v2) >= len(entries.v1) else "v1")
-        if time is None:
-            entries.unrecognized += 1
-            _add_problem(entries, f"{place}: no audit entry with a time; served unchanged")
-        if time is None and not len(entries):
-            untimed.append((stream, body))
-            continue
-        _add(entries, stream, body, time)
+    for name, text in texts_in(path):
+        where = f"{visible(name)}, " if name else ""
+        for place, record in _records(text, where, entries):
+            stream, body, time = _identify(record, "v2" if len(entries.v2) >= len(entries.v1) else "v1")
+            if time is None:
+                entries.unrecognized += 1
+                _add_problem(entries, f"{place}: no audit entry with a time; served unchanged")
+                entries.shape = entries.shape or _shape_of_record(record)
+            if time is None and not len(entries):
+                untimed.append((stream, body))
+                continue
+            _add(entries, stream, body, time)
     if not len(entries):
-        raise EntriesFileError(f"{path} contains no audit entry with a time (v1, v2 or Logpush, as JSON or NDJSON)")
+        raise EntriesFileError(f"{path} {entries.shape or 'is an empty zip file'}")
     for stream, body in untimed:
         getattr(entries, stream).append(TimedEntry(entries.first, body))
     return entries
@@ -105,65 +114,59 @@ def _time(entry: dict[str, Any], stream: Stream) -> datetime | None:
         return None
 
 
-def _records(text: str, path: Path, entries: FileEntries) -> Iterator[tuple[str, Any]]:
-    """Every record with its place: those of one JSON document, or of one document in each line."""
-    try:
-        yield from _records_in("record", _parse(text))
-        return
-    except ValueError:
-        pass
-    read = 0
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
+def _records(text: str, where: str, entries: FileEntries) -> Iterator[tuple[str, Any]]:
+    """Every record of a text with its place, which begins with `where`. What can't be read is counted."""
+    values = json_values(text)
+    first = [*islice(values, 2)]
+    is_json = False
+    for line, value in chain(first, values):
+        if value is UNREADABLE:
+            _add_unreadable(entries, f"{where}line {line}: not JSON; not served")
             continue
-        try:
-            document = _parse(line)
-        except ValueError:
-            entries.unreadable += 1
-            _add_problem(entries, f"line {number}: not JSON; not served")
-            continue
-        read += 1
-        yield from _records_in(f"line {number}", document)
-    if not read:
-        raise EntriesFileError(f"{path} is neither JSON nor NDJSON")
+        is_json = True
+        for number, record in enumerate(_flatten(value), start=1):
+            in_line = f"{where}line {line}" if record is value else f"{where}line {line}, record {number}"
+            place = f"{where}record {number}" if len(first) == 1 else in_line
+            if _is_error(record):
+                entries.shape = entries.shape or f"is an error reply of Cloudflare's API: {_reasons(record)}"
+                _add_unreadable(entries, f"{place}: an error reply of Cloudflare's API; not served")
+            else:
+                yield place, record
+    entries.shape = entries.shape or (f"contains no audit entry: {JSON_WANTED}" if is_json else shape_of(text))
 
 
-def _records_in(place: str, document: Any) -> Iterator[tuple[str, Any]]:
-    """The records of a reply of the API, of an array, or the one that the document is."""
-    if isinstance(document, dict) and isinstance(document.get("result"), list):
-        document = document["result"]
-    if not isinstance(document, list):
-        yield place, document
-        return
-    for number, record in enumerate(document, start=1):
-        yield f"{place} {number}" if place == "record" else f"{place}, record {number}", record
+def _add_unreadable(entries: FileEntries, problem: str) -> None:
+    entries.unreadable += 1
+    _add_problem(entries, problem)
 
 
-def _text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise EntriesFileError(f"{path} can't be read: {error.strerror}") from None
-    try:
-        content = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
-    except (OSError, EOFError, zlib.error):
-        raise EntriesFileError(f"{path} is a damaged gzip file") from None
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise EntriesFileError(f"{path} is not text in UTF-8") from None
+def _flatten(document: Any) -> Iterator[Any]:
+    """The records of replies of the API, of lists of either, or the one that the document is."""
+    pending = [document]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, dict) and isinstance(each.get("result"), list):
+            each = each["result"]
+        if isinstance(each, list):
+            pending += reversed(each)
+        else:
+            yield each
 
 
-def _parse(text: str) -> Any:
-    """Strict JSON: a NaN would make the whole page invalid. Raises ValueError."""
-    try:
-        return json.loads(text, parse_constant=_reject_constant)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+def _is_error(record: Any) -> bool:
+    return isinstance(record, dict) and record.get("success") is False and isinstance(record.get("errors"), list)
 
 
-def _reject_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+def _reasons(reply: dict[str, Any]) -> str:
+    errors = [error for error in reply["errors"] if isinstance(error, dict)]
+    return "; ".join(visible(f"{error.get('code', '')} {error.get('message', '')}".strip()) for error in errors[:3])
+
+
+def _shape_of_record(record: Any) -> str:
+    """What a record is that is no audit entry with a time, as the end of a sentence about its file."""
+    if not isinstance(record, dict):
+        return f"contains no audit entry, but other values: {JSON_WANTED}"
+    return f"contains no audit entry with a time, but objects with the keys {named([*record])}: {JSON_WANTED}"
 
 
 def _compact(record: Any) -> str:
