@@ -17,13 +17,18 @@ from audit_assets.detection.activity_arrays import add_actor_types, count_change
 from audit_assets.detection.ranking import REACH
 from audit_assets.detection.schemas import ACTOR_ACTIVITY, DELETES, OWNER
 from audit_assets.detection.verdict_marks import VERDICTS
+from audit_assets.reports.event_times import FORMS, parse_times
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.tickets.formatting import pluralize
+from audit_assets.transport.untrusted_text import one_line
 
 EVENT_COLUMNS = ("time", "actor", "actor_type", "resource_type")
 
 ACTION = "action"
 """A further column, where a file has it: create, update or delete."""
+
+LONGEST_TIME = 60
+"""Characters of a time that can't be read, in an error."""
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -76,8 +81,8 @@ def read_events(path: Path) -> pl.DataFrame:
     """Read events with the columns time (UTC), actor, actor_type and resource_type, and action and owner if the file
     has them; other columns are left out.
 
-    Reads Parquet, NDJSON and CSV, by the file's suffix; a time is a timestamp or text in ISO 8601, without a zone it is
-    taken as UTC. Raises `BacktestError` with one sentence for anything else.
+    Reads Parquet, NDJSON and CSV, by the file's suffix; times as `parse_times` does. Raises `BacktestError` with one
+    sentence for anything else.
     """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
@@ -90,30 +95,30 @@ def read_events(path: Path) -> pl.DataFrame:
         raise BacktestError(f"{path} does not exist.") from None
     except (OSError, pl.exceptions.PolarsError) as error:
         raise BacktestError(f"{path} can't be read as {path.suffix[1:]}: {str(error).splitlines()[0]}.") from None
+    if path.suffix.lower() == ".csv" and (separator := _separator_of(events.columns)):
+        raise BacktestError(f"{path} separates its columns with {separator}: write it with commas.")
     if missing := [name for name in EVENT_COLUMNS if name not in events.columns]:
         raise BacktestError(f"{path} has no column {', '.join(missing)}: events need {', '.join(EVENT_COLUMNS)}.")
     owners = pl.col(f"^{OWNER}$").cast(pl.String).replace("", None)
+    written = events["time"]
     events = events.select(*EVENT_COLUMNS, owners, pl.col(f"^{ACTION}$").cast(pl.String)).with_columns(
-        _utc(events["time"]), pl.col("actor", "actor_type", "resource_type").cast(pl.String).fill_null("unknown")
+        parse_times(written), pl.col("actor", "actor_type", "resource_type").cast(pl.String).fill_null("unknown")
     )
     if untimed := events["time"].null_count():
-        raise BacktestError(f"{path}: the time of {pluralize(untimed, 'event')} can't be read: give it in ISO 8601.")
+        offending = written.filter(events["time"].is_null())[0]
+        raise BacktestError(
+            f"{path}: the time of {pluralize(untimed, 'event')} can't be read, such as "
+            f"{one_line(None if offending is None else str(offending), LONGEST_TIME)}: give it as {FORMS}."
+        )
     if events.is_empty():
         raise BacktestError(f"{path} contains no events.")
     return events
 
 
-def _utc(time: pl.Series) -> pl.Series:
-    """The times in UTC; null where a text is not a time."""
-    if time.dtype == pl.String:
-        iso = time.str.replace(" ", "T", literal=True)
-        zoned = iso.str.to_datetime("%+", strict=False, time_unit="us", time_zone="UTC")
-        bare = (iso + "Z").str.to_datetime("%+", strict=False, time_unit="us", time_zone="UTC")
-        return zoned.zip_with(zoned.is_not_null(), bare).alias("time")
-    if not isinstance(time.dtype, pl.Datetime):
-        return pl.Series("time", [None] * len(time), pl.Datetime("us", "UTC"))
-    in_utc = time.dt.replace_time_zone("UTC") if time.dtype.time_zone is None else time.dt.convert_time_zone("UTC")
-    return in_utc.dt.cast_time_unit("us").alias("time")
+def _separator_of(columns: list[str]) -> str | None:
+    """What separates the columns of a CSV file that was read as one column: a semicolon or a tab; None if neither."""
+    names = {"; (semicolons)": ";", "tabs": "\t"}
+    return next((name for name, mark in names.items() if len(columns) == 1 and mark in columns[0]), None)
 
 
 def parse_span(first: str, end: str) -> tuple[datetime, datetime]:
