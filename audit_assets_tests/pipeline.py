@@ -95,7 +95,11 @@ class Pipeline:
 
 def remember(store: HourStore, entries: Sequence[Mapping[str, Any]], clock: Clock) -> None:
     """Put a past into Axiom, and into the record of what was pulled."""
-    frame, _ = normalize_entries(entries, "v2", CloudflareResource().account_id())
+    remember_frame(store, normalize_entries(entries, "v2", CloudflareResource().account_id())[0], clock)
+
+
+def remember_frame(store: HourStore, frame: pl.DataFrame, clock: Clock) -> None:
+    """The same of an entry frame."""
     with closing(AxiomResource(clock).client()) as client:
         client.ingest(events_from(frame))
         assert client.prove(frame).holds

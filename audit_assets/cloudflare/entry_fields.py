@@ -7,6 +7,8 @@ digits, anything else as missing.
 
 from typing import Any, NamedTuple
 
+from audit_assets.cloudflare.addresses import canonical_address
+
 LONGEST_INTEGER_BITS = 1_024
 """A larger number is no identifier, and Python may refuse to format it."""
 
@@ -72,7 +74,7 @@ def _parse_v2(entry: dict[Any, Any]) -> EntryFields:
         token_id=text(actor.get("token_id")),
         token_name=text(actor.get("token_name")),
         interface=text(actor.get("context")),
-        ip_address=text(actor.get("ip_address")),
+        ip_address=_address(actor.get("ip_address")),
         user_agent=text(http.get("user_agent")),
         action=text(action.get("type")),
         action_description=text(action.get("description")),
@@ -101,7 +103,7 @@ def _parse_v1(entry: dict[Any, Any]) -> EntryFields:
         actor_email=text(actor.get("email")),
         actor_id=text(actor.get("id")),
         interface=text(entry.get("interface")),
-        ip_address=text(actor.get("ip")),
+        ip_address=_address(actor.get("ip")),
         action=text(action.get("type")),
         action_description=text(action.get("info")),
         action_result=_result(action.get("result")),
@@ -117,6 +119,11 @@ def _parse_v1(entry: dict[Any, Any]) -> EntryFields:
 def _part(entry: dict[Any, Any], name: str) -> dict[Any, Any]:
     part = entry.get(name)
     return part if isinstance(part, dict) else _EMPTY
+
+
+def _address(value: Any) -> str | None:
+    written = text(value)
+    return None if written is None else canonical_address(written)
 
 
 def _result(value: Any) -> str:

@@ -1,12 +1,15 @@
 """Entries of shapes that are documented nowhere, and were seen: as columns of the entry frame."""
 
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.sandbox.cloudflare.logpush_records import from_v1
-from audit_assets_tests.cloudflare.samples import ACCOUNT, v1_entry
+from audit_assets_tests.cloudflare.samples import ACCOUNT, v1_entry, v2_entry
 
 ZONE = "9a7806061c88ada191ed06f989cc3dac"
 
@@ -45,6 +48,44 @@ def test_the_zone_of_logpush_is_read_too() -> None:
     }
     row = row_of(from_v1(pushed))
     assert (row["zone_id"], row["zone_name"]) == (ZONE, "a.b")
+
+
+ADDRESSES = [
+    ("203.0.113.9", "203.0.113.9"),
+    ("::ffff:203.0.113.9", "203.0.113.9"),
+    ("::FFFF:cb00:7109", "203.0.113.9"),
+    ("203.0.113.9:51234", "203.0.113.9"),
+    ("[::ffff:203.0.113.9]:443", "203.0.113.9"),
+    (" 203.0.113.9\n", "203.0.113.9"),
+    ("2001:DB8:0:0:0:0:0:1", "2001:db8::1"),
+    ("2001:0db8::0001", "2001:db8::1"),
+    ("[2001:db8::1]", "2001:db8::1"),
+    ("[2001:db8::1%eth0]:8443", "2001:db8::1"),
+    ("fe80::1%25eth0", "fe80::1"),
+    ("203.0.113.0/24", "203.0.113.0/24"),
+    ("203.0.113.9, 198.51.100.7", "203.0.113.9, 198.51.100.7"),
+    ("203.0.113.009", "203.0.113.009"),
+    ("not an address", "not an address"),
+    ("\ud800", "\\ud800"),
+    ("1" * 5_000, "1" * 5_000),
+]
+
+
+@pytest.mark.parametrize(("written", "address"), ADDRESSES)
+def test_an_address_has_one_spelling(written: str, address: str) -> None:
+    assert row_of(v1_entry(actor={"ip": written}))["ip_address"] == address
+    assert row_of(v2_entry(actor={"ip_address": written}), "v2")["ip_address"] == address
+
+
+@given(st.ip_addresses())
+def test_every_address_is_recognised_in_its_longest_spelling(address: IPv4Address | IPv6Address) -> None:
+    plain = row_of(v1_entry(actor={"ip": f"{address}"}))["ip_address"]
+    assert row_of(v1_entry(actor={"ip": f"{address.exploded}".upper()}))["ip_address"] == plain
+
+
+@given(st.text())
+def test_no_text_in_place_of_an_address_loses_an_entry(written: str) -> None:
+    assert row_of(v1_entry(actor={"ip": written}))["native_id"] == v1_entry()["id"]
 
 
 @pytest.mark.parametrize("kind", ["logpush job", "gateway.rule", "gateway.config", "dns.record", "DNS_record"])

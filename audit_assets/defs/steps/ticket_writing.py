@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from audit_assets.cloudflare.addresses import with_canonical_addresses
 from audit_assets.config.errors import AuditAssetsError, ServiceError
 from audit_assets.config.settings import dagster_url, tickets_per_hour
 from audit_assets.defs.resources import AxiomResource
@@ -111,7 +112,7 @@ def _write_actors(
     chosen = assign_slots(flagged, tickets_per_hour())
     of_actors = flagged.join(chosen, on="actor_key", how="right", maintain_order="right")
     hour, singles = flagged["hour"][0], of_actors.filter("single")
-    changes = inputs.entries_of(hour).changes
+    changes = with_canonical_addresses(inputs.entries_of(hour).changes, "ip_address")
     seen, unknown = _fetch_origins(axiom, members_of(singles)["actor_key"].unique(), hour)
     links = _links_of(axiom, singles, hour, run_id)
     alone = findings_of(inputs.account_id, singles, changes, seen=seen, links=links)
@@ -152,7 +153,8 @@ def _fetch_origins(
     """
     try:
         with closing(axiom.client()) as client:
-            return client.origins([*actors], day_of(hour) - WINDOW, hour), None
+            seen = client.origins([*actors], day_of(hour) - WINDOW, hour)
+            return with_canonical_addresses(seen, "address"), None
     except AuditAssetsError as error:
         return None, f"The tickets do not show whether an address was used before: {error}"
 
