@@ -17,7 +17,7 @@ import polars as pl
 from audit_assets.cloudflare import timestamps
 from audit_assets.cloudflare.actor_keys import actor_key, actor_label
 from audit_assets.cloudflare.change_kinds import FAILURE, change_kind
-from audit_assets.cloudflare.entry_fields import EntryFields, escape_surrogates, parse_fields, text
+from audit_assets.cloudflare.entry_fields import EntryFields, escape_surrogates, has_empty_actor, parse_fields, text
 from audit_assets.cloudflare.entry_json import NotJson, entry_text, parse_json, rescue_entry, salvage_text, shallow_text
 
 ENTRY_SCHEMA = pl.Schema(
@@ -60,7 +60,11 @@ its JSON text; of one that JSON can't hold it is ASCII, with a mark in place of 
 _MOSTLY_UNIQUE = frozenset({"entry_id", "native_id", "ray_id", "uri", "raw"})
 
 UNKNOWN = "unknown"
-"""The type of an actor or resource that an entry does not name."""
+"""The type of an actor or resource that an entry does not name, or not in a way that can be read."""
+
+UNNAMED = "unnamed"
+"""The type of an actor whose fields are all empty, as Cloudflare's own systems write them (docs/facts/cloudflare.md,
+10): an actor of its own. It is not called "system", since a policy may leave that type out."""
 
 CREDIBLE = (
     (datetime(2009, 1, 1, tzinfo=UTC) - timestamps.EPOCH) // timestamps.MICROSECOND,
@@ -154,7 +158,7 @@ class Normalizer:
         entry_id.update(native_id.encode("utf-8", "surrogatepass"))
         if self._is_known(entry_id.digest(), compared):
             return None
-        actor_type = "token" if fields.token_id else (fields.actor_type or UNKNOWN).lower()
+        actor_type = "token" if fields.token_id else (fields.actor_type or _nobody(entry)).lower()
         actor_id, email, token_id = fields.actor_id, fields.actor_email, fields.token_id
         kind = change_kind(self.stream, fields.action, fields.action_description, fields.uri)
         row = fields._asdict() | {
@@ -226,6 +230,10 @@ def _texts(item: Any, entry: dict[Any, Any]) -> tuple[str, Hashable, str | None]
             return raw, raw, None
     rescued, whole = rescue_entry(entry)
     return rescued, (flaw, whole), flaw
+
+
+def _nobody(entry: dict[Any, Any]) -> str:
+    return UNNAMED if has_empty_actor(entry) else UNKNOWN
 
 
 def _time(fields: EntryFields) -> int | None:

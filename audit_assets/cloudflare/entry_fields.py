@@ -48,6 +48,12 @@ def parse_fields(stream: str, entry: dict[Any, Any]) -> EntryFields:
     return _parse_v2(entry) if stream == "v2" else _parse_v1(entry)
 
 
+def has_empty_actor(entry: dict[Any, Any]) -> bool:
+    """Whether an entry has an actor, and nothing in it."""
+    actor = entry.get("actor")
+    return isinstance(actor, dict) and not any(value or value in (0, False) for value in actor.values())
+
+
 def escape_surrogates(value: Any) -> Any:
     """A value that a column can hold: in text, half of a surrogate pair is written out, as `\\ud800`."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

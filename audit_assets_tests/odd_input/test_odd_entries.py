@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_assets.cloudflare.entries import normalize_entries
-from audit_assets.sandbox.cloudflare.logpush_records import from_v1
+from audit_assets.sandbox.cloudflare.logpush_records import from_v1, from_v2
 from audit_assets_tests.cloudflare.samples import ACCOUNT, v1_entry, v2_entry
 
 ZONE = "9a7806061c88ada191ed06f989cc3dac"
@@ -48,6 +48,38 @@ def test_the_zone_of_logpush_is_read_too() -> None:
     }
     row = row_of(from_v1(pushed))
     assert (row["zone_id"], row["zone_name"]) == (ZONE, "a.b")
+
+
+EMPTY_ACTOR = {"id": "", "email": "", "type": "", "context": "", "ip_address": "", "token_id": "", "token_name": ""}
+
+
+def actor_of(actor: Any, stream: str = "v2") -> tuple[str, str]:
+    """The key and the type of the actor of an entry that has this in its place."""
+    entry = (v2_entry() if stream == "v2" else v1_entry()) | {"actor": actor}
+    row = row_of(entry, stream)
+    assert row["is_change"]
+    return row["actor_key"], row["actor_type"]
+
+
+@pytest.mark.parametrize("stream", ["v2", "v1"])
+def test_an_actor_without_any_name_is_an_actor_of_its_own(stream: str) -> None:
+    unnamed = {actor_of(actor, stream) for actor in (EMPTY_ACTOR, {}, {"id": None, "token_details": {}, "type": ""})}
+    unreadable = {
+        actor_of(actor, stream)
+        for actor in ("ann", None, ["ann"], {"type": 1.5}, {"id": True}, {"id": "", "type": 0.0})
+    }
+    system = {actor_of(EMPTY_ACTOR | {"type": "system"}, stream)}
+    assert [{kind for _, kind in actors} for actors in (unnamed, unreadable, system)] == [
+        {"unnamed"},
+        {"unknown"},
+        {"system"},
+    ]
+    assert len(unnamed | unreadable | system) == len({key for key, _ in unnamed | unreadable | system}) == 3
+
+
+def test_an_actor_without_any_name_comes_from_logpush_too() -> None:
+    pushed = {"AuditLogID": "1", "ActionTimestamp": 1777629600, "ActorTokenDetails": {}, "ActorType": "", "ActorID": ""}
+    assert row_of(from_v2(pushed), "v2")["actor_type"] == "unnamed"
 
 
 ADDRESSES = [
