@@ -7,6 +7,9 @@ import polars as pl
 
 LONGEST_CELL = 80
 
+FROM_HERE_WHOLE = 1_000.0
+"""Smaller numbers have three digits that matter."""
+
 ROWS_SHOWN = 200
 """Of a large frame: Dagster keeps what is shown in its database."""
 
@@ -23,7 +26,9 @@ def markdown_table(frame: pl.DataFrame) -> str:
 
 def _cell(value: Any) -> str:
     if isinstance(value, datetime):
-        return f"{value:%H:%M:%S}"
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= FROM_HERE_WHOLE else f"{value:.3g}"
     text = "" if value is None else str(value)[:LONGEST_CELL]
     printable = "".join(character if character.isprintable() else "·" for character in text)
     return f"`{printable.replace('`', chr(39)).replace('|', '¦')}`" if printable else ""

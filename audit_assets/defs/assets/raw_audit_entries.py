@@ -52,7 +52,7 @@ def _metadata(filed: FiledHour) -> Mapping[str, Any]:
     ]
     return {
         "dagster/partition_row_count": filed.rows,
-        "changes": filed.changes,
+        "changes_before_policy": filed.changes_before_policy,
         "actors": filed.actors,
         "quarantined": filed.quarantined,
         **{f"stream_{stream}": count for stream, count in filed.by_stream.items()},

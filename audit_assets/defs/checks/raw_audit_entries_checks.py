@@ -50,8 +50,9 @@ def incompleteness(inputs: RunInputs, hour: datetime, streams: Sequence[str]) ->
     if missing := [stream for stream in streams if stream not in history]:
         return f"lacks the stream {', '.join(missing)}"
     began = min(datetime.fromisoformat(history[stream]["started_at"]) for stream in streams)
-    if began < hour + AN_HOUR + SETTLING:
-        return f"was pulled at {began:%H:%M}, before it had settled: run it again"
+    settled = hour + AN_HOUR + SETTLING
+    if began < settled:
+        return f"was pulled at {began:%H:%M}, before it had settled: run it again from {settled:%Y-%m-%d %H:%M} UTC on"
     if entries["entry_id"].is_duplicated().any():
         return "holds an entry twice"
     if not entries.filter((pl.col("time") < hour) | (pl.col("time") >= hour + AN_HOUR)).is_empty():

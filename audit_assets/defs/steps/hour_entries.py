@@ -15,7 +15,7 @@ from audit_assets.cloudflare.audit_log_client import Pull
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR, key_of
-from audit_assets.storage.pull_history import HourPull, pulls_of, with_pull
+from audit_assets.storage.pull_history import SETTLING, HourPull, pulls_of, with_pull
 from audit_assets.storage.tables import ENTRIES, QUARANTINE
 
 QUARANTINED = pl.Schema(
@@ -47,12 +47,13 @@ class HourNotEnded(AuditAssetsError):
 
 @dataclass(frozen=True)
 class FiledHour:
-    """An hour as it was stored, in numbers. `changes` are those that change anything, whatever the policy counts."""
+    """An hour as it was stored, in numbers. What the policy leaves out is in `changes_before_policy`: an hour is pulled
+    whatever the policy is, even one that can't be read."""
 
     hour: datetime
     rows: int
     by_stream: Mapping[str, int]
-    changes: int
+    changes_before_policy: int
     actors: int
     quarantined: int
     preview: pl.DataFrame
@@ -63,7 +64,10 @@ class FiledHour:
 def refuse_hours_to_come(hours: Sequence[datetime], now: datetime) -> None:
     """Raises `HourNotEnded` if an hour is still running."""
     if (end := hours[-1] + AN_HOUR) > now:
-        raise HourNotEnded(f"The hour {key_of(hours[-1])} has not ended: it can be pulled from {end:%H:%M} UTC on.")
+        settled = end + SETTLING
+        raise HourNotEnded(
+            f"The hour {key_of(hours[-1])} has not ended: it can be pulled from {settled:%Y-%m-%d %H:%M} UTC on."
+        )
 
 
 def file_hours(store: HourStore, hours: Sequence[datetime], pulls: Sequence[Pull]) -> Iterator[FiledHour]:
@@ -127,7 +131,7 @@ def _filed_hour(hour: datetime, entries: pl.LazyFrame, quarantined: int, history
         hour=hour,
         rows=counted.height,
         by_stream=dict(counted.group_by("stream").len().iter_rows()),
-        changes=int(counted["is_change"].sum()),
+        changes_before_policy=int(counted["is_change"].sum()),
         actors=counted["actor_key"].n_unique(),
         quarantined=quarantined,
         preview=entries.select(PREVIEW).sort("time").head(PREVIEW_ROWS).collect(),

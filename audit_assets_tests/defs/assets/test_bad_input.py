@@ -112,7 +112,7 @@ def test_an_hour_that_has_not_ended_is_refused(pipeline: Pipeline) -> None:
 
 def test_an_hour_that_has_not_ended_by_our_clock_is_refused(pipeline: Pipeline) -> None:
     failure = dagster_failure_of(pipeline.run(JUDGED + HOUR))
-    assert failure == "The hour 2026-11-22-10:00 has not ended: it can be pulled from 11:00 UTC on."
+    assert failure == "The hour 2026-11-22-10:00 has not ended: it can be pulled from 2026-11-22 11:15 UTC on."
     assert pipeline.sandbox.shared.call_counts()["cloudflare", "v2"] == 0
 
 

@@ -83,7 +83,9 @@ def test_a_whole_hour_is_complete(store: HourStore) -> None:
 def test_what_makes_an_hour_incomplete_is_named(store: HourStore) -> None:
     assert incompleteness(run_of(store), HOUR, ["v2"]) == "was not written"
     stored(store, HOUR, 3, began=timedelta(minutes=14, seconds=59))
-    assert incompleteness(run_of(store), HOUR, ["v2"]) == "was pulled at 10:14, before it had settled: run it again"
+    assert incompleteness(run_of(store), HOUR, ["v2"]) == (
+        "was pulled at 10:14, before it had settled: run it again from 2026-11-22 10:15 UTC on"
+    )
     stored(store, HOUR, 3)
     assert incompleteness(run_of(store), HOUR, ["v2", "v3"]) == "lacks the stream v3"
     started = {"v2": {"started_at": (HOUR + STEP * 2).isoformat()}}
