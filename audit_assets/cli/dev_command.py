@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -37,7 +38,7 @@ def dev(
     with ExitStack() as stack:
         if services:
             environment |= _start_sandbox(stack, services, home)
-        environment.setdefault("DAGSTER_HOME", str(instance_home(home)))
+        environment["DAGSTER_HOME"] = str(_dagster_home(environment, home))
         environment.setdefault("AUDIT_ASSETS_DAGSTER_URL", f"http://127.0.0.1:{port}")
         environment.setdefault("PYTHONWARNINGS", "ignore:Function `dev_command` is superseded")
         if "://" not in (storage := environment.get("AUDIT_ASSETS_STORAGE") or ".audit_assets/hours"):
@@ -46,6 +47,12 @@ def dev(
             environment["AUDIT_ASSETS_POLICY"] = str(Path(policy).absolute())
         command = [sys.executable, "-m", "dagster", "dev", "-m", "audit_assets.definitions", "-h", "127.0.0.1"]
         raise typer.Exit(run_until_exit([*command, "-p", str(port)], environment, home))
+
+
+def _dagster_home(environment: Mapping[str, str], home: Path) -> Path:
+    """The folder that DAGSTER_HOME names, or ours. Dagster takes no relative one, and runs in another folder."""
+    given = environment.get("DAGSTER_HOME")
+    return Path(given).expanduser().absolute() if given else instance_home(home)
 
 
 def run_until_exit(command: list[str], environment: dict[str, str], folder: Path) -> int:

@@ -43,6 +43,10 @@ answer a request for one entry either. A judgement; that large pages end in 5xx:
 PULL_SECONDS = 3_600.0
 """A pull that takes longer is given up. A judgement: 30 days with 1,000 entries an hour take some four minutes."""
 
+DENIAL_PAUSES = (2.0, 6.0)
+"""Seconds after a 401 or 403 until the next attempt, before it is believed: valid tokens get some, those that were just
+made every other time (docs/facts/cloudflare.md, 10 and 11). Short, since a wrong token is the usual reason."""
+
 UNROUTABLE = 7003
 """Cloudflare's code for an invalid account id, with status 400 or 404 (docs/facts/cloudflare.md, 2.7)."""
 
@@ -52,6 +56,10 @@ TOO_OLD = 113
 _PATHS = {"v2": "logs/audit", "v1": "audit_logs"}
 _SIZES = {"v2": "limit", "v1": "per_page"}
 _FETCH_ALL = {"v2": fetch_all_v2, "v1": fetch_all_v1}
+
+
+class _Denied(Refused):
+    """The token is not accepted, or not for this: now, or at all."""
 
 
 class CloudflareClient:
@@ -164,7 +172,13 @@ class CloudflareClient:
         if wait:
             self.clock.sleep(wait)
         path = f"accounts/{self.account_id}/{_PATHS[stream]}"
-        return self._http.within(limits).exchange("GET", path, params=request, read=partial(self._read, stream))
+        ask = partial(self._http.within(limits).exchange, "GET", path, params=request, read=partial(self._read, stream))
+        for pause in DENIAL_PAUSES:
+            try:
+                return ask()
+            except _Denied:
+                self.clock.sleep(pause)
+        return ask()
 
     def _read(self, stream: str, reply: Reply) -> Page:
         self._pacer.apply_ratelimit(reply.headers.get("ratelimit", ""))
@@ -181,9 +195,10 @@ class CloudflareClient:
                 f"and check that the token has the permission {PERMISSION!r} there"
             )
         if reply.status in (401, 403):
-            raise Refused(
+            raise _Denied(
                 f"Cloudflare does not let this token read the audit log of account {self.account_id} ({answer}): "
-                f"give CLOUDFLARE_API_TOKEN the permission {PERMISSION!r} on that account"
+                f"give CLOUDFLARE_API_TOKEN the permission {PERMISSION!r} on that account, or try again in a minute "
+                "if the token is new"
             )
         if reply.status == 413:
             raise AskForLess("HTTP 413")

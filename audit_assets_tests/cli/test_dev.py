@@ -50,6 +50,24 @@ def test_the_tickets_of_its_runs_lead_to_its_own_address(tmp_path: Path, monkeyp
     assert urls == ["http://127.0.0.1:3456", "https://dagster.example.com"]
 
 
+@pytest.mark.parametrize(
+    ("given", "used"), [("mine", "{here}/mine"), (".", "{here}"), ("~/dagster", "{home}/dagster"), ("/srv/d", "/srv/d")]
+)
+def test_a_home_of_dagster_may_be_relative(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, used: str
+) -> None:
+    """Dagster takes an absolute one only, and runs in another folder (dagster-io/dagster#2609)."""
+    started: list[dict[str, str]] = []
+    monkeypatch.setattr(
+        dev_command, "run_until_exit", lambda _command, environment, _home: started.append(environment) or 0
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    Path(".env").write_text(f"DAGSTER_HOME={given}")
+    assert CliRunner().invoke(app, ["dev"]).exit_code == 0
+    assert started[0]["DAGSTER_HOME"] == used.format(here=tmp_path, home=tmp_path / "home")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX")
 def test_it_stops_dagster_when_it_is_terminated(tmp_path: Path) -> None:
     script = (

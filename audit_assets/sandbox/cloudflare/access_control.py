@@ -16,6 +16,8 @@ ACCOUNT_ID = "5a11db0c0ffee0ddba11ad0be5eab1e5"
 CREDENTIAL = "sandbox-cloudflare-no-secret"
 """The API token; it opens nothing but a sandbox."""
 
+TOKEN_IS_NEW = timedelta(minutes=1)
+
 OTHER_CREDENTIALS = ("x-auth-email", "x-auth-key")
 
 
@@ -29,6 +31,9 @@ class Quota:
     missing_credentials_status: int = 400
     """Unknown for the real service."""
 
+    token_made_at: datetime | None = None
+    """For a minute from then on every other request is denied, the first one too."""
+
 
 class AccessControl:
     """Admits a request, or answers why not."""
@@ -39,6 +44,7 @@ class AccessControl:
         self._period_ends: datetime | None = None
         self._requests_made = 0
         self._blocked_until: datetime | None = None
+        self._denied_before = False
 
     def refusal(self, request: Request) -> Response | None:
         """The reply to a request that is not admitted; None for one that is, which is then counted."""
@@ -49,7 +55,7 @@ class AccessControl:
         if bearer is None and not any(name in request.headers for name in OTHER_CREDENTIALS):
             message = "Missing X-Auth-Key, X-Auth-Email or Authorization headers"
             return self._refused(self._quota.missing_credentials_status, (9106, message))
-        if bearer != f"Bearer {CREDENTIAL}" or account_id != ACCOUNT_ID:
+        if bearer != f"Bearer {CREDENTIAL}" or account_id != ACCOUNT_ID or self._denies_new_token():
             return self._refused(403, (10000, "Authentication error"))
         return self._counted()
 
@@ -64,6 +70,13 @@ class AccessControl:
             "Ratelimit": f'"default";r={left};t={_seconds_until(self._period_ends, self._clock.now())}',
             "Ratelimit-Policy": f'"default";q={self._quota.requests};w={math.ceil(self._quota.seconds)}',
         }
+
+    def _denies_new_token(self) -> bool:
+        """Whether this is one of the requests that are denied because the token is new."""
+        made_at, now = self._quota.token_made_at, self._clock.now()
+        is_new = made_at is not None and made_at <= now < made_at + TOKEN_IS_NEW
+        self._denied_before = is_new and not self._denied_before
+        return self._denied_before
 
     def _counted(self) -> Response | None:
         now = self._clock.now()
