@@ -63,6 +63,8 @@ def ids(entries: FileEntries) -> list[str]:
         pytest.param(compact(*ENTRIES, between=",\n"), id="lines that end in commas"),
         pytest.param(compact(*ENTRIES, between=",\n") + ",\n", id="all of them"),
         pytest.param("[\n" + compact(*ENTRIES, between=",\n") + ",\n]\n", id="a list with a comma too many"),
+        pytest.param(compact(*ENTRIES).replace(',"raw"', ',\n"raw"'), id="lines broken within an entry"),
+        pytest.param(compact(PAGES[0], PAGES[0] | {"result": []}, PAGES[1]), id="an empty page among others"),
         pytest.param("\x1e" + compact(*ENTRIES, between="\n\x1e") + "\n", id="RFC 7464"),
         pytest.param("\ufeff" + compact(*ENTRIES, between="\n\ufeff"), id="files joined with their byte order marks"),
         pytest.param(compact(*ENTRIES).encode("utf-16"), id="PowerShell's UTF-16"),

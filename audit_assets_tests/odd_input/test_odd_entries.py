@@ -77,9 +77,25 @@ def test_an_actor_without_any_name_is_an_actor_of_its_own(stream: str) -> None:
     assert len(unnamed | unreadable | system) == len({key for key, _ in unnamed | unreadable | system}) == 3
 
 
-def test_an_actor_without_any_name_comes_from_logpush_too() -> None:
-    pushed = {"AuditLogID": "1", "ActionTimestamp": 1777629600, "ActorTokenDetails": {}, "ActorType": "", "ActorID": ""}
-    assert row_of(from_v2(pushed), "v2")["actor_type"] == "unnamed"
+@pytest.mark.parametrize(
+    ("named", "actor"),
+    [
+        ({"ActorType": "system", "ActorID": "", "ActorEmail": "", "ActorTokenDetails": {}}, "system"),
+        ({"ActorType": "", "ActorID": "", "ActorEmail": "", "ActorTokenDetails": {}}, "unnamed"),
+        ({"ActorID": "", "ActorEmail": ""}, "unnamed"),
+        ({}, "unknown"),
+    ],
+)
+def test_an_actor_of_logpush_may_have_empty_fields(named: dict[str, Any], actor: str) -> None:
+    row = row_of(from_v2({"AuditLogID": "1", "ActionTimestamp": 1777629600, **named}), "v2")
+    assert (row["actor"], row["actor_type"]) == (actor, actor)
+
+
+def test_a_time_in_another_zone_and_an_actor_without_address_are_read() -> None:
+    row = row_of(
+        v1_entry(when="2026-11-20T21:23:56+05:30", actor={"email": "", "id": "", "ip": "", "type": "Cloudflare"})
+    )
+    assert (row["time"].isoformat(), row["actor"]) == ("2026-11-20T15:53:56+00:00", "cloudflare")
 
 
 ADDRESSES = [
