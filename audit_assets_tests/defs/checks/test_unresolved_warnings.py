@@ -88,7 +88,7 @@ def test_after_a_failed_run_each_check_shows_what_it_found_last(pipeline: Pipeli
     # Dagster keeps the time of an evaluation in whole seconds, and it must be after that of the materialisation
     with freeze_time(datetime.now(UTC) - timedelta(minutes=1)):
         assert pipeline.run(FIRST).success
-    pipeline.sandbox.faults.add(Fault("cloudflare", "v2", "status", options={"status": 403}))
+    pipeline.sandbox.faults.add(Fault("cloudflare", "v2", "status", times=3, options={"status": 403}))
     assert not pipeline.run(SECOND).success
     assert shown(pipeline, QUARANTINED)[0] == shown(pipeline, TICKETS)[0] == "EXECUTION_FAILED", "what Dagster does"
     reported = tick(pipeline)
@@ -99,7 +99,7 @@ def test_after_a_failed_run_each_check_shows_what_it_found_last(pipeline: Pipeli
 
 
 def test_a_check_that_was_never_evaluated_is_no_failure_after_a_failed_run(pipeline: Pipeline) -> None:
-    pipeline.sandbox.faults.add(Fault("cloudflare", "v2", "status", options={"status": 403}))
+    pipeline.sandbox.faults.add(Fault("cloudflare", "v2", "status", times=3, options={"status": 403}))
     failed = pipeline.run(FIRST)
     assert not failed.success
     tick(pipeline)
