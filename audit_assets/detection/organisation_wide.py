@@ -6,7 +6,7 @@ unusually many changes went to (docs/facts/detection.md, 2.4, "Deploy days").
 
 import polars as pl
 
-from audit_assets.detection.schemas import HOUR_OF_ACTOR, NEW_RESOURCE_TYPE, VOLUME
+from audit_assets.detection.schemas import HOUR_OF_ACTOR, MIN_BURST_RATIO, NEW_RESOURCE_TYPE, VOLUME
 
 UNUSUAL_P = 0.01
 """From this p on, an actor's hour is unusual by itself (docs/facts/detection.md, 2.4, "Deploy days")."""
@@ -15,7 +15,8 @@ MIN_ACTORS = 3
 """So many actors make a deviation the organisation's. With the "or 5 %" of 2.4 one actor of twenty would do."""
 
 MAIN_SHARE = 0.5
-"""A burst is about the resource type that more than this share of its changes went to."""
+"""A burst is about the resource type that more than this share of its changes went to, unless what went to others would
+be a burst by itself: on the organisation's ticket nobody sees that, and a dismissal of it would cover that too."""
 
 
 def find_organisation_wide_deviations(scores: pl.DataFrame, activity: pl.DataFrame) -> pl.DataFrame:
@@ -27,12 +28,14 @@ def find_organisation_wide_deviations(scores: pl.DataFrame, activity: pl.DataFra
     """
     reasons = pl.col("reasons").list
     unusually_many = scores.filter((pl.col("p_volume") <= UNUSUAL_P) | reasons.contains("volume"))
+    others = pl.col("total") - pl.col("changes")
     totals = activity.lazy().group_by(HOUR_OF_ACTOR).agg(total=pl.col("changes").sum())
     bursts = (
         activity.lazy()
         .join(totals, on=HOUR_OF_ACTOR)
         .filter(pl.col("changes") > MAIN_SHARE * pl.col("total"))
-        .join(unusually_many.lazy(), on=HOUR_OF_ACTOR, how="semi")
+        .join(unusually_many.lazy().select(*HOUR_OF_ACTOR, "baseline_mean"), on=HOUR_OF_ACTOR)
+        .filter(others < MIN_BURST_RATIO * pl.col("baseline_mean"))
         .select(*HOUR_OF_ACTOR, "resource_type", kind=pl.lit(VOLUME))
     )
     new_types = (

@@ -230,6 +230,13 @@ class TestOrganisationDays:
         assert set(tickets["actor_key"]) == {ORGANISATION, "actor-1"}
         assert of(tickets, "actor-1")["resource_type"].to_list() == ["api-tokens-of-others"]
 
+    def test_a_burst_beside_a_migration_has_a_ticket_of_its_own(self, quiet_days: pl.DataFrame) -> None:
+        moved = [burst(f"actor-{n}", HOUR, 60, "type-0") for n in range(1, 5)]
+        beside = [burst(BUSY, HOUR, 400, "type-0"), burst(BUSY, HOUR, 390, "type-1")]
+        found = flagged(stream([quiet_days, *moved, *beside]), HOUR)
+        assert of(found, ORGANISATION)["members"].to_list() == [[f"actor-{n}" for n in range(1, 5)]]
+        assert of(found, BUSY).select("kind", "changes", "disposition").rows() == [("volume", 790, "ticket")]
+
     def test_a_migration_that_a_team_allows_opens_no_ticket(self, quiet_days: pl.DataFrame) -> None:
         allowance = Allowance(until=date(2099, 1, 1), reason="the move", resource_type="new-registrar")
         found = flagged(self.migration(quiet_days, 6), HOUR, Policy(allowances=(allowance,)))

@@ -131,12 +131,27 @@ def test_a_dismissed_migration_goes_on_quietly(lived: Pipeline, *, read: bool) -
     assert outcomes(run(lived, AGAIN, *by(AGAIN, COLLEAGUES[:3], 60))) == ([] if read else ["dismissed"])
 
 
-def test_what_a_member_did_beside_a_dismissed_migration_is_not_dismissed(lived: Pipeline) -> None:
-    """The ticket was about records: nobody looked at the tokens of one of them."""
+@pytest.mark.parametrize("read", [False, True])
+def test_a_dismissed_migration_silences_no_burst_beside_it(lived: Pipeline, *, read: bool) -> None:
+    """Less than half of what one of the members did went to another type, which was touched then too."""
+    touched = v2_burst(JUDGED + timedelta(minutes=30), 1, actor=COLLEAGUES[0], **TOKENS)
+    dismissed_first(lived, *by(JUDGED, COLLEAGUES[:4], 60), touched, read=read)
+    beside = v2_burst(AGAIN + timedelta(minutes=30), 59, actor=COLLEAGUES[0], **TOKENS)
+    flagged = run(lived, AGAIN, *by(AGAIN, COLLEAGUES[:4], 60), beside)
+    assert [each["actor"] for each in flagged if each["ticket"]["outcome"] == "opened"] == [COLLEAGUES[0]]
+
+
+def test_what_was_done_beside_a_dismissed_migration_is_not_dismissed(lived: Pipeline) -> None:
+    """The ticket was about records: nobody looked at the tokens of somebody who moved some too."""
     beside = v2_burst(JUDGED + timedelta(minutes=30), 20, actor=COLLEAGUES[0], **TOKENS)
-    dismissed_first(lived, *by(JUDGED, COLLEAGUES[:3], 40), beside, read=True)
+    run(lived, JUDGED, *by(JUDGED, COLLEAGUES[:4], 40), beside)
+    of_alice, of_all = sorted(lived.tickets(), key=lambda ticket: "actors" in ticket["title"])
+    lived.sandbox.linear.cancel(of_all["identifier"])
+    assert lived.read_verdicts().success
     flagged = run(lived, AGAIN, v2_burst(AGAIN, 30, actor=COLLEAGUES[0], **TOKENS))
-    assert outcomes(flagged) == ["opened"]
+    assert [(each["ticket"]["outcome"], each["ticket"]["identifier"]) for each in flagged] == [
+        ("joined", of_alice["identifier"])
+    ]
 
 
 @pytest.mark.parametrize("rerun", [False, True])
