@@ -22,7 +22,6 @@ from audit_assets.detection.newcomers import (
     MEASURES,
     REMEMBERED_HOURS,
     estimate_habits,
-    judge_little_known,
     judge_newcomers,
     measure_hours,
     measure_surprise,
@@ -161,7 +160,7 @@ def _score(
     unusual_time = ~pl.col("newcomer") & (pl.col("time_factor") < 1)
     lowered = pl.when(unusual_time & (pl.col(P_COLUMNS) < 1)).then(pl.col(P_COLUMNS) * pl.col("time_factor"))
     return (
-        judge_little_known(judge_newcomers(measured, habits), habits)
+        judge_newcomers(measured, habits)
         .lazy()
         .with_columns(
             lowered.otherwise(pl.col(P_COLUMNS)),

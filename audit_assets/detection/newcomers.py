@@ -3,7 +3,7 @@
 A newcomer has no past of its own, and identities are free to create. So its hours are judged against those of the
 newcomers of the 90 days before: the changes of an hour and of a day, the active hours of a day, and how surprising the
 resource types are. While there are few such hours, they are drawn to those of everybody, and an hour never looks more
-usual than it would among the hours of everybody. The resource types of the little known are compared with these too.
+usual than it would among the hours of everybody.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import polars as pl
 from scipy.special import stdtr
 
 from audit_assets.detection.activity_arrays import HOURS_A_DAY, ActivityArrays, ActorWindows, Flags, Floats
-from audit_assets.detection.schemas import LITTLE_KNOWN, MIN_BURST_RATIO
+from audit_assets.detection.schemas import MIN_BURST_RATIO
 from audit_assets.detection.volume import count_active_hours
 
 NEWCOMER_HOURS = 7 * HOURS_A_DAY
@@ -39,10 +39,6 @@ MIN_VARIANCE = {"changes": 0.25, "day_changes": 0.25, "day_hours": 0.15, "surpri
 
 DAY_SHARE = 0.5
 """How much the changes and the active hours of a day count beside the changes of the hour alone."""
-
-SURPRISE_SHARE = 0.1
-"""How much the new types of the little known count among everybody's, beside what is usual for the actor itself: with 1
-half as many bursts of 100 changes by the little known are found (the development set at 1 ticket a day)."""
 
 MEASURES = tuple(MIN_VARIANCE)
 """Logarithms, per active hour: its changes, those of the 24 hours up to it, its actor's active hours among these, and
@@ -171,35 +167,12 @@ def judge_newcomers(scores: pl.DataFrame, habits: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([scores.filter(~pl.col("newcomer")), judged.select(scores.columns)])
 
 
-def judge_little_known(scores: pl.DataFrame, habits: pl.DataFrame) -> pl.DataFrame:
-    """Scores in which the new types of the little known are also compared with those that everybody's hours bring.
-
-    To whoever touched one type once every other one is new, so that its own rate of new types finds none too many: a
-    token that made a change eight days ago would be free to touch all there is. `scores` need familiarity,
-    hour_number, measured_surprise and p_many_new.
-    """
-    judged = pl.col("familiarity") == LITTLE_KNOWN
-    here = scores.select("measured_surprise", day=pl.col("hour_number") // HOURS_A_DAY).join(
-        habits.filter(pl.col("measure") == "surprise"), on="day", how="left", maintain_order="left"
-    )
-    among_all = pl.Series(_tail_of_all(here, "measured_surprise"))
-    brings = (pl.col("measured_surprise") > 0) & pl.Series(here["hours_of_all"] >= MIN_HOURS_OF_ALL)
-    least = pl.min_horizontal("p_many_new", (among_all / SURPRISE_SHARE).clip(upper_bound=1.0))
-    return scores.with_columns(p_many_new=pl.when(judged & brings).then(least).otherwise("p_many_new"))
-
-
 def _tail(here: pl.DataFrame, value: str) -> Floats:
     """P(at least this) of a Student-t about the newcomers' mean, and at most that about the mean of everybody."""
     x = here[value].to_numpy()
-    hours, mean, variance, hours_of_all = (
-        here[name].to_numpy() for name in ("hours", "mean", "variance", "hours_of_all")
+    hours, mean, variance, hours_of_all, mean_of_all, variance_of_all = (
+        here[name].to_numpy() for name in (*HABITS.names(),)[2:]
     )
     of_newcomers = stdtr(hours, -(x - mean) / np.sqrt(variance * (1 + 1 / hours)))
-    of_all = _tail_of_all(here, value)
+    of_all = stdtr(np.maximum(hours_of_all, 4), -(x - mean_of_all) / np.sqrt(variance_of_all))
     return np.where(hours_of_all >= MIN_HOURS_OF_ALL, np.minimum(of_newcomers, of_all), of_newcomers)
-
-
-def _tail_of_all(here: pl.DataFrame, value: str) -> Floats:
-    """P(at least this) of a Student-t about the mean of everybody."""
-    hours, mean, variance = (here[f"{name}_of_all"].to_numpy() for name in ("hours", "mean", "variance"))
-    return stdtr(np.maximum(hours, 4), -(here[value].to_numpy() - mean) / np.sqrt(variance))

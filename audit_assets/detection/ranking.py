@@ -57,12 +57,10 @@ all rare types and takeovers (docs/facts/detection.md, 2.7). Types that come slo
 eight usual types on as many days are found; of three times the usual changes, all deletes, .6 in place of .3, for .003
 of the other kinds; a share of .05 finds .8 for .011 (the development set at 1 ticket a day)."""
 
-SHARES_OF_LESS_KNOWN = {LITTLE_KNOWN: 0.2, NEWCOMER: 0.15}
+SHARES_OF_LESS_KNOWN = {LITTLE_KNOWN: 0.15, NEWCOMER: 0.15}
 """How much of the budget is for actors who are less well known; the rest is for the well-known. The development set has
 32 % of its active hours from the well-known, 54 % from the little known and 14 % from newcomers: most of the budget is
-for those whose past shows something, and .15 a day shows nearly all loud first hours (docs/detection.md, 4). With .15
-for the little known too, their foreign types took the place of two in five of their bursts of 300 changes; .05 more
-cost .00 of recall at 1 ticket a day and .01 at a quarter."""
+for those whose past shows something, and .15 a day shows nearly all loud first hours (docs/detection.md, 4)."""
 
 NO_CORRECTION = 1e-8
 """Below this p, 1 - (1 - p)^(1/share) is p/share to the last digit that a float holds of it."""

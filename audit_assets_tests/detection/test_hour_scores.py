@@ -175,16 +175,6 @@ def test_a_newcomers_very_first_hour_alerts_if_it_is_larger_than_nearly_all_hour
     assert judged["flagged"].to_list() == [alerts]
 
 
-def test_a_token_that_was_made_a_week_before_is_not_free_to_touch_all_types(events):
-    known = events["resource_type"].unique().sort().to_list()[:10]
-    aged = [burst("aged", at(140, 9), 2, known[0]), burst("aged", at(149, 10), 24, *known, "unheard-of", "this-too")]
-    (hour,) = (
-        score_events(stream([events, *aged])).filter(pl.col("actor") == "aged", pl.col("changes") == 24).to_dicts()
-    )
-    assert (hour["familiarity"], hour["flagged"]) == ("little_known", True)
-    assert "many_new_resource_types" in hour["reasons"]
-
-
 def test_a_token_that_deploys_in_waves_alerts_at_first_and_again_when_a_wave_is_ten_times_as_large(events):
     waves = [
         burst("ci", at(day, 9 + hour), 300 + 20 * (day % 5) - 30 * hour, "type-0", "type-1", actor_type="token")

@@ -18,11 +18,7 @@ FOUND = (
     ("a new token for a week, 20 an hour", "25 tokens of 8 days at once, 20 each", "three times the usual for a day"),
     ("300 changes by a token of 8 days", "25 tokens of 30 days at once, 20 each", "8 times the usual at usual times"),
     ("ten new tokens in turn, 100 each", "a third more each week", "one rare type a day"),
-    (
-        "15 times the usual over five old tokens",
-        "a token that somebody known creates and uses",
-        "twelve types by a token of 8 days",
-    ),
+    ("15 times the usual over five old tokens", "a token that somebody known creates and uses"),
 )
 """Those that are found, two or three in a stream; what is not is in docs/detection.md, 11."""
 

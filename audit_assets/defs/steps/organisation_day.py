@@ -32,7 +32,7 @@ from audit_assets.storage.hours import A_DAY, key_of
 from audit_assets.storage.pull_history import REPEATS
 from audit_assets.storage.tables import NEWCOMERS, PRIORS, SCORES_BEFORE, TOUCHED_BY
 
-METHOD = "7"
+METHOD = "6"
 """Raised when the scores are made in another way: what was written before is made anew."""
 
 STILL_GROWS = REPEATS[-1] + A_DAY
