@@ -181,17 +181,19 @@ def sum_up(activity: ActivityArrays, windows: ActorWindows, horizon: Horizon) ->
     if not horizon.without_peaks:
         return sum_changes(activity, windows, horizon.hours)
     undismissed = replace(activity, changes=np.where(activity.dismissed, 0, activity.beyond_dismissed))
+    of_day = sum_changes(undismissed, windows, HOURS_A_DAY)
     days = pl.DataFrame(
         {
             "actor": activity.actor,
             "time": pl.from_epoch(pl.Series(activity.hour) * 3600),
-            "changes": sum_changes(undismissed, windows, HOURS_A_DAY),
+            "changes": np.where(activity.confirmed, 0, of_day),
         }
     )
     # The 24 hours up to each of these hours lie wholly within the horizon
     hours = f"{horizon.hours - HOURS_A_DAY + 1}h"
-    busiest = pl.col("changes").rolling_max_by("time", window_size=hours).over("actor")
-    return np.maximum(sum_changes(undismissed, windows, horizon.hours) - days.select(busiest).to_series().to_numpy(), 0)
+    busiest = days.select(pl.col("changes").rolling_max_by("time", window_size=hours).over("actor")).to_series()
+    without = sum_changes(undismissed, windows, horizon.hours) - np.maximum(busiest.to_numpy(), of_day)
+    return np.maximum(without, 0)
 
 
 def count_active_hours(activity: ActivityArrays, windows: ActorWindows, hours: int) -> Floats:

@@ -31,6 +31,15 @@ def twelve_types(background: Background, name: str, when: datetime) -> Play:
     return Play([background.burst(name, when, 16, types, TOKEN)])
 
 
+def twelve_types_by_aged(background: Background, name: str, when: datetime) -> Play:
+    """A token that made two changes eight days ago makes 24, to twelve resource types that everybody touches."""
+    types = background.popular(13)
+    return Play(
+        [background.burst(name, when, 24, types[1:], TOKEN)],
+        [background.burst(name, when - 8 * DAY, 2, types[:1], TOKEN)],
+    )
+
+
 def working_week(changes: int) -> Attack:
     """A new token makes so many changes an hour, eight hours on each of five working days."""
     return lambda background, name, when: Play(
@@ -227,6 +236,7 @@ ATTACKS: Mapping[str, Attack] = {
     "20,000 changes in the first hour": first_hour(20_000),
     "300 changes by a token of 8 days": aged_first_hour,
     "twelve types by a new token": twelve_types,
+    "twelve types by a token of 8 days": twelve_types_by_aged,
     "a new token for 20 hours": newcomer(30, hours=20),
     "a new token for a week, 20 an hour": working_week(20),
     "ten new tokens in turn, 100 each": rotation(100),
