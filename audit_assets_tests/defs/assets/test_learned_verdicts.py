@@ -128,7 +128,7 @@ def test_peoples_verdicts_decide_what_alerts_next(pipeline: Pipeline, monkeypatc
     }
     assert pipeline.store.read_json(PRECISION, None) == {"2026-11": {**months["2026-11"], "precision": 0.5}}
     shown = metadata(pipeline, "ticket_verdicts")["precision"].splitlines()
-    assert shown[2] == "| `2026-11` | `2` | `1` | `1` | `0` | `0` | `0` | `0.5` |"
+    assert shown[2] == "| `2026-11` | `2` | `1` | `1` | `0` | `0` | `0` | 0.5 |"
     printed = CliRunner().invoke(app, ["summary", "2026-11"], env={"COLUMNS": "200"}).output
     assert (
         "2 tickets opened: 1 confirmed, 1 dismissed, 0 completed without a verdict, 0 still open; precision 50%"
