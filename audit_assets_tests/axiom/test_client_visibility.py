@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -46,7 +47,7 @@ def test_the_first_token_of_a_dataset_has_its_owner_at_once(axiom: AxiomClient, 
     """Fields that nobody had before are visible long after the events that have them."""
     put_in(axiom, entries(3))
     sandbox.axiom.behaviour.field_delay = timedelta(hours=1)
-    of_anne = {"token_id": "t1", "actor_id": "u1", "user_agent": "curl/8"}
+    of_anne: dict[str, Any] = {"token_id": "t1", "actor_id": "u1", "user_agent": "curl/8"}
     put_in(axiom, entries(1, at=AT + HOUR, actor_key=BORIS, actor_type="token", **of_anne))
     named = axiom.actors(AT, AT + 2 * HOUR).filter(pl.col("actor_key") == BORIS)
     assert named.select("person", "email", "token").rows() == [("u1", "anne@example.com", "t1")]
