@@ -1,1 +1,0 @@
-"""Tests of `audit_assets/watch`."""
