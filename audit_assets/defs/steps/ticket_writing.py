@@ -172,13 +172,20 @@ def _links_of(axiom: AxiomResource, flagged: pl.DataFrame, hour: datetime, run_i
 
 def _overflow(findings: Sequence[Finding], axiom: AxiomResource) -> SharedTicket:
     hour = findings[0].hour
-    linked = [finding.actor_key for finding in findings if finding.actor_key not in NAMES_OF_SEVERAL][:LINKED]
+    linked = [*dict.fromkeys(key for finding in findings for key in _actor_keys(finding))][:LINKED]
     return overflow_ticket(
         findings,
         axiom_url=axiom.activity_link(linked, hour - WINDOW, hour + AN_HOUR),
         linked=len(linked),
         summary=f"the hour's summary (`audit-assets summary {key_of(hour)} --json`)",
     )
+
+
+def _actor_keys(finding: Finding) -> Iterable[str]:
+    """Who acted: of a finding of several, they."""
+    if finding.actor_key not in NAMES_OF_SEVERAL:
+        return [finding.actor_key]
+    return (key for each in finding.deviations for key in each.member_keys)
 
 
 def _row(finding: Finding, open_it: Callable[[], OpenedTicket]) -> dict[str, Any]:

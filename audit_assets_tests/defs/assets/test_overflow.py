@@ -114,3 +114,22 @@ def test_an_overflow_whose_ticket_fails_is_reported_and_still_due(pipeline: Pipe
     assert dict(rows.group_by("outcome").len().iter_rows()) == {"opened": 20, "failed": 21}
     assert run_from_tickets(pipeline).success
     assert len(pipeline.tickets()) == 21
+
+
+def test_a_shared_ticket_may_hold_nothing_but_a_finding_of_several(pipeline: Pipeline) -> None:
+    store_flagged_actors(pipeline, 20)
+    flagged, members = pipeline.store.require(FLAGGED, JUDGED), [f"{number:032x}" for number in (1, 2)]
+    several = {"actor_key": "organisation", "actor": "the organisation", "kind": "organisation", "severity": "low"}
+    last = pl.col("actor_key") == PRIVILEGED
+    changed = flagged.with_columns(
+        *(pl.when(last).then(pl.lit(value)).otherwise(name).alias(name) for name, value in several.items()),
+        pl.when(last).then(pl.lit("dns_record")).otherwise("resource_type").alias("resource_type"),
+        pl.when(last).then(pl.lit(members)).otherwise("members").alias("members"),
+        severity_because=pl.lit(None, flagged.schema["severity_because"]),
+    )
+    pipeline.store.write(FLAGGED, JUDGED, changed.cast(FLAGGED_ACTORS))
+    result = run_from_tickets(pipeline)
+    assert result.success
+    *singles, shared = pipeline.tickets()
+    assert len(singles) == 20
+    assert "the organisation · 2 actors at once: unusual changes to dns_record" in shared["description"]
