@@ -33,6 +33,7 @@ from audit_assets.defs.resources import (
     TriageResource,
 )
 from audit_assets.defs.steps.axiom_record import compare_record
+from audit_assets.defs.steps.watch_rules import load_watch_rules
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.storage.pull_history import REPEATS, lateness, pulls_of
@@ -165,6 +166,8 @@ def _check_policy(now: datetime) -> Iterator[CheckResult]:
     if in_force.preset == "plain":
         alerts = f"alerts from {plain.ratio:g} times the usual and {plain.minimum:g} changes on, and on every new type"
     yield CheckResult("ok", f"preset {in_force.preset}: {alerts}")
+    rules = load_watch_rules()
+    yield CheckResult("ok", f"{len(rules.enabled):,} of {pluralize(len(rules.rule), 'watch rule')} are enabled")
     if ended := [each for each in in_force.allowances if each.until < now.date()]:
         text = f"{len(ended)} of {pluralize(len(in_force.allowances), 'allowance')} ended, the first: {ended[0].reason}"
         yield CheckResult("advice", text, "Remove them from the policy file, or extend them.")

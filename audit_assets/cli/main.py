@@ -12,6 +12,7 @@ from audit_assets.cli.dev_command import dev
 from audit_assets.cli.doctor_command import doctor
 from audit_assets.cli.preview_command import preview
 from audit_assets.cli.summary_command import summary
+from audit_assets.cli.watch_command import watch
 from audit_assets.config.errors import AuditAssetsError
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 for command in (demo, dev, doctor, summary, preview, backtest):
     app.command()(command)
+app.add_typer(watch, name="watch")
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ V1_VERBS: Mapping[str, Kind] = {
     "login": None,
     "logout": None,
     "pending": "update",
-    "purge": "delete",  # of a zone, a week after its deletion, or of a cache
+    "purge": "update",  # of a cache; or of a zone a week after its deletion, which is an entry of its own
     "rec_add": "create",
     "rec_del": "delete",
     "rec_set": "update",
@@ -37,9 +37,9 @@ V1_VERBS: Mapping[str, Kind] = {
 """v1 verbs seen in published samples of real entries, in lower case; every other verb is classified by its words."""
 
 WORDS: Mapping[str, re.Pattern[str]] = {
-    "delete": re.compile(r"del|(?:delete|remove|revoke|purge|destroy)(?:d|ed)?"),
+    "delete": re.compile(r"del|(?:delete|remove|revoke|destroy)(?:d|ed)?"),
     "create": re.compile(r"add|added|new|(?:create|upload|insert|import|issue)(?:d|ed)?"),
-    "update": re.compile(r"set|put|patch|roll|(?:update|change|edit|rotate|enable|disable)(?:d|ed)?"),
+    "update": re.compile(r"set|put|patch|roll|(?:update|change|edit|rotate|enable|disable|purge)(?:d|ed)?"),
 }
 """The words that give a verb its kind, the most serious kind first."""
 

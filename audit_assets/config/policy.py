@@ -4,11 +4,9 @@ policy.toml beside this file holds the defaults and explains each table; a team'
 holds. A mistake in it stops the run with one sentence: half a policy must not be applied.
 """
 
-import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -27,6 +25,7 @@ from audit_assets.config.policy_tables import (
     TicketFields,
 )
 from audit_assets.config.settings import setting, typed
+from audit_assets.config.toml_files import read_defaults, read_own_file
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,8 @@ def policy(preset: str | None = None, tickets_a_day: float | None = None, in_for
 def tables() -> Tables:
     """The tables in force: the defaults, and in their place those of the team's file. Raises `SettingError`."""
     path = setting("AUDIT_ASSETS_POLICY")
-    return _valid(_defaults() | _of_file(path), path) if path else _valid(_defaults(), "policy.toml")
+    own = read_own_file("AUDIT_ASSETS_POLICY")
+    return _valid(read_defaults("policy.toml") | own, path or "policy.toml")
 
 
 def preset_of(name: str) -> Preset:
@@ -75,27 +75,11 @@ def preset_of(name: str) -> Preset:
 
 
 @cache
-def _defaults() -> dict[str, Any]:
-    return tomllib.loads((files("audit_assets.config") / "policy.toml").read_text(encoding="utf-8"))
-
-
-@cache
 def _adapter() -> TypeAdapter[Tables]:
     return TypeAdapter(Tables)
 
 
-def _of_file(path: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingError(f"AUDIT_ASSETS_POLICY names {path}, which does not exist.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(f"AUDIT_ASSETS_POLICY names {path}, which can't be read: {error}.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingError(f"{path} is no TOML: {error}.") from None
-
-
-def _valid(found: dict[str, Any], path: str) -> Tables:
+def _valid(found: Mapping[str, Any], path: str) -> Tables:
     try:
         return _adapter().validate_python(found)
     except ValidationError as error:

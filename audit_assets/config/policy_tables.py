@@ -5,8 +5,9 @@ Types only: policy.py reads them from settings and files, and the defaults of th
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from fnmatch import fnmatchcase
 from typing import ClassVar, Literal, get_args
+
+from audit_assets.config.name_patterns import is_like
 
 Preset = Literal["plain", "balanced", "quiet"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
@@ -78,8 +79,9 @@ class ConfirmedIncident:
 
 @dataclass(frozen=True)
 class Sensitive:
-    """Changes that raise the severity of an actor's hour: those of these kinds whose resource type or action matches
-    one of `touching` (`*` matches any letters; case does not matter). `because` names them in tickets."""
+    """Changes that raise the severity of an actor's hour: those of these kinds whose resource type or action is like
+    one of `touching` (`*` stands for any letters; case, separators and plural do not matter). `because` names them in
+    tickets."""
 
     because: str
     touching: tuple[str, ...] = ("*",)
@@ -90,9 +92,8 @@ class Sensitive:
 
     def matches(self, resource_type: str, action: str, kind: str) -> bool:
         """Whether a change is one of these. A change of unknown (empty) kind matches only where all kinds do."""
-        names = (resource_type.lower(), action.lower())
         of_kind = kind in self.kinds if kind else set(self.kinds) == set(CHANGE_KINDS)
-        return of_kind and any(fnmatchcase(name, pattern.lower()) for name in names for pattern in self.touching)
+        return of_kind and is_like((resource_type, action), self.touching)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ from audit_assets.detection.severity import severity_rank
 from audit_assets.detection.threshold_falls import flag_threshold_falls
 from audit_assets.detection.unreadable_entries import flag_unreadable
 from audit_assets.detection.volume import HORIZONS
+from audit_assets.detection.watch_alerts import flag_watch_alerts, raise_to_watch_rules
+from audit_assets.detection.watch_columns import WATCH_RULE
 
 HOURS_OF_HORIZON = {horizon.name: horizon.hours for horizon in HORIZONS}
 
@@ -46,7 +48,8 @@ def flag_deviations(judged: JudgedHours, policy: Policy) -> pl.DataFrame:
         flagged = found.with_columns(disposition=disposition)
     else:
         flagged = add_severities(add_dispositions(found, judged), judged, policy)
-    flagged = _with_ticket_keys(_with_changes_by_type(flagged, judged.activity), judged)
+    flagged = pl.concat([flagged, flag_watch_alerts(judged.watched)], how="diagonal_relaxed")
+    flagged = _with_ticket_keys(_with_changes_by_type(raise_to_watch_rules(flagged), judged.activity), judged)
     of_log = [flag_unreadable(judged.unreadable)]
     if policy.preset != "plain":  # which has no threshold
         of_log.append(flag_threshold_falls(judged.threshold_falls))
@@ -241,7 +244,7 @@ def _in_order(found: pl.DataFrame) -> pl.DataFrame:
             (pl.col("disposition") != "ticket").cast(pl.Int8).min().over(HOUR_OF_ACTOR),
             -severity_rank(pl.col("severity")).max().over(HOUR_OF_ACTOR),
             *HOUR_OF_ACTOR,
-            pl.col("kind").replace_strict({VOLUME: 0, NEW_RESOURCE_TYPE: 2}, default=1),
+            pl.col("kind").replace_strict({VOLUME: 0, NEW_RESOURCE_TYPE: 2, WATCH_RULE: 3}, default=1),
             pl.col("changes") * -1,
             "resource_type",
         )

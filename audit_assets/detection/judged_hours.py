@@ -7,6 +7,7 @@ import polars as pl
 from audit_assets.detection.first_hours import FIRST_HOURS
 from audit_assets.detection.threshold_falls import THRESHOLD_FALLS
 from audit_assets.detection.unreadable_entries import UNREADABLE_COUNTS
+from audit_assets.detection.watch_alerts import WATCH_ALERTS
 
 COLLEAGUES = pl.Schema({"actor_key": pl.String, "resource_type": pl.String})
 """Who touched which resource type in the organisation's last 90 days."""
@@ -20,7 +21,8 @@ class JudgedHours:
     ranked, with actor_key in place of actor); `groups` (GROUP_ALERTS); `touches` (TOUCHES) and `names` (actor_key,
     actor, actor_type) from the entries, owners among them. `colleagues` (COLLEAGUES) decide nothing and are for the
     text of tickets; a backtest has none of them, nor `first_hours` (FIRST_HOURS), nor `unreadable` entries
-    (UNREADABLE_COUNTS). `threshold_falls` (THRESHOLD_FALLS) that are seen at these hours.
+    (UNREADABLE_COUNTS), nor what is `watched` (WATCH_ALERTS). `threshold_falls` (THRESHOLD_FALLS) that are seen at
+    these hours.
     """
 
     activity: pl.DataFrame
@@ -34,3 +36,4 @@ class JudgedHours:
     first_hours: pl.DataFrame = field(default_factory=FIRST_HOURS.to_frame)
     threshold_falls: pl.DataFrame = field(default_factory=THRESHOLD_FALLS.to_frame)
     unreadable: pl.DataFrame = field(default_factory=UNREADABLE_COUNTS.to_frame)
+    watched: pl.DataFrame = field(default_factory=WATCH_ALERTS.to_frame)

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import polars as pl
 
+from audit_assets.detection.watch_columns import MATCHED, RULE_TEXTS
+
 WINDOW = timedelta(days=30)
 """The baseline of an hour covers so long before it; the hour itself is never in it."""
 
@@ -113,6 +115,8 @@ FLAG = pl.Schema(
         "threshold": pl.Float64,
         "threshold_before": pl.Float64,
         "changes_by_type": CHANGES_BY_TYPE,
+        "watch": RULE_TEXTS,
+        "matched": MATCHED,
         "learning": pl.List(pl.String),
         "actor": pl.String,
         "actor_type": pl.String,
@@ -127,8 +131,9 @@ none but itself) if the actor is a credential that is still a newcomer: whoever 
 story.
 
 `disposition`: `ticket`, or why it opens none: `below_threshold`, `allowed` (then `allowed_because`), `organisation` (it
-is in the organisation's finding). `severity` may also be `low`; which changes raised it is in `severity_because`. For
-VOLUME, `changes_by_type` are all changes of the hour itself: a dismissal covers these types alone.
+is in the organisation's finding), `repeated` (watch_alerts.py). `severity` may also be `low`; which changes raised it
+is in `severity_because`. For VOLUME, `changes_by_type` are all changes of the hour itself: a dismissal covers these
+types alone.
 
 The following are null with the plain rule. For VOLUME, `changes` and `baseline_mean` are of the last `horizon_hours`,
 and `horizon` names the hours they are compared with. `p` is the probability of the deviation, `tickets_a_day` how often
@@ -143,7 +148,8 @@ types came, where their number alerts. For MANY_DELETES, `changes` are the delet
 are the keys of the actors who share the deviation, and `member_names` theirs in the same order. GROUP_KINDS are of
 NEW_ACTORS, ALL_ACTORS or, for CREDENTIALS, of an owner, and as GROUP_ALERTS has them. Of kind THRESHOLD_FALL,
 `threshold` and `threshold_before` are p, and `judged_against` is the familiarity of the actors whose threshold fell;
-these rows are made in threshold_falls.py, those about entries that could not be read in unreadable_entries.py."""
+these rows are made in threshold_falls.py, those about entries that could not be read in unreadable_entries.py, those of
+watch rules, which alone have `watch` and `matched`, in watch_alerts.py."""
 
 ORGANISATION = "organisation"
 """In place of an actor key: many actors share a deviation."""

@@ -63,13 +63,25 @@ class DeviationShown(TypedDict):
         str,
         Field(
             description="volume, new_resource_type, many_deletes, organisation, new_actors, many_actors, "
-            "many_changes, credentials, threshold_fall or unreadable_entries"
+            "many_changes, credentials, threshold_fall, unreadable_entries or watch_rule"
         ),
     ]
-    disposition: Annotated[str, Field(description="ticket, below_threshold, allowed or organisation")]
+    disposition: Annotated[
+        str,
+        Field(
+            description="ticket, below_threshold, allowed, organisation, or repeated: of a watch rule that alerted for "
+            "the actor earlier in the UTC day"
+        ),
+    ]
     in_words: str
-    resource_type: NotRequired[Annotated[str, Field(description="of unreadable_entries: why they could not be read")]]
-    changes: NotRequired[Annotated[int, Field(description="of unreadable_entries: entries; of threshold_fall: hours")]]
+    resource_type: NotRequired[
+        Annotated[
+            str, Field(description="of unreadable_entries: why they could not be read; of watch_rule: the rule's name")
+        ]
+    ]
+    changes: NotRequired[
+        Annotated[int, Field(description="of unreadable_entries and watch_rule: entries; of threshold_fall: hours")]
+    ]
     baseline_mean: NotRequired[Annotated[float, Field(description="of threshold_fall: hours, 14 days before")]]
     threshold: NotRequired[Annotated[float, Field(description="of threshold_fall: the p at 1 ticket a day")]]
     threshold_before: NotRequired[Annotated[float, Field(description="of threshold_fall: the p of 14 days before")]]

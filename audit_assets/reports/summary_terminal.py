@@ -33,6 +33,7 @@ DISPOSITIONS = {
     "below_threshold": "below the alert threshold",
     "allowed": "allowed by the policy",
     "organisation": "on the organisation's ticket",
+    "repeated": "of a watch rule that alerted earlier in the day",
 }
 
 ON_TICKET = {

@@ -11,11 +11,21 @@ from audit_assets.tickets.deviation_sentences import caution, describe_in_ticket
 from audit_assets.tickets.evidence_lines import action_line, deviation_table, entry_line, origin_lines, other_origins
 from audit_assets.tickets.finding import ENTRIES_SHOWN, Deviation, EntryLine, Finding
 from audit_assets.tickets.formatting import NAMED, minute_name, pluralize
-from audit_assets.tickets.markdown import SafeMarkdown, address, code, collapsible, fence, link, one_line, picture
+from audit_assets.tickets.markdown import (
+    SafeMarkdown,
+    address,
+    code,
+    collapsible,
+    fence,
+    link,
+    one_line,
+    picture,
+    prose,
+)
 from audit_assets.tickets.model_note import note_section
 from audit_assets.tickets.next_checks import next_checks
 from audit_assets.tickets.opening_sentences import opening_sentence, severity_sentence
-from audit_assets.tickets.phrases import NAME_LENGTH, rarest_types_first, short_code
+from audit_assets.tickets.phrases import NAME_LENGTH, rarest_types_first, rule_title, short_code
 from audit_assets.tickets.rendering import render
 
 REASONS_IN_SENTENCES = 4
@@ -27,6 +37,11 @@ ENTRIES_OPEN = 2
 MEMBERS_SHOWN = 20
 """Of many who did the same, so many are listed; the others are counted."""
 
+SENTENCE_LENGTH = 400
+
+RULE_ENTRIES = 5
+"""Of the entries that one of several watch rules matched, so many are shown with it."""
+
 LINK_SHARE = 0.6
 """Links, and the chart's, may take this share of a text; what is longer is only among the ticket's links."""
 
@@ -35,10 +50,11 @@ QUERY_LABEL = "This query in Axiom"
 
 @dataclass(frozen=True)
 class _Detail:
-    """How much is written: so many deviations, action summaries, origins of each kind, and entries at either end;
-    `folded`: whether what is folded away is written at all."""
+    """How much is written: so many deviations, watch rules, action summaries, origins of each kind, and entries at
+    either end; `folded`: whether what is folded away is written at all."""
 
     deviations: int = 8
+    rules: int = 4
     action_summaries: int = 5
     origins: int = 3
     entries: int = ENTRIES_SHOWN
@@ -49,9 +65,9 @@ _DETAILS = (
     *(_Detail(entries=entries) for entries in range(ENTRIES_SHOWN, 0, -1)),
     _Detail(entries=0),
     _Detail(entries=0, folded=False),
-    _Detail(deviations=4, action_summaries=3, origins=2, entries=0, folded=False),
-    _Detail(deviations=2, action_summaries=2, origins=1, entries=0, folded=False),
-    _Detail(deviations=1, action_summaries=1, origins=0, entries=0, folded=False),
+    _Detail(deviations=4, rules=3, action_summaries=3, origins=2, entries=0, folded=False),
+    _Detail(deviations=2, rules=2, action_summaries=2, origins=1, entries=0, folded=False),
+    _Detail(deviations=1, rules=1, action_summaries=1, origins=0, entries=0, folded=False),
 )
 """From all to little: the first that fits is used."""
 
@@ -77,7 +93,9 @@ def _text(finding: Finding, detail: _Detail, link_room: int) -> SafeMarkdown:
         opening=opening_sentence(finding),
         severity=severity_sentence(finding),
         reasons=[*_reasons(finding, deviations)] if deviations else [],
-        numbers=[*_numbers(finding, deviations)] if detail.folded else [],
+        is_of_rules=finding.is_of_rules,
+        numbers=[*_numbers(finding, deviations)] if detail.folded and not finding.is_of_rules else [],
+        rules=[*_rules(finding, detail)],
         chart=chart,
         has_entries=total > 0,
         is_of_unreadable=finding.is_of_unreadable,
@@ -110,6 +128,23 @@ def _reasons(finding: Finding, deviations: tuple[Deviation, ...]) -> Iterator[Sa
         yield unusual_time
     if little_known := caution(finding):
         yield little_known
+
+
+def _rules(finding: Finding, detail: _Detail) -> Iterator[SafeMarkdown]:
+    """What the watch rules that matched are about, and with several reasons what each matched."""
+    for each in finding.rules[: detail.rules]:
+        if each.watch is None:
+            continue
+        benign = "; ".join(prose(cause, SENTENCE_LENGTH) for cause in each.watch.benign)
+        parts = [
+            f"**{rule_title(each)}.** {prose(each.watch.why, SENTENCE_LENGTH)}",
+            f"Known benign causes: {benign}. MITRE ATT&CK: {prose(each.watch.technique)}.",
+        ]
+        if entries := each.watch.entries[: min(detail.entries, RULE_ENTRIES)] if finding.deviations[1:] else ():
+            parts.append(fence(map(entry_line, entries)))
+        yield SafeMarkdown("\n\n".join(parts))
+    if (left := len(finding.rules) - detail.rules) > 0:
+        yield SafeMarkdown(f"and {pluralize(left, 'more watch rule')}")
 
 
 def _numbers(finding: Finding, deviations: tuple[Deviation, ...]) -> Iterator[SafeMarkdown]:

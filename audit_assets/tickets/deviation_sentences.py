@@ -26,6 +26,8 @@ from audit_assets.tickets.phrases import (
     amount,
     count_active_hours,
     count_days,
+    count_entries,
+    count_matched,
     count_members,
     count_unreadable,
     describe_deletes,
@@ -37,6 +39,7 @@ from audit_assets.tickets.phrases import (
     is_new_type,
     is_one_of_many,
     rarity,
+    rule_title,
     share_of_new_types,
     short_code,
     since,
@@ -127,6 +130,8 @@ def _sentence(deviation: Deviation, span: str, quote: Quote, learning: bool) -> 
         parts = [f"{describe_group(deviation, span)}{_names(deviation, quote)}"]
     elif deviation.kind == "many_deletes":
         parts = [describe_deletes(deviation, span)]
+    elif deviation.kind == "watch_rule":
+        parts = [f"watch rule: {rule_title(deviation)} ({count_matched(deviation)})"]
     elif deviation.kind == "unreadable_entries":
         parts = [f"{count_unreadable([deviation])} could not be read: {quote(deviation.resource_type)}"]
     elif is_new_type(deviation):
@@ -148,6 +153,8 @@ def _beyond_dismissal(deviation: Deviation, quote: Quote, name: Callable[[PastDi
     to_type = f" to {quote(past.resource_type)}" if past.resource_type else ""
     counted = "hour" if deviation.kind == "threshold_fall" else "change"
     what = f" for {pluralize(past.changes, counted)}{to_type}" if past.changes is not None else ""
+    if deviation.watch and past.changes is not None:
+        what = f" for {count_entries(past.changes)} of this rule"
     is_other = touched and not deviation.counts_hours and past.resource_type not in (None, touched)
     to_other = f", most of them to {quote(touched)}" if is_other else ""
     severity = f", and more severe than {past.less_severe}" if past.less_severe else ""

@@ -20,9 +20,9 @@ from audit_assets.tickets.finding import Deviation, Finding, PastDismissal
 COVERS = "covers"
 """The key of an attachment's metadata. Its value has a word for each thing that is covered: `volume:hours:changes`,
 `active:hours:active hours`, `touched:type:changes`, `new:type:changes` or
-`organisation:type:changes:member,member`; and `raised:because`. Reasons why entries could not be read are as new types,
-kinds of groups and of a fall of the threshold as types of the organisation. Of an owner's credential `volume` ends with
-its hash, which is also in the hashes of its types."""
+`organisation:type:changes:member,member`; and `raised:because`. Watch rules and reasons why entries could not be read
+are as new types, kinds of groups and of a fall of the threshold as types of the organisation. Of an owner's credential
+`volume` ends with its hash, which is also in the hashes of its types."""
 
 COVERS_LENGTH = 4_000
 """Characters: how much Linear takes in metadata is not documented (docs/facts/linear.md, 1.4)."""
@@ -126,14 +126,15 @@ def _is_as_severe(hour: DismissedHour, finding: Finding) -> bool:
     rarer: all that raises it raised it then."""
     if not {_hash(cause) for cause in finding.severity_because} <= hour.raised:
         return False
-    dismissed = ((each.changes, changes) for each in finding.deviations for changes, _ in _dismissed_of(each, hour))
+    by_number = [each for each in finding.deviations if each.kind != "watch_rule"]
+    dismissed = ((each.changes, changes) for each in by_number for changes, _ in _dismissed_of(each, hour))
     return _rank(finding.severity) <= _rank(hour.severity) or any(now > before for now, before in dismissed)
 
 
 def _is_covered(deviation: Deviation, hours: Sequence[DismissedHour]) -> bool:
     own_type = _own_type(deviation)
     most = deviation.changes / MIN_BURST_RATIO
-    if deviation.kind in ("new_resource_type", "unreadable_entries"):
+    if deviation.kind in ("new_resource_type", "unreadable_entries", "watch_rule"):
         return any(hour.new.get(own_type, 0) >= most for hour in hours)
     if deviation.is_of_several:
         members = {_hash(key) for key in deviation.member_keys}

@@ -15,6 +15,7 @@ from audit_assets.tickets.phrases import (
     count_members,
     is_hardly_known,
     is_new_type,
+    rule_title,
     short_code,
     since,
     usual_deletes,
@@ -100,6 +101,8 @@ def _row(deviation: Deviation, learning: bool) -> tuple[str, str, str, str]:
             usual_deletes(deviation),
             against,
         )
+    if deviation.kind == "watch_rule":
+        return rule_title(deviation), changes, "none", "a watch rule"
     if deviation.kind == "unreadable_entries":
         return short_code(deviation.resource_type), changes, "none", "what an entry needs"
     if deviation.kind == "volume":

@@ -23,6 +23,7 @@ Kind = Literal[
     "credentials",
     "threshold_fall",
     "unreadable_entries",
+    "watch_rule",
 ]
 
 OriginKind = Literal["address", "user agent", "interface", "API token"]
@@ -40,6 +41,36 @@ class PastDismissal:
     changes: int | None
     resource_type: str | None
     less_severe: Severity | None = None
+
+
+@dataclass(frozen=True)
+class EntryLine:
+    """One audit entry, as far as a ticket shows it; `actor` only where a finding is of several. One that could not be
+    read has its stream as `action`, the reason as `resource_type`, and its raw text as `excerpt`."""
+
+    time: datetime
+    action: str | None
+    resource_type: str | None
+    resource_id: str | None
+    zone: str | None
+    ip_address: str | None
+    interface: str | None
+    result: str | None
+    actor: str | None = None
+    excerpt: str | None = None
+
+
+@dataclass(frozen=True)
+class WatchedRule:
+    """What a ticket shows of a watch rule, as it was when the hour was judged, and the first and last of the entries
+    that it matched. Its texts are the team's, or ours."""
+
+    title: str
+    technique: str
+    why: str
+    check: tuple[str, ...]
+    benign: tuple[str, ...]
+    entries: tuple[EntryLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +97,8 @@ class Deviation:
     of the `known_hours` of everybody in 90 days had fewer changes. Kind `unreadable_entries`: so many entries
     (`changes`) could not be read, for the reason in `resource_type`. Kind `threshold_fall`: so many hours (`changes`)
     of the `members`, after `baseline_mean` in as long before, lowered the alert threshold of the actors that are as
-    well known (`judged_against`) from `threshold_before` to `threshold`.
+    well known (`judged_against`) from `threshold_before` to `threshold`. Kind `watch_rule`: so many entries matched the
+    rule that `resource_type` names, and `watch` has the rest of it.
     """
 
     kind: Kind
@@ -104,6 +136,7 @@ class Deviation:
     known_hours: int | None = None
     credential: str | None = None
     credential_key: str | None = None
+    watch: WatchedRule | None = None
 
     @property
     def is_of_group(self) -> bool:
@@ -114,23 +147,6 @@ class Deviation:
     def is_of_several(self) -> bool:
         """Whether it is about several actors."""
         return self.kind in ("organisation", "threshold_fall") or self.is_of_group
-
-
-@dataclass(frozen=True)
-class EntryLine:
-    """One audit entry, as far as a ticket shows it; `actor` only where a finding is of several. One that could not be
-    read has its stream as `action`, the reason as `resource_type`, and its raw text as `excerpt`."""
-
-    time: datetime
-    action: str | None
-    resource_type: str | None
-    resource_id: str | None
-    zone: str | None
-    ip_address: str | None
-    interface: str | None
-    result: str | None
-    actor: str | None = None
-    excerpt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -236,6 +252,16 @@ class Finding:
     def is_of_unreadable(self) -> bool:
         """Whether it is about entries that could not be read."""
         return bool(self.deviations) and self.deviations[0].kind == "unreadable_entries"
+
+    @property
+    def rules(self) -> tuple[Deviation, ...]:
+        """What watch rules matched."""
+        return tuple(each for each in self.deviations if each.watch)
+
+    @property
+    def is_of_rules(self) -> bool:
+        """Whether watch rules are all that it is about."""
+        return bool(self.deviations) and len(self.rules) == len(self.deviations)
 
     @property
     def credentials(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Builds findings from flagged rows and the audit entries behind them: pure functions on frames."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import polars as pl
@@ -11,6 +11,7 @@ from audit_assets.detection.allowances import PERSON
 from audit_assets.detection.schemas import FLAG, GROUP_KINDS, MANY_DELETES, NAMES_OF_SEVERAL, VOLUME
 from audit_assets.detection.severity import severity_of_rank, severity_rank
 from audit_assets.detection.volume import ACTIVE_HOURS, DAY_AGAINST_LAST_MONTH, FORTNIGHT_AGAINST_LAST_MONTH
+from audit_assets.detection.watch_columns import WATCH_RULE
 from audit_assets.tickets.finding import (
     ENTRIES_SHOWN,
     ActionSummary,
@@ -19,6 +20,7 @@ from audit_assets.tickets.finding import (
     Finding,
     Origin,
     PastDismissal,
+    WatchedRule,
 )
 from audit_assets.tickets.origins import ENTRY_COLUMNS, days_before, origins_of
 
@@ -119,6 +121,7 @@ def build_finding(
     """The finding of one actor's rows of FLAGGED_ACTORS. `evidence`: by actor key what its ticket shows of entries."""
     first = rows[0]
     behind = evidence[first["actor_key"]]
+    is_of_rules = all(row["kind"] == WATCH_RULE for row in rows)
     return Finding(
         account_id=account_id,
         actor_key=first["actor_key"],
@@ -129,9 +132,9 @@ def build_finding(
         deviations=tuple(deviation_of(row) for row in rows),
         entries=tuple(EntryLine(**line) for line in behind["entries"] or ()),
         last_entries=tuple(EntryLine(**line) for line in behind["last_entries"] or ()),
-        entries_total=behind["total"],
+        entries_total=max([behind["total"], *(row["changes"] for row in rows if is_of_rules)]),
         other_changes=behind["others"],
-        action_summaries=tuple(ActionSummary(**each) for each in behind["action_summaries"] or ()),
+        action_summaries=_all_of_one_kind(behind, rows) if is_of_rules else _summaries(behind),
         origins=tuple(Origin(**origin) for origin in behind["origins"] or ()),
         active_days=behind["active_days"],
         created_at=behind["created_at"],
@@ -147,11 +150,22 @@ def build_finding(
     )
 
 
+def _summaries(behind: Mapping[str, Any]) -> tuple[ActionSummary, ...]:
+    return tuple(ActionSummary(**each) for each in behind["action_summaries"] or ())
+
+
+def _all_of_one_kind(behind: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> tuple[ActionSummary, ...]:
+    """As `_summaries`; if all that rules matched is of one kind, with its whole number: but a few of many are kept."""
+    summaries = _summaries(behind)
+    most = max(row["changes"] for row in rows)
+    return (replace(summaries[0], changes=max(summaries[0].changes, most)),) if len(summaries) == 1 else summaries
+
+
 def _evidence(flagged: pl.DataFrame, entries: pl.DataFrame, seen: pl.DataFrame | None) -> dict[str, dict[str, Any]]:
     """Per flagged actor what its ticket shows of the hour's entries, which are in the order of their times."""
     members = members_of(flagged)
     theirs = entries.join(members, on="actor_key", maintain_order="left")
-    behind = _behind(flagged, theirs)
+    behind = pl.concat([_behind(flagged, theirs), _matched_alone(flagged, theirs)], how="diagonal")
     hour = flagged["hour"][0]
     before = None if seen is None else seen.join(members, on="actor_key")
     evidence = flagged.select(finding="actor_key").unique()
@@ -174,11 +188,25 @@ def _behind(flagged: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
     """The entries that a finding is about: all of a burst's or a group's, else those of the resource types that
     deviate."""
     bursts = members_of(flagged.filter(pl.col("kind").is_in([VOLUME, MANY_DELETES, *GROUP_KINDS])))
-    deviating = flagged.select("resource_type", finding="actor_key").unique()
+    of_types = flagged.filter(pl.col("kind") != WATCH_RULE)
+    deviating = of_types.select("resource_type", finding="actor_key").unique()
     of_burst = theirs.join(bursts, on=["finding", "actor_key"], how="semi", maintain_order="left")
     others = theirs.join(bursts, on=["finding", "actor_key"], how="anti", maintain_order="left")
-    of_types = others.join(deviating, on=["finding", "resource_type"], how="semi", maintain_order="left")
-    return pl.concat([of_burst, of_types])
+    deviate = others.join(deviating, on=["finding", "resource_type"], how="semi", maintain_order="left")
+    return pl.concat([of_burst, deviate])
+
+
+def _matched_alone(flagged: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
+    """The entries behind the findings that only watch rules have: what the rules matched, changes or not, and all
+    changes of the hour that did the same to the same resource types, since the rows keep but a few of many."""
+    if "matched" not in flagged.columns:
+        return theirs.clear()
+    alone = flagged.filter((pl.col("kind") == WATCH_RULE).all().over("actor_key"))
+    matched = alone.select("matched", finding="actor_key").explode("matched").unnest("matched")
+    the_same = ["finding", "actor_key", "action", "resource_type"]
+    changes = theirs.join(matched, on=the_same, how="semi", nulls_equal=True, maintain_order="left")
+    entry = [*the_same, "time", "resource_id"]
+    return pl.concat([changes, matched], how="diagonal").unique(entry, keep="first").sort("time", "resource_id")
 
 
 def _creations(theirs: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
@@ -230,7 +258,9 @@ def _action_summaries(behind: pl.DataFrame) -> pl.DataFrame:
 
 def deviation_of(row: Mapping[str, Any]) -> Deviation:
     """One row of a FLAGGED_ACTORS frame, as a ticket takes it."""
+    watch, matched = row.get("watch"), row.get("matched")
     adapted = {
+        "watch": WatchedRule(**_texts(watch), entries=tuple(map(_entry_line, matched or ()))) if watch else None,
         "active_hours": row["active_hours"] or 0,
         "judged_against": row["judged_against"] or "organisation",
         "horizon_hours": row["horizon_hours"] or 1,
@@ -243,6 +273,14 @@ def deviation_of(row: Mapping[str, Any]) -> Deviation:
     }
     same = {each.name: row.get(each.name) for each in fields(Deviation) if each.name not in adapted}
     return Deviation(**same, **adapted)
+
+
+def _texts(watch: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in watch.items()}
+
+
+def _entry_line(entry: Mapping[str, Any]) -> EntryLine:
+    return EntryLine(**{name: entry[column] for name, column in SHOWN.items()})
 
 
 def _past_dismissal(row: Mapping[str, Any]) -> PastDismissal | None:

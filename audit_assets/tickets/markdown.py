@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
-from audit_assets.transport.untrusted_text import VALUE_LENGTH, one_line, visible
+from audit_assets.transport.untrusted_text import VALUE_LENGTH, defanged, one_line, visible
 
 
 class SafeMarkdown(str):
@@ -23,6 +23,9 @@ class SafeMarkdown(str):
 _FOLD = re.compile(r"^(?=\+\+\+)")
 _COLLAPSIBLE = re.compile(r"^\+\+\+ ([^\n]+)\n\n(.*?)\n\n\+\+\+$", re.MULTILINE | re.DOTALL)
 _LONE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+_NOT_PROSE = re.compile(r"[^\w .,;:()'\"/!?%&+\[\]=-]|\](?=[(\[:])")
+"""What a sentence does without: marks of Markdown, and brackets that end as those of a link do."""
+
 _LONE_AT = re.compile(r"(?<![^\W_])@|@(?![^\W_])")
 _URL_SAFE = "-._~:/?#@!$&*+,;=%"
 
@@ -53,6 +56,13 @@ def words(text: str | None, limit: int = VALUE_LENGTH) -> SafeMarkdown:
     kept = re.sub("·{2,}", "·", kept).strip("+-· ")
     is_cut = len(text or "") > limit or len(kept) > limit
     return SafeMarkdown(f"{kept[:limit].rstrip()}…" if is_cut else kept)
+
+
+def prose(text: str, limit: int = VALUE_LENGTH) -> SafeMarkdown:
+    """A sentence of a team's own, such as a watch rule's: its letters and punctuation, and nothing that Markdown, or a
+    reader's program that looks for addresses, could take for more."""
+    kept = _LONE_UNDERSCORE.sub("·", _NOT_PROSE.sub("·", defanged(visible(text[:limit])))).lstrip("+-= ")
+    return SafeMarkdown(f"{kept}…" if len(text) > limit else kept)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> SafeMarkdown:

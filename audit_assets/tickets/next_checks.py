@@ -1,13 +1,13 @@
 """What to check next, by what was found: the one place to read and to edit it.
 
 Each line is for a person on a phone in the middle of something else: one thing to do, and what its result would mean.
-The lines are ours alone: no value of an audit entry is ever put into them.
+The lines are ours or, of a watch rule, the team's: no value of an audit entry is ever put into them.
 """
 
 from collections.abc import Callable, Mapping
 
 from audit_assets.tickets.finding import Finding
-from audit_assets.tickets.markdown import SafeMarkdown
+from audit_assets.tickets.markdown import SafeMarkdown, prose
 from audit_assets.tickets.phrases import is_new_type, is_one_of_many
 
 NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
@@ -63,12 +63,18 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
 """By kind of finding, the most useful first: a ticket shows the first CHECKS_SHOWN lines that apply to it."""
 
 CHECKS_SHOWN = 5
+LINE_LENGTH = 400
+
+RULE_CHECKS_SHOWN = 4
+"""So many are those of the watch rules that matched, before the others."""
 
 
 def next_checks(finding: Finding) -> list[SafeMarkdown]:
-    """The lines for a finding."""
+    """The lines for a finding: those of the watch rules that it is about first."""
+    of_rules = [prose(line, LINE_LENGTH) for each in finding.rules if each.watch for line in each.watch.check]
     lines = [SafeMarkdown(line) for kind, lines in NEXT_CHECKS.items() if _APPLIES[kind](finding) for line in lines]
-    return lines[:CHECKS_SHOWN]
+    first = [*dict.fromkeys(of_rules)][:RULE_CHECKS_SHOWN]
+    return [*first, *lines[: CHECKS_SHOWN - min(len(first), 2)]]
 
 
 def _is_from_new_address(finding: Finding) -> bool:

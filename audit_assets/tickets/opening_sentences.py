@@ -31,6 +31,7 @@ from audit_assets.tickets.phrases import (
     is_one_of_many,
     rarest_types_first,
     rarity,
+    rule_title,
     share_of_new_types,
     short_code,
     since,
@@ -58,7 +59,9 @@ def headline(finding: Finding) -> SafeMarkdown:
         return SafeMarkdown(f"{count_unreadable(finding.deviations)} could not be read")
     first, *others = rarest_types_first(finding.deviations)
     resource_type = words(first.resource_type, NAME_LENGTH) or "a resource type"
-    if first.kind == "volume":
+    if first.watch:
+        text = rule_title(first)
+    elif first.kind == "volume":
         text = _burst(first, finding.learning)
     elif first.kind == "many_deletes":
         text = describe_deletes(first, _span(first))
@@ -155,6 +158,9 @@ def _one(finding: Finding) -> str:
         did.append(f"reached {amount(burst, _span(burst))}")
     if deletes := next((each for each in finding.deviations if each.kind == "many_deletes"), None):
         did.append(f"deleted with {deletes.changes:,} of {pluralize(deletes.hour_changes or 0, 'change')}")
+    if finding.rules:
+        titles = listed([f"“{rule_title(each)}”" for each in rarest_types_first(finding.rules)])
+        did.append(f"matched {'a watch rule' if len(finding.rules) == 1 else 'watch rules'}: {titles}")
     if new_types:
         types = "resource types" if new_types[1:] else "a resource type"
         did.append(f"changed {types} new to it: {listed(new_types)}")

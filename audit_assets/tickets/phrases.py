@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from audit_assets.tickets.finding import Deviation
 from audit_assets.tickets.formatting import day_name, number, pluralize
-from audit_assets.tickets.markdown import SafeMarkdown, code
+from audit_assets.tickets.markdown import SafeMarkdown, code, prose
 from audit_assets.tickets.return_period import how_rarely
 
 USUAL_DAYS = 30
@@ -27,12 +27,16 @@ TWO_DAYS = 48
 """Hours: below, they are counted as such, beyond as days."""
 
 NAME_LENGTH = 60
+TITLE_LENGTH = 100
 
 
 def rarest_types_first(deviations: Sequence[Deviation]) -> tuple[Deviation, ...]:
-    """The deviations in their order, but the new resource types that the fewest colleagues touch before the others."""
+    """The deviations in their order, but what watch rules matched first, and the new resource types that the fewest
+    colleagues touch before the others."""
 
     def colleagues(deviation: Deviation) -> float:
+        if deviation.watch:
+            return -2
         if not is_new_type(deviation):
             return -1
         return math.inf if deviation.colleagues is None else deviation.colleagues
@@ -148,10 +152,24 @@ def count_members(deviation: Deviation) -> str:
     return pluralize(len(deviation.members), "actor") if deviation.members else "several actors"
 
 
+def rule_title(deviation: Deviation) -> SafeMarkdown:
+    """The title of the watch rule that it is about: `A zone was deleted`."""
+    return prose(deviation.watch.title if deviation.watch else deviation.resource_type or "a watch rule", TITLE_LENGTH)
+
+
+def count_matched(deviation: Deviation) -> str:
+    """`3 entries`: so many matched a watch rule."""
+    return count_entries(deviation.changes)
+
+
+def count_entries(count: int) -> str:
+    """`1 entry`, `3 entries`."""
+    return "1 entry" if count == 1 else f"{count:,} entries"
+
+
 def count_unreadable(deviations: Sequence[Deviation]) -> str:
     """`3 entries of the audit log`."""
-    entries = sum(each.changes for each in deviations)
-    return "1 entry of the audit log" if entries == 1 else f"{entries:,} entries of the audit log"
+    return f"{count_entries(sum(each.changes for each in deviations))} of the audit log"
 
 
 def count_active_hours(deviation: Deviation) -> str:

@@ -4,10 +4,11 @@ import polars as pl
 
 from audit_assets.detection.schemas import THRESHOLD_FALL
 from audit_assets.detection.severity import severity_rank
+from audit_assets.detection.watch_columns import WATCH_RULE
 
 SLOTS_FOR_PRIVILEGED = 5
-"""So many tickets are kept for actors who touched what the policy calls sensitive: many severe findings at once must
-not hide them."""
+"""So many tickets are kept for actors who touched what the policy calls sensitive, or matched a watch rule: many severe
+findings at once must not hide them."""
 
 TICKET_SLOTS = pl.Schema({"actor_key": pl.String, "single": pl.Boolean})
 """A row per flagged actor, the most severe first; `single`: it gets a ticket of its own."""
@@ -21,7 +22,7 @@ def assign_slots(flagged: pl.DataFrame, limit: int) -> pl.DataFrame:
     alert threshold has a ticket besides: those who lower it must not push it out.
     """
     besides = pl.col("actor_key") == THRESHOLD_FALL
-    privileged = pl.col("severity_because").list.len().fill_null(0) > 0
+    privileged = (pl.col("severity_because").list.len().fill_null(0) > 0) | (pl.col("kind") == WATCH_RULE)
     kept = pl.col("privileged") & (pl.col("privileged").cum_sum() <= min(SLOTS_FOR_PRIVILEGED, limit))
     return (
         flagged.lazy()

@@ -90,7 +90,12 @@ def test_the_fields_of_tickets_are_a_table(own_file: Path) -> None:
         ("update", "account_member", "update", ["members and roles"]),
         ("update", "identity_provider", "update", ["sign-in and single sign-on"]),
         ("delete", "WAF_rule", "delete", ["deletes", "firewall and access rules"]),
-        ("delete", "zone", "purge", ["deletes", "whole zones"]),
+        ("update", "zone", "purge", ["whole zones"]),
+        ("update", "account", "add_enforce_twofactor", ["sign-in and single sign-on"]),
+        ("update", "account", "remove_enforce_two_factors", ["sign-in and single sign-on"]),
+        ("update", "logpush job", "update", ["the audit trail itself"]),
+        ("update", "access.policies", "update", ["firewall and access rules"]),
+        ("update", "access_organization", "update", []),
         ("update", "dns_record", "update", []),
     ],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from audit_assets.defs.steps.watch_rules import load_watch_rules
 from audit_assets.sandbox.sandbox_clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.pipeline import Pipeline, environment_of
@@ -31,3 +32,12 @@ def pipeline(
     made = Pipeline(sandbox, clock, tmp_path / "hours")
     with made.instance:
         yield made
+
+
+@pytest.fixture
+def without_watch_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No watch rule alerts: for tests of what baselines find in bursts that the default pack is about as well."""
+    own = tmp_path / "no_rules.toml"
+    rules = load_watch_rules().rule
+    own.write_text("".join(f'[[rule]]\nname = "{rule.name}"\nenabled = false\n' for rule in rules))
+    monkeypatch.setenv("AUDIT_ASSETS_WATCH", str(own))

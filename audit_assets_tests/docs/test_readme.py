@@ -47,13 +47,24 @@ def test_the_readme_names_the_required_settings() -> None:
 
 def test_every_command_is_documented_and_every_documented_command_exists() -> None:
     commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
-    assert set(re.findall(r"^\| `audit-assets ([a-z]+)` \|", SETTINGS_PAGE, re.MULTILINE)) == commands
-    assert set(re.findall(r"`audit-assets ([a-z]+)[ `]", README)) <= commands
+    groups = {group.name: group.typer_instance for group in app.registered_groups}
+    of_groups = {
+        f"{name} {command.callback.__name__}"
+        for name, group in groups.items()
+        for command in (group.registered_commands if group else ())
+        if command.callback
+    }
+    documented = set(re.findall(r"^\| `audit-assets ([a-z]+(?: [a-z]+)?)` \|", SETTINGS_PAGE, re.MULTILINE))
+    assert documented == commands | of_groups
+    assert set(re.findall(r"`audit-assets ([a-z]+)[ `]", README)) <= commands | {*groups}
+    assert set(re.findall(r"`audit-assets (watch [a-z]+)[ `]", README)) <= of_groups
 
 
-@pytest.mark.parametrize("command", ["demo", "dev", "doctor", "backtest", "summary", "preview"])
+@pytest.mark.parametrize(
+    "command", ["demo", "dev", "doctor", "backtest", "summary", "preview", "watch check", "watch replay"]
+)
 def test_every_option_of_a_command_is_documented(command: str) -> None:
-    shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"})
+    shown = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"})
     assert shown.exit_code == 0
     options = set(re.findall(r"--[a-z][a-z-]+", re.sub(r"\x1b\[[0-9;]*m", "", shown.output))) - {"--help"}
     (row,) = re.findall(rf"^\| `audit-assets {command}` \|(.*)$", SETTINGS_PAGE, re.MULTILINE)

@@ -12,7 +12,7 @@ import polars as pl
 
 from audit_assets.defs.resources import AxiomResource, LinearResource
 from audit_assets.defs.steps.run_inputs import RunInputs
-from audit_assets.defs.steps.skip_reasons import REASONS
+from audit_assets.defs.steps.skip_reasons import REASONS, due_without_history
 from audit_assets.defs.steps.ticket_opener import AddNote, without_note
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, write_tickets
 from audit_assets.linear.dry_run import PRIORITY_NAMES, RenderedTicket
@@ -49,8 +49,8 @@ def render_hour(
     A model writes notes (`noted`) as for a real run: not for an hour that opens nothing. Raises `AuditAssetsError` for
     missing settings and hours.
     """
-    dry_run = linear.dry_run()
-    remarks, rows = [*_remarks(skip_reason, dry_run.unset())], pl.DataFrame(schema=OPENED_TICKETS)
+    dry_run, due = linear.dry_run(), not due_without_history(flagged, skip_reason).is_empty()
+    remarks, rows = [*_remarks(skip_reason, dry_run.unset(), due=due)], pl.DataFrame(schema=OPENED_TICKETS)
     if digest or not flagged.is_empty():
         with closing(dry_run.opener()) as opener:
             if not flagged.is_empty():
@@ -63,9 +63,11 @@ def render_hour(
     return DryRunHour(key_of(hour), skip_reason, tuple(remarks), tickets, _rows(rows, tickets, skip_reason))
 
 
-def _remarks(skip_reason: str | None, unset: Sequence[str]) -> Iterator[str]:
+def _remarks(skip_reason: str | None, unset: Sequence[str], *, due: bool) -> Iterator[str]:
+    """`due`: whether some of it is due all the same."""
     if skip_reason:
-        yield f"A run would open nothing: {REASONS[skip_reason]}."
+        what = "tickets for watch rules alone" if due else "nothing"
+        yield f"A run would open {what}: {REASONS[skip_reason]}."
     if unset:
         are = "is" if len(unset) == 1 else "are"
         yield f"Linear was not read, as {listed(unset)} {are} not set: every ticket is shown as a new one."

@@ -1,9 +1,11 @@
-"""An hour against its baselines → who deviates and what becomes of each deviation, with a link to the actor's activity.
+"""An hour against its baselines and the watch rules → who deviates and what becomes of each deviation, with a link to
+the actor's activity.
 
-The same hour, history and policy always give the same rows.
+The same hour, history, policy and rules always give the same rows.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import polars as pl
@@ -11,6 +13,7 @@ import polars as pl
 from audit_assets.config.errors import StoreError
 from audit_assets.config.policy_tables import Policy
 from audit_assets.defs.resources import AxiomResource
+from audit_assets.defs.steps.hour_watch import HourWatch
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.detection.allowances import PERSON
 from audit_assets.detection.first_hours import describe_first_hours
@@ -47,10 +50,12 @@ def flag_hours(
 ) -> Iterator[tuple[datetime, pl.DataFrame]]:
     """Judge and store each hour: a FLAGGED_ACTORS frame, what opens a ticket first."""
     before: dict[datetime, pl.DataFrame] = {}
+    watch = HourWatch(inputs.store, inputs.rules.enabled)
     for hour in hours:
         if (day := day_of(hour)) not in before:
             before = {day: inputs.store.require(SCORES_BEFORE, day)}
-        found = flag_deviations(_judged(inputs, hour, before[day], policy), policy)
+        judged = _judged(inputs, hour, before[day], policy)
+        found = flag_deviations(replace(judged, watched=watch.alerts_of(hour)), policy)
         linked = found.join(_links(found, hour, axiom), on="ticket_key", how="left", maintain_order="left")
         noted = add_past_dismissals(linked, inputs.store.read(VERDICTS, None))
         flagged = noted.select(FLAGGED_ACTORS.names()).cast(FLAGGED_ACTORS)

@@ -12,7 +12,7 @@ from audit_assets.defs.resources import AxiomResource, LinearResource
 from audit_assets.defs.steps.dry_runs import DRY_RUN, DryRunHour, render_hour
 from audit_assets.defs.steps.hour_notes import HourNotes
 from audit_assets.defs.steps.run_inputs import RunInputs
-from audit_assets.defs.steps.skip_reasons import OPEN_TICKETS, OpenTickets, skip_reason
+from audit_assets.defs.steps.skip_reasons import OPEN_TICKETS, OpenTickets, due_without_history, skip_reason
 from audit_assets.defs.steps.ticket_opener import AddNote
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, with_earlier, with_earlier_keys, write_tickets
 from audit_assets.storage.tables import BASELINES, FLAGGED, RENDERED, TICKETS
@@ -60,6 +60,8 @@ def put_on_tickets(run: TicketRun, hour: datetime, digest: SharedTicket | None =
             found = _render(run, hour, flagged, reason, before, notes.add_note, digest)
         elif reason or flagged.is_empty():
             found = HourTickets(_not_opened(flagged, reason, before))
+            if not (due := due_without_history(flagged, reason)).is_empty():
+                found = _also(found.rows, _open(run, due, notes.add_note))
         else:
             found = _open(run, flagged, notes.add_note)
     found.metadata |= notes.metadata("triage_notes", "triage_errors")
@@ -79,6 +81,12 @@ def _open(run: TicketRun, flagged: pl.DataFrame, noted: AddNote) -> HourTickets:
         metadata={**written.metadata},
         warnings=[*written.warnings, *refused],
     )
+
+
+def _also(rows: pl.DataFrame, opened: HourTickets) -> HourTickets:
+    """What was opened, and the rows of all others."""
+    opened.rows = pl.concat([opened.rows, rows.join(opened.rows, on="actor_key", how="anti")])
+    return opened
 
 
 def _render(

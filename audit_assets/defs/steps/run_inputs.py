@@ -1,7 +1,7 @@
-"""What the assets of a run share, loaded once: the account, the policy as of the run's start, its hours' entries.
+"""What the assets of a run share, loaded once: account, policy and watch rules as of the run's start, hours' entries.
 
-A policy file that is edited meanwhile is the next run's. Of an hour's entries only the columns that the assets need are
-loaded, and as many hours are kept as fit: the raw text of an hour is never in memory as a whole.
+A policy or rule file that is edited meanwhile is the next run's. Of an hour's entries only the columns that the assets
+need are loaded, and as many hours are kept as fit: the raw text of an hour is never in memory as a whole.
 """
 
 from dataclasses import dataclass, field
@@ -11,10 +11,12 @@ import polars as pl
 
 from audit_assets.config.change_filter import COLUMNS, ChangeFilter, is_change
 from audit_assets.config.policy import Tables, tables
+from audit_assets.defs.steps.watch_rules import load_watch_rules
 from audit_assets.detection.severity import TOUCHES
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.tables import ENTRIES
 from audit_assets.tickets.finding_builder import BEHIND
+from audit_assets.watch.rules import WatchRules
 
 ENTRY_COLUMNS = ("entry_id", "time", "stream", "actor_key", "actor", "actor_type")
 """What is kept of every entry of an hour."""
@@ -50,6 +52,7 @@ class RunInputs:
     account_id: str
     tables: Tables
     store: HourStore
+    rules: WatchRules
     _kept: dict[datetime, HourEntries] = field(default_factory=dict, repr=False, compare=False)
 
     def entries_of(self, hour: datetime) -> HourEntries:
@@ -64,8 +67,8 @@ class RunInputs:
 
 
 def load_run_inputs(account_id: str, store: HourStore) -> RunInputs:
-    """The inputs of a run that starts now. Raises `SettingError` for a policy that can't be used."""
-    return RunInputs(account_id, tables(), store)
+    """The inputs of a run that starts now. Raises `SettingError` for a policy or watch rules that can't be used."""
+    return RunInputs(account_id, tables(), store, load_watch_rules())
 
 
 def _load(store: HourStore, hour: datetime, change_filter: ChangeFilter) -> HourEntries:

@@ -7,6 +7,7 @@ import polars as pl
 
 from audit_assets.config.settings import ticket_max_age
 from audit_assets.detection.baselines import is_learning
+from audit_assets.detection.watch_columns import WATCH_RULE
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.storage.tables import TICKETS
@@ -46,6 +47,12 @@ def skip_reason(
     if now - (hour + AN_HOUR) > ticket_max_age():
         return None if failed_before else "too_old"
     return "learning" if is_learning(baselines, hour) else None
+
+
+def due_without_history(flagged: pl.DataFrame, reason: str | None) -> pl.DataFrame:
+    """Of an hour's flagged rows those that open a ticket even if it opens no others for that reason: what watch rules
+    matched needs no history."""
+    return flagged.filter(pl.col("kind") == WATCH_RULE) if reason == "learning" else flagged.clear()
 
 
 def stored_mode(store: HourStore, hour: datetime) -> OpenTickets:

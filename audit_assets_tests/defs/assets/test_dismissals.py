@@ -11,6 +11,8 @@ from audit_assets.storage.tables import VERDICTS
 from audit_assets_tests.defs.assets.test_flagged_actors import COLLEAGUES, JUDGED, three_weeks
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, v2_burst
 
+pytestmark = pytest.mark.usefixtures("without_watch_rules")
+
 BOB = "bob@example.com"
 AGAIN = JUDGED + DAY + HOUR * 2
 """Within a day the hours of both would be one deviation."""

@@ -20,6 +20,8 @@ from audit_assets.storage.tables import ASSESSED, FLAGGED, NEWCOMERS, PRIORS, SC
 from audit_assets_tests.detection.streams import score_events
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, dagster_failure_of, v2_burst, v2_entry
 
+pytestmark = pytest.mark.usefixtures("without_watch_rules")
+
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
 COLLEAGUES = [f"{name}@example.com" for name in ("alice", "bob", "carol", "dave", "erin", "frank")]
 

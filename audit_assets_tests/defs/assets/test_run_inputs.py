@@ -18,8 +18,9 @@ from audit_assets.storage.tables import ENTRIES
 from audit_assets_tests.pipeline import HOUR, Pipeline, problems_of, v2_burst, v2_entry
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
-MOST_READS = 3
-"""Of an hour's file: to grow it, to send its raw entries, and for everything else."""
+MOST_READS = 4
+"""Of an hour's file: to grow it, to send its raw entries, to match them against the watch rules, which need raw entries
+too, and for everything else."""
 
 
 @contextmanager
@@ -29,7 +30,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     scan, tables = HourStore.scan, policy._valid
 
     def counted_scan(store: HourStore, table: str, hour: datetime | None) -> Any:
-        calls["content"] += table == ENTRIES
+        calls["content"] += (table, hour) == (ENTRIES, JUDGED)
+        calls["before"] += table == ENTRIES and hour == JUDGED - HOUR
         return scan(store, table, hour)
 
     def counted_tables(found: dict[str, Any], path: str) -> Tables:
@@ -42,7 +44,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
         yield calls
 
 
-def test_an_hour_that_is_run_again_reads_its_entries_three_times_and_the_policy_once(
+def test_an_hour_that_is_run_again_reads_its_entries_four_times_and_the_policy_once(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45, action="delete"))
@@ -50,6 +52,7 @@ def test_an_hour_that_is_run_again_reads_its_entries_three_times_and_the_policy_
     with counted(monkeypatch) as calls:
         assert not problems_of(pipeline.run(JUDGED, open_tickets="always", flags={"preset": "plain"}))
     assert calls["content"] <= MOST_READS
+    assert calls["before"] <= 1, "for the watch rules that count"
     assert calls["policy"] == 1
 
 

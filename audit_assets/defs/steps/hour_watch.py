@@ -1,0 +1,74 @@
+"""The alerts of watch rules in an hour: which entries match, with those of the hours before that a rule counts too.
+
+How far back depends on the rules: to the hours whose end lies within their longest window, as far as they are stored
+and can be read, since a damaged hour stops no other one. That an actor and a rule alerted earlier in the UTC day is
+read from the flags of these hours.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from audit_assets.config.errors import StoreError
+from audit_assets.detection.watch_columns import WATCH_RULE
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import AN_HOUR, day_of, hours_between
+from audit_assets.storage.tables import ENTRIES, FLAGGED
+from audit_assets.watch.alerts import find_alerts
+from audit_assets.watch.matching import find_matches
+from audit_assets.watch.rules import WatchRule
+
+
+class HourWatch:
+    """Finds the alerts of hours that are judged one after the other: what an hour matches is read once."""
+
+    def __init__(self, store: HourStore, rules: Sequence[WatchRule]) -> None:
+        self._store = store
+        self._rules = rules
+        longest = max((rule.looks_back for rule in rules), default=timedelta(0))
+        self._hours_back = -(-longest // AN_HOUR)
+        self._matches: dict[datetime, pl.DataFrame] = {}
+
+    def alerts_of(self, hour: datetime) -> pl.DataFrame:
+        """WATCH_ALERTS of a stored hour. Raises `StoreError` if it is not there or can't be read."""
+        first = hour - self._hours_back * AN_HOUR
+        self._matches = {each: known for each, known in self._matches.items() if each >= first}
+        own = self._matches_of(hour)
+        if own is None:
+            raise self._store.missing(ENTRIES, hour)
+        before = _readable(self._matches_of, hours_between(first, hour - AN_HOUR))
+        alerts = find_alerts(self._rules, pl.concat([*before, own]), hour, hour + AN_HOUR)
+        key = ["actor_key", "rule"]
+        earlier = self._alerted(hour).with_columns(before=pl.lit(value=True))
+        known = alerts.join(earlier, on=key, how="left", maintain_order="left")
+        return known.with_columns(repeated=pl.col("before").fill_null(value=False)).drop("before")
+
+    def _matches_of(self, hour: datetime) -> pl.DataFrame | None:
+        """What an hour matches; None if it is not stored."""
+        if hour not in self._matches:
+            with self._store.reading(ENTRIES, hour):
+                entries = self._store.scan(ENTRIES, hour)
+                if entries is None:
+                    return None
+                self._matches[hour] = find_matches(self._rules, entries)
+        return self._matches[hour]
+
+    def _alerted(self, hour: datetime) -> pl.DataFrame:
+        """Which actors and rules alerted in the hours of the UTC day before this one."""
+        columns = ["actor_key", "kind", "resource_type", "disposition"]
+        earlier = hours_between(day_of(hour), hour - AN_HOUR)
+        frames = _readable(lambda each: self._store.read(FLAGGED, each, columns), earlier)
+        flags = pl.concat([pl.DataFrame(schema=dict.fromkeys(columns, pl.String)), *frames])
+        alerted = flags.filter(pl.col("kind") == WATCH_RULE, pl.col("disposition") == "ticket")
+        return alerted.select("actor_key", rule="resource_type").unique()
+
+
+def _readable(read: Callable[[datetime], pl.DataFrame | None], hours: Sequence[datetime]) -> list[pl.DataFrame]:
+    """What is read of these hours, without those that are not stored, or are damaged."""
+    found = []
+    for hour in hours:
+        with suppress(StoreError):
+            found.append(read(hour))
+    return [frame for frame in found if frame is not None]
