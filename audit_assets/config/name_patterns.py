@@ -75,7 +75,7 @@ def _whole_words(pieces: Sequence[str], anything: str) -> str:
 
 def _words(piece: str, *, between: str) -> str:
     """The words of a piece, with that between their letters, each in the singular or the plural."""
-    return "_?".join(_either_number(_singular(word), between) for word in piece.split("_") if word)
+    return "_?".join(_either_number(singular(word), between) for word in piece.split("_") if word)
 
 
 def _either_number(word: str, between: str) -> str:
@@ -86,7 +86,8 @@ def _either_number(word: str, between: str) -> str:
     return between.join(letters) + plural
 
 
-def _singular(word: str) -> str:
+def singular(word: str) -> str:
+    """A folded word in the singular: `record` of `records`, `policy` of `policies`."""
     is_short = len(word) < SHORTEST_PLURAL or not word[-2].isalpha()
     if is_short or word in INVARIABLE or word.endswith(("ss", "us", "is")):
         return word

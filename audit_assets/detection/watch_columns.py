@@ -19,6 +19,7 @@ RULE_TEXTS = pl.Struct(
 
 MATCHED_ENTRY = pl.Schema(
     {
+        "entry_id": pl.String,
         "time": pl.Datetime("us", "UTC"),
         **dict.fromkeys(("action", "change_kind", "action_result", "resource_type", "resource_id"), pl.String),
         **dict.fromkeys(("zone_name", "ip_address", "user_agent", "interface"), pl.String),

@@ -23,7 +23,7 @@ from audit_assets.tickets.markdown import (
     prose,
 )
 from audit_assets.tickets.model_note import note_section
-from audit_assets.tickets.next_checks import next_checks
+from audit_assets.tickets.next_checks import FIRST_STEPS, next_checks
 from audit_assets.tickets.opening_sentences import opening_sentence, severity_sentence
 from audit_assets.tickets.phrases import NAME_LENGTH, rarest_types_first, rule_title, short_code
 from audit_assets.tickets.rendering import render
@@ -87,6 +87,7 @@ def _text(finding: Finding, detail: _Detail, link_room: int) -> SafeMarkdown:
     chart = picture(finding.chart.shows, finding.chart.url) if finding.chart else None
     deviations = rarest_types_first(finding.deviations)[: detail.deviations]
     total = max(finding.entries_total, len(finding.entries) + len(finding.last_entries))
+    checks = next_checks(finding)
     few = total <= ENTRIES_OPEN and len(finding.entries) == total <= detail.entries
     return render(
         "description",
@@ -96,6 +97,7 @@ def _text(finding: Finding, detail: _Detail, link_room: int) -> SafeMarkdown:
         is_of_rules=finding.is_of_rules,
         numbers=[*_numbers(finding, deviations)] if detail.folded and not finding.is_of_rules else [],
         rules=[*_rules(finding, detail)],
+        rule_entries=[*_rule_entries(finding, detail)] if detail.folded and not finding.is_of_rules else [],
         chart=chart,
         has_entries=total > 0,
         is_of_unreadable=finding.is_of_unreadable,
@@ -105,7 +107,8 @@ def _text(finding: Finding, detail: _Detail, link_room: int) -> SafeMarkdown:
         entries=_entries(finding, total, detail.entries) if detail.entries and finding.entries and not few else None,
         origins=origin_lines(finding, detail.origins),
         other_origins=other_origins(finding, detail.origins) if detail.folded else [],
-        checks=next_checks(finding),
+        first_steps=SafeMarkdown(" ".join(checks[:FIRST_STEPS])),
+        checks=checks[FIRST_STEPS:],
         note=note_section(finding.note) if finding.note else None,
         links=[*_links(finding, link_room - len(chart or ""))],
         actor_type=code(finding.actor_type, 40),
@@ -117,10 +120,10 @@ def _text(finding: Finding, detail: _Detail, link_room: int) -> SafeMarkdown:
 def _reasons(finding: Finding, deviations: tuple[Deviation, ...]) -> Iterator[SafeMarkdown]:
     if together := describe_together(finding.deviations, learning=finding.learning):
         yield together
-    in_sentences = deviations[:REASONS_IN_SENTENCES]
+    in_sentences = [each for each in deviations if not each.watch][:REASONS_IN_SENTENCES]
     for each in in_sentences:
         yield describe_in_ticket(each, finding.hour, learning=finding.learning)
-    if left := len(finding.deviations) - len(in_sentences):
+    if left := len(finding.deviations) - len(finding.rules) - len(in_sentences):
         yield SafeMarkdown(f"and {left:,} more like these")
     if finding.created_at:
         yield SafeMarkdown(f"created at {minute_name(finding.created_at)} by {short_code(finding.created_by)}")
@@ -131,20 +134,22 @@ def _reasons(finding: Finding, deviations: tuple[Deviation, ...]) -> Iterator[Sa
 
 
 def _rules(finding: Finding, detail: _Detail) -> Iterator[SafeMarkdown]:
-    """What the watch rules that matched are about, and with several reasons what each matched."""
+    """What the watch rules that matched are about: they are no bullets among the other reasons."""
     for each in finding.rules[: detail.rules]:
         if each.watch is None:
             continue
         benign = "; ".join(prose(cause, SENTENCE_LENGTH) for cause in each.watch.benign)
-        parts = [
-            f"**{rule_title(each)}.** {prose(each.watch.why, SENTENCE_LENGTH)}",
-            f"Known benign causes: {benign}. MITRE ATT&CK: {prose(each.watch.technique)}.",
-        ]
-        if entries := each.watch.entries[: min(detail.entries, RULE_ENTRIES)] if finding.deviations[1:] else ():
-            parts.append(fence(map(entry_line, entries)))
-        yield SafeMarkdown("\n\n".join(parts))
+        why = f"**{rule_title(each)}.** {prose(each.watch.why, SENTENCE_LENGTH)}"
+        yield SafeMarkdown(f"{why} Known benign causes: {benign}. MITRE ATT&CK: {prose(each.watch.technique)}.")
     if (left := len(finding.rules) - detail.rules) > 0:
         yield SafeMarkdown(f"and {pluralize(left, 'more watch rule')}")
+
+
+def _rule_entries(finding: Finding, detail: _Detail) -> Iterator[SafeMarkdown]:
+    """What each watch rule matched, folded away."""
+    for each in finding.rules[: detail.rules]:
+        if each.watch and (entries := each.watch.entries[: min(detail.entries, RULE_ENTRIES)]):
+            yield collapsible(f"Matched by “{rule_title(each)}”", fence(map(entry_line, entries)))
 
 
 def _numbers(finding: Finding, deviations: tuple[Deviation, ...]) -> Iterator[SafeMarkdown]:

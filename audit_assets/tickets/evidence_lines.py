@@ -27,6 +27,9 @@ ORIGIN_LENGTH = 110
 EXCERPT_LENGTH = 200
 """Of the raw text of an entry that could not be read."""
 
+VALUES_LENGTH = 280
+"""Of what an entry changed."""
+
 ORIGINS_LISTED = 20
 """So many of those that are not shown open are folded away; the others are counted."""
 
@@ -48,7 +51,7 @@ def action_line(action_summary: ActionSummary) -> SafeMarkdown:
 
 
 def entry_line(entry: EntryLine) -> str:
-    """An entry as one line for a fence: when, what, by whom, on what, where from, how it ended."""
+    """An entry as one line for a fence: when, what, by whom, on what, where from, how it ended, what it changed."""
     what = " ".join(one_line(each, 60) for each in (entry.action, entry.resource_type) if each)
     rest = [
         (entry.actor, 60),
@@ -57,6 +60,7 @@ def entry_line(entry: EntryLine) -> str:
         (entry.ip_address, 45),
         (entry.interface, 40),
         (entry.result, 20),
+        (entry.values, VALUES_LENGTH),
         (entry.excerpt, EXCERPT_LENGTH),
     ]
     known = [one_line(value, limit) for value, limit in rest if value]

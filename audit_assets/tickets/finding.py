@@ -45,8 +45,9 @@ class PastDismissal:
 
 @dataclass(frozen=True)
 class EntryLine:
-    """One audit entry, as far as a ticket shows it; `actor` only where a finding is of several. One that could not be
-    read has its stream as `action`, the reason as `resource_type`, and its raw text as `excerpt`."""
+    """One audit entry, as far as a ticket shows it; `actor` only where a finding is of several; `values`: what it
+    changed, before and after (changed_values.py). One that could not be read has its stream as `action`, the reason as
+    `resource_type`, and its raw text as `excerpt`."""
 
     time: datetime
     action: str | None
@@ -58,6 +59,8 @@ class EntryLine:
     result: str | None
     actor: str | None = None
     excerpt: str | None = None
+    entry_id: str | None = None
+    values: str | None = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,19 @@ class ActionSummary:
 
 
 @dataclass(frozen=True)
+class Deed:
+    """What was done so many times in the hour: changes of one `kind` (create, update, delete) to one resource type; to
+    how many resources, None if an entry names none; in how many zones, and which, if it was one."""
+
+    kind: str | None
+    resource_type: str | None
+    changes: int
+    resources: int | None = None
+    zones: int = 0
+    zone: str | None = None
+
+
+@dataclass(frozen=True)
 class Origin:
     """From where so many of the hour's changes came; `value` is None where the entries lack it.
 
@@ -200,11 +216,11 @@ class Origin:
 class Finding:
     """A flagged actor in one hour.
 
-    `entries` are the first, `last_entries` the last of `entries_total`; `action_summaries` and `origins` are of all of
-    these, `other_changes` the actor's other changes of the hour. `active_days`: on how many of the 30 UTC days before
-    the day of the hour the actor did anything; None if it could not be found out what it had used before.
-    `severity_because`: what was touched that raised the severity, in a team's own words; `learning`: the actor, or the
-    organisation, is hardly known yet.
+    `entries` are the first, `last_entries` the last of `entries_total`; `action_summaries`, `deeds` and `origins` are
+    of all of these, what was done most first, `other_changes` the actor's other changes of the hour. `active_days`: on
+    how many of the 30 UTC days before the day of the hour the actor did anything; None if it could not be found out
+    what it had used before. `severity_because`: what was touched that raised the severity, in a team's own words;
+    `learning`: the actor, or the organisation, is hardly known yet.
 
     Where it is about several, the actor is `the organisation`, `new actors`, `all actors` or `the alert threshold`, of
     the type `organisation`; where entries could not be read, it is `the audit log`, of the type `unreadable_entries`.
@@ -230,6 +246,7 @@ class Finding:
     note: TriageNote | None = None
     last_entries: tuple[EntryLine, ...] = ()
     action_summaries: tuple[ActionSummary, ...] = ()
+    deeds: tuple[Deed, ...] = ()
     other_changes: int = 0
     origins: tuple[Origin, ...] = ()
     active_days: int | None = None

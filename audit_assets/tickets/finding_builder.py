@@ -15,6 +15,7 @@ from audit_assets.detection.watch_columns import WATCH_RULE
 from audit_assets.tickets.finding import (
     ENTRIES_SHOWN,
     ActionSummary,
+    Deed,
     Deviation,
     EntryLine,
     Finding,
@@ -25,7 +26,8 @@ from audit_assets.tickets.finding import (
 from audit_assets.tickets.origins import ENTRY_COLUMNS, days_before, origins_of
 
 SHOWN = {
-    **{name: name for name in ("time", "action", "resource_type", "resource_id", "ip_address", "interface")},
+    **{name: name for name in ("entry_id", "time", "action", "resource_type", "resource_id")},
+    **{name: name for name in ("ip_address", "interface")},
     "zone": "zone_name",
     "result": "action_result",
 }
@@ -135,6 +137,7 @@ def build_finding(
         entries_total=max([behind["total"], *(row["changes"] for row in rows if is_of_rules)]),
         other_changes=behind["others"],
         action_summaries=_all_of_one_kind(behind, rows) if is_of_rules else _summaries(behind),
+        deeds=tuple(Deed(**each) for each in behind["deeds"] or ()),
         origins=tuple(Origin(**origin) for origin in behind["origins"] or ()),
         active_days=behind["active_days"],
         created_at=behind["created_at"],
@@ -174,6 +177,7 @@ def _evidence(flagged: pl.DataFrame, entries: pl.DataFrame, seen: pl.DataFrame |
         _ends(behind),
         _creations(theirs, entries),
         _action_summaries(behind),
+        _deeds(behind),
         origins_of(behind, before, hour),
         days_before(evidence, before, hour),
         _first_active(flagged, theirs, before),
@@ -205,8 +209,8 @@ def _matched_alone(flagged: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
     matched = alone.select("matched", finding="actor_key").explode("matched").unnest("matched")
     the_same = ["finding", "actor_key", "action", "resource_type"]
     changes = theirs.join(matched, on=the_same, how="semi", nulls_equal=True, maintain_order="left")
-    entry = [*the_same, "time", "resource_id"]
-    return pl.concat([changes, matched], how="diagonal").unique(entry, keep="first").sort("time", "resource_id")
+    both = pl.concat([changes, matched], how="diagonal")
+    return both.unique(["finding", "entry_id"], keep="first").sort("time", "resource_id")
 
 
 def _creations(theirs: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
@@ -256,6 +260,25 @@ def _action_summaries(behind: pl.DataFrame) -> pl.DataFrame:
     return in_order.group_by("finding", maintain_order=True).agg(action_summaries=summary)
 
 
+def _deeds(behind: pl.DataFrame) -> pl.DataFrame:
+    """Per finding the changes by their kind and resource type, what was done most first."""
+    names_all = pl.col("resource_id").is_not_null().all()
+    by_kind = (
+        behind.drop_nulls("change_kind")
+        .group_by("finding", "resource_type", kind="change_kind")
+        .agg(
+            changes=pl.len().cast(pl.Int64),
+            resources=pl.when(names_all).then(pl.col("resource_id").n_unique().cast(pl.Int64)),
+            zones=pl.col("zone_name").drop_nulls().n_unique().cast(pl.Int64),
+            zone=pl.when(pl.col("zone_name").drop_nulls().n_unique() == 1).then(
+                pl.col("zone_name").drop_nulls().first()
+            ),
+        )
+    )
+    in_order = by_kind.sort(-pl.col("changes"), "resource_type", "kind")
+    return in_order.group_by("finding", maintain_order=True).agg(deeds=pl.struct(pl.exclude("finding")))
+
+
 def deviation_of(row: Mapping[str, Any]) -> Deviation:
     """One row of a FLAGGED_ACTORS frame, as a ticket takes it."""
     watch, matched = row.get("watch"), row.get("matched")
@@ -280,7 +303,7 @@ def _texts(watch: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _entry_line(entry: Mapping[str, Any]) -> EntryLine:
-    return EntryLine(**{name: entry[column] for name, column in SHOWN.items()})
+    return EntryLine(**{name: entry.get(column) for name, column in SHOWN.items()})
 
 
 def _past_dismissal(row: Mapping[str, Any]) -> PastDismissal | None:

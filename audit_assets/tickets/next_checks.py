@@ -1,14 +1,15 @@
-"""What to check next, by what was found: the one place to read and to edit it.
+"""What to do now, by what was found: the one place to read and to edit it.
 
 Each line is for a person on a phone in the middle of something else: one thing to do, and what its result would mean.
-The lines are ours or, of a watch rule, the team's: no value of an audit entry is ever put into them.
+The lines are ours or, of a watch rule, the team's. Who acted, with which token and from where is named in code spans.
 """
 
 from collections.abc import Callable, Mapping
 
 from audit_assets.tickets.finding import Finding
+from audit_assets.tickets.formatting import listed
 from audit_assets.tickets.markdown import SafeMarkdown, prose
-from audit_assets.tickets.phrases import is_new_type, is_one_of_many
+from audit_assets.tickets.phrases import is_new_type, is_one_of_many, short_code
 
 NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
     "new actors": (
@@ -16,8 +17,8 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
         "If one actor made them all, look at that one first: disable it, then these.",
     ),
     "an owner's tokens": (
-        "Ask the owner, not by e-mail, whether these tokens are theirs and what they are for.",
-        "If not: roll the tokens, end the owner's sessions and reset their second factor.",
+        "Ask {actor}, not by e-mail, whether {credentials} is theirs and what it is for.",
+        "If not: roll the token, end the owner's sessions and reset their second factor.",
     ),
     "the organisation at once": (
         "Look for one cause first: a migration, a deployment, a rotation of secrets, a change by Cloudflare.",
@@ -34,17 +35,15 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
         "Look at these times in Cloudflare's dashboard. (An entry without a time has that of the one before it here.)",
         "Many with one reason mean that Cloudflare changed its format: such entries are not watched until an upgrade.",
     ),
-    "new address": (
-        "Find out whose the new address is (office, VPN, build system, hosting company), and what else came from it.",
-    ),
     "an API token": (
-        "Find the system that holds this token, and ask its owner whether a job ran there at that time.",
-        "If not, or if the address is not that system's: roll the token, then look for what it has created.",
+        "Find the system that holds {actor}, and ask its owner whether a job ran there at that time.",
+        "If not, or if the address is not that system's: roll this token, then look for what it has created.",
     ),
     "a person": (
-        "Ask the person, not by e-mail, whether they did this.",
-        "If not: end their sessions, reset their second factor, and look for API tokens and members they have added.",
+        "Ask {actor}, not by e-mail, whether they did this.",
+        "If not: end their sessions, reset their second factor{tokens}, look for tokens and members they added.",
     ),
+    "new address": ("Find out whose {addresses} is (office, VPN, build system, hosting), and what else came from it.",),
     "Cloudflare itself": ("Look for the change by a person that set this off: an upgrade, a new zone, a certificate.",),
     "deletes": ("See what is gone, and what brings it back: an export, or the state of Terraform.",),
     "many new resource types": (
@@ -60,21 +59,46 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
     "spread over hours": ("Read the hours before too, in Axiom: no single one of them was much.",),
     "burst": ("Compare the first entries with the last: one action repeated is a script, a mixture is a session.",),
 }
-"""By kind of finding, the most useful first: a ticket shows the first CHECKS_SHOWN lines that apply to it."""
+"""By kind of finding, the most useful first: a ticket shows the first CHECKS_SHOWN lines that apply to it. What is in
+braces is named as the entries name it, quoted."""
 
-CHECKS_SHOWN = 5
+CHECKS_SHOWN = 6
 LINE_LENGTH = 400
 
+FIRST_STEPS = 2
+"""Whom to ask and what to take from them: a ticket begins with these, before what the watch rules ask for."""
+
 RULE_CHECKS_SHOWN = 4
-"""So many are those of the watch rules that matched, before the others."""
+"""So many are those of the watch rules that matched."""
 
 
 def next_checks(finding: Finding) -> list[SafeMarkdown]:
-    """The lines for a finding: those of the watch rules that it is about first."""
+    """The lines for a finding: whom to ask and what to roll, then those of the watch rules that it is about."""
+    named = _names(finding)
+    lines = [
+        SafeMarkdown(line.format_map(named))
+        for kind, lines in NEXT_CHECKS.items()
+        if _APPLIES[kind](finding)
+        for line in lines
+    ]
     of_rules = [prose(line, LINE_LENGTH) for each in finding.rules if each.watch for line in each.watch.check]
-    lines = [SafeMarkdown(line) for kind, lines in NEXT_CHECKS.items() if _APPLIES[kind](finding) for line in lines]
-    first = [*dict.fromkeys(of_rules)][:RULE_CHECKS_SHOWN]
-    return [*first, *lines[: CHECKS_SHOWN - min(len(first), 2)]]
+    rules = [*dict.fromkeys(of_rules)][:RULE_CHECKS_SHOWN]
+    return [*lines[:FIRST_STEPS], *rules, *lines[FIRST_STEPS:]][:CHECKS_SHOWN]
+
+
+def _names(finding: Finding) -> dict[str, str]:
+    """What the lines name: the actor, its tokens and the addresses that are new to it."""
+    addresses = [each for each in finding.origins if each.kind == "address" and each.value]
+    new = [short_code(each.value) for each in addresses if each.first_used is None]
+    tokens = [
+        short_code(each.label or each.value) for each in finding.origins if each.kind == "API token" and each.value
+    ]
+    return {
+        "actor": short_code(finding.actor),
+        "addresses": listed(new) or "the address",
+        "credentials": listed([short_code(name) for name in finding.credentials]) or "the token",
+        "tokens": f", roll {listed(tokens)}" if tokens else "",
+    }
 
 
 def _is_from_new_address(finding: Finding) -> bool:
@@ -101,9 +125,9 @@ _APPLIES: Mapping[str, Callable[[Finding], bool]] = {
     ),
     "a fall of the alert threshold": lambda finding: any(each.kind == "threshold_fall" for each in finding.deviations),
     "unreadable entries": lambda finding: finding.is_of_unreadable,
-    "new address": _is_from_new_address,
     "an API token": lambda finding: finding.actor_type == "token",
-    "a person": lambda finding: finding.actor_type in ("user", "admin"),
+    "a person": lambda finding: finding.actor_type in ("user", "admin") and not finding.credentials,
+    "new address": _is_from_new_address,
     "Cloudflare itself": lambda finding: finding.actor_type in ("system", "cloudflare", "cloudflare_admin"),
     "deletes": lambda finding: any(action_summary.deletes for action_summary in finding.action_summaries),
     "many new resource types": lambda finding: any(is_one_of_many(each) for each in finding.deviations),

@@ -1,8 +1,10 @@
-"""What a ticket begins with: its title in plain words, and the first sentences: who did what, when, how severely."""
+"""What a ticket begins with: the title has what was done, from where and by whom; the first sentences when, and how
+severe it is."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from audit_assets.tickets.deeds import Quote, describe_deeds, describe_where_from, plain_name
 from audit_assets.tickets.finding import Deviation, Finding
 from audit_assets.tickets.formatting import (
     NAMED,
@@ -19,6 +21,7 @@ from audit_assets.tickets.phrases import (
     NAME_LENGTH,
     amount,
     count_days,
+    count_matched,
     count_members,
     count_unreadable,
     describe_deletes,
@@ -43,16 +46,18 @@ ACTOR_LENGTH_IN_TITLE = 80
 
 
 def build_title(finding: Finding) -> str:
-    """The title of a ticket: who did what and when."""
+    """The title of a ticket: what was done, from where if that is new, and by whom."""
+    if finding.is_of_several or finding.is_of_unreadable or not finding.deviations:
+        return f"{headline(finding)} ({hour_in_short(finding.hour)})"[:TITLE_LENGTH]
+    rule = _rule_of_title(finding)
+    message = f"{_matched(rule, words) if rule else _deed(finding, words)}{describe_where_from(finding)}"
     actor = words(finding.actor, ACTOR_LENGTH_IN_TITLE) or "an unnamed actor"
     tokens = listed([words(name, ACTOR_LENGTH_IN_TITLE) or "a token" for name in finding.credentials])
-    is_of_one = not finding.is_of_several and not finding.is_of_unreadable
-    who = f"{actor}{f' with {tokens}' if tokens else ''}: " if is_of_one else ""
-    return f"{who}{headline(finding)} ({hour_in_short(finding.hour)})"[:TITLE_LENGTH]
+    return f"{message[:1].upper()}{message[1:]}: {actor}{f' with {tokens}' if tokens else ''}"[:TITLE_LENGTH]
 
 
 def headline(finding: Finding) -> SafeMarkdown:
-    """What happened, without the actor and the time."""
+    """Why it is unusual, in short, without the actor and the time."""
     if not finding.deviations:
         return SafeMarkdown("an unusual hour")
     if finding.is_of_unreadable:
@@ -146,28 +151,48 @@ def _many(deviations: Sequence[Deviation]) -> str:
 
 def _one(finding: Finding) -> str:
     """What one actor did."""
-    burst = next((each for each in finding.deviations if each.kind == "volume"), None)
-    new_types = [short_code(each.resource_type) for each in rarest_types_first(finding.deviations) if is_new_type(each)]
-    did = []
-    if burst and burst.horizon_hours == 1:
-        did.append(f"made {pluralize(burst.changes, 'change')}")
-    elif burst and burst.counts_hours:
-        end = minute_name(finding.hour + timedelta(hours=1))
-        did.append(f"was still active ({burst.changes:,} of the {span_name(burst.horizon_hours, f' to {end}')})")
-    elif burst:
-        did.append(f"reached {amount(burst, _span(burst))}")
-    if deletes := next((each for each in finding.deviations if each.kind == "many_deletes"), None):
-        did.append(f"deleted with {deletes.changes:,} of {pluralize(deletes.hour_changes or 0, 'change')}")
-    if finding.rules:
-        titles = listed([f"“{rule_title(each)}”" for each in rarest_types_first(finding.rules)])
-        did.append(f"matched {'a watch rule' if len(finding.rules) == 1 else 'watch rules'}: {titles}")
-    if new_types:
-        types = "resource types" if new_types[1:] else "a resource type"
-        did.append(f"changed {types} new to it: {listed(new_types)}")
-    if credentials := next((each for each in finding.deviations if each.kind == "credentials"), None):
-        together = describe_group(credentials, _span(credentials))
-        did.append(f"acted with several credentials, unusually together: {together}")
-    return f"{_who(finding)} {' and '.join(did) or 'did something unusual'}"
+    if not finding.deviations:
+        return f"{_who(finding)} did something unusual"
+    rule = _rule_of_title(finding)
+    did = f"matched the watch rule “{_matched(rule, code)}”" if rule else _deed(finding, code)
+    return f"{_who(finding)} {did}{describe_where_from(finding)}"
+
+
+def _rule_of_title(finding: Finding) -> Deviation | None:
+    """The watch rule that a ticket is called after: the first, unless what was done most is what it is about."""
+    rule = next((each for each in rarest_types_first(finding.deviations) if each.watch), None)
+    is_most = rule and rule.changes > 1 and 2 * rule.changes >= sum(each.changes for each in finding.deeds) > 0
+    return None if is_most else rule
+
+
+def _matched(rule: Deviation, quote: Quote) -> str:
+    """`A zone was deleted (shop·example)`."""
+    entries = rule.watch.entries if rule.watch else ()
+    zones = {each.zone for each in entries}
+    zone = quote(zones.pop(), NAME_LENGTH) if len(zones) == 1 and None not in zones else ""
+    count = count_matched(rule) if rule.changes > 1 else ""
+    more = ", ".join(part for part in (count, zone) if part)
+    return f"{rule_title(rule)}{f' ({more})' if more else ''}"
+
+
+def _deed(finding: Finding, quote: Quote) -> str:
+    """What one actor did, as a verb and its object: what the first deviation is about."""
+    not_of_rules = [each for each in rarest_types_first(finding.deviations) if not each.watch]
+    first = not_of_rules[0] if not_of_rules else None
+    if first is None or first.kind == "many_deletes":
+        return describe_deeds(finding.deeds, quote) or f"made {pluralize(finding.entries_total, 'change')}"
+    if first.kind == "credentials":
+        return f"acted with several credentials, unusually together: {describe_group(first, _span(first))}"
+    if is_one_of_many(first):
+        rarest = plain_name(first.resource_type, 2, quote)
+        return f"touched {share_of_new_types(first)} resource types for the first time, {rarest} among them"
+    if is_new_type(first):
+        of_type = [each for each in finding.deeds if each.resource_type == first.resource_type]
+        done = describe_deeds(of_type, quote) or f"changed {plain_name(first.resource_type, 2, quote)}"
+        return f"{done} for the first time" if first.first_ever else f"{done}{since(first)}"
+    if first.horizon_hours > 1:
+        return f"{'was' if first.counts_hours else 'reached'} {amount(first, _span(first))}"
+    return describe_deeds(finding.deeds, quote) or f"made {amount(first, _span(first))}"
 
 
 def _who(finding: Finding) -> str:

@@ -63,7 +63,7 @@ def share_of_new_types(deviation: Deviation) -> str:
 def is_hardly_known(deviation: Deviation, learning: bool) -> bool:
     """Whether too little is known of the actor to call anything rare for it."""
     is_new = deviation.hours_since_first is not None or deviation.active_hours < FEW_ACTIVE_HOURS
-    return learning and not deviation.is_of_several and is_new
+    return learning and is_new and not deviation.is_of_several and deviation.watch is None
 
 
 def rarity(deviation: Deviation, learning: bool) -> str | None:

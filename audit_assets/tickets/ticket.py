@@ -10,6 +10,7 @@ import json
 from datetime import UTC
 from uuid import UUID
 
+from audit_assets.config.policy_tables import CONFIRMED_LABEL, DISMISSED_LABEL
 from audit_assets.linear.issues import PRIORITY, CommentContent, IssueContent, LinkContent
 from audit_assets.linear.routing import TicketSubject
 from audit_assets.tickets.description import describe_finding
@@ -21,6 +22,14 @@ from audit_assets.tickets.opening_sentences import build_title, headline
 
 DESCRIPTION_LENGTH = 20_000
 COMMENT_LENGTH = 5_000
+
+HOW_TO_CLOSE = f"""
+
+## How to close this ticket
+
+- It was abuse: complete it with the label `{CONFIRMED_LABEL}`. These hours will be no example of what is usual.
+- It was not: cancel it, or complete it with `{DISMISSED_LABEL}`. Up to twice as much of the same will alert no more.
+- Nobody knows: complete it without a label. Nothing is learned, and another unusual hour within 14 days reopens it."""
 
 
 def ticket_id(account_id: str, actor_key: str, generation: int = 0) -> UUID:
@@ -38,7 +47,7 @@ def ticket_for(finding: Finding, generation: int = 0) -> IssueContent:
     return IssueContent(
         id=ticket_id(finding.account_id, finding.actor_key, generation),
         title=build_title(finding),
-        description=describe_finding(finding, DESCRIPTION_LENGTH),
+        description=_with_closing(finding, describe_finding(finding, DESCRIPTION_LENGTH - len(HOW_TO_CLOSE))),
         priority=PRIORITY[finding.severity],
     )
 
@@ -46,6 +55,12 @@ def ticket_for(finding: Finding, generation: int = 0) -> IssueContent:
 def comment_for(finding: Finding) -> CommentContent:
     """What a finding adds to a ticket that its actor has already: once, whichever generation it is."""
     return CommentContent(_id_of_hour("hour", finding), describe_finding(finding, COMMENT_LENGTH))
+
+
+def _with_closing(finding: Finding, description: str) -> str:
+    """The description with how to close the ticket, which is an actor's or the organisation's hours."""
+    is_of_hours = not finding.is_of_unreadable and not any(each.kind == "threshold_fall" for each in finding.deviations)
+    return f"{description}{HOW_TO_CLOSE}" if is_of_hours else description
 
 
 def link_for(finding: Finding) -> LinkContent:

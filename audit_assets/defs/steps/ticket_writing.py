@@ -18,7 +18,8 @@ from audit_assets.defs.steps.ticket_opener import AddNote, TicketOpener
 from audit_assets.detection.schemas import NAMES_OF_SEVERAL, WINDOW
 from audit_assets.detection.unreadable_entries import UNREADABLE
 from audit_assets.storage.hours import AN_HOUR, day_of, key_of
-from audit_assets.storage.tables import BASELINES, QUARANTINE
+from audit_assets.storage.tables import BASELINES, ENTRIES, QUARANTINE
+from audit_assets.tickets.changed_values import add_values, entry_ids_of
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.finding_builder import BY_TICKET, Links, by_ticket, findings_of, members_of
 from audit_assets.tickets.lifecycle import OpenedTicket
@@ -115,7 +116,7 @@ def _write_actors(
     changes = with_canonical_addresses(inputs.entries_of(hour).changes, "ip_address")
     seen, unknown = _fetch_origins(axiom, members_of(singles)["actor_key"].unique(), hour)
     links = _links_of(axiom, singles, hour, run_id)
-    alone = findings_of(inputs.account_id, singles, changes, seen=seen, links=links)
+    alone = _with_values(inputs, findings_of(inputs.account_id, singles, changes, seen=seen, links=links))
     others = findings_of(inputs.account_id, of_actors.filter(~pl.col("single")), changes.clear())
     charts = build_charts(singles, inputs.store.require(BASELINES, hour), axiom)
     rows = [_row(each, lambda each=each: opener.open_ticket(each, noted, charts.charted)) for each in alone]
@@ -143,6 +144,22 @@ def _rows_of_actors(rows: Sequence[Mapping[str, Any]], flagged: pl.DataFrame) ->
     known = pl.concat([pl.DataFrame(schema=BY_TICKET), flagged], how="diagonal")
     actors = known.select("actor_key", ticket_key=pl.coalesce("ticket_key", "actor_key")).unique(maintain_order=True)
     return tickets.join(actors, on="ticket_key", how="left", maintain_order="left").select(OPENED_TICKETS.names())
+
+
+def _with_values(inputs: RunInputs, findings: Sequence[Finding]) -> list[Finding]:
+    """The findings of an hour with what the entries that their tickets show changed: of these alone the raw text is
+    read."""
+    shown = {entry_id for finding in findings for entry_id in entry_ids_of(finding)}
+    if not shown:
+        return [*findings]
+    hour = findings[0].hour
+    stored = inputs.store.scan(ENTRIES, hour)
+    if stored is None:
+        raise inputs.store.missing(ENTRIES, hour)
+    with inputs.store.reading(ENTRIES, hour):
+        raw = stored.filter(pl.col("entry_id").is_in([*shown])).select("entry_id", "raw").collect()
+    raw_of = dict(raw.iter_rows())
+    return [add_values(finding, raw_of) for finding in findings]
 
 
 def _fetch_origins(
