@@ -37,7 +37,7 @@ def fetch_all_v2(fetch: FetchPage, builder: PullBuilder, limit: int) -> None:
     """Follow the cursor to its end, through empty pages too. Raises `RequestRejected` for the first page."""
     window = {"since": _format(builder.window.since), "before": _format(builder.window.before)}
     request = {**window, "direction": "asc", "limit": limit}
-    pages = _Pages(builder, MOST_BARREN_PAGES)
+    pages = _Pages(builder, builder.window.since, MOST_BARREN_PAGES)
     cursors: set[str] = set()
     page = fetch(request)
     pages.add(page, goes_on=page.cursor is not None)
@@ -93,7 +93,7 @@ def _fetch_from_newest(fetch: FetchPage, builder: PullBuilder, overlap: timedelt
 def _fetch_part(fetch: FetchPage, builder: PullBuilder, since: datetime, per_page: int, most_barren: int) -> _Part:
     """Add pages until one is short, empty or rejected. Raises `RequestRejected` for the first."""
     window = {"since": _format(since), "before": _format(builder.window.before), "direction": "asc"}
-    pages, part = _Pages(builder, most_barren), _Part()
+    pages, part = _Pages(builder, since, most_barren), _Part()
     while True:
         number = pages.count + 1
         try:
@@ -121,17 +121,18 @@ def _check_progress(part: _Part) -> None:
 
 
 class _Pages:
-    """Adds pages to a pull, and gives up on a list that seems to have no end."""
+    """Adds the pages of a list that begins at `since` to a pull, and gives up on one that seems to have no end."""
 
-    def __init__(self, builder: PullBuilder, most_barren: int) -> None:
+    def __init__(self, builder: PullBuilder, since: datetime, most_barren: int) -> None:
         self.count = 0
         self._builder = builder
+        self._since = since
         self._most_barren = most_barren
         self._barren = 0
 
     def add(self, page: Page, *, goes_on: bool) -> int:
         """Add a page; how many of its entries were new. Raises `Incomplete` if such pages seem to have no end."""
-        new = self._builder.add(page)
+        new = self._builder.add(page, self._since)
         self.count += 1
         self._barren = 0 if new or self.count == 1 else self._barren + 1
         if goes_on and self._barren > self._most_barren:

@@ -53,10 +53,11 @@ class PullWindow:
         """The requested end, on a whole second."""
         return (self.end + OVERLAP + timedelta(seconds=1) - MICROSECOND).replace(microsecond=0)
 
-    def check_times(self, times: Iterable[datetime]) -> None:
-        """Raise `Incomplete` for an entry outside of the requested window: the service misunderstood the request."""
+    def check_times(self, times: Iterable[datetime], since: datetime) -> None:
+        """Raise `Incomplete` for an entry before `since`, where a request began, or after the window: the service
+        misunderstood the request."""
         for time in times:
-            if not self.since - SLACK <= time <= self.before + SLACK:
+            if not since - SLACK <= time <= self.before + SLACK:
                 raise Incomplete(f"an entry of {time:%Y-%m-%d %H:%M:%S} lies outside of the requested window")
 
     def clamp(self, time: datetime) -> datetime:
@@ -113,21 +114,22 @@ class PullBuilder:
         """How many pages were added."""
         return len(self._pages)
 
-    def add(self, page: Page) -> int:
-        """Add a page; how many of its entries were new. Raises `Incomplete` for one outside of the window."""
+    def add(self, page: Page, since: datetime) -> int:
+        """Add a page of a list that begins at `since`; how many of its entries were new. Raises `Incomplete` for one
+        outside of what was requested."""
         self._pages.append(replace(page, entries=[], cursor=None))
         self._received += len(page.entries)
         frame, quarantined = self._normalizer.normalize(page.entries)
         if not frame.is_empty():
             oldest, newest = frame.select(pl.col("time").min(), pl.col("time").max().alias("newest")).row(0)
-            self.window.check_times((oldest, newest))
+            self.window.check_times((oldest, newest), since)
             self.newest = max(newest, self.newest or newest)
             self._add_by_hour(
                 frame.filter(pl.col("time").is_between(self.window.start, self.window.end, closed="left"))
             )
         known = len(self._quarantined)
         for each in quarantined:
-            self.window.check_times([each.time] if each.time else [])
+            self.window.check_times([each.time] if each.time else [], since)
             self._quarantined.setdefault((each.reason, each.raw), each)
         return frame.height + len(self._quarantined) - known
 

@@ -4,7 +4,7 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from audit_assets.cloudflare import audit_log_client as client_module
@@ -29,6 +29,7 @@ faults = st.tuples(st.sampled_from(FAULT_KINDS), st.integers(1, 6), st.integers(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(st.sampled_from(["v2", "v1"]), st.lists(seconds, max_size=40), st.lists(faults, max_size=3), st.booleans())
+@example("v1", [3_601], [("drop_before", 1, 1), ("outside_window", 3, 1)], False)  # of the second part of a list
 def test_a_pull_is_whole_or_none(
     sandbox: Sandbox,
     clock: JumpingClock,

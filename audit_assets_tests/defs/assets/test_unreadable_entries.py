@@ -98,6 +98,7 @@ def test_the_link_opens_what_could_not_be_read(known: Pipeline) -> None:
     [finding] = flagged(known)
     query = json.loads(unquote(finding["axiom_url"]).partition("initForm=")[2])["apl"]
     settings = known.sandbox.environment()
+    known.sandbox.shared.clock.advance(timedelta(minutes=1))  # Axiom shows new fields later than events
     answer = httpx.post(
         f"{settings['AXIOM_URL']}/v1/datasets/_apl?format=tabular",
         json={"apl": query},
