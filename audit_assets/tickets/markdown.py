@@ -26,6 +26,12 @@ _LONE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _NOT_PROSE = re.compile(r"[^\w .,;:()'\"/!?%&+\[\]=-]|\](?=[(\[:])")
 """What a sentence does without: marks of Markdown, and brackets that end as those of a link do."""
 
+_SLASHES = re.compile("//+")
+"""Programs that look for addresses find one without its scheme, too."""
+
+_NUMBERED = re.compile(r"^(\d+)[.)]")
+"""How an item of a numbered list begins."""
+
 _LONE_AT = re.compile(r"(?<![^\W_])@|@(?![^\W_])")
 _URL_SAFE = "-._~:/?#@!$&*+,;=%"
 
@@ -62,7 +68,9 @@ def prose(text: str, limit: int = VALUE_LENGTH) -> SafeMarkdown:
     """A sentence of a team's own, such as a watch rule's: its letters and punctuation, and nothing that Markdown, or a
     reader's program that looks for addresses, could take for more."""
     kept = _LONE_UNDERSCORE.sub("·", _NOT_PROSE.sub("·", defanged(visible(text[:limit])))).lstrip("+-= ")
-    return SafeMarkdown(f"{kept}…" if len(text) > limit else kept)
+    kept = _NUMBERED.sub(r"\1·", _SLASHES.sub("/", kept))
+    is_cut = len(text) > limit or len(kept) > limit
+    return SafeMarkdown(f"{kept[:limit].rstrip()}…" if is_cut else kept)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> SafeMarkdown:

@@ -2,7 +2,7 @@
 severe it is."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from audit_assets.tickets.deeds import Quote, describe_deeds, describe_where_from, plain_name
 from audit_assets.tickets.finding import Deviation, Finding
@@ -50,7 +50,7 @@ def build_title(finding: Finding) -> str:
     if finding.is_of_several or finding.is_of_unreadable or not finding.deviations:
         return f"{headline(finding)} ({hour_in_short(finding.hour)})"[:TITLE_LENGTH]
     rule = _rule_of_title(finding)
-    message = f"{_matched(rule, words) if rule else _deed(finding, words)}{describe_where_from(finding)}"
+    message = _with_origin(finding, _matched(rule, words) if rule else _deed(finding, words).removeprefix("was "))
     actor = words(finding.actor, ACTOR_LENGTH_IN_TITLE) or "an unnamed actor"
     tokens = listed([words(name, ACTOR_LENGTH_IN_TITLE) or "a token" for name in finding.credentials])
     return f"{message[:1].upper()}{message[1:]}: {actor}{f' with {tokens}' if tokens else ''}"[:TITLE_LENGTH]
@@ -155,7 +155,13 @@ def _one(finding: Finding) -> str:
         return f"{_who(finding)} did something unusual"
     rule = _rule_of_title(finding)
     did = f"matched the watch rule “{_matched(rule, code)}”" if rule else _deed(finding, code)
-    return f"{_who(finding)} {did}{describe_where_from(finding)}"
+    return f"{_who(finding)} {_with_origin(finding, did)}"
+
+
+def _with_origin(finding: Finding, did: str) -> str:
+    origin = describe_where_from(finding)
+    between = "," if origin and "," in did else ""
+    return f"{did}{between}{f' {origin}' if origin else ''}"
 
 
 def _rule_of_title(finding: Finding) -> Deviation | None:
@@ -191,7 +197,8 @@ def _deed(finding: Finding, quote: Quote) -> str:
         done = describe_deeds(of_type, quote) or f"changed {plain_name(first.resource_type, 2, quote)}"
         return f"{done} for the first time" if first.first_ever else f"{done}{since(first)}"
     if first.horizon_hours > 1:
-        return f"{'was' if first.counts_hours else 'reached'} {amount(first, _span(first))}"
+        usual = "" if first.baseline_mean is None else f", {_usually(first)}"
+        return f"{'was' if first.counts_hours else 'made'} {amount(first, _span(first))}{usual}"
     return describe_deeds(finding.deeds, quote) or f"made {amount(first, _span(first))}"
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_assets.tickets.deviation_sentences import describe
-from audit_assets.tickets.finding import ActionSummary, Chart, Deviation, EntryLine, Finding, Origin
+from audit_assets.tickets.finding import ActionSummary, Chart, Deed, Deviation, EntryLine, Finding, Origin, WatchedRule
 from audit_assets.tickets.markdown import address
 from audit_assets.tickets.opening_sentences import TITLE_LENGTH
 from audit_assets.tickets.ticket import COMMENT_LENGTH, DESCRIPTION_LENGTH, comment_for, link_for, ticket_for
@@ -21,9 +21,38 @@ hostile_or_nothing = st.none() | hostile
 counts = st.integers(0, 10**12)
 figures = st.none() | st.floats()
 times = st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants naive bounds
+entries = st.builds(
+    EntryLine,
+    time=times,
+    **dict.fromkeys(
+        (
+            "action",
+            "resource_type",
+            "resource_id",
+            "zone",
+            "ip_address",
+            "interface",
+            "result",
+            "actor",
+            "excerpt",
+            "values",
+        ),
+        hostile_or_nothing,
+    ),
+)
+rules = st.builds(
+    WatchedRule,
+    title=hostile,
+    technique=hostile,
+    why=hostile,
+    check=st.lists(hostile, max_size=5).map(tuple),
+    benign=st.lists(hostile, max_size=5).map(tuple),
+    entries=st.lists(entries, max_size=6).map(tuple),
+)
 deviations = st.builds(
     Deviation,
-    kind=st.sampled_from(["volume", "new_resource_type", "organisation", "unreadable_entries"]),
+    kind=st.sampled_from(["volume", "new_resource_type", "organisation", "unreadable_entries", "watch_rule"]),
+    watch=st.none() | rules,
     resource_type=hostile_or_nothing,
     changes=counts,
     baseline_mean=figures,
@@ -48,13 +77,14 @@ deviations = st.builds(
     touched_types=st.none() | counts,
     members=st.lists(hostile, max_size=30).map(tuple),
 )
-entries = st.builds(
-    EntryLine,
-    time=times,
-    **dict.fromkeys(
-        ("action", "resource_type", "resource_id", "zone", "ip_address", "interface", "result", "actor", "excerpt"),
-        hostile_or_nothing,
-    ),
+deeds = st.builds(
+    Deed,
+    kind=st.sampled_from(["create", "update", "delete", None]),
+    resource_type=hostile_or_nothing | st.sampled_from(["zone", "dns_records", "API_key", "policy"]),
+    changes=st.integers(1, 10**12),
+    resources=st.none() | st.integers(1, 10**12),
+    zones=counts,
+    zone=hostile_or_nothing,
 )
 action_summaries = st.builds(
     ActionSummary,
@@ -93,6 +123,7 @@ findings = st.builds(
     entries=st.lists(entries, max_size=8).map(lambda some: tuple(some * 3)),
     entries_total=counts,
     last_entries=st.lists(entries, max_size=10).map(tuple),
+    deeds=st.lists(deeds, max_size=4).map(tuple),
     action_summaries=st.lists(action_summaries, max_size=8).map(lambda some: tuple(some * 2)),
     other_changes=counts,
     origins=st.lists(origins, max_size=10).map(lambda some: tuple(some * 3)),
@@ -111,13 +142,15 @@ findings = st.builds(
 
 HEADINGS = (
     "Why this is unusual",
+    "Why this alerts, whatever is usual",
+    "What to check next",
     "What was done",
     "What was done in this hour",
     "What could not be read",
     "From where",
-    "What to check next",
     "Triage note",
     "Links",
+    "How to close this ticket",
 )
 
 OURS = frozenset(
@@ -138,6 +171,7 @@ OURS = frozenset(
         "softbreak",
         "code_inline",
         "fence",
+        "strong_open",
         "inline",
     }
 )
@@ -159,6 +193,8 @@ def test_whatever_was_found_a_ticket_is_well_formed_and_fits(found: Finding) -> 
         ours = [address(url) for url in (found.axiom_url, found.entries_url, found.run_url) if url]
         pictures = [address(found.chart.url)] if found.chart else []
         assert [token.attrs["src"] for token in found_tokens if token.type == "image"] == pictures, "ours, and no other"
+        strong = [token.type for token in found_tokens].count("strong_open")
+        assert strong <= bool(found.deviations) + len(found.rules) + 1, "what to do now, and the titles of rules"
         assert set(links) <= set(ours)
         assert len(links) <= len(ours)
         assert {len(row) for row in table_rows(text)} <= {4}

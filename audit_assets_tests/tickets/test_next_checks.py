@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from audit_assets.tickets.next_checks import _APPLIES, CHECKS_SHOWN, NEXT_CHECKS, next_checks
+from audit_assets.tickets.finding import WatchedRule
+from audit_assets.tickets.next_checks import _APPLIES, CHECKS_SHOWN, FIRST_STEPS, NEXT_CHECKS, next_checks
 from audit_assets.tickets.ticket import comment_for, ticket_for
 from audit_assets_tests.tickets.sample_findings import (
     TWELVE,
@@ -21,6 +22,12 @@ from audit_assets_tests.tickets.sample_findings import (
 )
 
 MANY = new_type(new_types=7, touched_types=9)
+NAMES = {
+    "actor": "`alice@example[.]com`",
+    "addresses": "`203.0.113.7`",
+    "credentials": "the token",
+    "tokens": "",
+}
 NEW_ADDRESS = origin(value="203.0.113.7", days=0, first_used=None)
 
 
@@ -41,7 +48,7 @@ NEW_ADDRESS = origin(value="203.0.113.7", days=0, first_used=None)
         ({"deviations": (around_the_clock(),)}, ["a person", "around the clock", "spread over hours"]),
         ({"action_summaries": (action_summary(),)}, ["a person", "deletes", "burst"]),
         ({"action_summaries": (action_summary(action="create", deletes=False),)}, ["a person", "burst"]),
-        ({"origins": (NEW_ADDRESS, origin()), "active_days": 14}, ["new address", "a person", "burst"]),
+        ({"origins": (NEW_ADDRESS, origin()), "active_days": 14}, ["a person", "new address", "burst"]),
         ({"origins": (origin(),), "active_days": 14}, ["a person", "burst"]),
         ({"origins": (NEW_ADDRESS,), "active_days": 0}, ["a person", "burst"]),
         ({"origins": (NEW_ADDRESS,), "active_days": None}, ["a person", "burst"]),
@@ -57,11 +64,35 @@ NEW_ADDRESS = origin(value="203.0.113.7", days=0, first_used=None)
     ],
 )
 def test_the_lines_follow_from_what_was_found(found: dict[str, Any], kinds: list[str]) -> None:
-    lines = [line for kind in kinds for line in NEXT_CHECKS[kind]]
+    lines = [line.format_map(NAMES) for kind in kinds for line in NEXT_CHECKS[kind]]
     assert next_checks(finding(**found)) == lines
-    text = "\n".join(f"- {line}" for line in lines)
-    assert f"## What to check next\n\n{text}\n\n## Links\n" in ticket_for(finding(**found)).description
-    assert text in comment_for(finding(**found)).body
+    described, comment = ticket_for(finding(**found)).description, comment_for(finding(**found)).body
+    first, others = " ".join(lines[:FIRST_STEPS]), "\n".join(f"- {line}" for line in lines[FIRST_STEPS:])
+    for text in (described, comment):
+        assert f" severity.\n\n**What to do now:** {first}\n\n## Why this is unusual\n" in text
+        assert others in text
+    assert ("\n## What to check next\n" in described) == bool(others)
+
+
+def test_the_first_lines_name_whom_to_ask_and_what_to_roll() -> None:
+    tokens = tuple(origin(kind="API token", value=f"{number:032x}", label=f"token {number}") for number in range(5))
+    asked, rolled, *_ = next_checks(finding(origins=tokens))
+    assert asked == "Ask `alice@example[.]com`, not by e-mail, whether they did this."
+    assert "reset their second factor, roll `token 0`, `token 1`, `token 2` and 2 more, look for" in rolled
+    assert next_checks(finding(actor='token "deploy"', actor_type="token"))[0].startswith(
+        'Find the system that holds `token "deploy"`, '
+    )
+    with_token = finding(deviations=(burst(credential='token "x"'),))
+    assert next_checks(with_token)[0].startswith('Ask `alice@example[.]com`, not by e-mail, whether `token "x"` is')
+    new = tuple(origin(value=f"203.0.113.{number}", days=0, first_used=None) for number in range(2))
+    (where,) = [line for line in next_checks(finding(origins=new, active_days=3)) if "office" in line]
+    assert where.startswith("Find out whose `203.0.113.0` and `203.0.113.1` is ")
+
+
+def test_what_a_watch_rule_asks_for_follows_after_whom_to_ask() -> None:
+    rule = WatchedRule("A zone was deleted", "T1485", "Why.", tuple(f"Check {n}." for n in range(5)), ("a move",))
+    found = finding(deviations=(new_type(kind="watch_rule", resource_type="zone_deleted", watch=rule), burst()))
+    assert next_checks(found)[FIRST_STEPS:] == [f"Check {number}." for number in range(4)]
 
 
 def test_there_are_never_more_lines_than_a_person_reads() -> None:

@@ -1,54 +1,139 @@
 """The title of a ticket and its first sentences: who did what and when, and how severe it is."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from audit_assets.tickets.finding import Deviation
+from audit_assets.tickets.finding import Deed, Deviation, EntryLine, WatchedRule
 from audit_assets.tickets.opening_sentences import build_title, headline, opening_sentence, severity_sentence
 from audit_assets_tests.tickets.sample_findings import (
     TWELVE,
     around_the_clock,
     burst,
+    entry,
     finding,
     fortnight,
     new_type,
     newcomer,
+    origin,
     threshold_fall,
     together,
     unreadable,
 )
 
 LAST_TOUCHED = datetime(2026, 9, 30, 8, tzinfo=UTC)
+START = "In the hour 2026-11-22 10:00 UTC, "
+
+
+RECORDS = Deed("delete", "dns_records", 337, 337, 5)
+TOKENS = Deed("create", "api_tokens", 4, 4)
+NEW_ADDRESS = origin(value="203.0.113.7", days=0, first_used=None)
+
+
+@pytest.mark.parametrize(
+    ("found", "title"),
+    [
+        ({"deeds": (RECORDS,)}, "Deleted 337 DNS records in 5 zones: alice@example·com"),
+        (
+            {"deeds": (RECORDS, TOKENS), "origins": (NEW_ADDRESS,), "active_days": 12},
+            "Deleted 337 DNS records in 5 zones and made 4 other changes from a new address: alice@example·com",
+        ),
+        (
+            {"deeds": (RECORDS,), "origins": (NEW_ADDRESS, origin()), "active_days": 12},
+            "Deleted 337 DNS records in 5 zones also from a new address: alice@example·com",
+        ),
+        (
+            {"deeds": (RECORDS,), "origins": (NEW_ADDRESS,), "active_days": 0},
+            "Deleted 337 DNS records in 5 zones: alice@example·com",
+        ),
+        (
+            {"deviations": (new_type(),), "deeds": (TOKENS,)},
+            "Created 4 API tokens for the first time: alice@example·com",
+        ),
+        (
+            {"deviations": (new_type(first_ever=False, last_touched=LAST_TOUCHED),), "deeds": (TOKENS,)},
+            "Created 4 API tokens, last touched 2026-09-30: alice@example·com",
+        ),
+        (
+            {"deviations": (burst(changes=1_204, baseline_mean=80.3, horizon_hours=24),), "deeds": (RECORDS,)},
+            "Made 1,204 changes in 24 hours, usually 80: alice@example·com",
+        ),
+        (
+            {"deviations": (around_the_clock(),), "origins": (NEW_ADDRESS,), "active_days": 12},
+            "Active in 24 of 24 hours, usually 3, from a new address: alice@example·com",
+        ),
+        (
+            {"deviations": (fortnight(),)},
+            "Made 1,204 changes in 14 days without the busiest, usually 310 a month before: alice@example·com",
+        ),
+        ({"deviations": (newcomer(),)}, "Made 300 changes in an hour: alice@example·com"),
+        ({"deviations": (new_type(),)}, "Changed API tokens for the first time: alice@example·com"),
+        (
+            {
+                "deviations": tuple(
+                    new_type(resource_type=name, colleagues=colleagues, new_types=7, touched_types=9)
+                    for name, colleagues in (("dns", 22), ("api_tokens", 0))
+                ),
+                "deeds": (RECORDS, TOKENS),
+            },
+            "Touched 7 of the 9 resource types for the first time, API tokens among them: alice@example·com",
+        ),
+        ({"actor": "", "deeds": (TOKENS,)}, "Created 4 API tokens: an unnamed actor"),
+        (
+            {"deviations": (burst(credential='token "deploy"'),), "deeds": (TOKENS,)},
+            'Created 4 API tokens: alice@example·com with token "deploy"',
+        ),
+        ({"deviations": ()}, "an unusual hour (10:00 UTC, 22 Nov)"),
+    ],
+)
+def test_a_title_is_what_was_done_from_where_and_by_whom(found: dict[str, Any], title: str) -> None:
+    assert build_title(finding(**found)) == title
+
+
+A_RULE = WatchedRule("A zone was deleted", "T1485", "Its services are gone.", ("Ask.",), ("a move",))
+
+
+def matched(*entries: EntryLine, changes: int = 1) -> Deviation:
+    """What a watch rule matched."""
+    watch = replace(A_RULE, entries=entries)
+    return new_type(kind="watch_rule", resource_type="zone_deleted", changes=changes, watch=watch)
+
+
+@pytest.mark.parametrize(
+    ("deviations", "deeds", "title"),
+    [
+        ((matched(entry()),), (Deed("delete", "zone", 1),), "A zone was deleted (example·com): alice@example·com"),
+        ((matched(entry(zone=None)),), (), "A zone was deleted: alice@example·com"),
+        (
+            (matched(entry(), entry(zone="b.example"), changes=3),),
+            (),
+            "A zone was deleted (3 entries): alice@example·com",
+        ),
+        (
+            (matched(entry(), changes=2), burst()),
+            (RECORDS,),
+            "A zone was deleted (2 entries, example·com): alice@example·com",
+        ),
+        ((matched(entry(), changes=337),), (RECORDS,), "Deleted 337 DNS records in 5 zones: alice@example·com"),
+    ],
+)
+def test_a_watch_rule_gives_the_title_unless_what_it_counted_does(
+    deviations: tuple[Deviation, ...], deeds: tuple[Deed, ...], title: str
+) -> None:
+    assert build_title(finding(deviations=deviations, deeds=deeds)) == title
+
+
+def test_a_sentence_names_the_watch_rule_in_quotes() -> None:
+    assert opening_sentence(finding(deviations=(matched(entry()),))) == (
+        f"{START}`alice@example[.]com` matched the watch rule “A zone was deleted (`example[.]com`)”."
+    )
 
 
 @pytest.mark.parametrize(
     ("deviations", "title"),
     [
-        ((burst(changes=2_000, baseline_mean=12.4),), "alice@example·com: 2,000 changes in an hour, usually 12"),
-        ((burst(baseline_mean=0.4),), "alice@example·com: 214 changes in an hour, usually 0.4"),
-        ((burst(baseline_mean=None),), "alice@example·com: 214 changes in an hour"),
-        ((new_type(),), "alice@example·com: first change to api_tokens on record"),
-        (
-            (burst(return_period_years=40.0, active_hours=200), new_type()),
-            "alice@example·com: 214 changes in an hour, usually 3; about once in 40 years; 1 more reason",
-        ),
-        (
-            (burst(changes=1_204, baseline_mean=80.3, horizon_hours=24, return_period_years=0.04),),
-            "alice@example·com: 1,204 changes in 24 hours, usually 80; about once in 2 weeks",
-        ),
-        ((around_the_clock(),), "alice@example·com: active in 24 of 24 hours, usually 3"),
-        ((fortnight(),), "alice@example·com: 1,204 changes in 14 days without the busiest, usually 310 a month before"),
-        ((newcomer(),), "alice@example·com: 300 changes in an hour, newcomers usually 4; first seen in this hour"),
-        (
-            (
-                new_type(resource_type="dns", colleagues=22, new_types=7, touched_types=9, return_period_years=40.0),
-                new_type(
-                    resource_type="api_tokens", colleagues=0, new_types=7, touched_types=9, return_period_years=40.0
-                ),
-            ),
-            "alice@example·com: 7 of the 9 resource types new to it, api_tokens among them; less than once in 2 months",
-        ),
         ((together(*TWELVE),), "12 actors at once: unusual changes to dns_record"),
         (
             (together(*TWELVE, resource_type="[x](https://evil.example)"), together("anne", "boris")),
@@ -70,17 +155,48 @@ LAST_TOUCHED = datetime(2026, 9, 30, 8, tzinfo=UTC)
         ((unreadable(),), "3 entries of the audit log could not be read"),
         ((unreadable(changes=1),), "1 entry of the audit log could not be read"),
         ((unreadable(), unreadable(changes=1_200)), "1,203 entries of the audit log could not be read"),
-        (
-            (new_type(first_ever=False, last_touched=LAST_TOUCHED), new_type(), new_type()),
-            "alice@example·com: a change to api_tokens, last touched 2026-09-30; 2 more reasons",
-        ),
     ],
 )
-def test_a_title_has_who_and_what(deviations: tuple[Deviation, ...], title: str) -> None:
+def test_a_title_that_is_not_about_one_actor_names_the_hour(deviations: tuple[Deviation, ...], title: str) -> None:
     assert build_title(finding(deviations=deviations)) == f"{title} (10:00 UTC, 22 Nov)"
 
 
-def test_a_title_does_not_call_rare_what_an_actor_does_who_is_hardly_known() -> None:
+@pytest.mark.parametrize(
+    ("deviations", "why"),
+    [
+        ((burst(changes=2_000, baseline_mean=12.4),), "2,000 changes in an hour, usually 12"),
+        ((burst(baseline_mean=0.4),), "214 changes in an hour, usually 0.4"),
+        ((burst(baseline_mean=None),), "214 changes in an hour"),
+        ((new_type(),), "first change to api_tokens on record"),
+        (
+            (burst(return_period_years=40.0, active_hours=200), new_type()),
+            "214 changes in an hour, usually 3; about once in 40 years; 1 more reason",
+        ),
+        (
+            (burst(changes=1_204, baseline_mean=80.3, horizon_hours=24, return_period_years=0.04),),
+            "1,204 changes in 24 hours, usually 80; about once in 2 weeks",
+        ),
+        ((newcomer(),), "300 changes in an hour, newcomers usually 4; first seen in this hour"),
+        (
+            (
+                new_type(resource_type="dns", colleagues=22, new_types=7, touched_types=9, return_period_years=40.0),
+                new_type(
+                    resource_type="api_tokens", colleagues=0, new_types=7, touched_types=9, return_period_years=40.0
+                ),
+            ),
+            "7 of the 9 resource types new to it, api_tokens among them; less than once in 2 months",
+        ),
+        (
+            (new_type(first_ever=False, last_touched=LAST_TOUCHED), new_type(), new_type()),
+            "a change to api_tokens, last touched 2026-09-30; 2 more reasons",
+        ),
+    ],
+)
+def test_a_headline_is_why_it_is_unusual(deviations: tuple[Deviation, ...], why: str) -> None:
+    assert headline(finding(deviations=deviations)) == why
+
+
+def test_a_headline_does_not_call_rare_what_an_actor_does_who_is_hardly_known() -> None:
     known = {"active_hours": 3, "return_period_years": 40.0}
     assert headline(finding(deviations=(burst(baseline_mean=4.0, **known),), learning=True)) == (
         "214 changes in an hour, usually 4; actor hardly known"
@@ -90,27 +206,15 @@ def test_a_title_does_not_call_rare_what_an_actor_does_who_is_hardly_known() -> 
     )
 
 
-START = "In the hour 2026-11-22 10:00 UTC, "
-
-
 @pytest.mark.parametrize(
     ("deviations", "sentence"),
     [
-        ((burst(changes=1_204, horizon_hours=24),), "`alice@example[.]com` reached 1,204 changes in 24 hours."),
-        ((fortnight(),), "`alice@example[.]com` reached 1,204 changes in 14 days without the busiest."),
         (
-            (around_the_clock(), new_type()),
-            "`alice@example[.]com` was still active (24 of the 24 hours to 11:00 UTC) and changed a resource type new"
-            " to it: `api_tokens`.",
+            (burst(changes=1_204, horizon_hours=24),),
+            "`alice@example[.]com` made 1,204 changes in 24 hours, usually 3.",
         ),
-        (
-            tuple(new_type(resource_type=name, colleagues=count) for count, name in enumerate("dcba")),
-            "`alice@example[.]com` changed resource types new to it: `d`, `c`, `b` and 1 more.",
-        ),
-        (
-            tuple(new_type(resource_type=name, colleagues=-count) for count, name in enumerate("ab")),
-            "`alice@example[.]com` changed resource types new to it: `b` and `a`.",
-        ),
+        ((around_the_clock(), new_type()), "`alice@example[.]com` was active in 24 of 24 hours, usually 3."),
+        ((new_type(resource_type="[x](y)"),), "`alice@example[.]com` changed `[x](y)` resources for the first time."),
         (
             (together(*TWELVE), together("anne", "boris", "carla", resource_type="zone")),
             "12 actors changed `dns_record` and 3 actors changed `zone`, unusually for each of them. One look should"

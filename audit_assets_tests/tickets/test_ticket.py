@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit_assets.tickets.finding import TriageNote
+from audit_assets.tickets.finding import Deed, TriageNote
 from audit_assets.tickets.next_checks import NEXT_CHECKS
 from audit_assets.tickets.ticket import COMMENT_LENGTH, comment_for, link_for, relation_id, ticket_for, ticket_id
 from audit_assets_tests.tickets.sample_findings import (
@@ -40,6 +40,7 @@ def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
                 ),
                 *(action_summary(resource_type=f"type {number}", changes=1) for number in range(5)),
             ),
+            deeds=(Deed("delete", "dns_records", 210, 210, 3), Deed("create", "api_tokens", 4, 4)),
             origins=(origin(value="203.0.113.7", changes=211, days=0, first_used=None), origin()),
             active_days=14,
             entries_url="https://app.axiom.co/acme/query?initForm=%7B%22apl%22",
@@ -47,13 +48,19 @@ def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
             run_url="https://dagster.example.com/runs/b2a1",
         )
     )
-    assert ticket.title == ("alice@example·com: 214 changes in an hour, usually 3; 1 more reason (10:00 UTC, 22 Nov)")
+    assert (
+        ticket.title
+        == "Deleted 210 DNS records in 3 zones and made 4 other changes also from a new address: alice@example·com"
+    )
     assert ticket.priority == 1
     assert ticket.description == (
-        "In the hour 2026-11-22 10:00 UTC, `alice@example[.]com` made 214 changes and changed a resource type new to"
-        " it: `api_tokens`.\n"
+        "In the hour 2026-11-22 10:00 UTC, `alice@example[.]com` deleted 210 DNS records in 3 zones and made 4"
+        " other changes also from a new address.\n"
         "\n"
         "Urgent severity.\n"
+        "\n"
+        "**What to do now:** Ask `alice@example[.]com`, not by e-mail, whether they did this. If not: end their"
+        " sessions, reset their second factor, look for tokens and members they added.\n"
         "\n"
         "## Why this is unusual\n"
         "\n"
@@ -61,6 +68,11 @@ def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
         " at most 9 in any of them; 69 times the usual\n"
         "- first change to `api_tokens` on record (4 changes); nobody here touched it in 30 days\n"
         "\n"
+        "## What to check next\n"
+        "\n"
+        "- Find out whose `203.0.113.7` is (office, VPN, build system, hosting), and what else came from it.\n"
+        + "".join(f"- {NEXT_CHECKS[kind][0]}\n" for kind in ("deletes", "new resource type", "burst"))
+        + "\n"
         "+++ In numbers\n"
         "\n"
         "| What | Changes | Usual | Judged against |\n"
@@ -99,11 +111,6 @@ def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
         "- Address `203.0.113.7`: 211 changes, first seen in this hour\n"
         "- Address `198.51.100.2`: 3 changes, used on 12 of the last 30 days\n"
         "\n"
-        "## What to check next\n"
-        "\n"
-        + "".join(f"- {line}\n" for kind in ("new address", "a person", "deletes") for line in NEXT_CHECKS[kind])
-        + f"- {NEXT_CHECKS['new resource type'][0]}\n"
-        "\n"
         "## Links\n"
         "\n"
         "- [This query in Axiom](https://app.axiom.co/acme/query"
@@ -112,7 +119,16 @@ def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
         "- [The Dagster run](https://dagster.example.com/runs/b2a1)\n"
         "\n"
         "Actor type `user` · actor key `a11ce000000000000000000000000000`"
-        " · account `023e105f4ecef8ad9ca31a8372d0c353`"
+        " · account `023e105f4ecef8ad9ca31a8372d0c353`\n"
+        "\n"
+        "## How to close this ticket\n"
+        "\n"
+        "- It was abuse: complete it with the label `confirmed-incident`. These hours will be no example of what is"
+        " usual.\n"
+        "- It was not: cancel it, or complete it with `false-positive`. Up to twice as much of the same will alert no"
+        " more.\n"
+        "- Nobody knows: complete it without a label. Nothing is learned, and another unusual hour within 14 days"
+        " reopens it."
     )
 
 
@@ -134,6 +150,10 @@ def test_the_organisation_s_ticket_names_who_did_the_same() -> None:
         " cover all: a migration or another shared cause.\n"
         "\n"
         "High severity, raised by whole zones.\n"
+        "\n"
+        "**What to do now:** Look for one cause first: a migration, a deployment, a rotation of secrets, a change by"
+        " Cloudflare. If there is none, look for what these actors share: a sign-in provider, an owner of their tokens,"
+        " an address.\n"
         "\n"
         "## Why this is unusual\n"
         "\n"
@@ -201,6 +221,11 @@ def test_of_many_new_resource_types_the_rarest_here_are_in_sentences_and_all_are
         "- first change to `members` on record (4 changes); 2 of 41 actors made one in 90 days\n"
         "- and 3 more like these\n"
         "\n"
+        "## What to check next\n"
+        "\n"
+        f"- {NEXT_CHECKS['many new resource types'][0]}\n"
+        f"- {NEXT_CHECKS['burst'][0]}\n"
+        "\n"
         "+++ In numbers\n"
         "\n"
         "| What | Changes | Usual | Judged against |\n"
@@ -249,7 +274,7 @@ def test_what_else_the_actor_did_in_the_hour_is_counted() -> None:
 
 def test_entries_of_which_none_is_at_hand_are_counted() -> None:
     described = ticket_for(finding(entries=(), entries_total=500)).description
-    assert "## What was done\n\n- 500 changes\n\n## What to check next\n" in described
+    assert "## What was done\n\n- 500 changes\n\n## Links\n" in described
 
 
 def test_no_entries_are_no_section() -> None:

@@ -1,0 +1,114 @@
+"""What was done, in the words of a title: `deleted 337 DNS records in 5 zones`, and from where, if that is new.
+
+Values are given the way in which they are quoted: as plain words in a title, as a code span in a sentence.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+from audit_assets.config.name_patterns import folded, singular
+from audit_assets.tickets.finding import Deed, Finding
+from audit_assets.tickets.formatting import pluralize
+from audit_assets.tickets.markdown import SafeMarkdown
+
+Quote = Callable[[str | None, int], str]
+
+VERBS = {"create": "created", "update": "changed", "delete": "deleted"}
+"""By kind of change."""
+
+ACRONYMS = {
+    "api",
+    "ca",
+    "cors",
+    "csr",
+    "dns",
+    "dnssec",
+    "hsm",
+    "http",
+    "https",
+    "id",
+    "ip",
+    "jwt",
+    "kv",
+    "mx",
+    "ns",
+} | {*("r2", "saml", "scim", "sso", "ssl", "tls", "url", "waf")}
+"""Words of resource types that are written in capitals."""
+
+AS_WRITTEN = {"mtls": "mTLS", "oauth": "OAuth", "ddos": "DDoS", "idp": "IdP"}
+
+PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_. -]{0,39}")
+"""What is put into words: any other name is quoted."""
+
+ZONE_LENGTH = 60
+NAME_LENGTH = 60
+
+
+def describe_deeds(deeds: Sequence[Deed], quote: Quote) -> SafeMarkdown:
+    """All that was done, what was done most first: `deleted 337 DNS records in 5 zones and made 12 other changes`.
+    Empty if there is nothing."""
+    if not deeds:
+        return SafeMarkdown("")
+    top, total = deeds[0], sum(each.changes for each in deeds)
+    if len(deeds) == 1:
+        text = _describe(top, quote)
+    elif 2 * top.changes >= total:
+        text = f"{_describe(top, quote)} and made {pluralize(total - top.changes, 'other change')}"
+    elif types := {each.resource_type for each in deeds} - {top.resource_type}:
+        most = plain_name(top.resource_type, 2, quote)
+        text = f"made {total:,} changes to {len(types) + 1:,} resource types, most of all to {most}"
+    else:
+        text = f"made {total:,} changes to {plain_name(top.resource_type, 2, quote)}"
+    return SafeMarkdown(text)
+
+
+def describe_where_from(finding: Finding) -> SafeMarkdown:
+    """`from a new address`, if a known actor used none of its addresses before; if some, `also from`; else nothing."""
+    if not finding.active_days:
+        return SafeMarkdown("")
+    addresses = [each for each in finding.origins if each.kind == "address" and each.value]
+    new = [each for each in addresses if each.first_used is None]
+    if not new:
+        return SafeMarkdown("")
+    which = "a new address" if len(new) == 1 else f"{len(new):,} new addresses"
+    return SafeMarkdown(f"{'' if len(new) == len(addresses) else 'also '}from {which}")
+
+
+def plain_name(resource_type: str | None, count: int, quote: Quote) -> str:
+    """A resource type in words, `DNS record` of `dns_records`, in the plural unless it is one; any that does not look
+    like one, quoted as it is."""
+    if not resource_type or not PLAIN_NAME.fullmatch(resource_type):
+        return f"{quote(resource_type, NAME_LENGTH)} {'resource' if count == 1 else 'resources'}"
+    *first, last = folded(resource_type).split("_")
+    one = singular(last) if last not in ACRONYMS else last
+    words = [*first, _plural(one) if count != 1 and last not in ACRONYMS else one]
+    return " ".join(AS_WRITTEN.get(word, word.upper() if word in ACRONYMS else word) for word in words)
+
+
+def _describe(deed: Deed, quote: Quote) -> str:
+    verb, zones = VERBS.get(deed.kind or "", "changed"), _in_zones(deed, quote)
+    if deed.kind != "update":
+        if deed.changes == 1 and deed.zone and folded(deed.resource_type or "") in ("zone", "zones"):
+            return f"{verb} the zone {quote(deed.zone, ZONE_LENGTH)}"
+        return f"{verb} {_count(deed.changes, deed, quote)}{zones}"
+    if deed.resources is None and deed.changes > 1:
+        return f"made {deed.changes:,} changes to {plain_name(deed.resource_type, 2, quote)}{zones}"
+    resources = deed.resources or deed.changes
+    often = f" {deed.changes:,} times" if resources < deed.changes else ""
+    return f"{verb} {_count(resources, deed, quote)}{often}{zones}"
+
+
+def _count(count: int, deed: Deed, quote: Quote) -> str:
+    return f"{count:,} {plain_name(deed.resource_type, count, quote)}"
+
+
+def _in_zones(deed: Deed, quote: Quote) -> str:
+    if deed.zones > 1:
+        return f" in {deed.zones:,} zones"
+    return f" in zone {quote(deed.zone, ZONE_LENGTH)}" if deed.zone else ""
+
+
+def _plural(word: str) -> str:
+    if re.search("[^aeiou]y$", word):
+        return f"{word[:-1]}ies"
+    return f"{word}es" if re.search("(?:s|x|ch|sh)$", word) else f"{word}s"
