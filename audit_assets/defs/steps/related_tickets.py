@@ -5,7 +5,7 @@ before it. These get one comment each, once all are written, whose id is compute
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -38,7 +38,7 @@ class RelatedTickets:
 
     def name_on(self, finding: Finding) -> Finding:
         """The finding with the related tickets that are known by now. Raises `ServiceError`."""
-        related = tuple(self._related(finding.actor_key))
+        related = self._related(finding.actor_key)
         self._named[finding.actor_key] = {each.id for each in related}
         return replace(finding, related=related)
 
@@ -69,19 +69,24 @@ class RelatedTickets:
         except ServiceError:
             return []
 
-    def _related(self, key: str) -> Iterator[RelatedTicket]:
-        for row in self._of_key.get(key, ()):
-            if ticket := self._ticket(row["other"]):
-                yield RelatedTicket(
-                    id=ticket.id,
-                    identifier=ticket.identifier or None,
-                    actor=self._found.actors[row["other"]],
-                    severity=self._found.severities[row["other"]],
-                    reason=row["reason"],
-                    value=row["value"],
-                    values=row["values"],
-                    is_new=row["since"] == self._hour,
-                )
+    def _related(self, key: str) -> tuple[RelatedTicket, ...]:
+        """What a finding's ticket is related to, as far as it is known by now: the oldest ticket first."""
+        found = [
+            self._related_by(row, ticket) for row in self._of_key.get(key, ()) if (ticket := self._ticket(row["other"]))
+        ]
+        return tuple(sorted(found, key=_age))
+
+    def _related_by(self, row: Mapping[str, Any], ticket: KnownTicket) -> RelatedTicket:
+        return RelatedTicket(
+            id=ticket.id,
+            identifier=ticket.identifier or None,
+            actor=self._found.actors[row["other"]],
+            severity=self._found.severities[row["other"]],
+            reason=row["reason"],
+            value=row["value"],
+            values=row["values"],
+            is_new=row["since"] == self._hour,
+        )
 
     def _ticket(self, key: str) -> KnownTicket | None:
         """The ticket of a finding: that of this hour, else the last one of the day before, unless people dismissed it
@@ -96,3 +101,9 @@ class RelatedTickets:
             asked = [self._found.earlier[key].id for key in self._of_key if key in self._found.earlier]
             self._undismissed = self._opener.undismissed(asked)
         return self._undismissed
+
+
+def _age(ticket: RelatedTicket) -> tuple[bool, int, str]:
+    """By the numbers of a team's tickets; one that does not exist yet comes last."""
+    name = ticket.identifier or ""
+    return not name, len(name), name
