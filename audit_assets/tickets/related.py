@@ -25,8 +25,8 @@ PAIR = ["ticket_key", "other"]
 """The columns that name a finding and one that is related to it."""
 
 SHARED_BY = {ADDRESS: 3, NETWORK: 2, RESOURCE: 3}
-"""Before the day, so many actors shared it: then it relates nothing. A person with a token of theirs at home is two on
-an address; colleagues with one provider are two in a network already. A judgement."""
+"""If so many actors shared it before the day, it relates nothing. Two on an address may be a person and a token of
+theirs; two in a network are enough to be customers of one provider. A judgement."""
 
 MOST_OTHERS = 10
 """A ticket is related to so many others in an hour, the most severe first."""
@@ -56,7 +56,7 @@ TRACES = pl.Schema({"ticket_key": pl.String, "hour": HOUR, "kind": pl.String, "v
 """What a finding can share with another: of ADDRESS, NETWORK, RESOURCE, TOKEN (used) and CREATED (a resource)."""
 
 SHARED = pl.Schema({"kind": pl.String, "value": pl.String})
-"""What findings could share, or what many actors do."""
+"""What findings have in common."""
 
 RELATIONS = pl.Schema(
     {
@@ -101,21 +101,14 @@ def candidates_of(traces: pl.DataFrame, hour: datetime) -> pl.DataFrame:
     return several.filter(pl.col("keys") > 1, pl.col("newest") == hour).select(SHARED.names())
 
 
-def shared_as_a_rule(before: pl.DataFrame) -> pl.DataFrame:
-    """SHARED: what so many actors have in common that it relates nothing. `before`: TRACES of the time before, with the
-    key of an actor as `ticket_key`."""
-    actors = before.group_by("kind", "value").agg(actors=pl.col("ticket_key").n_unique().cast(pl.Int64))
-    least = pl.col("kind").replace_strict(SHARED_BY, default=None, return_dtype=pl.Int64)
-    return actors.filter(pl.col("actors") >= least).select(SHARED.names())
-
-
-def relate(traces: pl.DataFrame, shared: pl.DataFrame | None, severities: pl.DataFrame, hour: datetime) -> pl.DataFrame:
+def relate(traces: pl.DataFrame, before: pl.DataFrame | None, severities: pl.DataFrame, hour: datetime) -> pl.DataFrame:
     """RELATIONS of the findings of an hour with each other and with earlier ones.
 
-    `traces`: TRACES of these and of the WITHIN before; `shared`: as `shared_as_a_rule` has it, None if that is not
-    known; `severities`: per `ticket_key` the `rank` of its severity, the higher the more severe.
+    `traces`: TRACES of these and of the WITHIN before; `before`: of everybody in the time before that, with the key of
+    an actor as `ticket_key`; None if that is not known. `severities`: per `ticket_key` the `rank` of its severity, the
+    higher the more severe.
     """
-    meeting = _meeting(_relating(traces, shared), hour)
+    meeting = _unusual(_meeting(_relating(traces, before), hour), before)
     by_reason = (
         _closest(meeting)
         .group_by(*PAIR, "reason")
@@ -152,11 +145,24 @@ def _closest(meeting: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _relating(traces: pl.DataFrame, shared: pl.DataFrame | None) -> pl.DataFrame:
-    """The traces that may relate findings."""
-    if shared is None:
+def _relating(traces: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+    """The traces that may relate findings: without what many actors share as a rule."""
+    if before is None:
         return traces.filter(~pl.col("kind").is_in([*SHARED_BY]))
-    return traces.join(shared, on=["kind", "value"], how="anti")
+    actors = before.group_by("kind", "value").agg(actors=pl.col("ticket_key").n_unique().cast(pl.Int64))
+    least = pl.col("kind").replace_strict(SHARED_BY, default=None, return_dtype=pl.Int64)
+    return traces.join(actors.filter(pl.col("actors") >= least), on=["kind", "value"], how="anti")
+
+
+def _unusual(meeting: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+    """Without what both had before."""
+    if before is None:
+        return meeting
+    had = before.select("ticket_key", "value", reason="kind").unique()
+    both = meeting.join(had, on=["ticket_key", "value", "reason"], how="semi").join(
+        had.rename({"ticket_key": "other"}), on=["other", "value", "reason"], how="semi"
+    )
+    return meeting.join(both, on=meeting.columns, how="anti")
 
 
 def _counterpart(kind: pl.Expr) -> pl.Expr:

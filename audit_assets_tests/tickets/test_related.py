@@ -13,7 +13,6 @@ from audit_assets.tickets.related import (
     MOST_PAIRS,
     candidates_of,
     relate,
-    shared_as_a_rule,
     traces_of,
 )
 from audit_assets_tests.tickets.sample_findings import HOUR
@@ -39,9 +38,9 @@ def related(
     traces = traces_of(evidence(*entries))
     keys = traces.select("ticket_key").unique()
     ranks = keys.with_columns(rank=pl.when(pl.col("ticket_key").is_in([*severe])).then(3).otherwise(1))
-    shared = None if before is None else shared_as_a_rule(traces_of(evidence(*before)))
+    seen = None if before is None else traces_of(evidence(*before))
     found: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
-    for row in relate(traces, shared, ranks, HOUR).iter_rows(named=True):
+    for row in relate(traces, seen, ranks, HOUR).iter_rows(named=True):
         found.setdefault((row["ticket_key"], row["other"]), []).append((row["reason"], row["value"], row["values"]))
     return found
 
@@ -78,6 +77,11 @@ def test_an_address_of_one_person_and_a_token_of_theirs_relates_the_token_of_ano
     before = [entry("insider", 30, INTRUDER), entry("token of insider", 40, INTRUDER)]
     found = related(entry("insider", 1, INTRUDER), entry("ci", 0, INTRUDER), before=before)
     assert found["ci", "insider"] == [("address", INTRUDER, 1)]
+
+
+def test_what_both_shared_before_is_usual_for_them() -> None:
+    before = [entry("a", 30, INTRUDER), entry("b", 40, INTRUDER)]
+    assert related(entry("a", 1, INTRUDER), entry("b", 0, INTRUDER), before=before) == {}
 
 
 def test_where_it_is_not_known_who_shares_it_only_a_token_and_its_creator_are_related() -> None:
@@ -129,7 +133,7 @@ def test_an_hour_that_goes_on_is_no_news() -> None:
     entries = [entry(key, ago, INTRUDER) for key in ("a", "b") for ago in (2, 0)]
     traces = traces_of(evidence(*entries, entry("c", 0, INTRUDER)))
     ranks = pl.DataFrame({"ticket_key": ["a", "b", "c"], "rank": [1, 1, 1]})
-    since = relate(traces, shared_as_a_rule(traces_of(NOBODY)), ranks, HOUR).select("ticket_key", "other", "since")
+    since = relate(traces, traces_of(NOBODY), ranks, HOUR).select("ticket_key", "other", "since")
     hours = {(key, other): hour for key, other, hour in since.iter_rows()}
     assert (hours["a", "b"], hours["a", "c"]) == (HOUR - 2 * AN_HOUR, HOUR)
 

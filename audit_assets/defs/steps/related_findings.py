@@ -31,11 +31,11 @@ from audit_assets.tickets.related import (
     EVIDENCE,
     RELATIONS,
     RESOURCE,
+    TRACES,
     WITHIN,
     candidates_of,
     changed_resource,
     relate,
-    shared_as_a_rule,
     traces_of,
 )
 
@@ -88,9 +88,9 @@ def find_relations(inputs: RunInputs, flagged: pl.DataFrame, hour: datetime) -> 
                 earlier |= tickets
     traces = traces_of(with_canonical_addresses(pl.concat(evidence), "ip_address"))
     ranks = pl.concat([each.select(*_RANKED) for each in flags]).sort("rank").unique("ticket_key", keep="last")
-    shared = _shared(store, hour, candidates_of(traces, hour), counted)
+    before_the_day = _before(store, hour, candidates_of(traces, hour), counted)
     return HourRelations(
-        relations=relate(traces, shared, ranks, hour),
+        relations=relate(traces, before_the_day, ranks, hour),
         earlier=earlier,
         actors=dict(ranks.select("ticket_key", "actor").iter_rows()),
         severities=dict(ranks.select("ticket_key", "severity").iter_rows()),
@@ -154,16 +154,16 @@ def _acted(stored: pl.LazyFrame, counted: ChangeFilter) -> pl.LazyFrame:
     return stored.filter(done).select(IN_ENTRIES)
 
 
-def _shared(store: HourStore, hour: datetime, candidates: pl.DataFrame, counted: ChangeFilter) -> pl.DataFrame | None:
-    """Of what findings have in common, what is shared as a rule; None if that is not known."""
+def _before(store: HourStore, hour: datetime, candidates: pl.DataFrame, counted: ChangeFilter) -> pl.DataFrame | None:
+    """TRACES of everybody who shared before the day what findings have in common; None if that is not known."""
     if candidates.is_empty():
-        return candidates
+        return TRACES.to_frame()
     resources = candidates.filter(pl.col("kind") == RESOURCE)["value"]
     hours = hours_between(hour - WITHIN - BEFORE, hour - WITHIN - AN_HOUR)
     uses = [each.join(candidates, on=["kind", "value"], how="semi") for each in _uses(store, hours, resources, counted)]
     if len(uses) < LEAST_HOURS:
         return None
-    return shared_as_a_rule(pl.concat(uses).unique(["ticket_key", "kind", "value"]))
+    return pl.concat(uses)
 
 
 def _uses(
