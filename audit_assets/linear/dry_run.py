@@ -33,7 +33,8 @@ NOT_SET = "not-set"
 class RenderedTicket:
     """What a run would do about a finding, or about so many `findings` that share a ticket.
 
-    `id`, `outcome`, `identifier`, `url`: as OpenedTicket has them, the latter two None for a new ticket;
+    `id`, `outcome`, `identifier`, `url`: as OpenedTicket has them, the latter two None for a new ticket; the outcome
+    `related` is that of a ticket without a finding of the hour, which would only get to know of related tickets;
     `planned_action` is the outcome in words. `description` is a new ticket's, `comments` are what would be added; if
     nothing would be written, since all of it is on the ticket already or people dismissed it, `written` is False and
     the description is that of a new ticket. `raises_priority`: an existing ticket would get this `priority` (Linear's

@@ -209,7 +209,8 @@ class TicketOpener:
         """The comment comes after the change: if it is there and the ticket is closed, a person closed it since."""
         comment = comment_for(add_note(finding))
         own_priority = self.linear.priority(subject_of(finding))
-        priority = min(own_priority, highest_priority(finding.related) or own_priority)
+        news = [each for each in finding.related if each.is_new]  # else what people lowered since would rise again
+        priority = min(own_priority, highest_priority(news) or own_priority)
         raised = priority if raises_priority(ticket, priority) else None
         reopened, refused = self.linear.change_issue(ticket, reopen=reopen, priority=raised)
         self.linear.issues.comment(ticket.id, comment)
