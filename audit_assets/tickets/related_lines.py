@@ -19,10 +19,18 @@ OF_TOKENS = ("token_creator", "created_token")
 """Their values, the ids of tokens, are of no use to a reader."""
 
 
+LINES = 6
+"""So many are shown of at most 20: a comment must have room for more than these."""
+
+VALUE_LENGTH = 80
+
+
 def related_lines(related: Sequence[RelatedTicket]) -> list[SafeMarkdown]:
     """A line for each thing that is shared: ``same address `203.0.113.9`: SEC-1, SEC-2``."""
     in_order = sorted(related, key=_what_is_shared)
-    return [SafeMarkdown(_line([*group])) for _, group in groupby(in_order, key=_what_is_shared)]
+    lines = [SafeMarkdown(_line([*group])) for _, group in groupby(in_order, key=_what_is_shared)]
+    left = [SafeMarkdown(f"and {len(lines) - LINES:,} more like these")] if len(lines) > LINES else []
+    return lines[:LINES] + left
 
 
 def _what_is_shared(ticket: RelatedTicket) -> tuple[int, str, int]:
@@ -35,7 +43,7 @@ def _line(related: Sequence[RelatedTicket]) -> str:
     if first.reason in OF_TOKENS:
         return f"{PHRASES[first.reason]} {names}"
     more = f" and {first.values - 1:,} more" if first.values > 1 else ""
-    return f"{PHRASES[first.reason]} {code(first.value)}{more}: {names}"
+    return f"{PHRASES[first.reason]} {code(first.value, VALUE_LENGTH)}{more}: {names}"
 
 
 def _names(related: Sequence[RelatedTicket]) -> Iterator[str]:
