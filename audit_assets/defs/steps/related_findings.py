@@ -5,7 +5,6 @@ findings have one in common. With too few of these hours stored it is not known,
 token and its creator. Damaged hours before this one are left out.
 """
 
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -113,14 +112,16 @@ def _of_one_actor(flagged: pl.DataFrame) -> pl.DataFrame:
 
 def _flags_on_tickets(store: HourStore, hour: datetime) -> tuple[pl.DataFrame, dict[str, KnownTicket]]:
     """The flagged rows of an earlier hour that are on a ticket of their actor's, by ticket, and these tickets."""
-    opened, flagged = store.read(TICKETS, hour), store.read(FLAGGED, hour)
-    if opened is None or flagged is None:
+    opened = store.read(TICKETS, hour)
+    if opened is None or opened.is_empty():
         return FLAG.to_frame(), {}
     with_keys = pl.concat([pl.DataFrame(schema={"ticket_key": pl.String}), opened], how="diagonal")
     tickets = with_keys.filter(pl.col("outcome").is_in(ON_OWN_TICKET), pl.col("identifier").is_not_null()).select(
         "actor_key", "ticket_id", "identifier", kept=pl.coalesce("ticket_key", "actor_key")
     )
-    known = pl.concat([FLAG.to_frame(), flagged], how="diagonal_relaxed").filter(pl.col("disposition") == "ticket")
+    known = pl.concat([FLAG.to_frame(), store.require(FLAGGED, hour)], how="diagonal_relaxed").filter(
+        pl.col("disposition") == "ticket"
+    )
     kept = known.join(tickets, on="actor_key", maintain_order="left").with_columns(ticket_key="kept")
     flags = _of_one_actor(by_ticket(kept))
     rows = flags.select("actor_key", "ticket_id", "identifier").unique("actor_key").iter_rows()
@@ -160,23 +161,21 @@ def _before(store: HourStore, hour: datetime, candidates: pl.DataFrame, counted:
         return TRACES.to_frame()
     resources = candidates.filter(pl.col("kind") == RESOURCE)["value"]
     hours = hours_between(hour - WITHIN - BEFORE, hour - WITHIN - AN_HOUR)
-    uses = [each.join(candidates, on=["kind", "value"], how="semi") for each in _uses(store, hours, resources, counted)]
+    found = (_uses(store, each, resources, counted) for each in hours)
+    uses = [each.join(candidates, on=["kind", "value"], how="semi") for each in found if each is not None]
     if len(uses) < LEAST_HOURS:
         return None
     return pl.concat(uses)
 
 
-def _uses(
-    store: HourStore, hours: Sequence[datetime], resources: pl.Series, counted: ChangeFilter
-) -> Iterator[pl.DataFrame]:
-    """TRACES of everybody in each of these hours that can be read, with these resources alone."""
+def _uses(store: HourStore, hour: datetime, resources: pl.Series, counted: ChangeFilter) -> pl.DataFrame | None:
+    """TRACES of everybody in an hour, with these resources alone; None if it is not stored or can't be read."""
     in_question = changed_resource().is_in(resources.implode())
     changed = [pl.when(in_question).then(name).alias(name) for name in ("resource_type", "resource_id")]
-    for hour in hours:
-        with suppress(StoreError), store.reading(ENTRIES, hour):
-            stored = store.scan(ENTRIES, hour)
-            if stored is None:
-                continue
-            named = {"ticket_key": "actor_key", "token_id": pl.lit(None, pl.String), "hour": pl.lit(hour, HOUR)}
+    named = {"ticket_key": "actor_key", "token_id": pl.lit(None, pl.String), "hour": pl.lit(hour, HOUR)}
+    with suppress(StoreError), store.reading(ENTRIES, hour):
+        stored = store.scan(ENTRIES, hour)
+        if stored is not None:
             used = _acted(stored, counted).with_columns(changed).with_columns(**named).select(EVIDENCE.names())
-            yield traces_of(with_canonical_addresses(used.unique().collect(), "ip_address"))
+            return traces_of(with_canonical_addresses(used.unique().collect(), "ip_address"))
+    return None

@@ -83,15 +83,22 @@ def test_three_tickets_of_an_intruder_within_four_hours_name_each_other(known: P
     assert {each["priority"] for each in known.tickets()} == {second["priority"]}
 
 
-def test_an_hour_with_two_of_them_is_run_again_and_changes_nothing(known: Pipeline) -> None:
-    run(known, JUDGED, dangerous(JUDGED, ALICE), dangerous(JUDGED, BOB))
-    before = known.tickets()
-    first, second = before
+def test_an_hour_with_two_of_them_is_run_again_and_changes_nothing_not_even_what_people_lowered(
+    known: Pipeline,
+) -> None:
+    run(known, JUDGED, dangerous(JUDGED, ALICE), dangerous(JUDGED, BOB, what="zone"))
+    first, second = known.tickets()
     assert "same address `198.51.100.7`: SEC-1" in second["description"]
     assert comments(first) == ["Related since the hour 2026-11-22 09:00 UTC:\n\n- same address `198.51.100.7`: SEC-2"]
+    assert first["priority"] == second["priority"]
+    for ticket in (first, second):
+        known.sandbox.linear.set_priority(ticket["identifier"], 4)
+    before = known.tickets()
     run(known, JUDGED)
     assert known.tickets() == before
     assert [each["ticket"]["related"] for each in known.summary(JUDGED)["flagged"]] == [["SEC-2"], ["SEC-1"]]
+    run(known, JUDGED + HOUR, dangerous(JUDGED + HOUR, ALICE, what="dnssec"))
+    assert len(known.tickets()[0]["comments"]) <= 2, "of the hour that joined, and none of what is known"
 
 
 def test_the_office_relates_nothing(known: Pipeline) -> None:
