@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+import polars as pl
+
 Kind = str | None
 """create, update, delete; None for no change."""
 
@@ -50,7 +52,8 @@ READ_ONLY_PATHS = frozenset({"/graphql", "/client/v4/graphql"})
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+[a-z]*")
 _BESIDE = r"(?:sso|saml|oidc|oauth|mfa|2fa|user|account|session|success|failed|failure)"
-_SIGN_IN = re.compile(rf"(?:{_BESIDE}[ _-]*)*(?:log|sign)(?:ged|ed)?[ _-]?(?:in|on|out|off)(?:[ _-]*{_BESIDE})*", re.I)
+_SIGNED_IN = rf"(?:{_BESIDE}[ _-]*)*(?:log|sign)(?:ged|ed)?[ _-]?(?:in|on|out|off)(?:[ _-]*{_BESIDE})*"
+_SIGN_IN = re.compile(_SIGNED_IN, re.I)
 """Matches a text about nothing but a sign-in or sign-out: LOGIN, SSO_LOGIN, "User logged in"."""
 
 _LONGEST_VERB = 200
@@ -69,6 +72,12 @@ def change_kind(stream: str, verb: str | None, description: str | None, uri: str
     if uri and uri.partition("?")[0] in READ_ONLY_PATHS:
         return None
     return _kind(stream, (verb or "")[:_LONGEST_VERB], (description or "")[:_LONGEST_VERB])
+
+
+def is_sign_in() -> pl.Expr:
+    """Whether an entry (of ENTRY_SCHEMA) is a sign-in or sign-out, failed or not."""
+    named = (pl.col(column).str.strip_chars() for column in ("action", "action_description"))
+    return pl.any_horizontal(name.str.contains(f"^(?i:{_SIGNED_IN})$").fill_null(value=False) for name in named)
 
 
 @lru_cache(maxsize=10_000)

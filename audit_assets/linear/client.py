@@ -93,15 +93,18 @@ class LinearClient:
         """Linear's number for a ticket about that."""
         return fields_for(subject, self._table).priority
 
-    def create_issue(self, issue: IssueContent, subject: TicketSubject) -> tuple[NewIssue | None, str | None]:
+    def create_issue(
+        self, issue: IssueContent, subject: TicketSubject, at_least: int | None = None
+    ) -> tuple[NewIssue | None, str | None]:
         """The new issue, or None if its id is taken; and what it lacks of the fields that it should have, if anything.
+        `at_least`: its priority is no lower than that, whatever the table has (Linear's number).
 
         If Linear refuses the issue with one target, the next is tried: what existed when it was looked up may have been
         deleted since, and what else Linear demands of an issue's fields is not documented. Raises as `IssueApi.create`
         does for the last target.
         """
         fields = fields_for(subject, self._table)
-        content = replace(issue, priority=fields.priority)
+        content = replace(issue, priority=min(fields.priority, at_least or fields.priority))
         targets = self._resolver.targets(fields)
         target = next(targets)
         problems = [*target.problems]
@@ -129,13 +132,13 @@ class LinearClient:
         refused = self._change(issue, changes, " and ".join(verbs)) if changes else None
         return bool(state) and not refused, join_sentences(problem, refused)
 
-    def relate_issues(self, issue: UUID, earlier: KnownIssue, relation: UUID) -> str | None:
-        """Relate an issue to an earlier one; a sentence if the key may not. An earlier issue that is archived may make
-        it impossible, which does no harm."""
+    def relate_issues(self, issue: UUID, earlier: UUID, relation: UUID, *, name: str) -> str | None:
+        """Relate an issue to an earlier one of that `name`; a sentence if the key may not. An earlier issue that is
+        archived may make it impossible, which does no harm."""
         try:
-            self.issues.relate(issue, earlier.id, relation)
+            self.issues.relate(issue, earlier, relation)
         except Forbidden:
-            return _needs_write(f"relate a ticket to {earlier.identifier}")
+            return _needs_write(f"relate a ticket to {name}")
         except Rejected:
             return None
         return None

@@ -6,15 +6,16 @@ all. A write that the first forgot stops at the second.
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, TypeVar
 from uuid import UUID
 
 from audit_assets.linear.graphql_connection import GraphqlConnection, document_text
 from audit_assets.linear.issue_api import IssueApi
-from audit_assets.linear.issues import CommentContent, IssueContent, LinkContent, NewIssue
+from audit_assets.linear.issues import CommentContent, IssueContent, KnownIssue, LinkContent, NewIssue
 from audit_assets.linear.target_resolver import TicketTarget
 
 T = TypeVar("T")
@@ -32,7 +33,8 @@ NOT_SET = "not-set"
 class RenderedTicket:
     """What a run would do about a finding, or about so many `findings` that share a ticket.
 
-    `id`, `outcome`, `identifier`, `url`: as OpenedTicket has them, the latter two None for a new ticket;
+    `id`, `outcome`, `identifier`, `url`: as OpenedTicket has them, the latter two None for a new ticket; the outcome
+    `related` is that of a ticket without a finding of the hour, which would only get to know of related tickets;
     `planned_action` is the outcome in words. `description` is a new ticket's, `comments` are what would be added; if
     nothing would be written, since all of it is on the ticket already or people dismissed it, `written` is False and
     the description is that of a new ticket. `raises_priority`: an existing ticket would get this `priority` (Linear's
@@ -81,6 +83,12 @@ class DryRunIssueApi(IssueApi):
     def __init__(self, connection: GraphqlConnection) -> None:
         super().__init__(connection)
         self._writes = Writes()
+        self._created: dict[UUID, IssueContent] = {}
+
+    def find(self, ids: Sequence[UUID], link: LinkContent | None, comment: UUID) -> list[KnownIssue]:
+        """As if what was created were there."""
+        created = [_as_created(self._created[each]) for each in ids if each in self._created]
+        return [*super().find(ids, link, comment), *created]
 
     def take_writes(self) -> Writes:
         """What would have been written since the last call."""
@@ -95,6 +103,7 @@ class DryRunIssueApi(IssueApi):
         if target.labels:
             named["labels"] = ", ".join(label["name"] for label in target.labels)
         self._writes.issue, self._writes.fields = issue, named
+        self._created[issue.id] = issue
         return NewIssue(issue.id, "", "")
 
     def comment(self, issue: UUID, comment: CommentContent) -> None:
@@ -104,7 +113,7 @@ class DryRunIssueApi(IssueApi):
         self._writes.links.append({"title": link.title, "subtitle": link.subtitle, "url": link.url})
 
     def relate(self, issue: UUID, earlier: UUID, relation: UUID) -> None:
-        """Not rendered: which ticket came before is not worth a line."""
+        """Not rendered: the texts name related tickets, and which of the actor's came before is not worth a line."""
 
     def change(self, issue: UUID, changes: Mapping[str, Any]) -> None:
         self._writes.changes |= changes
@@ -114,6 +123,28 @@ class DryRunIssueApi(IssueApi):
         address = f"https://dry-run.invalid/{sha256(content).hexdigest()[:16]}/{name}"
         self._writes.pictures[address] = f"data:{content_type};base64,{b64encode(content).decode()}"
         return address
+
+
+def _as_created(issue: IssueContent) -> KnownIssue:
+    return KnownIssue(
+        id=issue.id,
+        identifier="",
+        url="",
+        team="",
+        description=issue.description,
+        priority=issue.priority,
+        state="unstarted",
+        trashed=False,
+        archived_at=None,
+        auto_closed_at=None,
+        canceled_at=None,
+        completed_at=None,
+        updated_at=datetime.min.replace(tzinfo=UTC),
+        has_link=False,
+        has_comment=False,
+        marks=(),
+        listed=frozenset(),
+    )
 
 
 class ReadOnlyConnection(GraphqlConnection):

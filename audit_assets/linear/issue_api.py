@@ -27,15 +27,17 @@ class IssueApi:
     def __init__(self, connection: GraphqlConnection) -> None:
         self._connection = connection
 
-    def find(self, ids: Sequence[UUID], link: LinkContent, comment: UUID) -> list[KnownIssue]:
+    def find(self, ids: Sequence[UUID], link: LinkContent | None, comment: UUID) -> list[KnownIssue]:
         """Those of at most ISSUES_PER_REQUEST issues that exist, in the order of `ids`: archived and trashed ones too.
 
-        `link` and `comment`: the attachment and the comment that each is asked about.
+        `link`, if any, and `comment`: the attachment and the comment that each is asked about.
         """
         variables = {
             "ids": [str(each) for each in ids],
             # Of an attachment with that address already on an issue Linear keeps the id (docs/facts/linear.md, 1)
-            "hour": {"or": [{"id": {"eq": str(link.id)}}, {"url": {"eq": link.url}}]},
+            "hour": {"or": [{"id": {"eq": str(link.id)}}, {"url": {"eq": link.url}}]}
+            if link
+            else {"id": {"eq": str(comment)}},  # no attachment has the id of a comment
             "comment": str(comment),
         }
 
@@ -124,13 +126,13 @@ def _new_issue(data: dict[str, Any], asked: UUID) -> NewIssue:
     return NewIssue(asked, node["identifier"], node["url"])
 
 
-def _known_issue(node: dict[str, Any], ids: Sequence[UUID], link: LinkContent, comment: UUID) -> KnownIssue:
+def _known_issue(node: dict[str, Any], ids: Sequence[UUID], link: LinkContent | None, comment: UUID) -> KnownIssue:
     """Linear has once answered a filter with other nodes (docs/facts/linear.md, 4): each node is compared."""
     own_id = UUID(node["id"])
     if own_id not in ids:
         raise wrong_issue()
     links, comments = node["hour"]["nodes"], node["comments"]["nodes"]
-    if any(each["id"] != str(link.id) and each["url"] != link.url for each in links):
+    if any(not link or (each["id"] != str(link.id) and each["url"] != link.url) for each in links):
         raise Incomplete("Linear answered with attachments that were not asked for. Run the hour again.")
     if any(each["id"] != str(comment) for each in comments):
         raise Incomplete("Linear answered with comments that were not asked for. Run the hour again.")

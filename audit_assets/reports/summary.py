@@ -54,6 +54,7 @@ class TicketShown(TypedDict):
     url: str | None
     closed: Annotated[bool | None, Field(description="the ticket is closed")]
     planned_action: NotRequired[Annotated[str, Field(description="outcome dry_run: what a run would do")]]
+    related: NotRequired[Annotated[list[str], Field(description="tickets of other actors that are related to it")]]
 
 
 class DeviationShown(TypedDict):

@@ -184,7 +184,8 @@ def ticket_sentence(ticket: Mapping[str, Any], max_age: timedelta) -> str:
     if not identifier:
         return f"no ticket: {_no_ticket_reason(outcome, max_age) or outcome}"
     name = f"{identifier} (closed)" if ticket["closed"] and outcome != "dismissed" else identifier
-    return f"{ON_TICKET.get(outcome, '{ticket}').format(ticket=name)}: {ticket['url']}"
+    related = f", related to {', '.join(ticket['related'])}" if ticket.get("related") else ""
+    return f"{ON_TICKET.get(outcome, '{ticket}').format(ticket=name)}{related}: {ticket['url']}"
 
 
 def disposition_sentence(disposition: str, deviations: int) -> str:

@@ -1,7 +1,8 @@
 """Every stored table, and which asset writes it and which assets read it.
 
 Dagster's dependencies are derived from this, so an asset names each table that it reads here. A table is read for the
-same hour, or for the day of the hour, never for a window of hours: the trailing days are queried in Axiom.
+same hour, or for the day of the hour, never for a window of hours: the trailing days are queried in Axiom. What watch
+rules count, and what relates findings, is read of the hours before as far as they are stored, without a dependency.
 """
 
 from dataclasses import dataclass

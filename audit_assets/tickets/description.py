@@ -26,6 +26,7 @@ from audit_assets.tickets.model_note import note_section
 from audit_assets.tickets.next_checks import FIRST_STEPS, next_checks
 from audit_assets.tickets.opening_sentences import opening_sentence, severity_sentence
 from audit_assets.tickets.phrases import NAME_LENGTH, rarest_types_first, rule_title, short_code
+from audit_assets.tickets.related_lines import related_lines
 from audit_assets.tickets.rendering import render
 
 REASONS_IN_SENTENCES = 4
@@ -97,7 +98,11 @@ def _text(finding: Finding, detail: _Detail, link_room: int) -> SafeMarkdown:
         is_of_rules=finding.is_of_rules,
         numbers=[*_numbers(finding, deviations)] if detail.folded and not finding.is_of_rules else [],
         rules=[*_rules(finding, detail)],
+<<<<<<< HEAD
         rule_entries=[*_rule_entries(finding, detail)] if detail.folded and not finding.is_of_rules else [],
+=======
+        related=related_lines(finding.related),
+>>>>>>> main
         chart=chart,
         has_entries=total > 0,
         is_of_unreadable=finding.is_of_unreadable,

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from audit_assets.config.policy_tables import Severity
+from audit_assets.tickets.related_ticket import RelatedTicket
 
 ENTRIES_SHOWN = 10
 """A ticket shows so many of the first entries behind a finding, and so many of the last; the others are counted."""
@@ -228,7 +229,8 @@ class Finding:
     known where Dagster's UI is. `note`, if any, is a model's; `chart`, if any, is for the ticket that it opens.
     `tickets_a_day`: how often a day the organisation has an hour as unusual. `created_at`, `created_by`: when in the
     hour, and by whom, the token that the actor is was created; None if that was not in this hour. `first_active`: when
-    the first of the `credentials` began, if in this hour.
+    the first of the `credentials` began, if in this hour. `related`: the tickets of others that share something with
+    it, as far as they are known when it is written.
     """
 
     account_id: str
@@ -258,6 +260,7 @@ class Finding:
     created_at: datetime | None = None
     created_by: str | None = None
     first_active: datetime | None = None
+    related: tuple[RelatedTicket, ...] = ()
 
     @property
     def is_of_several(self) -> bool:

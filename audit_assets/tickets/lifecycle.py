@@ -24,6 +24,9 @@ Stage = Literal["open", "recently_completed", "completed_long_ago", "dismissed"]
 
 Outcome = Literal["opened", "joined", "reopened", "already_on_ticket", "dismissed", "on_shared_ticket", "unreadable"]
 
+ON_OWN_TICKET: tuple[Outcome, ...] = ("opened", "joined", "reopened", "already_on_ticket")
+"""The outcomes of a finding that is on its actor's ticket."""
+
 
 @dataclass(frozen=True)
 class OpenedTicket:

@@ -7,7 +7,8 @@ Lengths are far below what Linear may accept, which is not documented (docs/fact
 
 import hashlib
 import json
-from datetime import UTC
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from uuid import UUID
 
 from audit_assets.config.policy_tables import CONFIRMED_LABEL, DISMISSED_LABEL
@@ -17,8 +18,11 @@ from audit_assets.tickets.description import describe_finding
 from audit_assets.tickets.dismissals import COVERS, covers_of
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.formatting import hour_name
-from audit_assets.tickets.markdown import address
+from audit_assets.tickets.markdown import SafeMarkdown, address
 from audit_assets.tickets.opening_sentences import build_title, headline
+from audit_assets.tickets.related_lines import related_lines
+from audit_assets.tickets.related_ticket import RelatedTicket
+from audit_assets.tickets.rendering import render
 
 DESCRIPTION_LENGTH = 20_000
 COMMENT_LENGTH = 5_000
@@ -40,6 +44,22 @@ def ticket_id(account_id: str, actor_key: str, generation: int = 0) -> UUID:
 def relation_id(ticket: UUID) -> UUID:
     """The id of a ticket's relation to the generation before it."""
     return computed_id("generation before", str(ticket))
+
+
+def pair_id(ticket: UUID, other: UUID) -> UUID:
+    """The id of the relation between tickets of two actors, whichever is named first."""
+    return computed_id("related tickets", *sorted((str(ticket), str(other))))
+
+
+def related_comment(ticket: UUID, hour: datetime, related: Sequence[RelatedTicket]) -> CommentContent:
+    """The comment that names on a ticket those that an hour related it to: one an hour."""
+    text = render("related_comment", hour=SafeMarkdown(hour_name(hour)), lines=related_lines(related))
+    return CommentContent(computed_id("related", str(ticket), hour.astimezone(UTC).isoformat()), text)
+
+
+def highest_priority(related: Sequence[RelatedTicket]) -> int | None:
+    """Linear's number for the most severe of these; None without any."""
+    return min((PRIORITY[each.severity] for each in related), default=None)
 
 
 def ticket_for(finding: Finding, generation: int = 0) -> IssueContent:

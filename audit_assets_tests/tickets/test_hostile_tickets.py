@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import get_args
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,16 @@ from audit_assets.tickets.deviation_sentences import describe
 from audit_assets.tickets.finding import ActionSummary, Chart, Deed, Deviation, EntryLine, Finding, Origin, WatchedRule
 from audit_assets.tickets.markdown import address
 from audit_assets.tickets.opening_sentences import TITLE_LENGTH
-from audit_assets.tickets.ticket import COMMENT_LENGTH, DESCRIPTION_LENGTH, comment_for, link_for, ticket_for
+from audit_assets.tickets.related_ticket import RelatedBy, RelatedTicket
+from audit_assets.tickets.ticket import (
+    COMMENT_LENGTH,
+    DESCRIPTION_LENGTH,
+    comment_for,
+    link_for,
+    related_comment,
+    ticket_for,
+    ticket_id,
+)
 from audit_assets_tests.tickets.sample_findings import ACCOUNT, ALICE, HOUR, finding
 from audit_assets_tests.tickets.test_markdown import all_tokens, hostile
 from audit_assets_tests.tickets.test_model_note import notes
@@ -104,6 +114,16 @@ origins = st.builds(
     first_used=st.none() | times,
     label=hostile_or_nothing,
 )
+related = st.builds(
+    RelatedTicket,
+    id=st.just(ticket_id(ACCOUNT, ALICE)),
+    identifier=st.sampled_from([None, "SEC-1", "SECURITY-12345"]),
+    actor=hostile,
+    severity=st.sampled_from(["urgent", "low"]),
+    reason=st.sampled_from(get_args(RelatedBy)),
+    value=hostile,
+    values=st.integers(1, 10**6),
+)
 CHART_URLS = (
     "https://uploads.linear.app/3f2b9c1e/6a1d",
     f"https://uploads.example/{'x' * 900}?a=1)&b=](<c> [d]`e`",
@@ -137,6 +157,7 @@ findings = st.builds(
     note=st.none() | notes,
     created_at=st.none() | times,
     created_by=hostile_or_nothing,
+    related=st.lists(related, max_size=20).map(tuple),
     chart=st.none() | st.builds(Chart, st.sampled_from(CHART_URLS), st.just("Changes per hour, 1,204 in that hour")),
 )
 
@@ -144,6 +165,7 @@ HEADINGS = (
     "Why this is unusual",
     "Why this alerts, whatever is usual",
     "What to check next",
+    "Related tickets",
     "What was done",
     "What was done in this hour",
     "What could not be read",
@@ -186,6 +208,8 @@ def test_whatever_was_found_a_ticket_is_well_formed_and_fits(found: Finding) -> 
     assert len(comment.body) <= COMMENT_LENGTH
     assert len(hour.subtitle) <= TITLE_LENGTH
     assert {token.type for token in all_tokens(ticket.title)} <= {"paragraph_open", "inline", "text", "paragraph_close"}
+    about_others = related_comment(ticket.id, found.hour, found.related)
+    assert len(about_others.body) <= COMMENT_LENGTH
     for text in (ticket.description, comment.body):
         found_tokens = all_tokens(text)
         assert {token.type for token in found_tokens if not token.type.endswith("_close")} <= OURS

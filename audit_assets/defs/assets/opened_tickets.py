@@ -67,7 +67,7 @@ def opened_tickets(
             now=storage.now(),
             run_id=context.run.run_id,
         )
-        last_of, failed = {day_of(hour): hour for hour in hours}, []
+        last_of, failed, unrelated = {day_of(hour): hour for hour in hours}, [], []
         for hour in hours:
             rendered_too = dry_run and hour == last_of[day_of(hour)]
             digest = build_digest_ticket(inputs, day_of(hour), run.axiom) if rendered_too else None
@@ -76,9 +76,15 @@ def opened_tickets(
                 context.log.warning(warning)
             context.add_asset_metadata(_metadata(found), partition_key=key_of(hour))
             failed += found.failed
+            unrelated += found.unrelated
         if failed:
             what = "could not be rendered" if dry_run else "got no ticket"
             raise dg.Failure(f"{len(failed):,} flagged actors {what}. First: {failed[0]}")
+        if unrelated:
+            raise dg.Failure(
+                f"The tickets are open, but {len(unrelated):,} of them or of related ones could not be written to: run "
+                f"the hour again. First: {unrelated[0]}"
+            )
 
 
 def _metadata(found: HourTickets) -> Mapping[str, Any]:

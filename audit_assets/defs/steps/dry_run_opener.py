@@ -3,7 +3,10 @@
 Where there is no key yet, nothing is read either, and every finding is a new ticket.
 """
 
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from audit_assets.defs.steps.ticket_opener import AddChart, AddNote, TicketOpener, without_chart, without_note
 from audit_assets.linear.client import LinearClient
@@ -12,6 +15,7 @@ from audit_assets.linear.issues import IssueContent
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.lifecycle import QUIET, OpenedTicket, Outcome
+from audit_assets.tickets.related_ticket import RelatedTicket
 from audit_assets.tickets.shared_ticket import SharedTicket
 from audit_assets.tickets.ticket import ticket_for
 
@@ -39,6 +43,47 @@ class DryRunOpener(TicketOpener):
         opened = super().open_shared_ticket(shared_ticket)
         self._render(opened, shared_ticket.ticket, sum(part.total for part in shared_ticket.parts))
         return opened
+
+    def add_related(self, ticket: UUID, hour: datetime, related: Sequence[RelatedTicket]) -> str | None:
+        """Render the comment that would name related tickets, with what else is rendered of this ticket."""
+        self._take_writes()
+        refused = super().add_related(ticket, hour, related)
+        if (writes := self._take_writes()).comments:
+            at = next((at for at, each in enumerate(self.rendered) if each.id == str(ticket)), None)
+            if at is None:
+                at = len(self.rendered)
+                self.rendered.append(self._untouched(ticket))
+            before = self.rendered[at]
+            self.rendered[at] = replace(
+                before,
+                comments=(*before.comments, *writes.comments),
+                priority=writes.changes.get("priority", before.priority),
+                raises_priority=before.raises_priority
+                or ("priority" in writes.changes and before.identifier is not None),
+                written=True,
+            )
+        return refused
+
+    def _untouched(self, ticket: UUID) -> RenderedTicket:
+        """A ticket that the hour has no finding for."""
+        (known,) = self.linear.issues.find([ticket], None, ticket)
+        return RenderedTicket(
+            id=str(ticket),
+            outcome="related",
+            planned_action="would get a comment about related tickets",
+            identifier=known.identifier,
+            url=known.url,
+            title=known.identifier,
+            priority=known.priority,
+            raises_priority=False,
+            written=True,
+            description=None,
+            comments=(),
+            links=(),
+            fields={},
+            pictures={},
+            findings=0,
+        )
 
     def _render(self, opened: OpenedTicket, as_new: IssueContent, findings: int = 1) -> None:
         """Keep what would have been written. `as_new`: a new ticket about the same."""

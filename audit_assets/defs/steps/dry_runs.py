@@ -56,7 +56,7 @@ def render_hour(
             if not flagged.is_empty():
                 note = without_note if skip_reason else noted
                 written = write_tickets(inputs, flagged, axiom=axiom, opener=opener, noted=note, run_id=run_id)
-                rows, remarks = written.rows, [*remarks, *written.warnings]
+                rows, remarks = written.rows, [*remarks, *written.warnings, *written.unrelated]
             if digest:
                 opener.open_shared_ticket(digest)
     tickets = tuple(dry_run.rendered)

@@ -104,6 +104,8 @@ def _flagged(rows: Sequence[Mapping[str, Any]], ticket: Mapping[str, Any]) -> Fl
     }
     if planned_action := ticket.get("planned_action"):
         shown["planned_action"] = planned_action
+    if related := ticket.get("related"):
+        shown["related"] = related
     actor = _actor(rows)
     if exceeds := ticket.get("exceeds"):
         actor["in_words"] = [*actor["in_words"], exceeds]

@@ -35,11 +35,13 @@ class TicketRun:
 
 @dataclass
 class HourTickets:
-    """What became of an hour's flagged actors: OPENED_TICKETS `rows`, a sentence for each actor whose ticket `failed`,
-    what the run records besides, and the rendered tickets of a dry run."""
+    """What became of an hour's flagged actors: OPENED_TICKETS `rows`, a sentence for each actor whose ticket `failed`
+    and for each ticket that could not be told of related ones (`unrelated`), what the run records besides, and the
+    rendered tickets of a dry run."""
 
     rows: pl.DataFrame
     failed: Sequence[str] = ()
+    unrelated: Sequence[str] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     rendered: DryRunHour | None = None
@@ -78,6 +80,7 @@ def _open(run: TicketRun, flagged: pl.DataFrame, noted: AddNote) -> HourTickets:
     return HourTickets(
         rows=written.rows,
         failed=written.rows["problem"].drop_nulls().to_list(),
+        unrelated=written.unrelated,
         metadata={**written.metadata},
         warnings=[*written.warnings, *refused],
     )

@@ -5,9 +5,9 @@ attachment is written last: while it is missing, another run completes what is m
 run changes nothing (docs/facts/linear.md, 4). `tickets` decides what becomes of a ticket and what it contains.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from audit_assets.linear.client import LinearClient, join_sentences
@@ -20,10 +20,14 @@ from audit_assets.tickets.dismissals import dismissed_hours, is_covered, uncover
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.lifecycle import QUIET, OpenedTicket, Outcome, dismissed_lately, raises_priority, stage_of
 from audit_assets.tickets.opening_sentences import opening_start
+from audit_assets.tickets.related_ticket import RelatedTicket
 from audit_assets.tickets.shared_ticket import SharedTicket
 from audit_assets.tickets.ticket import (
     comment_for,
+    highest_priority,
     link_for,
+    pair_id,
+    related_comment,
     relation_id,
     subject_of,
     ticket_for,
@@ -109,6 +113,29 @@ class TicketOpener:
             raise
         return _opened(found, "on_shared_ticket", refused=refused)
 
+    def undismissed(self, tickets: Iterable[UUID]) -> frozenset[UUID]:
+        """Those of these tickets that Linear shows and that people have not dismissed. Raises as `open_ticket`."""
+        asked = [*tickets]
+        found: list[KnownIssue] = []
+        for first in range(0, len(asked), ISSUES_PER_REQUEST):
+            some = asked[first : first + ISSUES_PER_REQUEST]
+            found += self.linear.issues.find(some, None, some[0])
+        return frozenset(ticket.id for ticket in found if not ticket.is_dismissed)
+
+    def add_related(self, ticket: UUID, hour: datetime, related: Sequence[RelatedTicket]) -> str | None:
+        """Name on a ticket those that an hour related it to, in one comment, and raise its priority to the highest of
+        theirs. Safe to repeat at any time: with the comment all is done, and nothing is written on a closed ticket. A
+        sentence if Linear refused something. Raises as `open_ticket`."""
+        comment = related_comment(ticket, hour, related)
+        known = next(iter(self.linear.issues.find([ticket], None, comment.id)), None)
+        if known is None or known.has_comment or known.is_closed or known.trashed or known.archived_at:
+            return None
+        priority = highest_priority(related)
+        raised = priority if priority and raises_priority(known, priority) else None
+        _, refused = self.linear.change_issue(known, reopen=False, priority=raised)
+        self.linear.issues.comment(ticket, comment)
+        return refused
+
     def _find_shared(self, shared_ticket: SharedTicket) -> KnownIssue | None:
         own_id = shared_ticket.ticket.id
         return next(iter(self.linear.issues.find([own_id], shared_ticket.marker, own_id)), None)
@@ -153,9 +180,10 @@ class TicketOpener:
         add_chart: AddChart,
     ) -> OpenedTicket:
         ticket = ticket_for(add_chart(add_note(finding), self.linear.issues.upload), generation)
-        created, missing_fields = self.linear.create_issue(ticket, subject_of(finding))
+        at_least = highest_priority(finding.related)
+        created, missing_fields = self.linear.create_issue(ticket, subject_of(finding), at_least)
         if created:
-            unrelated = self._relate(created.id, generation, known)
+            unrelated = self._relate(created.id, finding, generation, known)
             self.linear.issues.attach(created.id, link_for(finding))
             return _opened(created, "opened", refused=join_sentences(missing_fields, unrelated))
         # By this very request, whose answer was lost, or by another process
@@ -172,7 +200,7 @@ class TicketOpener:
         if ticket.trashed:
             return _opened(ticket, "dismissed")
         was_opened_for_it = _was_opened_for(ticket, finding)
-        refused = self._relate(ticket.id, generation, known) if was_opened_for_it else None
+        refused = self._relate(ticket.id, finding, generation, known if was_opened_for_it else {})
         link = link_for(finding)
         self.linear.issues.attach(ticket.id, uncovering(link) if ticket.is_dismissed else link)
         return _opened(ticket, "opened" if was_opened_for_it else "joined", refused=refused)
@@ -180,19 +208,31 @@ class TicketOpener:
     def _join(self, finding: Finding, ticket: KnownIssue, add_note: AddNote, *, reopen: bool) -> OpenedTicket:
         """The comment comes after the change: if it is there and the ticket is closed, a person closed it since."""
         comment = comment_for(add_note(finding))
-        priority = self.linear.priority(subject_of(finding))
+        own_priority = self.linear.priority(subject_of(finding))
+        news = [each for each in finding.related if each.is_new]  # else what people lowered since would rise again
+        priority = min(own_priority, highest_priority(news) or own_priority)
         raised = priority if raises_priority(ticket, priority) else None
         reopened, refused = self.linear.change_issue(ticket, reopen=reopen, priority=raised)
         self.linear.issues.comment(ticket.id, comment)
+        unrelated = self._relate(ticket.id, finding)
         self.linear.issues.attach(ticket.id, link_for(finding))
         if reopened:
-            return _opened(ticket, "reopened", closed=False)
-        return _opened(ticket, "joined", refused=refused)
+            return _opened(ticket, "reopened", closed=False, refused=unrelated)
+        return _opened(ticket, "joined", refused=join_sentences(refused, unrelated))
 
-    def _relate(self, ticket: UUID, generation: int, known: dict[int, KnownIssue]) -> str | None:
-        """Relate a ticket to the last one before it."""
-        earlier = [issue for each, issue in known.items() if each < generation]
-        return self.linear.relate_issues(ticket, earlier[-1], relation_id(ticket)) if earlier else None
+    def _relate(
+        self, ticket: UUID, finding: Finding, generation: int = 0, known: Mapping[int, KnownIssue] | None = None
+    ) -> str | None:
+        """Relate a ticket to the last one of its actor before it, and to those of others that it is newly related to. A
+        sentence if the key may not."""
+        refused: list[str | None] = []
+        if earlier := [issue for each, issue in (known or {}).items() if each < generation]:
+            last = earlier[-1]
+            refused.append(self.linear.relate_issues(ticket, last.id, relation_id(ticket), name=last.identifier))
+        for other, name in {each.id: each.identifier for each in finding.related if each.is_new}.items():
+            relation = pair_id(ticket, other)
+            refused.append(self.linear.relate_issues(ticket, other, relation, name=name or "a related one"))
+        return join_sentences(*dict.fromkeys(refused))
 
 
 def _has_hour(ticket: KnownIssue, finding: Finding) -> bool:

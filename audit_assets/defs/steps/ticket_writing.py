@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,8 @@ from audit_assets.config.errors import AuditAssetsError, ServiceError
 from audit_assets.config.settings import dagster_url, tickets_per_hour
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.hour_charts import build_charts
+from audit_assets.defs.steps.related_findings import find_relations
+from audit_assets.defs.steps.related_tickets import RelatedTickets
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.ticket_opener import AddNote, TicketOpener
 from audit_assets.detection.schemas import NAMES_OF_SEVERAL, WINDOW
@@ -42,6 +45,7 @@ OPENED_TICKETS = pl.Schema(
         "refused": pl.String,
         "exceeds": pl.String,
         "planned_action": pl.String,
+        "related": pl.List(pl.String),
     }
 )
 """A row per flagged actor; `ticket_key`: whose ticket it is on, that of its owner for a new credential. `outcome`:
@@ -50,7 +54,7 @@ OpenedTicket explains them; `too_old`, `learning`, `never` where the hour opens 
 `closed`: the actor's ticket is closed. `refused`: what Linear did not let us do to a ticket that has the hour all the
 same, or which of its fields could not be set. `exceeds`: what was dismissed before on the actor's tickets and this goes
 beyond, where `flagged_actors` does not show it already. After a dry run it is `dry_run` with the `planned_action`,
-unless an earlier run did it already."""
+unless an earlier run did it already. `related`: the tickets of other actors that the finding is related to."""
 
 LINKED = 20
 """Of the actors who share a ticket, so many are in its query: with all of them no browser would open it."""
@@ -58,12 +62,13 @@ LINKED = 20
 
 @dataclass(frozen=True)
 class WrittenTickets:
-    """The tickets of an hour: OPENED_TICKETS rows, the most severe actor first, what a run records of their charts, and
-    what a person should know of them."""
+    """The tickets of an hour: OPENED_TICKETS rows, the most severe actor first, what a run records of their charts,
+    what a person should know of them, and why tickets could not be told which others they are related to."""
 
     rows: pl.DataFrame
     metadata: Mapping[str, Any]
     warnings: Sequence[str]
+    unrelated: Sequence[str] = ()
 
 
 def write_tickets(
@@ -119,12 +124,22 @@ def _write_actors(
     alone = _with_values(inputs, findings_of(inputs.account_id, singles, changes, seen=seen, links=links))
     others = findings_of(inputs.account_id, of_actors.filter(~pl.col("single")), changes.clear())
     charts = build_charts(singles, inputs.store.require(BASELINES, hour), axiom)
-    rows = [_row(each, lambda each=each: opener.open_ticket(each, noted, charts.charted)) for each in alone]
+    related = RelatedTickets(find_relations(inputs, singles, hour), opener, hour)
+
+    def open_one(finding: Finding) -> OpenedTicket:
+        opened = opener.open_ticket(related.name_on(finding), noted, charts.charted)
+        related.add(finding, opened)
+        return opened
+
+    rows = [_row(each, partial(open_one, each)) for each in alone]
+    related.write()
+    rows = [row | {"related": related.identifiers(row["ticket_key"])} for row in rows]
     if others:
         shared = _row(others[0], lambda: opener.open_shared_ticket(_overflow(others, axiom)))
         rows += [shared | {"ticket_key": finding.actor_key} for finding in others]
     warnings = [warning for warning in (unknown, charts.problem) if warning]
-    return WrittenTickets(_rows_of_actors(rows, actors), charts.metadata("charts", "chart_errors"), warnings)
+    metadata = charts.metadata("charts", "chart_errors")
+    return WrittenTickets(_rows_of_actors(rows, actors), metadata, [*warnings, *related.refused], related.failed)
 
 
 def with_earlier_keys(flagged: pl.DataFrame, earlier: pl.DataFrame | None) -> pl.DataFrame:

@@ -1,0 +1,181 @@
+"""Which findings of an hour are related to each other and to those of the day before, read from the hour store.
+
+Who else shares an address, a network or a resource is read from the hours of a week before that day, and only where
+findings have one in common. With too few of these hours stored it is not known, and nothing relates findings but a
+token and its creator. Damaged hours before this one are left out.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import polars as pl
+
+from audit_assets.cloudflare.addresses import with_canonical_addresses
+from audit_assets.cloudflare.change_kinds import FAILURE, is_sign_in
+from audit_assets.config.change_filter import ChangeFilter, is_change
+from audit_assets.config.errors import StoreError
+from audit_assets.config.policy_tables import Severity
+from audit_assets.defs.steps.run_inputs import RunInputs
+from audit_assets.detection.schemas import FLAG, HOUR, NAMES_OF_SEVERAL
+from audit_assets.detection.severity import severity_rank
+from audit_assets.detection.unreadable_entries import UNREADABLE
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import AN_HOUR, hours_between
+from audit_assets.storage.tables import ENTRIES, FLAGGED, TICKETS
+from audit_assets.tickets.finding_builder import by_ticket, members_of
+from audit_assets.tickets.lifecycle import ON_OWN_TICKET
+from audit_assets.tickets.related import (
+    EVIDENCE,
+    RELATIONS,
+    RESOURCE,
+    TRACES,
+    WITHIN,
+    candidates_of,
+    changed_resource,
+    relate,
+    traces_of,
+)
+
+BEFORE = timedelta(days=7)
+"""What many actors share is read from so long before the day of the findings: workdays and a weekend."""
+
+LEAST_HOURS = 72
+"""With fewer hours of it stored, it is not known what many share: three days reach beyond any weekend."""
+
+IN_ENTRIES = ("actor_key", "ip_address", "token_id", "change_kind", "resource_type", "resource_id")
+"""The columns of an entry that can relate findings."""
+
+
+@dataclass(frozen=True)
+class KnownTicket:
+    """A ticket that a finding is on. `identifier` is empty for one that a dry run would open."""
+
+    id: UUID
+    identifier: str
+
+
+@dataclass(frozen=True)
+class HourRelations:
+    """What an hour's findings are related to. `relations`: RELATIONS; per ticket key the last ticket of the day before
+    (`earlier`), and the name and the highest severity of the findings (`actors`, `severities`)."""
+
+    relations: pl.DataFrame
+    earlier: dict[str, KnownTicket]
+    actors: dict[str, str]
+    severities: dict[str, Severity]
+
+
+NO_RELATIONS = HourRelations(RELATIONS.to_frame(), {}, {}, {})
+
+
+def find_relations(inputs: RunInputs, flagged: pl.DataFrame, hour: datetime) -> HourRelations:
+    """How the findings of an hour are related. `flagged`: FLAGGED_ACTORS `by_ticket`, of the tickets that are one
+    actor's. Raises `StoreError` if the hour's entries can't be read."""
+    store, counted = inputs.store, inputs.tables.counted
+    own = _of_one_actor(flagged)
+    if own.is_empty():
+        return NO_RELATIONS
+    evidence, flags, earlier = [_evidence(store, hour, own, counted)], [own], dict[str, KnownTicket]()
+    for each in hours_between(hour - WITHIN, hour - AN_HOUR):
+        with suppress(StoreError), store.reading(FLAGGED, each):
+            before, tickets = _flags_on_tickets(store, each)
+            if tickets:
+                evidence.append(_evidence(store, each, before, counted))
+                flags.append(before)
+                earlier |= tickets
+    traces = traces_of(with_canonical_addresses(pl.concat(evidence), "ip_address"))
+    ranks = pl.concat([each.select(*_RANKED) for each in flags]).sort("rank").unique("ticket_key", keep="last")
+    before_the_day = _before(store, hour, candidates_of(traces, hour), counted)
+    return HourRelations(
+        relations=relate(traces, before_the_day, ranks, hour),
+        earlier=earlier,
+        actors=dict(ranks.select("ticket_key", "actor").iter_rows()),
+        severities=dict(ranks.select("ticket_key", "severity").iter_rows()),
+    )
+
+
+_RANKED = (
+    pl.col("actor_key").alias("ticket_key"),
+    "actor",
+    "severity",
+    severity_rank(pl.col("severity")).alias("rank"),
+)
+
+
+def _of_one_actor(flagged: pl.DataFrame) -> pl.DataFrame:
+    """Without the findings of several, which name who had a part, and of what could not be read."""
+    several = pl.col("actor_key").is_in([*NAMES_OF_SEVERAL]) | (pl.col("kind") == UNREADABLE)
+    return flagged.filter(~several)
+
+
+def _flags_on_tickets(store: HourStore, hour: datetime) -> tuple[pl.DataFrame, dict[str, KnownTicket]]:
+    """The flagged rows of an earlier hour that are on a ticket of their actor's, by ticket, and these tickets."""
+    opened = store.read(TICKETS, hour)
+    if opened is None or opened.is_empty():
+        return FLAG.to_frame(), {}
+    with_keys = pl.concat([pl.DataFrame(schema={"ticket_key": pl.String}), opened], how="diagonal")
+    tickets = with_keys.filter(pl.col("outcome").is_in(ON_OWN_TICKET), pl.col("identifier").is_not_null()).select(
+        "actor_key", "ticket_id", "identifier", kept=pl.coalesce("ticket_key", "actor_key")
+    )
+    known = pl.concat([FLAG.to_frame(), store.require(FLAGGED, hour)], how="diagonal_relaxed").filter(
+        pl.col("disposition") == "ticket"
+    )
+    kept = known.join(tickets, on="actor_key", maintain_order="left").with_columns(ticket_key="kept")
+    flags = _of_one_actor(by_ticket(kept))
+    rows = flags.select("actor_key", "ticket_id", "identifier").unique("actor_key").iter_rows()
+    return flags, {key: KnownTicket(UUID(ticket), identifier) for key, ticket, identifier in rows}
+
+
+def _evidence(store: HourStore, hour: datetime, flags: pl.DataFrame, counted: ChangeFilter) -> pl.DataFrame:
+    """EVIDENCE of the findings of an hour."""
+    members = members_of(flags)
+    stored = store.scan(ENTRIES, hour)
+    if stored is None:
+        raise store.missing(ENTRIES, hour)
+    with store.reading(ENTRIES, hour):
+        acted = _acted(stored, counted).join(members.lazy(), on="actor_key").unique().collect()
+    matched = pl.DataFrame(schema={"finding": pl.String, **dict.fromkeys([*IN_ENTRIES, "action_result"], pl.String)})
+    if "matched" in flags.columns:
+        rules = flags.select("matched", finding="actor_key").explode("matched").drop_nulls("matched").unnest("matched")
+        matched = rules.join(members, on=["finding", "actor_key"], how="semi")
+    changed = pl.when(pl.col("action_result") != FAILURE).then("change_kind").alias("change_kind")
+    found = pl.concat([acted, matched.with_columns(changed)], how="diagonal")
+    return found.select(
+        *(each for each in EVIDENCE.names() if each not in ("ticket_key", "hour")),
+        ticket_key="finding",
+        hour=pl.lit(hour, EVIDENCE["hour"]),
+    ).select(EVIDENCE.names())
+
+
+def _acted(stored: pl.LazyFrame, counted: ChangeFilter) -> pl.LazyFrame:
+    """The entries in which something was changed, or somebody signed in."""
+    done = (is_change(counted) | is_sign_in()) & (pl.col("action_result") != FAILURE)
+    return stored.filter(done).select(IN_ENTRIES)
+
+
+def _before(store: HourStore, hour: datetime, candidates: pl.DataFrame, counted: ChangeFilter) -> pl.DataFrame | None:
+    """TRACES of everybody who shared before the day what findings have in common; None if that is not known."""
+    if candidates.is_empty():
+        return TRACES.to_frame()
+    resources = candidates.filter(pl.col("kind") == RESOURCE)["value"]
+    hours = hours_between(hour - WITHIN - BEFORE, hour - WITHIN - AN_HOUR)
+    found = (_uses(store, each, resources, counted) for each in hours)
+    uses = [each.join(candidates, on=["kind", "value"], how="semi") for each in found if each is not None]
+    if len(uses) < LEAST_HOURS:
+        return None
+    return pl.concat(uses)
+
+
+def _uses(store: HourStore, hour: datetime, resources: pl.Series, counted: ChangeFilter) -> pl.DataFrame | None:
+    """TRACES of everybody in an hour, with these resources alone; None if it is not stored or can't be read."""
+    in_question = changed_resource().is_in(resources.implode())
+    changed = [pl.when(in_question).then(name).alias(name) for name in ("resource_type", "resource_id")]
+    named = {"ticket_key": "actor_key", "token_id": pl.lit(None, pl.String), "hour": pl.lit(hour, HOUR)}
+    with suppress(StoreError), store.reading(ENTRIES, hour):
+        stored = store.scan(ENTRIES, hour)
+        if stored is not None:
+            used = _acted(stored, counted).with_columns(changed).with_columns(**named).select(EVIDENCE.names())
+            return traces_of(with_canonical_addresses(used.unique().collect(), "ip_address"))
+    return None
