@@ -98,11 +98,8 @@ def _text(finding: Finding, detail: _Detail, link_room: int) -> SafeMarkdown:
         is_of_rules=finding.is_of_rules,
         numbers=[*_numbers(finding, deviations)] if detail.folded and not finding.is_of_rules else [],
         rules=[*_rules(finding, detail)],
-<<<<<<< HEAD
         rule_entries=[*_rule_entries(finding, detail)] if detail.folded and not finding.is_of_rules else [],
-=======
         related=related_lines(finding.related),
->>>>>>> main
         chart=chart,
         has_entries=total > 0,
         is_of_unreadable=finding.is_of_unreadable,
