@@ -124,7 +124,7 @@ def read_end_state(world: World, report: RunReport | None, hour: datetime = THE_
         state.summary = _without_outcomes(store.read_json(SUMMARY, hour) or {})
     state.held = _held(world)
     for issue in world.sandbox.linear.store.all("Issue"):
-        state.tickets[issue["title"].split(":")[0]] += 1
+        state.tickets[issue["title"].rpartition(": ")[2]] += 1
         shown = CHART.findall(issue["description"])
         state.charts += len(shown)
         state.charts_missing += sum(not world.sandbox.linear.store.get("Upload", file)["stored"] for file in shown)

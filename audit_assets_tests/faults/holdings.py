@@ -123,7 +123,7 @@ def _read_linear(sandbox: Sandbox, found: Holdings) -> None:
     store = sandbox.linear.store
     kinds = {state["id"]: state["type"] for state in store.all("WorkflowState")}
     for issue in store.all("Issue"):
-        about[issue["id"]] = actor = issue["title"].split(":")[0].replace(DOT, ".")
+        about[issue["id"]] = actor = issue["title"].rpartition(": ")[2].replace(DOT, ".")
         found.tickets[actor] += 1
         if actor.startswith(DIGEST):
             found.digests[actor] = issue["description"].replace("[.]", ".")

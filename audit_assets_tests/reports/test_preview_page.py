@@ -29,7 +29,9 @@ from audit_assets_tests.tickets.test_hostile_tickets import findings
 from audit_assets_tests.tickets.test_markdown import hostile
 
 FRAME = frozenset({"html", "head", "meta", "title", "style", "body", "main", "header", "nav", "article", "aside"})
-TEXT = frozenset({"h1", "h2", "h3", "p", "ul", "ol", "li", "a", "span", "bdi", "div", "section", "code", "pre", "br"})
+TEXT = frozenset(
+    {"h1", "h2", "h3", "p", "ul", "ol", "li", "a", "span", "bdi", "div", "section", "code", "pre", "br", "strong"}
+)
 TAGS = FRAME | TEXT | {"dl", "dt", "dd", "details", "summary", "table", "thead", "tbody", "tr", "th", "td"}
 ATTRIBUTES = frozenset({"lang", "charset", "http-equiv", "name", "content", "href", "rel", "class", "id"})
 UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -106,7 +108,7 @@ def test_a_page_shows_a_ticket_about_as_linear_would() -> None:
     for part in (
         "<h1>2 tickets of 2026-11-22 10:00 UTC</h1>",
         "<li>A run would open nothing.</li>",
-        '<li class="mark high"><a href="#ticket-1"><bdi>alice@example·com: 214 changes',
+        '<li class="mark high"><a href="#ticket-1"><bdi>Made 214 changes in an hour: alice@example·com',
         '<span class="soft">would open one ticket for 2 findings</span>',
         '<p class="planned_action">Would open a ticket</p>',
         "<div><dt>Team</dt><dd><bdi>SEC</bdi></dd></div><div><dt>Labels</dt><dd><bdi>audit</bdi></dd></div>",

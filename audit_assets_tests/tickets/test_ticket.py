@@ -68,11 +68,6 @@ def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
         " at most 9 in any of them; 69 times the usual\n"
         "- first change to `api_tokens` on record (4 changes); nobody here touched it in 30 days\n"
         "\n"
-        "## What to check next\n"
-        "\n"
-        "- Find out whose `203.0.113.7` is (office, VPN, build system, hosting), and what else came from it.\n"
-        + "".join(f"- {NEXT_CHECKS[kind][0]}\n" for kind in ("deletes", "new resource type", "burst"))
-        + "\n"
         "+++ In numbers\n"
         "\n"
         "| What | Changes | Usual | Judged against |\n"
@@ -82,6 +77,11 @@ def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
         "\n"
         "+++\n"
         "\n"
+        "## What to check next\n"
+        "\n"
+        "- Find out whose `203.0.113.7` is (office, VPN, build system, hosting), and what else came from it.\n"
+        + "".join(f"- {NEXT_CHECKS[kind][0]}\n" for kind in ("deletes", "new resource type", "burst"))
+        + "\n"
         "## What was done\n"
         "\n"
         "- 210 times `delete dns_records`, 10:02:00 to 10:40:07\n"
@@ -221,17 +221,13 @@ def test_of_many_new_resource_types_the_rarest_here_are_in_sentences_and_all_are
         "- first change to `members` on record (4 changes); 2 of 41 actors made one in 90 days\n"
         "- and 3 more like these\n"
         "\n"
-        "## What to check next\n"
-        "\n"
-        f"- {NEXT_CHECKS['many new resource types'][0]}\n"
-        f"- {NEXT_CHECKS['burst'][0]}\n"
-        "\n"
         "+++ In numbers\n"
         "\n"
         "| What | Changes | Usual | Judged against |\n"
     ) in described
     assert (
-        "| `dns_records` | 4 | none on record; 22 others | 41 actors here |\n\n+++\n\n## What was done\n" in described
+        "| `dns_records` | 4 | none on record; 22 others | 41 actors here |\n\n+++\n\n## What to check next\n"
+        in described
     )
 
 

@@ -110,7 +110,7 @@ def assert_a_preview_shows_it(rendered: dict[str, Any], page: Path) -> None:
     printed = re.sub(r"\s+", " ", preview(key_of(JUDGED), "--html", str(page)))
     for text in (printed, page.read_text()):
         assert "A run would open nothing: the hour ended longer ago than AUDIT_ASSETS_TICKET_MAX_AGE_HOURS." in text
-        assert "alice@example·com: 45 changes in an hour" in text
+        assert "Deleted 45 DNS records in zone example·com: alice@example·com" in text
 
 
 def assert_rendered_without_a_key_although_nothing_is_to_be_opened(judged: Pipeline) -> None:

@@ -81,7 +81,7 @@ def test_peoples_verdicts_decide_what_alerts_next(pipeline: Pipeline, monkeypatc
     assert sensor.tick() == []
     found = run_hour(pipeline, JUDGED, bob=80, erin=80)
     assert [each["disposition"] for rows in found.values() for each in rows] == ["ticket"] * 2
-    tickets = {issue["title"].split()[0].split("@")[0]: issue["identifier"] for issue in linear.issues()}
+    tickets = {issue["title"].rpartition(": ")[2].split("@")[0]: issue["identifier"] for issue in linear.issues()}
     bobs, erins = tickets["bob"], tickets["erin"]
     before = run_hour(pipeline, SECOND, bob=80, erin=80)
     assert [each["disposition"] for rows in before.values() for each in rows] == ["ticket"] * 2, "usual by itself"

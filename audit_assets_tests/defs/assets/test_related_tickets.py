@@ -152,7 +152,7 @@ def test_a_dry_run_renders_the_relations(known: Pipeline, monkeypatch: pytest.Mo
     run(known, JUDGED + HOUR, dangerous(JUDGED + HOUR, BOB), dangerous(JUDGED + HOUR, CAROL))
     assert comments(known.tickets()[0]) == []
     one, other, earlier = known.store.read_json(RENDERED, JUDGED + HOUR)["tickets"]
-    actor = one["title"].partition(":")[0].replace("·", "[.]")
+    actor = one["title"].rpartition(": ")[2].replace("·", "[.]")
     assert "- same address `198.51.100.7`: SEC-1\n" in one["description"]
     assert f"- same address `198.51.100.7`: SEC-1, the new ticket of `{actor}`\n" in other["description"]
     assert (len(one["comments"]), len(other["comments"]), len(earlier["comments"])) == (1, 0, 1)

@@ -86,7 +86,7 @@ def test_a_ticket_shows_what_was_done_and_from_where_and_whether_that_was_used_b
         "- User agent `Mozilla/5.0`: 42 changes, used on 14 of the last 30 days\n"
         "- Interface `dashboard`: 42 changes, used on 14 of the last 30 days"
     )
-    assert section(described, "What to check next").startswith("- Find out whose the new address is")
+    assert section(described, "What to check next").startswith(f"- Find out whose `{ELSEWHERE}` is")
 
 
 def test_an_address_of_an_earlier_hour_of_the_day_is_not_called_new(lived: Pipeline) -> None:
@@ -120,7 +120,7 @@ def test_an_api_token_is_shown_by_its_name_and_id(pipeline: Pipeline) -> None:
     pipeline.remember([entry | token for day in range(1, 15) for entry in v2_burst(JUDGED - DAY * day, 3)])
     described = ticket_of(pipeline, *(entry | token for entry in v2_burst(JUDGED, 40)))
     assert f"- API token `deploy` `{'7f' * 16}`: 40 changes, used on 14 of the last 30 days" in described
-    assert "Find the system that holds this token" in described
+    assert '**What to do now:** Find the system that holds `token "deploy"' in described
 
 
 def test_the_tickets_of_an_hour_cost_one_more_query_and_their_charts_another(lived: Pipeline) -> None:

@@ -52,7 +52,7 @@ def test_what_is_routine_for_the_actor_alerts_and_the_ticket_explains_the_rule(k
     assert (flagged["actor"], flagged["severity"], rules_of(flagged)) == (ALICE, "high", ["logpush_job_deleted"])
     assert flagged["in_words"] == [f"watch rule: {DELETED} (1 entry)"]
     (ticket,) = known.tickets()
-    assert ticket["title"] == f"alice@example·com: {DELETED} (09:00 UTC, 22 Nov)"
+    assert ticket["title"] == f"{DELETED}: alice@example·com"
     text = ticket["description"]
     assert f"matched a watch rule: “{DELETED}”." in text
     assert f"- watch rule: {DELETED} (1 entry)" in text
@@ -96,7 +96,7 @@ def test_a_burst_and_a_rule_are_one_ticket_with_the_higher_severity(known: Pipel
     stored = known.store.require("flagged_actors", JUDGED).filter(pl.col("disposition") == "ticket")
     assert stored["severity"].n_unique() == 1
     (ticket,) = known.tickets()
-    assert ticket["title"].startswith(f"alice@example·com: {DELETED}; ")
+    assert ticket["title"] == f"{DELETED}: alice@example·com"
     text = ticket["description"]
     assert "Why this is unusual" in text
     assert "\n\n```text\n09:30:00  delete logpush_job" in text
@@ -215,7 +215,7 @@ def test_a_new_token_s_alert_is_on_its_owner_s_ticket(known: Pipeline) -> None:
     entry = deleted_job() | {"actor": token | {"id": owner}}
     run(known, JUDGED, entry)
     (ticket,) = known.tickets()
-    assert ticket["title"].startswith("alice@example·com with token ")
+    assert ": alice@example·com with token " in ticket["title"]
     assert DELETED in ticket["title"]
 
 
