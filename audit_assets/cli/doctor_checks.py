@@ -27,6 +27,7 @@ from audit_assets.config.settings import (
 )
 from audit_assets.defs.resources import (
     AxiomResource,
+    ChannelsResource,
     CloudflareResource,
     LinearResource,
     StorageResource,
@@ -65,6 +66,7 @@ def run_checks(now: datetime) -> Iterator[tuple[str, CheckResult]]:
         "Linear": _check_linear,
         "Storage": _check_storage,
         "Policy": _check_policy,
+        "Channels": _check_channels,
         "Triage": _check_triage,
         "Settings": _check_settings,
     }
@@ -176,6 +178,18 @@ def _check_policy(now: datetime) -> Iterator[CheckResult]:
         text = f"{len(unknown)} of {pluralize(len(named), 'allowance')} of an actor names neither an actor key nor an "
         text += f"e-mail address, and allows nothing, the first: {unknown[0]}"
         yield CheckResult("advice", text, "Name the actor's key, which its ticket and the summary show.")
+
+
+def _check_channels(_: datetime) -> Iterator[CheckResult]:
+    resource = ChannelsResource()
+    for channel in tables().channels:
+        try:
+            service = resource.check(channel.name)
+        except AuditAssetsError as error:
+            yield CheckResult("problem", f"channel {channel.name}: {error}")
+        else:
+            text = f"channel {channel.name} gets findings of severity {', '.join(channel.severities)} by {service}; "
+            yield CheckResult("ok", f"{text}nothing was sent now")
 
 
 def _check_triage(_: datetime) -> Iterator[CheckResult]:

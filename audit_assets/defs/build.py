@@ -21,6 +21,7 @@ from audit_assets.defs.automation.sensors import missing_hours, new_verdicts
 from audit_assets.defs.partitions import from_first_hour
 from audit_assets.defs.resources import (
     AxiomResource,
+    ChannelsResource,
     CloudflareResource,
     LinearResource,
     RunInputsResource,
@@ -63,6 +64,7 @@ def build_defs(
             "run_inputs": RunInputsResource(),
             "triage": TriageResource(),
             "webhook": WebhookResource(),
+            "channels": ChannelsResource(),
             **(resources or {}),
         },
         executor=executor or dg.in_process_executor,

@@ -29,6 +29,8 @@ from audit_assets.linear.dry_run import (
     ReadOnlyConnection,
     RenderedTicket,
 )
+from audit_assets.notify.apprise_channel import ChannelLimits, Delivery, check_channel, send_messages
+from audit_assets.notify.messages import Message
 from audit_assets.notify.webhook import post_summary
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.transport.clock import Clock, SystemClock
@@ -189,6 +191,22 @@ class WebhookResource:
     def post(self, summary: Mapping[str, Any]) -> None:
         """Send a summary. Raises `Refused` or `Unavailable`."""
         post_summary(summary, setting("AUDIT_ASSETS_WEBHOOK_URL"), clock=self.clock)
+
+
+@dataclass(frozen=True)
+class ChannelsResource:
+    """Where findings are sent besides Linear: the channels that the policy names."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    limits: ChannelLimits = field(default_factory=ChannelLimits)
+
+    def send(self, channel: str, messages: Sequence[Message]) -> Delivery:
+        """Send messages to a channel. A channel that can't be used is a problem of the delivery, and raises nothing."""
+        return send_messages(channel, messages, self.limits)
+
+    def check(self, channel: str) -> str:
+        """The name of the service behind a channel. Raises `SettingError`, `Refused` or `Unavailable`."""
+        return check_channel(channel, self.limits)
 
 
 @dataclass(frozen=True)

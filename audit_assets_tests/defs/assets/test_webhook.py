@@ -1,54 +1,23 @@
 """The webhook gets an hour's summary when it contains something new, and delays no hour."""
 
-import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
 
 import pytest
 
+from audit_assets_tests.notify.receivers import Receiver, receiving
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, v2_burst, v2_entry
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
 PATH = "/hooks/canary-of-the-webhook"
 
 
-class Receiver:
-    """A team's own program: records what it gets, and answers with `status`."""
-
-    def __init__(self) -> None:
-        self.received: list[dict[str, Any]] = []
-        self.status = 204
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                assert self.path == PATH
-                receiver.received.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-                self.send_response(receiver.status)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Nothing on standard error."""
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}{PATH}"
-
-
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     """A webhook that is set."""
-    made = Receiver()
-    thread = threading.Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    monkeypatch.setenv("AUDIT_ASSETS_WEBHOOK_URL", made.url)
-    yield made
-    made.server.shutdown()
-    thread.join()
-    made.server.server_close()
+    with receiving(PATH) as made:
+        monkeypatch.setenv("AUDIT_ASSETS_WEBHOOK_URL", made.url)
+        yield made
 
 
 def test_the_summary_arrives_once_and_again_when_it_changes(pipeline: Pipeline, receiver: Receiver) -> None:
