@@ -16,7 +16,14 @@ from audit_assets.axiom.links import APP_URL, query_link
 from audit_assets.axiom.query_texts import activity_text, entries_text, quarantined_text
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.config.policy import Tables, tables
-from audit_assets.config.settings import cloudflare_account, cloudflare_streams, is_set, quiet_time, setting
+from audit_assets.config.settings import (
+    cloudflare_account,
+    cloudflare_streams,
+    is_set,
+    quiet_time,
+    setting,
+    webhook_format,
+)
 from audit_assets.defs.steps.dry_run_opener import DryRunOpener
 from audit_assets.defs.steps.hour_notes import HourNotes, NoteModel
 from audit_assets.defs.steps.run_inputs import RunInputs, load_run_inputs
@@ -31,7 +38,8 @@ from audit_assets.linear.dry_run import (
 )
 from audit_assets.notify.apprise_channel import ChannelLimits, Delivery, check_channel, send_messages
 from audit_assets.notify.messages import Message
-from audit_assets.notify.webhook import post_summary
+from audit_assets.notify.ocsf import detection_findings
+from audit_assets.notify.webhook import post_hour
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.transport.clock import Clock, SystemClock
 from audit_assets.transport.http import HttpLimits
@@ -188,9 +196,13 @@ class WebhookResource:
         """Whether a webhook is set."""
         return bool(setting("AUDIT_ASSETS_WEBHOOK_URL"))
 
-    def post(self, summary: Mapping[str, Any]) -> None:
-        """Send a summary. Raises `Refused` or `Unavailable`."""
-        post_summary(summary, setting("AUDIT_ASSETS_WEBHOOK_URL"), clock=self.clock)
+    def post(self, summary: Mapping[str, Any], *, is_update: bool) -> None:
+        """Send an hour in the format of the settings; `is_update`: it was sent before. An hour without findings is not
+        sent as OCSF. Raises `SettingError`, `Refused` or `Unavailable`."""
+        content: Any = summary
+        if webhook_format() == "ocsf" and not (content := detection_findings(summary, is_update=is_update)):
+            return
+        post_hour(content, setting("AUDIT_ASSETS_WEBHOOK_URL"), clock=self.clock)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import Any
 
 
 class Receiver:
-    """Records every JSON object that is posted to `path` below `url`. `status`: of its answers. `silent`: it gives no
+    """Records all JSON that is posted to `path` below `url`. `status`: of its answers. `silent`: it gives no
     answer until it is closed."""
 
     def __init__(self, path: str) -> None:
-        self.received: list[dict[str, Any]] = []
+        self.received: list[Any] = []
         self.status = 204
         self.silent = False
         self.closed = threading.Event()

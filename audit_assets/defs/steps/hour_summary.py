@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from audit_assets.config.errors import ServiceError, StoreError
+from audit_assets.config.errors import ServiceError, SettingError, StoreError
 from audit_assets.defs.resources import WebhookResource
 from audit_assets.defs.steps.dry_runs import is_dry_run
 from audit_assets.defs.steps.run_inputs import RunInputs
@@ -70,8 +70,8 @@ def deliver_summary(store: HourStore, hour: datetime, summary: HourSummary, webh
         return
     problem = None
     try:
-        webhook.post(summary)
-    except ServiceError as error:
+        webhook.post(summary, is_update=bool(before) and not before.get("problem"))
+    except (ServiceError, SettingError) as error:
         problem = str(error)
     store.write_json(DELIVERIES, hour, {"digest": content, "problem": problem})
 

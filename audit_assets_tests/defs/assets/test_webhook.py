@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from audit_assets_tests.defs.assets.test_hour import a_quiet_fortnight
 from audit_assets_tests.notify.receivers import Receiver, receiving
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, v2_burst, v2_entry
 
@@ -69,3 +70,31 @@ def test_an_address_without_tls_is_refused(pipeline: Pipeline, monkeypatch: pyte
     description = check_of(result, "summary_was_delivered").description or ""
     assert "set an https:// address" in description
     assert "secret-path" not in description
+
+
+def test_as_ocsf_it_gets_the_flagged_actors_and_nothing_of_a_quiet_hour(
+    pipeline: Pipeline, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_WEBHOOK_FORMAT", "ocsf")
+    pipeline.remember(a_quiet_fortnight())
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED - HOUR, 1))
+    assert pipeline.run(JUDGED - HOUR).success
+    assert receiver.received == []
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45, action="delete"))
+    assert pipeline.run(JUDGED).success
+    ((event,),) = receiver.received
+    flagged = pipeline.summary(JUDGED)["flagged"][0]
+    assert (event["class_uid"], event["activity_id"]) == (2004, 1)
+    assert event["finding_info"]["src_url"] == flagged["ticket"]["url"]
+    assert pipeline.run(JUDGED).success
+    assert len(receiver.received) == 1
+
+
+def test_a_format_that_does_not_exist_is_reported_and_delays_no_hour(
+    pipeline: Pipeline, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_WEBHOOK_FORMAT", "cef")
+    result = pipeline.run(JUDGED)
+    assert result.success
+    description = check_of(result, "summary_was_delivered").description or ""
+    assert "AUDIT_ASSETS_WEBHOOK_FORMAT is 'cef': set it to summary or ocsf." in description
