@@ -83,10 +83,13 @@ class AxiomConnection:
         edge: bool | None,
         clock: Clock,
         limits: AxiomLimits,
+        dataset_setting: str = "AXIOM_DATASET",
     ) -> None:
+        """`dataset_setting`: where the dataset is set, for errors."""
         classic_url, edge_url = resolve_addresses(url, edge)
         _check_token(token, on_edge=edge_url is not None)
         self.dataset = dataset
+        self.dataset_setting = dataset_setting
         self._masked = Mask(token)
         # Empty strings, not None: axiom-py would read the environment again.
         self._axiom = _UncachedClient(
@@ -120,6 +123,10 @@ class AxiomConnection:
     def get(self, path: str) -> AxiomReply:
         """GET a management resource, once. Raises `NoReply`."""
         return self._exchange(lambda: self._session.get(path))
+
+    def post(self, path: str, body: Any) -> AxiomReply:
+        """POST JSON to a management resource, once. Raises `NoReply`."""
+        return self._exchange(lambda: self._session.post(path, data=json.dumps(body)))
 
     def error_text(self, reply: AxiomReply) -> str:
         """Axiom's text on a failure: one short printable line without the token."""

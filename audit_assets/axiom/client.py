@@ -4,7 +4,7 @@ How a query survives a bad answer is in query_runner.py, how events survive a lo
 ingest_delivery.py, and axiom-py itself is only used in axiom_py_adapter.py.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,8 +12,9 @@ import polars as pl
 
 from audit_assets.axiom import query_texts
 from audit_assets.axiom.axiom_py_adapter import CLASSIC_URL, AxiomConnection, NoReply
+from audit_assets.axiom.dashboard_upload import upload_dashboard
 from audit_assets.axiom.dataset_health import kept_since
-from audit_assets.axiom.events import EVENT_SCHEMA, TIME
+from audit_assets.axiom.events import TIME
 from audit_assets.axiom.ingest_delivery import BatchSender, poll_pauses, span
 from audit_assets.axiom.ingest_receipts import (
     INGESTED_HOURS_SCHEMA,
@@ -70,17 +71,25 @@ class AxiomClient:
         clock: Clock | None = None,
         limits: AxiomLimits | None = None,
         change_filter: ChangeFilter | None = None,
+        dataset_setting: str = "AXIOM_DATASET",
     ) -> None:
         """`url`: the classic API or an edge; `edge`: which of the two it is, None: judged by the host's name.
-        `change_filter`: which entries count as changes.
+        `change_filter`: which entries count as changes. `dataset_setting`: where `dataset` is set, for errors.
 
         Raises `SettingError` for a token, dataset or address that can't be right.
         """
-        self.dataset = query_texts.check_dataset(dataset)
+        self.dataset = query_texts.check_dataset(dataset, dataset_setting)
         self._clock = clock or SystemClock()
         self._limits = limits or AxiomLimits()
         self._connection = AxiomConnection(
-            token=token, dataset=dataset, org_id=org_id, url=url, edge=edge, clock=self._clock, limits=self._limits
+            token=token,
+            dataset=dataset,
+            org_id=org_id,
+            url=url,
+            edge=edge,
+            clock=self._clock,
+            limits=self._limits,
+            dataset_setting=dataset_setting,
         )
         self._queries = QueryRunner(self._connection, self._clock, self._limits, change_filter or ChangeFilter())
 
@@ -95,12 +104,13 @@ class AxiomClient:
         self._connection.close()
 
     def ingest(self, events: pl.DataFrame) -> IngestReceipt:
-        """Send those events (a frame in EVENT_SCHEMA, as `events_from` makes it) that Axiom does not hold yet.
+        """Send those events that Axiom does not hold yet: a frame in EVENT_SCHEMA, as `events_from` makes it, or
+        another with `_time` and `entry_id` and no null in its last column.
 
         May be repeated at will: a visible event is not sent again, and one that is sent twice after a lost reply is
         counted once by every query.
         """
-        offered = events.select(EVENT_SCHEMA.keys()).unique("entry_id", keep="first", maintain_order=True)
+        offered = events.unique("entry_id", keep="first", maintain_order=True)
         if offered.is_empty():
             return IngestReceipt(0, 0, 0, 0, 0, pl.DataFrame(schema=INGESTED_HOURS_SCHEMA))
         held = self.entry_ids(*span(offered, TIME, "1s")).to_frame("entry_id").with_columns(there=pl.lit(value=True))
@@ -209,6 +219,11 @@ class AxiomClient:
         listed = (item for item in self._list("/v2/datasets") if item.get("name") == self.dataset)
         fields = [item for item in self._list(f"/v2/datasets/{self.dataset}/fields") if item.get("name")]
         return DatasetLimits(retention_days=_retention_days(next(listed, {})), fields=len(fields) or None)
+
+    def upload_dashboard(self, uid: str, document: Mapping[str, Any], *, overwrite: bool) -> str:
+        """Create a dashboard, or replace the one of that `uid` if it may be overwritten: its uid, as Axiom has it.
+        Raises `Refused` or `Unavailable`."""
+        return upload_dashboard(self._connection, self._clock.now(), uid, document, overwrite=overwrite)
 
     def incomplete_events(self, start: datetime, end: datetime) -> int:
         """How many events of [start, end) lack a field that every event has when it is sent."""

@@ -109,12 +109,27 @@ def _check_axiom(now: datetime) -> Iterator[CheckResult]:
         yield CheckResult(status, issue.what, issue.next_step)
     if (days := facts.limits.retention_days) is not None and days >= ENOUGH_RETENTION_DAYS:
         yield CheckResult("ok", f"entries are kept {days} days")
+    yield from _check_findings_dataset(resource, until)
     known = now - facts.oldest if facts.oldest else timedelta(0)
     if known < WINDOW:
         step = "Turn on the sensor `missing_hours` in the Dagster UI: it brings in the last 31 days."
         yield CheckResult("advice", f"the dataset holds {known.days} of {WINDOW.days} days of history", step)
     else:
         yield CheckResult("ok", f"the dataset holds {pluralize(known.days, 'day')} of history")
+
+
+def _check_findings_dataset(resource: AxiomResource, until: datetime) -> Iterator[CheckResult]:
+    """Nothing is written: whether the token may ingest shows with the first finding."""
+    try:
+        if not (dataset := resource.findings_dataset()):
+            return
+        with closing(resource.findings_client(dataset)) as client:
+            client.entry_ids(until - AN_HOUR, until)
+    except AuditAssetsError as error:
+        yield CheckResult("problem", str(error))
+        return
+    text = f"dataset {dataset}, which gets the findings, can be queried; the check findings_are_in_axiom reports "
+    yield CheckResult("ok", f"{text}if it can't be written")
 
 
 def _check_linear(_: datetime) -> Iterator[CheckResult]:

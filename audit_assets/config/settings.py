@@ -88,6 +88,7 @@ _TABLE = (
     Setting("AXIOM_TOKEN", "API token that may ingest into and query the dataset", secret=True),
     Setting("AXIOM_ORG_ID", "id of the organisation, as in app.axiom.co/ID/query"),
     Setting("AXIOM_DATASET", "dataset that holds the audit entries", "cloudflare-audit"),
+    Setting("AXIOM_FINDINGS_DATASET", "dataset that gets each finding as an event, another than AXIOM_DATASET", ""),
     Setting("AXIOM_URL", "address of Axiom's API, or of the dataset's edge", "https://api.axiom.co"),
     Setting("LINEAR_API_KEY", "personal API key that may read, create and change issues and comments", secret=True),
     Setting("LINEAR_TEAM_KEY", "key of the team that gets the tickets, such as SEC"),

@@ -11,10 +11,12 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from audit_assets.axiom.client import AxiomClient
+from audit_assets.axiom.dashboard import build_dashboard, dashboard_uid
 from audit_assets.axiom.limits import AxiomLimits
-from audit_assets.axiom.links import APP_URL, query_link
+from audit_assets.axiom.links import APP_URL, dashboard_link, query_link
 from audit_assets.axiom.query_texts import activity_text, entries_text, quarantined_text
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
+from audit_assets.config.errors import SettingError
 from audit_assets.config.policy import Tables, tables
 from audit_assets.config.settings import (
     cloudflare_account,
@@ -45,6 +47,11 @@ from audit_assets.transport.clock import Clock, SystemClock
 from audit_assets.transport.http import HttpLimits
 from audit_assets.triage.model_client import Model
 from audit_assets.triage.prompts import load_prompt
+
+PATIENT_ENOUGH = AxiomLimits(
+    attempts=2, attempt_seconds=60, total_seconds=60, read_seconds=30, sends=2, visibility_seconds=30
+)
+"""Of the dataset of findings: what it did not take comes when the hour is run again. A judgement."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,38 @@ class AxiomResource:
     def dataset(self) -> str:
         """The dataset's name."""
         return setting("AXIOM_DATASET")
+
+    def findings_dataset(self) -> str | None:
+        """The name of the dataset of findings, if there is one. Raises `SettingError` if it is that of the entries:
+        findings there would count as entries that nobody pulled."""
+        name = setting("AXIOM_FINDINGS_DATASET") or None
+        if name == self.dataset():
+            raise SettingError(
+                "AXIOM_FINDINGS_DATASET is the dataset of the entries: set it to another one, or unset it."
+            )
+        return name
+
+    def findings_client(self, dataset: str) -> AxiomClient:
+        """A client of the dataset of findings, which gives up soon. Raises `SettingError` if a setting is missing."""
+        return AxiomClient(
+            token=setting("AXIOM_TOKEN"),
+            dataset=dataset,
+            org_id=setting("AXIOM_ORG_ID"),
+            url=setting("AXIOM_URL"),
+            clock=self.clock,
+            limits=self.limits or PATIENT_ENOUGH,
+            dataset_setting="AXIOM_FINDINGS_DATASET",
+        )
+
+    def dashboard(self) -> dict[str, Any]:
+        """The document of the dataset's dashboard. Raises `SettingError`."""
+        return build_dashboard(self.dataset(), self.findings_dataset(), (self.tables or tables()).counted)
+
+    def upload_dashboard(self, *, overwrite: bool) -> str:
+        """Upload that document: the address that opens it. Raises `SettingError`, `Refused` or `Unavailable`."""
+        with self.client() as client:
+            uid = client.upload_dashboard(dashboard_uid(self.dataset()), self.dashboard(), overwrite=overwrite)
+        return dashboard_link(uid, setting("AXIOM_ORG_ID"), _app_url(setting("AXIOM_URL")))
 
     def activity_link(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
         """The address that opens, in Axiom, the very query that was sent about these actors."""

@@ -23,6 +23,7 @@ RENDERED = "rendered_tickets"  # the tickets of a dry run, whole
 MESSAGES = "channel_messages"  # the hour's findings as messages, and the channels that are to get each
 SUMMARY = "flagged_actor_summary"  # the hour in one object
 DELIVERIES = "delivered_summaries"  # what the webhook got last of the hour, and the problem if it did not get it
+INGESTED_FINDINGS = "ingested_findings"  # why the dataset of findings did not take those of the hour, if it did not
 SENT_MESSAGES = "sent_messages"  # which messages each channel took, and why it did not take others
 
 # By UTC day: the digest as JSON, the others as Parquet
@@ -73,7 +74,7 @@ TABLES_OF = {
     ),
     "daily_digest": AssetTables(writes=(DIGESTS,), reads=(ENTRIES, BASELINES, FLAGGED, TICKETS)),
     "flagged_actor_summary": AssetTables(
-        writes=(SUMMARY, DELIVERIES, SENT_MESSAGES),
+        writes=(SUMMARY, DELIVERIES, SENT_MESSAGES, INGESTED_FINDINGS),
         reads=(ENTRIES, QUARANTINE, SCORES_BEFORE, BASELINES, ASSESSED, FLAGGED, TICKETS, MESSAGES),
     ),
     "ticket_verdicts": AssetTables(writes=(VERDICTS, PRECISION), reads=(FLAGGED, TICKETS)),

@@ -256,6 +256,23 @@ def test_missing_labels_are_advice_and_verdicts_are_counted(connected: Sandbox, 
     assert "Storage ok verdicts on 2 tickets in Linear: 1 hour of an actor confirmed, 2 dismissed" in text
 
 
+def test_the_dataset_of_findings_is_checked_if_there_is_one(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AXIOM_FINDINGS_DATASET", "audit-findings")
+    code, text = doctor()
+    assert code == 1
+    assert (
+        "problem Axiom dataset 'audit-findings' not found with this token: create it, or set AXIOM_FINDINGS_D" in text
+    )
+    connected.axiom.store.create("audit-findings", "", None, connected.shared.clock.now())
+    code, text = doctor()
+    assert code == 0
+    assert "Axiom ok dataset audit-findings, which gets the findings, can be queried" in text
+    monkeypatch.setenv("AXIOM_FINDINGS_DATASET", "cloudflare-audit")
+    assert "problem AXIOM_FINDINGS_DATASET is the dataset of the entries" in doctor()[1]
+
+
 def test_every_channel_is_checked_and_nothing_is_sent(
     connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

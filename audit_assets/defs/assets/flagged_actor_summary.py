@@ -2,7 +2,7 @@
 
 In: everything that the hour's other assets wrote. Out: one JSON object per hour (reports/summary.py has its fields), in
 the hour store, in the asset's metadata, and at the team's webhook if it has one; and what is new of the hour's tickets
-at the team's channels. True afterwards: every flagged actor
+at the team's channels, and in the dataset of findings if there is one. True afterwards: every flagged actor
 is in it, whether or not a ticket was opened, and so is every deviation that opened none, with the reason.
 """
 
@@ -17,7 +17,14 @@ from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.hourly_asset import hourly_asset, pull_metadata
 from audit_assets.defs.markdown_tables import ROWS_SHOWN, markdown_table
 from audit_assets.defs.partitions import hours_in
-from audit_assets.defs.resources import ChannelsResource, RunInputsResource, StorageResource, WebhookResource
+from audit_assets.defs.resources import (
+    AxiomResource,
+    ChannelsResource,
+    RunInputsResource,
+    StorageResource,
+    WebhookResource,
+)
+from audit_assets.defs.steps.hour_finding_events import ingest_findings
 from audit_assets.defs.steps.hour_messages import deliver_messages
 from audit_assets.defs.steps.hour_summary import build_summary, deliver_summary
 from audit_assets.reports.summary import HourSummary
@@ -29,6 +36,7 @@ from audit_assets.storage.tables import SUMMARY
 def flagged_actor_summary(
     context: dg.AssetExecutionContext,
     storage: dg.ResourceParam[StorageResource],
+    axiom: dg.ResourceParam[AxiomResource],
     webhook: dg.ResourceParam[WebhookResource],
     channels: dg.ResourceParam[ChannelsResource],
     run_inputs: dg.ResourceParam[RunInputsResource],
@@ -40,6 +48,8 @@ def flagged_actor_summary(
             summary = build_summary(inputs, hour)
             inputs.store.write_json(SUMMARY, hour, summary)
             recent = storage.now() - (hour + AN_HOUR) <= ticket_max_age()
+            if "dry_run" not in summary and (problem := ingest_findings(inputs, hour, axiom)):
+                context.log.warning(problem)
             if recent and "dry_run" not in summary:
                 deliver_summary(inputs.store, hour, summary, webhook)
                 deliver_messages(inputs.store, hour, inputs.tables.channels, channels)
