@@ -11,7 +11,8 @@ from typing import Any
 import polars as pl
 
 from audit_assets.axiom import query_texts
-from audit_assets.axiom.axiom_py_adapter import CLASSIC_URL, AxiomConnection, NoReply
+from audit_assets.axiom.addresses import CLASSIC_URL
+from audit_assets.axiom.axiom_py_adapter import AxiomConnection, NoReply
 from audit_assets.axiom.dashboard_upload import upload_dashboard
 from audit_assets.axiom.dataset_health import kept_since
 from audit_assets.axiom.events import TIME
@@ -23,6 +24,7 @@ from audit_assets.axiom.ingest_receipts import (
     DatasetLimits,
     IngestReceipt,
     Proof,
+    ingested_hours,
     proof_of,
 )
 from audit_assets.axiom.limits import AxiomLimits
@@ -104,8 +106,7 @@ class AxiomClient:
         self._connection.close()
 
     def ingest(self, events: pl.DataFrame) -> IngestReceipt:
-        """Send those events that Axiom does not hold yet: a frame in EVENT_SCHEMA, as `events_from` makes it, or
-        another with `_time` and `entry_id` and no null in its last column.
+        """Send the events that Axiom does not hold yet. A frame with `_time`, `entry_id` and no null in its last column.
 
         May be repeated at will: a visible event is not sent again, and one that is sent twice after a lost reply is
         counted once by every query.
@@ -124,7 +125,7 @@ class AxiomClient:
             sent=len(missing),
             batches=sender.batches,
             sent_again=sender.sent_again,
-            hours=_ingested_hours(marked),
+            hours=ingested_hours(marked),
         )
 
     def entry_ids(self, start: datetime, end: datetime) -> pl.Series:
@@ -221,8 +222,7 @@ class AxiomClient:
         return DatasetLimits(retention_days=_retention_days(next(listed, {})), fields=len(fields) or None)
 
     def upload_dashboard(self, uid: str, document: Mapping[str, Any], *, overwrite: bool) -> str:
-        """Create a dashboard, or replace the one of that `uid` if it may be overwritten: its uid, as Axiom has it.
-        Raises `Refused` or `Unavailable`."""
+        """Create a dashboard, or replace the one of that `uid` if it may be overwritten: its uid, as Axiom has it."""
         return upload_dashboard(self._connection, self._clock.now(), uid, document, overwrite=overwrite)
 
     def incomplete_events(self, start: datetime, end: datetime) -> int:
@@ -298,9 +298,3 @@ def _retention_days(listed: dict[str, Any]) -> int | None:
     """Days, if the dataset has a period of its own; what applies to one that has none is not documented."""
     days = listed.get("retentionDays")
     return days if isinstance(days, int) and days > 0 and listed.get("useRetentionPeriod") is not False else None
-
-
-def _ingested_hours(marked: pl.DataFrame) -> pl.DataFrame:
-    by_hour = marked.group_by(hour=pl.col(TIME).dt.truncate("1h"))
-    counts = by_hour.agg(offered=pl.len(), already_there=pl.col("there").count())
-    return counts.select(pl.col(name).cast(dtype) for name, dtype in INGESTED_HOURS_SCHEMA.items()).sort("hour")

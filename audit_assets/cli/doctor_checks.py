@@ -25,9 +25,9 @@ from audit_assets.config.settings import (
     ticket_max_age,
     tickets_per_hour,
 )
+from audit_assets.defs.delivery_resources import ChannelsResource
 from audit_assets.defs.resources import (
     AxiomResource,
-    ChannelsResource,
     CloudflareResource,
     LinearResource,
     StorageResource,

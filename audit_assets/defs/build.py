@@ -18,16 +18,15 @@ from audit_assets.defs.assets.ticket_verdicts import ticket_verdicts
 from audit_assets.defs.automation.jobs import history, hourly_audit, verdicts
 from audit_assets.defs.automation.schedules import every_hour
 from audit_assets.defs.automation.sensors import missing_hours, new_verdicts
+from audit_assets.defs.delivery_resources import ChannelsResource, WebhookResource
 from audit_assets.defs.partitions import from_first_hour
 from audit_assets.defs.resources import (
     AxiomResource,
-    ChannelsResource,
     CloudflareResource,
     LinearResource,
     RunInputsResource,
     StorageResource,
     TriageResource,
-    WebhookResource,
 )
 
 ASSETS = [

@@ -14,15 +14,14 @@ import polars as pl
 
 from audit_assets.config.settings import ticket_max_age
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
+from audit_assets.defs.delivery_resources import ChannelsResource, WebhookResource
 from audit_assets.defs.hourly_asset import hourly_asset, pull_metadata
 from audit_assets.defs.markdown_tables import ROWS_SHOWN, markdown_table
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import (
     AxiomResource,
-    ChannelsResource,
     RunInputsResource,
     StorageResource,
-    WebhookResource,
 )
 from audit_assets.defs.steps.hour_finding_events import ingest_findings
 from audit_assets.defs.steps.hour_messages import deliver_messages

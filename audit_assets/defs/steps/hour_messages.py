@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from audit_assets.config.policy_tables import SEVERITIES, Channel
-from audit_assets.defs.resources import ChannelsResource
+from audit_assets.defs.delivery_resources import ChannelsResource
 from audit_assets.notify.messages import Message, build_message
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.tables import MESSAGES, SENT_MESSAGES, TICKETS

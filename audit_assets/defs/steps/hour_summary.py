@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from audit_assets.config.errors import ServiceError, SettingError, StoreError
-from audit_assets.defs.resources import WebhookResource
+from audit_assets.defs.delivery_resources import WebhookResource
 from audit_assets.defs.steps.dry_runs import is_dry_run
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.detection.alert_threshold import LEARNING_DAYS
