@@ -106,7 +106,7 @@ class AxiomClient:
         self._connection.close()
 
     def ingest(self, events: pl.DataFrame) -> IngestReceipt:
-        """Send the events that Axiom does not hold yet. A frame with `_time`, `entry_id` and no null in its last column.
+        """Send the events that Axiom does not hold yet: with `_time`, `entry_id` and no null in the last column.
 
         May be repeated at will: a visible event is not sent again, and one that is sent twice after a lost reply is
         counted once by every query.

@@ -14,6 +14,9 @@ MIDDLE_DOT = "·"
 _CODE = re.compile(r"`([^`]*)`")
 _AT = re.compile(r"\s*@\s*")
 _ADDRESS = re.compile(r"\b(\d{1,3}\.\d{1,3}\.\d{1,3})\.(?=\d{1,3}\b)")
+_DOT_IN_A_NAME = re.compile(r"(?<=[^\s\[])\.(?=[^\W\d_])")
+"""Every one, not the last alone: `www.example` and `example.co` are links to some."""
+
 _DEFANGED = re.compile(r"\[([.:])\]")
 _EMOJI = re.compile(r"(?<!\w):(?=[\w+-]+:)")
 _LONE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
@@ -32,7 +35,7 @@ def plain_text(markdown: str, limit: int) -> str:
     (`alice(at)example[.]com`), no emoji and no markup; whatever else there was is a middle dot.
     """
     text = defanged(visible(_CODE.sub(r"\1", markdown)))
-    text = _ADDRESS.sub(r"\1[.]", _AT.sub("(at)", text))
+    text = _DOT_IN_A_NAME.sub("[.]", _ADDRESS.sub(r"\1[.]", _AT.sub("(at)", text)))
     text = _DEFANGED.sub(lambda mark: _DOT if mark[1] == "." else _COLON, text)
     text = _LONE_UNDERSCORE.sub(MIDDLE_DOT, _EMOJI.sub(MIDDLE_DOT, "".join(map(_plain, text))))
     text = text.replace(_DOT, "[.]").replace(_COLON, "[:]").lstrip("-+=/!·. ")

@@ -20,6 +20,7 @@ LIVE = re.compile(
     ("value", "shown"),
     [
         ("alice@example.com", "alice(at)example[.]com"),
+        ("www.example.co.uk", "www[.]example[.]co[.]uk"),
         ("@channel", "(at)channel"),
         ("<!channel> <@U123> <#C1>", "channel· ·(at)U123· ··C1·"),
         ("<https://e.com|click>", "hxxps[:]//e[.]com·click·"),
