@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import axiom_py
 import requests
@@ -25,19 +24,14 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
+from audit_assets.axiom.addresses import NO_ADDRESS, resolve_addresses
 from audit_assets.axiom.limits import CONNECT_SECONDS, AxiomLimits
 from audit_assets.config.errors import Refused, SettingError
 from audit_assets.transport.clock import Clock
 from audit_assets.transport.redaction import Mask
 from audit_assets.transport.retry_policy import TryAgain
 
-CLASSIC_URL = "https://api.axiom.co"
-"""Management calls go here even when ingest and query go to an edge (docs/facts/axiom.md, 1.1)."""
-
-EDGE_DOMAIN = ".edge.axiom.co"
 PERSONAL_TOKEN = "xapt-"  # noqa: S105 - a prefix
-NO_ADDRESS = "AXIOM_URL is not an address: set it to https://api.axiom.co or to an edge"
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 ONLY_UNSENT = Retry(
     total=2, connect=2, read=0, status=0, other=0, redirect=0, respect_retry_after_header=False, allowed_methods=None
@@ -83,10 +77,13 @@ class AxiomConnection:
         edge: bool | None,
         clock: Clock,
         limits: AxiomLimits,
+        dataset_setting: str = "AXIOM_DATASET",
     ) -> None:
+        """`dataset_setting`: where the dataset is set, for errors."""
         classic_url, edge_url = resolve_addresses(url, edge)
         _check_token(token, on_edge=edge_url is not None)
         self.dataset = dataset
+        self.dataset_setting = dataset_setting
         self._masked = Mask(token)
         # Empty strings, not None: axiom-py would read the environment again.
         self._axiom = _UncachedClient(
@@ -120,6 +117,10 @@ class AxiomConnection:
     def get(self, path: str) -> AxiomReply:
         """GET a management resource, once. Raises `NoReply`."""
         return self._exchange(lambda: self._session.get(path))
+
+    def post(self, path: str, body: Any) -> AxiomReply:
+        """POST JSON to a management resource, once. Raises `NoReply`."""
+        return self._exchange(lambda: self._session.post(path, data=json.dumps(body)))
 
     def error_text(self, reply: AxiomReply) -> str:
         """Axiom's text on a failure: one short printable line without the token."""
@@ -246,30 +247,6 @@ class _ReplyArrived(Exception):
 
 def _take_reply(response: requests.Response, *_: Any, **__: Any) -> None:
     raise _ReplyArrived(AxiomReply(response.status_code, response.headers, response.content))
-
-
-def resolve_addresses(url: str, edge: bool | None) -> tuple[str, str | None]:
-    """Where management calls go, and where ingest and query go if that is an edge; `edge` None: judged by the host.
-
-    Raises `SettingError` for an invalid address, or one that would expose the token on the way.
-    """
-    base = _checked_address(url)
-    on_edge_host = (urlsplit(base).hostname or "").endswith(EDGE_DOMAIN)
-    on_edge = on_edge_host if edge is None else edge
-    return CLASSIC_URL if on_edge_host else base, base if on_edge else None
-
-
-def _checked_address(url: str) -> str:
-    try:
-        parts = urlsplit(url.strip().rstrip("/"))
-        has_host = parts.hostname and (parts.port or True)
-    except ValueError:
-        raise SettingError(NO_ADDRESS) from None
-    if parts.scheme not in ("http", "https") or not has_host or parts.username or parts.query or parts.path:
-        raise SettingError(NO_ADDRESS)
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise SettingError("AXIOM_URL begins with http://, which would send the token unencrypted: use https://")
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _check_token(token: str, *, on_edge: bool) -> None:

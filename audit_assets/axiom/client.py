@@ -4,16 +4,18 @@ How a query survives a bad answer is in query_runner.py, how events survive a lo
 ingest_delivery.py, and axiom-py itself is only used in axiom_py_adapter.py.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
 from audit_assets.axiom import query_texts
-from audit_assets.axiom.axiom_py_adapter import CLASSIC_URL, AxiomConnection, NoReply
+from audit_assets.axiom.addresses import CLASSIC_URL
+from audit_assets.axiom.axiom_py_adapter import AxiomConnection, NoReply
+from audit_assets.axiom.dashboard_upload import upload_dashboard
 from audit_assets.axiom.dataset_health import kept_since
-from audit_assets.axiom.events import EVENT_SCHEMA, TIME
+from audit_assets.axiom.events import TIME
 from audit_assets.axiom.ingest_delivery import BatchSender, poll_pauses, span
 from audit_assets.axiom.ingest_receipts import (
     INGESTED_HOURS_SCHEMA,
@@ -22,6 +24,7 @@ from audit_assets.axiom.ingest_receipts import (
     DatasetLimits,
     IngestReceipt,
     Proof,
+    ingested_hours,
     proof_of,
 )
 from audit_assets.axiom.limits import AxiomLimits
@@ -70,17 +73,25 @@ class AxiomClient:
         clock: Clock | None = None,
         limits: AxiomLimits | None = None,
         change_filter: ChangeFilter | None = None,
+        dataset_setting: str = "AXIOM_DATASET",
     ) -> None:
         """`url`: the classic API or an edge; `edge`: which of the two it is, None: judged by the host's name.
-        `change_filter`: which entries count as changes.
+        `change_filter`: which entries count as changes. `dataset_setting`: where `dataset` is set, for errors.
 
         Raises `SettingError` for a token, dataset or address that can't be right.
         """
-        self.dataset = query_texts.check_dataset(dataset)
+        self.dataset = query_texts.check_dataset(dataset, dataset_setting)
         self._clock = clock or SystemClock()
         self._limits = limits or AxiomLimits()
         self._connection = AxiomConnection(
-            token=token, dataset=dataset, org_id=org_id, url=url, edge=edge, clock=self._clock, limits=self._limits
+            token=token,
+            dataset=dataset,
+            org_id=org_id,
+            url=url,
+            edge=edge,
+            clock=self._clock,
+            limits=self._limits,
+            dataset_setting=dataset_setting,
         )
         self._queries = QueryRunner(self._connection, self._clock, self._limits, change_filter or ChangeFilter())
 
@@ -95,12 +106,12 @@ class AxiomClient:
         self._connection.close()
 
     def ingest(self, events: pl.DataFrame) -> IngestReceipt:
-        """Send those events (a frame in EVENT_SCHEMA, as `events_from` makes it) that Axiom does not hold yet.
+        """Send the events that Axiom does not hold yet: with `_time`, `entry_id` and no null in the last column.
 
         May be repeated at will: a visible event is not sent again, and one that is sent twice after a lost reply is
         counted once by every query.
         """
-        offered = events.select(EVENT_SCHEMA.keys()).unique("entry_id", keep="first", maintain_order=True)
+        offered = events.unique("entry_id", keep="first", maintain_order=True)
         if offered.is_empty():
             return IngestReceipt(0, 0, 0, 0, 0, pl.DataFrame(schema=INGESTED_HOURS_SCHEMA))
         held = self.entry_ids(*span(offered, TIME, "1s")).to_frame("entry_id").with_columns(there=pl.lit(value=True))
@@ -114,7 +125,7 @@ class AxiomClient:
             sent=len(missing),
             batches=sender.batches,
             sent_again=sender.sent_again,
-            hours=_ingested_hours(marked),
+            hours=ingested_hours(marked),
         )
 
     def entry_ids(self, start: datetime, end: datetime) -> pl.Series:
@@ -210,6 +221,10 @@ class AxiomClient:
         fields = [item for item in self._list(f"/v2/datasets/{self.dataset}/fields") if item.get("name")]
         return DatasetLimits(retention_days=_retention_days(next(listed, {})), fields=len(fields) or None)
 
+    def upload_dashboard(self, uid: str, document: Mapping[str, Any], *, overwrite: bool) -> str:
+        """Create a dashboard, or replace the one of that `uid` if it may be overwritten: its uid, as Axiom has it."""
+        return upload_dashboard(self._connection, self._clock.now(), uid, document, overwrite=overwrite)
+
     def incomplete_events(self, start: datetime, end: datetime) -> int:
         """How many events of [start, end) lack a field that every event has when it is sent."""
         result = self._result_or_none(INCOMPLETE_EVENTS, QueryWindow(start, end))
@@ -283,9 +298,3 @@ def _retention_days(listed: dict[str, Any]) -> int | None:
     """Days, if the dataset has a period of its own; what applies to one that has none is not documented."""
     days = listed.get("retentionDays")
     return days if isinstance(days, int) and days > 0 and listed.get("useRetentionPeriod") is not False else None
-
-
-def _ingested_hours(marked: pl.DataFrame) -> pl.DataFrame:
-    by_hour = marked.group_by(hour=pl.col(TIME).dt.truncate("1h"))
-    counts = by_hour.agg(offered=pl.len(), already_there=pl.col("there").count())
-    return counts.select(pl.col(name).cast(dtype) for name, dtype in INGESTED_HOURS_SCHEMA.items()).sort("hour")

@@ -59,7 +59,7 @@ def _seconds_until_reset(reply: AxiomReply, now: datetime) -> float | None:
 
 def refusal(connection: AxiomConnection, reply: AxiomReply, what: str) -> Refused:
     """The error for a request that was refused for good; `what` is "events" or "a query"."""
-    dataset, capability = connection.dataset, CAPABILITIES[what]
+    dataset, setting, capability = connection.dataset, connection.dataset_setting, CAPABILITIES[what]
     match reply.status:
         case 401:
             return Refused(
@@ -72,7 +72,7 @@ def refusal(connection: AxiomConnection, reply: AxiomReply, what: str) -> Refuse
                 "make an API token that has it, and set AXIOM_TOKEN"
             )
         case 404:
-            return Refused(f"Axiom dataset '{dataset}' not found with this token: create it, or set AXIOM_DATASET")
+            return Refused(f"Axiom dataset '{dataset}' not found with this token: create it, or set {setting}")
         case status if 300 <= status < 400:
             return Refused(f"Axiom's address answers with a redirect (HTTP {status}): correct AXIOM_URL")
         case status:

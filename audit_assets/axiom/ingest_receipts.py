@@ -5,6 +5,7 @@ from datetime import datetime
 
 import polars as pl
 
+from audit_assets.axiom.events import TIME
 from audit_assets.axiom.query_runner import UTC_TIME
 
 PROVED_HOURS_SCHEMA = {"hour": UTC_TIME, "expected": pl.Int64, "found": pl.Int64, "unexpected": pl.Int64}
@@ -24,6 +25,13 @@ class IngestReceipt:
 
     hours: pl.DataFrame
     """INGESTED_HOURS_SCHEMA, an hour a row."""
+
+
+def ingested_hours(marked: pl.DataFrame) -> pl.DataFrame:
+    """INGESTED_HOURS_SCHEMA of events whose column `there` is null where Axiom did not hold them."""
+    by_hour = marked.group_by(hour=pl.col(TIME).dt.truncate("1h"))
+    counts = by_hour.agg(offered=pl.len(), already_there=pl.col("there").count())
+    return counts.select(pl.col(name).cast(dtype) for name, dtype in INGESTED_HOURS_SCHEMA.items()).sort("hour")
 
 
 @dataclass(frozen=True)

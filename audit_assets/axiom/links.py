@@ -1,4 +1,4 @@
-"""Builds addresses that open a query in Axiom's web application (docs/facts/axiom.md, 4)."""
+"""Builds addresses that open a query or a dashboard in Axiom's web application (docs/facts/axiom.md, 4)."""
 
 import json
 from datetime import UTC, datetime
@@ -16,6 +16,11 @@ def query_link(apl: str, start: datetime, end: datetime, org_id: str, app_url: s
     form = {"apl": apl, "queryOptions": {"startTime": _timestamp(start), "endTime": _timestamp(end)}}
     text = json.dumps(form, ensure_ascii=False, separators=(",", ":"))
     return f"{app_url.rstrip('/')}/{quote(org_id, safe='')}/query?initForm={quote(text, safe='')}"
+
+
+def dashboard_link(uid: str, org_id: str, app_url: str = APP_URL) -> str:
+    """The address that opens a dashboard."""
+    return f"{app_url.rstrip('/')}/{quote(org_id, safe='')}/dashboards/{quote(uid, safe='')}"
 
 
 def _timestamp(time: datetime) -> str:

@@ -17,6 +17,9 @@ from audit_assets.config.errors import SettingError
 EXAMPLE_DATASET = "['cloudflare-audit']"
 """As written in the files."""
 
+EXAMPLE_FINDINGS = "['cloudflare-audit-findings']"
+"""As written in the files about the dataset of findings."""
+
 NO_NAMES = ("",)
 """Used for no names at all, since an empty list in APL is documented nowhere: no event holds an empty text."""
 
@@ -33,11 +36,11 @@ class Names(tuple[str, ...]):
 Value = datetime | str | Sequence[str] | Names
 
 
-def check_dataset(dataset: str) -> str:
+def check_dataset(dataset: str, setting_name: str = "AXIOM_DATASET") -> str:
     """The name itself. Raises `SettingError` for one that Axiom may not accept."""
     if not DATASET.fullmatch(dataset):
         raise SettingError(
-            "AXIOM_DATASET must be 1 to 80 lower-case letters, digits and dashes: set it to the dataset's name"
+            f"{setting_name} must be 1 to 80 lower-case letters, digits and dashes: set it to the dataset's name"
         )
     return dataset
 
@@ -57,7 +60,8 @@ def fill(name: str, dataset: str, **values: Value) -> str:
         if _kind(literal) != _kind(examples[parameter]):
             raise ValueError(f"{parameter} of {name}.apl is a {_kind(examples[parameter])}")
     filled = LET.sub(lambda line: f"let {line[1]} = {literals[line[1]]};", text)
-    return filled.replace(EXAMPLE_DATASET, f"['{check_dataset(dataset)}']")
+    named = f"['{check_dataset(dataset)}']"
+    return filled.replace(EXAMPLE_DATASET, named).replace(EXAMPLE_FINDINGS, named)
 
 
 def limit_of(name: str) -> int:
@@ -93,6 +97,17 @@ def entries_text(dataset: str, actor_keys: Sequence[str], start: datetime, end: 
 def quarantined_text(dataset: str, start: datetime, end: datetime) -> str:
     """The entries of [start, end) that could not be read, for a link that shows them to a person."""
     return fill("quarantined", dataset, window_start=start, window_end=end)
+
+
+def chart_text(name: str, dataset: str, change_filter: ChangeFilter) -> str:
+    """The text of queries/charts/`name`.apl for a dashboard, whose own range applies: without comments, and with plain
+    lists in place of `let` lines, so that nothing rests on what a chart does with them."""
+    takes = dict(LET.findall(_text(f"charts/{name}")))
+    values = {each: value for each, value in change_filter_values(change_filter).items() if each in takes}
+    text = fill(f"charts/{name}", dataset, **values)
+    for parameter, literal in LET.findall(text):
+        text = text.replace(f"({parameter})", f"({literal.removeprefix('dynamic([').removesuffix('])')})")
+    return "\n".join(line for line in LET.sub("", text).splitlines() if line and not line.startswith("//"))
 
 
 @cache

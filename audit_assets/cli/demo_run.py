@@ -20,6 +20,7 @@ from audit_assets.cli.dagster_home import instance_home
 from audit_assets.cli.sandbox_extra import start_sandbox
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.config.settings import HOUR_FORMAT, SETTINGS, setting
+from audit_assets.notify.apprise_channel import PREFIX
 from audit_assets.reports.stored_summaries import load_digests
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR
@@ -70,11 +71,14 @@ def run_demo(
 def apply_settings(settings: Mapping[str, str], home: Path, first: datetime) -> None:
     """Apply these settings to this process, and store everything in `home`.
 
-    Other settings of the three services are removed: a demo must not reach a real account by mistake.
+    Other settings of the three services are removed: a demo must not reach a real account by mistake, and neither
+    a pager.
     """
     for name in SETTINGS:
         if name.startswith(SERVICES):
             os.environ.pop(name, None)
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
     os.environ.update(settings)
     os.environ.setdefault("AUDIT_ASSETS_TICKETS_PER_DAY", TICKETS_A_DAY)
     os.environ["AUDIT_ASSETS_FIRST_HOUR"] = first.strftime(HOUR_FORMAT)

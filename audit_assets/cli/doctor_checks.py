@@ -25,6 +25,7 @@ from audit_assets.config.settings import (
     ticket_max_age,
     tickets_per_hour,
 )
+from audit_assets.defs.delivery_resources import ChannelsResource
 from audit_assets.defs.resources import (
     AxiomResource,
     CloudflareResource,
@@ -65,6 +66,7 @@ def run_checks(now: datetime) -> Iterator[tuple[str, CheckResult]]:
         "Linear": _check_linear,
         "Storage": _check_storage,
         "Policy": _check_policy,
+        "Channels": _check_channels,
         "Triage": _check_triage,
         "Settings": _check_settings,
     }
@@ -107,12 +109,27 @@ def _check_axiom(now: datetime) -> Iterator[CheckResult]:
         yield CheckResult(status, issue.what, issue.next_step)
     if (days := facts.limits.retention_days) is not None and days >= ENOUGH_RETENTION_DAYS:
         yield CheckResult("ok", f"entries are kept {days} days")
+    yield from _check_findings_dataset(resource, until)
     known = now - facts.oldest if facts.oldest else timedelta(0)
     if known < WINDOW:
         step = "Turn on the sensor `missing_hours` in the Dagster UI: it brings in the last 31 days."
         yield CheckResult("advice", f"the dataset holds {known.days} of {WINDOW.days} days of history", step)
     else:
         yield CheckResult("ok", f"the dataset holds {pluralize(known.days, 'day')} of history")
+
+
+def _check_findings_dataset(resource: AxiomResource, until: datetime) -> Iterator[CheckResult]:
+    """Nothing is written: whether the token may ingest shows with the first finding."""
+    try:
+        if not (dataset := resource.findings_dataset()):
+            return
+        with closing(resource.findings_client(dataset)) as client:
+            client.entry_ids(until - AN_HOUR, until)
+    except AuditAssetsError as error:
+        yield CheckResult("problem", str(error))
+        return
+    text = f"dataset {dataset}, which gets the findings, can be queried; the check findings_are_in_axiom reports "
+    yield CheckResult("ok", f"{text}if it can't be written")
 
 
 def _check_linear(_: datetime) -> Iterator[CheckResult]:
@@ -176,6 +193,18 @@ def _check_policy(now: datetime) -> Iterator[CheckResult]:
         text = f"{len(unknown)} of {pluralize(len(named), 'allowance')} of an actor names neither an actor key nor an "
         text += f"e-mail address, and allows nothing, the first: {unknown[0]}"
         yield CheckResult("advice", text, "Name the actor's key, which its ticket and the summary show.")
+
+
+def _check_channels(_: datetime) -> Iterator[CheckResult]:
+    resource = ChannelsResource()
+    for channel in tables().channels:
+        try:
+            service = resource.check(channel.name)
+        except AuditAssetsError as error:
+            yield CheckResult("problem", f"channel {channel.name}: {error}")
+        else:
+            text = f"channel {channel.name} gets findings of severity {', '.join(channel.severities)} by {service}; "
+            yield CheckResult("ok", f"{text}nothing was sent now")
 
 
 def _check_triage(_: datetime) -> Iterator[CheckResult]:

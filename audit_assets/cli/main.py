@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from audit_assets.cli.axiom_command import axiom
 from audit_assets.cli.backtest_command import backtest
 from audit_assets.cli.console import progress
 from audit_assets.cli.demo_command import demo
@@ -25,6 +26,7 @@ app = typer.Typer(
 for command in (demo, dev, doctor, summary, preview, backtest):
     app.command()(command)
 app.add_typer(watch, name="watch")
+app.add_typer(axiom, name="axiom")
 
 
 def main() -> None:

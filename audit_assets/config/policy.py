@@ -17,6 +17,7 @@ from audit_assets.config.policy_tables import (
     PRESETS,
     TICKETS_A_DAY,
     Allowance,
+    Channel,
     ConfirmedIncident,
     PlainRule,
     Policy,
@@ -37,8 +38,15 @@ class Tables:
     counted: ChangeFilter = field(default_factory=ChangeFilter)
     sensitive: tuple[Sensitive, ...] = ()
     ticket_fields: tuple[TicketFields, ...] = ()
+    channels: tuple[Channel, ...] = ()
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for two channels of one name, which would share their address and what was sent."""
+        names = [channel.name for channel in self.channels]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"channels has {twice[0]} twice: give each channel a name of its own")
 
 
 def policy(preset: str | None = None, tickets_a_day: float | None = None, in_force: Tables | None = None) -> Policy:
@@ -85,4 +93,5 @@ def _valid(found: Mapping[str, Any], path: str) -> Tables:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])
-        raise SettingError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}.") from None
+        named = f"{path}: {where}" if where else path
+        raise SettingError(f"{named}: {first['msg'].removeprefix('Value error, ')}.") from None

@@ -3,6 +3,7 @@
 Types only: policy.py reads them from settings and files, and the defaults of the tables are in policy.toml.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import ClassVar, Literal, get_args
@@ -148,3 +149,27 @@ class TicketFields:
             raise ValueError(f"the label {min(verdict)!r} is a verdict, which people give when they have looked")
         if not (self.team or self.project or self.labels or self.assignee or self.priority):
             raise ValueError("name a team, a project, labels, an assignee or a priority")
+
+
+CHANNEL_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A chat, a pager or a mailbox that gets findings of these `severities`. Its address is a secret, in the
+    environment variable that has its name."""
+
+    name: str
+    severities: tuple[Severity, ...] = SEVERITIES
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for a name that no variable can have, without repeating it: it may be an address."""
+        if not CHANNEL_NAME.fullmatch(self.name):
+            raise ValueError(
+                "a channel's name is lower-case letters, digits and underscores, such as pager; its address goes into "
+                "the environment variable AUDIT_ASSETS_CHANNEL_ with the name in capitals"
+            )
+        if not self.severities:
+            raise ValueError("severities is empty, so the channel would get nothing: leave it out, or name some")

@@ -9,7 +9,7 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
@@ -58,6 +58,7 @@ ACCOUNT_ID = Type(
     Annotated[str, StringConstraints(pattern=re.compile(r"\A[0-9a-f]{32}\Z"))],
     "is not 32 hex digits: copy it from the account's overview page.",
 )
+WEBHOOK_FORMAT = Type(Literal["summary", "ocsf"], "is {!r}: set it to summary or ocsf.")
 WEB_ADDRESS = Type(
     Annotated[
         str,
@@ -87,6 +88,7 @@ _TABLE = (
     Setting("AXIOM_TOKEN", "API token that may ingest into and query the dataset", secret=True),
     Setting("AXIOM_ORG_ID", "id of the organisation, as in app.axiom.co/ID/query"),
     Setting("AXIOM_DATASET", "dataset that holds the audit entries", "cloudflare-audit"),
+    Setting("AXIOM_FINDINGS_DATASET", "dataset that gets each finding as an event, another than AXIOM_DATASET", ""),
     Setting("AXIOM_URL", "address of Axiom's API, or of the dataset's edge", "https://api.axiom.co"),
     Setting("LINEAR_API_KEY", "personal API key that may read, create and change issues and comments", secret=True),
     Setting("LINEAR_TEAM_KEY", "key of the team that gets the tickets, such as SEC"),
@@ -121,6 +123,12 @@ _TABLE = (
     ),
     Setting(
         "AUDIT_ASSETS_WEBHOOK_URL", "address that gets each recent hour's summary as JSON, by POST", "", secret=True
+    ),
+    Setting(
+        "AUDIT_ASSETS_WEBHOOK_FORMAT",
+        "what the webhook gets: summary, or ocsf for OCSF Detection Findings",
+        "summary",
+        WEBHOOK_FORMAT,
     ),
     Setting("AUDIT_ASSETS_TRIAGE_MODEL", "language model that writes a note on each new ticket", ""),
     Setting("AUDIT_ASSETS_TRIAGE_URL", "OpenAI-compatible API of that model", "https://api.openai.com/v1"),
@@ -189,6 +197,11 @@ def tickets_per_hour() -> int:
 def dry_run() -> bool:
     """Whether tickets are rendered and none is opened. What is neither yes nor no might be meant as either."""
     return bool(typed("LINEAR_DRY_RUN"))
+
+
+def webhook_format() -> Literal["summary", "ocsf"]:
+    """What the webhook gets."""
+    return typed("AUDIT_ASSETS_WEBHOOK_FORMAT")
 
 
 def quiet_time() -> timedelta:

@@ -18,6 +18,7 @@ from audit_assets.defs.assets.ticket_verdicts import ticket_verdicts
 from audit_assets.defs.automation.jobs import history, hourly_audit, verdicts
 from audit_assets.defs.automation.schedules import every_hour
 from audit_assets.defs.automation.sensors import missing_hours, new_verdicts
+from audit_assets.defs.delivery_resources import ChannelsResource, WebhookResource
 from audit_assets.defs.partitions import from_first_hour
 from audit_assets.defs.resources import (
     AxiomResource,
@@ -26,7 +27,6 @@ from audit_assets.defs.resources import (
     RunInputsResource,
     StorageResource,
     TriageResource,
-    WebhookResource,
 )
 
 ASSETS = [
@@ -63,6 +63,7 @@ def build_defs(
             "run_inputs": RunInputsResource(),
             "triage": TriageResource(),
             "webhook": WebhookResource(),
+            "channels": ChannelsResource(),
             **(resources or {}),
         },
         executor=executor or dg.in_process_executor,

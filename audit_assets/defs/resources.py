@@ -4,19 +4,27 @@ They are plain objects, not configurable resources: Dagster prints, stores and s
 token must never be one (docs/facts/reliability.md, 0.9).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from audit_assets.axiom.client import AxiomClient
+from audit_assets.axiom.dashboard import build_dashboard, dashboard_uid
 from audit_assets.axiom.limits import AxiomLimits
-from audit_assets.axiom.links import APP_URL, query_link
+from audit_assets.axiom.links import APP_URL, dashboard_link, query_link
 from audit_assets.axiom.query_texts import activity_text, entries_text, quarantined_text
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
+from audit_assets.config.errors import SettingError
 from audit_assets.config.policy import Tables, tables
-from audit_assets.config.settings import cloudflare_account, cloudflare_streams, is_set, quiet_time, setting
+from audit_assets.config.settings import (
+    cloudflare_account,
+    cloudflare_streams,
+    is_set,
+    quiet_time,
+    setting,
+)
 from audit_assets.defs.steps.dry_run_opener import DryRunOpener
 from audit_assets.defs.steps.hour_notes import HourNotes, NoteModel
 from audit_assets.defs.steps.run_inputs import RunInputs, load_run_inputs
@@ -29,12 +37,16 @@ from audit_assets.linear.dry_run import (
     ReadOnlyConnection,
     RenderedTicket,
 )
-from audit_assets.notify.webhook import post_summary
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.transport.clock import Clock, SystemClock
 from audit_assets.transport.http import HttpLimits
 from audit_assets.triage.model_client import Model
 from audit_assets.triage.prompts import load_prompt
+
+PATIENT_ENOUGH = AxiomLimits(
+    attempts=2, attempt_seconds=60, total_seconds=60, read_seconds=30, sends=2, visibility_seconds=30
+)
+"""Of the dataset of findings: what it did not take comes when the hour is run again. A judgement."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +102,38 @@ class AxiomResource:
     def dataset(self) -> str:
         """The dataset's name."""
         return setting("AXIOM_DATASET")
+
+    def findings_dataset(self) -> str | None:
+        """The name of the dataset of findings, if there is one. Raises `SettingError` if it is that of the entries:
+        findings there would count as entries that nobody pulled."""
+        name = setting("AXIOM_FINDINGS_DATASET") or None
+        if name == self.dataset():
+            raise SettingError(
+                "AXIOM_FINDINGS_DATASET is the dataset of the entries: set it to another one, or unset it."
+            )
+        return name
+
+    def findings_client(self, dataset: str) -> AxiomClient:
+        """A client of the dataset of findings, which gives up soon. Raises `SettingError` if a setting is missing."""
+        return AxiomClient(
+            token=setting("AXIOM_TOKEN"),
+            dataset=dataset,
+            org_id=setting("AXIOM_ORG_ID"),
+            url=setting("AXIOM_URL"),
+            clock=self.clock,
+            limits=self.limits or PATIENT_ENOUGH,
+            dataset_setting="AXIOM_FINDINGS_DATASET",
+        )
+
+    def dashboard(self) -> dict[str, Any]:
+        """The document of the dataset's dashboard. Raises `SettingError`."""
+        return build_dashboard(self.dataset(), self.findings_dataset(), (self.tables or tables()).counted)
+
+    def upload_dashboard(self, *, overwrite: bool) -> str:
+        """Upload that document: the address that opens it. Raises `SettingError`, `Refused` or `Unavailable`."""
+        with self.client() as client:
+            uid = client.upload_dashboard(dashboard_uid(self.dataset()), self.dashboard(), overwrite=overwrite)
+        return dashboard_link(uid, setting("AXIOM_ORG_ID"), _app_url(setting("AXIOM_URL")))
 
     def activity_link(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
         """The address that opens, in Axiom, the very query that was sent about these actors."""
@@ -174,21 +218,6 @@ class LinearDryRun(LinearResource):
     def unset(self) -> list[str]:
         """The settings that are missing to read a team's tickets."""
         return [name for name in ("LINEAR_API_KEY", "LINEAR_TEAM_KEY") if not is_set(name)]
-
-
-@dataclass(frozen=True)
-class WebhookResource:
-    """Where summaries are sent, if anywhere."""
-
-    clock: Clock = field(default_factory=SystemClock)
-
-    def is_set(self) -> bool:
-        """Whether a webhook is set."""
-        return bool(setting("AUDIT_ASSETS_WEBHOOK_URL"))
-
-    def post(self, summary: Mapping[str, Any]) -> None:
-        """Send a summary. Raises `Refused` or `Unavailable`."""
-        post_summary(summary, setting("AUDIT_ASSETS_WEBHOOK_URL"), clock=self.clock)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
-"""Sends an hour's summary to a team's webhook: one POST of the JSON object to the address in the settings.
+"""Sends an hour to a team's webhook: one POST of JSON, its summary or its findings as OCSF has them (ocsf.py).
 
 The address itself may be a secret (chat services put a token into it), so no error repeats it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audit_assets.config.errors import Refused
@@ -16,13 +16,16 @@ LIMITS = HttpLimits(attempts=4, attempt_seconds=30.0, total_seconds=120.0, body_
 SUCCESS = range(200, 300)
 
 
-def post_summary(summary: Mapping[str, Any], url: str, *, clock: Clock | None = None) -> None:
-    """POST a summary as JSON. The receiver may get it twice, and recognises it by its version and hour.
+def post_hour(
+    content: Mapping[str, Any] | Sequence[Mapping[str, Any]], url: str, *, clock: Clock | None = None
+) -> None:
+    """POST an hour as JSON. The receiver may get it twice: it recognises a summary by its version and hour, an OCSF
+    event by its `finding_info.uid`.
 
     Raises `Refused` for an address that can't be used or an answer that is no success, `Unavailable` for none in time.
     """
     with BoundedHttpClient(service="The webhook", base_url=url, headers={}, clock=clock, limits=LIMITS) as client:
-        client.exchange("POST", url, read=_check_success, json=summary)
+        client.exchange("POST", url, read=_check_success, json=content)
 
 
 def _check_success(reply: Reply) -> None:

@@ -20,8 +20,11 @@ TICKETS = "opened_tickets"  # what became of each flagged actor of the hour in L
 
 # By hour, as JSON
 RENDERED = "rendered_tickets"  # the tickets of a dry run, whole
+MESSAGES = "channel_messages"  # the hour's findings as messages, and the channels that are to get each
 SUMMARY = "flagged_actor_summary"  # the hour in one object
 DELIVERIES = "delivered_summaries"  # what the webhook got last of the hour, and the problem if it did not get it
+INGESTED_FINDINGS = "ingested_findings"  # why the dataset of findings did not take those of the hour, if it did not
+SENT_MESSAGES = "sent_messages"  # which messages each channel took, and why it did not take others
 
 # By UTC day: the digest as JSON, the others as Parquet
 PRIORS = "organisation_priors"  # of each class of actor before the day
@@ -67,11 +70,12 @@ TABLES_OF = {
         reads_late=(VERDICTS,),
     ),
     "opened_tickets": AssetTables(
-        writes=(TICKETS, RENDERED), reads=(ENTRIES, QUARANTINE, AXIOM_DATASET, BASELINES, FLAGGED)
+        writes=(TICKETS, RENDERED, MESSAGES), reads=(ENTRIES, QUARANTINE, AXIOM_DATASET, BASELINES, FLAGGED)
     ),
     "daily_digest": AssetTables(writes=(DIGESTS,), reads=(ENTRIES, BASELINES, FLAGGED, TICKETS)),
     "flagged_actor_summary": AssetTables(
-        writes=(SUMMARY, DELIVERIES), reads=(ENTRIES, QUARANTINE, SCORES_BEFORE, BASELINES, ASSESSED, FLAGGED, TICKETS)
+        writes=(SUMMARY, DELIVERIES, SENT_MESSAGES, INGESTED_FINDINGS),
+        reads=(ENTRIES, QUARANTINE, SCORES_BEFORE, BASELINES, ASSESSED, FLAGGED, TICKETS, MESSAGES),
     ),
     "ticket_verdicts": AssetTables(writes=(VERDICTS, PRECISION), reads=(FLAGGED, TICKETS)),
 }

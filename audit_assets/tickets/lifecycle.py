@@ -39,6 +39,7 @@ class OpenedTicket:
     (docs/facts/linear.md, 4). `identifier` and `url` are None if Linear does not show the issue. `closed`: the ticket's
     state is a closed one. `refused`: what Linear did not let us do besides, and what the ticket lacks of its fields, a
     sentence each. `exceeds`: in words, what the tickets show of earlier dismissals that the finding goes beyond.
+    `raised`: the priority of a ticket that it joined was raised, or may have been by a run that was interrupted.
     """
 
     id: str
@@ -48,6 +49,7 @@ class OpenedTicket:
     closed: bool = False
     refused: str | None = None
     exceeds: str | None = None
+    raised: bool = False
 
 
 def stage_of(ticket: KnownIssue, now: datetime) -> Stage:

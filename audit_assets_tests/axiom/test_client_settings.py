@@ -9,7 +9,7 @@ from typing import Any
 import axiom_py
 import pytest
 
-from audit_assets.axiom.axiom_py_adapter import resolve_addresses
+from audit_assets.axiom.addresses import resolve_addresses
 from audit_assets.axiom.events import events_from
 from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.config.errors import AuditAssetsError, Refused, ServiceError, SettingError, Unavailable

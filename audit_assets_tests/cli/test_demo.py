@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from audit_assets.cli.demo_run import apply_settings
 from audit_assets.config.settings import SETTINGS
 from audit_assets_tests.pipeline import v2_burst, v2_entry
 
@@ -127,3 +128,9 @@ def test_an_error_is_reported_in_one_sentence(tmp_path: Path, arguments: Sequenc
     assert sentence in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert (tmp_path / "full" / "thesis.txt").exists()
+
+
+def test_a_demo_knows_the_address_of_no_channel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_CHANNEL_PAGER", "pagerduty://a@b")
+    apply_settings({}, tmp_path, LAST)
+    assert "AUDIT_ASSETS_CHANNEL_PAGER" not in os.environ

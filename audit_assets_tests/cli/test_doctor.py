@@ -256,6 +256,41 @@ def test_missing_labels_are_advice_and_verdicts_are_counted(connected: Sandbox, 
     assert "Storage ok verdicts on 2 tickets in Linear: 1 hour of an actor confirmed, 2 dismissed" in text
 
 
+def test_the_dataset_of_findings_is_checked_if_there_is_one(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AXIOM_FINDINGS_DATASET", "audit-findings")
+    code, text = doctor()
+    assert code == 1
+    assert (
+        "problem Axiom dataset 'audit-findings' not found with this token: create it, or set AXIOM_FINDINGS_D" in text
+    )
+    connected.axiom.store.create("audit-findings", "", None, connected.shared.clock.now())
+    code, text = doctor()
+    assert code == 0
+    assert "Axiom ok dataset audit-findings, which gets the findings, can be queried" in text
+    monkeypatch.setenv("AXIOM_FINDINGS_DATASET", "cloudflare-audit")
+    assert "problem AXIOM_FINDINGS_DATASET is the dataset of the entries" in doctor()[1]
+
+
+def test_every_channel_is_checked_and_nothing_is_sent(
+    connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "ours.toml"
+    own.write_text('[[channels]]\nname = "pager"\nseverities = ["urgent"]\n[[channels]]\nname = "chat"\n')
+    monkeypatch.setenv("AUDIT_ASSETS_POLICY", str(own))
+    monkeypatch.setenv("AUDIT_ASSETS_CHANNEL_PAGER", "json://127.0.0.1:9/canary-path")
+    code, text = doctor()
+    assert code == 1
+    assert "Channels ok channel pager gets findings of severity urgent by JSON; nothing was sent now" in text
+    assert "Channels problem channel chat: AUDIT_ASSETS_CHANNEL_CHAT is not set: set it to the apprise address" in text
+    monkeypatch.setenv("AUDIT_ASSETS_CHANNEL_CHAT", "chat://canary-path")
+    code, text = doctor()
+    assert code == 1
+    assert "problem channel chat: AUDIT_ASSETS_CHANNEL_CHAT holds no address that apprise knows" in text
+    assert "canary" not in text
+
+
 def test_a_configured_model_is_reported_without_calling_it(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Triage" not in doctor()[1]
     monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_MODEL", "small-model-1")

@@ -170,3 +170,22 @@ def test_a_budget_that_is_no_number_above_0_is_refused(monkeypatch: pytest.Monke
 def test_an_unknown_preset_is_refused() -> None:
     with pytest.raises(SettingError, match="set it to plain, balanced or quiet"):
         policy.policy("loud")
+
+
+@pytest.mark.parametrize(
+    ("table", "shown"),
+    [
+        ('[[channels]]\nname = "slack://canary"', "channels.1: a channel's name is lower-case letters"),
+        ('[[channels]]\nname = "a"\nseverities = []', "channels.1: severities is empty"),
+        ('[[channels]]\nname = "a"\naddress = "slack://canary"', "channels.1.address: Unexpected keyword argument."),
+        ('[[channels]]\nname = "a"\n[[channels]]\nname = "a"', "channels has a twice: give each channel a name"),
+    ],
+)
+def test_a_channel_that_can_not_be_is_refused_without_repeating_an_address(
+    own_file: Path, table: str, shown: str
+) -> None:
+    own_file.write_text(table)
+    with pytest.raises(SettingError) as refused:
+        policy.tables()
+    assert shown in str(refused.value)
+    assert "canary" not in str(refused.value)

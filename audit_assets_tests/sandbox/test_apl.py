@@ -160,3 +160,38 @@ def test_strings_are_read_as_documented(axiom: AxiomCalls) -> None:
         e = 'pipe | union [x] // none'"""
 
     assert axiom.rows(text, *"abcde") == [("it's", 'say "x"', "it's", "tab\tline\nback\\", "pipe | union [x] // none")]
+
+
+@pytest.mark.parametrize(
+    ("bin_of", "days", "rows"),
+    [
+        (
+            "bin(_time, 1d)",
+            30,
+            [("aa", "2026-11-20T00:00:00Z", 5), ("ab", "2026-11-20T00:00:00Z", 3), ("bb", "2026-11-21T00:00:00Z", 1)],
+        ),
+        (
+            "bin_auto(_time)",
+            30,
+            [("aa", "2026-11-20T00:00:00Z", 5), ("ab", "2026-11-20T00:00:00Z", 3), ("bb", "2026-11-21T00:00:00Z", 1)],
+        ),
+        ("bin_auto(_time)", 1, [("ab", "2026-11-20T23:00:00Z", 1), ("bb", "2026-11-21T00:00:00Z", 1)]),
+    ],
+)
+def test_a_summarize_over_time_has_its_totals_in_a_second_table(
+    axiom: AxiomCalls, bin_of: str, days: int, rows: list[tuple]
+) -> None:
+    start = "2026-11-20T12:00:00Z" if days == 1 else "2026-11-01T00:00:00Z"
+    end = "2026-11-21T12:00:00Z" if days == 1 else "2026-12-01T00:00:00Z"
+    answer = axiom.query(f"| summarize n = count() by actor_key, {bin_of}", startTime=start, endTime=end).json()
+    table, totals = answer["tables"]
+    assert sorted(zip(*table["columns"], strict=True)) == rows
+    assert [field["name"] for field in table["fields"]] == ["actor_key", "_time", "n"]
+    assert totals["name"] == "_totals"
+    sums = {actor: sum(n for each, _, n in rows if each == actor) for actor, _, _ in rows}
+    assert dict(zip(*totals["columns"], strict=True)) == sums
+
+
+def test_a_difference_in_hours_counts_hours_of_the_clock(axiom: AxiomCalls) -> None:
+    text = "| extend day = bin(_time, 1d) | extend h = datetime_diff('hour', _time, day) | sort by _time asc"
+    assert [hours for (hours,) in axiom.rows(f"{text} | limit 5", "h")] == [9, 9, 9, 10, 10]

@@ -1,7 +1,8 @@
 """What the other assets stored → the output of the hour: which actors were flagged, why, and with which ticket.
 
 In: everything that the hour's other assets wrote. Out: one JSON object per hour (reports/summary.py has its fields), in
-the hour store, in the asset's metadata, and at the team's webhook if it has one. True afterwards: every flagged actor
+the hour store, in the asset's metadata, and at the team's webhook if it has one; and what is new of the hour's tickets
+at the team's channels, and in the dataset of findings if there is one. True afterwards: every flagged actor
 is in it, whether or not a ticket was opened, and so is every deviation that opened none, with the reason.
 """
 
@@ -13,10 +14,17 @@ import polars as pl
 
 from audit_assets.config.settings import ticket_max_age
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
+from audit_assets.defs.delivery_resources import ChannelsResource, WebhookResource
 from audit_assets.defs.hourly_asset import hourly_asset, pull_metadata
 from audit_assets.defs.markdown_tables import ROWS_SHOWN, markdown_table
 from audit_assets.defs.partitions import hours_in
-from audit_assets.defs.resources import RunInputsResource, StorageResource, WebhookResource
+from audit_assets.defs.resources import (
+    AxiomResource,
+    RunInputsResource,
+    StorageResource,
+)
+from audit_assets.defs.steps.hour_finding_events import ingest_findings
+from audit_assets.defs.steps.hour_messages import deliver_messages
 from audit_assets.defs.steps.hour_summary import build_summary, deliver_summary
 from audit_assets.reports.summary import HourSummary
 from audit_assets.storage.hours import AN_HOUR, key_of
@@ -27,7 +35,9 @@ from audit_assets.storage.tables import SUMMARY
 def flagged_actor_summary(
     context: dg.AssetExecutionContext,
     storage: dg.ResourceParam[StorageResource],
+    axiom: dg.ResourceParam[AxiomResource],
     webhook: dg.ResourceParam[WebhookResource],
+    channels: dg.ResourceParam[ChannelsResource],
     run_inputs: dg.ResourceParam[RunInputsResource],
 ) -> None:
     """The hour in one object: entries, flagged actors, their deviations in numbers and words, their tickets."""
@@ -37,8 +47,11 @@ def flagged_actor_summary(
             summary = build_summary(inputs, hour)
             inputs.store.write_json(SUMMARY, hour, summary)
             recent = storage.now() - (hour + AN_HOUR) <= ticket_max_age()
-            if recent and webhook.is_set() and "dry_run" not in summary:
+            if "dry_run" not in summary and (problem := ingest_findings(inputs, hour, axiom)):
+                context.log.warning(problem)
+            if recent and "dry_run" not in summary:
                 deliver_summary(inputs.store, hour, summary, webhook)
+                deliver_messages(inputs.store, hour, inputs.tables.channels, channels)
             metadata = {**pull_metadata(inputs.store, hour), **_metadata(summary)}
             context.add_asset_metadata(metadata, partition_key=key_of(hour))
 

@@ -1,4 +1,4 @@
-"""Whether the summary of an hour reached whoever subscribed to it."""
+"""Whether the summary of an hour and its findings reached whoever subscribed to them."""
 
 import dagster as dg
 
@@ -6,6 +6,8 @@ from audit_assets.defs.assets.flagged_actor_summary import flagged_actor_summary
 from audit_assets.defs.checks.check_results import warn_of_hours, warning_check
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import StorageResource
+from audit_assets.defs.steps.hour_finding_events import not_ingested_reason
+from audit_assets.defs.steps.hour_messages import unsent_reason
 from audit_assets.storage.tables import DELIVERIES
 
 
@@ -21,4 +23,24 @@ def summary_was_delivered(
         for hour, delivery in deliveries.items()
         if delivery.get("problem")
     }
+    return warn_of_hours(context, problems, now=storage.now())
+
+
+@warning_check(asset=flagged_actor_summary)
+def findings_were_sent(
+    context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
+) -> dg.AssetCheckResult:
+    """Every channel of the policy took the hour's findings. What it did not take is sent when the hour is run again."""
+    store = storage.open()
+    problems = {hour: problem for hour in hours_in(context) if (problem := unsent_reason(store, hour))}
+    return warn_of_hours(context, problems, now=storage.now())
+
+
+@warning_check(asset=flagged_actor_summary)
+def findings_are_in_axiom(
+    context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
+) -> dg.AssetCheckResult:
+    """The dataset of findings, if there is one, took the hour's. What it lacks is sent when the hour is run again."""
+    store = storage.open()
+    problems = {hour: problem for hour in hours_in(context) if (problem := not_ingested_reason(store, hour))}
     return warn_of_hours(context, problems, now=storage.now())

@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from audit_assets.config.errors import ServiceError, StoreError
-from audit_assets.defs.resources import WebhookResource
+from audit_assets.config.errors import ServiceError, SettingError, StoreError
+from audit_assets.defs.delivery_resources import WebhookResource
 from audit_assets.defs.steps.dry_runs import is_dry_run
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.detection.alert_threshold import LEARNING_DAYS
@@ -63,13 +63,15 @@ def build_summary(inputs: RunInputs, hour: datetime) -> HourSummary:
 
 def deliver_summary(store: HourStore, hour: datetime, summary: HourSummary, webhook: WebhookResource) -> None:
     """Send what is new to the webhook. A receiver that can't take it is reported by a check: no hour fails for it."""
+    if not webhook.is_set():
+        return
     content, before = summary_hash(summary), store.read_json(DELIVERIES, hour) or {}
     if before.get("digest") == content and not before.get("problem"):
         return
     problem = None
     try:
-        webhook.post(summary)
-    except ServiceError as error:
+        webhook.post(summary, is_update=bool(before) and not before.get("problem"))
+    except (ServiceError, SettingError) as error:
         problem = str(error)
     store.write_json(DELIVERIES, hour, {"digest": content, "problem": problem})
 

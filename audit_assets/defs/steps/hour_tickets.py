@@ -10,6 +10,7 @@ import polars as pl
 
 from audit_assets.defs.resources import AxiomResource, LinearResource
 from audit_assets.defs.steps.dry_runs import DRY_RUN, DryRunHour, render_hour
+from audit_assets.defs.steps.hour_messages import add_messages
 from audit_assets.defs.steps.hour_notes import HourNotes
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.skip_reasons import OPEN_TICKETS, OpenTickets, due_without_history, skip_reason
@@ -63,9 +64,9 @@ def put_on_tickets(run: TicketRun, hour: datetime, digest: SharedTicket | None =
         elif reason or flagged.is_empty():
             found = HourTickets(_not_opened(flagged, reason, before))
             if not (due := due_without_history(flagged, reason)).is_empty():
-                found = _also(found.rows, _open(run, due, notes.add_note))
+                found = _also(found.rows, _open(run, due, before, notes.add_note))
         else:
-            found = _open(run, flagged, notes.add_note)
+            found = _open(run, flagged, before, notes.add_note)
     found.metadata |= notes.metadata("triage_notes", "triage_errors")
     found.warnings += [notes.problem] if notes.problem else []
     mode = {OPEN_TICKETS: run.open_tickets.value, **({DRY_RUN: True} if run.dry_run else {})}
@@ -73,9 +74,11 @@ def put_on_tickets(run: TicketRun, hour: datetime, digest: SharedTicket | None =
     return found
 
 
-def _open(run: TicketRun, flagged: pl.DataFrame, noted: AddNote) -> HourTickets:
+def _open(run: TicketRun, flagged: pl.DataFrame, before: pl.DataFrame | None, noted: AddNote) -> HourTickets:
+    """The messages are stored before the rows: by these another run knows that they need not be."""
     with closing(run.linear.opener()) as opener:
         written = write_tickets(run.inputs, flagged, axiom=run.axiom, opener=opener, noted=noted, run_id=run.run_id)
+    add_messages(run.inputs.store, flagged["hour"][0], written.messages, before, run.inputs.tables.channels)
     refused = written.rows["refused"].drop_nulls().unique(maintain_order=True)
     return HourTickets(
         rows=written.rows,

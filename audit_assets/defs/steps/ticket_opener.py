@@ -203,7 +203,8 @@ class TicketOpener:
         refused = self._relate(ticket.id, finding, generation, known if was_opened_for_it else {})
         link = link_for(finding)
         self.linear.issues.attach(ticket.id, uncovering(link) if ticket.is_dismissed else link)
-        return _opened(ticket, "opened" if was_opened_for_it else "joined", refused=refused)
+        outcome: Outcome = "opened" if was_opened_for_it else "joined"
+        return _opened(ticket, outcome, refused=refused, raised=not was_opened_for_it)
 
     def _join(self, finding: Finding, ticket: KnownIssue, add_note: AddNote, *, reopen: bool) -> OpenedTicket:
         """The comment comes after the change: if it is there and the ticket is closed, a person closed it since."""
@@ -218,7 +219,7 @@ class TicketOpener:
         self.linear.issues.attach(ticket.id, link_for(finding))
         if reopened:
             return _opened(ticket, "reopened", closed=False, refused=unrelated)
-        return _opened(ticket, "joined", refused=join_sentences(refused, unrelated))
+        return _opened(ticket, "joined", refused=join_sentences(refused, unrelated), raised=raised is not None)
 
     def _relate(
         self, ticket: UUID, finding: Finding, generation: int = 0, known: Mapping[int, KnownIssue] | None = None
@@ -244,8 +245,13 @@ def _was_opened_for(ticket: KnownIssue, finding: Finding) -> bool:
 
 
 def _opened(
-    ticket: KnownIssue | NewIssue, outcome: Outcome, *, closed: bool | None = None, refused: str | None = None
+    ticket: KnownIssue | NewIssue,
+    outcome: Outcome,
+    *,
+    closed: bool | None = None,
+    refused: str | None = None,
+    raised: bool = False,
 ) -> OpenedTicket:
     if closed is None:
         closed = isinstance(ticket, KnownIssue) and ticket.is_closed
-    return OpenedTicket(str(ticket.id), ticket.identifier, ticket.url, outcome, closed, refused)
+    return OpenedTicket(str(ticket.id), ticket.identifier, ticket.url, outcome, closed, refused, raised=raised)

@@ -14,6 +14,7 @@ from audit_assets.config.errors import AuditAssetsError, ServiceError
 from audit_assets.config.settings import dagster_url, tickets_per_hour
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.hour_charts import build_charts
+from audit_assets.defs.steps.hour_messages import TicketMessage, message_of, message_of_shared
 from audit_assets.defs.steps.related_findings import find_relations
 from audit_assets.defs.steps.related_tickets import RelatedTickets
 from audit_assets.defs.steps.run_inputs import RunInputs
@@ -46,6 +47,7 @@ OPENED_TICKETS = pl.Schema(
         "exceeds": pl.String,
         "planned_action": pl.String,
         "related": pl.List(pl.String),
+        "raised": pl.Boolean,
     }
 )
 """A row per flagged actor; `ticket_key`: whose ticket it is on, that of its owner for a new credential. `outcome`:
@@ -54,7 +56,8 @@ OpenedTicket explains them; `too_old`, `learning`, `never` where the hour opens 
 `closed`: the actor's ticket is closed. `refused`: what Linear did not let us do to a ticket that has the hour all the
 same, or which of its fields could not be set. `exceeds`: what was dismissed before on the actor's tickets and this goes
 beyond, where `flagged_actors` does not show it already. After a dry run it is `dry_run` with the `planned_action`,
-unless an earlier run did it already. `related`: the tickets of other actors that the finding is related to."""
+unless an earlier run did it already. `related`: the tickets of other actors that the finding is related to. `raised`:
+the actor's open ticket got a higher priority, or may have."""
 
 LINKED = 20
 """Of the actors who share a ticket, so many are in its query: with all of them no browser would open it."""
@@ -63,12 +66,14 @@ LINKED = 20
 @dataclass(frozen=True)
 class WrittenTickets:
     """The tickets of an hour: OPENED_TICKETS rows, the most severe actor first, what a run records of their charts,
-    what a person should know of them, and why tickets could not be told which others they are related to."""
+    what a person should know of them, why tickets could not be told which others they are related to, and a message of
+    each ticket, by its row."""
 
     rows: pl.DataFrame
     metadata: Mapping[str, Any]
     warnings: Sequence[str]
     unrelated: Sequence[str] = ()
+    messages: Sequence[TicketMessage] = ()
 
 
 def write_tickets(
@@ -94,7 +99,8 @@ def write_tickets(
     quarantined, links = inputs.store.require(QUARANTINE, hour), _links_of(axiom, unread.clear(), hour, run_id)
     finding = unreadable_finding(inputs.account_id, unread, quarantined, links=links)
     row = _row(finding, lambda: opener.open_ticket(finding, noted))
-    return replace(written, rows=pl.concat([written.rows, _rows_of_actors([row], unread)]))
+    rows = pl.concat([written.rows, _rows_of_actors([row], unread)])
+    return replace(written, rows=rows, messages=[*written.messages, message_of(finding, row)])
 
 
 def with_earlier(rows: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
@@ -134,12 +140,15 @@ def _write_actors(
     rows = [_row(each, partial(open_one, each)) for each in alone]
     related.write()
     rows = [row | {"related": related.identifiers(row["ticket_key"])} for row in rows]
+    messages = [message_of(finding, row) for finding, row in zip(alone, rows, strict=True)]
     if others:
-        shared = _row(others[0], lambda: opener.open_shared_ticket(_overflow(others, axiom)))
+        ticket = _overflow(others, axiom)
+        shared = _row(others[0], lambda: opener.open_shared_ticket(ticket))
         rows += [shared | {"ticket_key": finding.actor_key} for finding in others]
+        messages.append(message_of_shared(ticket, shared))
     warnings = [warning for warning in (unknown, charts.problem) if warning]
-    metadata = charts.metadata("charts", "chart_errors")
-    return WrittenTickets(_rows_of_actors(rows, actors), metadata, [*warnings, *related.refused], related.failed)
+    metadata, warnings = charts.metadata("charts", "chart_errors"), [*warnings, *related.refused]
+    return WrittenTickets(_rows_of_actors(rows, actors), metadata, warnings, related.failed, messages)
 
 
 def with_earlier_keys(flagged: pl.DataFrame, earlier: pl.DataFrame | None) -> pl.DataFrame:
@@ -235,4 +244,5 @@ def _row(finding: Finding, open_it: Callable[[], OpenedTicket]) -> dict[str, Any
         "closed": ticket.closed,
         "refused": ticket.refused,
         "exceeds": ticket.exceeds,
+        "raised": ticket.raised,
     }

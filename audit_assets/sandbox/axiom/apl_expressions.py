@@ -97,6 +97,10 @@ def _call(node: ir.FunctionCall, columns: Columns) -> Typed:
     match node.name, node.args:
         case "bin", (time, ir.Literal(kind="timespan", value="1h" | "1d")) if typed(time, columns).kind == "datetime":
             return Typed(node, "datetime")  # from midnight on; where longer bins begin is not documented
+        case "datetime_diff", (ir.Literal(kind="string", value="hour"), later, earlier) if (
+            typed(later, columns).kind == typed(earlier, columns).kind == "datetime"
+        ):
+            return Typed(node, "integer")  # of whole hours of the clock: "calendarian" in Axiom's documentation
         case "isempty" | "isnotempty", (text,) if typed(text, columns).kind == "string":
             return Typed(node, "boolean")
         case "column_ifexists", (ir.Literal(kind="string", value=str(name)), fallback):

@@ -22,7 +22,7 @@ STAGES: Mapping[str, str] = {
 """The tabular operators that the sandbox runs, and duckdb-kql's names for them."""
 
 AGGREGATES = ("count", "max", "min", "sum")
-SCALARS = ("bin", "column_ifexists", "isempty", "isnotempty")
+SCALARS = ("bin", "bin_auto", "column_ifexists", "datetime_diff", "isempty", "isnotempty")
 FUNCTIONS = frozenset({*AGGREGATES, *SCALARS, "dynamic"})
 """What may be called: what our queries need, each tested with a known answer."""
 

@@ -14,8 +14,11 @@ from typing import Any
 class AxiomBehaviour:
     """What a test can vary. A change applies to the calls after it."""
 
-    capabilities: set[str] = field(default_factory=lambda: {"ingest", "query", "datasets"})
+    capabilities: set[str] = field(default_factory=lambda: {"ingest", "query", "datasets", "dashboards"})
     """What the token may do; `datasets` is reading their fields (listing them needs no capability)."""
+
+    dashboard_owner: str = "X-AXIOM-EVERYONE"
+    """The owner that a dashboard must have: as documented, or empty, as was reported of API tokens."""
 
     row_delay: timedelta = timedelta(seconds=2)
     """From ingest until a query sees the rows. Axiom's own tests wait up to 60 s; a demo should not."""

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from audit_assets.sandbox.axiom import axiom_faults
 from audit_assets.sandbox.axiom.axiom_behaviour import AxiomBehaviour, AxiomRefusal
+from audit_assets.sandbox.axiom.dashboards import Dashboards
 from audit_assets.sandbox.axiom.event_batches import Batch, build_batch, decompress, parse_events
 from audit_assets.sandbox.axiom.event_store import AxiomStore, Dataset
 from audit_assets.sandbox.axiom.query_execution import QueryRequest, parse_query_request, rfc3339, run_query
@@ -50,6 +51,7 @@ class AxiomService:
         self._opening = threading.Lock()
         self._created = context.clock.now()
         self._minute = (0, 0)
+        self.dashboards = Dashboards()
 
     @property
     def store(self) -> AxiomStore:
@@ -72,6 +74,8 @@ class AxiomService:
             self._route("/v1/datasets/_apl", "query", POST=self._query),
             self._route("/v2/datasets", "datasets", GET=self._datasets),
             self._route("/v2/datasets/{name}/fields", "fields", GET=self._fields),
+            self._route("/v2/dashboards", "dashboards", POST=self._write_dashboard),
+            self._route("/v2/dashboards/uid/{uid}", "dashboards", GET=self._dashboard),
             query_route(f"/{ORG_ID}/query", self._run, self._context.clock.now),
         ]
 
@@ -188,6 +192,18 @@ class AxiomService:
         self._require("datasets")
         with self.store.reading(request.path_params["name"], self._context.clock.now()) as view:
             return JSONResponse([{"name": name, "type": kind} for name, kind in view.fields.items()])
+
+    # Dashboards
+
+    async def _write_dashboard(self, request: Request, _fault: Fault | None) -> Response:
+        self._require("dashboards")
+        body, owner = await _json(request), self.behaviour.dashboard_owner
+        status, answer = self.dashboards.write(body, owner, self._context.clock.now())
+        return JSONResponse(answer, status)
+
+    async def _dashboard(self, request: Request, _fault: Fault | None) -> Response:
+        self._require("dashboards")
+        return JSONResponse(self.dashboards.get(request.path_params["uid"]))
 
 
 async def _json(request: Request) -> dict[str, Any]:

@@ -24,6 +24,9 @@ LONGEST_RANGE = timedelta(days=3_650)
 
 SUPPORTED_KEYS = frozenset({"apl", "startTime", "endTime"})
 
+HOURLY_BINS = timedelta(days=3)
+"""Up to this range `bin_auto` makes bins of an hour, beyond it of a day. Axiom's own sizes are not published."""
+
 NO_TIME = "0001-01-01T00:00:00Z"
 
 
@@ -68,7 +71,7 @@ def run_query(request: QueryRequest, store: AxiomStore, behaviour: AxiomBehaviou
     try:
         with store.reading(query.dataset, now) as view:
             source = view.source(request.start, request.end)
-            plan = plan_query(query, view.fields)
+            plan = plan_query(query, view.fields, "1h" if request.end - request.start <= HOURLY_BINS else "1d")
 
             def run(*operators: ir.Operator) -> list[tuple]:
                 return view.cursor.execute(sql_for(operators, view.fields, source)).fetchall()
@@ -77,6 +80,7 @@ def run_query(request: QueryRequest, store: AxiomStore, behaviour: AxiomBehaviou
             rows = run(*plan.operators, ir.Take(most + 1))
             matching = takewhile(lambda stage: isinstance(stage, ir.Where), plan.operators)
             [(matched,)] = run(*matching, ir.Count("count"))
+            totals = run(*plan.totals) if plan.totals else None
             status = _status(view, source, matched, len(rows) if plan.groups else 0)
     except duckdb.OutOfMemoryException:
         raise AxiomRefusal(432, "the query ran out of memory") from None
@@ -86,10 +90,13 @@ def run_query(request: QueryRequest, store: AxiomStore, behaviour: AxiomBehaviou
         text = f"A default limit of {most} was applied"
         status["messages"] = [{"priority": "warn", "count": 1, "code": "default_limit_warning", "msg": text}]
     status["elapsedTime"] = int((time.perf_counter() - began) * 1_000_000)
+    tables = [_table(plan, rows[:most], query.dataset, request)]
+    if totals is not None:
+        tables.append(_totals(plan, totals, tables[0]))
     return {
         "format": "tabular",
         "status": status,
-        "tables": [_table(plan, rows[:most], query.dataset, request)],
+        "tables": tables,
         "datasetNames": [query.dataset],
         "fieldsMetaMap": {query.dataset: [_field_meta(name, kind) for name, kind in view.fields.items()]},
     }
@@ -133,6 +140,19 @@ def _table(plan: QueryPlan, rows: list[tuple], dataset: str, request: QueryReque
         "order": [{"field": field, "desc": descending} for field, descending in plan.order],
         "groups": [{"name": group} for group in plan.groups],
         "range": {"field": "_time", "start": rfc3339(request.start), "end": rfc3339(request.end)},
+        "columns": [_shown(values, kind) for values, (_, kind) in zip(columns, kinds, strict=True)],
+    }
+
+
+def _totals(plan: QueryPlan, rows: list[tuple], table: dict[str, Any]) -> dict[str, Any]:
+    """The second table of a summarize that is binned by time: the same without the bins."""
+    kinds = [(name, kind) for name, kind in plan.columns.items() if name != "_time"]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(kinds)
+    return table | {
+        "name": "_totals",
+        "fields": [field for field in table["fields"] if field["name"] != "_time"],
+        "order": [],
+        "groups": [group for group in table["groups"] if group["name"] != "_time"],
         "columns": [_shown(values, kind) for values, (_, kind) in zip(columns, kinds, strict=True)],
     }
 

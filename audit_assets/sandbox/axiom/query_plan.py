@@ -37,10 +37,12 @@ class QueryPlan:
     """Field, and whether descending."""
     limited: bool = False
     """Whether the text itself limits the result."""
+    totals: list[ir.Operator] | None = None
+    """What makes the second table, `_totals`, of a summarize that is binned by time."""
 
 
-def plan_query(query: QueryText, fields: Columns) -> QueryPlan:
-    """Check a text against the fields of its dataset. Raises AxiomRefusal 400."""
+def plan_query(query: QueryText, fields: Columns, auto_bin: str = "1h") -> QueryPlan:
+    """Check a text against the fields of its dataset. `auto_bin`: what `bin_auto` means. Raises AxiomRefusal 400."""
     _check_distinct_names(fields)
     lowered = _lowered(query)
     if len(lowered.operators) != len(query.stages):
@@ -48,7 +50,7 @@ def plan_query(query: QueryText, fields: Columns) -> QueryPlan:
     plan = QueryPlan(columns=dict(fields))
     for written, operator in zip(query.stages, lowered.operators, strict=True):
         _check_width(written, operator)
-        _add(plan, operator)
+        _add(plan, _with_bins(operator, auto_bin) if isinstance(operator, ir.Summarize) else operator)
         _check_distinct_names(plan.columns)
     if not any(isinstance(op, ir.Sort | ir.Summarize | ir.Distinct) for op in plan.operators):
         limits = [index for index, op in enumerate(plan.operators) if isinstance(op, ir.Take)]
@@ -151,8 +153,29 @@ def _add_extend(plan: QueryPlan, operator: ir.Extend) -> None:
     plan.columns |= kinds
 
 
+def _with_bins(operator: ir.Summarize, auto_bin: str) -> ir.Summarize:
+    """`bin_auto(_time)` as the bin that the range of the query gives; how long Axiom's is, is not published."""
+
+    def settled(each: ir.NamedExpr) -> ir.NamedExpr:
+        match each.expr:
+            case ir.FunctionCall(name="bin_auto", args=(ir.ColumnRef(name="_time") as time,)):
+                return ir.NamedExpr(ir.FunctionCall("bin", (time, ir.Literal(auto_bin, "timespan"))), each.name)
+        return each
+
+    return ir.Summarize(operator.aggregates, tuple(settled(each) for each in operator.by))
+
+
+def _is_bin(each: ir.NamedExpr, columns: Columns) -> bool:
+    """Whether a group is `bin(_time, …)`, whose column is `_time`."""
+    match each:
+        case ir.NamedExpr(ir.FunctionCall(name="bin", args=(ir.ColumnRef(name="_time"), _)), None):
+            return typed(each.expr, columns).kind == "datetime"
+    return False
+
+
 def _add_summarize(plan: QueryPlan, operator: ir.Summarize) -> None:
-    groups = [_field(each, plan.columns) for each in operator.by]
+    bins = [each for each in operator.by if _is_bin(each, plan.columns)]
+    groups = ["_time" if each in bins else _field(each, plan.columns) for each in operator.by]
     results: dict[str, str] = {}
     described: dict[str, dict[str, Any]] = {}
     for each in operator.aggregates:
@@ -161,8 +184,12 @@ def _add_summarize(plan: QueryPlan, operator: ir.Summarize) -> None:
         results[each.name], described[each.name] = aggregate(each.expr, plan.columns)
     if not results:
         raise refused("a summarize of nothing")
+    before = list(plan.operators)
     _start_rows(plan, operator, groups, results)
     plan.groups, plan.aggregates = tuple(groups), described
+    if bins:
+        others = tuple(each for each in operator.by if each not in bins)
+        plan.totals = [*before, ir.Summarize(operator.aggregates, others)]
 
 
 def _start_rows(plan: QueryPlan, operator: ir.Operator, fields: list[str], others: dict[str, str]) -> None:
@@ -171,7 +198,7 @@ def _start_rows(plan: QueryPlan, operator: ir.Operator, fields: list[str], other
         raise refused("a field named twice")
     plan.columns = {name: plan.columns[name] for name in fields} | others
     plan.operators.append(operator)
-    plan.groups, plan.aggregates, plan.order, plan.limited = (), {}, (), False
+    plan.groups, plan.aggregates, plan.order, plan.limited, plan.totals = (), {}, (), False, None
 
 
 def _field(each: ir.NamedExpr, columns: Columns) -> str:

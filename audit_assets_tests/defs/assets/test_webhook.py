@@ -1,54 +1,24 @@
 """The webhook gets an hour's summary when it contains something new, and delays no hour."""
 
-import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
 
 import pytest
 
+from audit_assets_tests.defs.assets.test_hour import a_quiet_fortnight
+from audit_assets_tests.notify.receivers import Receiver, receiving
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, v2_burst, v2_entry
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
 PATH = "/hooks/canary-of-the-webhook"
 
 
-class Receiver:
-    """A team's own program: records what it gets, and answers with `status`."""
-
-    def __init__(self) -> None:
-        self.received: list[dict[str, Any]] = []
-        self.status = 204
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                assert self.path == PATH
-                receiver.received.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-                self.send_response(receiver.status)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Nothing on standard error."""
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}{PATH}"
-
-
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     """A webhook that is set."""
-    made = Receiver()
-    thread = threading.Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    monkeypatch.setenv("AUDIT_ASSETS_WEBHOOK_URL", made.url)
-    yield made
-    made.server.shutdown()
-    thread.join()
-    made.server.server_close()
+    with receiving(PATH) as made:
+        monkeypatch.setenv("AUDIT_ASSETS_WEBHOOK_URL", made.url)
+        yield made
 
 
 def test_the_summary_arrives_once_and_again_when_it_changes(pipeline: Pipeline, receiver: Receiver) -> None:
@@ -100,3 +70,31 @@ def test_an_address_without_tls_is_refused(pipeline: Pipeline, monkeypatch: pyte
     description = check_of(result, "summary_was_delivered").description or ""
     assert "set an https:// address" in description
     assert "secret-path" not in description
+
+
+def test_as_ocsf_it_gets_the_flagged_actors_and_nothing_of_a_quiet_hour(
+    pipeline: Pipeline, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_WEBHOOK_FORMAT", "ocsf")
+    pipeline.remember(a_quiet_fortnight())
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED - HOUR, 1))
+    assert pipeline.run(JUDGED - HOUR).success
+    assert receiver.received == []
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45, action="delete"))
+    assert pipeline.run(JUDGED).success
+    ((event,),) = receiver.received
+    flagged = pipeline.summary(JUDGED)["flagged"][0]
+    assert (event["class_uid"], event["activity_id"]) == (2004, 1)
+    assert event["finding_info"]["src_url"] == flagged["ticket"]["url"]
+    assert pipeline.run(JUDGED).success
+    assert len(receiver.received) == 1
+
+
+def test_a_format_that_does_not_exist_is_reported_and_delays_no_hour(
+    pipeline: Pipeline, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_WEBHOOK_FORMAT", "cef")
+    result = pipeline.run(JUDGED)
+    assert result.success
+    description = check_of(result, "summary_was_delivered").description or ""
+    assert "AUDIT_ASSETS_WEBHOOK_FORMAT is 'cef': set it to summary or ocsf." in description

@@ -1,0 +1,1 @@
+"""Tests of `audit_assets/notify`."""
