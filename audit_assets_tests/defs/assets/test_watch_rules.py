@@ -52,10 +52,10 @@ def test_what_is_routine_for_the_actor_alerts_and_the_ticket_explains_the_rule(k
     assert (flagged["actor"], flagged["severity"], rules_of(flagged)) == (ALICE, "high", ["logpush_job_deleted"])
     assert flagged["in_words"] == [f"watch rule: {DELETED} (1 entry)"]
     (ticket,) = known.tickets()
-    assert ticket["title"] == f"{DELETED}: alice@example·com"
+    assert ticket["title"] == f"{DELETED} (example·com): alice@example·com"
     text = ticket["description"]
-    assert f"matched a watch rule: “{DELETED}”." in text
-    assert f"- watch rule: {DELETED} (1 entry)" in text
+    assert f"`alice@example[.]com` matched the watch rule “{DELETED} (`example[.]com`)”." in text
+    assert f"\n\n## Why this alerts, whatever is usual\n\n**{DELETED}.** " in text
     assert "Logpush carries the audit log and the traffic logs" in text
     assert "Known benign causes: a move to another log store; Terraform replaces a job" in text
     assert "MITRE ATT&CK: T1562.008." in text
@@ -96,7 +96,7 @@ def test_a_burst_and_a_rule_are_one_ticket_with_the_higher_severity(known: Pipel
     stored = known.store.require("flagged_actors", JUDGED).filter(pl.col("disposition") == "ticket")
     assert stored["severity"].n_unique() == 1
     (ticket,) = known.tickets()
-    assert ticket["title"] == f"{DELETED}: alice@example·com"
+    assert ticket["title"] == f"{DELETED} (example·com): alice@example·com"
     text = ticket["description"]
     assert "Why this is unusual" in text
     assert "\n\n```text\n09:30:00  delete logpush_job" in text
