@@ -32,6 +32,9 @@ class Act:
     fields: Mapping[str, Any] | None = None
     """The body of the request, if it matters."""
 
+    failed: bool | None = None
+    """Whether it failed; None: by chance, as some do."""
+
 
 def entry(act: Act, account_id: str, rng: random.Random) -> dict[str, Any]:
     """The audit entry of the act, in the stream of its kind."""
@@ -42,7 +45,8 @@ def _v2(act: Act, account_id: str, rng: random.Random) -> dict[str, Any]:
     kind = act.kind
     resource_id = f"{rng.getrandbits(128):032x}"
     sent = act.fields or _fields(kind, act, rng)
-    failed = rng.random() < 0.003
+    by_chance = rng.random() < 0.003
+    failed = by_chance if act.failed is None else act.failed
     method, status = _method(act), 503 if failed else 200
     parent = f"{rng.getrandbits(128):032x}"
     path = kind.path.format(account=account_id, zone=act.zone[1] if act.zone else "", parent=parent)

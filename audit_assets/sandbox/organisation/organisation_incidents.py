@@ -1,4 +1,4 @@
-"""Three incidents in the last hours before a given time, and the ground truth about them.
+"""Four incidents in the last hours before a given time, and the ground truth about them.
 
 The ground truth is for tests only; nothing that detects may read it.
 """
@@ -16,10 +16,14 @@ from audit_assets.sandbox.organisation.resource_catalogue import KINDS, Action
 HOUR = timedelta(hours=1)
 INCIDENT_ADDRESS = "2001:db8:bad::66"
 
+GUESSES = 6
+"""Failed sign-ins before the one that succeeds."""
+
 
 @dataclass(frozen=True)
 class Expected:
-    """A deviation that detection should find: "volume" or "new_resource_type"."""
+    """A deviation that detection should find: "volume", "new_resource_type", or "watch_rule" with the rule's name in
+    place of a resource type."""
 
     hour: str
     kind: str
@@ -48,7 +52,7 @@ def make_incidents(members: Members, until: datetime, seed: int) -> tuple[list[A
     """The acts and the ground truth of the incidents in the six closed hours before `until`."""
     closed = until.replace(minute=0, second=0, microsecond=0)
     rng = random.Random(f"{seed}/incidents/{closed.isoformat()}")  # noqa: S311 - no secret
-    made = [make(members, closed, rng) for make in (_stolen_token, _tricked_agent, _leaving_analyst)]
+    made = [make(members, closed, rng) for make in (_stolen_token, _tricked_agent, _leaving_analyst, _guessed_password)]
     return [act for acts, _ in made for act in acts], [truth for _, truth in made]
 
 
@@ -91,6 +95,26 @@ def _leaving_analyst(members: Members, closed: datetime, rng: random.Random) -> 
     why = "an analyst who is leaving sends logs to a bucket of their own and exports databases, a few an hour"
     hours = [closed - hours_ago * HOUR for hours_ago, _, _ in steps]
     return acts, _truth("leaver_exports", actor, hours, expected, why)
+
+
+def _guessed_password(members: Members, closed: datetime, rng: random.Random) -> tuple[list[Act], Truth]:
+    """Few changes, of a kind that the actor makes every day: no history makes them harmless."""
+    actor, hour = members.person_with("platform"), closed - HOUR
+    minutes = sorted(rng.uniform(2, 20) for _ in range(GUESSES))
+    attempts = [(minute, True) for minute in minutes] + [(minutes[-1] + 1, False)]
+    acts = [
+        Act(hour + timedelta(minutes=minute), actor, KINDS["login"], "update", None, INCIDENT_ADDRESS, failed=failed)
+        for minute, failed in attempts
+    ]
+    zone, off = rng.choice(list(members.zones.items())), {"id": "security_level", "value": "essentially_off"}
+    moment = hour + timedelta(minutes=minutes[-1] + 6)
+    acts.append(Act(moment, actor, KINDS["zone_setting"], "update", zone, INCIDENT_ADDRESS, off, failed=False))
+    expected = [
+        Expected(_name(hour), "watch_rule", "sign_in_after_failures", 1),
+        Expected(_name(hour), "watch_rule", "security_level_lowered", 1),
+    ]
+    why = "a platform engineer whose password was guessed: the intruder lets attacks through to one zone"
+    return acts, _truth("guessed_password", actor, [hour], expected, why)
 
 
 def _spread(
