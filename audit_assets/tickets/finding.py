@@ -185,7 +185,7 @@ class ActionSummary:
 
 
 @dataclass(frozen=True)
-class Deed:
+class ChangeTotal:
     """What was done so many times in the hour: changes of one `kind` (create, update, delete) to one resource type; to
     how many resources, None if an entry names none; in how many zones, and which, if it was one."""
 
@@ -217,11 +217,11 @@ class Origin:
 class Finding:
     """A flagged actor in one hour.
 
-    `entries` are the first, `last_entries` the last of `entries_total`; `action_summaries`, `deeds` and `origins` are
-    of all of these, what was done most first, `other_changes` the actor's other changes of the hour. `active_days`: on
-    how many of the 30 UTC days before the day of the hour the actor did anything; None if it could not be found out
-    what it had used before. `severity_because`: what was touched that raised the severity, in a team's own words;
-    `learning`: the actor, or the organisation, is hardly known yet.
+    `entries` are the first, `last_entries` the last of `entries_total`; `action_summaries`, `change_totals` and
+    `origins` are of all of these, what was done most first, `other_changes` the actor's other changes of the hour.
+    `active_days`: on how many of the 30 UTC days before the day of the hour the actor did anything; None if it could
+    not be found out what it had used before. `severity_because`: what was touched that raised the severity, in a team's
+    own words; `learning`: the actor, or the organisation, is hardly known yet.
 
     Where it is about several, the actor is `the organisation`, `new actors`, `all actors` or `the alert threshold`, of
     the type `organisation`; where entries could not be read, it is `the audit log`, of the type `unreadable_entries`.
@@ -248,7 +248,7 @@ class Finding:
     note: TriageNote | None = None
     last_entries: tuple[EntryLine, ...] = ()
     action_summaries: tuple[ActionSummary, ...] = ()
-    deeds: tuple[Deed, ...] = ()
+    change_totals: tuple[ChangeTotal, ...] = ()
     other_changes: int = 0
     origins: tuple[Origin, ...] = ()
     active_days: int | None = None

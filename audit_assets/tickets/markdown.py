@@ -67,7 +67,8 @@ def words(text: str | None, limit: int = VALUE_LENGTH) -> SafeMarkdown:
 def prose(text: str, limit: int = VALUE_LENGTH) -> SafeMarkdown:
     """A sentence of a team's own, such as a watch rule's: its letters and punctuation, and nothing that Markdown, or a
     reader's program that looks for addresses, could take for more."""
-    kept = _LONE_UNDERSCORE.sub("·", _NOT_PROSE.sub("·", defanged(visible(text[:limit])))).lstrip("+-= ")
+    plain = _NOT_PROSE.sub("·", visible(text[:limit]))
+    kept = _LONE_UNDERSCORE.sub("·", _NOT_PROSE.sub("·", defanged(plain))).lstrip("+-= ")
     kept = _NUMBERED.sub(r"\1·", _SLASHES.sub("/", kept))
     is_cut = len(text) > limit or len(kept) > limit
     return SafeMarkdown(f"{kept[:limit].rstrip()}…" if is_cut else kept)

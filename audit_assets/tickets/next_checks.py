@@ -5,10 +5,11 @@ The lines are ours or, of a watch rule, the team's. Who acted, with which token 
 """
 
 from collections.abc import Callable, Mapping
+from itertools import zip_longest
 
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.formatting import listed
-from audit_assets.tickets.markdown import SafeMarkdown, prose
+from audit_assets.tickets.markdown import SafeMarkdown, code, prose
 from audit_assets.tickets.phrases import is_new_type, is_one_of_many, short_code
 
 NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
@@ -64,12 +65,13 @@ braces is named as the entries name it, quoted."""
 
 CHECKS_SHOWN = 6
 LINE_LENGTH = 400
+ACTOR_LENGTH = 120
 
 FIRST_STEPS = 2
 """Whom to ask and what to take from them: a ticket begins with these, before what the watch rules ask for."""
 
 RULE_CHECKS_SHOWN = 4
-"""So many are those of the watch rules that matched."""
+"""So many are those of the watch rules that matched: the first of each rule before the second ones."""
 
 
 def next_checks(finding: Finding) -> list[SafeMarkdown]:
@@ -81,8 +83,9 @@ def next_checks(finding: Finding) -> list[SafeMarkdown]:
         if _APPLIES[kind](finding)
         for line in lines
     ]
-    of_rules = [prose(line, LINE_LENGTH) for each in finding.rules if each.watch for line in each.watch.check]
-    rules = [*dict.fromkeys(of_rules)][:RULE_CHECKS_SHOWN]
+    of_each = [each.watch.check for each in finding.rules if each.watch]
+    in_turn = [prose(line, LINE_LENGTH) for lines in zip_longest(*of_each) for line in lines if line]
+    rules = [*dict.fromkeys(in_turn)][:RULE_CHECKS_SHOWN]
     return [*lines[:FIRST_STEPS], *rules, *lines[FIRST_STEPS:]][:CHECKS_SHOWN]
 
 
@@ -94,7 +97,7 @@ def _names(finding: Finding) -> dict[str, str]:
         short_code(each.label or each.value) for each in finding.origins if each.kind == "API token" and each.value
     ]
     return {
-        "actor": short_code(finding.actor),
+        "actor": code(finding.actor, ACTOR_LENGTH),
         "addresses": listed(new) or "the address",
         "credentials": listed([short_code(name) for name in finding.credentials]) or "the token",
         "tokens": f", roll {listed(tokens)}" if tokens else "",

@@ -1,10 +1,11 @@
 """What a ticket begins with: the title has what was done, from where and by whom; the first sentences when, and how
 severe it is."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from audit_assets.tickets.deeds import Quote, describe_deeds, describe_where_from, plain_name
+from audit_assets.tickets.change_phrases import Quote, describe_changes, describe_where_from, plain_name
 from audit_assets.tickets.finding import Deviation, Finding
 from audit_assets.tickets.formatting import (
     NAMED,
@@ -50,7 +51,10 @@ def build_title(finding: Finding) -> str:
     if finding.is_of_several or finding.is_of_unreadable or not finding.deviations:
         return f"{headline(finding)} ({hour_in_short(finding.hour)})"[:TITLE_LENGTH]
     rule = _rule_of_title(finding)
-    message = _with_origin(finding, _matched(rule, words) if rule else _deed(finding, words).removeprefix("was "))
+    others = len(finding.rules) - 1
+    more = f"; {pluralize(others, 'more watch rule')}" if rule and others else ""
+    did = f"{_matched(rule, words)}{more}" if rule else _done(finding, words).removeprefix("was ")
+    message = _with_origin(finding, did)
     actor = words(finding.actor, ACTOR_LENGTH_IN_TITLE) or "an unnamed actor"
     tokens = listed([words(name, ACTOR_LENGTH_IN_TITLE) or "a token" for name in finding.credentials])
     return f"{message[:1].upper()}{message[1:]}: {actor}{f' with {tokens}' if tokens else ''}"[:TITLE_LENGTH]
@@ -154,21 +158,25 @@ def _one(finding: Finding) -> str:
     if not finding.deviations:
         return f"{_who(finding)} did something unusual"
     rule = _rule_of_title(finding)
-    did = f"matched the watch rule “{_matched(rule, code)}”" if rule else _deed(finding, code)
+    matched = listed([f"“{_matched(each, code)}”" for each in rarest_types_first(finding.rules)])
+    rules = f"matched the watch {'rules' if finding.rules[1:] else 'rule'} {matched}"
+    did = rules if rule else _done(finding, code)
     return f"{_who(finding)} {_with_origin(finding, did)}"
 
 
 def _with_origin(finding: Finding, did: str) -> str:
     origin = describe_where_from(finding)
-    between = "," if origin and "," in did else ""
+    between = "," if origin and re.search("[,;]", did) else ""
     return f"{did}{between}{f' {origin}' if origin else ''}"
 
 
 def _rule_of_title(finding: Finding) -> Deviation | None:
-    """The watch rule that a ticket is called after: the first, unless what was done most is what it is about."""
+    """The watch rule that a ticket is called after: the first, unless it counted most of the hour's changes, which say
+    more than its title."""
     rule = next((each for each in rarest_types_first(finding.deviations) if each.watch), None)
-    is_most = rule and rule.changes > 1 and 2 * rule.changes >= sum(each.changes for each in finding.deeds) > 0
-    return None if is_most else rule
+    done = sum(each.changes for each in finding.change_totals)
+    counted_most = rule is not None and 1 < rule.changes <= done <= 2 * rule.changes
+    return None if counted_most else rule
 
 
 def _matched(rule: Deviation, quote: Quote) -> str:
@@ -181,25 +189,25 @@ def _matched(rule: Deviation, quote: Quote) -> str:
     return f"{rule_title(rule)}{f' ({more})' if more else ''}"
 
 
-def _deed(finding: Finding, quote: Quote) -> str:
+def _done(finding: Finding, quote: Quote) -> str:
     """What one actor did, as a verb and its object: what the first deviation is about."""
     not_of_rules = [each for each in rarest_types_first(finding.deviations) if not each.watch]
     first = not_of_rules[0] if not_of_rules else None
     if first is None or first.kind == "many_deletes":
-        return describe_deeds(finding.deeds, quote) or f"made {pluralize(finding.entries_total, 'change')}"
+        return describe_changes(finding.change_totals, quote) or f"made {pluralize(finding.entries_total, 'change')}"
     if first.kind == "credentials":
         return f"acted with several credentials, unusually together: {describe_group(first, _span(first))}"
     if is_one_of_many(first):
         rarest = plain_name(first.resource_type, 2, quote)
         return f"touched {share_of_new_types(first)} resource types for the first time, {rarest} among them"
     if is_new_type(first):
-        of_type = [each for each in finding.deeds if each.resource_type == first.resource_type]
-        done = describe_deeds(of_type, quote) or f"changed {plain_name(first.resource_type, 2, quote)}"
+        of_type = [each for each in finding.change_totals if each.resource_type == first.resource_type]
+        done = describe_changes(of_type, quote) or f"changed {plain_name(first.resource_type, 2, quote)}"
         return f"{done} for the first time" if first.first_ever else f"{done}{since(first)}"
     if first.horizon_hours > 1:
         usual = "" if first.baseline_mean is None else f", {_usually(first)}"
         return f"{'was' if first.counts_hours else 'made'} {amount(first, _span(first))}{usual}"
-    return describe_deeds(finding.deeds, quote) or f"made {amount(first, _span(first))}"
+    return describe_changes(finding.change_totals, quote) or f"made {amount(first, _span(first))}"
 
 
 def _who(finding: Finding) -> str:

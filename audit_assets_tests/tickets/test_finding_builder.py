@@ -10,7 +10,8 @@ from audit_assets.axiom.query_runner import ORIGINS_SCHEMA
 from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
 from audit_assets.detection.schemas import ORGANISATION
 from audit_assets.tickets.finding import Finding
-from audit_assets.tickets.finding_builder import Links, findings_of, members_of
+from audit_assets.tickets.finding_builder import Links, findings_of
+from audit_assets.tickets.finding_evidence import members_of
 from audit_assets.tickets.origins import COMPARED_LENGTH
 from audit_assets.tickets.ticket import ticket_for
 from audit_assets_tests.axiom.made_entries import ANNE, BORIS, entries

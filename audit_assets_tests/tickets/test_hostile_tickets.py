@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_assets.tickets.deviation_sentences import describe
-from audit_assets.tickets.finding import ActionSummary, Chart, Deed, Deviation, EntryLine, Finding, Origin, WatchedRule
+from audit_assets.tickets.finding import (
+    ActionSummary,
+    ChangeTotal,
+    Chart,
+    Deviation,
+    EntryLine,
+    Finding,
+    Origin,
+    WatchedRule,
+)
 from audit_assets.tickets.markdown import address
 from audit_assets.tickets.opening_sentences import TITLE_LENGTH
 from audit_assets.tickets.related_ticket import RelatedBy, RelatedTicket
@@ -87,8 +96,8 @@ deviations = st.builds(
     touched_types=st.none() | counts,
     members=st.lists(hostile, max_size=30).map(tuple),
 )
-deeds = st.builds(
-    Deed,
+change_totals = st.builds(
+    ChangeTotal,
     kind=st.sampled_from(["create", "update", "delete", None]),
     resource_type=hostile_or_nothing | st.sampled_from(["zone", "dns_records", "API_key", "policy"]),
     changes=st.integers(1, 10**12),
@@ -143,7 +152,7 @@ findings = st.builds(
     entries=st.lists(entries, max_size=8).map(lambda some: tuple(some * 3)),
     entries_total=counts,
     last_entries=st.lists(entries, max_size=10).map(tuple),
-    deeds=st.lists(deeds, max_size=4).map(tuple),
+    change_totals=st.lists(change_totals, max_size=4).map(tuple),
     action_summaries=st.lists(action_summaries, max_size=8).map(lambda some: tuple(some * 2)),
     other_changes=counts,
     origins=st.lists(origins, max_size=10).map(lambda some: tuple(some * 3)),

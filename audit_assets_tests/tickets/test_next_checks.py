@@ -1,5 +1,6 @@
 """What a ticket names to check next follows from what was found."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -93,6 +94,9 @@ def test_what_a_watch_rule_asks_for_follows_after_whom_to_ask() -> None:
     rule = WatchedRule("A zone was deleted", "T1485", "Why.", tuple(f"Check {n}." for n in range(5)), ("a move",))
     found = finding(deviations=(new_type(kind="watch_rule", resource_type="zone_deleted", watch=rule), burst()))
     assert next_checks(found)[FIRST_STEPS:] == [f"Check {number}." for number in range(4)]
+    other = new_type(kind="watch_rule", watch=replace(rule, check=("Check also.",)))
+    both = next_checks(replace(found, deviations=(*found.deviations, other)))
+    assert both[FIRST_STEPS:] == ["Check 0.", "Check also.", "Check 1.", "Check 2."], "the first of each rule first"
 
 
 def test_there_are_never_more_lines_than_a_person_reads() -> None:

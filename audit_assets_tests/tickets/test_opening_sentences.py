@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from audit_assets.tickets.finding import Deed, Deviation, EntryLine, WatchedRule
+from audit_assets.tickets.finding import ChangeTotal, Deviation, EntryLine, WatchedRule
 from audit_assets.tickets.opening_sentences import build_title, headline, opening_sentence, severity_sentence
 from audit_assets_tests.tickets.sample_findings import (
     TWELVE,
@@ -27,37 +27,37 @@ LAST_TOUCHED = datetime(2026, 9, 30, 8, tzinfo=UTC)
 START = "In the hour 2026-11-22 10:00 UTC, "
 
 
-RECORDS = Deed("delete", "dns_records", 337, 337, 5)
-TOKENS = Deed("create", "api_tokens", 4, 4)
+RECORDS = ChangeTotal("delete", "dns_records", 337, 337, 5)
+TOKENS = ChangeTotal("create", "api_tokens", 4, 4)
 NEW_ADDRESS = origin(value="203.0.113.7", days=0, first_used=None)
 
 
 @pytest.mark.parametrize(
     ("found", "title"),
     [
-        ({"deeds": (RECORDS,)}, "Deleted 337 DNS records in 5 zones: alice@example·com"),
+        ({"change_totals": (RECORDS,)}, "Deleted 337 DNS records in 5 zones: alice@example·com"),
         (
-            {"deeds": (RECORDS, TOKENS), "origins": (NEW_ADDRESS,), "active_days": 12},
+            {"change_totals": (RECORDS, TOKENS), "origins": (NEW_ADDRESS,), "active_days": 12},
             "Deleted 337 DNS records in 5 zones and made 4 other changes from a new address: alice@example·com",
         ),
         (
-            {"deeds": (RECORDS,), "origins": (NEW_ADDRESS, origin()), "active_days": 12},
+            {"change_totals": (RECORDS,), "origins": (NEW_ADDRESS, origin()), "active_days": 12},
             "Deleted 337 DNS records in 5 zones also from a new address: alice@example·com",
         ),
         (
-            {"deeds": (RECORDS,), "origins": (NEW_ADDRESS,), "active_days": 0},
+            {"change_totals": (RECORDS,), "origins": (NEW_ADDRESS,), "active_days": 0},
             "Deleted 337 DNS records in 5 zones: alice@example·com",
         ),
         (
-            {"deviations": (new_type(),), "deeds": (TOKENS,)},
+            {"deviations": (new_type(),), "change_totals": (TOKENS,)},
             "Created 4 API tokens for the first time: alice@example·com",
         ),
         (
-            {"deviations": (new_type(first_ever=False, last_touched=LAST_TOUCHED),), "deeds": (TOKENS,)},
+            {"deviations": (new_type(first_ever=False, last_touched=LAST_TOUCHED),), "change_totals": (TOKENS,)},
             "Created 4 API tokens, last touched 2026-09-30: alice@example·com",
         ),
         (
-            {"deviations": (burst(changes=1_204, baseline_mean=80.3, horizon_hours=24),), "deeds": (RECORDS,)},
+            {"deviations": (burst(changes=1_204, baseline_mean=80.3, horizon_hours=24),), "change_totals": (RECORDS,)},
             "Made 1,204 changes in 24 hours, usually 80: alice@example·com",
         ),
         (
@@ -76,13 +76,13 @@ NEW_ADDRESS = origin(value="203.0.113.7", days=0, first_used=None)
                     new_type(resource_type=name, colleagues=colleagues, new_types=7, touched_types=9)
                     for name, colleagues in (("dns", 22), ("api_tokens", 0))
                 ),
-                "deeds": (RECORDS, TOKENS),
+                "change_totals": (RECORDS, TOKENS),
             },
             "Touched 7 of the 9 resource types for the first time, API tokens among them: alice@example·com",
         ),
-        ({"actor": "", "deeds": (TOKENS,)}, "Created 4 API tokens: an unnamed actor"),
+        ({"actor": "", "change_totals": (TOKENS,)}, "Created 4 API tokens: an unnamed actor"),
         (
-            {"deviations": (burst(credential='token "deploy"'),), "deeds": (TOKENS,)},
+            {"deviations": (burst(credential='token "deploy"'),), "change_totals": (TOKENS,)},
             'Created 4 API tokens: alice@example·com with token "deploy"',
         ),
         ({"deviations": ()}, "an unusual hour (10:00 UTC, 22 Nov)"),
@@ -102,9 +102,13 @@ def matched(*entries: EntryLine, changes: int = 1) -> Deviation:
 
 
 @pytest.mark.parametrize(
-    ("deviations", "deeds", "title"),
+    ("deviations", "change_totals", "title"),
     [
-        ((matched(entry()),), (Deed("delete", "zone", 1),), "A zone was deleted (example·com): alice@example·com"),
+        (
+            (matched(entry()),),
+            (ChangeTotal("delete", "zone", 1),),
+            "A zone was deleted (example·com): alice@example·com",
+        ),
         ((matched(entry(zone=None)),), (), "A zone was deleted: alice@example·com"),
         (
             (matched(entry(), entry(zone="b.example"), changes=3),),
@@ -116,18 +120,28 @@ def matched(*entries: EntryLine, changes: int = 1) -> Deviation:
             (RECORDS,),
             "A zone was deleted (2 entries, example·com): alice@example·com",
         ),
+        (
+            (matched(entry(), changes=7), matched(entry(zone=None)), matched(entry())),
+            (ChangeTotal("update", "zone_setting", 1),),
+            "A zone was deleted (7 entries, example·com); 2 more watch rules: alice@example·com",
+        ),
         ((matched(entry(), changes=337),), (RECORDS,), "Deleted 337 DNS records in 5 zones: alice@example·com"),
     ],
 )
 def test_a_watch_rule_gives_the_title_unless_what_it_counted_does(
-    deviations: tuple[Deviation, ...], deeds: tuple[Deed, ...], title: str
+    deviations: tuple[Deviation, ...], change_totals: tuple[ChangeTotal, ...], title: str
 ) -> None:
-    assert build_title(finding(deviations=deviations, deeds=deeds)) == title
+    assert build_title(finding(deviations=deviations, change_totals=change_totals)) == title
 
 
 def test_a_sentence_names_the_watch_rule_in_quotes() -> None:
     assert opening_sentence(finding(deviations=(matched(entry()),))) == (
         f"{START}`alice@example[.]com` matched the watch rule “A zone was deleted (`example[.]com`)”."
+    )
+    two = finding(deviations=(matched(entry()), matched(entry(zone=None))))
+    assert opening_sentence(two) == (
+        f"{START}`alice@example[.]com` matched the watch rules “A zone was deleted (`example[.]com`)” and “A zone was"
+        " deleted”."
     )
 
 

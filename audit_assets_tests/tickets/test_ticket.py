@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit_assets.tickets.finding import Deed, TriageNote
+from audit_assets.tickets.finding import ChangeTotal, TriageNote
 from audit_assets.tickets.next_checks import NEXT_CHECKS
 from audit_assets.tickets.ticket import COMMENT_LENGTH, comment_for, link_for, relation_id, ticket_for, ticket_id
 from audit_assets_tests.tickets.sample_findings import (
@@ -40,7 +40,10 @@ def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
                 ),
                 *(action_summary(resource_type=f"type {number}", changes=1) for number in range(5)),
             ),
-            deeds=(Deed("delete", "dns_records", 210, 210, 3), Deed("create", "api_tokens", 4, 4)),
+            change_totals=(
+                ChangeTotal("delete", "dns_records", 210, 210, 3),
+                ChangeTotal("create", "api_tokens", 4, 4),
+            ),
             origins=(origin(value="203.0.113.7", changes=211, days=0, first_used=None), origin()),
             active_days=14,
             entries_url="https://app.axiom.co/acme/query?initForm=%7B%22apl%22",

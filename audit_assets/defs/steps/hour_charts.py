@@ -18,7 +18,7 @@ from audit_assets.storage.hours import AN_HOUR
 from audit_assets.tickets.chart_data import activity_of, describe_chart
 from audit_assets.tickets.chart_drawing import draw_png
 from audit_assets.tickets.finding import Chart, Finding
-from audit_assets.tickets.finding_builder import members_of
+from audit_assets.tickets.finding_evidence import members_of
 from audit_assets.transport.clock import Clock
 from audit_assets.transport.http import LONGEST_QUOTE
 

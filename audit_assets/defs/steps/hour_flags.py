@@ -37,7 +37,8 @@ from audit_assets.storage.tables import (
     TOUCHED_BY,
     VERDICTS,
 )
-from audit_assets.tickets.finding_builder import by_ticket, members_of
+from audit_assets.tickets.finding_builder import by_ticket
+from audit_assets.tickets.finding_evidence import members_of
 from audit_assets.tickets.verdict_table import PAST_DISMISSAL, add_past_dismissals
 
 FLAGGED_ACTORS = pl.Schema({**FLAG, "axiom_url": pl.String, **PAST_DISMISSAL})

@@ -24,7 +24,8 @@ from audit_assets.detection.unreadable_entries import UNREADABLE
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR, hours_between
 from audit_assets.storage.tables import ENTRIES, FLAGGED, TICKETS
-from audit_assets.tickets.finding_builder import by_ticket, members_of
+from audit_assets.tickets.finding_builder import by_ticket
+from audit_assets.tickets.finding_evidence import members_of
 from audit_assets.tickets.lifecycle import ON_OWN_TICKET
 from audit_assets.tickets.related import (
     EVIDENCE,

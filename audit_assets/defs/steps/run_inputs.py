@@ -15,7 +15,7 @@ from audit_assets.defs.steps.watch_rules import load_watch_rules
 from audit_assets.detection.severity import TOUCHES
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.tables import ENTRIES
-from audit_assets.tickets.finding_builder import BEHIND
+from audit_assets.tickets.finding_evidence import BEHIND
 from audit_assets.watch.rules import WatchRules
 
 ENTRY_COLUMNS = ("entry_id", "time", "stream", "actor_key", "actor", "actor_type")

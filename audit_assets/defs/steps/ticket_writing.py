@@ -25,7 +25,8 @@ from audit_assets.storage.hours import AN_HOUR, day_of, key_of
 from audit_assets.storage.tables import BASELINES, ENTRIES, QUARANTINE
 from audit_assets.tickets.changed_values import add_values, entry_ids_of
 from audit_assets.tickets.finding import Finding
-from audit_assets.tickets.finding_builder import BY_TICKET, Links, by_ticket, findings_of, members_of
+from audit_assets.tickets.finding_builder import BY_TICKET, Links, by_ticket, findings_of
+from audit_assets.tickets.finding_evidence import members_of
 from audit_assets.tickets.lifecycle import OpenedTicket
 from audit_assets.tickets.overflow import overflow_ticket
 from audit_assets.tickets.shared_ticket import SharedTicket

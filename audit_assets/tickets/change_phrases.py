@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from audit_assets.config.name_patterns import folded, singular
-from audit_assets.tickets.finding import Deed, Finding
+from audit_assets.tickets.finding import ChangeTotal, Finding
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.markdown import SafeMarkdown
 
@@ -35,7 +35,7 @@ ACRONYMS = {
 } | {*("r2", "saml", "scim", "sso", "ssl", "tls", "url", "waf")}
 """Words of resource types that are written in capitals."""
 
-AS_WRITTEN = {"mtls": "mTLS", "oauth": "OAuth", "ddos": "DDoS", "idp": "IdP"}
+AS_WRITTEN = {"mtls": "mTLS", "oauth": "OAuth", "ddos": "DDoS", "idp": "IdP", "d1": "D1", "logpush": "Logpush"}
 
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_. -]{0,39}")
 """What is put into words: any other name is quoted."""
@@ -44,21 +44,21 @@ ZONE_LENGTH = 60
 NAME_LENGTH = 60
 
 
-def describe_deeds(deeds: Sequence[Deed], quote: Quote) -> SafeMarkdown:
+def describe_changes(totals: Sequence[ChangeTotal], quote: Quote) -> SafeMarkdown:
     """All that was done, what was done most first: `deleted 337 DNS records in 5 zones and made 12 other changes`.
     Empty if there is nothing."""
-    if not deeds:
+    if not totals:
         return SafeMarkdown("")
-    top, total = deeds[0], sum(each.changes for each in deeds)
-    if len(deeds) == 1:
+    top, changes = totals[0], sum(each.changes for each in totals)
+    if len(totals) == 1:
         text = _describe(top, quote)
-    elif 2 * top.changes >= total:
-        text = f"{_describe(top, quote)} and made {pluralize(total - top.changes, 'other change')}"
-    elif types := {each.resource_type for each in deeds} - {top.resource_type}:
+    elif 2 * top.changes >= changes:
+        text = f"{_describe(top, quote)} and made {pluralize(changes - top.changes, 'other change')}"
+    elif types := {each.resource_type for each in totals} - {top.resource_type}:
         most = plain_name(top.resource_type, 2, quote)
-        text = f"made {total:,} changes to {len(types) + 1:,} resource types, most of all to {most}"
+        text = f"made {changes:,} changes to {len(types) + 1:,} resource types, most of all to {most}"
     else:
-        text = f"made {total:,} changes to {plain_name(top.resource_type, 2, quote)}"
+        text = f"made {changes:,} changes to {plain_name(top.resource_type, 2, quote)}"
     return SafeMarkdown(text)
 
 
@@ -85,27 +85,27 @@ def plain_name(resource_type: str | None, count: int, quote: Quote) -> str:
     return " ".join(AS_WRITTEN.get(word, word.upper() if word in ACRONYMS else word) for word in words)
 
 
-def _describe(deed: Deed, quote: Quote) -> str:
-    verb, zones = VERBS.get(deed.kind or "", "changed"), _in_zones(deed, quote)
-    if deed.kind != "update":
-        if deed.changes == 1 and deed.zone and folded(deed.resource_type or "") in ("zone", "zones"):
-            return f"{verb} the zone {quote(deed.zone, ZONE_LENGTH)}"
-        return f"{verb} {_count(deed.changes, deed, quote)}{zones}"
-    if deed.resources is None and deed.changes > 1:
-        return f"made {deed.changes:,} changes to {plain_name(deed.resource_type, 2, quote)}{zones}"
-    resources = deed.resources or deed.changes
-    often = f" {deed.changes:,} times" if resources < deed.changes else ""
-    return f"{verb} {_count(resources, deed, quote)}{often}{zones}"
+def _describe(total: ChangeTotal, quote: Quote) -> str:
+    verb, zones = VERBS.get(total.kind or "", "changed"), _in_zones(total, quote)
+    if total.kind != "update":
+        if total.changes == 1 and total.zone and folded(total.resource_type or "") in ("zone", "zones"):
+            return f"{verb} the zone {quote(total.zone, ZONE_LENGTH)}"
+        return f"{verb} {_count(total.changes, total, quote)}{zones}"
+    if total.resources is None and total.changes > 1:
+        return f"made {total.changes:,} changes to {plain_name(total.resource_type, 2, quote)}{zones}"
+    resources = total.resources or total.changes
+    often = f" {total.changes:,} times" if resources < total.changes else ""
+    return f"{verb} {_count(resources, total, quote)}{often}{zones}"
 
 
-def _count(count: int, deed: Deed, quote: Quote) -> str:
-    return f"{count:,} {plain_name(deed.resource_type, count, quote)}"
+def _count(count: int, total: ChangeTotal, quote: Quote) -> str:
+    return f"{count:,} {plain_name(total.resource_type, count, quote)}"
 
 
-def _in_zones(deed: Deed, quote: Quote) -> str:
-    if deed.zones > 1:
-        return f" in {deed.zones:,} zones"
-    return f" in zone {quote(deed.zone, ZONE_LENGTH)}" if deed.zone else ""
+def _in_zones(total: ChangeTotal, quote: Quote) -> str:
+    if total.zones > 1:
+        return f" in {total.zones:,} zones"
+    return f" in zone {quote(total.zone, ZONE_LENGTH)}" if total.zone else ""
 
 
 def _plural(word: str) -> str:

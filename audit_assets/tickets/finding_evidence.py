@@ -1,0 +1,144 @@
+"""The evidence for findings: of an hour's entries those that each is about, and what its ticket shows of them."""
+
+from typing import Any
+
+import polars as pl
+
+from audit_assets.detection.schemas import GROUP_KINDS, MANY_DELETES, NAMES_OF_SEVERAL, VOLUME
+from audit_assets.detection.watch_columns import WATCH_RULE
+from audit_assets.tickets.finding import ENTRIES_SHOWN
+from audit_assets.tickets.origins import ENTRY_COLUMNS, days_before, origins_of
+
+SHOWN = {
+    **{name: name for name in ("entry_id", "time", "action", "resource_type", "resource_id")},
+    **{name: name for name in ("ip_address", "interface")},
+    "zone": "zone_name",
+    "result": "action_result",
+}
+"""What a ticket shows of an entry, by the names of EntryLine, and the columns of an entry."""
+
+BEHIND = tuple(dict.fromkeys([*SHOWN.values(), "change_kind", *ENTRY_COLUMNS, "token_name", "actor_key", "actor"]))
+"""The columns of an entry that a finding is made from."""
+
+
+def members_of(flagged: pl.DataFrame) -> pl.DataFrame:
+    """Who acted, for each flagged actor (`finding`): itself, its credential, or all (`actor_key`) that had a part in a
+    finding of several."""
+    itself = pl.coalesce("^credential_key$", "actor_key")
+    acted = pl.when(pl.col("members").list.len() > 0).then("members").otherwise(pl.concat_list(itself))
+    return flagged.select(finding="actor_key", actor_key=acted).explode("actor_key").unique(maintain_order=True)
+
+
+def evidence_of(flagged: pl.DataFrame, entries: pl.DataFrame, seen: pl.DataFrame | None) -> dict[str, dict[str, Any]]:
+    """Per flagged actor what its ticket shows of the hour's entries, which are in the order of their times."""
+    members = members_of(flagged)
+    theirs = entries.join(members, on="actor_key", maintain_order="left")
+    behind = pl.concat([_behind(flagged, theirs), _matched_alone(flagged, theirs)], how="diagonal")
+    hour = flagged["hour"][0]
+    before = None if seen is None else seen.join(members, on="actor_key")
+    evidence = flagged.select(finding="actor_key").unique()
+    for part in (
+        theirs.group_by("finding").agg(others=pl.len()),
+        _ends(behind),
+        _creations(theirs, entries),
+        _action_summaries(behind),
+        _change_totals(behind),
+        origins_of(behind, before, hour),
+        days_before(evidence, before, hour),
+        _first_active(flagged, theirs, before),
+    ):
+        evidence = evidence.join(part, on="finding", how="left")
+    counted = evidence.with_columns(pl.col("others", "total").fill_null(0).cast(pl.Int64))
+    rows = counted.with_columns(pl.col("others") - pl.col("total")).iter_rows(named=True)
+    return {row.pop("finding"): row for row in rows}
+
+
+def _behind(flagged: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
+    """The entries that a finding is about: all of a burst's or a group's, else those of the resource types that
+    deviate."""
+    bursts = members_of(flagged.filter(pl.col("kind").is_in([VOLUME, MANY_DELETES, *GROUP_KINDS])))
+    of_types = flagged.filter(pl.col("kind") != WATCH_RULE)
+    deviating = of_types.select("resource_type", finding="actor_key").unique()
+    of_burst = theirs.join(bursts, on=["finding", "actor_key"], how="semi", maintain_order="left")
+    others = theirs.join(bursts, on=["finding", "actor_key"], how="anti", maintain_order="left")
+    deviate = others.join(deviating, on=["finding", "resource_type"], how="semi", maintain_order="left")
+    return pl.concat([of_burst, deviate])
+
+
+def _matched_alone(flagged: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
+    """The entries behind the findings that only watch rules have: what the rules matched, changes or not, and all
+    changes of the hour that did the same to the same resource types, since the rows keep but a few of many."""
+    if "matched" not in flagged.columns:
+        return theirs.clear()
+    alone = flagged.filter((pl.col("kind") == WATCH_RULE).all().over("actor_key"))
+    matched = alone.select("matched", finding="actor_key").explode("matched").unnest("matched")
+    the_same = ["finding", "actor_key", "action", "resource_type"]
+    changes = theirs.join(matched, on=the_same, how="semi", nulls_equal=True, maintain_order="left")
+    both = pl.concat([changes, matched], how="diagonal")
+    return both.unique(["finding", "entry_id"], keep="first").sort("time", "resource_id")
+
+
+def _creations(theirs: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
+    """Per finding when and by whom its token was created in the hour, by the token's id: a name proves nothing."""
+    created = entries.filter(pl.col("change_kind") == "create").select(
+        pl.col("resource_id").alias("token_id"), created_at="time", created_by="actor"
+    )
+    tokens = theirs.filter(~pl.col("finding").is_in([*NAMES_OF_SEVERAL])).select("finding", "token_id").unique()
+    return tokens.join(created, on="token_id").sort("created_at").unique("finding", keep="first").drop("token_id")
+
+
+def _ends(behind: pl.DataFrame) -> pl.DataFrame:
+    """Per finding the first entries and the last ones, none of them twice, and the total."""
+    of_several = pl.col("finding").is_in([*NAMES_OF_SEVERAL]) | (pl.col("actor_key").n_unique().over("finding") > 1)
+    who = pl.when("of_several").then("actor").alias("actor")
+    line = pl.struct(who, *(pl.col(column).alias(name) for name, column in SHOWN.items()))
+    return (
+        behind.with_columns(of_several=of_several)
+        .group_by("finding", maintain_order=True)
+        .agg(
+            entries=line.head(ENTRIES_SHOWN), last_entries=line.slice(ENTRIES_SHOWN).tail(ENTRIES_SHOWN), total=pl.len()
+        )
+    )
+
+
+def _first_active(flagged: pl.DataFrame, theirs: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+    """Per finding about credentials when the first of them began; null if one acted before, or if that is not known."""
+    if before is None or "credential_key" not in flagged.columns:
+        return flagged.select(finding="actor_key", first_active=pl.lit(None, pl.Datetime("us", "UTC"))).unique()
+    credentials = flagged.select(finding="actor_key", actor_key="credential_key").drop_nulls().unique()
+    acted_before = before.select("finding", "actor_key").unique()
+    new = credentials.join(acted_before, on=["finding", "actor_key"], how="anti")
+    began = theirs.join(new, on=["finding", "actor_key"], how="semi").group_by("finding")
+    return began.agg(first_active=pl.col("time").min())
+
+
+def _action_summaries(behind: pl.DataFrame) -> pl.DataFrame:
+    """Per finding the entries by action and resource type, what was done most first."""
+    by_action = behind.group_by("finding", "action", "resource_type").agg(
+        changes=pl.len().cast(pl.Int64),
+        oldest=pl.col("time").min(),
+        newest=pl.col("time").max(),
+        deletes=(pl.col("change_kind") == "delete").any(),
+    )
+    in_order = by_action.sort(-pl.col("changes"), "oldest", "resource_type", "action")
+    summary = pl.struct(pl.exclude("finding"))
+    return in_order.group_by("finding", maintain_order=True).agg(action_summaries=summary)
+
+
+def _change_totals(behind: pl.DataFrame) -> pl.DataFrame:
+    """Per finding the changes by their kind and resource type, what was done most first."""
+    names_all = pl.col("resource_id").is_not_null().all()
+    by_kind = (
+        behind.drop_nulls("change_kind")
+        .group_by("finding", "resource_type", kind="change_kind")
+        .agg(
+            changes=pl.len().cast(pl.Int64),
+            resources=pl.when(names_all).then(pl.col("resource_id").n_unique().cast(pl.Int64)),
+            zones=pl.col("zone_name").drop_nulls().n_unique().cast(pl.Int64),
+            zone=pl.when(pl.col("zone_name").drop_nulls().n_unique() == 1).then(
+                pl.col("zone_name").drop_nulls().first()
+            ),
+        )
+    )
+    in_order = by_kind.sort(-pl.col("changes"), "resource_type", "kind")
+    return in_order.group_by("finding", maintain_order=True).agg(change_totals=pl.struct(pl.exclude("finding")))
