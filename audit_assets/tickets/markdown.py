@@ -29,6 +29,9 @@ _NOT_PROSE = re.compile(r"[^\w .,;:()'\"/!?%&+\[\]=-]|\](?=[(\[:])")
 _SLASHES = re.compile("//+")
 """Programs that look for addresses find one without its scheme, too."""
 
+_INNER_DOT = re.compile(r"(?<=[^\W_])\.(?=[^\W\d_])")
+"""Every dot of a name: `a.al[.]a` would still be taken for one."""
+
 _NUMBERED = re.compile(r"^(\d+)[.)]")
 """How an item of a numbered list begins."""
 
@@ -69,7 +72,7 @@ def prose(text: str, limit: int = VALUE_LENGTH) -> SafeMarkdown:
     reader's program that looks for addresses, could take for more."""
     plain = _NOT_PROSE.sub("·", visible(text[:limit]))
     kept = _LONE_UNDERSCORE.sub("·", _NOT_PROSE.sub("·", defanged(plain))).lstrip("+-= ")
-    kept = _NUMBERED.sub(r"\1·", _SLASHES.sub("/", kept))
+    kept = _NUMBERED.sub(r"\1·", _INNER_DOT.sub("[.]", _SLASHES.sub("/", kept)))
     is_cut = len(text) > limit or len(kept) > limit
     return SafeMarkdown(f"{kept[:limit].rstrip()}…" if is_cut else kept)
 
