@@ -39,6 +39,7 @@ from audit_assets.axiom.query_runner import (
     ORGANISATION_ACTIVITY,
     ORGANISATION_HOURS,
     ORGANISATION_TYPES,
+    ORIGIN_USES,
     ORIGINS,
     AplQuery,
     QueryRunner,
@@ -165,6 +166,12 @@ class AxiomClient:
         combination of address, user agent (`agent`), interface (`via`) and token id, with its `oldest` use that day.
         What an entry does not contain is null or empty."""
         return self._of_actors(ORIGINS, actor_keys, start, end)
+
+    def origin_uses(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
+        """From where these actors acted in each hour of [start, end): ORIGIN_USES_SCHEMA, a row per actor, hour and
+        combination as in `origins`, and whether it `changed` anything. An actor who has more of them than a few queries
+        return is no failure: then `hour` is null in one of its rows, and some of the others may be missing."""
+        return self._of_actors(ORIGIN_USES, actor_keys, start, end)
 
     def organisation_activity(self, start: datetime, end: datetime) -> pl.DataFrame:
         """Like `activity`, of everybody. Much data in a large organisation: queried once a day."""

@@ -28,7 +28,7 @@ from audit_assets.detection.newcomers import (
 )
 from audit_assets.detection.novelty import NoveltyScores, score_novelty
 from audit_assets.detection.origin_columns import ORIGIN_COLUMNS
-from audit_assets.detection.origin_uses import ORIGIN_HISTORY, ORIGIN_USES
+from audit_assets.detection.origin_uses import ORIGIN_HISTORY, ORIGIN_USES, uses_within
 from audit_assets.detection.schemas import (
     ACTOR_ACTIVITY,
     HOUR,
@@ -96,9 +96,7 @@ def build_organisation(activity: pl.DataFrame, day: datetime, origins: pl.DataFr
         habits=estimate_habits(examples, [today]),
         touched=touched,
         since=since if isinstance(since, datetime) else day,
-        origins=(ORIGIN_USES.to_frame() if origins is None else origins).filter(
-            pl.col("hour").is_between(day - ORIGIN_HISTORY, day, closed="left")
-        ),
+        origins=ORIGIN_USES.to_frame() if origins is None else uses_within(origins, day - ORIGIN_HISTORY, day),
     )
 
 

@@ -4,7 +4,7 @@ An address changes and so does the version of a browser; the network and the pro
 itself, so that what an entry lacks is nothing new.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -67,6 +67,11 @@ def uses_of(rows: pl.DataFrame) -> pl.DataFrame:
     )
     by_use = long.group_by("actor", "hour", "part", "value").agg(pl.col("changed").any())
     return by_use.select(ORIGIN_USES.names()).cast(ORIGIN_USES)
+
+
+def uses_within(uses: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:
+    """The ORIGIN_USES of [start, end), and who has more than is listed, whenever that was."""
+    return uses.filter(pl.col("hour").is_between(start, end, closed="left") | (pl.col("part") == CUT))
 
 
 def interface_of(name: pl.Expr) -> pl.Expr:

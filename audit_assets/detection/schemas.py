@@ -135,9 +135,9 @@ The following are null with the plain rule. For VOLUME, `changes` and `baseline_
 and `horizon` names the hours they are compared with. `p` is the probability of the deviation, `tickets_a_day` how often
 a day the organisation has an hour as unusual as the actor's, `return_period_years` how long it takes until this actor
 has such a deviation again, `time_share` and ORIGIN_COLUMNS as in SCORES. Of the horizon `active hours`, `changes` and
-`baseline_mean` count hours. A volume that is compared with those of other newcomers has the `judged_against` `newcomers`. Of a
-newcomer, `hours_since_first` etc. are as in FIRST_HOURS, the last two for a VOLUME of the hour alone. For
-NEW_RESOURCE_TYPE, `colleagues` counts those of the `organisation_actors` who touched it in 90 days, and `new_types`
+`baseline_mean` count hours. A volume that is compared with those of other newcomers has the `judged_against`
+`newcomers`. Of a newcomer, `hours_since_first` etc. are as in FIRST_HOURS, the last two for a VOLUME of the hour alone.
+For NEW_RESOURCE_TYPE, `colleagues` counts those of the `organisation_actors` who touched it in 90 days, and `new_types`
 those of the hour's `touched_types` that are new to the actor; `new_type_days`, on how many of the last 14 days new
 types came, where their number alerts. For MANY_DELETES, `changes` are the deletes of the `hour_changes`,
 `usual_deletes` the actor's usual share of them. For kind ORGANISATION, whose actor_key is ORGANISATION too, `members`
