@@ -54,6 +54,9 @@ MEMORY_DAYS = 90
 SATURDAY = 5
 """A weekend begins with it, in UTC, as detection/time_of_day.py has it."""
 
+ORIGIN_PARTS = {"product": "kind of user agent", "token": "API token"}
+"""Parts of an origin in the words of a ticket, where these are others."""
+
 LEAST_SHARE = 0.01
 """Of hours, that is written as a number."""
 
@@ -109,6 +112,17 @@ def describe_time(deviations: Sequence[Deviation], hour: datetime) -> SafeMarkdo
     percent = f"{round(100 * share)} %" if share >= LEAST_SHARE else "less than 1 %"
     days = "at weekends" if is_weekend else "on weekdays"
     return SafeMarkdown(f"active near {time} {days} in {percent} of its hours")
+
+
+def describe_origin(deviations: Sequence[Deviation]) -> SafeMarkdown | None:
+    """What was new about where the actor acted from, and how often such a thing is, in one line; None if nothing."""
+    first = next((each for each in deviations if each.new_origins), None)
+    if first is None or first.p_origin is None:
+        return None
+    new = listed([ORIGIN_PARTS.get(part, part) for part in first.new_origins])
+    nobody = "; nobody here acted from this network either" if first.new_network_here else ""
+    percent = f"{max(round(100 * first.p_origin), 1)} %"
+    return SafeMarkdown(f"not used by this actor in 60 days: this {new}{nobody}; expected in {percent} of its hours")
 
 
 def caution(finding: Finding) -> SafeMarkdown | None:
