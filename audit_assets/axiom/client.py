@@ -169,8 +169,8 @@ class AxiomClient:
 
     def origin_uses(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
         """From where these actors acted in each hour of [start, end): ORIGIN_USES_SCHEMA, a row per actor, hour and
-        combination as in `origins`, and whether it `changed` anything. An actor who has more of them than a few queries
-        return is no failure: then `hour` is null in one of its rows, and some of the others may be missing."""
+        combination as in `origins`, whether it `changed` anything and whether it `failed`. An actor who has more than a
+        few queries return is no failure: `hour` is null in one of its rows, and others may be missing."""
         return self._of_actors(ORIGIN_USES, actor_keys, start, end)
 
     def organisation_activity(self, start: datetime, end: datetime) -> pl.DataFrame:

@@ -53,7 +53,7 @@ ORIGINS_SCHEMA = {
 ORIGIN_USES_SCHEMA = {
     **dict.fromkeys(("actor_key", "address", "agent", "via", "token"), pl.String),
     "hour": UTC_TIME,
-    "changed": pl.Boolean,
+    **dict.fromkeys(("changed", "failed"), pl.Boolean),
 }
 DATASET_FACTS_SCHEMA = {"rows": pl.Int64, "oldest": UTC_TIME}
 

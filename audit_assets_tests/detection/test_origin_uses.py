@@ -18,8 +18,8 @@ WINDOWS_CHROME = (
         (WINDOWS_CHROME.format("127.0.1.0"), "Chrome, Windows"),
         (WINDOWS_CHROME.format("126.0.0.0") + " Edg/126.0.0.0", "Edge, Windows"),
         ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:127.0) Gecko/20100101 Firefox/127.0", "Firefox, Macintosh"),
-        ("Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/126.0 Mobile Safari/537.36", "Chrome, Android"),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Mobile/15E148 Safari/604.1", "Safari, iPhone"),
+        ("Mozilla/5.0 (Linux; Android 14; Pixel 8) Chrome/126.0 Mobile Safari/537.36", "Chrome, Android"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5) Version/17.5 Mobile/15E148 Safari/604.1", "Safari, iPhone"),
         ("Mozilla/5.0", "mozilla"),
         ("Terraform/1.9.2 (+https://www.terraform.io) terraform-provider-cloudflare/5.1.0", "terraform"),
         ("curl/8.7.1", "curl"),
@@ -28,7 +28,7 @@ WINDOWS_CHROME = (
         ("", None),
         (None, None),
     ],
-)  # fmt: skip
+)
 def test_a_product_has_no_version(agent: str | None, product: str | None) -> None:
     frame = pl.DataFrame({"agent": [agent]}, schema={"agent": pl.String})
     assert frame.select(product_of(pl.col("agent"))).item() == product

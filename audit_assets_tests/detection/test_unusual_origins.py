@@ -1,7 +1,8 @@
 """An origin that is new to the actor makes its hour more unusual, and by itself it is no deviation."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 from polars.testing import assert_frame_equal
@@ -31,7 +32,7 @@ def habits(actors: int = 10, until: int = 80) -> list[Row]:
     return rows + [row for day in range(until) for row in from_network("zoe", f"hotel {day}", [day])]
 
 
-def found(*rows: list[Row], confirmed: pl.DataFrame = NOBODY) -> dict[str, dict[str, object]]:
+def found(*rows: Sequence[Row], confirmed: pl.DataFrame = NOBODY) -> dict[str, dict[str, Any]]:
     """What is unusual in the judged hour, by actor."""
     uses = pl.DataFrame([row for part in rows for row in part], schema=ORIGIN_USES, orient="row")
     unusual = find_unusual_origins(uses, confirmed, since=JUDGED)

@@ -17,5 +17,6 @@ let actor_types_left_out = dynamic([""]);
 | extend is_counted = action !in (actions_left_out) and action_result !in (results_left_out) and stream !in (streams_left_out)
 | extend is_of = resource_product !in (products_left_out) and actor_type !in (actor_types_left_out)
 | extend changed = is_kind and is_counted and is_of
-| distinct actor_key, address, agent, via, token, hour, changed
+| extend failed = action_result in ("failure")
+| distinct actor_key, address, agent, via, token, hour, changed, failed
 | limit 50000

@@ -33,12 +33,21 @@ def with_networks(rows: pl.DataFrame, geography: Geography | None) -> pl.DataFra
     return known.with_columns(network=pl.coalesce("system", network_of(pl.col("address")))).drop("system")
 
 
+def entries_with_networks(entries: pl.LazyFrame, geography: Geography | None) -> pl.LazyFrame:
+    """Entries (ENTRY_SCHEMA) with the `network` of each, in the same words."""
+    addresses = entries.select(address="ip_address", ip_address="ip_address").unique().collect().drop_nulls()
+    networks = with_networks(addresses, geography).select("ip_address", "network")
+    return entries.join(networks.lazy(), on="ip_address", how="left")
+
+
 def _folded(rows: pl.DataFrame, start: datetime, geography: Geography | None) -> pl.DataFrame:
-    listed = with_networks(rows.drop_nulls("hour"), geography).select(
+    changed = pl.col("changed").fill_null(value=False)
+    used = rows.drop_nulls("hour").filter(changed | ~pl.col("failed").fill_null(value=False))
+    listed = with_networks(used, geography).select(
         *("hour", "network", "agent", "token"),
         actor="actor_key",
         interface="via",
-        changed=pl.col("changed").fill_null(value=False),
+        changed=changed,
     )
     omitted = rows.filter(pl.col("hour").is_null()).select(
         actor="actor_key", hour=pl.lit(start), part=pl.lit(CUT), value=pl.lit(None), changed=pl.lit(value=False)

@@ -141,7 +141,7 @@ def test_the_organisation_is_asked_for_once_a_day(lived: Pipeline) -> None:
     lived.sandbox.cloudflare.add("v2", v2_burst(JUDGED + HOUR, 3, actor="alice@example.com"))
     before = asked(lived)
     assert lived.run(JUDGED + HOUR).success
-    assert asked(lived) - before == first - 3, "changes, names, and whether Axiom holds what was pulled"
+    assert asked(lived) - before == first - 4, "changes, names, origins, and whether Axiom holds what was pulled"
     day = JUDGED.replace(hour=0)
     assert all(lived.store.read(table, day) is not None for table in (PRIORS, NEWCOMERS, TOUCHED_BY, SCORES_BEFORE))
 
