@@ -75,7 +75,8 @@ TABLES_OF = {
         reads_late=(VERDICTS,),
     ),
     "opened_tickets": AssetTables(
-        writes=(TICKETS, RENDERED, MESSAGES), reads=(ENTRIES, QUARANTINE, AXIOM_DATASET, BASELINES, FLAGGED)
+        writes=(TICKETS, RENDERED, MESSAGES),
+        reads=(ENTRIES, QUARANTINE, AXIOM_DATASET, ORIGINS_BEFORE, BASELINES, ORIGINS, FLAGGED),
     ),
     "daily_digest": AssetTables(writes=(DIGESTS,), reads=(ENTRIES, BASELINES, FLAGGED, TICKETS)),
     "flagged_actor_summary": AssetTables(

@@ -190,7 +190,9 @@ class Origin:
     """From where so many of the hour's changes came; `value` is None where the entries lack it.
 
     `days`: on how many of the 30 UTC days before the day of the hour the actor used it too, whatever it did;
-    `first_used`: when first in that time or earlier in the day, None if never. `label`: a token's name.
+    `first_used`: when first in that time or earlier in the day, None if never. `label`: a token's name, an address's
+    autonomous system and country. `others`: so many others here acted from it in 90 days, of an address from its
+    network, of a user agent with its product; None if that is not known.
     """
 
     kind: OriginKind
@@ -199,6 +201,7 @@ class Origin:
     days: int = 0
     first_used: datetime | None = None
     label: str | None = None
+    others: int | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ the setting nothing is read. The reader is the package maxminddb, of the extra `
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -38,7 +39,7 @@ class Geography:
     def _place(self, address: str) -> tuple[str | None, str | None]:
         try:
             found: Any = self._reader.get(address)
-        except ValueError:  # no address, or an IPv6 one in a file of IPv4
+        except (ValueError, RuntimeError):  # no address, an IPv6 one in a file of IPv4, a damaged record
             return None, None
         if not isinstance(found, dict):
             return None, None
@@ -67,7 +68,8 @@ def open_geography() -> Geography | None:
     except (OSError, ValueError, maxminddb.InvalidDatabaseError):
         raise SettingError(f"{SETTING} is {path!r}: no MMDB file can be read there. Name one, or unset it.") from None
     known = reader.metadata()
-    return Geography(f"{known.database_type} {known.build_epoch}", reader)
+    built = datetime.fromtimestamp(known.build_epoch, UTC)
+    return Geography(f"{known.database_type} of {built:%Y-%m-%d %H:%M:%S}", reader)
 
 
 def _country(found: dict[str, Any]) -> str | None:

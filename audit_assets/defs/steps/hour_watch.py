@@ -13,12 +13,12 @@ import polars as pl
 
 from audit_assets.config.errors import StoreError
 from audit_assets.defs.steps.geography import Geography
-from audit_assets.defs.steps.origin_history import entries_with_networks
+from audit_assets.defs.steps.origin_history import entries_with_networks, known_origins
 from audit_assets.detection.origin_uses import CUT
 from audit_assets.detection.watch_columns import WATCH_RULE
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR, day_of, hours_between, key_of
-from audit_assets.storage.tables import ENTRIES, FLAGGED, ORIGINS, ORIGINS_BEFORE
+from audit_assets.storage.tables import ENTRIES, FLAGGED
 from audit_assets.tickets.formatting import listed, pluralize
 from audit_assets.watch.alerts import find_alerts
 from audit_assets.watch.matching import find_matches
@@ -94,12 +94,6 @@ def with_known_networks(
     """The entries of an hour with what rules ask of their networks, if it is stored what was known."""
     uses = known_origins(store, hour)
     return entries if uses is None else with_new_networks(entries_with_networks(entries, geography), uses)
-
-
-def known_origins(store: HourStore, hour: datetime) -> pl.DataFrame | None:
-    """ORIGIN_USES of everybody before the UTC day of a judged hour and in the day; None if they are not stored."""
-    before, today = store.read(ORIGINS_BEFORE, day_of(hour)), store.read(ORIGINS, hour)
-    return None if before is None or today is None else pl.concat([before, today])
 
 
 def _readable(read: Callable[[datetime], pl.DataFrame | None], hours: Sequence[datetime]) -> list[pl.DataFrame]:
