@@ -109,7 +109,7 @@ def describe_time(deviations: Sequence[Deviation], hour: datetime) -> SafeMarkdo
     is_weekend, time = hour.astimezone(UTC).weekday() >= SATURDAY, minute_name(hour)
     if not share:
         return SafeMarkdown(f"no {'weekend' if is_weekend else 'weekday'} activity near {time} {RECORD}")
-    percent = f"{round(100 * share)} %" if share >= LEAST_SHARE else "less than 1 %"
+    percent = _percent(share)
     days = "at weekends" if is_weekend else "on weekdays"
     return SafeMarkdown(f"active near {time} {days} in {percent} of its hours")
 
@@ -121,8 +121,12 @@ def describe_origin(deviations: Sequence[Deviation]) -> SafeMarkdown | None:
         return None
     new = listed([ORIGIN_PARTS.get(part, part) for part in first.new_origins])
     nobody = "; nobody here acted from this network either" if first.new_network_here else ""
-    percent = f"{max(round(100 * first.p_origin), 1)} %"
+    percent = _percent(first.p_origin)
     return SafeMarkdown(f"not used by this actor in 60 days: this {new}{nobody}; expected in {percent} of its hours")
+
+
+def _percent(share: float) -> str:
+    return f"{round(100 * share)} %" if share >= LEAST_SHARE else "less than 1 %"
 
 
 def caution(finding: Finding) -> SafeMarkdown | None:
