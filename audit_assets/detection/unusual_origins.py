@@ -27,8 +27,8 @@ PRIOR_HOURS = 12.0
 
 USUAL_P, LEAST_P = 0.6, 0.02
 """From a p of .6 on a new origin is usual, and below .02 none gets more unusual. 1 in place of .6 finds .01 to .02 more
-from new networks, and loses .007 more of an intruder on the victim's own machine at 1 ticket a day, beyond what is
-acceptable (`benchmarks/origins.py`, on the development set)."""
+from new networks, and loses .017 in place of .007 of an intruder on the victim's own machine at 1 ticket a day, where
+.01 is acceptable (simulated origins of the development set)."""
 
 UNUSUAL_ORIGINS = pl.Schema({"actor": pl.String, "hour": HOUR, "origin_factor": pl.Float64, **ORIGIN_COLUMNS})
 """Per active hour that brings something new, by how much its p get smaller: `origin_factor`."""
