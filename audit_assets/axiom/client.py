@@ -14,7 +14,7 @@ from audit_assets.axiom import query_texts
 from audit_assets.axiom.addresses import CLASSIC_URL
 from audit_assets.axiom.axiom_py_adapter import AxiomConnection, NoReply
 from audit_assets.axiom.dashboard_upload import upload_dashboard
-from audit_assets.axiom.dataset_health import kept_since
+from audit_assets.axiom.dataset_health import kept_since, retention_days_of
 from audit_assets.axiom.events import TIME
 from audit_assets.axiom.ingest_delivery import BatchSender, poll_pauses, span
 from audit_assets.axiom.ingest_receipts import (
@@ -168,9 +168,8 @@ class AxiomClient:
         return self._of_actors(ORIGINS, actor_keys, start, end)
 
     def origin_uses(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
-        """From where these actors acted in each hour of [start, end): ORIGIN_USES_SCHEMA, a row per actor, hour and
-        combination as in `origins`, whether it `changed` anything and whether it `failed`. An actor who has more than a
-        few queries return is no failure: `hour` is null in one of its rows, and others may be missing."""
+        """Like `origins`, by hour: ORIGIN_USES_SCHEMA, with what `changed` anything and what `failed`. Of an actor with
+        more than a few queries return, `hour` is null in one row, and others may be missing."""
         return self._of_actors(ORIGIN_USES, actor_keys, start, end)
 
     def organisation_activity(self, start: datetime, end: datetime) -> pl.DataFrame:
@@ -226,7 +225,7 @@ class AxiomClient:
         """How long the dataset keeps events and how many fields it has, as far as this token may read that."""
         listed = (item for item in self._list("/v2/datasets") if item.get("name") == self.dataset)
         fields = [item for item in self._list(f"/v2/datasets/{self.dataset}/fields") if item.get("name")]
-        return DatasetLimits(retention_days=_retention_days(next(listed, {})), fields=len(fields) or None)
+        return DatasetLimits(retention_days=retention_days_of(next(listed, {})), fields=len(fields) or None)
 
     def upload_dashboard(self, uid: str, document: Mapping[str, Any], *, overwrite: bool) -> str:
         """Create a dashboard, or replace the one of that `uid` if it may be overwritten: its uid, as Axiom has it."""
@@ -296,12 +295,6 @@ class AxiomClient:
 
 
 def _count_deletes(by_kind: pl.DataFrame) -> pl.DataFrame:
-    key = ["actor_key", "hour", "resource_type"]
-    deletes = pl.col("changes").filter(pl.col("change_kind") == "delete").sum()
+    key, is_delete = ["actor_key", "hour", "resource_type"], pl.col("change_kind") == "delete"
+    deletes = pl.col("changes").filter(is_delete).sum()
     return by_kind.group_by(key).agg(pl.col("changes").sum(), deletes=deletes).sort(key)
-
-
-def _retention_days(listed: dict[str, Any]) -> int | None:
-    """Days, if the dataset has a period of its own; what applies to one that has none is not documented."""
-    days = listed.get("retentionDays")
-    return days if isinstance(days, int) and days > 0 and listed.get("useRetentionPeriod") is not False else None
