@@ -168,8 +168,7 @@ class AxiomClient:
         return self._of_actors(ORIGINS, actor_keys, start, end)
 
     def origin_uses(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
-        """Like `origins`, by hour: ORIGIN_USES_SCHEMA, with what `changed` anything and what `failed`. Of an actor with
-        more than a few queries return, `hour` is null in one row, and others may be missing."""
+        """Like `origins`, by hour: ORIGIN_USES_SCHEMA. Of too many of an actor some are missing, and a row's `hour`."""
         return self._of_actors(ORIGIN_USES, actor_keys, start, end)
 
     def organisation_activity(self, start: datetime, end: datetime) -> pl.DataFrame:
@@ -295,6 +294,6 @@ class AxiomClient:
 
 
 def _count_deletes(by_kind: pl.DataFrame) -> pl.DataFrame:
-    key, is_delete = ["actor_key", "hour", "resource_type"], pl.col("change_kind") == "delete"
-    deletes = pl.col("changes").filter(is_delete).sum()
-    return by_kind.group_by(key).agg(pl.col("changes").sum(), deletes=deletes).sort(key)
+    key, changes = ["actor_key", "hour", "resource_type"], pl.col("changes")
+    is_delete = pl.col("change_kind") == "delete"
+    return by_kind.group_by(key).agg(changes.sum(), deletes=changes.filter(is_delete).sum()).sort(key)
