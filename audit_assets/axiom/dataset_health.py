@@ -6,7 +6,7 @@ this token can't see is reported as unknown. A locked schema shows in the fields
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from audit_assets.axiom.ingest_receipts import DatasetLimits
 
@@ -76,3 +76,9 @@ def _schema_issues(incomplete: int) -> list[DatasetIssue]:
         return []
     what = f"{incomplete:,} events in the dataset lack fields that they were sent with"
     return [DatasetIssue("problem", what, "Unlock its schema, then ingest these hours into a dataset of their own.")]
+
+
+def retention_days_of(listed: dict[str, Any]) -> int | None:
+    """Days of a dataset that Axiom `listed`, if it has a period of its own; what applies without is not documented."""
+    days = listed.get("retentionDays")
+    return days if isinstance(days, int) and days > 0 and listed.get("useRetentionPeriod") is not False else None

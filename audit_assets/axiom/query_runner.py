@@ -16,10 +16,11 @@ from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.axiom.query_window import (
     QueryWindow,
     Split,
+    split_by_actors_then_months,
     split_by_actors_then_time,
     split_by_time_then_prefix,
 )
-from audit_assets.axiom.tabular_results import Schema, UnreliableResult, parse_result
+from audit_assets.axiom.tabular_results import Schema, TooLarge, UnreliableResult, parse_result
 from audit_assets.config.change_filter import ChangeFilter
 from audit_assets.config.errors import Incomplete
 from audit_assets.transport.clock import Clock
@@ -49,6 +50,11 @@ ORIGINS_SCHEMA = {
     "day": UTC_TIME,
     "oldest": UTC_TIME,
 }
+ORIGIN_USES_SCHEMA = {
+    **dict.fromkeys(("actor_key", "address", "agent", "via", "token"), pl.String),
+    "hour": UTC_TIME,
+    **dict.fromkeys(("changed", "failed"), pl.Boolean),
+}
 DATASET_FACTS_SCHEMA = {"rows": pl.Int64, "oldest": UTC_TIME}
 
 OUT_OF_MEMORY = 432
@@ -60,12 +66,15 @@ INVALID_FIELD = b"invalid field"
 
 @dataclass(frozen=True)
 class AplQuery:
-    """A query file, the schema of its result, whether it takes the change filter, and how to split its window."""
+    """A query file, the schema of its result, whether it takes the change filter, and how to split its window.
+    `may_omit`: instead of failing, the result lacks a part that can't be made smaller, and has a row with nothing but
+    the part's first actor for it."""
 
     name: str
     schema: Schema
     filters_changes: bool = False
     split: Split = split_by_actors_then_time
+    may_omit: bool = False
 
 
 ACTIVITY = AplQuery("activity", CHANGES_BY_KIND_SCHEMA, filters_changes=True)
@@ -73,6 +82,9 @@ ORGANISATION_ACTIVITY = AplQuery("organisation_activity", CHANGES_BY_KIND_SCHEMA
 ORGANISATION_HOURS = AplQuery("organisation_hours", ORGANISATION_HOURS_SCHEMA, filters_changes=True)
 ORGANISATION_TYPES = AplQuery("organisation_types", ORGANISATION_TYPES_SCHEMA, filters_changes=True)
 ORIGINS = AplQuery("origins", ORIGINS_SCHEMA)
+ORIGIN_USES = AplQuery(
+    "origin_uses", ORIGIN_USES_SCHEMA, filters_changes=True, split=split_by_actors_then_months, may_omit=True
+)
 ACTORS = AplQuery("actors", ACTORS_SCHEMA)
 ENTRIES_HELD = AplQuery("entries_held", ENTRIES_HELD_SCHEMA, split=split_by_time_then_prefix)
 INCOMPLETE_EVENTS = AplQuery("incomplete_events", INCOMPLETE_EVENTS_SCHEMA)
@@ -107,6 +119,10 @@ class QueryRunner:
             yield self._result(query, window)
         except UnreliableResult as failure:
             parts = query.split(window)
+            if not parts and query.may_omit and isinstance(failure, TooLarge):
+                omitted = pl.DataFrame({"actor_key": window.actors[:1]})
+                yield pl.concat([pl.DataFrame(schema=query.schema), omitted], how="diagonal")
+                return
             if not parts:
                 reason = self._connection.sanitize(str(failure))
                 raise Incomplete(
@@ -121,7 +137,7 @@ class QueryRunner:
         policy = retry_policy(self._limits, self._clock, partial(error_messages.give_up, "a query"))
         reply = policy(self._send, apl, window)
         if reply.status == OUT_OF_MEMORY:
-            raise UnreliableResult("needed more memory than Axiom gives a query")
+            raise TooLarge("needed more memory than Axiom gives a query")
         if reply.status == 400 and INVALID_FIELD in reply.body.lower():
             raise UnknownField
         if reply.status != 200:

@@ -16,6 +16,9 @@ DAY = timedelta(days=1)
 PARTS = 4
 """Four rather than two: a result that does not fit is thrown away, so each level costs one. A judgement."""
 
+SHORTEST_TIME = 30 * DAY
+"""A window of 285 days is split into sixteen, which hold 800,000 rows of an actor. A judgement."""
+
 LONGEST_PREFIX = 3
 """16³ parts of an hour hold 200 million entries."""
 
@@ -52,6 +55,14 @@ def split_by_actors_then_time(window: QueryWindow) -> list[QueryWindow]:
     size = -(-units // PARTS)
     inner = [first + step * n for n in range(size, units, size)]
     return [replace(window, start=start, end=end) for start, end in pairwise([window.start, *inner, window.end])]
+
+
+def split_by_actors_then_months(window: QueryWindow) -> list[QueryWindow]:
+    """Fewer actors; for one, fewer days while there are more than SHORTEST_TIME: what one actor's entries may cost is
+    limited."""
+    if len(window.actors) <= 1 and window.end - window.start <= SHORTEST_TIME:
+        return []
+    return split_by_actors_then_time(window)
 
 
 def split_by_time_then_prefix(window: QueryWindow) -> list[QueryWindow]:

@@ -28,6 +28,10 @@ class UnreliableResult(Exception):
     """The result is not the whole truth, or can't be read. A smaller query may bring a better one."""
 
 
+class TooLarge(UnreliableResult):
+    """The result has more rows than a query may return, or needs more memory than it may have."""
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(strict=True)
 
@@ -75,7 +79,7 @@ def parse_result(body: Any, schema: Schema, limit: int) -> pl.DataFrame:
     if frame.is_empty() and result.status.rowsMatched:
         raise UnreliableResult(f"holds no rows, though {result.status.rowsMatched} events matched")
     if len(frame) >= limit:
-        raise UnreliableResult(f"reaches the limit of {limit:,} rows")
+        raise TooLarge(f"reaches the limit of {limit:,} rows")
     return frame
 
 

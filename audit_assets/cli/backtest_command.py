@@ -2,6 +2,7 @@
 
 from collections import Counter
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,6 +65,8 @@ def backtest(
 def _read_input(events: Path | None, since: str | None, until: str | None) -> "BacktestInput":
     """Read the events, from the file or from Axiom."""
     from audit_assets.defs.resources import AxiomResource, StorageResource
+    from audit_assets.defs.steps.geography import open_geography
+    from audit_assets.defs.steps.origin_history import query_origin_uses
     from audit_assets.defs.steps.verdicts import read_verdicts
     from audit_assets.reports.backtest_input import BacktestError, parse_span, read_axiom, read_file
 
@@ -74,6 +77,11 @@ def _read_input(events: Path | None, since: str | None, until: str | None) -> "B
         axiom = AxiomResource()
         with step("Reading from Axiom", Counter), closing(axiom.client()) as client:
             return read_axiom(
-                client, first, end, now=axiom.clock.now(), verdicts=read_verdicts(StorageResource().open())
+                client,
+                first,
+                end,
+                now=axiom.clock.now(),
+                verdicts=read_verdicts(StorageResource().open()),
+                query_origins=partial(query_origin_uses, geography=open_geography()),
             )
     raise BacktestError("Name either a file of EVENTS, or both --from and --to to read from Axiom.")

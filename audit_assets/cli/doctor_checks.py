@@ -34,6 +34,7 @@ from audit_assets.defs.resources import (
     TriageResource,
 )
 from audit_assets.defs.steps.axiom_record import compare_record
+from audit_assets.defs.steps.geography import open_geography
 from audit_assets.defs.steps.watch_rules import load_watch_rules
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.storage.hours import AN_HOUR
@@ -67,6 +68,7 @@ def run_checks(now: datetime) -> Iterator[tuple[str, CheckResult]]:
         "Storage": _check_storage,
         "Policy": _check_policy,
         "Channels": _check_channels,
+        "Geography": _check_geography,
         "Triage": _check_triage,
         "Settings": _check_settings,
     }
@@ -205,6 +207,11 @@ def _check_channels(_: datetime) -> Iterator[CheckResult]:
         else:
             text = f"channel {channel.name} gets findings of severity {', '.join(channel.severities)} by {service}; "
             yield CheckResult("ok", f"{text}nothing was sent now")
+
+
+def _check_geography(_: datetime) -> Iterator[CheckResult]:
+    if geography := open_geography():
+        yield CheckResult("ok", f"networks of addresses are autonomous systems: {geography.edition}")
 
 
 def _check_triage(_: datetime) -> Iterator[CheckResult]:

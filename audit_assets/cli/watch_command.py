@@ -60,6 +60,8 @@ def replay(
     Example: audit-assets watch replay --from 2026-10-01 --to 2026-11-01
     """
     from audit_assets.config.settings import setting
+    from audit_assets.defs.steps.geography import open_geography
+    from audit_assets.defs.steps.hour_watch import with_known_networks
     from audit_assets.defs.steps.watch_rules import load_watch_rules
     from audit_assets.reports.backtest_input import parse_span
     from audit_assets.reports.watch_replay import print_replay, replay_rules
@@ -67,7 +69,14 @@ def replay(
 
     load_dotenv(Path(".env"))
     first, end = parse_span(since, until)
-    found = replay_rules(HourStore(setting("AUDIT_ASSETS_STORAGE")), load_watch_rules(), first, end)
+    store, geography = HourStore(setting("AUDIT_ASSETS_STORAGE")), open_geography()
+    found = replay_rules(
+        store,
+        load_watch_rules(),
+        first,
+        end,
+        lambda entries, hour: with_known_networks(store, entries, hour, geography),
+    )
     if as_json:
         print_json(found.as_json())
     else:

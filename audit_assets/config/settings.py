@@ -106,6 +106,7 @@ _TABLE = (
         "file with a team's own tables: allowances, incidents, what counts, severity, fields of tickets",
         "",
     ),
+    Setting("AUDIT_ASSETS_GEOIP", "MMDB file with the autonomous system and the country of addresses", ""),
     Setting("AUDIT_ASSETS_WATCH", "file with a team's own watch rules, added to the default ones or over them", ""),
     Setting(
         "AUDIT_ASSETS_VOLUME_RATIO", "plain rule: an hour deviates from this many times the usual changes", "10", NUMBER

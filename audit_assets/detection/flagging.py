@@ -10,6 +10,7 @@ from audit_assets.detection.allowances import mark_allowed
 from audit_assets.detection.dispositions import add_dispositions, add_severities
 from audit_assets.detection.judged_hours import JudgedHours
 from audit_assets.detection.organisation_wide import UNUSUAL_P
+from audit_assets.detection.origin_columns import ORIGIN_COLUMNS
 from audit_assets.detection.plain_rule import find_plain_deviations
 from audit_assets.detection.schemas import (
     FLAG,
@@ -34,7 +35,10 @@ MONTHS_A_YEAR = 365.25 / 30
 NEW_TYPES = ("new_resource_type", "many_new_resource_types", "new_resource_types_over_days")
 """The reasons for which the new resource types of an hour alert."""
 
-COLUMNS_OF_HOUR = ("active_hours", "tickets_a_day", "learning", "judged_against", "time_share", "hours_since_first")
+COLUMNS_OF_HOUR = (
+    *("active_hours", "tickets_a_day", "learning", "judged_against", "hours_since_first"),
+    *("time_share", *ORIGIN_COLUMNS.names()),
+)
 """What both kinds of deviation take from the scores of their hour."""
 
 

@@ -4,7 +4,7 @@ The hour that has just closed and a stream of years go through the same function
 and at which budget it alerts, is in ranking.py.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -27,6 +27,8 @@ from audit_assets.detection.newcomers import (
     measure_surprise,
 )
 from audit_assets.detection.novelty import NoveltyScores, score_novelty
+from audit_assets.detection.origin_columns import ORIGIN_COLUMNS
+from audit_assets.detection.origin_uses import ORIGIN_HISTORY, ORIGIN_USES, uses_within
 from audit_assets.detection.schemas import (
     ACTOR_ACTIVITY,
     HOUR,
@@ -40,6 +42,7 @@ from audit_assets.detection.schemas import (
     WELL_KNOWN_HOURS,
 )
 from audit_assets.detection.time_of_day import find_unusual_times
+from audit_assets.detection.unusual_origins import UNUSUAL_ORIGINS, find_unusual_origins
 from audit_assets.detection.volume import (
     estimate_daily_priors,
     sum_changes,
@@ -58,18 +61,20 @@ class Organisation:
 
     `priors` (PRIORS) cover the days of the history too, `habits` (HABITS of newcomers) the day alone; `touched`
     (ACTOR_ACTIVITY) has a row for every actor and type of the last 90 days, at the hour of the last touch. `since`: the
-    oldest active hour that is known.
+    oldest active hour that is known. `origins`: ORIGIN_USES of ORIGIN_HISTORY.
     """
 
     priors: pl.DataFrame
     habits: pl.DataFrame
     touched: pl.DataFrame
     since: datetime
+    origins: pl.DataFrame = field(default_factory=ORIGIN_USES.to_frame)
 
 
-def build_organisation(activity: pl.DataFrame, day: datetime) -> Organisation:
+def build_organisation(activity: pl.DataFrame, day: datetime, origins: pl.DataFrame | None = None) -> Organisation:
     """The organisation at the start of a day, from the activity of all actors (ACTOR_ACTIVITY) of the 211 days before:
-    121 of history, with priors that look back on 90. Less makes the oldest weights a little less exact."""
+    121 of history, with priors that look back on 90. Less makes the oldest weights a little less exact. `origins`:
+    ORIGIN_USES of all actors, if they are known."""
     before = activity.filter(pl.col("hour") < day)
     today = int(day.timestamp()) // 3600 // HOURS_A_DAY
     arrays = build_activity_arrays(before)
@@ -91,30 +96,52 @@ def build_organisation(activity: pl.DataFrame, day: datetime) -> Organisation:
         habits=estimate_habits(examples, [today]),
         touched=touched,
         since=since if isinstance(since, datetime) else day,
+        origins=ORIGIN_USES.to_frame() if origins is None else uses_within(origins, day - ORIGIN_HISTORY, day),
     )
 
 
-def score_stream(activity: pl.DataFrame) -> pl.DataFrame:
-    """The scores of a whole stream (ACTOR_ACTIVITY of all actors): SCORES with RANKED_COLUMNS null."""
+def score_stream(activity: pl.DataFrame, origins: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The scores of a whole stream (ACTOR_ACTIVITY of all actors): SCORES with RANKED_COLUMNS null. `origins`:
+    ORIGIN_USES of all actors, if they are known."""
     arrays = build_activity_arrays(activity)
     novelty, since = score_novelty(arrays), activity["hour"].min()
     habits = estimate_habits(_measure(arrays, novelty), np.unique(arrays.hour // HOURS_A_DAY).tolist())
     novelties = _novelty_columns(arrays, novelty, 0)
-    scores = _score(arrays, estimate_daily_priors(arrays), habits, novelties, since=0, known_since=since)
+    new_origins = _unusual_origins(activity, origins)
+    scores = _score(arrays, estimate_daily_priors(arrays), habits, novelties, new_origins, since=0, known_since=since)
     return _with_owners(scores, activity)
 
 
-def score_hours(activity: pl.DataFrame, organisation: Organisation, *, since: datetime) -> pl.DataFrame:
+def score_hours(
+    activity: pl.DataFrame, organisation: Organisation, *, since: datetime, origins: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """The scores of the hours from `since` on, all of one UTC day: SCORES with RANKED_COLUMNS null. `activity`
-    (ACTOR_ACTIVITY) is that of the active actors, ACTIVITY_HISTORY and the hours themselves."""
+    (ACTOR_ACTIVITY) is that of the active actors, ACTIVITY_HISTORY and the hours themselves. `origins`: ORIGIN_USES of
+    everybody in the hours themselves, if they are known."""
     first = int(since.timestamp()) // 3600
     all_touches = build_activity_arrays(pl.concat([activity, organisation.touched], how="diagonal"))
     novelties = _novelty_columns(all_touches, score_novelty(all_touches, since=first), first)
     arrays = build_activity_arrays(activity)
+    known = None if origins is None else pl.concat([organisation.origins, origins])
     scores = _score(
-        arrays, organisation.priors, organisation.habits, novelties, since=first, known_since=organisation.since
+        arrays,
+        organisation.priors,
+        organisation.habits,
+        novelties,
+        _unusual_origins(activity, known, since),
+        since=first,
+        known_since=organisation.since,
     )
     return _with_owners(scores, activity)
+
+
+def _unusual_origins(
+    activity: pl.DataFrame, origins: pl.DataFrame | None, since: datetime | None = None
+) -> pl.DataFrame:
+    if origins is None:
+        return UNUSUAL_ORIGINS.to_frame()
+    marks = activity if "confirmed" in activity.columns else activity.with_columns(confirmed=pl.lit(value=False))
+    return find_unusual_origins(origins, marks.filter("confirmed"), since=since)
 
 
 def _with_owners(scores: pl.DataFrame, activity: pl.DataFrame) -> pl.DataFrame:
@@ -139,11 +166,12 @@ def _score(
     priors: pl.DataFrame,
     habits: pl.DataFrame,
     novelties: pl.DataFrame,
+    new_origins: pl.DataFrame,
     *,
     since: int,
     known_since: object,
 ) -> pl.DataFrame:
-    """SCORES, not ranked yet, of the `activity` from `since` on; `novelties` of the same hours."""
+    """SCORES, not ranked yet, of the `activity` from `since` on; `novelties` and `new_origins` of the same hours."""
     began = int(known_since.timestamp()) // 3600 if isinstance(known_since, datetime) else 0
     volumes = _columns_of_actors(activity, volume_columns(activity, priors), began).filter(
         pl.col("hour_number") >= since
@@ -158,12 +186,15 @@ def _score(
         .otherwise(pl.lit(WELL_KNOWN)),
     )
     unusual_time = ~pl.col("newcomer") & (pl.col("time_factor") < 1)
-    lowered = pl.when(unusual_time & (pl.col(P_COLUMNS) < 1)).then(pl.col(P_COLUMNS) * pl.col("time_factor"))
+    factor = pl.col("time_factor") * pl.col("origin_factor").fill_null(1.0)
+    lowered = pl.when(~pl.col("newcomer") & (pl.col(P_COLUMNS) < 1)).then(pl.col(P_COLUMNS) * factor)
     return (
         judge_newcomers(measured, habits)
         .lazy()
+        .join(new_origins.lazy(), on=["actor", "hour"], how="left", maintain_order="left")
         .with_columns(
             lowered.otherwise(pl.col(P_COLUMNS)),
+            pl.when(~pl.col("newcomer")).then(pl.col(ORIGIN_COLUMNS.names())),
             time_share=pl.when(unusual_time).then("time_share"),
             owner=pl.col("actor"),
             learning=pl.concat_list(

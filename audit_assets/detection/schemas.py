@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import polars as pl
 
+from audit_assets.detection.origin_columns import ORIGIN_COLUMNS
 from audit_assets.detection.watch_columns import MATCHED, RULE_TEXTS
 
 WINDOW = timedelta(days=30)
@@ -99,15 +100,10 @@ FLAG = pl.Schema(
         "tickets_a_day": pl.Float64,
         "return_period_years": pl.Float64,
         "time_share": pl.Float64,
-        "hours_since_first": pl.Int64,
-        "smaller_hours": pl.Int64,
-        "known_hours": pl.Int64,
-        "colleagues": pl.Int64,
-        "organisation_actors": pl.Int64,
-        "new_types": pl.Int64,
-        "touched_types": pl.Int64,
-        "new_type_days": pl.Int64,
-        "hour_changes": pl.Int64,
+        **ORIGIN_COLUMNS,
+        **dict.fromkeys(("hours_since_first", "smaller_hours", "known_hours"), pl.Int64),
+        **dict.fromkeys(("colleagues", "organisation_actors"), pl.Int64),
+        **dict.fromkeys(("new_types", "touched_types", "new_type_days", "hour_changes"), pl.Int64),
         "usual_deletes": pl.Float64,
         "members": pl.List(pl.String),
         "member_names": pl.List(pl.String),
@@ -138,10 +134,10 @@ types alone.
 The following are null with the plain rule. For VOLUME, `changes` and `baseline_mean` are of the last `horizon_hours`,
 and `horizon` names the hours they are compared with. `p` is the probability of the deviation, `tickets_a_day` how often
 a day the organisation has an hour as unusual as the actor's, `return_period_years` how long it takes until this actor
-has such a deviation again, `time_share` as in SCORES. Of the horizon `active hours`, `changes` and `baseline_mean`
-count hours. A volume that is compared with those of other newcomers has the `judged_against` `newcomers`. Of a
-newcomer, `hours_since_first` etc. are as in FIRST_HOURS, the last two for a VOLUME of the hour alone. For
-NEW_RESOURCE_TYPE, `colleagues` counts those of the `organisation_actors` who touched it in 90 days, and `new_types`
+has such a deviation again, `time_share` and ORIGIN_COLUMNS as in SCORES. Of the horizon `active hours`, `changes` and
+`baseline_mean` count hours. A volume that is compared with those of other newcomers has the `judged_against`
+`newcomers`. Of a newcomer, `hours_since_first` etc. are as in FIRST_HOURS, the last two for a VOLUME of the hour alone.
+For NEW_RESOURCE_TYPE, `colleagues` counts those of the `organisation_actors` who touched it in 90 days, and `new_types`
 those of the hour's `touched_types` that are new to the actor; `new_type_days`, on how many of the last 14 days new
 types came, where their number alerts. For MANY_DELETES, `changes` are the deletes of the `hour_changes`,
 `usual_deletes` the actor's usual share of them. For kind ORGANISATION, whose actor_key is ORGANISATION too, `members`
@@ -239,6 +235,7 @@ SCORES = pl.Schema(
         "ratio": pl.Float64,
         "active_hours": pl.Int64,
         "time_share": pl.Float64,
+        **ORIGIN_COLUMNS,
         "horizon": pl.String,
         "horizon_changes": pl.Int64,
         "horizon_baseline_mean": pl.Float64,

@@ -108,7 +108,7 @@ def run_backtest(data: BacktestInput, in_force: Policy) -> Backtest:
     """Judge every active hour of the span, at every budget that is shown."""
     activity = mark_verdicts(mark_incidents(data.activity, in_force.incidents, data.actors), data.verdicts)
     judged, requested = _judged(activity, data), in_force.tickets_a_day
-    judged_at = _judged_at(activity, judged, data.since, in_force)
+    judged_at = _judged_at(activity, judged, data, in_force)
     scores_at = {budget: each.scores for budget, each in judged_at.items()}
     flags_at = {
         budget: flag_deviations(each, replace(in_force, tickets_a_day=budget)) for budget, each in judged_at.items()
@@ -179,12 +179,13 @@ def _by_key(activity: pl.DataFrame) -> pl.DataFrame:
 
 
 def _judged_at(
-    activity: pl.DataFrame, judged: JudgedHours, since: datetime, in_force: Policy
+    activity: pl.DataFrame, judged: JudgedHours, data: BacktestInput, in_force: Policy
 ) -> Mapping[float, JudgedHours]:
-    """The hours from `since` on with their scores, and what groups did, as they rank at each budget."""
+    """The hours of the span with their scores, and what groups did, as they rank at each budget."""
+    since = data.since
     if rule_of(in_force) == "plain":
         return {in_force.tickets_a_day: replace(judged, scores=_unscored(activity, judged, since))}
-    assessed, judged_at = score_stream(activity), {}
+    assessed, judged_at = score_stream(activity, data.origins), {}
     ranked_at = {budget: rank_scores(assessed, budget=budget) for budget in budgets_of(in_force)}
     days = activity.select(pl.datetime_range(pl.lit(day_of(since)), pl.col("hour").max(), "1d")).to_series()
     falls = find_threshold_falls(ranked_at[BUDGET_OF_HISTORY], days.filter(days >= since))

@@ -3,7 +3,7 @@
 Both become the same tidy rows, so that the backtest does not know where the changes came from. Nothing is written.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +12,12 @@ import polars as pl
 
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.cloudflare.actor_keys import with_owners
+from audit_assets.cloudflare.addresses import with_canonical_addresses
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.detection.activity_arrays import add_actor_types, count_changes
+from audit_assets.detection.alert_threshold import SCORE_HISTORY
+from audit_assets.detection.networks import network_of
+from audit_assets.detection.origin_uses import ORIGIN_HISTORY, uses_of
 from audit_assets.detection.ranking import REACH
 from audit_assets.detection.schemas import ACTOR_ACTIVITY, DELETES, OWNER
 from audit_assets.detection.verdict_marks import VERDICTS
@@ -27,6 +31,9 @@ EVENT_COLUMNS = ("time", "actor", "actor_type", "resource_type")
 ACTION = "action"
 """A further column, where a file has it: create, update or delete."""
 
+ORIGIN_COLUMNS = ("ip_address", "user_agent", "interface", "token_id")
+"""Further columns, where a file has them: from where the event came."""
+
 LONGEST_TIME = 60
 """Characters of a time that can't be read, in an error."""
 
@@ -39,6 +46,9 @@ ACTORS = pl.Schema({"actor_key": pl.String, "actor": pl.String, "actor_type": pl
 """Each actor: its name as the policy has it (`actor`), and a `name` that no two actors share."""
 
 
+QueryOrigins = Callable[[AxiomClient, Sequence[str], datetime, datetime], pl.DataFrame]
+
+
 class BacktestError(AuditAssetsError):
     """The backtest can't run."""
 
@@ -46,13 +56,15 @@ class BacktestError(AuditAssetsError):
 @dataclass(frozen=True)
 class BacktestInput:
     """All changes (`activity`, ACTOR_ACTIVITY with the key as `actor`), the actors (`actors`, ACTORS), and the hours
-    [since, until) to judge; earlier ones are their history. `verdicts` (VERDICTS): people's verdicts on tickets."""
+    [since, until) to judge; earlier ones are their history. `verdicts` (VERDICTS): people's verdicts on tickets;
+    `origins` (ORIGIN_USES): from where everybody acted, None if that is not known."""
 
     activity: pl.DataFrame
     actors: pl.DataFrame
     since: datetime
     until: datetime
     verdicts: pl.DataFrame = field(default_factory=VERDICTS.to_frame)
+    origins: pl.DataFrame | None = None
 
 
 READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
@@ -74,12 +86,30 @@ def input_of(events: pl.DataFrame) -> BacktestInput:
     hours = activity["hour"].sort()
     actors = activity.group_by("actor").agg(pl.col("actor_type").min())
     actors = actors.select("actor", "actor_type", actor_key="actor", name="actor").select(ACTORS.names())
-    return BacktestInput(activity, actors.cast(ACTORS), hours[0], hours[-1] + AN_HOUR)
+    return BacktestInput(activity, actors.cast(ACTORS), hours[0], hours[-1] + AN_HOUR, origins=origins_of(events))
+
+
+def origins_of(events: pl.DataFrame) -> pl.DataFrame | None:
+    """ORIGIN_USES of events (as `read_events` returns them); None if they have none of ORIGIN_COLUMNS."""
+    if not {*ORIGIN_COLUMNS} & {*events.columns}:
+        return None
+    missing = {name: pl.lit(None, pl.String) for name in ORIGIN_COLUMNS if name not in events.columns}
+    spelled = with_canonical_addresses(events.with_columns(**missing), "ip_address")
+    rows = spelled.select(
+        "actor",
+        "interface",
+        pl.col("token_id").alias("token"),
+        hour=pl.col("time").dt.truncate("1h"),
+        network=network_of(pl.col("ip_address")),
+        agent="user_agent",
+        changed=pl.lit(value=True),
+    )
+    return uses_of(rows)
 
 
 def read_events(path: Path) -> pl.DataFrame:
-    """Read events with the columns time (UTC), actor, actor_type and resource_type, and action and owner if the file
-    has them; other columns are left out.
+    """Read events with the columns time (UTC), actor, actor_type and resource_type, and action, owner and
+    ORIGIN_COLUMNS if the file has them; other columns are left out.
 
     Reads Parquet, NDJSON and CSV, by the file's suffix; times as `parse_times` does. Raises `BacktestError` with one
     sentence for anything else.
@@ -100,8 +130,9 @@ def read_events(path: Path) -> pl.DataFrame:
     if missing := [name for name in EVENT_COLUMNS if name not in events.columns]:
         raise BacktestError(f"{path} has no column {', '.join(missing)}: events need {', '.join(EVENT_COLUMNS)}.")
     owners = pl.col(f"^{OWNER}$").cast(pl.String).replace("", None)
+    others = pl.col([name for name in (ACTION, *ORIGIN_COLUMNS) if name in events.columns]).cast(pl.String)
     written = events["time"]
-    events = events.select(*EVENT_COLUMNS, owners, pl.col(f"^{ACTION}$").cast(pl.String)).with_columns(
+    events = events.select(*EVENT_COLUMNS, owners, others).with_columns(
         parse_times(written), pl.col("actor", "actor_type", "resource_type").cast(pl.String).fill_null("unknown")
     )
     if untimed := events["time"].null_count():
@@ -146,13 +177,20 @@ def _parse_hour(option: str, text: str) -> datetime:
 
 
 def read_axiom(
-    client: AxiomClient, since: datetime, until: datetime, *, now: datetime, verdicts: pl.DataFrame
+    client: AxiomClient,
+    since: datetime,
+    until: datetime,
+    *,
+    now: datetime,
+    verdicts: pl.DataFrame,
+    query_origins: QueryOrigins | None = None,
 ) -> BacktestInput:
     """Read what Axiom holds of the hours [since, until) and of the REACH before them.
 
     The span ends `now` at the latest and begins with the first known change, so that days without data do not count.
-    What Axiom holds is taken as it is, whoever wrote it: `audit-assets doctor` compares it with what was pulled. Raises
-    `BacktestError` if it holds no change, and as `AxiomClient` does.
+    What Axiom holds is taken as it is, whoever wrote it: `audit-assets doctor` compares it with what was pulled.
+    `query_origins` gives the ORIGIN_USES of actors in a span; without it these are not known. Raises `BacktestError` if
+    Axiom holds no change, and as `AxiomClient` does.
     """
     changes = client.organisation_activity(since - REACH, until)
     actors = with_owners(client.actors(since - REACH, until))
@@ -163,7 +201,11 @@ def read_axiom(
             f"Axiom dataset '{client.dataset}' holds no change from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} "
             "UTC: name a span that it holds (`audit-assets doctor` shows how far back that is)."
         )
-    return BacktestInput(activity, _with_unique_names(actors), max(since, hours[0]), min(until, now), verdicts)
+    origins = None
+    if query_origins is not None:
+        origins = query_origins(client, actors["actor_key"].to_list(), since - SCORE_HISTORY - ORIGIN_HISTORY, until)
+    names = _with_unique_names(actors)
+    return BacktestInput(activity, names, max(since, hours[0]), min(until, now), verdicts, origins)
 
 
 def _with_unique_names(actors: pl.DataFrame) -> pl.DataFrame:

@@ -108,6 +108,11 @@ class DeviationShown(TypedDict):
             float, Field(description="of the actor's active hours of 90 days, those near this time of such a day")
         ]
     ]
+    p_origin: NotRequired[Annotated[float, Field(description="of an hour that brings as much as new_origins")]]
+    new_origins: NotRequired[
+        Annotated[list[str], Field(description="not used by the actor in 60 days: network, product, interface, token")]
+    ]
+    new_network_here: NotRequired[Annotated[bool, Field(description="nobody here acted from its network in 60 days")]]
     hours_since_first: NotRequired[
         Annotated[int, Field(description="of a newcomer: hours since its first active hour, 0 if it is this one")]
     ]

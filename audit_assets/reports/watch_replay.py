@@ -4,7 +4,7 @@ A day at a time, so that a month of a large organisation fits into memory.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,8 @@ from audit_assets.watch.matching import MATCHES, find_matches
 from audit_assets.watch.rules import WatchRules
 
 MONTH_HOURS = 30 * 24
+
+WithNetworks = Callable[[pl.LazyFrame, datetime], pl.LazyFrame]
 
 
 class ReplayError(AuditAssetsError):
@@ -65,15 +67,22 @@ class Replay:
         return {**span, "hours": self.hours, "stored_hours": self.stored_hours, "rules": rules}
 
 
-def replay_rules(store: HourStore, rules: WatchRules, since: datetime, until: datetime) -> Replay:
+def replay_rules(
+    store: HourStore,
+    rules: WatchRules,
+    since: datetime,
+    until: datetime,
+    with_networks: WithNetworks = lambda entries, _: entries,
+) -> Replay:
     """Count the alerts as the pipeline does: once for an actor, a rule and a UTC day. An hour before `since` counts
-    only for rules that look back into it. Raises `ReplayError` if no hour is stored, `StoreError` for a damaged one."""
+    only for rules that look back into it. `with_networks` adds to an hour's entries what is known of networks. Raises
+    `ReplayError` if no hour is stored, `StoreError` for a damaged one."""
     back = longest_window(rules.rule)
     before = hours_between(since - (-(-back // AN_HOUR)) * AN_HOUR, since - AN_HOUR)
-    earlier, stored, alerts = _matches(store, rules, before)[0], 0, Counter[str]()
+    earlier, stored, alerts = _matches(store, rules, before, with_networks)[0], 0, Counter[str]()
     hours = hours_between(since, until - AN_HOUR)
     for day in days_of(hours):
-        matches, held = _matches(store, rules, [hour for hour in hours if day <= hour < day + A_DAY])
+        matches, held = _matches(store, rules, [hour for hour in hours if day <= hour < day + A_DAY], with_networks)
         stored += held
         known = pl.concat([earlier.filter(pl.col("time") > day - back), matches])
         of_day = alerts_of_day(rules.rule, known, max(day, since))
@@ -98,11 +107,13 @@ def print_replay(console: Console, replay: Replay) -> None:
     console.print(table)
 
 
-def _matches(store: HourStore, rules: WatchRules, hours: list[datetime]) -> tuple[pl.DataFrame, int]:
+def _matches(
+    store: HourStore, rules: WatchRules, hours: list[datetime], with_networks: WithNetworks
+) -> tuple[pl.DataFrame, int]:
     """What these hours match, and how many of them are stored."""
     found = []
     for hour in hours:
         with store.reading(ENTRIES, hour):
             if (entries := store.scan(ENTRIES, hour)) is not None:
-                found.append(find_matches(rules.rule, entries))
+                found.append(find_matches(rules.rule, with_networks(entries, hour)))
     return pl.concat([MATCHES.to_frame(), *found]), len(found)

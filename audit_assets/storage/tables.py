@@ -14,6 +14,7 @@ ACTIVITY = "actor_activity"  # what the hour's actors changed, as Axiom counts i
 BASELINES = "actor_baselines"  # what is usual for each actor of the hour and for the organisation
 TOUCHED = "touched_resource_types"  # the resource types that each actor of the hour touched before
 ASSESSED = "actor_scores"  # of all actors in the hour's UTC day, up to the hour, before they are ranked
+ORIGINS = "actor_origins"  # from where everybody acted in the hour's UTC day, up to the hour
 NAMES = "actor_names"  # of everybody who did anything in the hour's UTC day or the day before
 FLAGGED = "flagged_actors"  # every deviation of the hour and its disposition
 TICKETS = "opened_tickets"  # what became of each flagged actor of the hour in Linear
@@ -30,6 +31,7 @@ SENT_MESSAGES = "sent_messages"  # which messages each channel took, and why it 
 PRIORS = "organisation_priors"  # of each class of actor before the day
 NEWCOMERS = "organisation_newcomers"  # what newcomers' hours looked like before the day
 TOUCHED_BY = "organisation_touched"  # who touched which resource type before the day
+ORIGINS_BEFORE = "organisation_origins"  # from where everybody acted before the day
 SCORES_BEFORE = "organisation_scores"  # of the organisation's last weeks before the day
 DIGESTS = "digests"  # what became of the day's digest
 
@@ -55,22 +57,26 @@ TABLES_OF = {
     "raw_audit_entries": AssetTables(writes=(ENTRIES, QUARANTINE)),
     "axiom_ingest": AssetTables(writes=(AXIOM_DATASET,), reads=(ENTRIES, QUARANTINE)),
     "organisation_history": AssetTables(
-        writes=(PRIORS, NEWCOMERS, TOUCHED_BY, SCORES_BEFORE, AXIOM_RECORD),
+        writes=(PRIORS, NEWCOMERS, TOUCHED_BY, ORIGINS_BEFORE, SCORES_BEFORE, AXIOM_RECORD),
         reads=(AXIOM_DATASET,),
         reads_late=(VERDICTS,),
     ),
     "actor_baselines": AssetTables(
-        writes=(ACTIVITY, BASELINES, TOUCHED, ASSESSED, NAMES),
-        reads=(ENTRIES, AXIOM_DATASET, PRIORS, NEWCOMERS, TOUCHED_BY, AXIOM_RECORD),
+        writes=(ACTIVITY, BASELINES, TOUCHED, ASSESSED, ORIGINS, NAMES),
+        reads=(ENTRIES, AXIOM_DATASET, PRIORS, NEWCOMERS, TOUCHED_BY, ORIGINS_BEFORE, AXIOM_RECORD),
         reads_late=(VERDICTS,),
     ),
     "flagged_actors": AssetTables(
         writes=(FLAGGED,),
-        reads=(ENTRIES, QUARANTINE, TOUCHED_BY, SCORES_BEFORE, ACTIVITY, BASELINES, TOUCHED, ASSESSED, NAMES),
+        reads=(
+            *(ENTRIES, QUARANTINE, TOUCHED_BY, ORIGINS_BEFORE, SCORES_BEFORE),
+            *(ACTIVITY, BASELINES, TOUCHED, ASSESSED, ORIGINS, NAMES),
+        ),
         reads_late=(VERDICTS,),
     ),
     "opened_tickets": AssetTables(
-        writes=(TICKETS, RENDERED, MESSAGES), reads=(ENTRIES, QUARANTINE, AXIOM_DATASET, BASELINES, FLAGGED)
+        writes=(TICKETS, RENDERED, MESSAGES),
+        reads=(ENTRIES, QUARANTINE, AXIOM_DATASET, ORIGINS_BEFORE, BASELINES, ORIGINS, FLAGGED),
     ),
     "daily_digest": AssetTables(writes=(DIGESTS,), reads=(ENTRIES, BASELINES, FLAGGED, TICKETS)),
     "flagged_actor_summary": AssetTables(

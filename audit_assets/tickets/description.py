@@ -7,7 +7,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from audit_assets.tickets.deviation_sentences import caution, describe_in_ticket, describe_time, describe_together
+from audit_assets.tickets.deviation_sentences import (
+    caution,
+    describe_in_ticket,
+    describe_origin,
+    describe_time,
+    describe_together,
+)
 from audit_assets.tickets.evidence_lines import action_line, deviation_table, entry_line, origin_lines, other_origins
 from audit_assets.tickets.finding import ENTRIES_SHOWN, Deviation, EntryLine, Finding
 from audit_assets.tickets.formatting import NAMED, minute_name, pluralize
@@ -131,6 +137,8 @@ def _reasons(finding: Finding, deviations: tuple[Deviation, ...]) -> Iterator[Sa
         yield SafeMarkdown(f"created at {minute_name(finding.created_at)} by {short_code(finding.created_by)}")
     if unusual_time := describe_time(finding.deviations, finding.hour):
         yield unusual_time
+    if new_origin := describe_origin(finding.deviations):
+        yield new_origin
     if little_known := caution(finding):
         yield little_known
 

@@ -54,6 +54,9 @@ MEMORY_DAYS = 90
 SATURDAY = 5
 """A weekend begins with it, in UTC, as detection/time_of_day.py has it."""
 
+ORIGIN_PARTS = {"product": "kind of user agent", "token": "API token"}
+"""Parts of an origin in the words of a ticket, where these are others."""
+
 LEAST_SHARE = 0.01
 """Of hours, that is written as a number."""
 
@@ -106,9 +109,24 @@ def describe_time(deviations: Sequence[Deviation], hour: datetime) -> SafeMarkdo
     is_weekend, time = hour.astimezone(UTC).weekday() >= SATURDAY, minute_name(hour)
     if not share:
         return SafeMarkdown(f"no {'weekend' if is_weekend else 'weekday'} activity near {time} {RECORD}")
-    percent = f"{round(100 * share)} %" if share >= LEAST_SHARE else "less than 1 %"
+    percent = _percent(share)
     days = "at weekends" if is_weekend else "on weekdays"
     return SafeMarkdown(f"active near {time} {days} in {percent} of its hours")
+
+
+def describe_origin(deviations: Sequence[Deviation]) -> SafeMarkdown | None:
+    """What was new about where the actor acted from, and how often such a thing is, in one line; None if nothing."""
+    first = next((each for each in deviations if each.new_origins), None)
+    if first is None or first.p_origin is None:
+        return None
+    new = listed([ORIGIN_PARTS.get(part, part) for part in first.new_origins])
+    nobody = "; nobody here acted from this network either" if first.new_network_here else ""
+    percent = _percent(first.p_origin)
+    return SafeMarkdown(f"not used by this actor in 60 days: this {new}{nobody}; expected in {percent} of its hours")
+
+
+def _percent(share: float) -> str:
+    return f"{round(100 * share)} %" if share >= LEAST_SHARE else "less than 1 %"
 
 
 def caution(finding: Finding) -> SafeMarkdown | None:

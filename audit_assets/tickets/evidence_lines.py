@@ -21,6 +21,9 @@ from audit_assets.tickets.phrases import (
     usual_deletes,
 )
 
+MEMORY_DAYS = 90
+"""For so long it is known who acted from where."""
+
 ORIGIN_LENGTH = 110
 """A user agent of a browser fits."""
 
@@ -163,11 +166,21 @@ def _used(finding: Finding, origin: Origin) -> str:
     if finding.active_days is None or not origin.value:
         return changes
     if origin.first_used is None:
-        return f"{changes}, first seen in this hour"
+        return f"{changes}, first seen in this hour{_by_others(origin)}"
     if not origin.days:
-        return f"{changes}, first seen earlier that day, at {minute_name(origin.first_used)}"
+        return f"{changes}, first seen earlier that day, at {minute_name(origin.first_used)}{_by_others(origin)}"
     since = f", first on {day_name(origin.first_used)}" if origin.days == 1 else ""
     return f"{changes}, used on {origin.days:,} of the last {USUAL_DAYS} days{since}"
+
+
+def _by_others(origin: Origin) -> str:
+    """For whom it is new: the actor alone, or everybody here."""
+    if origin.others is None:
+        return ""
+    what = {"address": "its network", "user agent": "such a user agent"}.get(origin.kind, "it")
+    if not origin.others:
+        return f"; new to everybody here: nobody else used {what} in {MEMORY_DAYS} days"
+    return f"; new to this actor: {pluralize(origin.others, 'other')} here used {what} in {MEMORY_DAYS} days"
 
 
 def _about_all(finding: Finding) -> str:

@@ -97,12 +97,13 @@ class Deviation:
     first. `dismissed`: what people had dismissed of the kind. `credential`: the name of the token that did it, of which
     the finding's actor is the owner, and `credential_key` its key; None where the actor did it. `time_share`: so much
     of the actor's active hours of 90 days was near this time, on weekdays or at weekends as the hour is; None where the
-    time is usual. Of a newcomer, `hours_since_first`: so many hours before this one it was first seen; `smaller_hours`
-    of the `known_hours` of everybody in 90 days had fewer changes. Kind `unreadable_entries`: so many entries
-    (`changes`) could not be read, for the reason in `resource_type`. Kind `threshold_fall`: so many hours (`changes`)
-    of the `members`, after `baseline_mean` in as long before, lowered the alert threshold of the actors that are as
-    well known (`judged_against`) from `threshold_before` to `threshold`. Kind `watch_rule`: so many entries matched the
-    rule that `resource_type` names, and `watch` has the rest of it.
+    time is usual. `new_origins`, `p_origin`, `new_network_here` as in ORIGIN_COLUMNS. Of a newcomer,
+    `hours_since_first`: so many hours before this one it was first seen; `smaller_hours` of the `known_hours` of
+    everybody in 90 days had fewer changes. Kind `unreadable_entries`: so many entries (`changes`) could not be read,
+    for the reason in `resource_type`. Kind `threshold_fall`: so many hours (`changes`) of the `members`, after
+    `baseline_mean` in as long before, lowered the alert threshold of the actors that are as well known
+    (`judged_against`) from `threshold_before` to `threshold`. Kind `watch_rule`: so many entries matched the rule that
+    `resource_type` names, and `watch` has the rest of it.
     """
 
     kind: Kind
@@ -135,6 +136,9 @@ class Deviation:
     dismissed: PastDismissal | None = None
     counts_hours: bool = False
     time_share: float | None = None
+    p_origin: float | None = None
+    new_origins: tuple[str, ...] = ()
+    new_network_here: bool | None = None
     hours_since_first: int | None = None
     smaller_hours: int | None = None
     known_hours: int | None = None
@@ -202,7 +206,9 @@ class Origin:
     """From where so many of the hour's changes came; `value` is None where the entries lack it.
 
     `days`: on how many of the 30 UTC days before the day of the hour the actor used it too, whatever it did;
-    `first_used`: when first in that time or earlier in the day, None if never. `label`: a token's name.
+    `first_used`: when first in that time or earlier in the day, None if never. `label`: a token's name, an address's
+    autonomous system and country. `others`: so many others here acted from it in 90 days, of an address from its
+    network, of a user agent with its product; None if that is not known.
     """
 
     kind: OriginKind
@@ -211,6 +217,7 @@ class Origin:
     days: int = 0
     first_used: datetime | None = None
     label: str | None = None
+    others: int | None = None
 
 
 @dataclass(frozen=True)

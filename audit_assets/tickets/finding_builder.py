@@ -157,6 +157,7 @@ def deviation_of(row: Mapping[str, Any]) -> Deviation:
         "member_keys": tuple(row["members"] or ()),
         "changes_by_type": tuple((each["resource_type"], each["changes"]) for each in row.get("changes_by_type") or ()),
         "dismissed": _past_dismissal(row),
+        "new_origins": tuple(row.get("new_origins") or ()),
     }
     same = {each.name: row.get(each.name) for each in fields(Deviation) if each.name not in adapted}
     return Deviation(**same, **adapted)

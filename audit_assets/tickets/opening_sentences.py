@@ -54,7 +54,7 @@ def build_title(finding: Finding) -> str:
     others = len(finding.rules) - 1
     more = f"; {pluralize(others, 'more watch rule')}" if rule and others else ""
     did = f"{_matched(rule, words)}{more}" if rule else _done(finding, words).removeprefix("was ")
-    message = _with_origin(finding, did)
+    message = _with_origin(finding, did, words)
     actor = words(finding.actor, ACTOR_LENGTH_IN_TITLE) or "an unnamed actor"
     tokens = listed([words(name, ACTOR_LENGTH_IN_TITLE) or "a token" for name in finding.credentials])
     return f"{message[:1].upper()}{message[1:]}: {actor}{f' with {tokens}' if tokens else ''}"[:TITLE_LENGTH]
@@ -161,11 +161,11 @@ def _one(finding: Finding) -> str:
     matched = listed([f"“{_matched(each, code)}”" for each in rarest_types_first(finding.rules)])
     rules = f"matched the watch {'rules' if finding.rules[1:] else 'rule'} {matched}"
     did = rules if rule else _done(finding, code)
-    return f"{_who(finding)} {_with_origin(finding, did)}"
+    return f"{_who(finding)} {_with_origin(finding, did, code)}"
 
 
-def _with_origin(finding: Finding, did: str) -> str:
-    origin = describe_where_from(finding)
+def _with_origin(finding: Finding, did: str, quote: Quote) -> str:
+    origin = describe_where_from(finding, quote)
     between = "," if origin and re.search("[,;]", did) else ""
     return f"{did}{between}{f' {origin}' if origin else ''}"
 

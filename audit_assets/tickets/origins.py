@@ -9,6 +9,7 @@ from typing import get_args
 
 import polars as pl
 
+from audit_assets.detection.origin_uses import interface_of
 from audit_assets.tickets.finding import OriginKind
 
 COMPARED_LENGTH = 1_000
@@ -19,17 +20,6 @@ ENTRY_COLUMNS = ("ip_address", "user_agent", "interface", "token_id")
 
 AXIOM_COLUMNS = ("address", "agent", "via", "token")
 """Their names in the rows of `AxiomClient.origins`."""
-
-INTERFACES = {
-    "dash": "dashboard",
-    "ui": "dashboard",
-    "api": "API",
-    "api_token": "API with a token",
-    "api_key": "API with a global key",
-    "oauth": "OAuth",
-    "origin_ca_key": "origin CA key",
-}
-"""Names of interfaces in the two streams (docs/facts/cloudflare.md, 2.3 and 3), as one word for both."""
 
 
 def origins_of(behind: pl.DataFrame, before: pl.DataFrame | None, hour: datetime) -> pl.DataFrame:
@@ -87,5 +77,4 @@ def _comparable(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     """With texts as far as Axiom keeps them, nothing in place of empty ones, and one word per interface."""
     _, _, interface, _ = columns
     cut = frame.with_columns(pl.col(columns).replace("", None).str.head(COMPARED_LENGTH))
-    word = pl.col(interface).str.to_lowercase().replace_strict(INTERFACES, default=pl.col(interface))
-    return cut.with_columns(word.alias(interface))
+    return cut.with_columns(interface_of(pl.col(interface)).alias(interface))

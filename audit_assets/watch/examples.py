@@ -1,7 +1,8 @@
 """The examples of watch rules: entries as Cloudflare gives them, as far as they matter, which must alert or must not.
 
 Besides the members of an entry, a table may have `stream` (v2 if it is missing), `times` (how often it comes), `every`
-(minutes between, 0 if missing) and `minute` (when the first comes, 0 if missing). Members that are missing are those of
+(minutes between, 0 if missing) and `minute` (when the first comes, 0 if missing); with `known = true` it alerts by
+itself no more, but its actor and its network are known since long. Members that are missing are those of
 somebody's successful request. How an entry becomes a row is handed in.
 """
 
@@ -12,8 +13,11 @@ from typing import Any
 import polars as pl
 
 from audit_assets.config.errors import AuditAssetsError
+from audit_assets.detection.networks import network_of
+from audit_assets.detection.origin_uses import NETWORK, ORIGIN_USES
 from audit_assets.watch.alerts import find_alerts
 from audit_assets.watch.matching import find_matches
+from audit_assets.watch.new_networks import with_new_networks
 from audit_assets.watch.rules import WatchRule
 
 Normalize = Callable[[Sequence[dict[str, Any]], str], tuple[pl.DataFrame, list[dict[str, Any]]]]
@@ -22,7 +26,10 @@ Normalize = Callable[[Sequence[dict[str, Any]], str], tuple[pl.DataFrame, list[d
 BEGINS = datetime(2026, 1, 5, 10, tzinfo=UTC)
 """When an example is: any time will do."""
 
-OWN_KEYS = ("stream", "times", "every", "minute")
+OWN_KEYS = ("stream", "times", "every", "minute", "known")
+
+KNOWN_FOR = timedelta(days=45)
+"""An entry with `known = true` came so long before the others."""
 
 PERSON: Mapping[str, Any] = {"id": "a1" * 16, "email": "anne@example.com", "type": "user"}
 
@@ -46,9 +53,18 @@ def failed_examples(rule: WatchRule, normalize: Normalize) -> Iterator[str]:
 
 def is_alerting(rule: WatchRule, entries: pl.DataFrame) -> bool:
     """Whether a rule alerts in any hour of the entries (ENTRY_SCHEMA)."""
-    matches = find_matches([rule], entries.lazy())
-    everything = BEGINS - timedelta(days=2), BEGINS + timedelta(days=100)
-    return not find_alerts([rule], matches, *everything).is_empty()
+    since = BEGINS - timedelta(days=2)
+    located = entries.with_columns(network=network_of(pl.col("ip_address")))
+    uses = located.filter(pl.col("action_result").fill_null("") != "failure").select(
+        actor="actor_key",
+        hour=pl.col("time").dt.truncate("1h"),
+        part=pl.lit(NETWORK),
+        value="network",
+        changed="is_change",
+    )
+    judged = located.filter(pl.col("time") >= since)
+    matches = find_matches([rule], with_new_networks(judged.lazy(), uses.drop_nulls("value").cast(ORIGIN_USES)))
+    return not find_alerts([rule], matches, since, BEGINS + timedelta(days=100)).is_empty()
 
 
 def entries_of(story: Sequence[Mapping[str, Any]], normalize: Normalize) -> pl.DataFrame:
@@ -59,11 +75,15 @@ def entries_of(story: Sequence[Mapping[str, Any]], normalize: Normalize) -> pl.D
         if stream not in written:
             raise BadExample(f"has the stream {stream!r}: it is v2 or v1")
         times, every, minute = (
-            _number(table, key, default) for key, default in zip(OWN_KEYS[1:], (1, 0, 0), strict=True)
+            _number(table, key, default) for key, default in zip(OWN_KEYS[1:4], (1, 0, 0), strict=True)
         )
+        known = table.get("known", False)
+        if not isinstance(known, bool):
+            raise BadExample(f"has known = {known!r}: it is true or false")
+        begins = BEGINS - KNOWN_FOR if known else BEGINS
         members = {key: value for key, value in table.items() if key not in OWN_KEYS}
         for number in range(int(times)):
-            time = BEGINS + timedelta(minutes=minute + every * number, milliseconds=number)
+            time = begins + timedelta(minutes=minute + every * number, milliseconds=number)
             written[stream].append(_entry(stream, members, time, f"{position:08x}-{number:08x}"))
     frames = []
     for stream, entries in written.items():

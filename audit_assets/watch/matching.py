@@ -17,6 +17,7 @@ from audit_assets.config.name_patterns import folded_column, names_regex
 from audit_assets.detection.allowances import PERSON
 from audit_assets.detection.schemas import HOUR
 from audit_assets.detection.watch_columns import MATCHED_ENTRY
+from audit_assets.watch.new_networks import NEW_HERE, NEW_TO_ACTOR
 from audit_assets.watch.raw_fields import RAW_CONDITIONS, has_field, has_value, parts_of_raw
 from audit_assets.watch.rules import Match, WatchRule
 
@@ -46,6 +47,9 @@ ENTRY_COLUMNS = tuple(
 
 ROLE_OF_ENTRY = pl.Schema({"rule": pl.String, "role": pl.String})
 
+NETWORK_COLUMNS = (NEW_HERE, NEW_TO_ACTOR)
+"""What entries may have besides; without them no condition about networks is met."""
+
 MATCHES = pl.Schema({**dict.fromkeys(ENTRY_COLUMNS, pl.String), "time": HOUR, **ROLE_OF_ENTRY})
 """An entry that a rule matched; `role` is `match`, or `after` where a match must come after it."""
 
@@ -67,7 +71,8 @@ class _Part:
 
 
 def find_matches(rules: Sequence[WatchRule], entries: pl.LazyFrame) -> pl.DataFrame:
-    """MATCHES of the entries (ENTRY_SCHEMA), in the order of their times. An entry may be in it several times."""
+    """MATCHES of the entries (ENTRY_SCHEMA; NETWORK_COLUMNS for rules about networks), in the order of their times. An
+    entry may be in it several times."""
     parts = [part for rule in rules for part in _parts(rule)]
     known = _with_combinations(entries)
     candidates = _candidates(parts, known)
@@ -99,7 +104,9 @@ def _parts(rule: WatchRule) -> Iterable[_Part]:
 def _with_combinations(entries: pl.LazyFrame) -> pl.DataFrame:
     """The entries with `path`, and which combination of names and path each has."""
     path = folded_column(pl.col("uri").str.replace(r"(?s)\?.*$", "").str.replace_all(IDENTIFIERS, "{id}")).fill_null("")
-    known = entries.select(ENTRY_COLUMNS).with_columns(path=path).collect()
+    given = entries.collect_schema()
+    networks = {name: pl.col(name) if name in given else pl.lit(value=False) for name in NETWORK_COLUMNS}
+    known = entries.select(*ENTRY_COLUMNS, **networks).with_columns(path=path).collect()
     names = [*NAME_COLUMNS.values(), "path"]
     combinations = known.select(names).unique().with_row_index("combination")
     return known.join(combinations, on=names, nulls_equal=True)
@@ -115,6 +122,8 @@ def _candidates(parts: Sequence[_Part], known: pl.DataFrame) -> list[tuple[_Part
         if part.match.description:
             is_described = _is_named(folded_column(pl.col("action_description")), part.match.description)
             entries = entries.filter(is_described)
+        if part.match.network:
+            entries = entries.filter(pl.any_horizontal(part.match.network))
         if not entries.is_empty():
             found.append((part, entries["entry_id"]))
     return found

@@ -40,10 +40,11 @@ class Match:
     whose `result` names `failure`.
 
     In `uri`, the path of the request, `{id}` stands for one of Cloudflare's ids or a number. `setting` is v1's
-    metadata.name; `old_value` and `new_value` are v1's, where they are plain values. The others name
-    fields, at any depth, and what they hold: of what was sent (`request`: v2's request, v1's new value), of the answer
-    (`response`: v2's), and of what was there before (`before`: v1's old value). `{zone}` stands for the name of the
-    entry's zone. A request that is nested more than 128 levels deep can't be read: it meets every such condition.
+    metadata.name; `old_value` and `new_value` are v1's, where they are plain values. The others name fields, at any
+    depth, and what they hold: of what was sent (`request`: v2's request, v1's new value), of the answer (`response`:
+    v2's), and of what was there before (`before`: v1's old value). `{zone}` stands for the name of the entry's zone.
+    `network`: nobody here, or the actor, used the network of its address before (new_networks.py). A request that is
+    nested more than 128 levels deep can't be read: it meets every such condition.
     """
 
     stream: Annotated[tuple[Literal["v1", "v2"], ...], BeforeValidator(_as_several)] = ()
@@ -64,6 +65,7 @@ class Match:
     request: Mapping[Pattern, Patterns] = field(default_factory=dict)
     response: Mapping[Pattern, Patterns] = field(default_factory=dict)
     before: Mapping[Pattern, Patterns] = field(default_factory=dict)
+    network: Annotated[tuple[Literal["new_here", "new_to_actor"], ...], BeforeValidator(_as_several)] = ()
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 

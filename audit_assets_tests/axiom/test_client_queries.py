@@ -18,6 +18,7 @@ from audit_assets.axiom.query_runner import (
     ACTIVITY_SCHEMA,
     ORGANISATION_HOURS_SCHEMA,
     ORGANISATION_TYPES_SCHEMA,
+    ORIGIN_USES_SCHEMA,
     ORIGINS_SCHEMA,
 )
 from audit_assets.config.errors import Incomplete, Refused, Unavailable
@@ -117,6 +118,35 @@ def test_origins_that_do_not_fit_are_queried_by_actor_and_by_time(lived: AxiomCl
     misbehave(sandbox, "partial", times=2)
     assert lived.origins([ANNE, BORIS], AT - 30 * DAY, AT + HOUR).height == 3
     assert asked(sandbox) > 3
+
+
+def test_of_an_actor_with_more_origins_than_fit_the_others_are_whole(lived: AxiomClient, sandbox: Sandbox) -> None:
+    put_in(lived, entries(1, at=AT + 2 * HOUR, action_result="failure", ip_address="203.0.113.9"))
+    whole = lived.origin_uses([ANNE, BORIS], AT - DAY, AT + 3 * HOUR).sort("actor_key", "hour", "failed")
+    assert whole.schema == pl.Schema(ORIGIN_USES_SCHEMA)
+    assert whole.select("actor_key", "address", "hour", "changed", "failed").rows() == [
+        (ANNE, "192.0.2.7", AT, True, False),
+        (ANNE, "192.0.2.7", AT + HOUR, False, False),
+        (ANNE, "203.0.113.9", AT + 2 * HOUR, False, True),
+        (BORIS, "192.0.2.7", AT - DAY, True, False),
+        (BORIS, "192.0.2.7", AT, True, False),
+    ]
+    memory = {"status": 432, "body": '{"code":432,"message":"query out of memory"}'}
+    misbehave(sandbox, "status", times=2, **memory)  # of both, and of the first alone
+    uses = lived.origin_uses([ANNE, BORIS], AT - DAY, AT + 3 * HOUR)
+    first, second = sorted([ANNE, BORIS])
+    assert uses.filter(pl.col("hour").is_null())["actor_key"].to_list() == [first]
+    assert (
+        uses.filter(pl.col("actor_key") == second)
+        .sort("hour")
+        .equals(whole.filter(pl.col("actor_key") == second).sort("hour"))
+    )
+
+
+def test_an_answer_that_is_not_whole_is_no_actor_with_too_many_origins(lived: AxiomClient, sandbox: Sandbox) -> None:
+    misbehave(sandbox, "partial", times=9)
+    with pytest.raises(Incomplete):
+        lived.origin_uses([ANNE, BORIS], AT - DAY, AT + HOUR)
 
 
 def test_without_actors_nothing_is_queried(lived: AxiomClient, sandbox: Sandbox) -> None:

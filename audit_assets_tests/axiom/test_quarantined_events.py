@@ -114,6 +114,7 @@ def _answers(axiom: AxiomClient) -> dict[str, Any]:
         "organisation_hours": axiom.organisation_hours(AT, AT + HOUR).to_dicts(),
         "organisation_types": axiom.organisation_types(AT, AT + HOUR).to_dicts(),
         "origins": axiom.origins([ANNE], AT, AT + HOUR).to_dicts(),
+        "origin_uses": axiom.origin_uses([ANNE], AT, AT + HOUR).to_dicts(),
         "incomplete_events": axiom.incomplete_events(AT, AT + HOUR),
         "events_by_hour": int(axiom.events_by_hour(AT, AT + HOUR)["events"].sum()),
         "entries_held": len(axiom.entry_ids(AT, AT + HOUR)),

@@ -13,9 +13,12 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from audit_assets.config.toml_files import read_defaults
+from audit_assets.detection.networks import network_of
+from audit_assets.detection.origin_uses import NETWORK, ORIGIN_USES
 from audit_assets.sandbox.organisation.organisation_activity import Organisation
 from audit_assets.watch.daily_alerts import alerts_by_day
 from audit_assets.watch.matching import find_matches
+from audit_assets.watch.new_networks import with_new_networks
 from audit_assets.watch.rule_tables import parse_rules
 from audit_assets.watch.rules import WatchRule
 from audit_assets_tests.watch.rules import normalize
@@ -29,7 +32,16 @@ def count_alerts(rules: Sequence[WatchRule], seed: int, days: int) -> dict[str, 
     """How many alerts each rule has in so many days of an organisation."""
     activity = Organisation(seed, UNTIL.date()).ordinary_activity(UNTIL - timedelta(days=days), UNTIL)
     entries = pl.concat([normalize(activity.v2, "v2")[0], normalize(activity.v1, "v1")[0]])
-    alerts = alerts_by_day(rules, find_matches(rules, entries.lazy()))
+    located = entries.lazy().with_columns(network=network_of(pl.col("ip_address")))
+    uses = located.filter(pl.col("action_result") != "failure").select(
+        actor="actor_key",
+        hour=pl.col("time").dt.truncate("1h"),
+        part=pl.lit(NETWORK),
+        value="network",
+        changed="is_change",
+    )
+    known = uses.drop_nulls("value").unique().collect().cast(ORIGIN_USES)
+    alerts = alerts_by_day(rules, find_matches(rules, with_new_networks(located, known)))
     return dict(alerts.group_by("rule").len().iter_rows())
 
 

@@ -209,3 +209,20 @@ def test_a_new_credential_is_on_the_ticket_of_the_owner_that_the_file_names(tmp_
     theirs = scores.filter(pl.col("hour") == BURST.replace(minute=0), pl.col("actor").is_in(["token-1", "person-3"]))
     assert theirs["ticket"].unique().to_list() == [f"person-3 {BURST:%Y-%m-%d-%H}:00"]
     assert theirs["owner"].unique().to_list() == ["person-3"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "ndjson"])
+def test_the_origins_that_a_file_names_are_used_as_far_as_it_has_them(tmp_path: Path, suffix: str) -> None:
+    events = quiet_months()
+    in_burst = pl.col("time").dt.truncate("1h") == BURST.replace(minute=0)
+    address = pl.when(in_burst).then(pl.lit("::ffff:198.51.100.9")).otherwise(pl.lit("203.0.113.7"))
+    located = events.with_columns(pl.col("time").dt.to_string("iso:strict"), ip_address=address)
+    found = []
+    for name, frame in {"with": located, "without": located.drop("ip_address")}.items():
+        path = tmp_path / f"{name}.{suffix}"
+        getattr(frame, f"write_{suffix}")(path)
+        scores = run_backtest(read_file(path), backtest_policy("calibrated", 1.0)).scores
+        found.append(scores.filter(pl.col("hour") == BURST.replace(minute=0)).sort("p").row(0, named=True))
+    assert [each["new_origins"] for each in found] == [["network"], None]
+    assert found[0]["new_network_here"]
+    assert found[0]["p_volume"] < found[1]["p_volume"]

@@ -1,6 +1,7 @@
 """A deviation is one sentence that a person understands, and that claims no more than is known."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from audit_assets.tickets.deviation_sentences import (
     caution,
     describe,
     describe_in_ticket,
+    describe_origin,
     describe_time,
     describe_together,
 )
@@ -252,6 +254,28 @@ def test_an_unusual_time_is_described_once(share: float, weekday: str | None, we
             described = ticket_for(finding(deviations=deviations, hour=hour)).description
             assert described.count(f"\n- {sentence}\n") == 1
     assert describe_time((burst(), new_type()), HOUR) is None
+
+
+@pytest.mark.parametrize(
+    ("parts", "p", "nobody", "sentence"),
+    [
+        (
+            ("network",),
+            0.02,
+            True,
+            "this network; nobody here acted from this network either; expected in 2 % of its hours",
+        ),
+        (("network", "product"), 0.154, False, "this network and kind of user agent; expected in 15 % of its hours"),
+        (("interface", "token"), 0.001, None, "this interface and API token; expected in less than 1 % of its hours"),
+    ],
+)
+def test_a_new_origin_is_described_once(parts: tuple[str, ...], p: float, nobody: bool | None, sentence: str) -> None:
+    origin: dict[str, Any] = {"new_origins": parts, "p_origin": p, "new_network_here": nobody}
+    deviations = (burst(**origin), new_type(**origin))
+    sentence = f"not used by this actor in 60 days: {sentence}"
+    assert describe_origin(deviations) == sentence
+    assert ticket_for(finding(deviations=deviations)).description.count(f"\n- {sentence}\n") == 1
+    assert describe_origin((burst(), new_type())) is None
 
 
 @pytest.mark.parametrize(

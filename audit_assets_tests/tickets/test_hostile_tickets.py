@@ -86,6 +86,9 @@ deviations = st.builds(
     counts_hours=st.booleans(),
     slow_growth=st.booleans(),
     time_share=st.none() | st.floats(0, 1),
+    p_origin=st.none() | st.floats(0, 1),
+    new_origins=st.lists(st.sampled_from(["network", "product", "interface", "token"]), max_size=4).map(tuple),
+    new_network_here=st.none() | st.booleans(),
     hours_since_first=st.none() | counts,
     smaller_hours=st.none() | counts,
     known_hours=st.none() | counts,
@@ -122,6 +125,7 @@ origins = st.builds(
     days=st.integers(0, 30),
     first_used=st.none() | times,
     label=hostile_or_nothing,
+    others=st.none() | counts,
 )
 related = st.builds(
     RelatedTicket,

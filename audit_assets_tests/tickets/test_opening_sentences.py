@@ -68,6 +68,18 @@ NEW_ADDRESS = origin(value="203.0.113.7", days=0, first_used=None)
             {"deviations": (fortnight(),)},
             "Made 1,204 changes in 14 days without the busiest, usually 310 a month before: alice@example·com",
         ),
+        (
+            {
+                "deviations": (burst(new_origins=("network", "product"), p_origin=0.01),),
+                "change_totals": (RECORDS,),
+                "origins": (replace(NEW_ADDRESS, label="AS64496 Example Hosting, NL"), origin()),
+            },
+            "Deleted 337 DNS records in 5 zones from a new network (AS64496 Example Hosting· NL): alice@example·com",
+        ),
+        (
+            {"deviations": (burst(new_origins=("network",), p_origin=0.01),), "change_totals": (RECORDS,)},
+            "Deleted 337 DNS records in 5 zones from a new network: alice@example·com",
+        ),
         ({"deviations": (newcomer(),)}, "Made 300 changes in an hour: alice@example·com"),
         ({"deviations": (new_type(),)}, "Changed API tokens for the first time: alice@example·com"),
         (

@@ -64,7 +64,9 @@ def flagged_actors(
         inputs = run_inputs.of_run(context.run.run_id)
         preset = config.preset.value if config.preset else None
         in_force = policy(preset, config.tickets_per_day, inputs.tables)
-        for hour, flagged in flag_hours(inputs, hours_in(context), in_force, axiom.with_tables(inputs.tables)):
+        for hour, flagged, problem in flag_hours(inputs, hours_in(context), in_force, axiom.with_tables(inputs.tables)):
+            if problem:
+                context.log.warning(problem)
             metadata = {"preset": in_force.preset, **_metadata(flagged)}
             context.add_asset_metadata(metadata, partition_key=key_of(hour))
 

@@ -16,15 +16,17 @@ from audit_assets.config.errors import Incomplete
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.axiom_record import Acknowledged, verify_record
 from audit_assets.defs.steps.organisation_day import mark_activity, read_organisation
+from audit_assets.defs.steps.origin_history import query_origin_uses
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.detection.baselines import build_baselines
 from audit_assets.detection.hour_scores import ACTIVITY_HISTORY, score_hours
+from audit_assets.detection.origin_uses import uses_within
 from audit_assets.detection.schemas import MEMORY
 from audit_assets.detection.severity import raise_severity
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, AN_HOUR, day_of, days_of, key_of
-from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, NAMES, TOUCHED
+from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, NAMES, ORIGINS, TOUCHED
 from audit_assets.tickets.formatting import pluralize
 
 RUN_AGAIN = "Run the hour again; if it stays so, something else writes into the dataset."
@@ -34,8 +36,9 @@ RUN_AGAIN = "Run the hour again; if it stays so, something else writes into the 
 class HourBaselines:
     """What is known before some hours. `judged`: who made how many changes in which hour. `activity` (ACTIVITY) as
     Axiom has it, `marked` the same as the scores take it, `usual` (BASELINE), `touched` (TOUCHED); `assessed`: the
-    scores of all actors' hours in the UTC days of the hours (SCORES without what `rank_scores` fills); `names`:
-    actor_key, actor, actor_type, owner_key and owner of everybody of the day before these days and since."""
+    scores of all actors' hours in the UTC days of the hours (SCORES without what `rank_scores` fills); `origins`:
+    ORIGIN_USES of everybody in these days up to the hours; `names`: actor_key, actor, actor_type, owner_key and owner
+    of everybody of the day before these days and since."""
 
     judged: pl.DataFrame
     activity: pl.DataFrame
@@ -43,6 +46,7 @@ class HourBaselines:
     usual: pl.DataFrame
     touched: pl.DataFrame
     assessed: pl.DataFrame
+    origins: pl.DataFrame
     names: pl.DataFrame
 
     def write(self, store: HourStore, hour: datetime) -> None:
@@ -53,6 +57,7 @@ class HourBaselines:
         store.write(ACTIVITY, hour, self.activity.filter(here))
         store.write(TOUCHED, hour, self.touched.filter(here))
         store.write(BASELINES, hour, self.usual.filter(here))
+        store.write(ORIGINS, hour, uses_within(self.origins, day_of(hour), hour + AN_HOUR))
         store.write(NAMES, hour, self.names)
         store.write(ASSESSED, hour, today)
 
@@ -70,6 +75,7 @@ def query_baselines(
         names = with_owners(client.actors(today - A_DAY, until))
         acting = client.organisation_activity(today, until)["actor_key"]
         activity = client.activity(acting.unique().sort().to_list(), since, until)
+        origins = query_origin_uses(client, names["actor_key"], today, until, inputs.geography)
         organisation_hours = client.organisation_hours(hours[0] - MEMORY, until)
         organisation_types = client.organisation_types(hours[0] - MEMORY, until)
         _refuse_other_counts(changes, activity)
@@ -86,16 +92,18 @@ def query_baselines(
     examples = marked.filter(~pl.col("confirmed")).rename({"actor": "actor_key"})
     who = judged.select("hour", "actor_key")
     usual, touched = build_baselines(examples, organisation_hours, organisation_types, judged=who, hours=hours)
-    return HourBaselines(judged, activity, marked, usual, touched, _assess(inputs.store, marked, hours), names)
+    assessed = _assess(inputs.store, marked, origins, hours)
+    return HourBaselines(judged, activity, marked, usual, touched, assessed, origins, names)
 
 
-def _assess(store: HourStore, marked: pl.DataFrame, hours: Sequence[datetime]) -> pl.DataFrame:
+def _assess(store: HourStore, marked: pl.DataFrame, origins: pl.DataFrame, hours: Sequence[datetime]) -> pl.DataFrame:
     """The scores of all hours in the UTC days of the run, each day against the organisation before it."""
     days = [
         score_hours(
             marked.filter(pl.col("hour") < day + A_DAY, pl.col("hour") >= day - ACTIVITY_HISTORY),
             read_organisation(store, day),
             since=day,
+            origins=uses_within(origins, day, day + A_DAY),
         )
         for day in days_of(hours)
     ]

@@ -48,10 +48,11 @@ people dismissed of it before."""
 
 def flag_hours(
     inputs: RunInputs, hours: Sequence[datetime], policy: Policy, axiom: AxiomResource
-) -> Iterator[tuple[datetime, pl.DataFrame]]:
-    """Judge and store each hour: a FLAGGED_ACTORS frame, what opens a ticket first."""
+) -> Iterator[tuple[datetime, pl.DataFrame, str | None]]:
+    """Judge and store each hour: a FLAGGED_ACTORS frame, what opens a ticket first, and what a person should know of
+    the rules that could not match."""
     before: dict[datetime, pl.DataFrame] = {}
-    watch = HourWatch(inputs.store, inputs.rules.enabled)
+    watch = HourWatch(inputs.store, inputs.rules.enabled, inputs.geography)
     for hour in hours:
         if (day := day_of(hour)) not in before:
             before = {day: inputs.store.require(SCORES_BEFORE, day)}
@@ -61,7 +62,7 @@ def flag_hours(
         noted = add_past_dismissals(linked, inputs.store.read(VERDICTS, None))
         flagged = noted.select(FLAGGED_ACTORS.names()).cast(FLAGGED_ACTORS)
         inputs.store.write(FLAGGED, hour, flagged)
-        yield hour, flagged
+        yield hour, flagged, watch.problem_of(hour)
 
 
 def _judged(inputs: RunInputs, hour: datetime, before: pl.DataFrame, policy: Policy) -> JudgedHours:

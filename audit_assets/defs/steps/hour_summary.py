@@ -28,7 +28,7 @@ from audit_assets.reports.summary import (
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import day_of, key_of
 from audit_assets.storage.tables import ASSESSED, BASELINES, DELIVERIES, FLAGGED, QUARANTINE, SCORES_BEFORE, TICKETS
-from audit_assets.tickets.deviation_sentences import describe, describe_time, describe_together
+from audit_assets.tickets.deviation_sentences import describe, describe_origin, describe_time, describe_together
 from audit_assets.tickets.finding_builder import deviation_of
 from audit_assets.tickets.phrases import rarest_types_first
 
@@ -118,7 +118,8 @@ def _actor(rows: Sequence[Mapping[str, Any]]) -> Actor:
     first = rows[0]
     learning = bool(first["learning"])
     deviations = rarest_types_first([deviation_of(row) for row in rows])
-    together, unusual_time = describe_together(deviations, learning=learning), describe_time(deviations, first["hour"])
+    together = describe_together(deviations, learning=learning)
+    of_hour = describe_time(deviations, first["hour"]), describe_origin(deviations)
     return {
         "actor": first["actor"],
         "actor_key": first["actor_key"],
@@ -130,7 +131,7 @@ def _actor(rows: Sequence[Mapping[str, Any]]) -> Actor:
         "in_words": [
             *([together] if together else []),
             *(describe(deviation, learning=learning) for deviation in deviations),
-            *([unusual_time] if unusual_time else []),
+            *(sentence for sentence in of_hour if sentence),
         ],
         "deviations": [_deviation(row, learning) for row in rows],
         "axiom_url": first["axiom_url"],

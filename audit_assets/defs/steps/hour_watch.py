@@ -12,20 +12,27 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from audit_assets.config.errors import StoreError
+from audit_assets.defs.steps.geography import Geography
+from audit_assets.defs.steps.origin_history import entries_with_networks, known_origins
+from audit_assets.detection.origin_uses import CUT
 from audit_assets.detection.watch_columns import WATCH_RULE
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.hours import AN_HOUR, day_of, hours_between
+from audit_assets.storage.hours import AN_HOUR, day_of, hours_between, key_of
 from audit_assets.storage.tables import ENTRIES, FLAGGED
+from audit_assets.tickets.formatting import listed, pluralize
 from audit_assets.watch.alerts import find_alerts
 from audit_assets.watch.matching import find_matches
+from audit_assets.watch.new_networks import rules_about_networks, with_new_networks
 from audit_assets.watch.rules import WatchRule
 
 
 class HourWatch:
     """Finds the alerts of hours that are judged one after the other: what an hour matches is read once."""
 
-    def __init__(self, store: HourStore, rules: Sequence[WatchRule]) -> None:
+    def __init__(self, store: HourStore, rules: Sequence[WatchRule], geography: Geography | None = None) -> None:
         self._store = store
+        self._geography = geography
+        self._about_networks = [rule.name for rule in rules_about_networks(rules)]
         self._rules = rules
         longest = max((rule.looks_back for rule in rules), default=timedelta(0))
         self._hours_back = -(-longest // AN_HOUR)
@@ -45,6 +52,20 @@ class HourWatch:
         known = alerts.join(earlier, on=key, how="left", maintain_order="left")
         return known.with_columns(repeated=pl.col("before").fill_null(value=False)).drop("before")
 
+    def problem_of(self, hour: datetime) -> str | None:
+        """In one sentence why rules about networks can't match in an hour; None if they can, or if there are none."""
+        if not self._about_networks:
+            return None
+        rules = f"Watch rules about networks ({listed(self._about_networks)})"
+        uses = known_origins(self._store, hour)
+        if uses is None:
+            return f"{rules} match nothing in {key_of(hour)}: run all assets of the hour again to store what they need."
+        cut = uses.filter(pl.col("part") == CUT)["actor"].unique().sort()
+        if cut.is_empty():
+            return None
+        who = f"{pluralize(len(cut), 'actor')}, the first {cut[0]}"
+        return f"{rules} find no network new here in {key_of(hour)}: Axiom holds more addresses than it lists of {who}."
+
     def _matches_of(self, hour: datetime) -> pl.DataFrame | None:
         """What an hour matches; None if it is not stored."""
         if hour not in self._matches:
@@ -52,6 +73,8 @@ class HourWatch:
                 entries = self._store.scan(ENTRIES, hour)
                 if entries is None:
                     return None
+                if self._about_networks:
+                    entries = with_known_networks(self._store, entries, hour, self._geography)
                 self._matches[hour] = find_matches(self._rules, entries)
         return self._matches[hour]
 
@@ -63,6 +86,14 @@ class HourWatch:
         flags = pl.concat([pl.DataFrame(schema=dict.fromkeys(columns, pl.String)), *frames])
         alerted = flags.filter(pl.col("kind") == WATCH_RULE, pl.col("disposition") == "ticket")
         return alerted.select("actor_key", rule="resource_type").unique()
+
+
+def with_known_networks(
+    store: HourStore, entries: pl.LazyFrame, hour: datetime, geography: Geography | None
+) -> pl.LazyFrame:
+    """The entries of an hour with what rules ask of their networks, if it is stored what was known."""
+    uses = known_origins(store, hour)
+    return entries if uses is None else with_new_networks(entries_with_networks(entries, geography), uses)
 
 
 def _readable(read: Callable[[datetime], pl.DataFrame | None], hours: Sequence[datetime]) -> list[pl.DataFrame]:

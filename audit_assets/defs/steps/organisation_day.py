@@ -18,21 +18,23 @@ from audit_assets.config.policy import Tables
 from audit_assets.config.policy_tables import ConfirmedIncident
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.axiom_record import Acknowledged, verify_record
+from audit_assets.defs.steps.origin_history import query_origin_uses
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.detection.activity_arrays import add_actor_types
 from audit_assets.detection.alert_threshold import SCORE_HISTORY
 from audit_assets.detection.confirmed_incidents import mark_incidents
 from audit_assets.detection.hour_scores import Organisation, build_organisation, score_stream
+from audit_assets.detection.origin_uses import ORIGIN_HISTORY
 from audit_assets.detection.ranking import BUDGET_OF_HISTORY, REACH, rank_scores
 from audit_assets.detection.schemas import SCORES
 from audit_assets.detection.verdict_marks import DISMISSED_TYPE_KNOWN, count_marked_hours, mark_verdicts
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, key_of
 from audit_assets.storage.pull_history import REPEATS
-from audit_assets.storage.tables import NEWCOMERS, PRIORS, SCORES_BEFORE, TOUCHED_BY
+from audit_assets.storage.tables import NEWCOMERS, ORIGINS_BEFORE, PRIORS, SCORES_BEFORE, TOUCHED_BY
 
-METHOD = "6"
+METHOD = "7"
 """Raised when the scores are made in another way: what was written before is made anew."""
 
 STILL_GROWS = REPEATS[-1] + A_DAY
@@ -47,20 +49,24 @@ def refresh_day(inputs: RunInputs, day: datetime, axiom: AxiomResource, acknowle
     store, verdicts = inputs.store, read_verdicts(inputs.store)
     before = sorted(hour for hour in acknowledged.hours if day - REACH <= hour < day)
     rows = acknowledged.count_events(_still_growing(day, before))
-    made_from = _fingerprint(before, rows, inputs.tables, _verdicts_before(day, verdicts))
+    edition = inputs.geography.edition if inputs.geography else ""
+    made_from = _fingerprint(before, rows, inputs.tables, [*_verdicts_before(day, verdicts), [edition]])
     if (store.metadata(SCORES_BEFORE, day) or {}).get("made_from") == made_from:
         return
     with closing(axiom.client()) as client:
         changes = client.organisation_activity(day - REACH, day)
         actors = with_owners(client.actors(day - REACH, day))
+        origins_since = day - SCORE_HISTORY - ORIGIN_HISTORY
+        origins = query_origin_uses(client, actors["actor_key"], origins_since, day, inputs.geography)
         verify_record(store, client, day - REACH, day, acknowledged)
     activity = mark_activity(changes, actors, inputs.tables.confirmed_incident, verdicts)
-    everybody = build_organisation(activity, day)
-    ranked = rank_scores(score_stream(activity), budget=BUDGET_OF_HISTORY)
+    everybody = build_organisation(activity, day, origins)
+    ranked = rank_scores(score_stream(activity, origins), budget=BUDGET_OF_HISTORY)
     scores = ranked.filter(pl.col("hour") >= day - SCORE_HISTORY)
     store.write(PRIORS, day, everybody.priors, {"since": everybody.since.isoformat()})
     store.write(NEWCOMERS, day, everybody.habits)
     store.write(TOUCHED_BY, day, everybody.touched)
+    store.write(ORIGINS_BEFORE, day, everybody.origins)
     # The scores come last: their metadata shows that all is written
     known = {"made_from": made_from, "hours_present": len(before), **count_marked_hours(activity)}
     store.write(SCORES_BEFORE, day, scores.select(SCORES.names()), known)
@@ -73,6 +79,7 @@ def read_organisation(store: HourStore, day: datetime) -> Organisation:
         priors=store.require(PRIORS, day),
         habits=store.require(NEWCOMERS, day),
         touched=store.require(TOUCHED_BY, day),
+        origins=store.require(ORIGINS_BEFORE, day),
         since=datetime.fromisoformat(since) if since else day,
     )
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from audit_assets.config.change_filter import COLUMNS, ChangeFilter, is_change
 from audit_assets.config.policy import Tables, tables
+from audit_assets.defs.steps.geography import Geography, open_geography
 from audit_assets.defs.steps.watch_rules import load_watch_rules
 from audit_assets.detection.severity import TOUCHES
 from audit_assets.storage.hour_store import HourStore
@@ -53,6 +54,7 @@ class RunInputs:
     tables: Tables
     store: HourStore
     rules: WatchRules
+    geography: Geography | None = None
     _kept: dict[datetime, HourEntries] = field(default_factory=dict, repr=False, compare=False)
 
     def entries_of(self, hour: datetime) -> HourEntries:
@@ -67,8 +69,9 @@ class RunInputs:
 
 
 def load_run_inputs(account_id: str, store: HourStore) -> RunInputs:
-    """The inputs of a run that starts now. Raises `SettingError` for a policy or watch rules that can't be used."""
-    return RunInputs(account_id, tables(), store, load_watch_rules())
+    """The inputs of a run that starts now. Raises `SettingError` for a policy, watch rules or an MMDB file that
+    can't be used."""
+    return RunInputs(account_id, tables(), store, load_watch_rules(), open_geography())
 
 
 def _load(store: HourStore, hour: datetime, change_filter: ChangeFilter) -> HourEntries:

@@ -15,6 +15,7 @@ from audit_assets.config.settings import dagster_url, tickets_per_hour
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.hour_charts import build_charts
 from audit_assets.defs.steps.hour_messages import TicketMessage, message_of, message_of_shared
+from audit_assets.defs.steps.origin_history import known_origins, networks_of
 from audit_assets.defs.steps.related_findings import find_relations
 from audit_assets.defs.steps.related_tickets import RelatedTickets
 from audit_assets.defs.steps.run_inputs import RunInputs
@@ -28,6 +29,7 @@ from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.finding_builder import BY_TICKET, Links, by_ticket, findings_of
 from audit_assets.tickets.finding_evidence import members_of
 from audit_assets.tickets.lifecycle import OpenedTicket
+from audit_assets.tickets.origin_users import ADDRESS, with_origin_users
 from audit_assets.tickets.overflow import overflow_ticket
 from audit_assets.tickets.shared_ticket import SharedTicket
 from audit_assets.tickets.ticket_slots import assign_slots
@@ -128,7 +130,8 @@ def _write_actors(
     changes = with_canonical_addresses(inputs.entries_of(hour).changes, "ip_address")
     seen, unknown = _fetch_origins(axiom, members_of(singles)["actor_key"].unique(), hour)
     links = _links_of(axiom, singles, hour, run_id)
-    alone = _with_values(inputs, findings_of(inputs.account_id, singles, changes, seen=seen, links=links))
+    found = findings_of(inputs.account_id, singles, changes, seen=seen, links=links)
+    alone = _with_values(inputs, _with_users(inputs, found, hour))
     others = findings_of(inputs.account_id, of_actors.filter(~pl.col("single")), changes.clear())
     charts = build_charts(singles, inputs.store.require(BASELINES, hour), axiom)
     related = RelatedTickets(find_relations(inputs, singles, hour), opener, hour)
@@ -199,6 +202,15 @@ def _fetch_origins(
             return with_canonical_addresses(seen, "address"), None
     except AuditAssetsError as error:
         return None, f"The tickets do not show whether an address was used before: {error}"
+
+
+def _with_users(inputs: RunInputs, findings: Sequence[Finding], hour: datetime) -> Sequence[Finding]:
+    """The findings with who else acts from the same, if that is stored."""
+    uses = known_origins(inputs.store, hour)
+    if uses is None or not findings:
+        return findings
+    addresses = (each.value for finding in findings for each in finding.origins if each.kind == ADDRESS)
+    return with_origin_users(findings, uses, networks_of(addresses, inputs.geography))
 
 
 def _links_of(axiom: AxiomResource, flagged: pl.DataFrame, hour: datetime, run_id: str) -> Links:

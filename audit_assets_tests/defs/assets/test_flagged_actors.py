@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from audit_assets.defs.resources import AxiomResource
+from audit_assets.defs.steps.origin_history import query_origin_uses
 from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.reports.backtest import BACKTEST_SCORES, backtest_policy, run_backtest
 from audit_assets.reports.backtest_input import read_axiom
@@ -141,7 +143,7 @@ def test_the_organisation_is_asked_for_once_a_day(lived: Pipeline) -> None:
     lived.sandbox.cloudflare.add("v2", v2_burst(JUDGED + HOUR, 3, actor="alice@example.com"))
     before = asked(lived)
     assert lived.run(JUDGED + HOUR).success
-    assert asked(lived) - before == first - 3, "changes, names, and whether Axiom holds what was pulled"
+    assert asked(lived) - before == first - 4, "changes, names, origins, and whether Axiom holds what was pulled"
     day = JUDGED.replace(hour=0)
     assert all(lived.store.read(table, day) is not None for table in (PRIORS, NEWCOMERS, TOUCHED_BY, SCORES_BEFORE))
 
@@ -257,7 +259,14 @@ def test_a_backtest_over_axiom_agrees_with_the_hour_under_the_same_policy(
     judged(lived, *moved, [token], *burst, v2_burst(JUDGED, 4, actor="newcomer@example.com"))
 
     with closing(AxiomResource(lived.clock).client()) as client:
-        data = read_axiom(client, JUDGED, JUDGED + HOUR, now=lived.clock.now(), verdicts=read_verdicts(lived.store))
+        data = read_axiom(
+            client,
+            JUDGED,
+            JUDGED + HOUR,
+            now=lived.clock.now(),
+            verdicts=read_verdicts(lived.store),
+            query_origins=partial(query_origin_uses, geography=None),
+        )
     tested = run_backtest(data, backtest_policy(None, None))
     hour = lived.store.require("flagged_actors", JUDGED)
     of_actors = hour.filter(pl.col("actor_key") != "organisation")

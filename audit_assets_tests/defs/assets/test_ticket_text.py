@@ -17,6 +17,7 @@ from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, v1_entry, v2_burst,
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
 ELSEWHERE = "2001:db8:bad::66"
+NEW_TO_ALL = "; new to everybody here: nobody else used its network in 90 days"
 
 
 def actor_from(address: str = "192.0.2.1", context: str = "dash", **token: str) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def test_a_ticket_shows_what_was_done_and_from_where_and_whether_that_was_used_b
     assert section(described, "From where") == (
         "This actor acted on 14 of the last 30 days.\n"
         "\n"
-        f"- Address `{ELSEWHERE}`: 40 changes, first seen in this hour\n"
+        f"- Address `{ELSEWHERE}`: 40 changes, first seen in this hour{NEW_TO_ALL}\n"
         "- Address `192.0.2.1`: 1 change, used on 14 of the last 30 days\n"
         "- Address `198.51.100.9`: 1 change, used on 1 of the last 30 days, first on 2026-11-19\n"
         "- User agent `Mozilla/5.0`: 42 changes, used on 14 of the last 30 days\n"
@@ -92,7 +93,7 @@ def test_a_ticket_shows_what_was_done_and_from_where_and_whether_that_was_used_b
 def test_an_address_of_an_earlier_hour_of_the_day_is_not_called_new(lived: Pipeline) -> None:
     lived.remember([v2_entry(JUDGED - 2 * HOUR, number=7) | actor_from(ELSEWHERE)])
     described = ticket_of(lived, *(entry | actor_from(ELSEWHERE) for entry in v2_burst(JUDGED, 40)))
-    assert f"- Address `{ELSEWHERE}`: 40 changes, first seen earlier that day, at 07:00 UTC\n" in described
+    assert f"- Address `{ELSEWHERE}`: 40 changes, first seen earlier that day, at 07:00 UTC{NEW_TO_ALL}\n" in described
 
 
 def test_a_user_agent_that_axiom_keeps_in_part_is_known_again(lived: Pipeline) -> None:
