@@ -29,10 +29,10 @@ from audit_assets.tickets.markdown import (
     prose,
 )
 from audit_assets.tickets.model_note import note_section
-from audit_assets.tickets.next_checks import FIRST_STEPS, next_checks
+from audit_assets.tickets.next_checks import CHECKS_SHOWN, FIRST_STEPS, next_checks
 from audit_assets.tickets.opening_sentences import opening_sentence, severity_sentence
 from audit_assets.tickets.phrases import NAME_LENGTH, rarest_types_first, rule_title, short_code
-from audit_assets.tickets.related_lines import related_lines
+from audit_assets.tickets.related_lines import LINES, related_lines
 from audit_assets.tickets.rendering import render
 
 REASONS_IN_SENTENCES = 4
@@ -57,8 +57,8 @@ QUERY_LABEL = "This query in Axiom"
 
 @dataclass(frozen=True)
 class _Detail:
-    """How much is written: so many deviations, watch rules, action summaries, origins of each kind, and entries at
-    either end; `folded`: whether what is folded away is written at all."""
+    """How much is written: so many deviations, watch rules, action summaries, origins of each kind, entries at either
+    end, checks besides the first steps, and related tickets; `folded`: whether what is folded away is written at all."""
 
     deviations: int = 8
     rules: int = 4
@@ -66,6 +66,8 @@ class _Detail:
     origins: int = 3
     entries: int = ENTRIES_SHOWN
     folded: bool = True
+    checks: int = CHECKS_SHOWN
+    related: int = LINES
 
 
 _DETAILS = (
@@ -75,6 +77,7 @@ _DETAILS = (
     _Detail(deviations=4, rules=3, action_summaries=3, origins=2, entries=0, folded=False),
     _Detail(deviations=2, rules=2, action_summaries=2, origins=1, entries=0, folded=False),
     _Detail(deviations=1, rules=1, action_summaries=1, origins=0, entries=0, folded=False),
+    _Detail(deviations=1, rules=0, action_summaries=1, origins=0, entries=0, folded=False, checks=0, related=1),
 )
 """From all to little: the first that fits is used."""
 
@@ -105,7 +108,7 @@ def _text(finding: Finding, detail: _Detail, link_room: int) -> SafeMarkdown:
         numbers=[*_numbers(finding, deviations)] if detail.folded and not finding.is_of_rules else [],
         rules=[*_rules(finding, detail)],
         rule_entries=[*_rule_entries(finding, detail)] if detail.folded and not finding.is_of_rules else [],
-        related=related_lines(finding.related),
+        related=related_lines(finding.related, detail.related),
         chart=chart,
         has_entries=total > 0,
         is_of_unreadable=finding.is_of_unreadable,
@@ -116,7 +119,7 @@ def _text(finding: Finding, detail: _Detail, link_room: int) -> SafeMarkdown:
         origins=origin_lines(finding, detail.origins),
         other_origins=other_origins(finding, detail.origins) if detail.folded else [],
         first_steps=SafeMarkdown(" ".join(checks[:FIRST_STEPS])),
-        checks=checks[FIRST_STEPS:],
+        checks=checks[FIRST_STEPS:][: detail.checks],
         note=note_section(finding.note) if finding.note else None,
         links=[*_links(finding, link_room - len(chart or ""))],
         actor_type=code(finding.actor_type, 40),

@@ -25,12 +25,12 @@ LINES = 6
 VALUE_LENGTH = 80
 
 
-def related_lines(related: Sequence[RelatedTicket]) -> list[SafeMarkdown]:
-    """A line for each thing that is shared: ``same address `203.0.113.9`: SEC-1, SEC-2``."""
+def related_lines(related: Sequence[RelatedTicket], shown: int = LINES) -> list[SafeMarkdown]:
+    """A line for each thing that is shared, up to so many: ``same address `203.0.113.9`: SEC-1, SEC-2``."""
     in_order = sorted(related, key=_what_is_shared)
     lines = [SafeMarkdown(_line([*group])) for _, group in groupby(in_order, key=_what_is_shared)]
-    left = [SafeMarkdown(f"and {len(lines) - LINES:,} more like these")] if len(lines) > LINES else []
-    return lines[:LINES] + left
+    left = [SafeMarkdown(f"and {len(lines) - shown:,} more like these")] if len(lines) > shown else []
+    return lines[:shown] + left
 
 
 def _what_is_shared(ticket: RelatedTicket) -> tuple[int, str, int]:
