@@ -58,7 +58,7 @@ QUERY_LABEL = "This query in Axiom"
 @dataclass(frozen=True)
 class _Detail:
     """How much is written: so many deviations, watch rules, action summaries, origins of each kind, entries at either
-    end, checks besides the first steps, and related tickets; `folded`: whether what is folded away is written at all."""
+    end, checks after the first steps, and related tickets; `folded`: whether what is folded away is written at all."""
 
     deviations: int = 8
     rules: int = 4
