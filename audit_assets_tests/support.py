@@ -1,12 +1,25 @@
-"""What tests share: a clock whose waits take no time, and a larger stack."""
+"""What tests share: a clock whose waits take no time, the way to a sandbox's clock, and a larger stack."""
 
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
+from audit_assets.guard.start_token import PARAMETER, address_with_token
 from audit_assets.sandbox.sandbox_clock import SandboxClock
+from audit_assets.sandbox.server import Sandbox
+
+
+def clock_address(sandbox: Sandbox) -> str:
+    """Where another process reads and advances the sandbox's clock, with the token."""
+    return address_with_token(f"{sandbox.url}/sandbox/clock", sandbox.token)
+
+
+def bearer(address: str) -> dict[str, str]:
+    """The header of a program that was given an address with a token."""
+    return {"Authorization": f"Bearer {parse_qs(urlsplit(address).query)[PARAMETER][0]}"}
 
 
 class JumpingClock:

@@ -33,5 +33,8 @@ def demo(
     print_demo(output, summary, ticket_max_age())
     output.print("\nWhere to look next:")
     output.print(f"  audit-assets dev --sandbox cloudflare,axiom,linear --home {home}", markup=False, soft_wrap=True)
-    output.print("  shows these hours in the Dagster UI, and the tickets about as Linear shows them.")
+    output.print(
+        "  shows these hours in the Dagster UI, and the tickets about as Linear shows them. Open an address that"
+    )
+    output.print("  it prints first: it has a token, and afterwards the links above work in the same browser.")
     output.print("  README.md explains how to connect your own Cloudflare, Axiom and Linear.")

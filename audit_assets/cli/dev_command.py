@@ -17,6 +17,7 @@ from audit_assets.cli.dagster_home import instance_home
 from audit_assets.cli.sandbox_extra import start_sandbox
 from audit_assets.config.errors import SettingError
 from audit_assets.config.settings import HOUR_FORMAT
+from audit_assets.guard.start_token import TOKEN_VARIABLE, new_token
 
 SERVICES = ("cloudflare", "axiom", "linear")
 
@@ -26,9 +27,11 @@ def dev(
     home: Annotated[Path, typer.Option(help="Folder for Dagster's history and the sandbox's data.")] = Path(
         ".audit_assets/dev"
     ),
-    port: Annotated[int, typer.Option(help="Port of the Dagster UI, on loopback.")] = 3000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Dagster UI, on loopback.")] = 3000,
 ) -> None:
     """Run the Dagster UI on loopback, with its daemon. Ctrl-C stops it.
+
+    Open the address that it prints: it has a token, without which nobody gets in.
 
     Example: audit-assets dev --sandbox axiom,linear
     """
@@ -36,17 +39,19 @@ def dev(
     services = _parse_services(sandbox)
     environment = dict(os.environ)
     with ExitStack() as stack:
+        token = new_token()
         if services:
-            environment |= _start_sandbox(stack, services, home)
+            settings, token = _start_sandbox(stack, services, home)
+            environment |= settings
+        environment[TOKEN_VARIABLE] = token
         environment["DAGSTER_HOME"] = str(_dagster_home(environment, home))
         environment.setdefault("AUDIT_ASSETS_DAGSTER_URL", f"http://127.0.0.1:{port}")
-        environment.setdefault("PYTHONWARNINGS", "ignore:Function `dev_command` is superseded")
         if "://" not in (storage := environment.get("AUDIT_ASSETS_STORAGE") or ".audit_assets/hours"):
             environment["AUDIT_ASSETS_STORAGE"] = str(Path(storage).absolute())
         if policy := environment.get("AUDIT_ASSETS_POLICY"):
             environment["AUDIT_ASSETS_POLICY"] = str(Path(policy).absolute())
-        command = [sys.executable, "-m", "dagster", "dev", "-m", "audit_assets.definitions", "-h", "127.0.0.1"]
-        raise typer.Exit(run_until_exit([*command, "-p", str(port)], environment, home))
+        command = [sys.executable, "-m", "audit_assets.cli.dagster_services", str(port)]
+        raise typer.Exit(run_until_exit(command, environment, home))
 
 
 def _dagster_home(environment: Mapping[str, str], home: Path) -> Path:
@@ -78,13 +83,14 @@ def _parse_services(names: str) -> list[str]:
     return services
 
 
-def _start_sandbox(stack: ExitStack, services: list[str], home: Path) -> dict[str, str]:
-    """Start the sandbox. Returns the settings of these services, and of where their hours are stored."""
+def _start_sandbox(stack: ExitStack, services: list[str], home: Path) -> tuple[dict[str, str], str]:
+    """Start the sandbox. Returns the settings of these services and of where their hours are stored, and its token:
+    with one for both, whoever has opened the UI gets to the tickets as well."""
     sandbox, world = start_sandbox(stack, home / "sandbox")
-    output.print(f"The sandbox's tickets: {sandbox.url}/sandbox/tickets")
+    output.print(f"The sandbox's tickets: {sandbox.tickets_address()}", soft_wrap=True)
     settings = {"AUDIT_ASSETS_STORAGE": str((home / "hours").absolute())}
     if "cloudflare" in services:
         settings["AUDIT_ASSETS_FIRST_HOUR"] = world.first.strftime(HOUR_FORMAT)
     for service in services:
         settings |= getattr(sandbox, service).environment(sandbox.url)
-    return settings
+    return settings, sandbox.token

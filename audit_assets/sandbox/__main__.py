@@ -50,6 +50,7 @@ def _serve(parsed: argparse.Namespace, stopped: threading.Event) -> None:
     try:
         with serve_sandbox(sandbox, parsed.port):
             print(_exports(sandbox), flush=True)
+            print(f"Its tickets: {sandbox.tickets_address()}", flush=True)
             stopped.wait()
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -1,7 +1,8 @@
 """The sandbox as one server on loopback: the three services behind one port, and the clock for tests.
 
 `serve_sandbox()` serves from a thread of the calling process, `python -m audit_assets.sandbox` from one of its own.
-The route /sandbox/clock belongs to no service: another process reads and advances the sandbox's time with it.
+The route /sandbox/clock belongs to no service: another process reads and advances the sandbox's time with it. Pages and
+clock are behind the guard; the services have credentials of their own, as the real ones do.
 """
 
 import asyncio
@@ -20,20 +21,27 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from audit_assets.guard.browser_guard import BrowserGuard
+from audit_assets.guard.start_token import address_with_token, new_token
 from audit_assets.sandbox.axiom.axiom_service import AxiomService
 from audit_assets.sandbox.cloudflare.cloudflare_service import CloudflareService
 from audit_assets.sandbox.fault_plan import FaultPlan
+from audit_assets.sandbox.linear.issue_rules import TICKETS_PATH
 from audit_assets.sandbox.linear.linear_service import LinearService
 from audit_assets.sandbox.sandbox_clock import SandboxClock
 from audit_assets.sandbox.service_context import ServiceContext
 
 HOST = "127.0.0.1"
-"""Loopback only: the sandbox holds no secrets and protects none."""
+"""Loopback only."""
 
 PREFERRED_PORT = 8641
 """Ticket links contain the port: with the same one they still work after a restart."""
+
+SERVICE_PATHS = ("/client/v4/", "/v1/", "/v2/", "/graphql", "/storage/")
+"""What the clients of the three services use. Everything else is for people, and for tests that have the token."""
 
 
 class Sandbox:
@@ -47,6 +55,11 @@ class Sandbox:
         self.axiom = AxiomService(self.shared, self.faults)
         self.linear = LinearService(self.shared, self.faults)
         self.url = ""
+        self.token = new_token()
+
+    def tickets_address(self) -> str:
+        """The address of the tickets for a person's browser, with the token."""
+        return address_with_token(self.url + TICKETS_PATH, self.token)
 
     def environment(self) -> dict[str, str]:
         """The settings with which audit_assets uses this sandbox."""
@@ -57,7 +70,7 @@ class Sandbox:
         }
 
     def app(self) -> Starlette:
-        """The ASGI application."""
+        """The ASGI application, without the guard."""
         routes = [
             *self.cloudflare.routes(),
             *self.axiom.routes(),
@@ -93,7 +106,7 @@ class _Protocol(H11Protocol):
 class _WithDate:
     """Puts the sandbox's time into the Date header of every reply: clients decide by it which hours are complete."""
 
-    def __init__(self, app: Starlette, clock: SandboxClock) -> None:
+    def __init__(self, app: ASGIApp, clock: SandboxClock) -> None:
         self.app = app
         self.clock = clock
 
@@ -133,7 +146,7 @@ class _Server(uvicorn.Server):
         self._loop.call_soon_threadsafe(self._stop_requested.set)
 
 
-def _server_for(app: Starlette, clock: SandboxClock | None) -> _Server:
+def _server_for(app: ASGIApp, clock: SandboxClock | None) -> _Server:
     """A uvicorn server that logs nothing, dates its replies by `clock` and lets the application drop connections."""
     return _Server(
         uvicorn.Config(
@@ -167,7 +180,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serve_app(app: Starlette, clock: SandboxClock | None = None, port: int = 0) -> Iterator[str]:
+def serve_app(app: ASGIApp, clock: SandboxClock | None = None, port: int = 0) -> Iterator[str]:
     """Serve an application from a thread until the block ends; yields its address. Raises OSError if the port is
     taken."""
     with bound_socket(port) as listening:
@@ -186,6 +199,7 @@ def serve_app(app: Starlette, clock: SandboxClock | None = None, port: int = 0) 
 
 @contextlib.contextmanager
 def serve_sandbox(sandbox: Sandbox, port: int = 0) -> Iterator[Sandbox]:
-    """Serve from a thread until the block ends, at `sandbox.url`."""
-    with contextlib.closing(sandbox), serve_app(sandbox.app(), sandbox.shared.clock, port) as sandbox.url:
+    """Serve from a thread until the block ends, at `sandbox.url` and behind the guard."""
+    app = BrowserGuard(sandbox.app(), sandbox.token, open_to_programs=lambda path: path.startswith(SERVICE_PATHS))
+    with contextlib.closing(sandbox), serve_app(app, sandbox.shared.clock, port) as sandbox.url:
         yield sandbox

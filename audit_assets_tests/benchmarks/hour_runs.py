@@ -28,6 +28,7 @@ import httpx
 
 from audit_assets_tests.benchmarks.hour_world import HISTORY
 from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR
+from audit_assets_tests.support import bearer
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MEGABYTE = 1024 * 1024
@@ -109,10 +110,10 @@ class SandboxWaits:
     """The clock of a sandbox in another process; a wait advances it and is recorded."""
 
     def __init__(self, world: str, meter: Meter) -> None:
-        self._address = f"{world}/sandbox/clock"
+        self._address, self._headers = world.partition("?")[0], bearer(world)
         self._meter = meter
         self._ahead = 0.0
-        now = httpx.get(self._address, trust_env=False).raise_for_status().json()["now"]
+        now = httpx.get(self._address, headers=self._headers, trust_env=False).raise_for_status().json()["now"]
         self._start = datetime.fromisoformat(now) - timedelta(seconds=time.monotonic())
 
     def now(self) -> datetime:
@@ -123,7 +124,8 @@ class SandboxWaits:
 
     def sleep(self, seconds: float) -> None:
         began = time.perf_counter()
-        httpx.post(self._address, json={"advance_seconds": seconds}, trust_env=False).raise_for_status()
+        body = {"advance_seconds": seconds}
+        httpx.post(self._address, json=body, headers=self._headers, trust_env=False).raise_for_status()
         self._ahead += seconds
         self._meter.current.waited += seconds
         self._meter.current.skipping += time.perf_counter() - began
@@ -214,7 +216,7 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description="Run what the benchmark of the hour measures.")
     parser.add_argument("what", choices=["history", "ordinary", "full"])
-    parser.add_argument("--world", required=True, help="address of the sandbox")
+    parser.add_argument("--world", required=True, help="clock_address() of the sandbox")
     parser.add_argument("--hours", type=int, default=10, help="how many ordinary ones")
     options = parser.parse_args()
     match options.what:

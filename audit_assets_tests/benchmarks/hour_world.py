@@ -18,6 +18,7 @@ from typing import Any
 from audit_assets.sandbox.sandbox_clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR, v2_entry
+from audit_assets_tests.support import clock_address
 
 HISTORY = timedelta(days=14)
 """Of the sandbox's past before HOUR, the first hour that is judged."""
@@ -70,7 +71,7 @@ def serve(hours: int, entries: int, *, abuse: bool) -> None:
         sandbox = Sandbox(Path(folder), clock=SandboxClock(HOUR + AN_HOUR * hours + timedelta(minutes=20)))
         sandbox.cloudflare.add("v2", chain.from_iterable(chain(past, judged)))
         with serve_sandbox(sandbox):
-            print(json.dumps({"url": sandbox.url, "settings": sandbox.environment()}), flush=True)
+            print(json.dumps({"url": clock_address(sandbox), "settings": sandbox.environment()}), flush=True)
             threading.Event().wait()
 
 

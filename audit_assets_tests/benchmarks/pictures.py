@@ -17,7 +17,9 @@ from rich.console import Console
 from audit_assets.cli.demo_run import run_demo
 from audit_assets.config.settings import ticket_max_age
 from audit_assets.detection.severity import SEVERITIES
+from audit_assets.guard.start_token import address_with_token
 from audit_assets.reports.summary_terminal import print_demo
+from audit_assets.sandbox.linear.issue_rules import TICKETS_PATH
 from audit_assets.sandbox.sandbox_history import open_sandbox
 from audit_assets.sandbox.server import free_port, serve_sandbox
 
@@ -33,7 +35,8 @@ def main() -> None:
         _draw_terminal(summary, PICTURES / "summary.svg")
         sandbox, _ = open_sandbox(home / "sandbox")
         with serve_sandbox(sandbox, free_port()):
-            _draw_page(f"{sandbox.url}/sandbox/tickets/{_most_severe(summary)}", PICTURES / "ticket.png")
+            ticket = f"{sandbox.url}{TICKETS_PATH}/{_most_severe(summary)}"
+            _draw_page(address_with_token(ticket, sandbox.token), PICTURES / "ticket.png")
 
 
 def _most_severe(summary: dict[str, Any]) -> str:

@@ -102,6 +102,7 @@ def test_a_file_of_real_entries_takes_the_place_of_the_organisation(tmp_path: Pa
     assert "in Axiom 77 of 77, verified by their ids" in shown
     assert "unreadable 1 part of the file: no JSON, or an error reply" in shown
     assert "audit-assets dev --sandbox cloudflare,axiom,linear --home .audit_assets/demo" in shown
+    assert "Open an address that it prints first: it has a token" in shown
 
 
 def test_a_published_sample_runs(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from audit_assets.cli import dev_command
 from audit_assets.cli.dev_command import run_until_exit
 from audit_assets.cli.main import app
+from audit_assets.guard.start_token import TOKEN_VARIABLE
+from audit_assets.sandbox.server import bound_socket
 
 
 def test_the_exit_code_is_that_of_the_child(tmp_path: Path) -> None:
@@ -84,3 +86,31 @@ def test_it_stops_dagster_when_it_is_terminated(tmp_path: Path) -> None:
         assert parent.wait(timeout=30) == signal.SIGTERM
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
+
+
+def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
+    with bound_socket() as taken:
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "audit_assets.cli.dagster_services", port]
+        environment = {**os.environ, TOKEN_VARIABLE: "any", "DAGSTER_HOME": str(tmp_path), "COLUMNS": "200"}
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+    sentence = f"audit-assets: 127.0.0.1:{port} can't be listened on (Address already in use): choose another --port."
+    assert (ended.returncode, ended.stdout, ended.stderr.strip()) == (1, "", sentence)
+
+
+def test_the_token_is_no_argument_that_other_users_of_the_machine_see(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[list[str], str]] = []
+    monkeypatch.setattr(
+        dev_command,
+        "run_until_exit",
+        lambda command, environment, _home: given.append((command, environment[TOKEN_VARIABLE])) or 0,
+    )
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert CliRunner().invoke(app, ["dev"]).exit_code == 0
+    tokens = [token for _, token in given]
+    assert len(set(tokens)) == 2
+    assert all(len(token) >= 43 and token not in " ".join(command) for command, token in given)

@@ -20,6 +20,7 @@ from audit_assets.defs.partitions import key_of, range_tags
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
 from audit_assets.transport.clock import Clock
 from audit_assets.transport.http import HttpLimits
+from audit_assets_tests.support import bearer
 
 PROOF = "axiom_holds_every_entry"
 
@@ -67,10 +68,11 @@ def is_readable(problem: str) -> bool:
 
 
 class SteeredClock:
-    """The clock of the sandbox in another process; a wait advances it."""
+    """The clock of the sandbox in another process, at its `clock_address()`; a wait advances it."""
 
     def __init__(self, address: str) -> None:
         self._address = urlsplit(address).netloc
+        self._headers = {**bearer(address), "Content-Type": "application/json"}
         self._ahead = 0.0
         now = self._ask("GET")
         self._start = now - timedelta(seconds=time.monotonic())
@@ -88,7 +90,7 @@ class SteeredClock:
     def _ask(self, method: str, body: str | None = None) -> datetime:
         connection = HTTPConnection(self._address, timeout=30)
         try:
-            connection.request(method, "/sandbox/clock", body)
+            connection.request(method, "/sandbox/clock", body, self._headers)
             return datetime.fromisoformat(json.loads(connection.getresponse().read())["now"])
         finally:
             connection.close()
@@ -129,6 +131,6 @@ def run_hour(
 
 
 def run_here(clock_at: str, first: datetime, last: datetime | None = None, *, job: str = "hourly_audit") -> RunReport:
-    """The same on the persistent instance of DAGSTER_HOME, on the clock of the sandbox at that address."""
+    """The same on the persistent instance of DAGSTER_HOME, on the clock of a sandbox."""
     with dg.DagsterInstance.from_config(os.environ["DAGSTER_HOME"]) as instance:
         return run_hour(definitions(SteeredClock(clock_at)), instance, first, last, job=job)

@@ -26,6 +26,7 @@ from audit_assets_tests.faults.hour import RunReport
 from audit_assets_tests.faults.kinds import random_faults
 from audit_assets_tests.faults.launcher import Order
 from audit_assets_tests.faults.world import THE_HOUR, Past, World
+from audit_assets_tests.support import clock_address
 
 KILLED = -9
 
@@ -54,7 +55,7 @@ class Launcher:
         """Run an hour in a child. Raises if the child ended in another way than requested."""
         file = world.folder / "report.json"
         file.unlink(missing_ok=True)
-        order = Order(world.sandbox.url, hour.isoformat(), world.environment(), str(file), kill_at, protocol)
+        order = Order(clock_address(world.sandbox), hour.isoformat(), world.environment(), str(file), kill_at, protocol)
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(order.as_line() + "\n")

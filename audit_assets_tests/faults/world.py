@@ -22,7 +22,7 @@ from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets.storage.hour_store import HourStore
 from audit_assets_tests.faults.hour import run_here
 from audit_assets_tests.pipeline import DAY, HOUR, environment_of, remember, v1_entry, v2_burst, v2_entry
-from audit_assets_tests.support import JumpingClock
+from audit_assets_tests.support import JumpingClock, clock_address
 
 THE_HOUR = datetime(2026, 11, 22, 23, tzinfo=UTC)
 """The hour that is run: the last of its day and, as the settings have it, the first that exists. So the organisation's
@@ -87,7 +87,7 @@ class Past:
         with begun as world, patch.dict(os.environ, world.environment() | existing):
             clock = JumpingClock(world.sandbox.shared.clock)
             remember(HourStore(str(world.hours)), [*_quiet_days()], clock)
-            assert run_here(world.sandbox.url, THE_EVENING_BEFORE).success
+            assert run_here(clock_address(world.sandbox), THE_EVENING_BEFORE).success
             shutil.copytree(world.folder, self._folder)
 
 

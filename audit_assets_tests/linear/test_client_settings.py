@@ -114,7 +114,7 @@ def check_at(url: str) -> None:
 
 def test_a_wrong_address_is_named(sandbox: Sandbox, connect: Connect) -> None:
     with pytest.raises(Refused, match="LINEAR_API_URL"):
-        connect(url=f"{sandbox.url}/nothing/here").linear.check()
+        connect(url=f"{sandbox.url}/graphql/nothing/here").linear.check()
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from audit_assets.config.change_filter import ChangeFilter
 from audit_assets.sandbox.axiom.axiom_service import DATASET, ORG_ID
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.sandbox import axiom_calls
+from audit_assets_tests.support import bearer
 
 door = axiom_calls.door
 sandbox = axiom_calls.sandbox
@@ -76,7 +77,8 @@ def ticket_link(sandbox: Sandbox, apl: str = "", *, start: datetime = END - time
 
 
 def opened_form(sandbox: Sandbox, form: str) -> httpx.Response:
-    return httpx.get(f"{sandbox.url}/{ORG_ID}/query?initForm={quote(form, safe='')}", trust_env=False)
+    address = f"{sandbox.url}/{ORG_ID}/query?initForm={quote(form, safe='')}"
+    return httpx.get(address, headers=bearer(sandbox.tickets_address()), trust_env=False)
 
 
 def rows_on(html: str) -> list[list[str]]:

@@ -55,6 +55,8 @@ def listed(settings: dict[str, str], **asked: Any) -> list[dict[str, Any]]:
 def test_it_serves_until_stopped_and_a_restart_serves_the_same(tmp_path: Path) -> None:
     with started(tmp_path / "data") as (program, settings):
         assert {"AXIOM_URL", "LINEAR_API_URL"} < settings.keys()
+        tickets = program.stdout.readline().split()[-1] if program.stdout else ""
+        assert "No ticket was opened yet" in httpx.get(tickets, follow_redirects=True, trust_env=False).text
         first = listed(settings)
         program.send_signal(signal.SIGTERM)
         assert program.wait(timeout=30) == 0

@@ -1,6 +1,6 @@
 """The pages that show the sandbox's tickets to people: a list, and a page for each ticket.
 
-They belong to no service: no fault reaches them, and no key is needed.
+They belong to no service: no fault reaches them, and no API key is needed. The sandbox's guard is in front of them.
 """
 
 from collections.abc import Callable

@@ -1,0 +1,93 @@
+"""What `audit-assets dev` runs as a process: Dagster's web server behind the guard, and Dagster's daemon.
+
+`dagster dev` starts the same two, but its web server has neither a login nor a check of where a request comes from, and
+nothing can be put in front of it that leaves no open port. Here the guarded application is the only one that listens.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import uvicorn
+from dagster import DagsterInstance
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import ModuleTarget
+from dagster_webserver.app import create_app_from_workspace_process_context
+from dagster_webserver.cli import DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_MAX_OVERFLOW, DEFAULT_POOL_RECYCLE
+from dagster_webserver.version import __version__
+
+from audit_assets.cli.console import progress
+from audit_assets.guard.browser_guard import BrowserGuard
+from audit_assets.guard.start_token import TOKEN_VARIABLE, address_with_token
+
+HOST = "127.0.0.1"
+MODULE = "audit_assets.definitions"
+POLL_MILLISECONDS = 2000
+"""How often a page asks for news: the default of `dagster dev`."""
+
+DAEMON = [sys.executable, "-m", "dagster._daemon", "run", "-m", MODULE]
+
+
+def main() -> int:
+    """Serve on the port in the first argument until SIGINT or SIGTERM. Returns the exit code."""
+    token = os.environ.pop(TOKEN_VARIABLE)  # neither runs nor code servers need it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with ExitStack() as stack:
+            return _serve(stack, int(sys.argv[1]), token)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _serve(stack: ExitStack, port: int, token: str) -> int:
+    try:
+        listening = stack.enter_context(socket.create_server((HOST, port)))
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        progress.print(f"audit-assets: {HOST}:{port} can't be listened on ({reason}): choose another --port.")
+        return 1
+    daemon = stack.enter_context(_running_daemon())
+    workspace = stack.enter_context(_workspace(stack.enter_context(DagsterInstance.get())))
+    ui = create_app_from_workspace_process_context(workspace, live_data_poll_rate=POLL_MILLISECONDS)
+    server = uvicorn.Server(uvicorn.Config(BrowserGuard(ui, token), log_level="warning", lifespan="off"))
+    threading.Thread(target=_stop_after, args=(daemon, server), daemon=True).start()
+    address = address_with_token(f"http://{HOST}:{listening.getsockname()[1]}/", token)
+    print(f"The Dagster UI: {address}", flush=True)
+    server.run(sockets=[listening])
+    if daemon.poll() is None:
+        return 0
+    progress.print(f"audit-assets: Dagster's daemon ended with exit code {daemon.returncode}; its log is above.")
+    return 1
+
+
+@contextmanager
+def _running_daemon() -> Iterator[subprocess.Popen[bytes]]:
+    """Dagster's daemon, until the block ends."""
+    with subprocess.Popen(DAEMON) as daemon:  # noqa: S603 - no part of it is untrusted
+        try:
+            yield daemon
+        finally:
+            daemon.terminate()
+
+
+def _workspace(instance: DagsterInstance) -> WorkspaceProcessContext:
+    """The definitions, in a process of their own, as Dagster's web server loads them."""
+    instance.optimize_for_webserver(DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_RECYCLE, DEFAULT_POOL_MAX_OVERFLOW)
+    target = ModuleTarget(MODULE, attribute=None, working_directory=str(Path.cwd()), location_name=None)
+    return WorkspaceProcessContext(instance, target, version=__version__, code_server_log_level="warning")
+
+
+def _stop_after(daemon: subprocess.Popen[bytes], server: uvicorn.Server) -> None:
+    """Without its daemon the UI would show automation that does not run."""
+    daemon.wait()
+    server.should_exit = True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
