@@ -29,6 +29,7 @@ def unreadable_finding(
         "last_entries": lines.slice(ENTRIES_SHOWN).tail(ENTRIES_SHOWN).to_dicts(),
         "total": lines.height,
         "others": 0,
+        "change_totals": [],
         "action_summaries": by_reason.sort(-pl.col("changes").cast(pl.Int64), "oldest", "stream", "reason")
         .rename({"stream": "action", "reason": "resource_type"})
         .to_dicts(),
