@@ -9,6 +9,7 @@ place of changes."""
 RULE_TEXTS = pl.Struct(
     {
         "title": pl.String,
+        "severity": pl.String,
         "technique": pl.String,
         "why": pl.String,
         "check": pl.List(pl.String),

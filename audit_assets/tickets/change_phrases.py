@@ -63,8 +63,8 @@ def describe_changes(totals: Sequence[ChangeTotal], quote: Quote) -> SafeMarkdow
 
 
 def describe_where_from(finding: Finding, quote: Quote) -> SafeMarkdown:
-    """`from a new network`, as detection has it; else `from a new address`, if a known actor used none of its addresses
-    before, or `also from` one. Nothing if it used them all."""
+    """`from a new network`, as detection has it; else `from a new IP address`, if a known actor used none of its
+    addresses before, or `also from` one. Nothing if it used them all."""
     addresses = [each for each in finding.origins if each.kind == "address" and each.value]
     new = [each for each in addresses if each.first_used is None]
     if any("network" in each.new_origins for each in finding.deviations):
@@ -72,7 +72,7 @@ def describe_where_from(finding: Finding, quote: Quote) -> SafeMarkdown:
         return SafeMarkdown(f"from a new network{f' ({quote(place, NAME_LENGTH)})' if place else ''}")
     if not finding.active_days or not new:
         return SafeMarkdown("")
-    which = "a new address" if len(new) == 1 else f"{len(new):,} new addresses"
+    which = "a new IP address" if len(new) == 1 else f"{len(new):,} new IP addresses"
     return SafeMarkdown(f"{'' if len(new) == len(addresses) else 'also '}from {which}")
 
 

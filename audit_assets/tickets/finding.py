@@ -70,6 +70,7 @@ class WatchedRule:
     that it matched. Its texts are the team's, or ours."""
 
     title: str
+    severity: Severity
     technique: str
     why: str
     check: tuple[str, ...]

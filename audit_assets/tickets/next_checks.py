@@ -18,8 +18,8 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
         "If one actor made them all, look at that one first: disable it, then these.",
     ),
     "an owner's tokens": (
-        "Ask {actor}, not by e-mail, whether {credentials} is theirs and what it is for.",
-        "If not: roll the token, end the owner's sessions and reset their second factor.",
+        "Ask {actor}, not by e-mail, whether this was them, with {credentials}.",
+        "If not: roll {credentials}, end the owner's sessions and reset their second factor.",
     ),
     "the organisation at once": (
         "Look for one cause first: a migration, a deployment, a rotation of secrets, a change by Cloudflare.",
@@ -38,7 +38,7 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
     ),
     "an API token": (
         "Find the system that holds {actor}, and ask its owner whether a job ran there at that time.",
-        "If not, or if the address is not that system's: roll this token, then look for what it has created.",
+        "If not, or if {addresses} is not that system's: roll this token, then look for what it has created.",
     ),
     "a person": (
         "Ask {actor}, not by e-mail, whether they did this.",
@@ -46,6 +46,7 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
     ),
     "new address": ("Find out whose {addresses} is (office, VPN, build system, hosting), and what else came from it.",),
     "Cloudflare itself": ("Look for the change by a person that set this off: an upgrade, a new zone, a certificate.",),
+    "creations": ("If it was not meant: delete what was created, before anything is done with it.",),
     "deletes": ("See what is gone, and what brings it back: an export, or the state of Terraform.",),
     "many new resource types": (
         "Read the entries in their order: somebody who looks around touches many things once, a new duty a few often.",
@@ -96,10 +97,12 @@ def _names(finding: Finding) -> dict[str, str]:
     tokens = [
         short_code(each.label or each.value) for each in finding.origins if each.kind == "API token" and each.value
     ]
+    members = (name for each in finding.deviations if each.kind == "credentials" for name in each.members)
+    credentials = dict.fromkeys([*finding.credentials, *members])
     return {
         "actor": code(finding.actor, ACTOR_LENGTH),
         "addresses": listed(new) or "the address",
-        "credentials": listed([short_code(name) for name in finding.credentials]) or "the token",
+        "credentials": listed([short_code(name) for name in credentials]) or "the token",
         "tokens": f", roll {listed(tokens)}" if tokens else "",
     }
 
@@ -132,6 +135,7 @@ _APPLIES: Mapping[str, Callable[[Finding], bool]] = {
     "a person": lambda finding: finding.actor_type in ("user", "admin") and not finding.credentials,
     "new address": _is_from_new_address,
     "Cloudflare itself": lambda finding: finding.actor_type in ("system", "cloudflare", "cloudflare_admin"),
+    "creations": lambda finding: any(each.kind == "create" for each in finding.change_totals),
     "deletes": lambda finding: any(action_summary.deletes for action_summary in finding.action_summaries),
     "many new resource types": lambda finding: any(is_one_of_many(each) for each in finding.deviations),
     "new resource type": lambda finding: any(

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
+from audit_assets.config.policy_tables import SEVERITIES
 from audit_assets.tickets.change_phrases import Quote, describe_changes, describe_where_from, plain_name
 from audit_assets.tickets.finding import Deviation, Finding
 from audit_assets.tickets.formatting import (
@@ -22,7 +23,6 @@ from audit_assets.tickets.phrases import (
     NAME_LENGTH,
     amount,
     count_days,
-    count_matched,
     count_members,
     count_unreadable,
     describe_deletes,
@@ -44,16 +44,14 @@ from audit_assets.tickets.phrases import (
 TITLE_LENGTH = 200
 ACTOR_LENGTH = 120
 ACTOR_LENGTH_IN_TITLE = 80
+RULES_NAMED = 2
 
 
 def build_title(finding: Finding) -> str:
     """The title of a ticket: what was done, from where if that is new, and by whom."""
     if finding.is_of_several or finding.is_of_unreadable or not finding.deviations:
         return f"{headline(finding)} ({hour_in_short(finding.hour)})"[:TITLE_LENGTH]
-    rule = _rule_of_title(finding)
-    others = len(finding.rules) - 1
-    more = f"; {pluralize(others, 'more watch rule')}" if rule and others else ""
-    did = f"{_matched(rule, words)}{more}" if rule else _done(finding, words).removeprefix("was ")
+    did = _matched(finding, words) if _is_of_rules(finding) else _done(finding, words).removeprefix("was ")
     message = _with_origin(finding, did, words)
     actor = words(finding.actor, ACTOR_LENGTH_IN_TITLE) or "an unnamed actor"
     tokens = listed([words(name, ACTOR_LENGTH_IN_TITLE) or "a token" for name in finding.credentials])
@@ -107,11 +105,16 @@ def opening_start(hour: datetime) -> str:
 
 
 def severity_sentence(finding: Finding) -> SafeMarkdown:
-    """How severe a finding is, and what raised it."""
+    """How severe a finding is, why, and whether its ticket is more severe for a related one."""
     causes = [shown for cause in finding.severity_because if (shown := words(cause, NAME_LENGTH))]
     more = f" and {len(causes) - NAMED:,} more" if len(causes) > NAMED else ""
-    raised = f", raised by {', '.join(causes[:NAMED])}{more}" if causes else ""
-    return SafeMarkdown(f"{finding.severity.capitalize()} severity{raised}.")
+    why = f", since this is about {', '.join(causes[:NAMED])}{more}" if causes else ""
+    own = f"{finding.severity.capitalize()} severity{why}."
+    most = max(finding.related, key=lambda each: SEVERITIES.index(each.severity), default=None)
+    if most is None or SEVERITIES.index(most.severity) <= SEVERITIES.index(finding.severity):
+        return SafeMarkdown(own)
+    name = words(most.identifier) if most.identifier else "a ticket of this hour"
+    return SafeMarkdown(f"{most.severity.capitalize()}, as the related {name}. By itself: {own[:1].lower()}{own[1:]}")
 
 
 def _span(deviation: Deviation) -> str:
@@ -157,36 +160,38 @@ def _one(finding: Finding) -> str:
     """What one actor did."""
     if not finding.deviations:
         return f"{_who(finding)} did something unusual"
-    rule = _rule_of_title(finding)
-    matched = listed([f"“{_matched(each, code)}”" for each in rarest_types_first(finding.rules)])
-    rules = f"matched the watch {'rules' if finding.rules[1:] else 'rule'} {matched}"
-    did = rules if rule else _done(finding, code)
-    return f"{_who(finding)} {_with_origin(finding, did, code)}"
+    if _is_of_rules(finding):
+        return f"by {_who(finding)}: {_with_origin(finding, _matched(finding, code), code)}"
+    return f"{_who(finding)} {_with_origin(finding, _done(finding, code), code)}"
 
 
 def _with_origin(finding: Finding, did: str, quote: Quote) -> str:
     origin = describe_where_from(finding, quote)
-    between = "," if origin and re.search("[,;]", did) else ""
+    between = "," if origin and re.search("[,;]| for the first time", did) else ""
     return f"{did}{between}{f' {origin}' if origin else ''}"
 
 
-def _rule_of_title(finding: Finding) -> Deviation | None:
-    """The watch rule that a ticket is called after: the first, unless it counted most of the hour's changes, which say
-    more than its title."""
+def _is_of_rules(finding: Finding) -> bool:
+    """Whether a ticket is called after what watch rules matched: unless the first one counted most of the hour's
+    changes, which say more than its title."""
     rule = next((each for each in rarest_types_first(finding.deviations) if each.watch), None)
     done = sum(each.changes for each in finding.change_totals)
-    counted_most = rule is not None and 1 < rule.changes <= done <= 2 * rule.changes
-    return None if counted_most else rule
+    return rule is not None and not 1 < rule.changes <= done <= 2 * rule.changes
 
 
-def _matched(rule: Deviation, quote: Quote) -> str:
-    """`A zone was deleted (shop·example)`."""
-    entries = rule.watch.entries if rule.watch else ()
-    zones = {each.zone for each in entries}
-    zone = quote(zones.pop(), NAME_LENGTH) if len(zones) == 1 and None not in zones else ""
-    count = count_matched(rule) if rule.changes > 1 else ""
-    more = ", ".join(part for part in (count, zone) if part)
-    return f"{rule_title(rule)}{f' ({more})' if more else ''}"
+def _matched(finding: Finding, quote: Quote) -> str:
+    """`A zone was deleted (shop·example); DNSSEC was disabled (shop·example); 1 more watch rule`."""
+    rules = rarest_types_first(finding.rules)
+    titles = [f"{rule_title(each)}{_zone_of(each, quote)}" for each in rules[:RULES_NAMED]]
+    later = [title if title[1:2].isupper() else f"{title[:1].lower()}{title[1:]}" for title in titles[1:]]
+    left = len(rules) - RULES_NAMED
+    return "; ".join([titles[0], *later, *([pluralize(left, "more watch rule")] if left > 0 else [])])
+
+
+def _zone_of(rule: Deviation, quote: Quote) -> str:
+    """The zone that all entries are about, if it is one."""
+    zones = {each.zone for each in rule.watch.entries} if rule.watch else set()
+    return f" ({quote(zones.pop(), NAME_LENGTH)})" if len(zones) == 1 and None not in zones else ""
 
 
 def _done(finding: Finding, quote: Quote) -> str:
@@ -196,7 +201,7 @@ def _done(finding: Finding, quote: Quote) -> str:
     if first is None or first.kind == "many_deletes":
         return describe_changes(finding.change_totals, quote) or f"made {pluralize(finding.entries_total, 'change')}"
     if first.kind == "credentials":
-        return f"acted with several credentials, unusually together: {describe_group(first, _span(first))}"
+        return f"made {amount(first, _span(first))} with {len(first.members) or 'several'} credentials together"
     if is_one_of_many(first):
         rarest = plain_name(first.resource_type, 2, quote)
         return f"touched {share_of_new_types(first)} resource types for the first time, {rarest} among them"

@@ -6,6 +6,7 @@ Each exists once, so that a title never calls something rare that the sentence b
 import math
 from collections.abc import Sequence
 
+from audit_assets.config.policy_tables import SEVERITIES
 from audit_assets.tickets.finding import Deviation
 from audit_assets.tickets.formatting import day_name, number, pluralize
 from audit_assets.tickets.markdown import SafeMarkdown, code, prose
@@ -31,17 +32,17 @@ TITLE_LENGTH = 100
 
 
 def rarest_types_first(deviations: Sequence[Deviation]) -> tuple[Deviation, ...]:
-    """The deviations in their order, but what watch rules matched first, and the new resource types that the fewest
-    colleagues touch before the others."""
+    """The deviations in their order, but what watch rules matched first, the most severe and then the fewest entries
+    before the others, and the new resource types that the fewest colleagues touch before other new ones."""
 
-    def colleagues(deviation: Deviation) -> float:
+    def place(deviation: Deviation) -> tuple[int, float, int]:
         if deviation.watch:
-            return -2
+            return 0, -SEVERITIES.index(deviation.watch.severity), deviation.changes
         if not is_new_type(deviation):
-            return -1
-        return math.inf if deviation.colleagues is None else deviation.colleagues
+            return 1, 0, 0
+        return 2, math.inf if deviation.colleagues is None else deviation.colleagues, 0
 
-    return tuple(sorted(deviations, key=colleagues))
+    return tuple(sorted(deviations, key=place))
 
 
 def is_new_type(deviation: Deviation) -> bool:

@@ -93,6 +93,7 @@ def _alerts(rule: WatchRule, alerting: pl.DataFrame) -> pl.DataFrame:
 def _texts(rule: WatchRule) -> dict[str, object]:
     return {
         "title": rule.title,
+        "severity": rule.severity,
         "technique": rule.technique,
         "why": rule.why,
         "check": [*rule.check],

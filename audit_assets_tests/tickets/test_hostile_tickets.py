@@ -62,6 +62,7 @@ entries = st.builds(
 rules = st.builds(
     WatchedRule,
     title=hostile,
+    severity=st.sampled_from(["urgent", "high", "medium", "low"]),
     technique=hostile,
     why=hostile,
     check=st.lists(hostile, max_size=5).map(tuple),

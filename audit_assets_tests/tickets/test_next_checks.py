@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from audit_assets.tickets.finding import WatchedRule
+from audit_assets.tickets.finding import ChangeTotal, WatchedRule
 from audit_assets.tickets.next_checks import _APPLIES, CHECKS_SHOWN, FIRST_STEPS, NEXT_CHECKS, next_checks
 from audit_assets.tickets.ticket import comment_for, ticket_for
 from audit_assets_tests.tickets.sample_findings import (
@@ -25,7 +25,6 @@ from audit_assets_tests.tickets.sample_findings import (
 MANY = new_type(new_types=7, touched_types=9)
 NAMES = {
     "actor": "`alice@example[.]com`",
-    "addresses": "`203.0.113.7`",
     "credentials": "the token",
     "tokens": "",
 }
@@ -49,6 +48,7 @@ NEW_ADDRESS = origin(value="203.0.113.7", days=0, first_used=None)
         ({"deviations": (around_the_clock(),)}, ["a person", "around the clock", "spread over hours"]),
         ({"action_summaries": (action_summary(),)}, ["a person", "deletes", "burst"]),
         ({"action_summaries": (action_summary(action="create", deletes=False),)}, ["a person", "burst"]),
+        ({"change_totals": (ChangeTotal("create", "zone", 2),)}, ["a person", "creations", "burst"]),
         ({"origins": (NEW_ADDRESS, origin()), "active_days": 14}, ["a person", "new address", "burst"]),
         ({"origins": (origin(),), "active_days": 14}, ["a person", "burst"]),
         ({"origins": (NEW_ADDRESS,), "active_days": 0}, ["a person", "burst"]),
@@ -65,7 +65,8 @@ NEW_ADDRESS = origin(value="203.0.113.7", days=0, first_used=None)
     ],
 )
 def test_the_lines_follow_from_what_was_found(found: dict[str, Any], kinds: list[str]) -> None:
-    lines = [line.format_map(NAMES) for kind in kinds for line in NEXT_CHECKS[kind]]
+    address = "`203.0.113.7`" if NEW_ADDRESS in found.get("origins", ()) else "the address"
+    lines = [line.format_map({**NAMES, "addresses": address}) for kind in kinds for line in NEXT_CHECKS[kind]]
     assert next_checks(finding(**found)) == lines
     described, comment = ticket_for(finding(**found)).description, comment_for(finding(**found)).body
     first, others = " ".join(lines[:FIRST_STEPS]), "\n".join(f"- {line}" for line in lines[FIRST_STEPS:])
@@ -84,14 +85,18 @@ def test_the_first_lines_name_whom_to_ask_and_what_to_roll() -> None:
         'Find the system that holds `token "deploy"`, '
     )
     with_token = finding(deviations=(burst(credential='token "x"'),))
-    assert next_checks(with_token)[0].startswith('Ask `alice@example[.]com`, not by e-mail, whether `token "x"` is')
+    assert next_checks(with_token)[0].startswith(
+        'Ask `alice@example[.]com`, not by e-mail, whether this was them, with `token "x"`.'
+    )
     new = tuple(origin(value=f"203.0.113.{number}", days=0, first_used=None) for number in range(2))
     (where,) = [line for line in next_checks(finding(origins=new, active_days=3)) if "office" in line]
     assert where.startswith("Find out whose `203.0.113.0` and `203.0.113.1` is ")
 
 
 def test_what_a_watch_rule_asks_for_follows_after_whom_to_ask() -> None:
-    rule = WatchedRule("A zone was deleted", "T1485", "Why.", tuple(f"Check {n}." for n in range(5)), ("a move",))
+    rule = WatchedRule(
+        "A zone was deleted", "high", "T1485", "Why.", tuple(f"Check {n}." for n in range(5)), ("a move",)
+    )
     found = finding(deviations=(new_type(kind="watch_rule", resource_type="zone_deleted", watch=rule), burst()))
     assert next_checks(found)[FIRST_STEPS:] == [f"Check {number}." for number in range(4)]
     other = new_type(kind="watch_rule", watch=replace(rule, check=("Check also.",)))

@@ -3,11 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from audit_assets.tickets.finding import ChangeTotal, Deviation, EntryLine, WatchedRule
 from audit_assets.tickets.opening_sentences import build_title, headline, opening_sentence, severity_sentence
+from audit_assets.tickets.related_ticket import RelatedTicket
 from audit_assets_tests.tickets.sample_findings import (
     TWELVE,
     around_the_clock,
@@ -38,11 +40,11 @@ NEW_ADDRESS = origin(value="203.0.113.7", days=0, first_used=None)
         ({"change_totals": (RECORDS,)}, "Deleted 337 DNS records in 5 zones: alice@example·com"),
         (
             {"change_totals": (RECORDS, TOKENS), "origins": (NEW_ADDRESS,), "active_days": 12},
-            "Deleted 337 DNS records in 5 zones and made 4 other changes from a new address: alice@example·com",
+            "Deleted 337 DNS records in 5 zones and made 4 other changes from a new IP address: alice@example·com",
         ),
         (
             {"change_totals": (RECORDS,), "origins": (NEW_ADDRESS, origin()), "active_days": 12},
-            "Deleted 337 DNS records in 5 zones also from a new address: alice@example·com",
+            "Deleted 337 DNS records in 5 zones also from a new IP address: alice@example·com",
         ),
         (
             {"change_totals": (RECORDS,), "origins": (NEW_ADDRESS,), "active_days": 0},
@@ -62,7 +64,7 @@ NEW_ADDRESS = origin(value="203.0.113.7", days=0, first_used=None)
         ),
         (
             {"deviations": (around_the_clock(),), "origins": (NEW_ADDRESS,), "active_days": 12},
-            "Active in 24 of 24 hours, usually 3, from a new address: alice@example·com",
+            "Active in 24 of 24 hours, usually 3, from a new IP address: alice@example·com",
         ),
         (
             {"deviations": (fortnight(),)},
@@ -104,12 +106,12 @@ def test_a_title_is_what_was_done_from_where_and_by_whom(found: dict[str, Any], 
     assert build_title(finding(**found)) == title
 
 
-A_RULE = WatchedRule("A zone was deleted", "T1485", "Its services are gone.", ("Ask.",), ("a move",))
+A_RULE = WatchedRule("A zone was deleted", "high", "T1485", "Its services are gone.", ("Ask.",), ("a move",))
 
 
-def matched(*entries: EntryLine, changes: int = 1) -> Deviation:
+def matched(*entries: EntryLine, changes: int = 1, **texts: Any) -> Deviation:
     """What a watch rule matched."""
-    watch = replace(A_RULE, entries=entries)
+    watch = replace(A_RULE, entries=entries, **texts)
     return new_type(kind="watch_rule", resource_type="zone_deleted", changes=changes, watch=watch)
 
 
@@ -122,20 +124,17 @@ def matched(*entries: EntryLine, changes: int = 1) -> Deviation:
             "A zone was deleted (example·com): alice@example·com",
         ),
         ((matched(entry(zone=None)),), (), "A zone was deleted: alice@example·com"),
+        ((matched(entry(), entry(zone="b.example"), changes=3),), (), "A zone was deleted: alice@example·com"),
+        ((matched(entry(), changes=2), burst()), (RECORDS,), "A zone was deleted (example·com): alice@example·com"),
         (
-            (matched(entry(), entry(zone="b.example"), changes=3),),
-            (),
-            "A zone was deleted (3 entries): alice@example·com",
-        ),
-        (
-            (matched(entry(), changes=2), burst()),
-            (RECORDS,),
-            "A zone was deleted (2 entries, example·com): alice@example·com",
-        ),
-        (
-            (matched(entry(), changes=7), matched(entry(zone=None)), matched(entry())),
+            (
+                matched(entry(), changes=6, title="Five or more failed sign-ins", severity="medium"),
+                matched(entry(), changes=7, title="A sign-in succeeded after five failed ones"),
+                matched(entry(), title="The security level was turned off"),
+            ),
             (ChangeTotal("update", "zone_setting", 1),),
-            "A zone was deleted (7 entries, example·com); 2 more watch rules: alice@example·com",
+            "The security level was turned off (example·com); a sign-in succeeded after five failed ones (example·com);"
+            " 1 more watch rule: alice@example·com",
         ),
         ((matched(entry(), changes=337),), (RECORDS,), "Deleted 337 DNS records in 5 zones: alice@example·com"),
     ],
@@ -146,15 +145,20 @@ def test_a_watch_rule_gives_the_title_unless_what_it_counted_does(
     assert build_title(finding(deviations=deviations, change_totals=change_totals)) == title
 
 
-def test_a_sentence_names_the_watch_rule_in_quotes() -> None:
+def test_a_sentence_has_what_watch_rules_matched() -> None:
     assert opening_sentence(finding(deviations=(matched(entry()),))) == (
-        f"{START}`alice@example[.]com` matched the watch rule “A zone was deleted (`example[.]com`)”."
+        f"{START}by `alice@example[.]com`: A zone was deleted (`example[.]com`)."
     )
-    two = finding(deviations=(matched(entry()), matched(entry(zone=None))))
-    assert opening_sentence(two) == (
-        f"{START}`alice@example[.]com` matched the watch rules “A zone was deleted (`example[.]com`)” and “A zone was"
-        " deleted”."
+    two = finding(deviations=(matched(entry(zone=None)), matched(entry(zone=None), title="DNSSEC was disabled")))
+    assert opening_sentence(two) == f"{START}by `alice@example[.]com`: A zone was deleted; DNSSEC was disabled."
+
+
+def test_a_ticket_that_is_more_severe_for_a_related_one_shows_both() -> None:
+    related = RelatedTicket(UUID(int=1), "SEC-1", "bob", "urgent", "address", "203.0.113.7")
+    assert severity_sentence(finding(related=(related,), severity_because=("deletes",))) == (
+        "Urgent, as the related SEC-1. By itself: high severity, since this is about deletes."
     )
+    assert severity_sentence(finding(related=(replace(related, severity="high"),))) == "High severity."
 
 
 @pytest.mark.parametrize(
@@ -263,10 +267,10 @@ def test_a_ticket_opens_with_who_did_what(deviations: tuple[Deviation, ...], sen
     ("because", "sentence"),
     [
         ((), "High severity."),
-        (("deletes",), "High severity, raised by deletes."),
-        (("deletes", "API tokens and keys"), "High severity, raised by deletes, API tokens and keys."),
-        (("a", "", "b", "c", "d", "e"), "High severity, raised by a, b, c and 2 more."),
-        (("[x](https://evil.example)\n# y",), "High severity, raised by x·https·evil·example· · y."),
+        (("deletes",), "High severity, since this is about deletes."),
+        (("deletes", "API tokens and keys"), "High severity, since this is about deletes, API tokens and keys."),
+        (("a", "", "b", "c", "d", "e"), "High severity, since this is about a, b, c and 2 more."),
+        (("[x](https://evil.example)\n# y",), "High severity, since this is about x·https·evil·example· · y."),
     ],
 )
 def test_what_raised_the_severity_is_beside_it(because: tuple[str, ...], sentence: str) -> None:

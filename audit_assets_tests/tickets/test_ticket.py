@@ -53,12 +53,12 @@ def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
     )
     assert (
         ticket.title
-        == "Deleted 210 DNS records in 3 zones and made 4 other changes also from a new address: alice@example·com"
+        == "Deleted 210 DNS records in 3 zones and made 4 other changes also from a new IP address: alice@example·com"
     )
     assert ticket.priority == 1
     assert ticket.description == (
         "In the hour 2026-11-22 10:00 UTC, `alice@example[.]com` deleted 210 DNS records in 3 zones and made 4"
-        " other changes also from a new address.\n"
+        " other changes also from a new IP address.\n"
         "\n"
         "Urgent severity.\n"
         "\n"
@@ -83,7 +83,7 @@ def test_a_ticket_reads_from_what_happened_to_where_to_look() -> None:
         "## What to check next\n"
         "\n"
         "- Find out whose `203.0.113.7` is (office, VPN, build system, hosting), and what else came from it.\n"
-        + "".join(f"- {NEXT_CHECKS[kind][0]}\n" for kind in ("deletes", "new resource type", "burst"))
+        + "".join(f"- {NEXT_CHECKS[kind][0]}\n" for kind in ("creations", "deletes", "new resource type"))
         + "\n"
         "## What was done\n"
         "\n"
@@ -152,7 +152,7 @@ def test_the_organisation_s_ticket_names_who_did_the_same() -> None:
         "In the hour 2026-11-22 10:00 UTC, 12 actors changed `dns_record`, unusually for each of them. One look should"
         " cover all: a migration or another shared cause.\n"
         "\n"
-        "High severity, raised by whole zones.\n"
+        "High severity, since this is about whole zones.\n"
         "\n"
         "**What to do now:** Look for one cause first: a migration, a deployment, a rotation of secrets, a change by"
         " Cloudflare. If there is none, look for what these actors share: a sign-in provider, an owner of their tokens,"

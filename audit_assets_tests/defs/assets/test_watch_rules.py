@@ -54,7 +54,7 @@ def test_what_is_routine_for_the_actor_alerts_and_the_ticket_explains_the_rule(k
     (ticket,) = known.tickets()
     assert ticket["title"] == f"{DELETED} (example·com): alice@example·com"
     text = ticket["description"]
-    assert f"`alice@example[.]com` matched the watch rule “{DELETED} (`example[.]com`)”." in text
+    assert f"by `alice@example[.]com`: {DELETED} (`example[.]com`)." in text
     assert f"\n\n## Why this alerts, whatever is usual\n\n**{DELETED}.** " in text
     assert "Logpush carries the audit log and the traffic logs" in text
     assert "Known benign causes: a move to another log store; Terraform replaces a job" in text
