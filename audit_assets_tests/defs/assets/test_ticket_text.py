@@ -156,7 +156,8 @@ def test_the_links_open_the_query_the_raw_entries_and_the_run(lived: Pipeline, m
     (run,) = lived.instance.get_runs()
     assert links["The Dagster run"] == f"https://dagster.example.com/runs/{run.run_id}"
     assert urlsplit(links["The raw entries in Axiom"]).path == urlsplit(links["This query in Axiom"]).path
-    page = httpx.get(links["The raw entries in Axiom"]).text
+    token = {"Authorization": f"Bearer {lived.sandbox.token}"}
+    page = httpx.get(links["The raw entries in Axiom"], headers=token).text
     assert '<h2>Rows <span class="count">41</span></h2>' in page
     assert "api_tokens" in page, "what failed is no change, and can still be read"
 
