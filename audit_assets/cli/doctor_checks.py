@@ -17,11 +17,13 @@ from audit_assets.config.policy import policy, tables
 from audit_assets.config.policy_tables import VERDICT_LABELS
 from audit_assets.config.settings import (
     SETTINGS,
+    check_sources,
     dry_run,
     first_hour,
     is_set,
     quiet_time,
     setting,
+    sources,
     ticket_max_age,
     tickets_per_hour,
 )
@@ -224,6 +226,9 @@ def _check_triage(_: datetime) -> Iterator[CheckResult]:
 
 
 def _check_settings(_: datetime) -> Iterator[CheckResult]:
+    for source, names in sources().items():
+        yield CheckResult("ok", f"from {source}: {', '.join(names)}")
+    check_sources()
     if dry_run():
         text = "LINEAR_DRY_RUN is set: every run renders its tickets and opens none"
         yield CheckResult("advice", text, "Unset it once the tickets look right.")

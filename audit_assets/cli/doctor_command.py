@@ -1,14 +1,13 @@
 """`audit-assets doctor`: what is configured, reachable and permitted, as a table with the next steps."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import typer
-from dotenv import load_dotenv
 from rich.markup import escape
 from rich.table import Table
 
 from audit_assets.cli.console import output
+from audit_assets.config.env_file import load_env_file
 
 STATUSES = {"ok": "[green]ok[/]", "advice": "[yellow]advice[/]", "problem": "[bold red]problem[/]"}
 
@@ -17,7 +16,7 @@ def doctor() -> None:
     """Check what is configured, reachable and permitted, and show what to do next. Exit 1 if there is a problem."""
     from audit_assets.cli.doctor_checks import run_checks
 
-    load_dotenv(Path(".env"))
+    load_env_file()
     table = Table(show_header=False, box=None, pad_edge=False)
     results = [*run_checks(datetime.now(UTC))]
     for subject, result in results:
