@@ -18,6 +18,7 @@ from audit_assets.config.env_file import load_env_file
 from audit_assets.config.errors import SettingError
 from audit_assets.config.settings import HOUR_FORMAT, check_sources, paths
 from audit_assets.guard.start_token import TOKEN_VARIABLE, new_token
+from audit_assets.storage.file_modes import PRIVATE_FOLDER
 
 SERVICES = ("cloudflare", "axiom", "linear")
 
@@ -63,7 +64,7 @@ def run_until_exit(command: list[str], environment: dict[str, str], folder: Path
     It runs in a folder of its own: Dagster lets a `.env` in its working directory override the environment, including
     the sandbox's addresses.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
     with subprocess.Popen(command, env=environment, cwd=folder) as child:  # noqa: S603 - no part of it is untrusted
         signal.signal(signal.SIGTERM, lambda *_: child.terminate())
         while True:
