@@ -8,6 +8,7 @@ from rich.table import Table
 
 from audit_assets.cli.console import output
 from audit_assets.config.env_file import load_env_file
+from audit_assets.transport.untrusted_text import visible
 
 STATUSES = {"ok": "[green]ok[/]", "advice": "[yellow]advice[/]", "problem": "[bold red]problem[/]"}
 
@@ -20,9 +21,9 @@ def doctor() -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     results = [*run_checks(datetime.now(UTC))]
     for subject, result in results:
-        table.add_row(subject, STATUSES[result.status], escape(result.text))
+        table.add_row(subject, STATUSES[result.status], escape(visible(result.text)))
         if result.next_step:
-            table.add_row("", "→", escape(result.next_step))
+            table.add_row("", "→", escape(visible(result.next_step)))
     output.print(table)
     if any(result.status == "problem" for _, result in results):
         raise typer.Exit(1)

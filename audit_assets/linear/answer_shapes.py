@@ -11,6 +11,8 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import AfterValidator, TypeAdapter
 from typing_extensions import TypedDict
 
+from audit_assets.transport.untrusted_text import visible
+
 Item = TypeVar("Item")
 
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -36,6 +38,9 @@ def _check_finite(number: float) -> float:
 
 
 Text = Annotated[str, AfterValidator(_check_unicode)]
+Shown = Annotated[Text, AfterValidator(visible)]
+"""What is only shown, and sent back nowhere."""
+
 Time = Annotated[str, AfterValidator(_check_time)]
 Number = Annotated[float, AfterValidator(_check_finite)]
 
@@ -53,7 +58,7 @@ class _StateType(TypedDict):
 
 
 class _State(_Entity):
-    name: Text
+    name: Shown
     type: Text
 
 
@@ -68,12 +73,12 @@ class _TeamStates(_Entity):
 
 class _Team(_TeamStates):
     key: Text
-    name: Text
+    name: Shown
     retiredAt: Text | None
 
 
 class _Viewer(TypedDict):
-    name: Text
+    name: Shown
 
 
 class _LabelName(TypedDict):
@@ -128,8 +133,8 @@ class _Marks(TypedDict):
 
 
 class _Issue(_IssueStage):
-    identifier: Text
-    url: Text
+    identifier: Shown
+    url: Shown
     description: Text | None
     priority: Number
     team: _Entity
@@ -139,8 +144,8 @@ class _Issue(_IssueStage):
 
 
 class _NewIssue(_Entity):
-    identifier: Text
-    url: Text
+    identifier: Shown
+    url: Shown
 
 
 class _Payload(TypedDict):
