@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import axiom_py
@@ -94,6 +95,7 @@ class AxiomConnection:
         )
         self._session = self._axiom.session
         self._session.trust_env = False  # no .netrc, no proxy: they would see or replace the token
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self._session.headers["Accept-Encoding"] = "gzip"
         self._session.hooks = {"response": [_take_reply]}
         for scheme in ("http://", "https://"):

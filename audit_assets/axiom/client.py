@@ -279,9 +279,10 @@ class AxiomClient:
     def _extent(self, start: datetime, end: datetime) -> tuple[int, datetime | None]:
         """Physical rows, and the oldest time."""
         try:
-            return self._queries.run(DATASET_FACTS, QueryWindow(start, end)).row(0)
+            facts = self._queries.run(DATASET_FACTS, QueryWindow(start, end))
         except UnknownField:
             return 0, None
+        return facts.row(0) if len(facts) else (0, None)  # whether a summary of nothing has a row is not documented
 
     def _list(self, path: str) -> list[dict[str, Any]]:
         """The items of one of Axiom's lists; none if this token may not read it, which is no error."""

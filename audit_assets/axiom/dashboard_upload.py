@@ -3,6 +3,7 @@
 The document has an identifier of our own, so that a second upload meets the first one's dashboard.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,9 @@ from audit_assets.axiom.axiom_py_adapter import AxiomConnection, AxiomReply, NoR
 from audit_assets.config.errors import Refused, Unavailable
 
 PATH = "/v2/dashboards"
+
+UID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+"""It goes into an address and onto a terminal; which characters Axiom's own have is not documented. A judgement."""
 
 CAPABILITY = "the capability dashboards (create, and update to overwrite one)"
 
@@ -47,7 +51,7 @@ def _uid_in(reply: AxiomReply) -> str | None:
     body = reply.json()
     dashboard = body.get("dashboard") if isinstance(body, dict) else None
     uid = dashboard.get("uid") if isinstance(dashboard, dict) else None
-    return uid if isinstance(uid, str) else None
+    return uid if isinstance(uid, str) and UID.fullmatch(uid) else None
 
 
 def _refusal(connection: AxiomConnection, reply: AxiomReply, uid: str) -> Refused:

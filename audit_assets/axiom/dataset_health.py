@@ -4,6 +4,7 @@ Only a token that may read datasets sees the retention and the fields, and none 
 this token can't see is reported as unknown. A locked schema shows in the fields that it dropped.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -15,6 +16,9 @@ ENOUGH_RETENTION_DAYS = 45
 
 SHORTEST_RETENTION_DAYS = 30
 """Of a Personal plan (docs/facts/axiom.md, 2.1): assumed of a dataset whose retention this token can't see."""
+
+LONGEST_RETENTION_DAYS = 100 * 365
+"""No plan keeps events for longer, and no time could be reckoned so far back. A judgement."""
 
 DAYS_OF_A_BLOCK = 7
 """So much younger than the retention may an event be that is deleted with its block. A judgement: how long a block is,
@@ -78,7 +82,8 @@ def _schema_issues(incomplete: int) -> list[DatasetIssue]:
     return [DatasetIssue("problem", what, "Unlock its schema, then ingest these hours into a dataset of their own.")]
 
 
-def retention_days_of(listed: dict[str, Any]) -> int | None:
+def retention_days_of(listed: Mapping[str, Any]) -> int | None:
     """Days of a dataset that Axiom `listed`, if it has a period of its own; what applies without is not documented."""
     days = listed.get("retentionDays")
-    return days if isinstance(days, int) and days > 0 and listed.get("useRetentionPeriod") is not False else None
+    is_known = type(days) is int and 0 < days <= LONGEST_RETENTION_DAYS
+    return days if is_known and listed.get("useRetentionPeriod") is not False else None

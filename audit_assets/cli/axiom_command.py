@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from dotenv import load_dotenv
 
 from audit_assets.cli.console import output, print_json, progress
+from audit_assets.config.env_file import load_env_file
 
 axiom = typer.Typer(help="What is in Axiom besides entries.", rich_markup_mode="markdown", no_args_is_help=True)
 
@@ -35,7 +35,7 @@ def dashboard(
 
     if (upload and file) or (overwrite and not upload):
         raise typer.BadParameter("name a file, or upload the dashboard; --overwrite goes with --upload.")
-    load_dotenv(Path(".env"))
+    load_env_file()
     resource = AxiomResource()
     if upload:
         address = resource.upload_dashboard(overwrite=overwrite)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from dotenv import load_dotenv
 
 from audit_assets.cli.console import output, print_json, step
+from audit_assets.config.env_file import load_env_file
 
 if TYPE_CHECKING:
     from audit_assets.reports.backtest_input import BacktestInput
@@ -47,7 +47,7 @@ def backtest(
     from audit_assets.reports.backtest_terminal import print_backtest
     from audit_assets.reports.html_page import write_html
 
-    load_dotenv(Path(".env"))
+    load_env_file()
     policy = backtest_policy(rule, tickets_per_day)
     data = _read_input(events, since, until)
     result = run_backtest(data, policy)

@@ -3,17 +3,29 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
+from rich.segment import Segment
 from rich.spinner import Spinner
 from rich.text import Text
 
-output = Console(highlight=False)
-progress = Console(stderr=True, highlight=False)
+from audit_assets.transport.untrusted_text import visible_lines
+
+
+class SafeConsole(Console):
+    """A terminal on which no text is more than text: what would move its cursor or hide something is written out."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=visible_lines(segment.text))
+
+
+output = SafeConsole(highlight=False)
+progress = SafeConsole(stderr=True, highlight=False)
 
 
 def print_json(value: Any) -> None:

@@ -3,11 +3,13 @@
 from importlib.resources import files
 from pathlib import Path
 
+from audit_assets.storage.file_modes import PRIVATE_FOLDER
+
 
 def instance_home(home: Path) -> Path:
     """The folder for DAGSTER_HOME under `home`, created if necessary. An existing configuration is kept."""
     folder = (home / "dagster").absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
     configuration = folder / "dagster.yaml"
     if not configuration.exists():
         configuration.write_text((files("audit_assets.config") / "dagster.yaml").read_text())

@@ -19,9 +19,9 @@ from audit_assets.cli.console import step
 from audit_assets.cli.dagster_home import instance_home
 from audit_assets.cli.sandbox_extra import start_sandbox
 from audit_assets.config.errors import AuditAssetsError
-from audit_assets.config.settings import HOUR_FORMAT, SETTINGS, setting
-from audit_assets.notify.apprise_channel import PREFIX
+from audit_assets.config.settings import CHANNEL_PREFIX, HOUR_FORMAT, SETTINGS, setting
 from audit_assets.reports.stored_summaries import load_digests
+from audit_assets.storage.file_modes import PRIVATE_FOLDER
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.storage.tables import ENTRIES, QUARANTINE, SUMMARY
@@ -77,7 +77,7 @@ def apply_settings(settings: Mapping[str, str], home: Path, first: datetime) -> 
     for name in SETTINGS:
         if name.startswith(SERVICES):
             os.environ.pop(name, None)
-    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+    for name in [name for name in os.environ if name.startswith(CHANNEL_PREFIX)]:
         del os.environ[name]
     os.environ.update(settings)
     os.environ.setdefault("AUDIT_ASSETS_TICKETS_PER_DAY", TICKETS_A_DAY)
@@ -94,7 +94,7 @@ def _empty_folder(home: Path) -> None:
         if home.exists() and any(home.iterdir()) and not (home / MARK).exists():
             raise DemoError(f"{home} is not empty and was not made by a demo: name another folder with --home.")
         shutil.rmtree(home, ignore_errors=True)
-        home.mkdir(parents=True)
+        home.mkdir(PRIVATE_FOLDER, parents=True)
         (home / MARK).touch()
     except OSError as error:
         raise DemoError(f"{home} can't be used: {error.strerror}. Name another folder with --home.") from None

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from dotenv import load_dotenv
 
 from audit_assets.cli.console import output
 from audit_assets.cli.dagster_home import instance_home
 from audit_assets.cli.sandbox_extra import start_sandbox
+from audit_assets.config.env_file import load_env_file
 from audit_assets.config.errors import SettingError
-from audit_assets.config.settings import HOUR_FORMAT
+from audit_assets.config.settings import HOUR_FORMAT, check_sources, paths
 from audit_assets.guard.start_token import TOKEN_VARIABLE, new_token
+from audit_assets.storage.file_modes import PRIVATE_FOLDER
 
 SERVICES = ("cloudflare", "axiom", "linear")
 
@@ -35,9 +36,10 @@ def dev(
 
     Example: audit-assets dev --sandbox axiom,linear
     """
-    load_dotenv(Path(".env"))
+    load_env_file()
     services = _parse_services(sandbox)
-    environment = dict(os.environ)
+    check_sources()  # what is started has no `.env` to compare with
+    environment = {**os.environ, **paths()}
     with ExitStack() as stack:
         token = new_token()
         if services:
@@ -46,10 +48,6 @@ def dev(
         environment[TOKEN_VARIABLE] = token
         environment["DAGSTER_HOME"] = str(_dagster_home(environment, home))
         environment.setdefault("AUDIT_ASSETS_DAGSTER_URL", f"http://127.0.0.1:{port}")
-        if "://" not in (storage := environment.get("AUDIT_ASSETS_STORAGE") or ".audit_assets/hours"):
-            environment["AUDIT_ASSETS_STORAGE"] = str(Path(storage).absolute())
-        if policy := environment.get("AUDIT_ASSETS_POLICY"):
-            environment["AUDIT_ASSETS_POLICY"] = str(Path(policy).absolute())
         command = [sys.executable, "-m", "audit_assets.cli.dagster_services", str(port)]
         raise typer.Exit(run_until_exit(command, environment, home))
 
@@ -66,7 +64,7 @@ def run_until_exit(command: list[str], environment: dict[str, str], folder: Path
     It runs in a folder of its own: Dagster lets a `.env` in its working directory override the environment, including
     the sandbox's addresses.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
     with subprocess.Popen(command, env=environment, cwd=folder) as child:  # noqa: S603 - no part of it is untrusted
         signal.signal(signal.SIGTERM, lambda *_: child.terminate())
         while True:

@@ -1,27 +1,33 @@
 """The checks of `audit-assets doctor`: what is configured, reachable and permitted, by harmless calls."""
 
+import os
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
 from audit_assets.axiom.dataset_health import ENOUGH_RETENTION_DAYS, find_issues
 from audit_assets.axiom.limits import AxiomLimits
+from audit_assets.config.env_file import NAME as ENV_FILE
 from audit_assets.config.errors import AuditAssetsError, SettingError, StoreError
 from audit_assets.config.policy import policy, tables
 from audit_assets.config.policy_tables import VERDICT_LABELS
 from audit_assets.config.settings import (
     SETTINGS,
+    check_sources,
     dry_run,
     first_hour,
     is_set,
     quiet_time,
     setting,
+    sources,
     ticket_max_age,
     tickets_per_hour,
 )
@@ -37,6 +43,7 @@ from audit_assets.defs.steps.axiom_record import compare_record
 from audit_assets.defs.steps.geography import open_geography
 from audit_assets.defs.steps.watch_rules import load_watch_rules
 from audit_assets.detection.schemas import WINDOW
+from audit_assets.storage.file_modes import readable_by_others
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.storage.pull_history import REPEATS, lateness, pulls_of
 from audit_assets.storage.tables import ENTRIES, VERDICTS
@@ -45,6 +52,9 @@ from audit_assets.tickets.verdict_table import stored_verdicts
 from audit_assets.transport.http import HttpLimits
 
 Status = Literal["ok", "advice", "problem"]
+
+DEFAULT_HOME = ".audit_assets"
+"""Where `audit-assets` keeps what it stores, unless its options name another folder."""
 
 IMPATIENT = HttpLimits(attempts=1, attempt_seconds=30)
 """A person waits for the answer: a service that is down is reported at once."""
@@ -71,6 +81,7 @@ def run_checks(now: datetime) -> Iterator[tuple[str, CheckResult]]:
         "Geography": _check_geography,
         "Triage": _check_triage,
         "Settings": _check_settings,
+        "Files": _check_files,
     }
     for subject, check in checks.items():
         missing = [name for name in SETTINGS if name.startswith(f"{subject.upper()}_") and not is_set(name)]
@@ -224,6 +235,9 @@ def _check_triage(_: datetime) -> Iterator[CheckResult]:
 
 
 def _check_settings(_: datetime) -> Iterator[CheckResult]:
+    for source, names in sources().items():
+        yield CheckResult("ok", f"from {source}: {', '.join(names)}")
+    check_sources()
     if dry_run():
         text = "LINEAR_DRY_RUN is set: every run renders its tickets and opens none"
         yield CheckResult("advice", text, "Unset it once the tickets look right.")
@@ -236,3 +250,17 @@ def _check_settings(_: datetime) -> Iterator[CheckResult]:
         f"dismiss a ticket, its actor opens none for {quiet:g} days"
     )
     yield CheckResult("ok", text)
+
+
+def _check_files(_: datetime) -> Iterator[CheckResult]:
+    """What other users of this machine can read of what is stored here, and of the settings."""
+    storage = setting("AUDIT_ASSETS_STORAGE")
+    homes = [os.environ.get("DAGSTER_HOME"), DEFAULT_HOME, None if "://" in storage else storage, ENV_FILE]
+    kept = [path for path in dict.fromkeys(Path(home).absolute() for home in homes if home) if path.exists()]
+    for path in kept:
+        if found := [*readable_by_others(path)]:
+            text = f"other users of this machine can read {pluralize(len(found), 'file')} in {path}"
+            text = f"other users of this machine can read {path}" if path.is_file() else text
+            yield CheckResult("problem", text, f"Make it private: chmod -R go= {shlex.quote(str(path))}")
+        else:
+            yield CheckResult("ok", f"nobody else on this machine can read {path}")

@@ -15,6 +15,7 @@ from audit_assets.cli.preview_command import preview
 from audit_assets.cli.summary_command import summary
 from audit_assets.cli.watch_command import watch
 from audit_assets.config.errors import AuditAssetsError
+from audit_assets.storage.file_modes import keep_files_private
 
 app = typer.Typer(
     help="Finds abuse in a Cloudflare account: audit log in, Linear tickets out, hour by hour.",
@@ -31,6 +32,7 @@ app.add_typer(axiom, name="axiom")
 
 def main() -> None:
     """Run a command. Exit 1 and one sentence on standard error if it fails."""
+    keep_files_private()
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     try:
         app()

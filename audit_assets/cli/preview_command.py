@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from dotenv import load_dotenv
 
 from audit_assets.cli.console import output, print_json
+from audit_assets.config.env_file import load_env_file
 
 
 def preview(
@@ -25,7 +25,7 @@ def preview(
     from audit_assets.reports.preview_page import preview_html
     from audit_assets.reports.preview_terminal import print_tickets
 
-    load_dotenv(Path(".env"))
+    load_env_file()
     rendered = render_stored_hour(hour)
     if html is not None:
         write_html(preview_html(rendered), html)

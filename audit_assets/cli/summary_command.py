@@ -1,13 +1,12 @@
 """`audit-assets summary`: the stored summary of an hour, or of all hours of a day or a month."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from dotenv import load_dotenv
 
 from audit_assets.cli.console import output, print_json
+from audit_assets.config.env_file import load_env_file
 
 
 def summary(
@@ -30,7 +29,7 @@ def summary(
     if as_schema:
         print_json(schema())
         return
-    load_dotenv(Path(".env"))
+    load_env_file()
     store = HourStore(setting("AUDIT_ASSETS_STORAGE"))
     found = load_summary(store, period, first_hour=first_hour(), now=datetime.now(UTC))
     if as_json:

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from dotenv import load_dotenv
 
 from audit_assets.cli.console import output, print_json
+from audit_assets.config.env_file import load_env_file
 
 watch = typer.Typer(
     help="Check watch rules by their examples, and count how often they would have alerted.",
@@ -32,7 +32,7 @@ def check(
     from audit_assets.tickets.formatting import pluralize
     from audit_assets.watch.examples import failed_examples
 
-    load_dotenv(Path(".env"))
+    load_env_file()
     rules = load_watch_rules(file)
     failed = [
         sentence
@@ -67,7 +67,7 @@ def replay(
     from audit_assets.reports.watch_replay import print_replay, replay_rules
     from audit_assets.storage.hour_store import HourStore
 
-    load_dotenv(Path(".env"))
+    load_env_file()
     first, end = parse_span(since, until)
     store, geography = HourStore(setting("AUDIT_ASSETS_STORAGE")), open_geography()
     found = replay_rules(

@@ -215,6 +215,6 @@ class CloudflareClient:
         """The server's time, since the clock that wrote the entries decides when an hour is over, not ours."""
         try:
             date = parsedate_to_datetime(headers.get("date", ""))
+            return date.astimezone(UTC) if date.tzinfo else self.clock.now()
         except (ValueError, TypeError, OverflowError):
             return self.clock.now()
-        return date.astimezone(UTC) if date.tzinfo else self.clock.now()

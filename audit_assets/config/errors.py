@@ -9,12 +9,17 @@ AuditAssetsError
 └── StoreError            the hour store could not be read or written
 """
 
+from audit_assets.transport.untrusted_text import visible
+
 
 class AuditAssetsError(Exception):
-    """Base of all errors whose text is meant for a person."""
+    """Base of all errors whose text is meant for a person: one line, whatever of a service's or a file's is in it."""
 
     permanent = True
     """Whether trying the same again is pointless until somebody changes something."""
+
+    def __str__(self) -> str:
+        return visible(super().__str__())
 
 
 class SettingError(AuditAssetsError):

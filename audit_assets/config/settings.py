@@ -1,4 +1,4 @@
-"""Every setting, in one table: what it is for, its default, its type, whether it is a secret.
+"""Every setting, in one table: what it is for, its default, its type, whether it is a secret, what is sent there.
 
 Settings come from the environment and are read one by one, when they are needed and never at import: a code location
 loads without credentials, and a missing one surfaces as one sentence when an asset needs it. Secrets are read here,
@@ -9,10 +9,12 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
+from audit_assets.config.env_file import env_file
 from audit_assets.config.errors import SettingError
 
 HOUR_FORMAT = "%Y-%m-%d-%H:%M"
@@ -45,6 +47,9 @@ LARGEST_NUMBER = 1e6
 """No setting means anything beyond it."""
 
 TEXT = Type()
+PATH = Type()
+"""A file or folder, or an fsspec URL. A relative one is in the current folder, which is also that of a `.env`."""
+
 NUMBER = Type(
     Annotated[float, Field(gt=0, lt=LARGEST_NUMBER, allow_inf_nan=False)], "is {!r}: set it to a number above 0."
 )
@@ -71,43 +76,68 @@ WEB_ADDRESS = Type(
 
 @dataclass(frozen=True)
 class Setting:
-    """One environment variable. Without a default it is required; an empty default means that it may be absent."""
+    """One environment variable. Without a default it is required; an empty default means that it may be absent.
+    `gets`: where it names a receiver, the secrets that are sent there, or with which what is sent there was read."""
 
     name: str
     meaning: str
     default: str | None = None
     type: Type = TEXT
     secret: bool = False
+    gets: tuple[str, ...] = ()
 
+
+READING = ("CLOUDFLARE_API_TOKEN", "AXIOM_TOKEN")
+"""The secrets with which what is reported was read."""
+
+CHANNEL_PREFIX = "AUDIT_ASSETS_CHANNEL_"
+"""A channel's address is in a variable called so, with the channel's name in capitals behind it. It is a secret."""
 
 _TABLE = (
     Setting("CLOUDFLARE_API_TOKEN", "API token with the permission Account Settings Read", secret=True),
     Setting("CLOUDFLARE_ACCOUNT_ID", "id of the account whose audit log is pulled, 32 hex digits", type=ACCOUNT_ID),
-    Setting("CLOUDFLARE_API_URL", "address of Cloudflare's API", "https://api.cloudflare.com/client/v4"),
+    Setting(
+        "CLOUDFLARE_API_URL",
+        "address of Cloudflare's API",
+        "https://api.cloudflare.com/client/v4",
+        gets=("CLOUDFLARE_API_TOKEN",),
+    ),
     Setting("CLOUDFLARE_STREAMS", "audit log streams to pull: v2, v1 or both", "v2,v1", STREAMS),
     Setting("AXIOM_TOKEN", "API token that may ingest into and query the dataset", secret=True),
     Setting("AXIOM_ORG_ID", "id of the organisation, as in app.axiom.co/ID/query"),
     Setting("AXIOM_DATASET", "dataset that holds the audit entries", "cloudflare-audit"),
-    Setting("AXIOM_FINDINGS_DATASET", "dataset that gets each finding as an event, another than AXIOM_DATASET", ""),
-    Setting("AXIOM_URL", "address of Axiom's API, or of the dataset's edge", "https://api.axiom.co"),
+    Setting(
+        "AXIOM_FINDINGS_DATASET",
+        "dataset that gets each finding as an event, another than AXIOM_DATASET",
+        "",
+        gets=("AXIOM_TOKEN",),
+    ),
+    Setting(
+        "AXIOM_URL", "address of Axiom's API, or of the dataset's edge", "https://api.axiom.co", gets=("AXIOM_TOKEN",)
+    ),
     Setting("LINEAR_API_KEY", "personal API key that may read, create and change issues and comments", secret=True),
     Setting("LINEAR_TEAM_KEY", "key of the team that gets the tickets, such as SEC"),
     Setting("LINEAR_LABEL", "name of a label to put on every ticket; it must exist", ""),
     Setting("LINEAR_DRY_RUN", "1 to render the tickets of every run and open none", "", YES_OR_NO),
-    Setting("LINEAR_API_URL", "address of Linear's API", "https://api.linear.app/graphql"),
+    Setting("LINEAR_API_URL", "address of Linear's API", "https://api.linear.app/graphql", gets=("LINEAR_API_KEY",)),
     Setting(
         "AUDIT_ASSETS_FIRST_HOUR", "first hour (UTC) that exists, such as 2026-11-01-00:00", "2026-03-10-00:00", HOUR
     ),
-    Setting("AUDIT_ASSETS_STORAGE", "where the Parquet hours lie: a folder or an fsspec URL", ".audit_assets/hours"),
+    Setting(
+        "AUDIT_ASSETS_STORAGE", "where the Parquet hours lie: a folder or an fsspec URL", ".audit_assets/hours", PATH
+    ),
     Setting("AUDIT_ASSETS_PRESET", "which hours alert: balanced, quiet or plain", "balanced"),
     Setting("AUDIT_ASSETS_TICKETS_PER_DAY", "tickets a day that people can read, in place of the preset's", "", NUMBER),
     Setting(
         "AUDIT_ASSETS_POLICY",
         "file with a team's own tables: allowances, incidents, what counts, severity, fields of tickets",
         "",
+        PATH,
     ),
-    Setting("AUDIT_ASSETS_GEOIP", "MMDB file with the autonomous system and the country of addresses", ""),
-    Setting("AUDIT_ASSETS_WATCH", "file with a team's own watch rules, added to the default ones or over them", ""),
+    Setting("AUDIT_ASSETS_GEOIP", "MMDB file with the autonomous system and the country of addresses", "", PATH),
+    Setting(
+        "AUDIT_ASSETS_WATCH", "file with a team's own watch rules, added to the default ones or over them", "", PATH
+    ),
     Setting(
         "AUDIT_ASSETS_VOLUME_RATIO", "plain rule: an hour deviates from this many times the usual changes", "10", NUMBER
     ),
@@ -123,7 +153,11 @@ _TABLE = (
         "AUDIT_ASSETS_DAGSTER_URL", "address of your Dagster UI, for a link to the run in every ticket", "", WEB_ADDRESS
     ),
     Setting(
-        "AUDIT_ASSETS_WEBHOOK_URL", "address that gets each recent hour's summary as JSON, by POST", "", secret=True
+        "AUDIT_ASSETS_WEBHOOK_URL",
+        "address that gets each recent hour's summary as JSON, by POST",
+        "",
+        secret=True,
+        gets=READING,
     ),
     Setting(
         "AUDIT_ASSETS_WEBHOOK_FORMAT",
@@ -132,21 +166,74 @@ _TABLE = (
         WEBHOOK_FORMAT,
     ),
     Setting("AUDIT_ASSETS_TRIAGE_MODEL", "language model that writes a note on each new ticket", ""),
-    Setting("AUDIT_ASSETS_TRIAGE_URL", "OpenAI-compatible API of that model", "https://api.openai.com/v1"),
+    Setting(
+        "AUDIT_ASSETS_TRIAGE_URL",
+        "OpenAI-compatible API of that model",
+        "https://api.openai.com/v1",
+        gets=("AUDIT_ASSETS_TRIAGE_API_KEY", *READING),
+    ),
     Setting("AUDIT_ASSETS_TRIAGE_API_KEY", "API key for that model, if it asks for one", "", secret=True),
-    Setting("AUDIT_ASSETS_TRIAGE_PROMPT", "file with a team's own prompt for that model", ""),
+    Setting("AUDIT_ASSETS_TRIAGE_PROMPT", "file with a team's own prompt for that model", "", PATH),
 )
 
 SETTINGS = {each.name: each for each in _TABLE}
 
 
 def setting(name: str) -> str:
-    """The text of a setting, or its default. Raises `SettingError` if it is required and missing or empty."""
+    """The text of a setting, or its default; paths are absolute. Raises `SettingError` if it is required and missing or
+    empty, or if it comes from a place that may not decide it."""
     known = SETTINGS[name]
-    value = os.environ.get(name, "").strip() or known.default
+    value = environment_value(name) or known.default
     if value is None:
         raise SettingError(f"{name} is not set: set it to the {known.meaning}.")
+    if known.type is PATH and value and "://" not in value:
+        return str(Path(value).expanduser().absolute())
     return value
+
+
+def environment_value(name: str) -> str:
+    """A variable of the environment, "" if it is not set. Raises `SettingError` if a `.env` would let it have, or
+    receive, a secret that the file does not hold: who writes a file in a folder is not always who set the secret."""
+    value, file = os.environ.get(name, "").strip(), env_file()
+    if not value or file is None or not file.sets(name):
+        return value
+    receives = READING if name.startswith(CHANNEL_PREFIX) else SETTINGS[name].gets
+    for secret in _secret_names():
+        held = os.environ.get(secret, "").strip()
+        if held and not file.sets(secret) and (secret in receives or file.copies(name, held)):
+            raise SettingError(
+                f"{name} comes from {file.path}, but {secret} from the environment, and who writes that file must not "
+                "decide where it goes: set both in the environment, or both in the file."
+            )
+    return value
+
+
+def _secret_names() -> list[str]:
+    return [name for name, known in SETTINGS.items() if known.secret] + _channel_names()
+
+
+def _channel_names() -> list[str]:
+    return sorted(name for name in os.environ if name.startswith(CHANNEL_PREFIX))
+
+
+def check_sources() -> None:
+    """Raise `SettingError` for the first setting that comes from a place that may not decide it."""
+    for name in (*SETTINGS, *_channel_names()):
+        environment_value(name)
+
+
+def sources() -> dict[str, list[str]]:
+    """The names of the settings that have a value of their own, by where it comes from."""
+    file, found = env_file(), {}
+    for name in (*SETTINGS, *_channel_names()):
+        if os.environ.get(name, "").strip():
+            found.setdefault(str(file.path) if file and file.sets(name) else "the environment", []).append(name)
+    return found
+
+
+def paths() -> dict[str, str]:
+    """The settings that name a file or folder, for a process that runs in another folder."""
+    return {name: path for name, known in SETTINGS.items() if known.type is PATH and (path := setting(name))}
 
 
 def is_set(name: str) -> bool:

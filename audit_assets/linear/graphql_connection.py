@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import httpx
 
 from audit_assets.config.errors import SettingError
+from audit_assets.linear.answer_shapes import check_shape
 from audit_assets.linear.reply_parser import parse_reply
 from audit_assets.transport.clock import Clock
 from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Reply, TryAgain, is_loopback
@@ -60,7 +61,7 @@ class GraphqlConnection:
             masked = replace(reply, body=self._transport.masked(reply.body))
             data = parse_reply(masked, self.clock.now())
             try:
-                return parse(data)
+                return parse(check_shape(document, data))
             except (KeyError, TypeError, ValueError, AttributeError):
                 raise TryAgain("an answer of another shape than its schema") from None
 

@@ -15,10 +15,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from audit_assets.config.errors import Refused, SettingError, Unavailable
+from audit_assets.config.settings import CHANNEL_PREFIX, environment_value
 from audit_assets.notify.messages import Message
-
-PREFIX = "AUDIT_ASSETS_CHANNEL_"
-"""The variable with a channel's address is called so, with the channel's name in capitals behind it."""
 
 INHERITED = frozenset(
     {"PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "SYSTEMROOT", "LANG", "LC_ALL", "TZ", "TMPDIR", "TEMP"}
@@ -49,7 +47,7 @@ class Delivery:
 
 def variable_of(channel: str) -> str:
     """The environment variable that holds the address of a channel."""
-    return f"{PREFIX}{channel.upper()}"
+    return f"{CHANNEL_PREFIX}{channel.upper()}"
 
 
 def send_messages(channel: str, messages: Sequence[Message], limits: ChannelLimits | None = None) -> Delivery:
@@ -84,7 +82,7 @@ def check_channel(channel: str, limits: ChannelLimits | None = None) -> str:
 
 def _run(channel: str, messages: Sequence[Message], limits: ChannelLimits) -> tuple[list[dict[str, Any]], bool]:
     """The lines that apprise's process wrote, the first one empty if it wrote none, and whether it ended by itself."""
-    address = os.environ.get(variable_of(channel), "").strip()
+    address = environment_value(variable_of(channel))
     if not address:
         raise SettingError(
             f"{variable_of(channel)} is not set: set it to the apprise address of the channel {channel}."

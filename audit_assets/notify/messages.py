@@ -1,11 +1,11 @@
 """A finding as a message for people: what it is made of, and which channels it is for."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from audit_assets.config.policy_tables import Severity
 from audit_assets.notify.plain_text import plain_text
+from audit_assets.transport.untrusted_text import web_address
 
 TITLE_LENGTH = 250
 """Characters: the titles of tickets are shorter."""
@@ -14,8 +14,6 @@ TEXT_LENGTH = 800
 """Of the sentences below the title: a chat shows them whole, and the rest is on the ticket. A judgement."""
 
 IDENTIFIER_LENGTH = 40
-
-_ADDRESS = re.compile(r"[\w./:?&=%+,;~-]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -42,16 +40,10 @@ def build_message(
     """The message of a finding from the words of its ticket, which may hold Markdown and an attacker's values.
     `identifier` and `url` are the ticket's, as Linear gave them."""
     body = plain_text(" ".join(sentences), TEXT_LENGTH)
-    ticket = " ".join(filter(None, [plain_text(identifier or "", IDENTIFIER_LENGTH), _live(url or "")]))
+    ticket = " ".join(filter(None, [plain_text(identifier or "", IDENTIFIER_LENGTH), web_address(url)]))
     return Message(
         id=finding_id,
         severity=severity,
         title=plain_text(title, TITLE_LENGTH),
         text=f"{body}\n\n{ticket}" if ticket else body,
     )
-
-
-def _live(url: str) -> str:
-    """The one address that stays live: of a web page, in characters that can't end it; empty for any other."""
-    is_web = url.startswith(("https://", "http://127.0.0.1:", "http://localhost:"))
-    return url if is_web and _ADDRESS.fullmatch(url) else ""

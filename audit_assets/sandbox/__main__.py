@@ -1,6 +1,7 @@
 """The sandbox as a program: `python -m audit_assets.sandbox --port P --data DIR`, until it is stopped."""
 
 import argparse
+import os
 import shlex
 import signal
 import sys
@@ -74,4 +75,5 @@ def _exports(sandbox: Sandbox) -> str:
 
 
 if __name__ == "__main__":
+    os.umask(0o077)  # what is stored is its owner's alone
     sys.exit(main())

@@ -48,7 +48,7 @@ class Sandbox:
     """The three services, and what tests control them with."""
 
     def __init__(self, data_dir: Path, *, clock: SandboxClock | None = None) -> None:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(0o700, parents=True, exist_ok=True)
         self.shared = ServiceContext(data_dir, clock or SandboxClock())
         self.faults = FaultPlan()
         self.cloudflare = CloudflareService(self.shared, self.faults)

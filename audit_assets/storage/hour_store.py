@@ -20,6 +20,7 @@ import polars as pl
 from upath import UPath
 
 from audit_assets.config.errors import StoreError
+from audit_assets.storage.file_modes import PRIVATE_FILE, PRIVATE_FOLDER
 from audit_assets.storage.renamed_columns import with_current_names, with_current_values
 
 T = TypeVar("T")
@@ -30,6 +31,8 @@ is that of the first version: files of then are read by it."""
 
 FOOTER_TAIL = 8
 """Bytes at the end of a Parquet file: the length of its footer, and a marker."""
+
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 ROWS_AT_ONCE = 20_000
 """Of a group in the Parquet file: a large hour is written and read by parts, of which a few are in memory at a time."""
@@ -46,8 +49,10 @@ class HourStore:
         """Raises `StoreError` for a URL that no installed package of fsspec's knows."""
         try:
             self.root = UPath(root)
+            if self.root.protocol in ("file", "local"):
+                self.root = UPath(self.root.path)  # written as any folder is: durably, and for its owner alone
             self.root.exists()
-            if "://" in root and not root.startswith("file:") and isinstance(self.root, Path):
+            if "://" in root and not root.startswith(("file:", "local:")) and isinstance(self.root, Path):
                 raise ValueError(f"{root.split('://', maxsplit=1)[0]}:// is no protocol that is known")
         except (ImportError, ValueError) as error:
             raise StoreError(
@@ -216,7 +221,7 @@ def _replace_durably(path: Path, content: bytes) -> None:
     _sweep(path)
     half_written = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
-        with half_written.open("wb") as file:
+        with os.fdopen(os.open(half_written, NEW_FILE, PRIVATE_FILE), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -240,7 +245,7 @@ def _make_durably(folder: Path) -> None:
     if folder.exists():
         return
     _make_durably(folder.parent)
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
     _sync_folder(folder.parent)
 
 

@@ -18,7 +18,7 @@ from audit_assets.tickets.formatting import (
     pluralize,
     span_name,
 )
-from audit_assets.tickets.markdown import SafeMarkdown, link, one_line, words
+from audit_assets.tickets.markdown import SafeMarkdown, one_line, ticket_link
 from audit_assets.tickets.phrases import (
     NAME_LENGTH,
     RECORD,
@@ -185,9 +185,8 @@ def _ticket_name(dismissal: PastDismissal) -> str:
 
 
 def _ticket_link(dismissal: PastDismissal) -> SafeMarkdown:
-    """The ticket's name as a link to it: the one address in a ticket that is Linear's own."""
-    name = words(dismissal.identifier, NAME_LENGTH)
-    return link(name, dismissal.url) if dismissal.url else name
+    """The one address in a ticket that is Linear's own."""
+    return ticket_link(dismissal.identifier, dismissal.url)
 
 
 def _expectation(deviation: Deviation, learning: bool) -> str:

@@ -27,6 +27,9 @@ are as new types, kinds of groups and of a fall of the threshold as types of the
 COVERS_LENGTH = 4_000
 """Characters: how much Linear takes in metadata is not documented (docs/facts/linear.md, 1.4)."""
 
+LONGEST_COUNT = 12
+"""Digits."""
+
 HASH_LENGTH = 16
 """Hex digits: nobody finds another name with the same 64 bits."""
 
@@ -99,26 +102,31 @@ def _words(deviation: Deviation) -> Iterator[str]:
 def _parse(ticket: KnownIssue, marks: Mapping[str, Any]) -> DismissedHour | None:
     """None for an attachment that is no hour's. A word that can't be read covers nothing."""
     by_name: dict[Any, Severity] = {each: each for each in SEVERITIES}
-    if (severity := by_name.get(marks.get("severity"))) is None:
+    if (severity := by_name.get(str(marks.get("severity")))) is None:
         return None
     hour = DismissedHour(ticket, severity)
     for word in str(marks.get(COVERS, "")).split():
         match word.split(":"):
             case ["raised", cause]:
                 hour.raised.add(cause)
-            case ["volume", hours, changes, *who] if hours.isdecimal() and changes.isdecimal():
+            case ["volume", hours, changes, *who] if _is_count(hours) and _is_count(changes):
                 hour.volumes.append((int(hours), int(changes), ":".join(who)))
-            case ["active", hours, active, *who] if hours.isdecimal() and active.isdecimal():
+            case ["active", hours, active, *who] if _is_count(hours) and _is_count(active):
                 hour.active.append((int(hours), int(active), ":".join(who)))
-            case ["touched", own_type, changes] if changes.isdecimal():
+            case ["touched", own_type, changes] if _is_count(changes):
                 hour.touched[own_type] = int(changes)
-            case ["new", own_type, changes] if changes.isdecimal():
+            case ["new", own_type, changes] if _is_count(changes):
                 hour.new[own_type] = int(changes)
-            case ["organisation", own_type, changes, members] if changes.isdecimal():
+            case ["organisation", own_type, changes, members] if _is_count(changes):
                 hour.organisation.append((own_type, int(changes), frozenset(members.split(","))))
             case _:
                 pass
     return hour
+
+
+def _is_count(word: str) -> bool:
+    """Whether it is a whole number, and not so long that Python refuses to read it."""
+    return word.isascii() and word.isdecimal() and len(word) <= LONGEST_COUNT
 
 
 def _is_as_severe(hour: DismissedHour, finding: Finding) -> bool:

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
-from audit_assets.transport.untrusted_text import VALUE_LENGTH, defanged, one_line, visible
+from audit_assets.transport.untrusted_text import VALUE_LENGTH, defanged, one_line, visible, web_address
 
 
 class SafeMarkdown(str):
@@ -36,6 +36,10 @@ _NUMBERED = re.compile(r"^(\d+)[.)]")
 """How an item of a numbered list begins."""
 
 _LONE_AT = re.compile(r"(?<![^\W_])@|@(?![^\W_])")
+
+IDENTIFIER_LENGTH = 40
+"""Characters of a ticket's name."""
+
 _URL_SAFE = "-._~:/?#@!$&*+,;=%"
 
 
@@ -70,11 +74,18 @@ def words(text: str | None, limit: int = VALUE_LENGTH) -> SafeMarkdown:
 def prose(text: str, limit: int = VALUE_LENGTH) -> SafeMarkdown:
     """A sentence of a team's own, such as a watch rule's: its letters and punctuation, and nothing that Markdown, or a
     reader's program that looks for addresses, could take for more."""
-    plain = _NOT_PROSE.sub("·", visible(text[:limit]))
-    kept = _LONE_UNDERSCORE.sub("·", _NOT_PROSE.sub("·", defanged(plain))).lstrip("+-= ")
-    kept = _NUMBERED.sub(r"\1·", _INNER_DOT.sub("[.]", _SLASHES.sub("/", kept)))
+    kept = _NUMBERED.sub(r"\1·", _harmless(visible(text[:limit])).lstrip("+-= "))
     is_cut = len(text) > limit or len(kept) > limit
     return SafeMarkdown(f"{kept[:limit].rstrip()}…" if is_cut else kept)
+
+
+def remark(text: str) -> SafeMarkdown:
+    """A sentence of ours that may repeat somebody else's words: as `prose`, with its code spans."""
+    parts = visible(text).split("`")
+    if len(parts) % 2 == 0:
+        return prose(text, len(text))
+    spans = (f"`{defanged(part)}`" if number % 2 else _harmless(part) for number, part in enumerate(parts))
+    return SafeMarkdown(_NUMBERED.sub(r"\1·", "".join(spans).lstrip("+-= ")))
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> SafeMarkdown:
@@ -105,6 +116,12 @@ def link(label: str, url: str) -> SafeMarkdown:
     return SafeMarkdown(f"[{label}]({address(url)})")
 
 
+def ticket_link(identifier: str | None, url: str | None) -> SafeMarkdown:
+    """A link to a ticket, both as Linear gave them; only its name where the address is no web page's."""
+    name = words(identifier, IDENTIFIER_LENGTH) or "the ticket"
+    return link(name, url) if url and web_address(url) else SafeMarkdown(name)
+
+
 def picture(shows: str, url: str) -> SafeMarkdown:
     """A picture, at an address that Linear made for it; `shows` is our own words. Linear fetches the address of
     any picture (docs/facts/linear.md, 3): this is the one place that writes one."""
@@ -114,6 +131,13 @@ def picture(shows: str, url: str) -> SafeMarkdown:
 def address(url: str) -> str:
     """An address with everything percent-encoded that could end a link."""
     return quote(url, safe=_URL_SAFE, errors="replace")
+
+
+def _harmless(text: str) -> str:
+    """Visible text without marks of Markdown and without addresses."""
+    plain = _NOT_PROSE.sub("·", text)
+    kept = _LONE_UNDERSCORE.sub("·", _NOT_PROSE.sub("·", defanged(plain)))
+    return _INNER_DOT.sub("[.]", _SLASHES.sub("/", kept))
 
 
 def _without_ends(line: str) -> str:

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
 
 import httpx
@@ -93,6 +94,7 @@ class BoundedHttpClient:
             self._http = httpx.Client(
                 base_url=checked_address(service, base_url),
                 headers={**headers, "Accept-Encoding": "gzip"},
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # kept, an odd one would break each request
                 timeout=httpx.Timeout(30.0, connect=10.0),
                 transport=BoundedTransport(self._deadline),
                 trust_env=False,

@@ -10,6 +10,14 @@ import unicodedata
 VALUE_LENGTH = 300
 """Characters of a value that are shown; the rest is counted."""
 
+LONGEST_ADDRESS = 2_000
+"""Characters. A judgement."""
+
+_WEB_ADDRESS = re.compile(
+    r"(?:https://[A-Za-z0-9.-]+|http://(?:127\.0\.0\.1|localhost|\[::1\]))(?::[0-9]{1,5})?(?:[/?#][\w./:?&=%+,;~#-]*)?",
+    re.ASCII,
+)
+
 NOTHING = "(none)"
 """Shown for a value that is missing or empty: an empty code span is not one."""
 
@@ -31,6 +39,15 @@ _LINEAR_HOST = re.compile(rf"linear{_DOT}app", re.IGNORECASE)
 _HTTP = re.compile(r"http(?=s?://)", re.IGNORECASE)
 _DOMAIN_DOT = re.compile(rf"(?<=[^\W_]){_DOT}(?=[^\W\d_][\w-]*(?!\.?[\w@-]))")
 """The last dot of what looks like a host name, also behind an @."""
+
+
+def visible_lines(text: str) -> str:
+    """The text as it is laid out, with all invisible characters but spaces and ends of lines written out: what a
+    terminal would take for a command moves no cursor, colours nothing and hides nothing."""
+    return "".join(
+        _escaped(letter) if letter != "\n" and unicodedata.category(letter) in _UNSEEN_CATEGORIES else letter
+        for letter in text
+    )
 
 
 def visible(text: str) -> str:
@@ -55,6 +72,13 @@ def defanged(text: str) -> str:
     text = _LINEAR_HOST.sub(lambda host: f"{host[0][:6]}[.]{host[0][7:]}", text)
     text = _HTTP.sub("hxxp", text).replace("://", "[:]//")
     return _DOMAIN_DOT.sub("[.]", text)
+
+
+def web_address(url: str | None) -> str | None:
+    """The address if it is a web page's, over TLS or on this machine, in characters that can end no link and no line;
+    else None."""
+    found = _WEB_ADDRESS.fullmatch(url or "")
+    return url if found and len(found[0]) <= LONGEST_ADDRESS else None
 
 
 def one_line(text: str | None, limit: int = VALUE_LENGTH) -> str:

@@ -299,5 +299,6 @@ def test_a_configured_model_is_reported_without_calling_it(connected: Sandbox, m
     monkeypatch.setenv("AUDIT_ASSETS_TRIAGE_PROMPT", "nowhere.md")
     code, text = doctor()
     assert code == 1
-    problem = "AUDIT_ASSETS_TRIAGE_PROMPT names 'nowhere.md', which can't be read as UTF-8: correct or unset it."
+    path = str(Path("nowhere.md").absolute())
+    problem = f"AUDIT_ASSETS_TRIAGE_PROMPT names {path!r}, which can't be read as UTF-8: correct or unset it."
     assert f"Triage problem {problem}" in text

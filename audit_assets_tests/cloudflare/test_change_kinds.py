@@ -85,14 +85,42 @@ def test_reading_and_signing_in_are_no_changes(verb: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "description", ["LOGIN", "SSO_LOGIN", "Login", "LOGOUT", "Log In", "User logged in", "login failed", "2FA login"]
+    "description",
+    [
+        *("LOGIN", "SSO_LOGIN", "Login", "LOGOUT", "Log In", "User logged in", "login failed", "2FA login"),
+        *("GOOGLE_LOGIN", "APPLE_LOGIN", "Google sign-in", "PASSKEY_LOGIN_FAILED"),
+    ],
 )
 def test_a_sign_in_is_recognised_by_its_description(description: str) -> None:
     assert v2("update", description) is None
+    assert v2("login", description) is None
+    assert v2(None, description) is None
+
+
+@pytest.mark.parametrize("description", ["LOGIN", "GOOGLE_LOGIN", "User logged in"])
+@pytest.mark.parametrize(
+    ("stream", "verb", "kind"),
+    [
+        ("v2", "delete", "delete"),
+        ("v2", "Create", "create"),
+        ("v1", "rec_del", "delete"),
+        ("v1", "update", "update"),
+        ("v1", "token_roll", "update"),
+        ("v1", "RemoveIdentityProvider", "delete"),
+    ],
+)
+def test_a_verb_of_change_is_not_overridden_by_a_description(
+    stream: str, verb: str, kind: str, description: str
+) -> None:
+    assert change_kind(stream, verb, description, None) == kind
 
 
 @pytest.mark.parametrize(
-    "description", ["Update Login Page", "Create Login Design", "Add Member", "Sign in page", "Blogin", "catalog in"]
+    "description",
+    [
+        *("Update Login Page", "Create Login Design", "Add Member", "Sign in page", "Blogin", "catalog in"),
+        *("GOOGLE_LOGIN_PAGE", "Google IdP", "CUSTOM_LOGIN"),
+    ],
 )
 def test_a_description_that_only_mentions_a_sign_in_is_a_change(description: str) -> None:
     assert v2("update", description) == "update"

@@ -50,7 +50,7 @@ def catalogue() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for kind in KINDS.values():
         for action in ("create", "update", "delete", "view"):
-            if action == "view" and action not in kind.weights:
+            if (action == "view" or kind.title == "LOGIN") and action not in kind.weights:
                 continue
             if kind.v1_words is None:
                 path = kind.path.format(account=IDENTIFIER, zone=IDENTIFIER, parent=IDENTIFIER)

@@ -20,6 +20,7 @@ from audit_assets.defs.steps.skip_reasons import stored_mode
 from audit_assets.reports.summary import DigestShown
 from audit_assets.storage.hours import day_of, key_of
 from audit_assets.storage.tables import DIGESTS
+from audit_assets.tickets.markdown import ticket_link
 
 
 @hourly_asset(table=DIGESTS, kinds={"linear"}, pool="linear_tickets")
@@ -51,6 +52,6 @@ def daily_digest(
 
 
 def _metadata(digest: DigestShown) -> Mapping[str, Any]:
-    ticket = f"[{digest['identifier']}]({digest['url']})" if digest["identifier"] else "none"
+    ticket = ticket_link(digest["identifier"], digest["url"]) if digest["identifier"] else "none"
     shown = f"{digest['day']}: {ticket} ({digest['outcome']})"
     return {"digest": dg.MetadataValue.md(shown), "digest_findings": digest["findings"]}

@@ -28,6 +28,7 @@ from audit_assets.defs.steps.hour_tickets import HourTickets, TicketRun, put_on_
 from audit_assets.defs.steps.skip_reasons import OpenTickets
 from audit_assets.storage.hours import day_of, key_of
 from audit_assets.storage.tables import TICKETS
+from audit_assets.tickets.markdown import ticket_link
 
 
 class TicketConfig(dg.Config):
@@ -90,7 +91,7 @@ def opened_tickets(
 def _metadata(found: HourTickets) -> Mapping[str, Any]:
     outcomes = {outcome: count for outcome, count in found.rows.group_by("outcome").len().iter_rows() if outcome}
     each = found.rows.drop_nulls("url").unique("ticket_id", maintain_order=True)
-    links = [f"[{identifier}]({url})" for identifier, url in each.select("identifier", "url").iter_rows()]
+    links = [ticket_link(identifier, url) for identifier, url in each.select("identifier", "url").iter_rows()]
     refused = found.rows["refused"].drop_nulls().unique(maintain_order=True).to_list()
     return {
         **found.metadata,

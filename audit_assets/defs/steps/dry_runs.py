@@ -21,7 +21,7 @@ from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import key_of
 from audit_assets.storage.tables import TICKETS
 from audit_assets.tickets.formatting import listed, pluralize
-from audit_assets.tickets.markdown import code, folds
+from audit_assets.tickets.markdown import code, folds, remark
 from audit_assets.tickets.shared_ticket import SharedTicket
 
 DRY_RUN = "dry_run"
@@ -91,7 +91,7 @@ def is_dry_run(store: HourStore, hour: datetime) -> bool:
 
 def in_markdown(rendered: DryRunHour) -> str:
     """The tickets as Dagster's pages show them, as many as fit. Every value of an entry is quoted in them already."""
-    shown, room = ["**Dry run: nothing was opened.**", *rendered.remarks], SHOWN_LENGTH
+    shown, room = ["**Dry run: nothing was opened.**", *map(remark, rendered.remarks)], SHOWN_LENGTH
     for number, ticket in enumerate(rendered.tickets):
         text = _in_markdown(ticket)
         room -= len(text)

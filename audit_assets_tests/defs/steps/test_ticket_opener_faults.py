@@ -181,6 +181,7 @@ def test_parts_of_a_ticket_that_were_not_asked_for_are_refused(
         "priority": 2.0,
         "updatedAt": "2026-11-22T10:00:00.000Z",
         "state": {"type": "backlog"},
+        "team": {"id": "1"},
         **{each: {"nodes": []} for each in ("hour", "comments", "marks")},
     }
     node[alias] = {"nodes": [{"id": "1", "url": "https://example.com/other"}]}

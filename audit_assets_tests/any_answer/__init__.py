@@ -1,0 +1,1 @@
+"""Whatever a service answers, only the documented errors come out of its client."""
