@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from audit_assets.cli.console import output
 from audit_assets.config.env_file import load_env_file
@@ -18,7 +18,7 @@ def doctor() -> None:
     from audit_assets.cli.doctor_checks import run_checks
 
     load_env_file()
-    table = Table(show_header=False, box=None, pad_edge=False)
+    table = Table("", "", Column(overflow="fold"), show_header=False, box=None, pad_edge=False)
     results = [*run_checks(datetime.now(UTC))]
     for subject, result in results:
         table.add_row(subject, STATUSES[result.status], escape(visible(result.text)))
