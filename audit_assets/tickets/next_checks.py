@@ -102,7 +102,7 @@ def _names(finding: Finding) -> dict[str, str]:
     return {
         "actor": code(finding.actor, ACTOR_LENGTH),
         "addresses": listed(new) or "the address",
-        "credentials": listed([short_code(name) for name in credentials]) or "the token",
+        "credentials": listed([code(name, ACTOR_LENGTH) for name in credentials]) or "the token",
         "tokens": f", roll {listed(tokens)}" if tokens else "",
     }
 

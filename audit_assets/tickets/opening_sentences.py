@@ -51,11 +51,17 @@ def build_title(finding: Finding) -> str:
     """The title of a ticket: what was done, from where if that is new, and by whom."""
     if finding.is_of_several or finding.is_of_unreadable or not finding.deviations:
         return f"{headline(finding)} ({hour_in_short(finding.hour)})"[:TITLE_LENGTH]
-    did = _matched(finding, words) if _is_of_rules(finding) else _done(finding, words).removeprefix("was ")
-    message = _with_origin(finding, did, words)
     actor = words(finding.actor, ACTOR_LENGTH_IN_TITLE) or "an unnamed actor"
     tokens = listed([words(name, ACTOR_LENGTH_IN_TITLE) or "a token" for name in finding.credentials])
-    return f"{message[:1].upper()}{message[1:]}: {actor}{f' with {tokens}' if tokens else ''}"[:TITLE_LENGTH]
+    who = f": {actor}{f' with {tokens}' if tokens else ''}"
+    if _is_of_rules(finding):
+        tries = [_matched(finding, words, named) for named in range(RULES_NAMED, 0, -1)]
+    else:
+        tries = [_done(finding, words).removeprefix("was ")]
+    messages = [_with_origin(finding, did, words) for did in tries]
+    room = TITLE_LENGTH - len(who)
+    message = next((each for each in messages if len(each) <= room), messages[-1][: max(room, 0)])
+    return f"{message[:1].upper()}{message[1:]}{who}"[:TITLE_LENGTH]
 
 
 def headline(finding: Finding) -> SafeMarkdown:
@@ -179,12 +185,12 @@ def _is_of_rules(finding: Finding) -> bool:
     return rule is not None and not 1 < rule.changes <= done <= 2 * rule.changes
 
 
-def _matched(finding: Finding, quote: Quote) -> str:
+def _matched(finding: Finding, quote: Quote, named: int = RULES_NAMED) -> str:
     """`A zone was deleted (shop·example); DNSSEC was disabled (shop·example); 1 more watch rule`."""
     rules = rarest_types_first(finding.rules)
-    titles = [f"{rule_title(each)}{_zone_of(each, quote)}" for each in rules[:RULES_NAMED]]
+    titles = [f"{rule_title(each)}{_zone_of(each, quote)}" for each in rules[:named]]
     later = [title if title[1:2].isupper() else f"{title[:1].lower()}{title[1:]}" for title in titles[1:]]
-    left = len(rules) - RULES_NAMED
+    left = len(rules) - named
     return "; ".join([titles[0], *later, *([pluralize(left, "more watch rule")] if left > 0 else [])])
 
 

@@ -8,7 +8,13 @@ from uuid import UUID
 import pytest
 
 from audit_assets.tickets.finding import ChangeTotal, Deviation, EntryLine, WatchedRule
-from audit_assets.tickets.opening_sentences import build_title, headline, opening_sentence, severity_sentence
+from audit_assets.tickets.opening_sentences import (
+    TITLE_LENGTH,
+    build_title,
+    headline,
+    opening_sentence,
+    severity_sentence,
+)
 from audit_assets.tickets.related_ticket import RelatedTicket
 from audit_assets_tests.tickets.sample_findings import (
     TWELVE,
@@ -143,6 +149,18 @@ def test_a_watch_rule_gives_the_title_unless_what_it_counted_does(
     deviations: tuple[Deviation, ...], change_totals: tuple[ChangeTotal, ...], title: str
 ) -> None:
     assert build_title(finding(deviations=deviations, change_totals=change_totals)) == title
+
+
+def test_a_title_always_has_room_for_the_actor() -> None:
+    long = matched(entry(), title="x" * 90), matched(entry(), title="y" * 90)
+    assert (
+        build_title(finding(deviations=long)) == f"{'X' + 'x' * 89} (example·com); 1 more watch rule: alice@example·com"
+    )
+    longest = matched(entry(), title="x" * 100)
+    with_tokens = tuple(burst(credential="t" * 100) for _ in range(3))
+    title = build_title(finding(deviations=(longest, *with_tokens), actor="a" * 100))
+    assert len(title) == TITLE_LENGTH
+    assert f": {'a' * 80}… with t" in title
 
 
 def test_a_sentence_has_what_watch_rules_matched() -> None:
