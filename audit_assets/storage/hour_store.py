@@ -32,7 +32,6 @@ is that of the first version: files of then are read by it."""
 FOOTER_TAIL = 8
 """Bytes at the end of a Parquet file: the length of its footer, and a marker."""
 
-NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 ROWS_AT_ONCE = 20_000
 """Of a group in the Parquet file: a large hour is written and read by parts, of which a few are in memory at a time."""
@@ -221,7 +220,8 @@ def _replace_durably(path: Path, content: bytes) -> None:
     _sweep(path)
     half_written = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
-        with os.fdopen(os.open(half_written, NEW_FILE, PRIVATE_FILE), "wb") as file:
+        half_written.touch(PRIVATE_FILE, exist_ok=False)
+        with half_written.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

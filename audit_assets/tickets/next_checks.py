@@ -44,10 +44,10 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
         "Ask {actor}, not by e-mail, whether they did this.",
         "If not: end their sessions, reset their second factor{tokens}, look for tokens and members they added.",
     ),
-    "new address": ("Find out whose {addresses} is (office, VPN, build system, hosting), and what else came from it.",),
     "Cloudflare itself": ("Look for the change by a person that set this off: an upgrade, a new zone, a certificate.",),
     "creations": ("If it was not meant: delete what was created, before anything is done with it.",),
     "deletes": ("See what is gone, and what brings it back: an export, or the state of Terraform.",),
+    "new address": ("Find out whose {addresses} is (office, VPN, build system, hosting), and what else came from it.",),
     "many new resource types": (
         "Read the entries in their order: somebody who looks around touches many things once, a new duty a few often.",
     ),
@@ -68,8 +68,11 @@ CHECKS_SHOWN = 6
 LINE_LENGTH = 400
 ACTOR_LENGTH = 120
 
-FIRST_STEPS = 2
-"""Whom to ask and what to take from them: a ticket begins with these, before what the watch rules ask for."""
+FIRST_STEPS = 3
+"""A ticket begins with these: whom to ask, what to take from them, and what to undo."""
+
+WHO = 2
+"""Of these, whom to ask and what to take from them come before what watch rules ask for."""
 
 RULE_CHECKS_SHOWN = 4
 """So many are those of the watch rules that matched: the first of each rule before the second ones."""
@@ -87,7 +90,7 @@ def next_checks(finding: Finding) -> list[SafeMarkdown]:
     of_each = [each.watch.check for each in finding.rules if each.watch]
     in_turn = [prose(line, LINE_LENGTH) for lines in zip_longest(*of_each) for line in lines if line]
     rules = [*dict.fromkeys(in_turn)][:RULE_CHECKS_SHOWN]
-    return [*lines[:FIRST_STEPS], *rules, *lines[FIRST_STEPS:]][:CHECKS_SHOWN]
+    return [*lines[:WHO], *rules, *lines[WHO:]][:CHECKS_SHOWN]
 
 
 def _names(finding: Finding) -> dict[str, str]:
@@ -98,7 +101,7 @@ def _names(finding: Finding) -> dict[str, str]:
         short_code(each.label or each.value) for each in finding.origins if each.kind == "API token" and each.value
     ]
     members = (name for each in finding.deviations if each.kind == "credentials" for name in each.members)
-    credentials = dict.fromkeys([*finding.credentials, *members])
+    credentials = dict.fromkeys(name for name in (*finding.credentials, *members) if name != finding.actor)
     return {
         "actor": code(finding.actor, ACTOR_LENGTH),
         "addresses": listed(new) or "the address",
@@ -133,10 +136,10 @@ _APPLIES: Mapping[str, Callable[[Finding], bool]] = {
     "unreadable entries": lambda finding: finding.is_of_unreadable,
     "an API token": lambda finding: finding.actor_type == "token",
     "a person": lambda finding: finding.actor_type in ("user", "admin") and not finding.credentials,
-    "new address": _is_from_new_address,
     "Cloudflare itself": lambda finding: finding.actor_type in ("system", "cloudflare", "cloudflare_admin"),
     "creations": lambda finding: any(each.kind == "create" for each in finding.change_totals),
     "deletes": lambda finding: any(action_summary.deletes for action_summary in finding.action_summaries),
+    "new address": _is_from_new_address,
     "many new resource types": lambda finding: any(is_one_of_many(each) for each in finding.deviations),
     "new resource type": lambda finding: any(
         is_new_type(each) and not is_one_of_many(each) for each in finding.deviations

@@ -3,7 +3,7 @@ severe it is."""
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from audit_assets.config.policy_tables import SEVERITIES
 from audit_assets.tickets.change_phrases import Quote, describe_changes, describe_where_from, plain_name
@@ -40,6 +40,7 @@ from audit_assets.tickets.phrases import (
     short_code,
     since,
 )
+from audit_assets.tickets.related_lines import PHRASES
 
 TITLE_LENGTH = 200
 ACTOR_LENGTH = 120
@@ -119,8 +120,9 @@ def severity_sentence(finding: Finding) -> SafeMarkdown:
     most = max(finding.related, key=lambda each: SEVERITIES.index(each.severity), default=None)
     if most is None or SEVERITIES.index(most.severity) <= SEVERITIES.index(finding.severity):
         return SafeMarkdown(own)
-    name = words(most.identifier) if most.identifier else "a ticket of this hour"
-    return SafeMarkdown(f"{most.severity.capitalize()}, as the related {name}. By itself: {own[:1].lower()}{own[1:]}")
+    name = words(most.identifier) if most.identifier else "another ticket of this hour"
+    related = f"{most.severity.capitalize()} severity, as {name} ({PHRASES[most.reason]})"
+    return SafeMarkdown(f"{related}; by itself it would be {own[:1].lower()}{own[1:]}")
 
 
 def _span(deviation: Deviation) -> str:
@@ -166,9 +168,10 @@ def _one(finding: Finding) -> str:
     """What one actor did."""
     if not finding.deviations:
         return f"{_who(finding)} did something unusual"
+    end = f" to {minute_name(finding.hour + timedelta(hours=1))}"
     if _is_of_rules(finding):
         return f"by {_who(finding)}: {_with_origin(finding, _matched(finding, code), code)}"
-    return f"{_who(finding)} {_with_origin(finding, _done(finding, code), code)}"
+    return f"{_who(finding)} {_with_origin(finding, _done(finding, code, end), code)}"
 
 
 def _with_origin(finding: Finding, did: str, quote: Quote) -> str:
@@ -186,12 +189,12 @@ def _is_of_rules(finding: Finding) -> bool:
 
 
 def _matched(finding: Finding, quote: Quote, named: int = RULES_NAMED) -> str:
-    """`A zone was deleted (shop·example); DNSSEC was disabled (shop·example); 1 more watch rule`."""
+    """`A zone was deleted (shop·example); DNSSEC was disabled (shop·example); 1 more alert`."""
     rules = rarest_types_first(finding.rules)
     titles = [f"{rule_title(each)}{_zone_of(each, quote)}" for each in rules[:named]]
     later = [title if title[1:2].isupper() else f"{title[:1].lower()}{title[1:]}" for title in titles[1:]]
     left = len(rules) - named
-    return "; ".join([titles[0], *later, *([pluralize(left, "more watch rule")] if left > 0 else [])])
+    return "; ".join([titles[0], *later, *([pluralize(left, "more alert")] if left > 0 else [])])
 
 
 def _zone_of(rule: Deviation, quote: Quote) -> str:
@@ -200,14 +203,17 @@ def _zone_of(rule: Deviation, quote: Quote) -> str:
     return f" ({quote(zones.pop(), NAME_LENGTH)})" if len(zones) == 1 and None not in zones else ""
 
 
-def _done(finding: Finding, quote: Quote) -> str:
-    """What one actor did, as a verb and its object: what the first deviation is about."""
+def _done(finding: Finding, quote: Quote, end: str = "") -> str:
+    """What one actor did, as a verb and its object: what the first deviation is about. `end`: ` to 11:00 UTC`."""
     not_of_rules = [each for each in rarest_types_first(finding.deviations) if not each.watch]
     first = not_of_rules[0] if not_of_rules else None
     if first is None or first.kind == "many_deletes":
         return describe_changes(finding.change_totals, quote) or f"made {pluralize(finding.entries_total, 'change')}"
+    span = (
+        "an hour" if first.horizon_hours == 1 else f"{'' if not end else 'the '}{span_name(first.horizon_hours, end)}"
+    )
     if first.kind == "credentials":
-        return f"made {amount(first, _span(first))} with {len(first.members) or 'several'} credentials together"
+        return f"made {amount(first, span)} with {len(first.members) or 'several'} credentials"
     if is_one_of_many(first):
         rarest = plain_name(first.resource_type, 2, quote)
         return f"touched {share_of_new_types(first)} resource types for the first time, {rarest} among them"
@@ -217,8 +223,8 @@ def _done(finding: Finding, quote: Quote) -> str:
         return f"{done} for the first time" if first.first_ever else f"{done}{since(first)}"
     if first.horizon_hours > 1:
         usual = "" if first.baseline_mean is None else f", {_usually(first)}"
-        return f"{'was' if first.counts_hours else 'made'} {amount(first, _span(first))}{usual}"
-    return describe_changes(finding.change_totals, quote) or f"made {amount(first, _span(first))}"
+        return f"{'was' if first.counts_hours else 'made'} {amount(first, span)}{usual}"
+    return describe_changes(finding.change_totals, quote) or f"made {amount(first, span)}"
 
 
 def _who(finding: Finding) -> str:

@@ -126,10 +126,10 @@ def test_a_span_begins_where_it_is_asked_to(tmp_path: Path) -> None:
 
 def test_windows_reach_over_the_border_of_a_day(tmp_path: Path) -> None:
     deletes = [
-        v2_entry(FIRST + timedelta(hours=24, seconds=n - 12), resource_type="dns_record", action="delete", number=n)
-        for n in range(25)
+        v2_entry(FIRST + timedelta(hours=24, seconds=n - 25), resource_type="dns_record", action="delete", number=n)
+        for n in range(50)
     ]
-    folder = stored(tmp_path, {23: deletes[:12], 24: deletes[12:]})
+    folder = stored(tmp_path, {23: deletes[:25], 24: deletes[25:]})
     assert alerts(counted(folder, "2026-11-02", "2026-11-03"))["dns_mass_deletion"] == 1
     assert alerts(counted(folder, "2026-11-01", "2026-11-03"))["dns_mass_deletion"] == 1
     assert "dns_mass_deletion" not in alerts(counted(folder, "2026-11-01", "2026-11-02"))

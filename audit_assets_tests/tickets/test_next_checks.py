@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from audit_assets.tickets.finding import ChangeTotal, WatchedRule
-from audit_assets.tickets.next_checks import _APPLIES, CHECKS_SHOWN, FIRST_STEPS, NEXT_CHECKS, next_checks
+from audit_assets.tickets.next_checks import _APPLIES, CHECKS_SHOWN, FIRST_STEPS, NEXT_CHECKS, WHO, next_checks
 from audit_assets.tickets.ticket import comment_for, ticket_for
 from audit_assets_tests.tickets.sample_findings import (
     TWELVE,
@@ -98,10 +98,10 @@ def test_what_a_watch_rule_asks_for_follows_after_whom_to_ask() -> None:
         "A zone was deleted", "high", "T1485", "Why.", tuple(f"Check {n}." for n in range(5)), ("a move",)
     )
     found = finding(deviations=(new_type(kind="watch_rule", resource_type="zone_deleted", watch=rule), burst()))
-    assert next_checks(found)[FIRST_STEPS:] == [f"Check {number}." for number in range(4)]
+    assert next_checks(found)[WHO:] == [f"Check {number}." for number in range(4)]
     other = new_type(kind="watch_rule", watch=replace(rule, check=("Check also.",)))
     both = next_checks(replace(found, deviations=(*found.deviations, other)))
-    assert both[FIRST_STEPS:] == ["Check 0.", "Check also.", "Check 1.", "Check 2."], "the first of each rule first"
+    assert both[WHO:] == ["Check 0.", "Check also.", "Check 1.", "Check 2."], "the first of each rule first"
 
 
 def test_there_are_never_more_lines_than_a_person_reads() -> None:

@@ -140,7 +140,7 @@ def matched(*entries: EntryLine, changes: int = 1, **texts: Any) -> Deviation:
             ),
             (ChangeTotal("update", "zone_setting", 1),),
             "The security level was turned off (example·com); a sign-in succeeded after five failed ones (example·com);"
-            " 1 more watch rule: alice@example·com",
+            " 1 more alert: alice@example·com",
         ),
         ((matched(entry(), changes=337),), (RECORDS,), "Deleted 337 DNS records in 5 zones: alice@example·com"),
     ],
@@ -153,9 +153,7 @@ def test_a_watch_rule_gives_the_title_unless_what_it_counted_does(
 
 def test_a_title_always_has_room_for_the_actor() -> None:
     long = matched(entry(), title="x" * 90), matched(entry(), title="y" * 90)
-    assert (
-        build_title(finding(deviations=long)) == f"{'X' + 'x' * 89} (example·com); 1 more watch rule: alice@example·com"
-    )
+    assert build_title(finding(deviations=long)) == f"{'X' + 'x' * 89} (example·com); 1 more alert: alice@example·com"
     longest = matched(entry(), title="x" * 100)
     with_tokens = tuple(burst(credential="t" * 100) for _ in range(3))
     title = build_title(finding(deviations=(longest, *with_tokens), actor="a" * 100))
@@ -174,7 +172,7 @@ def test_a_sentence_has_what_watch_rules_matched() -> None:
 def test_a_ticket_that_is_more_severe_for_a_related_one_shows_both() -> None:
     related = RelatedTicket(UUID(int=1), "SEC-1", "bob", "urgent", "address", "203.0.113.7")
     assert severity_sentence(finding(related=(related,), severity_because=("deletes",))) == (
-        "Urgent, as the related SEC-1. By itself: high severity, since this is about deletes."
+        "Urgent severity, as SEC-1 (same address); by itself it would be high severity, since this is about deletes."
     )
     assert severity_sentence(finding(related=(replace(related, severity="high"),))) == "High severity."
 
@@ -259,9 +257,12 @@ def test_a_headline_does_not_call_rare_what_an_actor_does_who_is_hardly_known() 
     [
         (
             (burst(changes=1_204, horizon_hours=24),),
-            "`alice@example[.]com` made 1,204 changes in 24 hours, usually 3.",
+            "`alice@example[.]com` made 1,204 changes in the 24 hours to 11:00 UTC, usually 3.",
         ),
-        ((around_the_clock(), new_type()), "`alice@example[.]com` was active in 24 of 24 hours, usually 3."),
+        (
+            (around_the_clock(), new_type()),
+            "`alice@example[.]com` was active in 24 of the 24 hours to 11:00 UTC, usually 3.",
+        ),
         ((new_type(resource_type="[x](y)"),), "`alice@example[.]com` changed `[x](y)` resources for the first time."),
         (
             (together(*TWELVE), together("anne", "boris", "carla", resource_type="zone")),
