@@ -16,6 +16,7 @@ def demo(
     ] = None,
     judge_hours: Annotated[int, typer.Option(min=1, max=24, help="How many of the last hours to judge.")] = 6,
     home: Annotated[Path, typer.Option(help="Folder for the demo's data.")] = Path(".audit_assets/demo"),
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the demo that is in the folder first.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the summary, as JSON.")] = False,
 ) -> None:
     """Run the whole job on this machine, without any account: from an audit log to tickets.
@@ -26,7 +27,9 @@ def demo(
     from audit_assets.config.settings import ticket_max_age
     from audit_assets.reports.summary_terminal import print_demo
 
-    summary = run_demo(history_days=history_days, judge_hours=judge_hours, seed=seed, home=home, entries=entries)
+    summary = run_demo(
+        history_days=history_days, judge_hours=judge_hours, seed=seed, home=home, entries=entries, fresh=fresh
+    )
     if as_json:
         print_json(summary)
         return

@@ -5,7 +5,6 @@ audited. Definitions read the first hour when they are imported, so they are imp
 """
 
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -14,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from rich.text import Text
 
-from audit_assets.cli.console import step
+from audit_assets.cli.console import progress, step
 from audit_assets.cli.dagster_home import instance_home
-from audit_assets.cli.sandbox_extra import start_sandbox
+from audit_assets.cli.demo_home import check_home, empty_home, existing_result, keep_result
+from audit_assets.cli.home_lock import locked_home
+from audit_assets.cli.sandbox_extra import check_entries, start_sandbox
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.config.settings import CHANNEL_PREFIX, HOUR_FORMAT, SETTINGS, setting
 from audit_assets.reports.stored_summaries import load_digests
-from audit_assets.storage.file_modes import PRIVATE_FOLDER
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.storage.tables import ENTRIES, QUARANTINE, SUMMARY
@@ -29,9 +30,6 @@ from audit_assets.tickets.formatting import pluralize
 
 TICKETS_A_DAY = "3"
 """The default of the demo: a first look shows a little more than the preset's one ticket."""
-
-MARK = ".audit-assets-demo"
-"""Only a folder that contains this file is emptied."""
 
 SERVICES = ("CLOUDFLARE_", "AXIOM_", "LINEAR_")
 
@@ -41,14 +39,41 @@ class DemoError(AuditAssetsError):
 
 
 def run_demo(
-    *, history_days: int, judge_hours: int, seed: int, home: Path, entries: Path | None = None
+    *,
+    history_days: int,
+    judge_hours: int,
+    seed: int,
+    home: Path,
+    entries: Path | None = None,
+    fresh: bool = False,
 ) -> dict[str, Any]:
     """Run the whole job once, on the organisation that `seed` generates or on the file `entries`. Returns the object
     that `audit-assets demo --json` prints.
 
-    Raises `AuditAssetsError` with one sentence if it fails. Changes this process's environment.
+    A demo that is in `home` already is deleted if `fresh`; otherwise what it found is returned again if it had the same
+    options. Raises `AuditAssetsError` with one sentence if it fails, before anything is touched if it can't begin.
+    Changes this process's environment.
     """
-    _empty_folder(home)
+    if entries is not None:
+        check_entries(entries)
+    check_home(home, entries)
+    options = {
+        "history_days": history_days,
+        "judge_hours": judge_hours,
+        "seed": seed,
+        "entries": str(entries.absolute()) if entries else None,
+    }
+    with locked_home(home):
+        if not fresh and (found := existing_result(home, options)):
+            progress.print(Text(f"{home} holds this demo already: its result again. --fresh runs it anew."))
+            return found
+        empty_home(home)
+        summary = _run(history_days=history_days, judge_hours=judge_hours, seed=seed, home=home, entries=entries)
+        keep_result(home, options, summary)
+    return summary
+
+
+def _run(*, history_days: int, judge_hours: int, seed: int, home: Path, entries: Path | None) -> dict[str, Any]:
     with ExitStack() as stack:
         with step("Starting the sandbox", Counter):
             days = history_days + 1  # so that the first judged hour has all its history
@@ -86,18 +111,6 @@ def apply_settings(settings: Mapping[str, str], home: Path, first: datetime) -> 
     os.environ["DAGSTER_HOME"] = str(instance_home(home))
     # One planned event for all hours of a run instead of one for each: half the demo's time (docs/facts/dagster.md).
     os.environ["DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS"] = "1"
-
-
-def _empty_folder(home: Path) -> None:
-    """Make an empty folder for a demo. Refuses to empty one that no demo made."""
-    try:
-        if home.exists() and any(home.iterdir()) and not (home / MARK).exists():
-            raise DemoError(f"{home} is not empty and was not made by a demo: name another folder with --home.")
-        shutil.rmtree(home, ignore_errors=True)
-        home.mkdir(PRIVATE_FOLDER, parents=True)
-        (home / MARK).touch()
-    except OSError as error:
-        raise DemoError(f"{home} can't be used: {error.strerror}. Name another folder with --home.") from None
 
 
 def _hours(first: datetime, end: datetime) -> list[datetime]:

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from audit_assets.cli.demo_home import MARK
 from audit_assets.cli.demo_run import apply_settings
+from audit_assets.cli.home_lock import LOCK, locked_home
 from audit_assets.config.settings import SETTINGS
 from audit_assets_tests.pipeline import v2_burst, v2_entry
 
@@ -21,8 +23,13 @@ LAST = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
 def demo(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run `audit-assets demo` in this folder."""
+    return run(folder, "demo", *arguments, **settings)
+
+
+def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in this folder, without the settings of whoever runs the tests."""
     clean = {name: value for name, value in os.environ.items() if name not in SETTINGS and name != "DAGSTER_HOME"}
-    command = [sys.executable, "-m", "audit_assets", "demo", *arguments]
+    command = [sys.executable, "-m", "audit_assets", *arguments]
     environment = {**clean, "COLUMNS": "100", **settings}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
 
@@ -117,6 +124,17 @@ def test_a_published_sample_runs(tmp_path: Path) -> None:
     [
         (["--entries", "missing.json"], "missing.json"),
         (["--entries", "empty.json"], "empty.json"),
+        (["--entries", "full"], "full can't be read: Is a directory."),
+        (["--entries", "missing.json", "--home", "old", "--fresh"], "missing.json can't be read"),
+        (["--entries", "empty.json", "--home", "old", "--fresh"], "empty.json is empty."),
+        (
+            ["--entries", "old/log.json", "--home", "old", "--fresh"],
+            "old/log.json is in the demo's own folder old: move it, or name another with --home.",
+        ),
+        (
+            ["--home", "old"],
+            "old holds a demo that did not finish: add --fresh to delete it, or name another folder with --home.",
+        ),
         (["--home", "full"], "full is not empty and was not made by a demo: name another folder with --home."),
     ],
 )
@@ -124,11 +142,55 @@ def test_an_error_is_reported_in_one_sentence(tmp_path: Path, arguments: Sequenc
     (tmp_path / "empty.json").touch()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").touch()
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / MARK).touch()
+    (tmp_path / "old" / "log.json").write_text(json.dumps(v2_burst(LAST, 2)))
     done = demo(tmp_path, *arguments)
     assert done.returncode == 1
     assert sentence in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert (tmp_path / "full" / "thesis.txt").exists()
+    assert (tmp_path / "old" / "log.json").exists()
+    assert not (tmp_path / ".audit_assets").exists()
+
+
+def test_a_demo_that_is_there_is_shown_again_and_never_deleted_unasked(folder: Path, summary: dict[str, Any]) -> None:
+    again = demo(folder, "--json", "--history-days", "5")
+    assert summary_of(again) == summary
+    assert ".audit_assets/demo holds this demo already: its result again. --fresh runs it anew." in again.stderr
+    (folder / "log.json").write_text(json.dumps(v2_burst(LAST, 2)))
+    for other in (["--history-days", "4"], ["--entries", "log.json"]):
+        done = demo(folder, *other)
+        assert done.returncode == 1
+        assert " ".join(done.stderr.split()) == (
+            "audit-assets: .audit_assets/demo holds an earlier demo: add --fresh to delete it, or name another folder "
+            "with --home."
+        )
+    assert (folder / ".audit_assets/demo/sandbox/truths.json").exists()
+
+
+@pytest.mark.parametrize("command", [["demo", "--fresh"], ["dev", "--sandbox", "linear"]])
+def test_a_home_in_use_is_left_alone(tmp_path: Path, command: list[str]) -> None:
+    home = tmp_path / "home"
+    with locked_home(home):
+        (home / MARK).touch()
+        (home / "kept").touch()
+        done = run(tmp_path, *command, "--home", "home")
+    assert done.returncode == 1
+    assert " ".join(done.stderr.split()) == (
+        "audit-assets: home is in use by another audit-assets command: stop that one, or name another folder with "
+        "--home."
+    )
+    assert {path.name for path in home.iterdir()} - {LOCK} == {MARK, "kept"}
+
+
+def test_a_fresh_demo_replaces_the_one_that_was_there(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "hours").mkdir(parents=True)
+    (home / MARK).touch()
+    (home / "hours" / "left").touch()
+    summary_of(demo(tmp_path, "--json", "--judge-hours", "1", "--entries", str(SAMPLE), "--home", "home", "--fresh"))
+    assert not (home / "hours" / "left").exists()
 
 
 def test_a_demo_knows_the_address_of_no_channel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
