@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.events import RunFailureReason
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from rich.text import Text
 
 from audit_assets.cli.console import progress, step
@@ -68,7 +72,10 @@ def run_demo(
             progress.print(Text(f"{home} holds this demo already: its result again. --fresh runs it anew."))
             return found
         empty_home(home)
-        summary = _run(history_days=history_days, judge_hours=judge_hours, seed=seed, home=home, entries=entries)
+        try:
+            summary = _run(history_days=history_days, judge_hours=judge_hours, seed=seed, home=home, entries=entries)
+        except DagsterExecutionInterruptedError:
+            raise KeyboardInterrupt from None
         keep_result(home, options, summary)
     return summary
 
@@ -79,7 +86,7 @@ def _run(*, history_days: int, judge_hours: int, seed: int, home: Path, entries:
             days = history_days + 1  # so that the first judged hour has all its history
             sandbox, world = start_sandbox(stack, home / "sandbox", seed=seed, days=days, entries=entries)
         apply_settings(sandbox.environment(), home, world.first)
-        instance = stack.enter_context(dg.DagsterInstance.get())
+        instance = stack.enter_context(_instance())
         judged = _hours(max(world.first, world.until - AN_HOUR * judge_hours), world.until)
         history = _hours(world.first, judged[0])
         results = []
@@ -113,6 +120,14 @@ def apply_settings(settings: Mapping[str, str], home: Path, first: datetime) -> 
     os.environ["DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS"] = "1"
 
 
+def _instance() -> dg.DagsterInstance:
+    """The instance in DAGSTER_HOME, without a copy of what each step prints: it takes two processes, which Ctrl-C would
+    reach as well, and they print where they were."""
+    home = os.environ["DAGSTER_HOME"]
+    silent = {"module": NoOpComputeLogManager.__module__, "class": NoOpComputeLogManager.__name__}
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(home, overrides={"compute_logs": silent}))
+
+
 def _hours(first: datetime, end: datetime) -> list[datetime]:
     return [first + AN_HOUR * step for step in range((end - first) // AN_HOUR)]
 
@@ -120,7 +135,8 @@ def _hours(first: datetime, end: datetime) -> list[datetime]:
 def _run_job(
     job: str, hours: Sequence[datetime], instance: dg.DagsterInstance, config: Mapping[str, Any] | None = None
 ) -> dg.ExecuteInProcessResult:
-    """One run over all these hours. Raises `DemoError` with the sentences of the steps and checks that failed."""
+    """One run over all these hours. Raises `DemoError` with the sentences of the steps and checks that failed, and
+    `KeyboardInterrupt` if Ctrl-C ended it."""
     from audit_assets.definitions import defs
     from audit_assets.defs.partitions import range_tags
 
@@ -131,9 +147,17 @@ def _run_job(
         instance=instance,
         raise_on_error=False,
     )
+    if _was_interrupted(result):
+        raise KeyboardInterrupt
     if not result.success:
         raise DemoError("; ".join(_failures(result)))
     return result
+
+
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether Ctrl-C ended the run: Dagster makes a failed run of it."""
+    ends = (event.job_failure_data for event in result.all_events if event.is_job_failure)
+    return any(end.failure_reason is RunFailureReason.UNEXPECTED_TERMINATION for end in ends)
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:

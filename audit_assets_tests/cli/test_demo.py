@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,10 +30,14 @@ def demo(folder: Path, *arguments: str, **settings: str) -> subprocess.Completed
 
 def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a command in this folder, without the settings of whoever runs the tests."""
-    clean = {name: value for name, value in os.environ.items() if name not in SETTINGS and name != "DAGSTER_HOME"}
     command = [sys.executable, "-m", "audit_assets", *arguments]
-    environment = {**clean, "COLUMNS": "100", **settings}
+    environment = {**clean_environment(), **settings}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+
+
+def clean_environment() -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if name not in SETTINGS and name != "DAGSTER_HOME"}
+    return {**clean, "COLUMNS": "100"}
 
 
 def summary_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -197,3 +203,24 @@ def test_a_demo_knows_the_address_of_no_channel(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("AUDIT_ASSETS_CHANNEL_PAGER", "pagerduty://a@b")
     apply_settings({}, tmp_path, LAST)
     assert "AUDIT_ASSETS_CHANNEL_PAGER" not in os.environ
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX")
+@pytest.mark.parametrize("moment", ["sandbox", "hours/raw_audit_entries"])
+def test_ctrl_c_is_one_line_and_leaves_nothing_running(tmp_path: Path, moment: str) -> None:
+    command = [sys.executable, "-m", "audit_assets", "demo", "--home", "home", "--history-days", "20"]
+    with subprocess.Popen(  # noqa: S603 - our own
+        command, cwd=tmp_path, env=clean_environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        while process.poll() is None and not (tmp_path / "home" / moment).exists():
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert [line for line in errors.splitlines() if not line.endswith(" …") and not line.endswith(" s")] == [
+        "audit-assets: stopped."
+    ]
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    with locked_home(tmp_path / "home"):
+        assert (tmp_path / "home" / MARK).exists()
