@@ -43,6 +43,13 @@ def existing_result(home: Path, options: Mapping[str, Any]) -> dict[str, Any] | 
     raise HomeError(f"{home} holds {which}: add --fresh to delete it, or name another folder with --home.")
 
 
+def stored_hours(home: Path) -> Path:
+    """Where the hours of a demo lie. Raises `HomeError` if there are none."""
+    if not (home / "hours").is_dir():
+        raise HomeError(f"{home} holds no hours of a demo: run `audit-assets demo` first, or correct --home.")
+    return home / "hours"
+
+
 def keep_result(home: Path, options: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
     """Keep what a demo found, for the next call with the same options."""
     (home / RESULT).write_text(json.dumps({"options": options, "summary": summary}), encoding="utf-8")

@@ -7,7 +7,7 @@ audited. Definitions read the first hour when they are imported, so they are imp
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from rich.text import Text
 
 from audit_assets.cli.console import progress, step
 from audit_assets.cli.dagster_home import instance_home
-from audit_assets.cli.demo_home import check_home, empty_home, existing_result, keep_result
+from audit_assets.cli.demo_home import check_home, empty_home, existing_result, keep_result, stored_hours
 from audit_assets.cli.home_lock import locked_home
 from audit_assets.cli.sandbox_extra import check_entries, start_sandbox
 from audit_assets.config.errors import AuditAssetsError
@@ -35,7 +35,7 @@ from audit_assets.tickets.formatting import pluralize
 TICKETS_A_DAY = "3"
 """The default of the demo: a first look shows a little more than the preset's one ticket."""
 
-SERVICES = ("CLOUDFLARE_", "AXIOM_", "LINEAR_")
+SERVICES = ("CLOUDFLARE_", "AXIOM_", "LINEAR_", "AUDIT_ASSETS_WEBHOOK_", "AUDIT_ASSETS_TRIAGE_")
 
 
 class DemoError(AuditAssetsError):
@@ -80,6 +80,17 @@ def run_demo(
     return summary
 
 
+@contextmanager
+def opened_demo(home: Path) -> Iterator[None]:
+    """The services of the demo in this folder, and the settings with which this process uses them, until the block
+    ends. Raises `HomeError` if there is no demo or it is in use."""
+    stored_hours(home)
+    with locked_home(home), ExitStack() as stack:
+        sandbox, world = start_sandbox(stack, home / "sandbox")
+        apply_settings(sandbox.environment(), home, world.first)
+        yield
+
+
 def _run(*, history_days: int, judge_hours: int, seed: int, home: Path, entries: Path | None) -> dict[str, Any]:
     with ExitStack() as stack:
         with step("Starting the sandbox", Counter):
@@ -104,7 +115,7 @@ def apply_settings(settings: Mapping[str, str], home: Path, first: datetime) -> 
     """Apply these settings to this process, and store everything in `home`.
 
     Other settings of the three services are removed: a demo must not reach a real account by mistake, and neither
-    a pager.
+    a webhook, a language model or a pager.
     """
     for name in SETTINGS:
         if name.startswith(SERVICES):

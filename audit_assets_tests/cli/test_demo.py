@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -116,6 +117,17 @@ def test_a_file_of_real_entries_takes_the_place_of_the_organisation(tmp_path: Pa
     assert "unreadable 1 part of the file: no JSON, or an error reply" in shown
     assert "audit-assets dev --sandbox cloudflare,axiom,linear --home .audit_assets/demo" in shown
     assert "Open an address that it prints first: it has a token" in shown
+    summary, preview, backtest = (
+        run(tmp_path, *line.split()[1:], LINEAR_API_KEY="of a real workspace")
+        for line in done.stdout.splitlines()
+        if re.match(r"  audit-assets (summary|preview|backtest) ", line)
+    )
+    assert (summary.returncode, preview.returncode, backtest.returncode) == (0, 0, 0), preview.stderr + backtest.stderr
+    assert "1 ticket, 2026-08-31-13:00 to 2026-09-01-12:00 (UTC)" in summary.stdout
+    assert "SEC-1: http://127.0.0.1:" in " ".join(summary.stdout.split())
+    assert "SEC-1" in preview.stdout
+    assert "60 changes" in (tmp_path / "tickets.html").read_text()
+    assert "2026-09-01" in backtest.stdout
 
 
 def test_a_published_sample_runs(tmp_path: Path) -> None:
@@ -175,6 +187,19 @@ def test_a_demo_that_is_there_is_shown_again_and_never_deleted_unasked(folder: P
     assert (folder / ".audit_assets/demo/sandbox/truths.json").exists()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["summary"], ["preview", "2026-09-01-12:00"], ["backtest", "--from", "2026-09-01", "--to", "2026-09-02"]],
+)
+def test_a_folder_without_a_demo_is_one_sentence(tmp_path: Path, command: list[str]) -> None:
+    done = run(tmp_path, *command, "--home", "typo")
+    assert done.returncode == 1
+    assert " ".join(done.stderr.split()) == (
+        "audit-assets: typo holds no hours of a demo: run `audit-assets demo` first, or correct --home."
+    )
+    assert not (tmp_path / "typo").exists()
+
+
 @pytest.mark.parametrize("command", [["demo", "--fresh"], ["dev", "--sandbox", "linear"]])
 def test_a_home_in_use_is_left_alone(tmp_path: Path, command: list[str]) -> None:
     home = tmp_path / "home"
@@ -200,9 +225,11 @@ def test_a_fresh_demo_replaces_the_one_that_was_there(tmp_path: Path) -> None:
 
 
 def test_a_demo_knows_the_address_of_no_channel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AUDIT_ASSETS_CHANNEL_PAGER", "pagerduty://a@b")
+    names = ["AUDIT_ASSETS_CHANNEL_PAGER", "AUDIT_ASSETS_WEBHOOK_URL", "AUDIT_ASSETS_TRIAGE_MODEL"]
+    for name in names:
+        monkeypatch.setenv(name, "pagerduty://a@b")
     apply_settings({}, tmp_path, LAST)
-    assert "AUDIT_ASSETS_CHANNEL_PAGER" not in os.environ
+    assert not {*names} & {*os.environ}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX")
