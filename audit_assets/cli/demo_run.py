@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
@@ -31,6 +31,9 @@ from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.storage.tables import ENTRIES, QUARANTINE, SUMMARY
 from audit_assets.tickets.formatting import pluralize
+
+if TYPE_CHECKING:
+    from audit_assets.sandbox.sandbox_history import SandboxHistory
 
 TICKETS_A_DAY = "3"
 """The default of the demo: a first look shows a little more than the preset's one ticket."""
@@ -108,7 +111,7 @@ def _run(*, history_days: int, judge_hours: int, seed: int, home: Path, entries:
         with step(f"Judging the last {pluralize(len(judged), 'hour')}", sandbox.shared.call_counts):
             config = {"ops": {"opened_tickets": {"config": {"open_tickets": "always"}}}}
             results.append(_run_job("hourly_audit", judged, instance, config))
-        return _summarize(world.unreadable, history, judged, results, instance)
+        return _summarize(world, history, judged, results, instance)
 
 
 def apply_settings(settings: Mapping[str, str], home: Path, first: datetime) -> None:
@@ -185,7 +188,7 @@ def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
 
 
 def _summarize(
-    unreadable: int,
+    world: "SandboxHistory",
     history: Sequence[datetime],
     judged: Sequence[datetime],
     results: Sequence[dg.ExecuteInProcessResult],
@@ -205,7 +208,8 @@ def _summarize(
             "pulled": sum(store.counts(ENTRIES, everything).values()),
             "ingested": sum(store.counts(ENTRIES, ingested).values()),
             "quarantined": sum(store.counts(QUARANTINE, everything).values()),
-            "unreadable": unreadable,
+            "unreadable": world.unreadable,
+            "outside": world.outside,
             "changes_judged": sum(summary["entries"]["changes"] for summary in summaries),
         },
         "flagged": _actors(summaries, "flagged"),

@@ -135,6 +135,18 @@ def test_a_published_sample_runs(tmp_path: Path) -> None:
         demo(tmp_path, "--json", "--history-days", "1", "--judge-hours", "1", "--entries", str(SAMPLE))
     )
     assert summary["entries"]["pulled"] == summary["proof"]["found"] > 0
+    served = summary["entries"]["pulled"] + summary["entries"]["outside"]
+    assert served == len(SAMPLE.read_text().splitlines())
+
+
+def test_entries_outside_of_the_days_that_it_takes_are_counted(tmp_path: Path) -> None:
+    entries = [*v2_burst(LAST - timedelta(days=3), 7), *v2_burst(LAST - timedelta(hours=30), 2), *v2_burst(LAST, 5)]
+    (tmp_path / "log.json").write_text(json.dumps(entries))
+    done = demo(tmp_path, "--history-days", "1", "--judge-hours", "1", "--entries", "log.json")
+    assert done.returncode == 0, done.stderr
+    shown = " ".join(done.stdout.split())
+    assert "pulled 7 in 48 h" in shown
+    assert "left out 7 of the file, older than these hours: a larger --history-days takes more, up to 90" in shown
 
 
 @pytest.mark.parametrize(
