@@ -1,7 +1,7 @@
 """`audit-assets backtest`: what would have been flagged, over a file of events or over what Axiom holds."""
 
 from collections import Counter
-from contextlib import closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +23,9 @@ def backtest(
         str | None, typer.Option("--from", help="Instead of EVENTS: read from Axiom, from this day or hour (UTC) on.")
     ] = None,
     until: Annotated[str | None, typer.Option("--to", help="Up to this day or hour (UTC), with --from.")] = None,
+    home: Annotated[
+        Path | None, typer.Option(help="Folder of a demo, in place of your own Axiom, with --from and --to.")
+    ] = None,
     tickets_per_day: Annotated[
         float | None, typer.Option(min=0.01, help="The ticket budget per day. Default: the policy's.")
     ] = None,
@@ -48,8 +51,11 @@ def backtest(
     from audit_assets.reports.html_page import write_html
 
     load_env_file()
-    policy = backtest_policy(rule, tickets_per_day)
-    data = _read_input(events, since, until)
+    with ExitStack() as stack:
+        if home is not None:
+            stack.enter_context(_opened_demo(home, events))
+        policy = backtest_policy(rule, tickets_per_day)
+        data = _read_input(events, since, until)
     result = run_backtest(data, policy)
     summary = summarize_backtest(result, data, policy)
     if out is not None:
@@ -60,6 +66,15 @@ def backtest(
         print_json(summary)
     else:
         print_backtest(output, summary)
+
+
+def _opened_demo(home: Path, events: Path | None) -> AbstractContextManager[None]:
+    from audit_assets.cli.demo_run import opened_demo
+    from audit_assets.reports.backtest_input import BacktestError
+
+    if events is not None:
+        raise BacktestError("--home is where --from and --to read: leave it out with a file of EVENTS.")
+    return opened_demo(home)
 
 
 def _read_input(events: Path | None, since: str | None, until: str | None) -> "BacktestInput":

@@ -5,35 +5,40 @@ audited. Definitions read the first hour when they are imported, so they are imp
 """
 
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.events import RunFailureReason
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
+from rich.text import Text
 
-from audit_assets.cli.console import step
+from audit_assets.cli.console import progress, step
 from audit_assets.cli.dagster_home import instance_home
-from audit_assets.cli.sandbox_extra import start_sandbox
+from audit_assets.cli.demo_home import check_home, empty_home, existing_result, keep_result, stored_hours
+from audit_assets.cli.home_lock import locked_home
+from audit_assets.cli.sandbox_extra import check_entries, start_sandbox
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.config.settings import CHANNEL_PREFIX, HOUR_FORMAT, SETTINGS, setting
 from audit_assets.reports.stored_summaries import load_digests
-from audit_assets.storage.file_modes import PRIVATE_FOLDER
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.storage.tables import ENTRIES, QUARANTINE, SUMMARY
 from audit_assets.tickets.formatting import pluralize
 
+if TYPE_CHECKING:
+    from audit_assets.sandbox.sandbox_history import SandboxHistory
+
 TICKETS_A_DAY = "3"
 """The default of the demo: a first look shows a little more than the preset's one ticket."""
 
-MARK = ".audit-assets-demo"
-"""Only a folder that contains this file is emptied."""
-
-SERVICES = ("CLOUDFLARE_", "AXIOM_", "LINEAR_")
+SERVICES = ("CLOUDFLARE_", "AXIOM_", "LINEAR_", "AUDIT_ASSETS_WEBHOOK_", "AUDIT_ASSETS_TRIAGE_")
 
 
 class DemoError(AuditAssetsError):
@@ -41,20 +46,61 @@ class DemoError(AuditAssetsError):
 
 
 def run_demo(
-    *, history_days: int, judge_hours: int, seed: int, home: Path, entries: Path | None = None
+    *,
+    history_days: int,
+    judge_hours: int,
+    seed: int,
+    home: Path,
+    entries: Path | None = None,
+    fresh: bool = False,
 ) -> dict[str, Any]:
     """Run the whole job once, on the organisation that `seed` generates or on the file `entries`. Returns the object
     that `audit-assets demo --json` prints.
 
-    Raises `AuditAssetsError` with one sentence if it fails. Changes this process's environment.
+    A demo that is in `home` already is deleted if `fresh`; otherwise what it found is returned again if it had the same
+    options. Raises `AuditAssetsError` with one sentence if it fails, before anything is touched if it can't begin.
+    Changes this process's environment.
     """
-    _empty_folder(home)
+    if entries is not None:
+        check_entries(entries)
+    check_home(home, entries)
+    options = {
+        "history_days": history_days,
+        "judge_hours": judge_hours,
+        "seed": seed,
+        "entries": str(entries.absolute()) if entries else None,
+    }
+    with locked_home(home):
+        if not fresh and (found := existing_result(home, options)):
+            progress.print(Text(f"{home} holds this demo already: its result again. --fresh runs it anew."))
+            return found
+        empty_home(home)
+        try:
+            summary = _run(history_days=history_days, judge_hours=judge_hours, seed=seed, home=home, entries=entries)
+        except DagsterExecutionInterruptedError:
+            raise KeyboardInterrupt from None
+        keep_result(home, options, summary)
+    return summary
+
+
+@contextmanager
+def opened_demo(home: Path) -> Iterator[None]:
+    """The services of the demo in this folder, and the settings with which this process uses them, until the block
+    ends. Raises `HomeError` if there is no demo or it is in use."""
+    stored_hours(home)
+    with locked_home(home), ExitStack() as stack:
+        sandbox, world = start_sandbox(stack, home / "sandbox")
+        apply_settings(sandbox.environment(), home, world.first)
+        yield
+
+
+def _run(*, history_days: int, judge_hours: int, seed: int, home: Path, entries: Path | None) -> dict[str, Any]:
     with ExitStack() as stack:
         with step("Starting the sandbox", Counter):
             days = history_days + 1  # so that the first judged hour has all its history
             sandbox, world = start_sandbox(stack, home / "sandbox", seed=seed, days=days, entries=entries)
         apply_settings(sandbox.environment(), home, world.first)
-        instance = stack.enter_context(dg.DagsterInstance.get())
+        instance = stack.enter_context(_instance())
         judged = _hours(max(world.first, world.until - AN_HOUR * judge_hours), world.until)
         history = _hours(world.first, judged[0])
         results = []
@@ -65,14 +111,14 @@ def run_demo(
         with step(f"Judging the last {pluralize(len(judged), 'hour')}", sandbox.shared.call_counts):
             config = {"ops": {"opened_tickets": {"config": {"open_tickets": "always"}}}}
             results.append(_run_job("hourly_audit", judged, instance, config))
-        return _summarize(world.unreadable, history, judged, results, instance)
+        return _summarize(world, history, judged, results, instance)
 
 
 def apply_settings(settings: Mapping[str, str], home: Path, first: datetime) -> None:
     """Apply these settings to this process, and store everything in `home`.
 
     Other settings of the three services are removed: a demo must not reach a real account by mistake, and neither
-    a pager.
+    a webhook, a language model or a pager.
     """
     for name in SETTINGS:
         if name.startswith(SERVICES):
@@ -88,16 +134,12 @@ def apply_settings(settings: Mapping[str, str], home: Path, first: datetime) -> 
     os.environ["DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS"] = "1"
 
 
-def _empty_folder(home: Path) -> None:
-    """Make an empty folder for a demo. Refuses to empty one that no demo made."""
-    try:
-        if home.exists() and any(home.iterdir()) and not (home / MARK).exists():
-            raise DemoError(f"{home} is not empty and was not made by a demo: name another folder with --home.")
-        shutil.rmtree(home, ignore_errors=True)
-        home.mkdir(PRIVATE_FOLDER, parents=True)
-        (home / MARK).touch()
-    except OSError as error:
-        raise DemoError(f"{home} can't be used: {error.strerror}. Name another folder with --home.") from None
+def _instance() -> dg.DagsterInstance:
+    """The instance in DAGSTER_HOME, without a copy of what each step prints: it takes two processes, which Ctrl-C would
+    reach as well, and they print where they were."""
+    home = os.environ["DAGSTER_HOME"]
+    silent = {"module": NoOpComputeLogManager.__module__, "class": NoOpComputeLogManager.__name__}
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(home, overrides={"compute_logs": silent}))
 
 
 def _hours(first: datetime, end: datetime) -> list[datetime]:
@@ -107,7 +149,8 @@ def _hours(first: datetime, end: datetime) -> list[datetime]:
 def _run_job(
     job: str, hours: Sequence[datetime], instance: dg.DagsterInstance, config: Mapping[str, Any] | None = None
 ) -> dg.ExecuteInProcessResult:
-    """One run over all these hours. Raises `DemoError` with the sentences of the steps and checks that failed."""
+    """One run over all these hours. Raises `DemoError` with the sentences of the steps and checks that failed, and
+    `KeyboardInterrupt` if Ctrl-C ended it."""
     from audit_assets.definitions import defs
     from audit_assets.defs.partitions import range_tags
 
@@ -118,9 +161,17 @@ def _run_job(
         instance=instance,
         raise_on_error=False,
     )
+    if _was_interrupted(result):
+        raise KeyboardInterrupt
     if not result.success:
         raise DemoError("; ".join(_failures(result)))
     return result
+
+
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether Ctrl-C ended the run: Dagster makes a failed run of it."""
+    ends = (event.job_failure_data for event in result.all_events if event.is_job_failure)
+    return any(end.failure_reason is RunFailureReason.UNEXPECTED_TERMINATION for end in ends)
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
@@ -137,7 +188,7 @@ def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
 
 
 def _summarize(
-    unreadable: int,
+    world: "SandboxHistory",
     history: Sequence[datetime],
     judged: Sequence[datetime],
     results: Sequence[dg.ExecuteInProcessResult],
@@ -157,7 +208,8 @@ def _summarize(
             "pulled": sum(store.counts(ENTRIES, everything).values()),
             "ingested": sum(store.counts(ENTRIES, ingested).values()),
             "quarantined": sum(store.counts(QUARANTINE, everything).values()),
-            "unreadable": unreadable,
+            "unreadable": world.unreadable,
+            "outside": world.outside,
             "changes_judged": sum(summary["entries"]["changes"] for summary in summaries),
         },
         "flagged": _actors(summaries, "flagged"),

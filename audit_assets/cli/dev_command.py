@@ -13,6 +13,7 @@ import typer
 
 from audit_assets.cli.console import output
 from audit_assets.cli.dagster_home import instance_home
+from audit_assets.cli.home_lock import locked_home
 from audit_assets.cli.sandbox_extra import start_sandbox
 from audit_assets.config.env_file import load_env_file
 from audit_assets.config.errors import SettingError
@@ -41,6 +42,7 @@ def dev(
     check_sources()  # what is started has no `.env` to compare with
     environment = {**os.environ, **paths()}
     with ExitStack() as stack:
+        stack.enter_context(locked_home(home))
         token = new_token()
         if services:
             settings, token = _start_sandbox(stack, services, home)

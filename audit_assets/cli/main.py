@@ -24,6 +24,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells and Typer have it."""
+
 for command in (demo, dev, doctor, summary, preview, backtest):
     app.command()(command)
 app.add_typer(watch, name="watch")
@@ -31,7 +34,7 @@ app.add_typer(axiom, name="axiom")
 
 
 def main() -> None:
-    """Run a command. Exit 1 and one sentence on standard error if it fails."""
+    """Run a command. Exit 1 and one sentence on standard error if it fails, 130 and one line after Ctrl-C."""
     keep_files_private()
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     try:
@@ -39,5 +42,8 @@ def main() -> None:
     except AuditAssetsError as error:
         progress.print(f"audit-assets: {error}", style="red", markup=False, highlight=False)
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except (KeyboardInterrupt, SystemExit) as ended:
+        if isinstance(ended, SystemExit) and ended.code != STOPPED:
+            raise
+        progress.print("audit-assets: stopped.")
+        sys.exit(STOPPED)

@@ -1,5 +1,6 @@
 """`audit-assets preview`: the tickets of a stored hour as a run would open them now."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,9 @@ from audit_assets.config.env_file import load_env_file
 
 def preview(
     hour: Annotated[str, typer.Argument(help="An hour (UTC) that was judged: 2026-11-22-09:00.")],
+    home: Annotated[
+        Path | None, typer.Option(help="Folder of a demo, in place of your own hours and services.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the tickets as an HTML page to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the tickets, as JSON.")] = False,
 ) -> None:
@@ -20,13 +24,17 @@ def preview(
 
     Example: audit-assets preview 2026-11-22-09:00 --html tickets.html
     """
+    from audit_assets.cli.demo_run import opened_demo
     from audit_assets.cli.preview_hour import render_stored_hour
     from audit_assets.reports.html_page import write_html
     from audit_assets.reports.preview_page import preview_html
     from audit_assets.reports.preview_terminal import print_tickets
 
     load_env_file()
-    rendered = render_stored_hour(hour)
+    with ExitStack() as stack:
+        if home is not None:
+            stack.enter_context(opened_demo(home))
+        rendered = render_stored_hour(hour)
     if html is not None:
         write_html(preview_html(rendered), html)
     if as_json:

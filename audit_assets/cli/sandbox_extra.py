@@ -1,6 +1,7 @@
 """The sandbox in this process; it needs the extra `sandbox`, which most installations do not have."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +17,33 @@ def start_sandbox(stack: ExitStack, folder: Path, **choice: Any) -> tuple["Sandb
 
     Raises `SettingError` if it can't start; without the extra, with the command that installs it.
     """
-    try:
+    with _extra():
         from audit_assets.sandbox.sandbox_history import SandboxSetupError, open_sandbox
         from audit_assets.sandbox.server import free_port, serve_sandbox
-    except ModuleNotFoundError as error:
-        raise SettingError(
-            f"The sandbox needs the package {error.name}: pip install 'audit-assets[sandbox]'."
-        ) from None
     try:
         sandbox, history = open_sandbox(folder, **choice)
     except SandboxSetupError as error:
         raise SettingError(f"The sandbox can't start: {error}.") from None
     stack.enter_context(serve_sandbox(sandbox, free_port()))
     return sandbox, history
+
+
+def check_entries(path: Path) -> None:
+    """Raises `SettingError` if this file holds no audit entries that the sandbox can serve. Touches nothing."""
+    with _extra():
+        from audit_assets.sandbox.cloudflare.entries_file import EntriesFileError, read_entries
+    try:
+        read_entries(path)
+    except EntriesFileError as error:
+        raise SettingError(f"{error}.") from None
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    """Raises `SettingError`, with the command that installs it, if a package of the extra can't be imported."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise SettingError(
+            f"The sandbox needs the package {error.name}: pip install 'audit-assets[sandbox]'."
+        ) from None

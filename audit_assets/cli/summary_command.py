@@ -1,6 +1,7 @@
-"""`audit-assets summary`: the stored summary of an hour, or of all hours of a day or a month."""
+"""`audit-assets summary`: the stored summary of an hour, of all hours of a day or a month, or of the newest."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,15 +14,19 @@ def summary(
     period: Annotated[
         str, typer.Argument(help="An hour, a day or a month (UTC): 2026-11-22-09:00, 2026-11-22, 2026-11.")
     ] = "",
+    home: Annotated[Path | None, typer.Option(help="Folder of a demo, in place of your own hours.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the summary, as JSON.")] = False,
     as_schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of the summaries.")] = False,
 ) -> None:
     """Show who was flagged in an hour, a day or a month, and with which ticket. Reads stored hours only.
 
+    Without a period, the 24 hours up to the newest one that was judged.
+
     Example: audit-assets summary 2026-11
     """
+    from audit_assets.cli.demo_home import stored_hours
     from audit_assets.config.settings import first_hour, setting, ticket_max_age
-    from audit_assets.reports.stored_summaries import load_summary
+    from audit_assets.reports.stored_summaries import load_newest_day, load_summary
     from audit_assets.reports.summary import schema
     from audit_assets.reports.summary_terminal import print_hour, print_period
     from audit_assets.storage.hour_store import HourStore
@@ -30,8 +35,12 @@ def summary(
         print_json(schema())
         return
     load_env_file()
-    store = HourStore(setting("AUDIT_ASSETS_STORAGE"))
-    found = load_summary(store, period, first_hour=first_hour(), now=datetime.now(UTC))
+    store = HourStore(str(stored_hours(home)) if home else setting("AUDIT_ASSETS_STORAGE"))
+    first, now = first_hour(), datetime.now(UTC)
+    if period:
+        found = load_summary(store, period, first_hour=first, now=now)
+    else:
+        found = load_newest_day(store, first_hour=first, now=now)
     if as_json:
         print_json(found)
     elif "flagged" in found:

@@ -1,6 +1,7 @@
-"""The summaries in the hour store, of one hour or of a day or month together, as `audit-assets summary` shows them."""
+"""The summaries in the hour store, of one hour, or of a day, a month or the newest 24 together, as
+`audit-assets summary` shows them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from audit_assets.reports.summary import (
@@ -14,7 +15,7 @@ from audit_assets.reports.summary import (
 )
 from audit_assets.reports.summary_versions import upgrade
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.hours import AN_HOUR, days_of, key_of
+from audit_assets.storage.hours import A_DAY, AN_HOUR, days_of, hours_between, key_of
 from audit_assets.storage.tables import DIGESTS, PRECISION, SUMMARY
 
 
@@ -24,8 +25,8 @@ def load_summary(store: HourStore, period: str, *, first_hour: datetime, now: da
     Raises `SummaryError` if there is none, and `StoreError` if the store can't be read.
     """
     hours = hours_in_period(period)
-    found = {hour: upgrade(store.read_json(SUMMARY, hour)) for hour in hours}
-    summaries: list[HourSummary] = [summary for summary in found.values() if summary]
+    found = _load_hours(store, hours)
+    summaries = [summary for summary in found.values() if summary]
     if not summaries:
         raise SummaryError(
             f"No hour of {period} has a summary in {store.root}: name another period, such as {EXAMPLES}, or "
@@ -33,10 +34,38 @@ def load_summary(store: HourStore, period: str, *, first_hour: datetime, now: da
         )
     if len(hours) == 1:
         return summaries[0]
-    missing = [hour for hour, summary in found.items() if not summary and first_hour <= hour <= now - AN_HOUR]
-    result = summarize_period(period, summaries, map(key_of, missing), load_digests(store, hours))
+    result = _load_period(store, period, found, first_hour, now)
     months = store.read_json(PRECISION, None) or {}
     return {**result, "precision": months[period]} if period in months else result
+
+
+def load_newest_day(store: HourStore, *, first_hour: datetime, now: datetime) -> PeriodSummary:
+    """The summary of the 24 hours up to the newest one that has a summary; the rest is as of `load_summary`."""
+    newest = store.newest(SUMMARY)
+    if newest is None:
+        raise SummaryError(
+            f"No hour has a summary in {store.root}: materialise `flagged_actor_summary`, or name the folder of a demo "
+            "with --home."
+        )
+    hours = hours_between(newest - A_DAY + AN_HOUR, newest)
+    period = f"{key_of(hours[0])} to {key_of(newest)}"
+    return _load_period(store, period, _load_hours(store, hours), first_hour, now)
+
+
+def _load_hours(store: HourStore, hours: Iterable[datetime]) -> dict[datetime, HourSummary | None]:
+    return {hour: upgrade(store.read_json(SUMMARY, hour)) for hour in hours}
+
+
+def _load_period(
+    store: HourStore,
+    period: str,
+    found: Mapping[datetime, HourSummary | None],
+    first_hour: datetime,
+    now: datetime,
+) -> PeriodSummary:
+    summaries = [summary for summary in found.values() if summary]
+    missing = [hour for hour, summary in found.items() if not summary and first_hour <= hour <= now - AN_HOUR]
+    return summarize_period(period, summaries, map(key_of, missing), load_digests(store, found))
 
 
 def load_digests(store: HourStore, hours: Iterable[datetime]) -> list[DigestShown]:

@@ -69,6 +69,9 @@ def print_demo(console: Console, summary: Mapping[str, Any], ticket_max_age: tim
         table.add_row(
             "unreadable", f"{pluralize(entries['unreadable'], 'part')} of the file: no JSON, or an error reply"
         )
+    if entries["outside"]:
+        older = f"{entries['outside']:,} of the file, older than these hours"
+        table.add_row("left out", f"{older}: a larger --history-days takes more, up to 90")
     table.add_row("ingested", f"{entries['ingested']:,}")
     table.add_row("in Axiom", f"{proof['found']:,} of {proof['expected']:,}, verified by their ids")
     console.print(table)

@@ -35,6 +35,8 @@ class SandboxHistory:
     unrecognized: int = 0
     unreadable: int = 0
     problems: tuple[str, ...] = ()
+    outside: int = 0
+    """Entries of the file that are older than the days that were asked for. They are served, and not pulled."""
 
 
 def open_sandbox(
@@ -77,7 +79,8 @@ def _load_file(sandbox: Sandbox, choice: dict[str, Any]) -> SandboxHistory:
     sandbox.cloudflare.load_entries(entries)
     until = _hour(entries.last) + timedelta(hours=1)
     first = max(_hour(entries.first), until - timedelta(days=choice["days"]))
-    return SandboxHistory(first, until, entries.unrecognized, entries.unreadable, tuple(entries.problems))
+    outside = sum(entry.time < first for entry in (*entries.v1, *entries.v2))
+    return SandboxHistory(first, until, entries.unrecognized, entries.unreadable, tuple(entries.problems), outside)
 
 
 def _hour(time: datetime) -> datetime:

@@ -147,6 +147,19 @@ class HourStore:
         content = _read(self.path(table, hour, "json"), lambda file: file.read())
         return None if content is None else with_current_values(table, json.loads(content))
 
+    def newest(self, table: str) -> datetime | None:
+        """The newest hour of a table, None if it has none. Raises `StoreError` if it can't be listed."""
+        try:
+            days = sorted((day for day in (self.root / table).iterdir() if day.is_dir()), key=lambda day: day.name)
+            for day in reversed(days):
+                if hours := [file.stem for file in day.iterdir() if file.suffix in (".json", ".parquet")]:
+                    return datetime.strptime(f"{day.name}-{max(hours)}", "%Y-%m-%d-%H").replace(tzinfo=UTC)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{self.root / table} can't be listed: {error}.") from None
+        return None
+
     def check(self) -> None:
         """Write something and take it away again. Raises `StoreError` if the store can't be written."""
         probe = self.root / ".probe"

@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from audit_assets.cli.demo_home import MARK
 from audit_assets.cli.demo_run import apply_settings
+from audit_assets.cli.home_lock import LOCK, locked_home
 from audit_assets.config.settings import SETTINGS
 from audit_assets_tests.pipeline import v2_burst, v2_entry
 
@@ -21,10 +26,19 @@ LAST = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
 def demo(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run `audit-assets demo` in this folder."""
-    clean = {name: value for name, value in os.environ.items() if name not in SETTINGS and name != "DAGSTER_HOME"}
-    command = [sys.executable, "-m", "audit_assets", "demo", *arguments]
-    environment = {**clean, "COLUMNS": "100", **settings}
+    return run(folder, "demo", *arguments, **settings)
+
+
+def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in this folder, without the settings of whoever runs the tests."""
+    command = [sys.executable, "-m", "audit_assets", *arguments]
+    environment = {**clean_environment(), **settings}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+
+
+def clean_environment() -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if name not in SETTINGS and name != "DAGSTER_HOME"}
+    return {**clean, "COLUMNS": "100"}
 
 
 def summary_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -103,6 +117,17 @@ def test_a_file_of_real_entries_takes_the_place_of_the_organisation(tmp_path: Pa
     assert "unreadable 1 part of the file: no JSON, or an error reply" in shown
     assert "audit-assets dev --sandbox cloudflare,axiom,linear --home .audit_assets/demo" in shown
     assert "Open an address that it prints first: it has a token" in shown
+    summary, preview, backtest = (
+        run(tmp_path, *line.split()[1:], LINEAR_API_KEY="of a real workspace")
+        for line in done.stdout.splitlines()
+        if re.match(r"  audit-assets (summary|preview|backtest) ", line)
+    )
+    assert (summary.returncode, preview.returncode, backtest.returncode) == (0, 0, 0), preview.stderr + backtest.stderr
+    assert "1 ticket, 2026-08-31-13:00 to 2026-09-01-12:00 (UTC)" in summary.stdout
+    assert "SEC-1: http://127.0.0.1:" in " ".join(summary.stdout.split())
+    assert "SEC-1" in preview.stdout
+    assert "60 changes" in (tmp_path / "tickets.html").read_text()
+    assert "2026-09-01" in backtest.stdout
 
 
 def test_a_published_sample_runs(tmp_path: Path) -> None:
@@ -110,6 +135,18 @@ def test_a_published_sample_runs(tmp_path: Path) -> None:
         demo(tmp_path, "--json", "--history-days", "1", "--judge-hours", "1", "--entries", str(SAMPLE))
     )
     assert summary["entries"]["pulled"] == summary["proof"]["found"] > 0
+    served = summary["entries"]["pulled"] + summary["entries"]["outside"]
+    assert served == len(SAMPLE.read_text().splitlines())
+
+
+def test_entries_outside_of_the_days_that_it_takes_are_counted(tmp_path: Path) -> None:
+    entries = [*v2_burst(LAST - timedelta(days=3), 7), *v2_burst(LAST - timedelta(hours=30), 2), *v2_burst(LAST, 5)]
+    (tmp_path / "log.json").write_text(json.dumps(entries))
+    done = demo(tmp_path, "--history-days", "1", "--judge-hours", "1", "--entries", "log.json")
+    assert done.returncode == 0, done.stderr
+    shown = " ".join(done.stdout.split())
+    assert "pulled 7 in 48 h" in shown
+    assert "left out 7 of the file, older than these hours: a larger --history-days takes more, up to 90" in shown
 
 
 @pytest.mark.parametrize(
@@ -117,6 +154,17 @@ def test_a_published_sample_runs(tmp_path: Path) -> None:
     [
         (["--entries", "missing.json"], "missing.json"),
         (["--entries", "empty.json"], "empty.json"),
+        (["--entries", "full"], "full can't be read: Is a directory."),
+        (["--entries", "missing.json", "--home", "old", "--fresh"], "missing.json can't be read"),
+        (["--entries", "empty.json", "--home", "old", "--fresh"], "empty.json is empty."),
+        (
+            ["--entries", "old/log.json", "--home", "old", "--fresh"],
+            "old/log.json is in the demo's own folder old: move it, or name another with --home.",
+        ),
+        (
+            ["--home", "old"],
+            "old holds a demo that did not finish: add --fresh to delete it, or name another folder with --home.",
+        ),
         (["--home", "full"], "full is not empty and was not made by a demo: name another folder with --home."),
     ],
 )
@@ -124,14 +172,94 @@ def test_an_error_is_reported_in_one_sentence(tmp_path: Path, arguments: Sequenc
     (tmp_path / "empty.json").touch()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").touch()
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / MARK).touch()
+    (tmp_path / "old" / "log.json").write_text(json.dumps(v2_burst(LAST, 2)))
     done = demo(tmp_path, *arguments)
     assert done.returncode == 1
     assert sentence in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert (tmp_path / "full" / "thesis.txt").exists()
+    assert (tmp_path / "old" / "log.json").exists()
+    assert not (tmp_path / ".audit_assets").exists()
+
+
+def test_a_demo_that_is_there_is_shown_again_and_never_deleted_unasked(folder: Path, summary: dict[str, Any]) -> None:
+    again = demo(folder, "--json", "--history-days", "5")
+    assert summary_of(again) == summary
+    assert ".audit_assets/demo holds this demo already: its result again. --fresh runs it anew." in again.stderr
+    (folder / "log.json").write_text(json.dumps(v2_burst(LAST, 2)))
+    for other in (["--history-days", "4"], ["--entries", "log.json"]):
+        done = demo(folder, *other)
+        assert done.returncode == 1
+        assert " ".join(done.stderr.split()) == (
+            "audit-assets: .audit_assets/demo holds an earlier demo: add --fresh to delete it, or name another folder "
+            "with --home."
+        )
+    assert (folder / ".audit_assets/demo/sandbox/truths.json").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["summary"], ["preview", "2026-09-01-12:00"], ["backtest", "--from", "2026-09-01", "--to", "2026-09-02"]],
+)
+def test_a_folder_without_a_demo_is_one_sentence(tmp_path: Path, command: list[str]) -> None:
+    done = run(tmp_path, *command, "--home", "typo")
+    assert done.returncode == 1
+    assert " ".join(done.stderr.split()) == (
+        "audit-assets: typo holds no hours of a demo: run `audit-assets demo` first, or correct --home."
+    )
+    assert not (tmp_path / "typo").exists()
+
+
+@pytest.mark.parametrize("command", [["demo", "--fresh"], ["dev", "--sandbox", "linear"]])
+def test_a_home_in_use_is_left_alone(tmp_path: Path, command: list[str]) -> None:
+    home = tmp_path / "home"
+    with locked_home(home):
+        (home / MARK).touch()
+        (home / "kept").touch()
+        done = run(tmp_path, *command, "--home", "home")
+    assert done.returncode == 1
+    assert " ".join(done.stderr.split()) == (
+        "audit-assets: home is in use by another audit-assets command: stop that one, or name another folder with "
+        "--home."
+    )
+    assert {path.name for path in home.iterdir()} - {LOCK} == {MARK, "kept"}
+
+
+def test_a_fresh_demo_replaces_the_one_that_was_there(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "hours").mkdir(parents=True)
+    (home / MARK).touch()
+    (home / "hours" / "left").touch()
+    summary_of(demo(tmp_path, "--json", "--judge-hours", "1", "--entries", str(SAMPLE), "--home", "home", "--fresh"))
+    assert not (home / "hours" / "left").exists()
 
 
 def test_a_demo_knows_the_address_of_no_channel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AUDIT_ASSETS_CHANNEL_PAGER", "pagerduty://a@b")
+    names = ["AUDIT_ASSETS_CHANNEL_PAGER", "AUDIT_ASSETS_WEBHOOK_URL", "AUDIT_ASSETS_TRIAGE_MODEL"]
+    for name in names:
+        monkeypatch.setenv(name, "pagerduty://a@b")
     apply_settings({}, tmp_path, LAST)
-    assert "AUDIT_ASSETS_CHANNEL_PAGER" not in os.environ
+    assert not {*names} & {*os.environ}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX")
+@pytest.mark.parametrize("moment", ["sandbox", "hours/raw_audit_entries"])
+def test_ctrl_c_is_one_line_and_leaves_nothing_running(tmp_path: Path, moment: str) -> None:
+    command = [sys.executable, "-m", "audit_assets", "demo", "--home", "home", "--history-days", "20"]
+    with subprocess.Popen(  # noqa: S603 - our own
+        command, cwd=tmp_path, env=clean_environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        while process.poll() is None and not (tmp_path / "home" / moment).exists():
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert [line for line in errors.splitlines() if not line.endswith(" …") and not line.endswith(" s")] == [
+        "audit-assets: stopped."
+    ]
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    with locked_home(tmp_path / "home"):
+        assert (tmp_path / "home" / MARK).exists()

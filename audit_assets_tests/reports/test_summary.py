@@ -187,3 +187,15 @@ def test_a_period_without_a_summary_is_reported() -> None:
     failed = CliRunner().invoke(app, ["summary", "2025-01"])
     assert isinstance(failed.exception, SummaryError)
     assert "No hour of 2025-01 has a summary" in str(failed.exception)
+
+
+def test_without_a_period_it_is_the_24_hours_up_to_the_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_STORAGE", str(tmp_path))
+    nothing = CliRunner().invoke(app, ["summary"])
+    assert str(nothing.exception).startswith(f"No hour has a summary in {tmp_path}: materialise")
+    store = HourStore(str(tmp_path))
+    for hours_before in (0, 23, 24):
+        store.write_json("flagged_actor_summary", NINE - HOUR * hours_before, summary_of(NINE - HOUR * hours_before))
+    found = json.loads(CliRunner().invoke(app, ["summary", "--json"]).output)
+    assert (found["period"], found["hours"]) == ("2026-11-21-10:00 to 2026-11-22-09:00", 2)
+    assert len(found["missing"]) == 22
