@@ -10,7 +10,7 @@ from itertools import zip_longest
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.formatting import listed
 from audit_assets.tickets.markdown import SafeMarkdown, code, prose
-from audit_assets.tickets.phrases import is_new_type, is_one_of_many, short_code
+from audit_assets.tickets.phrases import is_new_type, is_one_of_many, rarest_types_first, short_code
 
 NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
     "new actors": (
@@ -87,7 +87,7 @@ def next_checks(finding: Finding) -> list[SafeMarkdown]:
         if _APPLIES[kind](finding)
         for line in lines
     ]
-    of_each = [each.watch.check for each in finding.rules if each.watch]
+    of_each = [each.watch.check for each in rarest_types_first(finding.rules) if each.watch]
     in_turn = [prose(line, LINE_LENGTH) for lines in zip_longest(*of_each) for line in lines if line]
     rules = [*dict.fromkeys(in_turn)][:RULE_CHECKS_SHOWN]
     return [*lines[:WHO], *rules, *lines[WHO:]][:CHECKS_SHOWN]
