@@ -19,7 +19,7 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
     ),
     "an owner's tokens": (
         "Ask {actor}, not by e-mail, whether this was them, with {credentials}.",
-        "If not: roll {credentials}, end the owner's sessions and reset their second factor.",
+        "If not: roll {credentials}, end the owner's sessions and reset their password and second factor.",
     ),
     "the organisation at once": (
         "Look for one cause first: a migration, a deployment, a rotation of secrets, a change by Cloudflare.",
@@ -42,7 +42,7 @@ NEXT_CHECKS: Mapping[str, tuple[str, ...]] = {
     ),
     "a person": (
         "Ask {actor}, not by e-mail, whether they did this.",
-        "If not: end their sessions, reset their second factor{tokens}, look for tokens and members they added.",
+        "If not: end their sessions, reset password and second factor{tokens}, look for tokens and members they added.",
     ),
     "Cloudflare itself": ("Look for the change by a person that set this off: an upgrade, a new zone, a certificate.",),
     "creations": ("If it was not meant: delete what was created, before anything is done with it.",),

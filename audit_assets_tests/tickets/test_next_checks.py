@@ -80,7 +80,7 @@ def test_the_first_lines_name_whom_to_ask_and_what_to_roll() -> None:
     tokens = tuple(origin(kind="API token", value=f"{number:032x}", label=f"token {number}") for number in range(5))
     asked, rolled, *_ = next_checks(finding(origins=tokens))
     assert asked == "Ask `alice@example[.]com`, not by e-mail, whether they did this."
-    assert "reset their second factor, roll `token 0`, `token 1`, `token 2` and 2 more, look for" in rolled
+    assert "reset password and second factor, roll `token 0`, `token 1`, `token 2` and 2 more, look for" in rolled
     assert next_checks(finding(actor='token "deploy"', actor_type="token"))[0].startswith(
         'Find the system that holds `token "deploy"`, '
     )
