@@ -258,5 +258,5 @@ def test_a_mistake_in_the_policy_file_is_one_sentence(lived: Path, monkeypatch: 
     in_force(monkeypatch, "[[allow]]\nactor = 5")
     error = CliRunner().invoke(app, ["backtest", str(lived)]).exception
     assert isinstance(error, SettingError)
-    assert str(error).startswith("policy.toml: allow.1")
+    assert str(error).startswith(f"{Path('policy.toml').absolute()}: allow.1")
     assert "\n" not in str(error)
