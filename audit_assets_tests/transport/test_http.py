@@ -17,7 +17,7 @@ from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Overloade
 from audit_assets_tests.support import JumpingClock
 
 TOKEN = "canary-4f1d8c0b77aa"
-QUICK = HttpLimits(attempts=3, attempt_seconds=0.5, total_seconds=1000, body_bytes=1_000_000)
+QUICK = HttpLimits(attempts=3, attempt_seconds=20, total_seconds=1000, body_bytes=1_000_000)
 
 Answer = Callable[[socket.socket], None]
 
