@@ -36,7 +36,8 @@ def folded_column(column: pl.Expr) -> pl.Expr:
     return words.str.replace_all(SEPARATORS, "_").str.strip_chars("_")
 
 
-def names_regex(patterns: Sequence[str]) -> str:
+@lru_cache(maxsize=10_000)
+def names_regex(patterns: tuple[str, ...]) -> str:
     """Matches a folded name that is like one of the patterns; `*` stands for any characters."""
     return f"(?s)^(?:{'|'.join(map(pattern_regex, patterns))})$"
 

@@ -6,7 +6,7 @@ that occurs, however many entries have it. The raw text is read only of those en
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import and_
 from typing import Literal
 
@@ -115,13 +115,17 @@ def _with_combinations(entries: pl.LazyFrame) -> pl.DataFrame:
 def _candidates(parts: Sequence[_Part], known: pl.DataFrame) -> list[tuple[_Part, pl.Series]]:
     """Per part the ids of the entries that meet all of its conditions but those about the raw text."""
     combinations = _comparable(known.unique("combination"))
+    conditions = {str(number): _all_of(_name_conditions(part.match)) for number, part in enumerate(parts)}
+    named = combinations.with_columns(**conditions)  # one pass over them: hours have few combinations and many rules
     found = []
-    for part in parts:
-        named = combinations.filter(_all_of(_name_conditions(part.match)))
-        entries = known.join(named, on="combination", how="semi")
+    for number, part in enumerate(parts):
+        is_named = named[str(number)]
+        if not is_named.any():
+            continue
+        entries = known.join(combinations.filter(is_named), on="combination", how="semi")
         if part.match.description:
-            is_described = _is_named(folded_column(pl.col("action_description")), part.match.description)
-            entries = entries.filter(is_described)
+            described = entries.with_columns(folded_column(pl.col("action_description")))
+            entries = described.filter(_is_named("action_description", part.match.description))
         if part.match.network:
             entries = entries.filter(pl.any_horizontal(part.match.network))
         if not entries.is_empty():
@@ -149,14 +153,20 @@ def _comparable(combinations: pl.DataFrame) -> pl.DataFrame:
 def _name_conditions(match: Match) -> Iterable[pl.Expr]:
     for name in ("stream", "kind", "result"):
         if allowed := getattr(match, name):
-            yield pl.col(name).is_in(allowed)
+            yield _is_in(name, allowed)
     for name in ("product", "resource_type", "action", "actor_type", "uri"):
         if patterns := getattr(match, name):
-            yield _is_named(pl.col(name), patterns)
+            yield _is_named(name, patterns)
 
 
-def _is_named(column: pl.Expr, patterns: Sequence[str]) -> pl.Expr:
-    return column.str.contains(names_regex(patterns)) & (column != "")
+@lru_cache(maxsize=10_000)  # rules stay the same from hour to hour, and expressions are slow to make
+def _is_in(name: str, allowed: tuple[str, ...]) -> pl.Expr:
+    return pl.col(name).is_in(allowed)
+
+
+@lru_cache(maxsize=10_000)
+def _is_named(name: str, patterns: tuple[str, ...]) -> pl.Expr:
+    return pl.col(name).str.contains(names_regex(patterns)) & (pl.col(name) != "")
 
 
 def _raw_of(ids: Sequence[pl.Series], entries: pl.LazyFrame) -> pl.DataFrame:

@@ -20,7 +20,7 @@ WRITTEN = (
 
 
 def is_like_in_polars(name: str, pattern: str) -> bool:
-    return pl.select(folded_column(pl.lit(name)).str.contains(names_regex([pattern]))).item()
+    return pl.select(folded_column(pl.lit(name)).str.contains(names_regex((pattern,)))).item()
 
 
 @pytest.mark.parametrize("name", WRITTEN)
