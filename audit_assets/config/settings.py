@@ -53,6 +53,10 @@ PATH = Type()
 NUMBER = Type(
     Annotated[float, Field(gt=0, lt=LARGEST_NUMBER, allow_inf_nan=False)], "is {!r}: set it to a number above 0."
 )
+KEPT_HOURS = Type(
+    Annotated[int, Field(ge=62, lt=LARGEST_NUMBER)],
+    "is {!r}: set it to a whole number of 62 or more, since the last two months are read again.",
+)
 WHOLE_NUMBER = Type(Annotated[int, Field(gt=0, lt=LARGEST_NUMBER)], "is {!r}: set it to a whole number above 0.")
 YES_OR_NO = Type(bool, "is {!r}: set it to 1 to open no tickets, or to 0.")
 HOUR = Type(
@@ -125,6 +129,15 @@ _TABLE = (
     ),
     Setting(
         "AUDIT_ASSETS_STORAGE", "where the Parquet hours lie: a folder or an fsspec URL", ".audit_assets/hours", PATH
+    ),
+    Setting(
+        "AUDIT_ASSETS_KEEP_RUNS_DAYS",
+        "days that Dagster's runs are kept once later ones superseded them",
+        "7",
+        WHOLE_NUMBER,
+    ),
+    Setting(
+        "AUDIT_ASSETS_KEEP_HOURS_DAYS", "days that stored hours are kept, 62 or more; empty: for ever", "", KEPT_HOURS
     ),
     Setting("AUDIT_ASSETS_PRESET", "which hours alert: balanced, quiet or plain", "balanced"),
     Setting("AUDIT_ASSETS_TICKETS_PER_DAY", "tickets a day that people can read, in place of the preset's", "", NUMBER),
@@ -255,6 +268,17 @@ def typed(name: str) -> Any:
 def first_hour() -> datetime:
     """The first hour that exists, aware and in UTC."""
     return typed("AUDIT_ASSETS_FIRST_HOUR")
+
+
+def keep_runs() -> timedelta:
+    """How long superseded runs are kept."""
+    return timedelta(days=typed("AUDIT_ASSETS_KEEP_RUNS_DAYS"))
+
+
+def keep_hours() -> timedelta | None:
+    """How long stored hours are kept; None for ever."""
+    days = typed("AUDIT_ASSETS_KEEP_HOURS_DAYS")
+    return timedelta(days=days) if days else None
 
 
 def cloudflare_account() -> str:

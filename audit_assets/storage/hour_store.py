@@ -8,6 +8,7 @@ with fsspec's package for it installed), where one put is atomic by itself. No v
 import io
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -35,6 +36,8 @@ FOOTER_TAIL = 8
 
 ROWS_AT_ONCE = 20_000
 """Of a group in the Parquet file: a large hour is written and read by parts, of which a few are in memory at a time."""
+
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 STALE_SECONDS = 3600
 """No write takes so long."""
@@ -159,6 +162,26 @@ class HourStore:
         except (OSError, ValueError) as error:
             raise StoreError(f"{self.root / table} can't be listed: {error}.") from None
         return None
+
+    def delete_before(self, day: datetime) -> int:
+        """Delete the hours of all UTC days before that of `day`, in every table that has hours. Returns how many files.
+        Raises `StoreError` if one can't be deleted: those that are left go next time."""
+        deleted = 0
+        try:
+            for table in [each for each in self.root.iterdir() if each.is_dir()]:
+                for folder in [each for each in table.iterdir() if DAY.fullmatch(each.name)]:
+                    if folder.name >= f"{day.astimezone(UTC):%Y-%m-%d}":
+                        continue
+                    for file in [*folder.iterdir()]:
+                        file.unlink()
+                        deleted += 1
+                    if isinstance(folder, Path):  # an object store has no folders
+                        folder.rmdir()
+        except FileNotFoundError:
+            return deleted
+        except OSError as error:
+            raise StoreError(f"Old hours in {self.root} can't be deleted: {error.strerror or error}.") from None
+        return deleted
 
     def check(self) -> None:
         """Write something and take it away again. Raises `StoreError` if the store can't be written."""

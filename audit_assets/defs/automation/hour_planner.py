@@ -35,7 +35,8 @@ Reason = Literal["newest", "missing", "settling"]
 
 @dataclass(frozen=True)
 class RunHistory:
-    """The runs of an hour that have ended: how many, how many failed since it was last done, and when the last did."""
+    """The runs of an hour that have ended: how many were requested, as the last one's key names it, how many failed
+    since it was last done, and when the last did."""
 
     runs: int = 0
     failures: int = 0

@@ -5,6 +5,7 @@ was down (docs/facts/dagster.md, B2). An hour is done when its last assets are m
 the pull that they are based on: what a later pull brought and no run carried on to both is still to be done.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -24,6 +25,7 @@ LOOKED_BACK = WINDOW + timedelta(days=1)
 
 REQUESTED_BY = "audit/requested_by"
 PARTITION = "dagster/partition"
+RUN_KEY = "dagster/run_key"
 
 IN_PROGRESS = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -57,7 +59,7 @@ def plan_requests(instance: dg.DagsterInstance, now: datetime) -> Plan:
         now=now,
         first=first,
         done={hour: known.pull_began for hour, known in done.items()},
-        running={hour for run in _runs(instance, IN_PROGRESS) for hour in _hours_of(run)},
+        running={hour for run in _runs(instance, IN_PROGRESS) for hour in hours_of(run)},
         past=_run_histories(instance, first, done),
     )
 
@@ -98,12 +100,19 @@ def _run_histories(
     ):
         failed = record.dagster_run.status is dg.DagsterRunStatus.FAILURE
         ended = record.update_timestamp
-        for hour in _hours_of(record.dagster_run):
+        attempt = _attempt_of(record.dagster_run)
+        for hour in hours_of(record.dagster_run):
             known = past.get(hour, NO_RUNS)
             counts = failed and not (hour in done and ended < done[hour].at)
             last = max(filter(None, (known.failed_at, ended if counts else None)), default=None)
-            past[hour] = RunHistory(known.runs + 1, known.failures + counts, last)
+            past[hour] = RunHistory(max(known.runs, attempt), known.failures + counts, last)
     return past
+
+
+def _attempt_of(run: dg.DagsterRun) -> int:
+    """As the run's key names it: counting runs would name a key twice once some are deleted."""
+    numbered = re.search(r"/attempt-(\d+)$", run.tags.get(RUN_KEY, ""))
+    return int(numbered[1]) if numbered else 1
 
 
 def _runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatus]) -> Iterator[dg.DagsterRun]:
@@ -114,7 +123,8 @@ def _runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatus])
             yield run
 
 
-def _hours_of(run: dg.DagsterRun) -> Iterator[datetime]:
+def hours_of(run: dg.DagsterRun) -> Iterator[datetime]:
+    """The hours that a run is of; none if it is of no hour."""
     start = run.tags.get(RANGE_START) or run.tags.get(PARTITION)
     end = run.tags.get(RANGE_END) or start
     if start and end:

@@ -308,10 +308,10 @@ def test_the_check_of_all_hours_is_no_part_of_an_hours_run() -> None:
 
 def test_nothing_starts_by_itself() -> None:
     defs = build_defs()
-    schedule = defs.resolve_schedule_def("every_hour")
+    schedules = [defs.resolve_schedule_def(name) for name in ("every_hour", "daily_retention")]
     sensors = [defs.resolve_sensor_def(name) for name in ("missing_hours", "ticket_verdicts")]
-    assert (len(list(defs.schedules or [])), len(list(defs.sensors or []))) == (1, len(sensors))
-    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+    assert (len(list(defs.schedules or [])), len(list(defs.sensors or []))) == (len(schedules), len(sensors))
+    assert {schedule.default_status for schedule in schedules} == {dg.DefaultScheduleStatus.STOPPED}
     assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.STOPPED}
 
 

@@ -1,0 +1,122 @@
+"""Which runs, and which evaluations of checks, only take up room: everything that they brought was brought again since.
+
+Dagster keeps all of them for ever (docs/facts/dagster.md, B10). What it shows of an hour comes from the newest
+materialisation of each asset and from the newest evaluations of each check; the run of any of these stays, and so does
+a failed run until its hours are done. So nothing that is done or due changes by deleting the others. The tables are
+read as they are, since Dagster has no query that answers this without loading every event of a year.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import dagster as dg
+import sqlalchemy as sql
+from dagster._core.instance.utils import RUNLESS_RUN_ID
+from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Checks
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
+
+from audit_assets.defs.automation.jobs import LAST_ASSETS
+from audit_assets.defs.automation.ledger import ANY_ASSETS, ENDED, hours_of
+from audit_assets.defs.materialized_hours import newest_materializations
+from audit_assets.storage.hours import hour_of
+
+AT_ONCE = 500
+"""SQLite takes a query of some thousand values."""
+
+COMPLETED = ("SUCCEEDED", "FAILED")
+"""Dagster's words for checks that were evaluated."""
+
+
+def superseded_runs(
+    instance: dg.DagsterInstance, jobs: Collection[str], assets: Collection[dg.AssetKey], before: datetime
+) -> Iterator[dg.DagsterRun]:
+    """The ended runs of these jobs, or of these assets alone, that were created before then and nothing depends on,
+    the oldest first."""
+    needed = _runs_of_newest(_events(instance))
+    old = instance.get_run_records(dg.RunsFilter(statuses=ENDED, created_before=before), ascending=True)
+    ours = [each for each in old if each.dagster_run.job_name in jobs or _is_of(each.dagster_run, assets)]
+    failed_hours = {hour for each in ours if not each.dagster_run.is_success for hour in hours_of(each.dagster_run)}
+    done = _done_at(instance, failed_hours)
+    for record in ours:
+        run, ended = record.dagster_run, record.end_time or float("inf")
+        is_made_up_for = run.is_success or all(done.get(hour, 0.0) > ended for hour in hours_of(run))
+        if is_made_up_for and run.run_id not in needed:
+            yield run
+
+
+def delete_run(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Delete a run with its events, the evaluations of its checks and its output."""
+    instance.delete_run(run_id)
+    events = _events(instance)
+    with events.index_connection() as connection:
+        connection.execute(sql.delete(Checks).where(Checks.c.run_id == run_id))
+    instance.compute_log_manager.delete_logs(prefix=[run_id])
+    if isinstance(events, SqliteEventLogStorage):  # it empties the run's file and keeps it, as large as it was
+        for end in ("", "-wal", "-shm"):
+            Path(f"{events.path_for_shard(run_id)}{end}").unlink(missing_ok=True)
+
+
+def delete_evaluations(instance: dg.DagsterInstance, checks: Sequence[dg.AssetCheckKey], before: datetime) -> int:
+    """Delete what a sensor reported of these checks before then, but for the newest of each. Returns how many."""
+    events = _events(instance)
+    newest = sql.select(sql.func.max(Checks.c.id)).group_by(Checks.c.asset_key, Checks.c.check_name)
+    deleted = 0
+    with events.index_connection() as connection:
+        for check in checks:
+            old = sql.select(Checks.c.id, Checks.c.evaluation_event_storage_id).where(
+                Checks.c.asset_key == check.asset_key.to_string(),
+                Checks.c.check_name == check.name,
+                Checks.c.run_id == RUNLESS_RUN_ID,
+                Checks.c.create_timestamp < before.replace(tzinfo=None),
+                Checks.c.id.not_in(newest),
+            )
+            rows = connection.execute(old).fetchall()
+            for part in (rows[first : first + AT_ONCE] for first in range(0, len(rows), AT_ONCE)):
+                connection.execute(sql.delete(Checks).where(Checks.c.id.in_([row[0] for row in part])))
+                connection.execute(sql.delete(Events).where(Events.c.id.in_([row[1] for row in part])))
+            deleted += len(rows)
+    return deleted
+
+
+def _events(instance: dg.DagsterInstance) -> SqlEventLogStorage:
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqlEventLogStorage):
+        raise dg.Failure(f"Dagster keeps its events in {type(storage).__name__}, of which nothing is deleted here.")
+    return storage
+
+
+def _runs_of_newest(events: SqlEventLogStorage) -> set[str]:
+    """The runs of the newest materialisation of each asset and hour, of each check's newest evaluation, and of the
+    newest one that was completed."""
+    materialized = (
+        sql.select(sql.func.max(Events.c.id))
+        .where(
+            Events.c.dagster_event_type == dg.DagsterEventType.ASSET_MATERIALIZATION.value,
+            Events.c.asset_key.is_not(None),
+        )
+        .group_by(Events.c.asset_key, Events.c.partition)
+    )
+    evaluated = sql.select(sql.func.max(Checks.c.id)).group_by(Checks.c.asset_key, Checks.c.check_name)
+    completed = evaluated.where(Checks.c.execution_status.in_(COMPLETED))
+    queries = [
+        sql.select(Events.c.run_id).where(Events.c.id.in_(materialized)).distinct(),
+        sql.select(Checks.c.run_id).where(Checks.c.id.in_(evaluated)).distinct(),
+        sql.select(Checks.c.run_id).where(Checks.c.id.in_(completed)).distinct(),
+    ]
+    with events.index_connection() as connection:
+        return {row[0] for query in queries for row in connection.execute(query)}
+
+
+def _is_of(run: dg.DagsterRun, assets: Collection[dg.AssetKey]) -> bool:
+    return run.job_name == ANY_ASSETS and bool(run.asset_selection) and run.asset_selection <= set(assets)
+
+
+def _done_at(instance: dg.DagsterInstance, hours: Collection[datetime]) -> dict[datetime, float]:
+    """When each of these hours was done last, as far as it is."""
+    times: dict[datetime, list[float]] = {}
+    for asset in LAST_ASSETS:
+        for record in newest_materializations(instance, asset, hours):
+            times.setdefault(hour_of(record.partition_key or ""), []).append(record.timestamp)
+    return {hour: min(each) for hour, each in times.items() if len(each) == len(LAST_ASSETS)}

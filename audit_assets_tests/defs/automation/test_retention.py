@@ -1,0 +1,162 @@
+"""Retention: what is superseded goes, on a real database on disk, and nothing that is done or due changes by it."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.instance.utils import RUNLESS_RUN_ID
+
+from audit_assets.defs.automation.jobs import EVERY_HOUR
+from audit_assets.defs.automation.ledger import REQUESTED_BY, RUN_KEY, plan_requests
+from audit_assets.defs.partitions import key_of, range_tags
+from audit_assets.sandbox.server import Sandbox
+from audit_assets.storage.tables import TABLES_OF
+from audit_assets_tests.pipeline import QUIET, Pipeline, v2_burst
+from audit_assets_tests.support import JumpingClock
+
+HOUR = timedelta(hours=1)
+FIRST = datetime(2026, 11, 22, 6, tzinfo=UTC)
+
+
+def after_all_runs(clock: JumpingClock) -> datetime:
+    """Moves the clock a month beyond the time at which Dagster recorded the runs, which is that of this machine."""
+    clock.sleep((datetime.now(UTC) - clock.now() + timedelta(days=30)).total_seconds())
+    return clock.now()
+
+
+@pytest.fixture
+def kept(pipeline: Pipeline, sandbox: Sandbox, tmp_path: Path) -> Iterator[Pipeline]:
+    """The pipeline with Dagster's history on disk, and three hours: one that was run three times after it had failed,
+    one that only a run of both holds, and one that keeps failing."""
+    (tmp_path / "dagster").mkdir()
+    with dg.DagsterInstance.local_temp(
+        str(tmp_path / "dagster"), overrides={"telemetry": {"enabled": False}}
+    ) as on_disk:
+        pipeline.instance = on_disk
+        sandbox.cloudflare.add("v2", v2_burst(FIRST + timedelta(minutes=5), 3))
+        request(pipeline, FIRST, attempt=1, works=False)
+        for attempt in (2, 3, 4):
+            request(pipeline, FIRST, FIRST + HOUR if attempt == 3 else None, attempt=attempt)
+        request(pipeline, FIRST + 2 * HOUR, attempt=1, works=False)
+        yield pipeline
+
+
+@dg.job
+def somebody_elses() -> None:
+    """A job of another pipeline in the same instance."""
+
+
+def request(
+    pipeline: Pipeline, first: datetime, last: datetime | None = None, *, attempt: int, works: bool = True
+) -> None:
+    """A run as the sensor requests it."""
+    tags = {REQUESTED_BY: "missing_hours", RUN_KEY: f"{key_of(first)}/attempt-{attempt}"}
+    hours = range_tags(first, last) if last else {"dagster/partition": key_of(first)}
+    token = os.environ["CLOUDFLARE_API_TOKEN"]
+    os.environ["CLOUDFLARE_API_TOKEN"] = token if works else "refused"
+    made = pipeline.defs.resolve_job_def("hourly_audit").execute_in_process(
+        run_config=QUIET, instance=pipeline.instance, raise_on_error=False, tags={**tags, **hours}
+    )
+    assert made.success is works
+    os.environ["CLOUDFLARE_API_TOKEN"] = token
+
+
+def retain(pipeline: Pipeline) -> dict[str, Any]:
+    """What the job deleted."""
+    job = pipeline.defs.resolve_job_def("retention")
+    made = job.execute_in_process(run_config=QUIET, instance=pipeline.instance)
+    (output,) = [event for event in made.all_events if event.is_successful_output]
+    return {name: each.value for name, each in output.step_output_data.metadata.items()}
+
+
+def what_dagster_shows(pipeline: Pipeline, now: datetime) -> dict[str, Any]:
+    """The plan, the status of every partition of every asset, each one's newest numbers, and each check's newest
+    evaluation."""
+    instance = pipeline.instance
+    asset_keys = [dg.AssetKey(name) for name in TABLES_OF]
+    hours = pipeline.defs.resolve_asset_graph().get(asset_keys[0]).partitions_def
+    checks = instance.event_log_storage.get_asset_check_summary_records(
+        sorted(pipeline.defs.resolve_asset_graph().asset_check_keys)
+    )
+    return {
+        "plan": plan_requests(instance, now),
+        "done": {key: instance.get_materialized_partitions(key) for key in asset_keys},
+        "status": {
+            key: instance.get_status_by_partition(key, [key_of(FIRST + HOUR * n) for n in range(4)], hours)
+            for key in asset_keys[:-1]
+        },
+        "newest": {key: instance.get_latest_materialization_event(key) for key in asset_keys},
+        "checks": {
+            key: (each.last_check_execution_record, each.last_completed_check_execution_record)
+            for key, each in checks.items()
+        },
+    }
+
+
+def test_superseded_runs_go_and_what_is_done_or_due_stays_the_same(
+    kept: Pipeline, clock: JumpingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    somebody_elses.execute_in_process(instance=kept.instance)
+    runs = {run.run_id: run for run in kept.instance.get_runs()}
+    assert retain(kept)["runs"] == 0  # all of them are young
+    monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", key_of(FIRST))
+    now = after_all_runs(clock)
+    before = what_dagster_shows(kept, now)
+    assert retain(kept)["runs"] == 3  # the first failure, the first success, and the run that deleted nothing
+    assert what_dagster_shows(kept, now) == before
+    left = {run.run_id for run in kept.instance.get_runs()} & runs.keys()
+    assert {runs[run_id].tags.get(RUN_KEY, runs[run_id].job_name) for run_id in left} == {
+        "2026-11-22-06:00/attempt-3",
+        "2026-11-22-06:00/attempt-4",
+        "2026-11-22-08:00/attempt-1",
+        "somebody_elses",
+    }
+    shards = {file.stem for file in Path(kept.instance.root_directory).rglob("*.db")}
+    assert runs.keys() & shards == left
+    attempts = {each.first: each.attempt for each in plan_requests(kept.instance, FIRST + timedelta(days=1)).requests}
+    assert attempts[FIRST] == 5  # a run key that was used is never run again
+
+
+def test_evaluations_that_a_sensor_reported_go_but_for_the_newest(pipeline: Pipeline, clock: JumpingClock) -> None:
+    for number in range(3):
+        pipeline.instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(EVERY_HOUR.asset_key, EVERY_HOUR.name, passed=True, description=str(number))
+        )
+    after_all_runs(clock)
+    assert retain(pipeline)["evaluations"] == 2
+    storage = pipeline.instance.event_log_storage
+    (left,) = storage.get_asset_check_execution_history(EVERY_HOUR, limit=10)
+    assert left.run_id == RUNLESS_RUN_ID
+    assert left.evaluation is not None
+    assert left.evaluation.description == "2"
+
+
+def test_hours_are_kept_for_ever_unless_a_setting_says_otherwise(
+    pipeline: Pipeline, clock: JumpingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pipeline.run(FIRST).success
+    clock.sleep(timedelta(days=60).total_seconds())
+    assert retain(pipeline)["files_of_hours"] == 0
+    monkeypatch.setenv("AUDIT_ASSETS_KEEP_HOURS_DAYS", "62")
+    assert retain(pipeline)["files_of_hours"] == 0
+    clock.sleep(timedelta(days=4).total_seconds())
+    stored = [file for file in Path(str(pipeline.store.root)).rglob("*") if file.is_file() and "2026" in str(file)]
+    assert retain(pipeline)["files_of_hours"] == len(stored) > 10
+    assert not [file for file in Path(str(pipeline.store.root)).rglob("*") if "2026" in file.name]
+
+
+@pytest.mark.parametrize("days", ["30", "soon", "-1"])
+def test_hours_that_are_still_read_can_not_be_deleted(
+    pipeline: Pipeline, days: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_KEEP_HOURS_DAYS", days)
+    made = pipeline.defs.resolve_job_def("retention").execute_in_process(
+        run_config=QUIET, instance=pipeline.instance, raise_on_error=False
+    )
+    (failed,) = [event.step_failure_data for event in made.all_events if event.is_step_failure]
+    assert failed.user_failure_data is not None
+    assert "AUDIT_ASSETS_KEEP_HOURS_DAYS is" in (failed.user_failure_data.description or "")
