@@ -79,6 +79,7 @@ def what_dagster_shows(pipeline: Pipeline, now: datetime) -> dict[str, Any]:
     instance = pipeline.instance
     asset_keys = [dg.AssetKey(name) for name in TABLES_OF]
     hours = pipeline.defs.resolve_asset_graph().get(asset_keys[0]).partitions_def
+    assert hours
     checks = instance.event_log_storage.get_asset_check_summary_records(
         sorted(pipeline.defs.resolve_asset_graph().asset_check_keys)
     )
