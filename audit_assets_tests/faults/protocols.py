@@ -20,7 +20,7 @@ from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.ingest_receipts import INGESTED_HOURS_SCHEMA, IngestReceipt
 from audit_assets.config.errors import ServiceError, StoreError
 from audit_assets.linear.issue_api import IssueApi
-from audit_assets.storage import hour_store
+from audit_assets.storage import store_files
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.tickets import ticket as tickets
 from audit_assets_tests.faults.world import THE_HOUR
@@ -36,7 +36,7 @@ def in_place() -> AbstractContextManager[Any]:
             file.flush()
             os.fsync(file.fileno())
 
-    return patch.object(hour_store, "_replace_durably", write)
+    return patch.object(store_files, "replace_durably", write)
 
 
 def renamed_without_fsync() -> AbstractContextManager[Any]:
@@ -49,7 +49,7 @@ def renamed_without_fsync() -> AbstractContextManager[Any]:
             file.write(content)
         half_written.replace(path)
 
-    return patch.object(hour_store, "_replace_durably", write)
+    return patch.object(store_files, "replace_durably", write)
 
 
 def disk_errors_swallowed() -> AbstractContextManager[Any]:

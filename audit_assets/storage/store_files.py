@@ -1,0 +1,146 @@
+"""The files of the hour store: in a folder, or in an object store behind one of fsspec's backends.
+
+Every exception of every backend leaves here as one sentence with what to do, and no call to an object store takes
+longer than TIME_LIMIT: fsspec has no deadline of its own, and a store that never answers would hold a run for ever.
+"""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TypeVar
+
+from upath import UPath
+
+from audit_assets.config.errors import StoreError
+from audit_assets.storage.durable_files import replace_durably
+
+T = TypeVar("T")
+
+PARTICIPLES = {"read": "read", "write": "written", "delete": "deleted", "list": "listed"}
+
+TIME_LIMIT = 120.0
+"""Seconds. Backends retry by themselves for less; a large hour of 100 MB takes ten on a slow line."""
+
+SETTING = "AUDIT_ASSETS_STORAGE"
+
+NO_CONTAINER = re.compile(r"(bucket|container) .*not (exist|found)|nosuchbucket|containernotfound", re.IGNORECASE)
+"""How backends call a bucket that does not exist: s3fs raises for it what it raises for a missing file."""
+
+ADVICE = (
+    ("credential|token|login", "Set the credentials that its backend reads"),
+    ("permission|forbidden|denied|unauthori[sz]ed", "Permit its credentials to read, write, list and delete there"),
+    ("connect|time ?out|timed out|no answer|resolve|unreachable|ssl|dns|endpoint", "Check its address and the network"),
+)
+"""By what the class or the message of an error has in it."""
+
+
+class StoreFiles:
+    """The files under a root. A file that was never written reads as None."""
+
+    def __init__(self, root: str) -> None:
+        """Nothing is read yet. Raises `StoreError` for a URL that no installed package of fsspec's knows."""
+        try:
+            self.root = UPath(root)
+            if self.root.protocol in ("file", "local"):
+                self.root = UPath(self.root.path)  # written as any folder is: durably, and for its owner alone
+            if not isinstance(self.root, Path):
+                _ = self.root.fs  # imports the backend
+            elif "://" in root and not root.startswith(("file:", "local:")):
+                raise ValueError(f"{root.split('://', maxsplit=1)[0]}:// is no protocol that is known")
+        except (ImportError, ValueError) as error:
+            raise StoreError(f"{SETTING} can't be used: {error}. Install what it names, or correct it.") from None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the files are on this machine, each with a path of its own."""
+        return isinstance(self.root, Path)
+
+    def read(self, path: UPath, last: int | None = None) -> bytes | None:
+        """A file, or its last so many bytes (or more)."""
+
+        def local() -> bytes:
+            with path.open("rb") as file:
+                if last is not None:
+                    size = file.seek(0, 2)
+                    file.seek(max(0, size - last))
+                return file.read()
+
+        def remote() -> bytes:
+            return path.fs.cat_file(path.path, start=None if last is None else -last)
+
+        try:
+            return self._done("read", path, local if self.is_folder else remote)
+        except FileNotFoundError:
+            return None
+
+    def write(self, path: UPath, content: bytes) -> None:
+        """Replace a file: a reader sees the old one or the new one, whole. One put of an object store is that by
+        itself, and what is uploaded in parts appears with the last of them."""
+        if self.is_folder:
+            self._done("write", path, lambda: replace_durably(Path(path), content))
+        else:
+            self._done("write", path, lambda: path.fs.pipe_file(path.path, content))
+
+    def delete(self, path: UPath) -> None:
+        """Take a file, or an empty folder, away."""
+        self._done("delete", path, path.rmdir if self.is_folder and path.is_dir() else path.unlink)
+
+    def names(self, path: UPath) -> list[str]:
+        """The names in a folder, sorted; none if there is no such folder."""
+        try:
+            return self._done("list", path, lambda: sorted(each.name for each in path.iterdir()))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def _done(self, what: str, path: UPath, call: Callable[[], T]) -> T:
+        """What the call returns. Raises `StoreError`; when reading, `FileNotFoundError` and `NotADirectoryError`."""
+        try:
+            return call() if self.is_folder else within(TIME_LIMIT, call)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if what in ("read", "list") and not NO_CONTAINER.search(str(error)):
+                raise
+            raise _store_error(what, path, error) from None
+        except Exception as error:  # a backend raises whatever its libraries do
+            raise _store_error(what, path, error) from None
+
+
+def within(seconds: float, call: Callable[[], T]) -> T:
+    """What the call returns, or raises. After so many seconds it is left to itself, and `TimeoutError` is raised."""
+    answer: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(call())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()  # a pool would wait for it when the process ends
+    try:
+        return answer.result(timeout=seconds)
+    except TimeoutError:
+        if answer.done():  # the call's own
+            raise
+        raise TimeoutError(f"no answer within {seconds:g} s") from None
+
+
+def _store_error(what: str, path: UPath, error: Exception) -> StoreError:
+    """One sentence: the file, the reason, and what to do."""
+    causes = " ".join(f"{type(each).__name__} {each}" for each in _chain(error))
+    reason = str(getattr(error, "strerror", None) or error or type(error).__name__).rstrip(".")
+    if isinstance(path, Path):
+        advice = "Free some space" if what == "write" else "Correct its permissions"
+    elif NO_CONTAINER.search(causes):
+        advice = "Create the bucket"
+    else:
+        named = (advice for words, advice in ADVICE if re.search(words, causes, re.IGNORECASE))
+        advice = next(named, "See what its backend is about")
+    remedy = f"{advice}, or correct {SETTING}, then run the hour again."
+    return StoreError(f"{path} can't be {PARTICIPLES[what]}: {reason}. {remedy}")
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
