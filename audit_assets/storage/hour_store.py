@@ -99,7 +99,7 @@ class HourStore:
         """A local file by its path, so that only the columns in question are read."""
         if not self._files.is_folder:
             return self._files.read(path)
-        return Path(path) if self._files.read(path, FOOTER_TAIL) is not None else None
+        return Path(str(path)) if self._files.read(path, FOOTER_TAIL) is not None else None
 
     def parts(self, table: str, hour: datetime) -> Iterator[pl.DataFrame]:
         """As `require`, at most ROWS_AT_ONCE rows at a time; no part if the hour is empty."""

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from upath import UPath
 
@@ -61,14 +61,14 @@ class StoreFiles:
         """A file, or its last so many bytes (or more)."""
 
         def local() -> bytes:
-            with path.open("rb") as file:
+            with Path(str(path)).open("rb") as file:
                 if last is not None:
                     size = file.seek(0, 2)
                     file.seek(max(0, size - last))
                 return file.read()
 
         def remote() -> bytes:
-            return path.fs.cat_file(path.path, start=None if last is None else -last)
+            return cast(bytes, path.fs.cat_file(path.path, start=None if last is None else -last))
 
         try:
             return self._done("read", path, local if self.is_folder else remote)
@@ -79,7 +79,7 @@ class StoreFiles:
         """Replace a file: a reader sees the old one or the new one, whole. One put of an object store is that by
         itself, and what is uploaded in parts appears with the last of them."""
         if self.is_folder:
-            self._done("write", path, lambda: replace_durably(Path(path), content))
+            self._done("write", path, lambda: replace_durably(Path(str(path)), content))
         else:
             self._done("write", path, lambda: path.fs.pipe_file(path.path, content))
 
