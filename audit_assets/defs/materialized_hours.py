@@ -13,7 +13,7 @@ from dagster import DagsterEventType
 
 from audit_assets.defs.steps.axiom_record import Acknowledged
 from audit_assets.defs.steps.verdicts import UnreadHours
-from audit_assets.detection.schemas import WINDOW
+from audit_assets.reports.health_facts import HOURS_IN_WINDOW
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR, hour_of, key_of
 from audit_assets.storage.tables import VERDICTS
@@ -22,8 +22,6 @@ INGEST, TICKETS = dg.AssetKey("axiom_ingest"), dg.AssetKey("opened_tickets")
 
 ROW_COUNT = "dagster/partition_row_count"
 """Dagster's own name for it, which its pages plot."""
-
-HOURS_IN_WINDOW = WINDOW // AN_HOUR
 
 
 def ingested_hours(instance: dg.DagsterInstance) -> set[datetime]:

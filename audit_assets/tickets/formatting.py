@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 LARGEST_WRITTEN_OUT = 1e12
 
@@ -33,6 +33,14 @@ def span_name(hours: int, end: str = "") -> str:
     if hours <= 24:
         return pluralize(hours, "hour") + end
     return f"{pluralize(hours // 24, 'day')}{end} without the busiest"
+
+
+def duration_name(duration: timedelta) -> str:
+    """`40 days`, `5 hours`, `12 minutes`, `30 seconds`: the largest unit that it fills twice, rounded down."""
+    for unit, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if duration >= timedelta(seconds=2 * unit):
+            return pluralize(int(duration.total_seconds() // unit), name)
+    return pluralize(int(duration.total_seconds()), "second")
 
 
 def part_of(part: int, whole: int) -> str:

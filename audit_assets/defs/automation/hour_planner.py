@@ -66,12 +66,13 @@ class Request:
 class Plan:
     """The runs to request, in this order, and what is reported: parts of the hours that are due.
 
-    `failing` hours failed often since they were last done; `overdue` hours have been due for long.
+    `failed` hours failed since they were last done, `failing` ones often; `overdue` hours have been due for long.
     """
 
     requests: tuple[Request, ...]
     missing: tuple[datetime, ...]
     due: tuple[datetime, ...]
+    failed: tuple[datetime, ...]
     failing: tuple[datetime, ...]
     overdue: tuple[datetime, ...]
 
@@ -87,6 +88,11 @@ def due_since(hour: datetime, began: datetime | None) -> datetime | None:
     return next((ended + step + GRACE for step in REPEATS if began < ended + step), None)
 
 
+def newest_due_hour(now: datetime) -> datetime:
+    """The newest hour whose first pull is due; `now` is in UTC."""
+    return (now - SETTLING - GRACE).replace(minute=0, second=0, microsecond=0) - AN_HOUR
+
+
 def plan_hours(
     *,
     now: datetime,
@@ -100,7 +106,7 @@ def plan_hours(
     `done`: the hours that are, with the time at which their last pull began (None: unknown, pull again).
     `running` hours are left out; `past` holds the runs that were requested before.
     """
-    newest = (now - SETTLING - GRACE).replace(minute=0, second=0, microsecond=0) - AN_HOUR
+    newest = newest_due_hour(now)
     since = {hour: at for hour in hours_between(first, newest) if (at := due_since(hour, done.get(hour))) and at <= now}
     missing = [hour for hour in since if hour not in done]
     due = [hour for hour in since if hour in done]
@@ -126,6 +132,7 @@ def plan_hours(
         tuple(requests),
         tuple(missing),
         tuple(due),
+        failed=tuple(hour for hour in since if past.get(hour, NO_RUNS).failures),
         failing=tuple(hour for hour in since if past.get(hour, NO_RUNS).failures >= ALERT_AFTER_FAILURES),
         overdue=tuple(hour for hour, at in since.items() if now - at > OVERDUE_AFTER),
     )

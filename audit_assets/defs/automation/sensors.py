@@ -37,9 +37,10 @@ AT_ONCE = HttpLimits(attempts=1, attempt_seconds=20, total_seconds=40)
 )
 def missing_hours(context: dg.SensorEvaluationContext, storage: dg.ResourceParam[StorageResource]) -> dg.SensorResult:
     """See the description. Also reports on the hours as a whole, and on checks that failed runs left unevaluated."""
+    now = storage.now()
     with raise_as_dagster_failure():
-        plan = plan_requests(context.instance, storage.now())
-    events = report_if_changed(context.instance, plan)
+        plan = plan_requests(context.instance, now)
+    events = report_if_changed(context.instance, plan, now)
     if context.repository_def:
         checks = sorted(context.repository_def.asset_graph.asset_check_keys)
         events += report_last_evaluations(context.instance, checks)

@@ -84,11 +84,16 @@ def warning_check(
     return decorate
 
 
+def unresolved_warnings(evaluation: dg.AssetCheckEvaluation) -> dict[str, str]:
+    """Every hour with an unresolved warning, by partition key, as an evaluation holds them."""
+    found = evaluation.metadata.get(UNRESOLVED)
+    return dict(found.value) if isinstance(found, dg.JsonMetadataValue) and isinstance(found.value, dict) else {}
+
+
 def _unresolved_before(instance: dg.DagsterInstance, key: dg.AssetCheckKey, now: datetime) -> dict[datetime, str]:
     """The warnings that the last evaluation left, without those of hours that are too old by now."""
     last = instance.event_log_storage.get_asset_check_summary_records([key])[key].last_completed_check_execution_record
-    found = last.evaluation.metadata.get(UNRESOLVED) if last and last.evaluation else None
-    warnings = found.value if isinstance(found, dg.JsonMetadataValue) and isinstance(found.value, dict) else {}
+    warnings = unresolved_warnings(last.evaluation) if last and last.evaluation else {}
     return {hour: text for hour_key, text in warnings.items() if (hour := hour_of(hour_key)) >= now - LOOKED_BACK}
 
 

@@ -52,7 +52,7 @@ def spans(made: Plan) -> list[tuple[datetime, datetime]]:
 
 
 def test_nothing_is_requested_when_every_hour_is_done() -> None:
-    assert planned([]) == Plan((), (), (), (), ())
+    assert planned([]) == Plan((), (), (), (), (), ())
 
 
 def test_the_newest_hour_comes_first_and_then_the_oldest() -> None:
@@ -91,7 +91,8 @@ def test_an_hour_that_keeps_failing_stops_dragging_its_neighbours_along() -> Non
 def test_an_hour_that_keeps_failing_is_named_and_never_given_up() -> None:
     made = planned(hours_ago(0, 30), failed={hours_ago(30)[0]: 40})
     assert spans(made) == [(NEWEST, NEWEST), (hours_ago(30)[0], hours_ago(30)[0])]
-    assert made.failing == tuple(hours_ago(30))
+    assert made.failing == made.failed == tuple(hours_ago(30))
+    assert planned(hours_ago(30), failed={hours_ago(30)[0]: 1}).failed == tuple(hours_ago(30))
     assert planned(hours_ago(30), failed={hours_ago(30)[0]: ALERT_AFTER_FAILURES - 1}).failing == ()
 
 

@@ -6,14 +6,16 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from audit_assets.defs.automation import ledger
+from audit_assets.defs.automation import ledger, pipeline_health
 from audit_assets.defs.automation.hour_planner import ALERT_AFTER_FAILURES
 from audit_assets.defs.automation.jobs import EVERY_HOUR, LAST_ASSETS
 from audit_assets.defs.automation.sensors import missing_hours
 from audit_assets.defs.build import build_defs
 from audit_assets.defs.checks.every_hour_is_done import every_hour_is_done
+from audit_assets.defs.materialized_hours import INGEST
 from audit_assets.defs.partitions import key_of, range_tags
 from audit_assets.defs.resources import StorageResource
+from audit_assets.reports import health_problems
 
 NOW = datetime(2026, 11, 22, 10, 20, tzinfo=UTC)
 NEWEST = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -37,12 +39,14 @@ TICKS = 400
 """Dagster stores the time of an evaluation in whole seconds: so many ticks take more than one."""
 
 DAYS_BACK = 3
-"""In place of the 31 that the sensor looks back on: each hour that is done costs these tests two events."""
+"""In place of the 31 that the sensor looks back on: each hour that is done costs these tests three events."""
 
 
 @pytest.fixture
 def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
     monkeypatch.setattr(ledger, "LOOKED_BACK", timedelta(days=DAYS_BACK))
+    for judging in (pipeline_health, health_problems):
+        monkeypatch.setattr(judging, "HOURS_IN_WINDOW", DAYS_BACK * 24)
     with dg.DagsterInstance.ephemeral() as made:
         yield made
 
@@ -70,7 +74,7 @@ def evaluations_of(made: dg.SensorResult) -> list[dg.AssetCheckEvaluation]:
 def done(instance: dg.DagsterInstance, *hours: datetime, began: timedelta | None = timedelta(days=4)) -> None:
     """`began`: how long after the hour's end the pull began that its last assets are based on; None: unknown."""
     for hour in hours:
-        for asset in LAST_ASSETS:
+        for asset in (INGEST, *LAST_ASSETS):
             materialised(instance, asset, hour, began)
 
 
@@ -233,7 +237,7 @@ def test_hours_that_keep_failing_are_an_error_until_they_are_done(instance: dg.D
         a_run(instance, dg.DagsterRunStatus.FAILURE, tags)
     (error,) = evaluations_of(tick(instance))
     assert (error.passed, error.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    assert error.description == "2026-11-22-09:00 failed 5 times or more: see their runs for the reason"
+    assert error.description == "failing again and again: 1 hour: 2026-11-22-09:00"
     shown = instance.get_latest_asset_check_evaluation_record(EVERY_HOUR)
     assert shown is not None
     assert shown.status.value == "FAILED"
@@ -279,7 +283,7 @@ def test_failures_count_although_each_of_those_runs_wrote_the_summary(instance: 
     assert not made.run_requests, "paused after the last failure"
     (error,) = evaluations_of(made)
     assert error.severity == dg.AssetCheckSeverity.ERROR
-    assert error.description == f"{key_of(hour)} failed 5 times or more: see their runs for the reason"
+    assert error.description == f"failing again and again: 1 hour: {key_of(hour)}"
 
 
 def test_overdue_hours_are_named_and_the_check_can_be_run_by_hand(
@@ -288,16 +292,36 @@ def test_overdue_hours_are_named_and_the_check_can_be_run_by_hand(
     missed = [NEWEST - HOUR * back for back in range(10)]
     done(instance, *all_but(*missed))
     (by_sensor,) = evaluations_of(tick(instance))
-    assert (by_sensor.passed, by_sensor.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert (by_sensor.passed, by_sensor.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert by_sensor.description is not None
-    assert by_sensor.description.startswith("2026-11-22-00:00, 2026-11-22-01:00")
-    assert by_sensor.description.endswith("and 2 more hours should have been pulled hours ago")
+    assert "62 of 72 hours of history are present (86 %)" in by_sensor.description
+    assert "the newest judged hour is 2026-11-21-23:00, which ended 10 hours ago" in by_sensor.description
+    named = "2026-11-22-00:00, 2026-11-22-01:00, 2026-11-22-02:00 and 4 more"
+    assert by_sensor.description.endswith(f"should have been pulled hours ago: 7 hours: {named}")
     assert by_sensor.metadata["missing"].value == 10
     resources = {"storage": StorageResource(StoppedClock())}
     by_hand = dg.define_asset_job("by_hand", selection=dg.AssetSelection.checks(EVERY_HOUR))
     defs = dg.Definitions(asset_checks=[every_hour_is_done], jobs=[by_hand], resources=resources)
     (evaluation,) = defs.resolve_job_def("by_hand").execute_in_process(instance=instance).get_asset_check_evaluations()
     assert (evaluation.passed, evaluation.description) == (by_sensor.passed, by_sensor.description)
+
+
+def test_the_check_is_not_green_with_133_of_720_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", key_of(NEWEST - HOUR * 132))
+        done(instance, *(NEWEST - HOUR * back for back in range(133)))
+        (evaluation,) = evaluations_of(tick(instance))
+    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert evaluation.description is not None
+    assert evaluation.description.startswith("133 of 720 hours of history are present (18 %)")
+
+
+def test_hours_that_were_pulled_and_never_judged_are_called_that(instance: dg.DagsterInstance) -> None:
+    hour = NEWEST - HOUR * 30
+    done(instance, *all_but(hour))
+    materialised(instance, INGEST, hour, timedelta(days=4))
+    (evaluation,) = evaluations_of(tick(instance))
+    assert evaluation.description == f"pulled but never judged: 1 hour: {key_of(hour)}"
 
 
 def test_the_check_of_all_hours_is_no_part_of_an_hours_run() -> None:

@@ -1,0 +1,126 @@
+"""Collects the facts about the pipeline's own health: from Dagster's record, the hour store and this machine.
+
+Reads only, and judges nothing: that is done in reports/health_problems.py. What a service would have to be asked for is
+left to whoever has a client of it.
+"""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import dagster as dg
+from packaging.requirements import Requirement
+
+from audit_assets.defs.automation.hour_planner import Plan, newest_due_hour
+from audit_assets.defs.automation.jobs import LAST_ASSETS
+from audit_assets.defs.automation.ledger import IN_PROGRESS, plan_requests
+from audit_assets.defs.checks.check_results import unresolved_warnings
+from audit_assets.defs.materialized_hours import HOURS_IN_WINDOW, ingested_hours
+from audit_assets.reports.health_facts import (
+    EVERY_HOUR,
+    MISSING_HOURS,
+    TICKET_VERDICTS,
+    CheckFact,
+    DaemonFacts,
+    DiskFact,
+    HealthFacts,
+    HourFacts,
+    VersionFact,
+)
+from audit_assets.storage.hours import AN_HOUR, hour_of
+
+PACKAGE = "audit-assets"
+
+PULLED = dg.AssetKey("raw_audit_entries")
+
+TICKETS_CHECK = dg.AssetCheckKey(dg.AssetKey("opened_tickets"), "every_flagged_actor_has_a_ticket")
+PROOF_CHECK = dg.AssetCheckKey(dg.AssetKey("axiom_ingest"), "axiom_holds_every_entry")
+
+NEEDED_DAEMONS = frozenset({"SENSOR", "SCHEDULER", "QUEUED_RUN_COORDINATOR"})
+"""Dagster's names of the parts of its daemon without which no hour is pulled."""
+
+
+def collect_health(instance: dg.DagsterInstance, now: datetime) -> HealthFacts:
+    """All that Dagster's record knows. Raises `SettingError` for a first hour that can't be understood."""
+    return HealthFacts(
+        now=now,
+        hours=collect_hours(instance, plan_requests(instance, now), now),
+        daemon=_collect_daemon(instance),
+        tickets=_collect_check(instance, TICKETS_CHECK),
+        proof=_collect_check(instance, PROOF_CHECK),
+    )
+
+
+def collect_hours(instance: dg.DagsterInstance, plan: Plan, now: datetime) -> HourFacts:
+    """The hours alone, as a plan of now found them."""
+    newest_due = newest_due_hour(now)
+    window = {newest_due - AN_HOUR * back for back in range(HOURS_IN_WINDOW)}
+    judged = set.intersection(*(_materialized_hours(instance, asset) for asset in LAST_ASSETS))
+    ingested = ingested_hours(instance)
+    pulled = ingested | _materialized_hours(instance, PULLED)
+    return HourFacts(
+        newest_due=newest_due,
+        present=len(window & ingested),
+        judged=len(window & judged),
+        newest_judged=max(judged, default=None),
+        never_judged=tuple(hour for hour in plan.missing if hour in pulled),
+        failed=plan.failed,
+        failing=plan.failing,
+        overdue=plan.overdue,
+        running=instance.get_runs_count(dg.RunsFilter(statuses=IN_PROGRESS)),
+    )
+
+
+def collect_disks(places: dict[str, str]) -> tuple[DiskFact, ...]:
+    """The room of the file systems on which these folders lie, by what is in them; a URL is left out, and a folder that
+    does not exist yet counts as the one above it."""
+    found = []
+    for what, place in places.items():
+        if "://" in place:
+            continue
+        path = Path(place).absolute()
+        existing = next(each for each in (path, *path.parents) if each.exists())
+        usage = shutil.disk_usage(existing)
+        found.append(DiskFact(what, str(path), usage.free, usage.total))
+    return tuple(found)
+
+
+def collect_versions() -> tuple[VersionFact, ...]:
+    """This package and what it needs, as installed."""
+    needed = [Requirement(text) for text in metadata.requires(PACKAGE) or []]
+    required = [each for each in needed if each.marker is None or each.marker.evaluate({"extra": ""})]
+    return (VersionFact(PACKAGE, metadata.version(PACKAGE)), *_installed(required))
+
+
+def _installed(required: list[Requirement]) -> Iterator[VersionFact]:
+    for each in required:
+        installed = metadata.version(each.name)
+        fits = each.specifier.contains(installed, prereleases=True)
+        yield VersionFact(each.name, installed, str(each.specifier), fits)
+
+
+def _materialized_hours(instance: dg.DagsterInstance, asset: dg.AssetKey) -> set[datetime]:
+    return {hour_of(key) for key in instance.get_materialized_partitions(asset)}
+
+
+def _collect_daemon(instance: dg.DagsterInstance) -> DaemonFacts:
+    """A sensor that was never turned on is not in Dagster's record."""
+    on = {state.instigator_name for state in instance.all_instigator_state() if state.is_running}
+    needed = NEEDED_DAEMONS.intersection(instance.get_required_daemon_types())
+    beats = instance.get_daemon_heartbeats()
+    heard = [datetime.fromtimestamp(beats[name].timestamp, UTC) for name in needed if name in beats]
+    return DaemonFacts(
+        switches={name: name in on for name in (MISSING_HOURS, EVERY_HOUR, TICKET_VERDICTS)},
+        heartbeat=min(heard) if heard and len(heard) == len(needed) else None,
+    )
+
+
+def _collect_check(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> CheckFact | None:
+    """The last completed evaluation; None before the first."""
+    last = instance.event_log_storage.get_asset_check_summary_records([key])[key].last_completed_check_execution_record
+    if last is None or last.evaluation is None:
+        return None
+    evaluation = last.evaluation
+    return CheckFact(evaluation.passed, evaluation.description or "", unresolved_warnings(evaluation))
