@@ -112,6 +112,12 @@ class AxiomConnection:
             lambda: self._axiom.ingest(self.dataset, ndjson_gzip, ContentType.NDJSON, ContentEncoding.GZIP)
         )
 
+    def ingest_json(self, json_gzip: bytes) -> AxiomReply:
+        """POST a JSON array of events to the dataset, once. Raises `NoReply`."""
+        return self._exchange(
+            lambda: self._axiom.ingest(self.dataset, json_gzip, ContentType.JSON, ContentEncoding.GZIP)
+        )
+
     def query(self, apl: str, start: datetime, end: datetime) -> AxiomReply:
         """POST a query over [start, end), once. Raises `NoReply`."""
         return self._exchange(lambda: self._axiom.query(apl, AplOptions(start_time=start, end_time=end)))

@@ -1,6 +1,7 @@
-"""`audit-assets doctor`: what is configured, reachable and permitted, as a table with the next steps."""
+"""`audit-assets doctor`: what is configured, reachable and permitted, whether hours are well, and the next steps."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -13,17 +14,26 @@ from audit_assets.transport.untrusted_text import visible
 STATUSES = {"ok": "[green]ok[/]", "advice": "[yellow]advice[/]", "problem": "[bold red]problem[/]"}
 
 
-def doctor() -> None:
-    """Check what is configured, reachable and permitted, and show what to do next. Exit 1 if there is a problem."""
-    from audit_assets.cli.doctor_checks import run_checks
+def doctor(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for monitoring.")] = False
+) -> None:
+    """Check what is configured, reachable and permitted, and whether hours come in and are judged; show what to do
+    next. Exit 1 if there is a problem."""
+    from audit_assets.cli.doctor_checks import diagnose
+    from audit_assets.cli.doctor_json import diagnosis_json
+    from audit_assets.cli.doctor_results import DoctorRun
 
     load_env_file()
-    table = Table("", "", Column(overflow="fold"), show_header=False, box=None, pad_edge=False)
-    results = [*run_checks(datetime.now(UTC))]
-    for subject, result in results:
-        table.add_row(subject, STATUSES[result.status], escape(visible(result.text)))
-        if result.next_step:
-            table.add_row("", "→", escape(visible(result.next_step)))
-    output.print(table)
-    if any(result.status == "problem" for _, result in results):
+    run = DoctorRun(datetime.now(UTC))
+    found = diagnose(run)
+    if as_json:
+        output.print_json(data=diagnosis_json(found, run.now))
+    else:
+        table = Table("", "", Column(overflow="fold"), show_header=False, box=None, pad_edge=False)
+        for subject, result in found.results:
+            table.add_row(subject, STATUSES[result.status], escape(visible(result.text)))
+            if result.next_step:
+                table.add_row("", "→", escape(visible(result.next_step)))
+        output.print(table)
+    if not found.is_well:
         raise typer.Exit(1)

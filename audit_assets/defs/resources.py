@@ -133,7 +133,7 @@ class AxiomResource:
         """Upload that document: the address that opens it. Raises `SettingError`, `Refused` or `Unavailable`."""
         with self.client() as client:
             uid = client.upload_dashboard(dashboard_uid(self.dataset()), self.dashboard(), overwrite=overwrite)
-        return dashboard_link(uid, setting("AXIOM_ORG_ID"), _app_url(setting("AXIOM_URL")))
+        return dashboard_link(uid, setting("AXIOM_ORG_ID"), app_url(setting("AXIOM_URL")))
 
     def activity_link(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> str:
         """The address that opens, in Axiom, the very query that was sent about these actors."""
@@ -149,10 +149,10 @@ class AxiomResource:
         return self._link(quarantined_text(self.dataset(), start, end), start, end)
 
     def _link(self, apl: str, start: datetime, end: datetime) -> str:
-        return query_link(apl, start, end, setting("AXIOM_ORG_ID"), _app_url(setting("AXIOM_URL")))
+        return query_link(apl, start, end, setting("AXIOM_ORG_ID"), app_url(setting("AXIOM_URL")))
 
 
-def _app_url(api_url: str) -> str:
+def app_url(api_url: str) -> str:
     """Where Axiom's app lives: `api.` becomes `app.` (docs/facts/axiom.md, 4); a sandbox has both under one address."""
     address = urlsplit(api_url)
     if address.hostname in ("127.0.0.1", "localhost"):

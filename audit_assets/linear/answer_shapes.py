@@ -71,6 +71,11 @@ class _TeamStates(_Entity):
     states: _Nodes[_PlacedState]
 
 
+class _VisibleTeam(TypedDict):
+    key: Shown
+    name: Shown
+
+
 class _Team(_TeamStates):
     key: Text
     name: Shown
@@ -181,6 +186,7 @@ _DATA: dict[str, dict[str, Any]] = {
     "labels": {"issueLabels": _Nodes[_Label]},
     "projects": {"projects": _Nodes[_Project]},
     "team": {"viewer": _Viewer, "teams": _Nodes[_Team]},
+    "teams": {"teams": _Nodes[_VisibleTeam]},
     "team_states": {"team": _TeamStates},
     "ticket_verdicts": {"issues": _Nodes[_JudgedIssue]},
     "tickets": {"issues": _Nodes[_Issue]},

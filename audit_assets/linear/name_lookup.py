@@ -14,6 +14,9 @@ Node = dict[str, Any]
 TABLE = "[[ticket_fields]]"
 """The name of the table in a policy file, and so in error messages."""
 
+MOST_TEAMS = 12
+"""So many teams are named in an error. A judgement."""
+
 WITHOUT = "until then tickets open without it."
 
 
@@ -77,6 +80,18 @@ def find_assignee(nodes: list[Node], who: str, team: Node) -> Node:
         wrong = f"The user '{who}' is no member of the team '{team['key']}' in Linear: add them to it, {remedy}"
     several = f"Several members of the team '{team['key']}' are called '{who}' in Linear: name the e-mail address"
     return _only([user for user in members if user["email"].lower() == who.lower()] or members, wrong, several)
+
+
+def describe_missing_team(key: str, visible: Sequence[Node]) -> str:
+    """Why there is no team of LINEAR_TEAM_KEY, by the teams that the API key can see."""
+    unknown = f"Linear shows no team with the key '{key}' to this API key"
+    if same := next((team for team in visible if team["key"].casefold() == key.casefold()), None):
+        return f"{unknown}: set LINEAR_TEAM_KEY to '{same['key']}', spelled as Linear has it."
+    if not visible:
+        return f"{unknown}, nor any other: let the key of LINEAR_API_KEY into the team that gets the tickets."
+    teams = sorted(f"{team['key']} ({team['name']})" for team in visible)
+    shown = ", ".join(teams[:MOST_TEAMS]) + (f" and {len(teams) - MOST_TEAMS} more" if len(teams) > MOST_TEAMS else "")
+    return f"{unknown}: set LINEAR_TEAM_KEY to one that it sees, which are {shown}, or let the API key into that team."
 
 
 def wrong_answer(what: str) -> Incomplete:

@@ -12,7 +12,15 @@ from typing import Any, TypeVar
 from audit_assets.config.errors import Refused
 from audit_assets.config.policy_tables import TicketFields
 from audit_assets.linear.graphql_connection import GraphqlConnection
-from audit_assets.linear.name_lookup import TABLE, Node, find_assignee, find_labels, find_project, wrong_answer
+from audit_assets.linear.name_lookup import (
+    TABLE,
+    Node,
+    describe_missing_team,
+    find_assignee,
+    find_labels,
+    find_project,
+    wrong_answer,
+)
 from audit_assets.linear.routing import Fields, rows_in_other_teams
 
 T = TypeVar("T")
@@ -129,10 +137,7 @@ class TargetResolver:
         unknown = f"Linear shows no team with the key '{key}' to this API key"
         if key == self._team_key:
             if not teams:
-                raise Refused(
-                    f"{unknown}: set LINEAR_TEAM_KEY to the letters before the number of the team's tickets, such as "
-                    "SEC in SEC-12."
-                )
+                raise Refused(describe_missing_team(key, self._visible_teams()))
             return teams[0]
         instead = f"until then such tickets go to '{self._team_key}'."
         if not teams:
@@ -146,11 +151,17 @@ class TargetResolver:
 
     def _ask_for_teams(self, key: str) -> tuple[str, list[Node]]:
         def parse(data: dict[str, Any]) -> tuple[str, list[Node]]:
-            if any(team["key"] != key for team in data["teams"]["nodes"]):
+            found = data["teams"]["nodes"]
+            # Whether Linear's `eq` minds the case is not documented: a ticket goes to no team but the one that is named
+            if any(team["key"].casefold() != key.casefold() for team in found):
                 raise wrong_answer("teams")
-            return data["viewer"]["name"], data["teams"]["nodes"]
+            return data["viewer"]["name"], [team for team in found if team["key"] == key]
 
         return self._connection.ask("team", {"key": key}, parse)
+
+    def _visible_teams(self) -> list[Node]:
+        """The teams that the key can see, the first hundred of them."""
+        return self._connection.ask("teams", {}, lambda data: data["teams"]["nodes"])
 
     def _ask_for_states(self, team_id: str) -> Node:
         def parse(data: dict[str, Any]) -> Node:

@@ -38,7 +38,7 @@ Kind = Literal[
     "clock",
     "versions",
 ]
-"""The stable names of what can be wrong: operations.md lists them."""
+"""The stable names of what can be wrong (docs/health.md, 1)."""
 
 Severity = Literal["error", "warning"]
 State = Literal["healthy", "degraded", "stale", "not_started"]
@@ -111,7 +111,7 @@ def name_hours(hours: Sequence[datetime]) -> str:
 
 def _judge_hours(facts: HealthFacts) -> Iterator[HealthProblem]:
     if has_not_started(facts):
-        step = "Run `audit-assets dev` and turn on the sensor `missing_hours` there: it brings in the last 31 days."
+        step = "Once nothing is in the way: `audit-assets dev`, then turn on the sensor `missing_hours` in its UI."
         yield HealthProblem("not_started", "warning", "no hour was pulled yet", step)
         return
     if facts.hours is None:

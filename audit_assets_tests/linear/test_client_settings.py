@@ -49,8 +49,18 @@ def test_a_missing_team_is_one_clear_sentence(sandbox: Sandbox, connect: Connect
     with pytest.raises(Refused) as caught:
         connect(team_key="NOPE").open_ticket(FIRST)
     assert str(caught.value) == (
-        "Linear shows no team with the key 'NOPE' to this API key: set LINEAR_TEAM_KEY to the letters before the "
-        "number of the team's tickets, such as SEC in SEC-12."
+        "Linear shows no team with the key 'NOPE' to this API key: set LINEAR_TEAM_KEY to one that it sees, which are "
+        "ENG (Engineering), SEC (Security), or let the API key into that team."
+    )
+    assert written(sandbox) == {}
+
+
+def test_a_team_in_the_wrong_case_is_named_as_linear_has_it(sandbox: Sandbox, connect: Connect) -> None:
+    with pytest.raises(Refused) as caught:
+        connect(team_key="sec").open_ticket(FIRST)
+    assert str(caught.value) == (
+        "Linear shows no team with the key 'sec' to this API key: set LINEAR_TEAM_KEY to 'SEC', spelled as Linear "
+        "has it."
     )
     assert written(sandbox) == {}
 

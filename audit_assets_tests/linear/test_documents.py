@@ -19,6 +19,7 @@ from graphql import (
 )
 from graphql.execution.values import get_variable_values
 
+from audit_assets.config.errors import Refused
 from audit_assets.config.policy_tables import TicketFields
 from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear import client as linear
@@ -94,6 +95,9 @@ def sent(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sent:
         client.linear.ticket_verdicts([ticket_id(finding().account_id, finding().actor_key)])
         client.linear.verdict_labels()
         client.open_shared_ticket(overflow(500))
+    unknown = LinearClient(api_key=known["LINEAR_API_KEY"], team_key="NOPE", url=known["LINEAR_API_URL"])
+    with closing(unknown), pytest.raises(Refused):
+        unknown.check()
     return seen
 
 

@@ -162,7 +162,7 @@ def test_a_retired_team_gets_no_ticket(sandbox: Sandbox, connect: Connect) -> No
 
 
 def test_without_the_team_of_the_settings_nothing_is_opened(sandbox: Sandbox, connect: Connect) -> None:
-    with pytest.raises(Refused, match="set LINEAR_TEAM_KEY to the letters"):
+    with pytest.raises(Refused, match="set LINEAR_TEAM_KEY to one that it sees"):
         connect(team_key="NOPE", fields=(TicketFields(assignee="anne"),)).open_ticket(FIRST)
     assert written(sandbox) == {}
 

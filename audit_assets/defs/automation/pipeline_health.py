@@ -83,7 +83,8 @@ def collect_disks(places: dict[str, str]) -> tuple[DiskFact, ...]:
         path = Path(place).absolute()
         existing = next(each for each in (path, *path.parents) if each.exists())
         usage = shutil.disk_usage(existing)
-        found.append(DiskFact(what, str(path), usage.free, usage.total))
+        if usage.total:  # others hold no files, such as /proc
+            found.append(DiskFact(what, str(path), usage.free, usage.total))
     return tuple(found)
 
 

@@ -15,7 +15,12 @@ class AxiomBehaviour:
     """What a test can vary. A change applies to the calls after it."""
 
     capabilities: set[str] = field(default_factory=lambda: {"ingest", "query", "datasets", "dashboards"})
-    """What the token may do; `datasets` is reading their fields (listing them needs no capability)."""
+    """What the token may do; `datasets` is reading their fields (listing them needs no capability), `organisations`
+    listing those, which no API token was seen to do."""
+
+    refuses_other_organisations: bool = False
+    """Whether a call that names another organisation than the token's is refused. Documented is only that a personal
+    token must name one: either may be so for an API token."""
 
     dashboard_owner: str = "X-AXIOM-EVERYONE"
     """The owner that a dashboard must have: as documented, or empty, as was reported of API tokens."""

@@ -72,6 +72,7 @@ class AxiomService:
             self._route("/v1/datasets/{name}/ingest", "ingest", POST=self._ingest),
             self._route("/v1/query/_apl", "query", POST=self._query),
             self._route("/v1/datasets/_apl", "query", POST=self._query),
+            self._route("/v1/orgs", "organisations", GET=self._organisations),
             self._route("/v2/datasets", "datasets", GET=self._datasets),
             self._route("/v2/datasets/{name}/fields", "fields", GET=self._fields),
             self._route("/v2/dashboards", "dashboards", POST=self._write_dashboard),
@@ -105,6 +106,9 @@ class AxiomService:
         try:
             if request.headers.get("authorization") != f"Bearer {TOKEN}":
                 raise AxiomRefusal(401, "Unauthorized")
+            named = request.headers.get("x-axiom-org-id") or ORG_ID
+            if named != ORG_ID and self.behaviour.refuses_other_organisations:
+                raise AxiomRefusal(403, "Forbidden")
             if calls > self.behaviour.requests_per_minute:
                 raise AxiomRefusal(429, "rate limit exceeded")
             response = await handle(request, fault)
@@ -182,7 +186,11 @@ class AxiomService:
     def _run(self, query: QueryRequest, now: datetime) -> dict[str, Any]:
         return run_query(query, self.store, self.behaviour, now)
 
-    # Datasets
+    # Organisations and datasets
+
+    async def _organisations(self, _request: Request, _fault: Fault | None) -> Response:
+        self._require("organisations")
+        return JSONResponse([{"id": ORG_ID, "name": "The sandbox", "slug": ORG_ID}])
 
     async def _datasets(self, _request: Request, _fault: Fault | None) -> Response:
         return JSONResponse([_shown(dataset) for dataset in self.store.datasets()])

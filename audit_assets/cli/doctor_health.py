@@ -1,0 +1,121 @@
+"""The doctor's check of the pipeline's own health: collects the facts, and has a line for each thing that is well."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from audit_assets.cli.doctor_results import CheckResult, DoctorRun, Status
+from audit_assets.cli.doctor_settings import DEFAULT_HOME
+from audit_assets.config.errors import AuditAssetsError, StoreError
+from audit_assets.config.settings import is_set, setting
+from audit_assets.reports.health_facts import HOURS_IN_WINDOW, HealthFacts
+from audit_assets.reports.health_problems import HealthProblem, Severity
+from audit_assets.storage.hours import key_of
+from audit_assets.tickets.formatting import duration_name, pluralize
+from audit_assets.transport.clock import SystemClock
+from audit_assets.transport.reachability import clock_skew
+
+STATUS_OF: Mapping[Severity, Status] = {"error": "problem", "warning": "advice"}
+
+RECORD_FILES = ("dagster.yaml", "history", "schedules", "storage")
+"""What a folder holds that Dagster has used as its home."""
+
+SERVICES = {"Cloudflare": "CLOUDFLARE_API_URL", "Axiom": "AXIOM_URL", "Linear": "LINEAR_API_URL"}
+
+
+def collect_facts(run: DoctorRun) -> HealthFacts:
+    """Everything that can be found out. Raises `StoreError` if Dagster's record can't be read, and `SettingError`."""
+    from audit_assets.defs.automation.pipeline_health import collect_disks, collect_versions
+
+    home = instance_home()
+    facts = _recorded(home, run)
+    stored = None
+    with suppress(StoreError):  # reported by the check of the storage
+        stored = run.stored.count
+    return replace(
+        facts,
+        instance=str(home),
+        stored=stored,
+        disks=collect_disks({"the stored hours": setting("AUDIT_ASSETS_STORAGE"), "Dagster's record": str(home)}),
+        clock_skew=_clock_skews(),
+        versions=collect_versions(),
+    )
+
+
+def instance_home() -> Path:
+    """Where Dagster keeps its record: DAGSTER_HOME, or the folder that `audit-assets dev` uses."""
+    given = os.environ.get("DAGSTER_HOME", "").strip()
+    return (Path(given).expanduser() if given else Path(DEFAULT_HOME) / "dev" / "dagster").absolute()
+
+
+def _recorded(home: Path, run: DoctorRun) -> HealthFacts:
+    """What Dagster's record knows; nothing where there is none yet, and none is made."""
+    if not any((home / name).exists() for name in RECORD_FILES):
+        return HealthFacts(now=run.now)
+    import dagster as dg
+
+    from audit_assets.defs.automation.pipeline_health import collect_health
+
+    try:
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            return collect_health(instance, run.now)
+    except AuditAssetsError:
+        raise
+    except Exception as error:  # a configuration's or a database's, whichever a team has
+        raise StoreError(f"Dagster's record in {home} can't be read: {type(error).__name__}.") from None
+
+
+def _clock_skews() -> dict[str, timedelta]:
+    """By the services that are connected."""
+    connected = {name: address for name, address in SERVICES.items() if _is_connected(name)}
+    found: dict[str, timedelta] = {}
+    for name, address in connected.items():
+        with suppress(AuditAssetsError):  # reported by the check of that service
+            skew = clock_skew(name, setting(address), SystemClock())
+            if skew is not None:
+                found[name] = skew
+    return found
+
+
+def _is_connected(service: str) -> bool:
+    secrets = {"Cloudflare": "CLOUDFLARE_API_TOKEN", "Axiom": "AXIOM_TOKEN", "Linear": "LINEAR_API_KEY"}
+    return is_set(secrets[service])
+
+
+def describe_health(facts: HealthFacts, problems: list[HealthProblem]) -> Iterator[CheckResult]:
+    """A line for each problem, then one for each thing that was looked at and is well."""
+    for problem in problems:
+        yield CheckResult(problem.kind, STATUS_OF[problem.severity], problem.sentence, problem.next_step)
+    wrong = {problem.kind for problem in problems}
+    hours, daemon = facts.hours, facts.daemon
+    if hours and hours.newest_judged and not wrong & {"coverage", "stale"}:
+        text = (
+            f"{hours.present:,} of {HOURS_IN_WINDOW} hours of history are present, {hours.judged:,} judged; the newest "
+        )
+        yield CheckResult("coverage", "ok", f"{text}judged hour is {key_of(hours.newest_judged)}")
+    if daemon and daemon.heartbeat and "daemon" not in wrong:
+        beat = duration_name(facts.now - daemon.heartbeat)
+        on = [name for name, is_on in daemon.switches.items() if is_on]
+        yield CheckResult("daemon", "ok", f"Dagster's daemon runs ({beat} ago); on: {', '.join(on) or 'nothing'}")
+    if facts.tickets and facts.tickets.passed:
+        yield CheckResult("tickets", "ok", "everybody who was flagged has a ticket")
+    if facts.proof and facts.proof.passed:
+        yield CheckResult("proof", "ok", "Axiom holds every entry of the hours that were proved last")
+    if facts.clock_skew and "clock" not in wrong:
+        most = max(abs(skew) for skew in facts.clock_skew.values())
+        text = (
+            f"the clock is within {pluralize(int(most.total_seconds()) + 1, 'second')} of {', '.join(facts.clock_skew)}"
+        )
+        yield CheckResult("clock", "ok", text)
+    if facts.disks and "disk" not in wrong:
+        least = min(disk.free for disk in facts.disks)
+        yield CheckResult(
+            "disk", "ok", f"{least / (1 << 30):,.0f} GB are free for the stored hours and Dagster's record"
+        )
+    if facts.versions and "versions" not in wrong:
+        named = {each.name: each.installed for each in facts.versions}
+        shown = ", ".join(f"{name} {named[name]}" for name in ("audit-assets", "dagster", "polars") if name in named)
+        yield CheckResult("versions", "ok", f"{shown}; each of {len(named)} packages is as this version asks for")
