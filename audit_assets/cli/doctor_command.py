@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from audit_assets.cli.console import output
+from audit_assets.cli.console import output, print_json
 from audit_assets.config.env_file import load_env_file
 from audit_assets.transport.untrusted_text import visible
 
@@ -27,7 +27,7 @@ def doctor(
     run = DoctorRun(datetime.now(UTC))
     found = diagnose(run)
     if as_json:
-        output.print_json(data=diagnosis_json(found, run.now))
+        print_json(diagnosis_json(found, run.now))
     else:
         table = Table("", "", Column(overflow="fold"), show_header=False, box=None, pad_edge=False)
         for subject, result in found.results:

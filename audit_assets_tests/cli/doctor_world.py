@@ -19,6 +19,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.types import DaemonHeartbeat
 from typer.testing import CliRunner
 
+from audit_assets.cli.console import output
 from audit_assets.cli.dagster_home import instance_home
 from audit_assets.cli.main import app
 from audit_assets.config.settings import SETTINGS
@@ -38,15 +39,25 @@ def without_settings(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def run_doctor(columns: int = 250) -> tuple[int, str]:
+def doctor_lines(columns: int) -> tuple[int, list[str]]:
+    """The exit code, and what is printed on a terminal of that width."""
+    output.width = columns
+    try:
+        result = CliRunner().invoke(app, ["doctor"])
+    finally:
+        output._width = None
+    return result.exit_code, result.output.splitlines()
+
+
+def run_doctor() -> tuple[int, str]:
     """The exit code, and what is printed as one line."""
-    result = CliRunner().invoke(app, ["doctor"], env={"COLUMNS": str(columns)})
-    return result.exit_code, " ".join(result.output.split())
+    code, lines = doctor_lines(400)
+    return code, " ".join(" ".join(lines).split())
 
 
 def doctor_json() -> tuple[int, dict[str, Any]]:
     """The exit code, and what is printed for monitoring."""
-    result = CliRunner().invoke(app, ["doctor", "--json"], env={"COLUMNS": "60"})
+    result = CliRunner().invoke(app, ["doctor", "--json"])
     return result.exit_code, json.loads(result.output)
 
 

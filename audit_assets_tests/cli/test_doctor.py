@@ -8,10 +8,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from audit_assets.axiom.client import AxiomClient
-from audit_assets.axiom.events import events_from
 from audit_assets.cli.main import app
-from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.config.settings import SETTINGS
 from audit_assets.defs.partitions import newest_settled_hour
 from audit_assets.sandbox.fault_plan import Fault

@@ -1,6 +1,5 @@
 """The doctor is green only if hours come in, are judged, and are enough to judge by."""
 
-import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -204,6 +203,6 @@ def test_every_name_that_monitoring_gets_is_documented(well: DagsterRecord) -> N
 
 
 def test_the_doctor_writes_nothing_into_the_home_of_a_new_user(tmp_path: Path) -> None:
-    os.makedirs(".audit_assets/dev")
+    Path(".audit_assets/dev").mkdir(parents=True)
     doctor_json()
     assert [*Path(".audit_assets").rglob("*")] == [Path(".audit_assets/dev")]

@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from audit_assets.cli.main import app
 from audit_assets.config.settings import SETTINGS
 from audit_assets.config.unknown_settings import UnknownVariable, find_unknown
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
-from audit_assets_tests.cli.doctor_world import doctor_json, run_doctor, statuses, without_settings
+from audit_assets_tests.cli.doctor_world import doctor_json, doctor_lines, run_doctor, statuses, without_settings
 from audit_assets_tests.pipeline import environment_of
 
 
@@ -277,7 +275,7 @@ def test_at_every_width_no_column_disappears_and_no_name_breaks_in_two(
     monkeypatch.setenv("AUDIT_ASSETS_TICKETS_PER_HUOR", "7")
     monkeypatch.setenv("LINEAR_TEAM_KEY", "NOPE")
     monkeypatch.delenv("CLOUDFLARE_ACCOUNT_ID")
-    lines = CliRunner().invoke(app, ["doctor"], env={"COLUMNS": str(columns)}).output.splitlines()
+    _, lines = doctor_lines(columns)
     assert max(map(len, lines)) <= columns
     text = "\n".join(lines)
     named = [

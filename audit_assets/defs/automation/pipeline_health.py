@@ -111,10 +111,10 @@ def _collect_daemon(instance: dg.DagsterInstance) -> DaemonFacts:
     on = {state.instigator_name for state in instance.all_instigator_state() if state.is_running}
     needed = NEEDED_DAEMONS.intersection(instance.get_required_daemon_types())
     beats = instance.get_daemon_heartbeats()
-    heard = [datetime.fromtimestamp(beats[name].timestamp, UTC) for name in needed if name in beats]
+    last = [datetime.fromtimestamp(beats[name].timestamp, UTC) for name in needed if name in beats]
     return DaemonFacts(
         switches={name: name in on for name in (MISSING_HOURS, EVERY_HOUR, TICKET_VERDICTS)},
-        heartbeat=min(heard) if heard and len(heard) == len(needed) else None,
+        heartbeat=min(last) if last and len(last) == len(needed) else None,
     )
 
 
