@@ -11,7 +11,7 @@ from audit_assets.cli.doctor_results import CheckResult, DoctorRun, Status
 from audit_assets.cli.doctor_settings import DEFAULT_HOME
 from audit_assets.config.errors import AuditAssetsError, StoreError
 from audit_assets.config.settings import is_set, setting
-from audit_assets.reports.health_facts import HOURS_IN_WINDOW, HealthFacts
+from audit_assets.reports.health_facts import HealthFacts
 from audit_assets.reports.health_problems import HealthProblem, Severity
 from audit_assets.storage.hours import key_of
 from audit_assets.tickets.formatting import duration_name, pluralize
@@ -92,9 +92,7 @@ def describe_health(facts: HealthFacts, problems: list[HealthProblem]) -> Iterat
     wrong = {problem.kind for problem in problems}
     hours, daemon = facts.hours, facts.daemon
     if hours and hours.newest_judged and not wrong & {"coverage", "stale"}:
-        text = (
-            f"{hours.present:,} of {HOURS_IN_WINDOW} hours of history are present, {hours.judged:,} judged; the newest "
-        )
+        text = f"{hours.present:,} of {hours.window} hours of history are present, {hours.judged:,} judged; the newest "
         yield CheckResult("coverage", "ok", f"{text}judged hour is {key_of(hours.newest_judged)}")
     if daemon and daemon.heartbeat and "daemon" not in wrong:
         beat = duration_name(facts.now - daemon.heartbeat)

@@ -21,7 +21,7 @@ MISSING_HOURS, EVERY_HOUR, TICKET_VERDICTS = "missing_hours", "every_hour", "tic
 class HourFacts:
     """The hours as Dagster's record has them.
 
-    `newest_due` is the newest hour that should be judged by now. `present`: how many of the HOURS_IN_WINDOW up to it
+    `newest_due` is the newest hour that should be judged by now. `present`: how many of the `window` hours up to it
     Axiom holds, `judged` how many of them have a summary. `newest_judged` is of all hours, not only of these.
     `never_judged` were pulled and have no summary though they should; `failed` are those whose last run failed,
     `failing` those of them that failed again and again; `overdue` should have been done hours ago. `running`: how many
@@ -37,6 +37,7 @@ class HourFacts:
     failing: tuple[datetime, ...] = ()
     overdue: tuple[datetime, ...] = ()
     running: int = 0
+    window: int = HOURS_IN_WINDOW
 
 
 @dataclass(frozen=True)

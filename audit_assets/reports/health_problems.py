@@ -9,7 +9,6 @@ from typing import Literal
 
 from audit_assets.reports.health_facts import (
     EVERY_HOUR,
-    HOURS_IN_WINDOW,
     MISSING_HOURS,
     TICKET_VERDICTS,
     CheckFact,
@@ -127,10 +126,10 @@ def _judge_hours(facts: HealthFacts) -> Iterator[HealthProblem]:
 
 
 def _judge_coverage(hours: HourFacts) -> Iterator[HealthProblem]:
-    if hours.present < ENOUGH_COVERAGE * HOURS_IN_WINDOW:
+    if hours.present < ENOUGH_COVERAGE * hours.window:
         sentence = (
-            f"{hours.present:,} of {HOURS_IN_WINDOW} hours of history are present "
-            f"({100 * hours.present // HOURS_IN_WINDOW} %): what is usual is not known well enough below "
+            f"{hours.present:,} of {hours.window} hours of history are present "
+            f"({100 * hours.present // hours.window} %): what is usual is not known well enough below "
             f"{ENOUGH_COVERAGE * 100:.0f} %"
         )
         yield HealthProblem("coverage", "error", sentence, _how_to_complete(hours))

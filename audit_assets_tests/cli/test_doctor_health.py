@@ -51,8 +51,7 @@ def record(tmp_path: Path) -> Iterator[DagsterRecord]:
 @pytest.fixture
 def well(record: DagsterRecord, monkeypatch: pytest.MonkeyPatch) -> DagsterRecord:
     """A pipeline that has done all of a short window's hours."""
-    for judging in (pipeline_health, health_problems):
-        monkeypatch.setattr(judging, "HOURS_IN_WINDOW", WINDOW)
+    monkeypatch.setattr(pipeline_health, "HOURS_IN_WINDOW", WINDOW)
     monkeypatch.setattr(ledger, "LOOKED_BACK", HOUR * WINDOW)
     due = newest_due_hour(datetime.now(UTC))
     record.done(due - HOUR * back for back in range(WINDOW + 1))

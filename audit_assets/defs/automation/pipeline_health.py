@@ -69,6 +69,7 @@ def collect_hours(instance: dg.DagsterInstance, plan: Plan, now: datetime) -> Ho
         failed=plan.failed,
         failing=plan.failing,
         overdue=plan.overdue,
+        window=HOURS_IN_WINDOW,
         running=instance.get_runs_count(dg.RunsFilter(statuses=IN_PROGRESS)),
     )
 

@@ -15,7 +15,7 @@ from audit_assets.defs.automation.ledger import plan_requests
 from audit_assets.defs.automation.pipeline_health import collect_hours
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.resources import StorageResource
-from audit_assets.reports.health_facts import HOURS_IN_WINDOW, HealthFacts
+from audit_assets.reports.health_facts import HealthFacts
 from audit_assets.reports.health_problems import judge_health
 
 
@@ -49,7 +49,7 @@ def evaluate(instance: dg.DagsterInstance, plan: Plan, now: datetime) -> dg.Asse
             "due_again": len(plan.due),
             "present": hours.present,
             "judged": hours.judged,
-            "hours_in_window": HOURS_IN_WINDOW,
+            "hours_in_window": hours.window,
         },
     )
 

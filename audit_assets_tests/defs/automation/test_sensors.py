@@ -15,7 +15,6 @@ from audit_assets.defs.checks.every_hour_is_done import every_hour_is_done
 from audit_assets.defs.materialized_hours import INGEST
 from audit_assets.defs.partitions import key_of, range_tags
 from audit_assets.defs.resources import StorageResource
-from audit_assets.reports import health_problems
 
 NOW = datetime(2026, 11, 22, 10, 20, tzinfo=UTC)
 NEWEST = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -45,8 +44,7 @@ DAYS_BACK = 3
 @pytest.fixture
 def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
     monkeypatch.setattr(ledger, "LOOKED_BACK", timedelta(days=DAYS_BACK))
-    for judging in (pipeline_health, health_problems):
-        monkeypatch.setattr(judging, "HOURS_IN_WINDOW", DAYS_BACK * 24)
+    monkeypatch.setattr(pipeline_health, "HOURS_IN_WINDOW", DAYS_BACK * 24)
     with dg.DagsterInstance.ephemeral() as made:
         yield made
 
