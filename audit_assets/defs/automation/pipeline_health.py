@@ -5,7 +5,6 @@ left to whoever has a client of it.
 """
 
 import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -90,17 +89,25 @@ def collect_disks(places: dict[str, str]) -> tuple[DiskFact, ...]:
 
 
 def collect_versions() -> tuple[VersionFact, ...]:
-    """This package and what it needs, as installed."""
+    """This package and what it needs, as installed; nothing if it runs from a checkout that was never installed."""
+    if (own := _installed_version(PACKAGE)) is None:
+        return ()
     needed = [Requirement(text) for text in metadata.requires(PACKAGE) or []]
     required = [each for each in needed if each.marker is None or each.marker.evaluate({"extra": ""})]
-    return (VersionFact(PACKAGE, metadata.version(PACKAGE)), *_installed(required))
+    return (VersionFact(PACKAGE, own), *map(_version_fact, required))
 
 
-def _installed(required: list[Requirement]) -> Iterator[VersionFact]:
-    for each in required:
-        installed = metadata.version(each.name)
-        fits = each.specifier.contains(installed, prereleases=True)
-        yield VersionFact(each.name, installed, str(each.specifier), fits)
+def _version_fact(required: Requirement) -> VersionFact:
+    installed = _installed_version(required.name)
+    fits = installed is not None and required.specifier.contains(installed, prereleases=True)
+    return VersionFact(required.name, installed or "no version", str(required.specifier), fits)
+
+
+def _installed_version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _materialized_hours(instance: dg.DagsterInstance, asset: dg.AssetKey) -> set[datetime]:
