@@ -43,7 +43,7 @@ Severity = Literal["error", "warning"]
 State = Literal["healthy", "degraded", "stale", "not_started"]
 
 ENOUGH_COVERAGE = 0.9
-"""Of the window's hours: with fewer, what is usual is not known well enough to alert by it. A judgement."""
+"""Of the window's hours: with fewer, what is usual is not known well enough. A judgement."""
 
 STALE_AFTER = timedelta(hours=3)
 """So much older than the newest hour that is due may the newest judged one be: a failed hour is tried four times in
