@@ -11,6 +11,7 @@ import pytest
 
 from audit_assets.config.settings import SETTINGS
 from audit_assets.config.unknown_settings import UnknownVariable, find_unknown
+from audit_assets.sandbox.axiom import axiom_service
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.cli.doctor_world import doctor_json, doctor_lines, run_doctor, statuses, without_settings
@@ -82,6 +83,15 @@ def test_an_answer_that_does_not_decide_it_leaves_the_permission_unverified(conn
     code, text = run_doctor()
     assert code == 0
     assert "advice whether the token may ingest into dataset cloudflare-audit is unverified" in text
+
+
+def test_a_personal_token_is_advised_against(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(axiom_service, "TOKEN", "xapt-canary")
+    monkeypatch.setenv("AXIOM_TOKEN", "xapt-canary")
+    code, text = run_doctor()
+    assert code == 0
+    assert "Axiom advice the token is a personal one, which may do all that its owner may → Make an API token" in text
+    assert "canary" not in text
 
 
 # Linear
