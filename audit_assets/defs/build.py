@@ -19,7 +19,7 @@ from audit_assets.defs.automation.jobs import history, hourly_audit, verdicts
 from audit_assets.defs.automation.retention import daily_retention, retention
 from audit_assets.defs.automation.schedules import every_hour
 from audit_assets.defs.automation.sensors import missing_hours, new_verdicts
-from audit_assets.defs.delivery_resources import ChannelsResource, WebhookResource
+from audit_assets.defs.delivery_resources import ChannelsResource, HeartbeatResource, WebhookResource
 from audit_assets.defs.partitions import from_first_hour
 from audit_assets.defs.resources import (
     AxiomResource,
@@ -64,6 +64,7 @@ def build_defs(
             "run_inputs": RunInputsResource(),
             "triage": TriageResource(),
             "webhook": WebhookResource(),
+            "heartbeat": HeartbeatResource(),
             "channels": ChannelsResource(),
             **(resources or {}),
         },

@@ -24,7 +24,9 @@ def post_hour(
 
     Raises `Refused` for an address that can't be used or an answer that is no success, `Unavailable` for none in time.
     """
-    with BoundedHttpClient(service="The webhook", base_url=url, headers={}, clock=clock, limits=LIMITS) as client:
+    with BoundedHttpClient(
+        service="The webhook", base_url=url, headers={}, clock=clock, limits=LIMITS, secret_address=True
+    ) as client:
         client.exchange("POST", url, read=_check_success, json=content)
 
 

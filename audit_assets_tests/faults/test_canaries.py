@@ -172,6 +172,7 @@ def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, value in environment_of(sandbox, written / "hours").items():
             patch.setenv(name, value)
         patch.setenv("AUDIT_ASSETS_WEBHOOK_URL", f"{sandbox.url}/v1/{HOOK}")
+        patch.setenv("AUDIT_ASSETS_HEARTBEAT_URL", f"{sandbox.url}/v1/{HOOK}")
         _play(sandbox, written)
         assert asked_elsewhere == [], "no redirect is followed"
     return written
