@@ -18,6 +18,7 @@ from audit_assets.cloudflare.page_parser import Page, describe_errors, envelope_
 from audit_assets.cloudflare.paging import PageRequest, RequestRejected, fetch_all_v1, fetch_all_v2
 from audit_assets.cloudflare.pulls import Pull, PullBuilder, PullWindow
 from audit_assets.cloudflare.request_pacing import RequestPacer
+from audit_assets.cloudflare.token_verification import TokenFacts, verify_token
 from audit_assets.config.errors import Incomplete, Refused, SettingError, Unavailable
 from audit_assets.transport.clock import Clock, SystemClock
 from audit_assets.transport.http import (
@@ -99,6 +100,10 @@ class CloudflareClient:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def token_facts(self) -> TokenFacts | None:
+        """What Cloudflare shows of the token, None if nothing. Raises `Unavailable`."""
+        return verify_token(self._http, self.account_id)
 
     def pull(self, stream: str, start: datetime, end: datetime) -> Pull:
         """Every entry of the stream ("v2" or "v1") with a time in [start, end), whether that is an hour or a month.

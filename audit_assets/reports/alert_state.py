@@ -7,15 +7,22 @@ that can't be seen any more counts as over after half an hour: a run that fails 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from audit_assets.reports.health_problems import HealthProblem
 from audit_assets.tickets.operator_ticket import OperatorProblem
 
 OVER_AFTER = timedelta(minutes=30)
 """So long a problem must not have been seen to be over. A judgement."""
 
 VERSION = 1
+
+
+class Found(NamedTuple):
+    """A problem that a look found. `kind`: the same as long as it lasts."""
+
+    kind: str
+    sentence: str
+    next_step: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class AlertState:
         return replace(self, failed={**self.failed, receiver: reason})
 
 
-def observe(before: AlertState, found: Sequence[HealthProblem], now: datetime) -> AlertState:
+def observe(before: AlertState, found: Sequence[Found], now: datetime) -> AlertState:
     """The state after another look, which found these problems."""
     found_of = {problem.kind: problem for problem in found}
     lasting = [
@@ -75,11 +82,13 @@ def observe(before: AlertState, found: Sequence[HealthProblem], now: datetime) -
 
 
 def limited_to(state: AlertState, receivers: Collection[str]) -> AlertState:
-    """Without what is remembered of receivers that are no more; without the ticket once nobody waits for an end."""
-    sent = {name: keys for name, keys in state.sent.items() if name in receivers}
-    failed = {name: reason for name, reason in state.failed.items() if name in receivers}
-    is_over = not state.problems and not any(sent.values())
-    return replace(state, sent=sent, failed=failed, ticket=None if is_over else state.ticket)
+    """Once all problems are over, without what is remembered of receivers that are no more; and without the ticket once
+    nobody waits for an end."""
+    if state.problems:
+        return state
+    sent = {name: keys for name, keys in state.sent.items() if name in receivers and keys}
+    failed = {name: reason for name, reason in state.failed.items() if name in sent}
+    return replace(state, sent=sent, failed=failed, ticket=state.ticket if sent else None)
 
 
 def state_as_json(state: AlertState) -> dict[str, Any]:
@@ -111,7 +120,7 @@ def state_from_json(stored: Any) -> AlertState:
     )
 
 
-def _seen_again(problem: OperatorProblem, found: HealthProblem | None, now: datetime) -> OperatorProblem:
+def _seen_again(problem: OperatorProblem, found: Found | None, now: datetime) -> OperatorProblem:
     if found is None:
         return problem
     return replace(problem, sentence=found.sentence, next_step=found.next_step, seen=now)

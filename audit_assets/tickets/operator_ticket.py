@@ -77,7 +77,8 @@ def operator_title(problems: int) -> str:
 def operator_comment(ticket: UUID, problems: Sequence[OperatorProblem]) -> CommentContent:
     """The comment that adds problems to it: one for the same problems."""
     own_id = computed_id("operator problems", str(ticket), *sorted(problem.key for problem in problems))
-    return CommentContent(own_id, render("operator_comment", opening=_opening(len(problems)), problems=_shown(problems)))
+    shown = render("operator_comment", opening=_opening(len(problems)), problems=_shown(problems))
+    return CommentContent(own_id, shown)
 
 
 def recovery_comment(ticket: UUID, ended: datetime, refused: str | None) -> CommentContent:

@@ -6,15 +6,17 @@ minutes. None depends on another, so that what is down hides nothing from the ot
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Protocol
 
 from audit_assets.config.errors import Refused, Unavailable
+from audit_assets.config.settings import webhook_format
 from audit_assets.defs.delivery_resources import ChannelsResource, WebhookResource
 from audit_assets.defs.resources import LinearResource
 from audit_assets.linear.client import LinearClient
 from audit_assets.linear.issues import KnownIssue
+from audit_assets.notify.health_alerts import health_alert, problem_events, recovery_events
 from audit_assets.notify.messages import Message, build_message
 from audit_assets.reports.alert_state import AlertState, TicketShown
 from audit_assets.tickets.operator_ticket import (
@@ -82,7 +84,7 @@ class OperatorTicket:
     ) -> tuple[str, str]:
         last = self._last(client)
         if last and _takes_more(last[1]):
-            return self._join(client, problems, last[1])
+            return self._join(client, problems, *last)
         generation = last[0] + 1 if last else 0
         ticket = operator_ticket(self.account_id, generation, state.problems)
         created, _ = client.create_issue(ticket, operator_subject())
@@ -92,12 +94,14 @@ class OperatorTicket:
         last = self._last(client)
         if last is None or not _takes_more(last[1]):
             raise Refused("The operator's ticket exists in Linear, but this key can't see it: look in the archive.")
-        return self._join(client, problems, last[1])
+        return self._join(client, problems, *last)
 
     def _join(
-        self, client: LinearClient, problems: Sequence[OperatorProblem], ticket: KnownIssue
+        self, client: LinearClient, problems: Sequence[OperatorProblem], generation: int, ticket: KnownIssue
     ) -> tuple[str, str]:
-        client.issues.comment(ticket.id, operator_comment(ticket.id, problems))
+        opened_for_these = operator_ticket(self.account_id, generation, problems).description == ticket.description
+        if not opened_for_these:  # else by an earlier request, whose answer was lost
+            client.issues.comment(ticket.id, operator_comment(ticket.id, problems))
         return ticket.identifier, ticket.url
 
     def _last(self, client: LinearClient) -> tuple[int, KnownIssue] | None:
@@ -114,13 +118,21 @@ class WebhookReceiver:
     name: str = "webhook"
 
     def alert(self, problems: Sequence[OperatorProblem], state: AlertState) -> AlertState:
-        """Send the problems."""
-        self.webhook.post_health(problems, state.ticket)
+        """Send all problems that last; as OCSF, those that are new."""
+        ticket, at = asdict(state.ticket) if state.ticket else None, self.webhook.clock.now()
+        if webhook_format() == "ocsf":
+            self.webhook.post_alert(problem_events([_as_text(each) for each in problems], ticket, at))
+        else:
+            self.webhook.post_alert(health_alert([_as_text(each) for each in state.problems], ticket, at))
         return state
 
     def recover(self, state: AlertState) -> AlertState:
         """Send that there are none."""
-        self.webhook.post_health((), state.ticket)
+        at = self.webhook.clock.now()
+        if webhook_format() == "ocsf":
+            self.webhook.post_alert(recovery_events(state.sent[self.name], at))
+        else:
+            self.webhook.post_alert(health_alert([], asdict(state.ticket) if state.ticket else None, at))
         return state
 
 
@@ -159,9 +171,19 @@ def _message(own_id: str, title: str, sentences: Sequence[str], state: AlertStat
     return build_message(own_id, severity, title, sentences, identifier=identifier, url=url)
 
 
+def _as_text(problem: OperatorProblem) -> dict[str, str]:
+    return {
+        "kind": problem.kind,
+        "key": problem.key,
+        "sentence": as_sentence(problem.sentence),
+        "next_step": as_sentence(problem.next_step),
+        "since": problem.since.isoformat(timespec="seconds"),
+    }
+
+
 def _takes_more(ticket: KnownIssue) -> bool:
     return not (ticket.is_closed or ticket.trashed or ticket.archived_at)
 
 
 def _with_ticket(state: AlertState, identifier: str, url: str) -> AlertState:
-    return AlertState(state.problems, state.sent, state.failed, TicketShown(identifier, url), state.ended)
+    return replace(state, ticket=TicketShown(identifier, url))
