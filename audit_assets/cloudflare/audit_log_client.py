@@ -114,14 +114,15 @@ class CloudflareClient:
         if stream not in _FETCH_ALL:
             raise ValueError(f"the streams are v1 and v2, not {stream!r}")
         window = PullWindow(start, end)
-        give_up_at = self.clock.monotonic() + self.pull_seconds
+        started = self.clock.monotonic()
+        give_up_at = started + self.pull_seconds
         fetch = partial(self._fetch, stream, give_up_at)
         limit = LARGEST_PAGE
         while True:
             builder = PullBuilder(stream, self.account_id, window)
             try:
                 _FETCH_ALL[stream](fetch, builder, limit)
-                return builder.build()
+                return builder.build(round(self.clock.monotonic() - started, 3))
             except TooMuch:
                 if limit == 1:
                     raise

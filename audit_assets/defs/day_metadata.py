@@ -6,7 +6,7 @@ from datetime import datetime
 import dagster as dg
 
 from audit_assets.defs.markdown_tables import markdown_table
-from audit_assets.defs.steps.last_day import load_last_day
+from audit_assets.reports.last_day import load_last_day
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.tickets.markdown import ticket_link
 

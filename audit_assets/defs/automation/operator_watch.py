@@ -13,7 +13,7 @@ from audit_assets.config.errors import SettingError
 from audit_assets.config.settings import setting
 from audit_assets.defs.automation.failure_reasons import find_failure_reasons
 from audit_assets.defs.automation.pipeline_health import collect_disks, collect_health
-from audit_assets.defs.resources import CloudflareResource
+from audit_assets.defs.resources import CloudflareResource, StorageResource
 from audit_assets.defs.steps.operator_alerts import AlertResources, send_alerts
 from audit_assets.defs.steps.token_record import load_token_facts
 from audit_assets.reports.alert_state import AlertState, Found
@@ -35,18 +35,31 @@ class Look:
 
 def watch_pipeline(instance: dg.DagsterInstance, cloudflare: CloudflareResource, resources: AlertResources) -> Look:
     """Look, and send what is new."""
-    now = resources.storage.now()
-    found = [*find_problems(instance, now), *judge_token(load_token_facts(cloudflare, resources.storage, now), now)]
+    found = find_problems(instance, cloudflare, resources.storage)
     return Look(found, send_alerts(found, resources))
 
 
-def find_problems(instance: dg.DagsterInstance, now: datetime) -> list[Found]:
-    """What is wrong by Dagster's record and on this machine, one of each kind."""
+def find_problems(
+    instance: dg.DagsterInstance, cloudflare: CloudflareResource, storage: StorageResource
+) -> list[Found]:
+    """What is wrong by Dagster's record, on this machine and with the token, one of each kind."""
+    now = storage.now()
+    of_token = judge_token(load_token_facts(cloudflare, storage, now), now)
     try:
-        disks = collect_disks({"the hours": setting("AUDIT_ASSETS_STORAGE"), "Dagster": instance.root_directory})
-        facts = replace(collect_health(instance, now), disks=disks)
+        return [*alerting_problems(instance, collect_facts(instance, now)), *of_token]
     except SettingError as error:
-        return [Found("settings", str(error), "Correct the setting: until then no hour is pulled.")]
+        return [Found("settings", str(error), "Correct the setting: until then no hour is pulled."), *of_token]
+
+
+def collect_facts(instance: dg.DagsterInstance, now: datetime) -> HealthFacts:
+    """What Dagster's record and this machine show. Raises `SettingError`."""
+    disks = collect_disks({"the hours": setting("AUDIT_ASSETS_STORAGE"), "Dagster": instance.root_directory})
+    return replace(collect_health(instance, now), disks=disks)
+
+
+def alerting_problems(instance: dg.DagsterInstance, facts: HealthFacts) -> list[Found]:
+    """What is wrong by these facts and by the reasons of failed runs."""
+    now = facts.now
     if has_not_started(facts) or facts.hours is None:
         return []
     reasons = find_failure_reasons(instance, facts.hours.failed, now)

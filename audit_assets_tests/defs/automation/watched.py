@@ -52,9 +52,13 @@ class Watched:
         return watch_pipeline(self.instance, CloudflareResource(clock), resources)
 
     def beat(self) -> None:
-        """A sign of life of each part of the daemon."""
+        """A sign of life of each part of the daemon, now."""
+        self.beat_at(self.now)
+
+    def beat_at(self, time: datetime) -> None:
+        """The last sign of life of each part of the daemon."""
         for kind in self.instance.get_required_daemon_types():
-            self.instance.add_daemon_heartbeat(DaemonHeartbeat(self.now.timestamp(), kind, "a daemon", []))
+            self.instance.add_daemon_heartbeat(DaemonHeartbeat(time.timestamp(), kind, "a daemon", []))
 
     def wait(self, **time: float) -> None:
         """Let time pass."""
