@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audit_assets.config.errors import AuditAssetsError
+from audit_assets.config.errors import AuditAssetsError, StoreError
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -18,24 +18,29 @@ RECORD_FILES = ("dagster.yaml", "history", "schedules", "storage")
 """What a folder holds that Dagster has used as its home."""
 
 
-class RecordError(AuditAssetsError):
+class RecordError(StoreError):
     """There is no record, or it can't be read."""
 
 
 def record_home() -> Path:
-    """Where the record is: in DAGSTER_HOME, or where `audit-assets dev` has it."""
+    """Where Dagster keeps its record: DAGSTER_HOME, or the folder that `audit-assets dev` uses."""
     given = os.environ.get("DAGSTER_HOME", "").strip()
     return (Path(given).expanduser() if given else DEV_HOME).absolute()
 
 
+def has_record() -> bool:
+    """Whether there is a record there. None is made."""
+    return any((record_home() / name).exists() for name in RECORD_FILES)
+
+
 @contextmanager
 def opened_record() -> Iterator["DagsterInstance"]:
-    """The instance, until the block ends. Raises `RecordError` if there is none or it can't be read; what the block
-    finds damaged too."""
+    """The instance, for as long as the block reads it. Raises `RecordError` if there is none, or if it can't be opened
+    or read."""
     import dagster as dg
 
     home = record_home()
-    if not any((home / name).exists() for name in RECORD_FILES):
+    if not has_record():
         raise RecordError(f"{home} holds no record of Dagster's: set DAGSTER_HOME to the folder that Dagster uses.")
     try:
         with dg.DagsterInstance.from_config(str(home)) as instance:
@@ -43,4 +48,4 @@ def opened_record() -> Iterator["DagsterInstance"]:
     except AuditAssetsError:
         raise
     except Exception as error:  # a configuration's or a database's, whichever a team has
-        raise RecordError(f"Dagster's record in {home} can't be read ({type(error).__name__}).") from error
+        raise RecordError(f"Dagster's record in {home} can't be read: {type(error).__name__}.") from None

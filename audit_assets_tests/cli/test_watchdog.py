@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import dagster as dg
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -34,15 +33,14 @@ def watched(
         monkeypatch.delenv(name, raising=False)
     for name, value in environment_of(sandbox, tmp_path / "hours").items():
         monkeypatch.setenv(name, value)
-    home = instance_home(tmp_path)
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
     pipeline = Pipeline(sandbox, clock, tmp_path / "hours")
-    with pipeline.instance, dg.DagsterInstance.from_config(str(home)) as instance:
-        made = Watched(pipeline, instance)
+    made = Watched(pipeline, tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    with pipeline.instance, made.instance:
         first = newest_due_hour(made.now) - HOUR * 30
         monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", f"{first:%Y-%m-%d-%H:%M}")
         made.judge_newest()
-        made.beat()
+        made.record.beat(made.now)
         yield made
 
 
@@ -57,7 +55,7 @@ def test_a_pipeline_that_is_well_is_no_news(watched: Watched) -> None:
 
 
 def test_a_daemon_that_died_opens_a_ticket_once(watched: Watched) -> None:
-    watched.beat_at(watched.now - timedelta(minutes=40))
+    watched.record.beat(watched.now - timedelta(minutes=40))
     for _ in range(2):
         code, text = run("watchdog")
         assert code == 1
@@ -69,7 +67,7 @@ def test_a_daemon_that_died_opens_a_ticket_once(watched: Watched) -> None:
 
 
 def test_who_did_not_get_the_alert_is_named(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    watched.beat_at(watched.now - timedelta(minutes=40))
+    watched.record.beat(watched.now - timedelta(minutes=40))
     monkeypatch.setenv("LINEAR_API_KEY", "lin_api_revoked")
     code, text = run("watchdog")
     assert code == 1
@@ -88,7 +86,7 @@ def test_a_record_that_is_gone_or_damaged_is_alerted_too(
         (damaged / "history" / name).write_bytes(b"no database" * 500)
     monkeypatch.setenv("DAGSTER_HOME", str(damaged))
     code, text = run("watchdog")
-    assert (code, "can't be read (DatabaseError)" in text) == (1, True)
+    assert (code, "can't be read: DatabaseError." in text) == (1, True)
     (ticket,) = watched.pipeline.tickets()
     assert "holds no record of Dagster's" in ticket["description"]
 
@@ -120,12 +118,12 @@ def test_metrics_are_read_by_the_official_parsers(watched: Watched) -> None:
     assert values["audit_assets_day_quarantined_entries",] == values["audit_assets_day_late_entries",] == 0
     assert {values["audit_assets_day_findings", each] for each in ("urgent", "high", "medium", "low")} == {0}
     assert values["audit_assets_automation_on", "missing_hours"] == 1
-    assert values["audit_assets_automation_on", "every_hour"] == 0
+    assert values["audit_assets_automation_on", "pipeline_watchdog"] == 1
     assert values["audit_assets_daemon_heartbeat_age_seconds",] < 600
     assert values["audit_assets_cloudflare_token_expiry_timestamp_seconds",] == expires.timestamp()
     assert values["audit_assets_problems",] == 0
     assert values["audit_assets_last_pull_duration_seconds", "v2"] > 0
-    assert values["audit_assets_disk_free_bytes", "the hours"] > 0
+    assert values["audit_assets_disk_free_bytes", "the stored hours"] > 0
 
 
 def test_problems_are_labelled_and_late_entries_counted(watched: Watched) -> None:
@@ -134,7 +132,7 @@ def test_problems_are_labelled_and_late_entries_counted(watched: Watched) -> Non
     assert watched.run(hour).success
     watched.pipeline.sandbox.cloudflare.add("v2", v2_burst(hour + timedelta(minutes=30), 2))
     assert watched.run(hour).success
-    watched.beat_at(watched.now - timedelta(minutes=40))
+    watched.record.beat(watched.now - timedelta(minutes=40))
     text = run("metrics")[1]
     assert 'audit_assets_problem{kind="daemon"} 1' in text
     assert "audit_assets_day_late_entries 2" in text
@@ -162,7 +160,7 @@ def test_without_a_record_of_dagsters_no_file_is_touched(
 
 
 def test_nothing_is_stored_but_what_was_sent(watched: Watched) -> None:
-    watched.beat_at(watched.now - timedelta(minutes=40))
+    watched.record.beat(watched.now - timedelta(minutes=40))
     run("watchdog")
     store = HourStore(str(watched.pipeline.store.root))
     state = store.read_json("pipeline_alerts", None)

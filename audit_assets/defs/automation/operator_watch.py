@@ -53,7 +53,9 @@ def find_problems(
 
 def collect_facts(instance: dg.DagsterInstance, now: datetime) -> HealthFacts:
     """What Dagster's record and this machine show. Raises `SettingError`."""
-    disks = collect_disks({"the hours": setting("AUDIT_ASSETS_STORAGE"), "Dagster": instance.root_directory})
+    disks = collect_disks(
+        {"the stored hours": setting("AUDIT_ASSETS_STORAGE"), "Dagster's record": instance.root_directory}
+    )
     return replace(collect_health(instance, now), disks=disks)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from audit_assets.cli.dagster_home import instance_home
+from audit_assets.defs.automation.alert_sensors import failed_runs, pipeline_watchdog
+from audit_assets.defs.delivery_resources import ChannelsResource, WebhookResource
 from audit_assets.defs.steps.operator_alerts import ALERTS
 from audit_assets.tickets.operator_ticket import operator_ticket_id
 from audit_assets_tests.defs.assets.test_hour import a_quiet_fortnight
@@ -25,8 +26,8 @@ HOOK, CHANNEL = "/hooks/canary-of-the-webhook", "canary-of-the-channel"
 def watched(pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
     """A pipeline that is well: its hours are done."""
     monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", "2026-11-21-10:00")
-    with dg.DagsterInstance.from_config(str(instance_home(tmp_path))) as instance:
-        made = Watched(pipeline, instance)
+    made = Watched(pipeline, tmp_path)
+    with made.instance:
         made.judge_newest()
         yield made
 
@@ -284,3 +285,57 @@ def test_a_ticket_that_a_person_closed_stays_closed_and_the_next_problem_opens_a
     account = watched.pipeline.sandbox.environment()["CLOUDFLARE_ACCOUNT_ID"]
     ids = [each["id"] for each in watched.pipeline.tickets()]
     assert ids == [str(operator_ticket_id(account, generation)) for generation in (0, 1)]
+
+
+def resources_of(watched: Watched) -> dict[str, Any]:
+    return {name: (watched.pipeline.defs.resources or {})[name] for name in ("cloudflare", "linear", "storage")}
+
+
+def test_the_watchdog_is_a_sensor_whose_page_shows_what_it_found(watched: Watched) -> None:
+    made = {"webhook": WebhookResource(), "channels": ChannelsResource(), **resources_of(watched)}
+    context = dg.build_sensor_context(instance=watched.instance, resources=made)
+    watched.record.beat(watched.now)
+    assert pipeline_watchdog(context) == dg.SkipReason("No problem was found.")
+    watched.wait(hours=5)
+    watched.record.beat(watched.now)
+    skipped = pipeline_watchdog(context)
+    assert isinstance(skipped, dg.SkipReason)
+    assert (skipped.skip_message or "").startswith("1 problem: the newest judged hour is 2026-11-22-09:00")
+    assert ticket_of(watched)["state"] == "Backlog"
+
+
+def test_a_failed_run_is_looked_at_at_once(watched: Watched) -> None:
+    watched.wait(hours=1)
+    watched.record.beat(watched.now)
+    watched.pipeline.sandbox.cloudflare.behaviour.token_revoked = True
+    result = watched.run(JUDGED + timedelta(hours=1))
+    (event,) = [each for each in result.all_events if each.is_run_failure]
+    context = dg.build_run_status_sensor_context(
+        sensor_name="failed_runs",
+        dagster_event=event,
+        dagster_instance=watched.instance,
+        dagster_run=watched.instance.get_runs(limit=1)[0],
+        resources={"webhook": WebhookResource(), "channels": ChannelsResource(), **resources_of(watched)},
+    ).for_run_failure()
+    failed_runs(context)
+    assert "2026-11-22-10:00 failed, and another try can't help" in ticket_of(watched)["description"]
+
+
+def test_a_problem_goes_where_a_row_of_ticket_fields_for_it_sends_it(
+    watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "policy.toml"
+    own.write_text('[[ticket_fields]]\nactors = ["audit-assets"]\nteam = "ENG"\n')
+    monkeypatch.setenv("AUDIT_ASSETS_POLICY", str(own))
+    watched.wait(hours=5)
+    watched.look()
+    assert ticket_of(watched)["team"] == "ENG"
+
+
+def test_a_first_load_that_is_under_way_alerts_nobody(pipeline: Pipeline, tmp_path: Path) -> None:
+    watched = Watched(pipeline, tmp_path)
+    with watched.instance:
+        job = pipeline.defs.resolve_job_def("history")
+        watched.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+        assert watched.look().found == []
+        assert pipeline.tickets() == []
