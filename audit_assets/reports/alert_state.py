@@ -68,7 +68,7 @@ def observe(before: AlertState, found: Sequence[Found], now: datetime) -> AlertS
     lasting = [
         _seen_again(problem, found_of.pop(problem.kind, None), now)
         for problem in before.problems
-        if problem.kind in found_of or now - problem.seen < OVER_AFTER
+        if problem.kind in found_of or abs(now - problem.seen) < OVER_AFTER
     ]
     new = [OperatorProblem(each.kind, each.sentence, each.next_step, now, now) for each in found_of.values()]
     problems = (*lasting, *new)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from audit_assets.cloudflare.token_verification import TokenFacts
 from audit_assets.reports.alert_state import Found
 from audit_assets.reports.day_numbers import DayNumbers
-from audit_assets.reports.health_facts import HOURS_IN_WINDOW, DaemonFacts, HealthFacts, HourFacts
+from audit_assets.reports.health_facts import DaemonFacts, HealthFacts, HourFacts
 from audit_assets.reports.open_metrics import Gauge, gauge, labelled
 from audit_assets.storage.hours import AN_HOUR
 
@@ -30,8 +30,8 @@ def health_metrics(
 
 def _hour_metrics(hours: HourFacts, now: datetime) -> Iterator[Gauge]:
     newest = hours.newest_judged + AN_HOUR if hours.newest_judged else None
-    coverage = hours.present / HOURS_IN_WINDOW
-    yield gauge("coverage_ratio", f"Of the {HOURS_IN_WINDOW} hours of the 30-day window, those in Axiom.", coverage)
+    coverage = hours.present / hours.window
+    yield gauge("coverage_ratio", "Of the hours of the 30-day window, the part that Axiom holds.", coverage)
     yield gauge("present_hours", "Hours of the 30-day window that Axiom holds.", hours.present)
     yield gauge("judged_hours", "Hours of the 30-day window that were judged.", hours.judged)
     yield gauge("failed_hours", "Hours whose last run failed.", len(hours.failed))

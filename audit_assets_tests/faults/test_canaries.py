@@ -150,6 +150,9 @@ COMMANDS: list[tuple[tuple[str, ...], dict[str, int]]] = [
     (("doctor",), {}),
     (("doctor",), dict.fromkeys(PATHS, 200)),
     (("doctor",), dict.fromkeys(PATHS, 400)),
+    (("watchdog",), {}),
+    (("watchdog",), dict.fromkeys(PATHS, 400)),
+    (("metrics",), dict.fromkeys(PATHS, 400)),
     (BACKTEST, {}),
     (BACKTEST, dict.fromkeys(PATHS, 400)),
 ]

@@ -21,7 +21,7 @@ from audit_assets.defs.steps.alert_receivers import ChannelReceiver, OperatorTic
 from audit_assets.linear.dry_run import NOT_SET
 from audit_assets.notify.apprise_channel import ChannelLimits
 from audit_assets.reports.alert_state import AlertState, Found, limited_to, observe, state_as_json, state_from_json
-from audit_assets.storage.file_modes import PRIVATE_FOLDER
+from audit_assets.storage.file_modes import PRIVATE_FILE, PRIVATE_FOLDER
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.tickets.operator_ticket import SEVERITY
 from audit_assets.transport.http import HttpLimits
@@ -155,7 +155,7 @@ def _only_here(storage: StorageResource) -> Iterator[bool]:
         if not isinstance(root, Path):
             raise StoreError(f"{root} is no folder")
         root.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
-        lock = FileLock(str(Path(root) / f".{ALERTS}.lock"), timeout=0)
+        lock = FileLock(str(Path(root) / f".{ALERTS}.lock"), timeout=0, mode=PRIVATE_FILE)
         lock.acquire()
     except Timeout:
         yield False
