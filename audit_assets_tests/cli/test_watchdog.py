@@ -1,8 +1,10 @@
 """`audit-assets watchdog` alerts from outside of Dagster, and `metrics` shows the same to Prometheus."""
 
+import re
 import stat
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,8 @@ def test_metrics_are_read_by_the_official_parsers(watched: Watched) -> None:
     assert {family.name for family in parse_text(text)} == {family.name for family in parse_openmetrics(text)}
     assert {family.type for family in parse_openmetrics(text)} == {"gauge"}
     assert all(family.documentation for family in parse_openmetrics(text))
+    documented = (files("audit_assets.docs") / "health.md").read_text(encoding="utf-8")
+    assert {family.name for family in parse_openmetrics(text)} <= set(re.findall(r"`(audit_assets_\w+)`", documented))
     assert values["audit_assets_present_hours",] == 1
     assert values["audit_assets_coverage_ratio",] == pytest.approx(1 / 720)
     assert values["audit_assets_newest_judged_hour_end_timestamp_seconds",] == (hour + HOUR).timestamp()
