@@ -13,6 +13,7 @@ import polars as pl
 from audit_assets.axiom.events import events_from
 from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.defs.build import build_defs
+from audit_assets.defs.delivery_resources import HeartbeatResource
 from audit_assets.defs.partitions import range_tags
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
 from audit_assets.sandbox.server import Sandbox
@@ -42,6 +43,7 @@ class Pipeline:
                 "axiom": AxiomResource(clock),
                 "linear": LinearResource(clock),
                 "storage": StorageResource(clock),
+                "heartbeat": HeartbeatResource(clock),
             }
         )
 

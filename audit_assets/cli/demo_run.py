@@ -38,7 +38,14 @@ if TYPE_CHECKING:
 TICKETS_A_DAY = "3"
 """The default of the demo: a first look shows a little more than the preset's one ticket."""
 
-SERVICES = ("CLOUDFLARE_", "AXIOM_", "LINEAR_", "AUDIT_ASSETS_WEBHOOK_", "AUDIT_ASSETS_TRIAGE_")
+SERVICES = (
+    "CLOUDFLARE_",
+    "AXIOM_",
+    "LINEAR_",
+    "AUDIT_ASSETS_WEBHOOK_",
+    "AUDIT_ASSETS_HEARTBEAT_",
+    "AUDIT_ASSETS_TRIAGE_",
+)
 
 
 class DemoError(AuditAssetsError):

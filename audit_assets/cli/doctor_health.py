@@ -1,14 +1,12 @@
 """The doctor's check of the pipeline's own health: collects the facts, and has a line for each thing that is well."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
+from audit_assets.cli.dagster_record import has_record, opened_record, record_home
 from audit_assets.cli.doctor_results import CheckResult, DoctorRun, Status
-from audit_assets.cli.doctor_settings import DEFAULT_HOME
 from audit_assets.config.errors import AuditAssetsError, StoreError
 from audit_assets.config.settings import is_set, setting
 from audit_assets.reports.health_facts import HealthFacts
@@ -20,9 +18,6 @@ from audit_assets.transport.reachability import clock_skew
 
 STATUS_OF: Mapping[Severity, Status] = {"error": "problem", "warning": "advice"}
 
-RECORD_FILES = ("dagster.yaml", "history", "schedules", "storage")
-"""What a folder holds that Dagster has used as its home."""
-
 SERVICES = {"Cloudflare": "CLOUDFLARE_API_URL", "Axiom": "AXIOM_URL", "Linear": "LINEAR_API_URL"}
 
 
@@ -30,8 +25,8 @@ def collect_facts(run: DoctorRun) -> HealthFacts:
     """Everything that can be found out. Raises `StoreError` if Dagster's record can't be read, and `SettingError`."""
     from audit_assets.defs.automation.pipeline_health import collect_disks, collect_versions
 
-    home = instance_home()
-    facts = _recorded(home, run)
+    home = record_home()
+    facts = _recorded(run)
     stored = None
     with suppress(StoreError):  # reported by the check of the storage
         stored = run.stored.count
@@ -45,27 +40,14 @@ def collect_facts(run: DoctorRun) -> HealthFacts:
     )
 
 
-def instance_home() -> Path:
-    """Where Dagster keeps its record: DAGSTER_HOME, or the folder that `audit-assets dev` uses."""
-    given = os.environ.get("DAGSTER_HOME", "").strip()
-    return (Path(given).expanduser() if given else Path(DEFAULT_HOME) / "dev" / "dagster").absolute()
-
-
-def _recorded(home: Path, run: DoctorRun) -> HealthFacts:
+def _recorded(run: DoctorRun) -> HealthFacts:
     """What Dagster's record knows; nothing where there is none yet, and none is made."""
-    if not any((home / name).exists() for name in RECORD_FILES):
+    if not has_record():
         return HealthFacts(now=run.now)
-    import dagster as dg
-
     from audit_assets.defs.automation.pipeline_health import collect_health
 
-    try:
-        with dg.DagsterInstance.from_config(str(home)) as instance:
-            return collect_health(instance, run.now)
-    except AuditAssetsError:
-        raise
-    except Exception as error:  # a configuration's or a database's, whichever a team has
-        raise StoreError(f"Dagster's record in {home} can't be read: {type(error).__name__}.") from None
+    with opened_record() as instance:
+        return collect_health(instance, run.now)
 
 
 def _clock_skews() -> dict[str, timedelta]:

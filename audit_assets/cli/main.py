@@ -11,9 +11,11 @@ from audit_assets.cli.console import progress
 from audit_assets.cli.demo_command import demo
 from audit_assets.cli.dev_command import dev
 from audit_assets.cli.doctor_command import doctor
+from audit_assets.cli.metrics_command import metrics
 from audit_assets.cli.preview_command import preview
 from audit_assets.cli.summary_command import summary
 from audit_assets.cli.watch_command import watch
+from audit_assets.cli.watchdog_command import watchdog
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.storage.file_modes import keep_files_private
 
@@ -27,7 +29,7 @@ app = typer.Typer(
 STOPPED = 130
 """Exit code after Ctrl-C, as shells and Typer have it."""
 
-for command in (demo, dev, doctor, summary, preview, backtest):
+for command in (demo, dev, doctor, summary, preview, backtest, watchdog, metrics):
     app.command()(command)
 app.add_typer(watch, name="watch")
 app.add_typer(axiom, name="axiom")

@@ -18,6 +18,7 @@ from audit_assets.cloudflare.page_parser import Page, describe_errors, envelope_
 from audit_assets.cloudflare.paging import PageRequest, RequestRejected, fetch_all_v1, fetch_all_v2
 from audit_assets.cloudflare.pulls import Pull, PullBuilder, PullWindow
 from audit_assets.cloudflare.request_pacing import RequestPacer
+from audit_assets.cloudflare.token_verification import TokenFacts, verify_token
 from audit_assets.config.errors import Incomplete, Refused, SettingError, Unavailable
 from audit_assets.transport.clock import Clock, SystemClock
 from audit_assets.transport.http import (
@@ -100,6 +101,10 @@ class CloudflareClient:
         """Close the connections."""
         self._http.close()
 
+    def token_facts(self) -> TokenFacts | None:
+        """What Cloudflare shows of the token, None if nothing. Raises `Unavailable`."""
+        return verify_token(self._http, self.account_id)
+
     def pull(self, stream: str, start: datetime, end: datetime) -> Pull:
         """Every entry of the stream ("v2" or "v1") with a time in [start, end), whether that is an hour or a month.
 
@@ -109,14 +114,15 @@ class CloudflareClient:
         if stream not in _FETCH_ALL:
             raise ValueError(f"the streams are v1 and v2, not {stream!r}")
         window = PullWindow(start, end)
-        give_up_at = self.clock.monotonic() + self.pull_seconds
+        started = self.clock.monotonic()
+        give_up_at = started + self.pull_seconds
         fetch = partial(self._fetch, stream, give_up_at)
         limit = LARGEST_PAGE
         while True:
             builder = PullBuilder(stream, self.account_id, window)
             try:
                 _FETCH_ALL[stream](fetch, builder, limit)
-                return builder.build()
+                return builder.build(round(self.clock.monotonic() - started, 3))
             except TooMuch:
                 if limit == 1:
                     raise

@@ -70,7 +70,7 @@ class PullEvidence:
     """What shows that a pull is whole. `started_at` is by Cloudflare's clock; `body_bytes` are decompressed.
 
     `bodies_sha256` is the hash over the hashes of the pages' bodies in their order: two pulls with the same hash got
-    the same bytes.
+    the same bytes. `seconds`: how long it took.
     """
 
     stream: str
@@ -81,6 +81,7 @@ class PullEvidence:
     quarantined: int
     body_bytes: int
     bodies_sha256: str
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,8 @@ class PullBuilder:
             self._quarantined.setdefault((each.reason, each.raw), each)
         return frame.height + len(self._quarantined) - known
 
-    def build(self) -> Pull:
-        """The pull, limited to the window, once its pages were added."""
+    def build(self, seconds: float = 0.0) -> Pull:
+        """The pull, limited to the window, once its pages were added; it took so many `seconds`."""
         quarantined = self._quarantine_records()
         evidence = PullEvidence(
             self.stream,
@@ -145,6 +146,7 @@ class PullBuilder:
             quarantined=len(quarantined),
             body_bytes=sum(page.body_bytes for page in self._pages),
             bodies_sha256=hashlib.sha256(b"".join(page.body_sha256 for page in self._pages)).hexdigest(),
+            seconds=seconds,
         )
         return Pull(self._hours, quarantined, evidence)
 

@@ -178,6 +178,9 @@ _TABLE = (
         "summary",
         WEBHOOK_FORMAT,
     ),
+    Setting(
+        "AUDIT_ASSETS_HEARTBEAT_URL", "address that is called after each judged hour that is recent", "", secret=True
+    ),
     Setting("AUDIT_ASSETS_TRIAGE_MODEL", "language model that writes a note on each new ticket", ""),
     Setting(
         "AUDIT_ASSETS_TRIAGE_URL",

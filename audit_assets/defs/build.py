@@ -15,11 +15,12 @@ from audit_assets.defs.assets.opened_tickets import opened_tickets
 from audit_assets.defs.assets.organisation_history import organisation_history
 from audit_assets.defs.assets.raw_audit_entries import raw_audit_entries
 from audit_assets.defs.assets.ticket_verdicts import ticket_verdicts
+from audit_assets.defs.automation.alert_sensors import failed_runs, pipeline_watchdog
 from audit_assets.defs.automation.jobs import history, hourly_audit, verdicts
 from audit_assets.defs.automation.retention import daily_retention, retention
 from audit_assets.defs.automation.schedules import every_hour
 from audit_assets.defs.automation.sensors import missing_hours, new_verdicts
-from audit_assets.defs.delivery_resources import ChannelsResource, WebhookResource
+from audit_assets.defs.delivery_resources import ChannelsResource, HeartbeatResource, WebhookResource
 from audit_assets.defs.partitions import from_first_hour
 from audit_assets.defs.resources import (
     AxiomResource,
@@ -55,7 +56,7 @@ def build_defs(
         asset_checks=dg.load_asset_checks_from_package_module(checks),
         jobs=[hourly_audit, history, verdicts, retention],
         schedules=[every_hour, daily_retention],
-        sensors=[missing_hours, new_verdicts],
+        sensors=[missing_hours, new_verdicts, pipeline_watchdog, failed_runs],
         resources={
             "cloudflare": CloudflareResource(),
             "axiom": AxiomResource(),
@@ -64,6 +65,7 @@ def build_defs(
             "run_inputs": RunInputsResource(),
             "triage": TriageResource(),
             "webhook": WebhookResource(),
+            "heartbeat": HeartbeatResource(),
             "channels": ChannelsResource(),
             **(resources or {}),
         },

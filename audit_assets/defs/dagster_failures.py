@@ -11,6 +11,9 @@ import dagster as dg
 
 from audit_assets.config.errors import AuditAssetsError
 
+PERMANENT = "permanent"
+"""Metadata of a failure that another try can't help: somebody has to change something."""
+
 
 @contextmanager
 def raise_as_dagster_failure() -> Iterator[None]:
@@ -18,4 +21,5 @@ def raise_as_dagster_failure() -> Iterator[None]:
     try:
         yield
     except AuditAssetsError as error:
-        raise dg.Failure(description=str(error), allow_retries=not error.permanent) from None
+        metadata = {PERMANENT: True} if error.permanent else {}
+        raise dg.Failure(str(error), metadata=metadata, allow_retries=not error.permanent) from None

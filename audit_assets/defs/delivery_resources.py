@@ -6,9 +6,10 @@ from typing import Any
 
 from audit_assets.config.settings import setting, webhook_format
 from audit_assets.notify.apprise_channel import ChannelLimits, Delivery, check_channel, send_messages
+from audit_assets.notify.heartbeat import send_heartbeat
 from audit_assets.notify.messages import Message
 from audit_assets.notify.ocsf import detection_findings
-from audit_assets.notify.webhook import post_hour
+from audit_assets.notify.webhook import IN_SECONDS, post_json
 from audit_assets.transport.clock import Clock, SystemClock
 
 
@@ -28,7 +29,26 @@ class WebhookResource:
         content: Any = summary
         if webhook_format() == "ocsf" and not (content := detection_findings(summary, is_update=is_update)):
             return
-        post_hour(content, setting("AUDIT_ASSETS_WEBHOOK_URL"), clock=self.clock)
+        post_json(content, setting("AUDIT_ASSETS_WEBHOOK_URL"), clock=self.clock)
+
+    def post_alert(self, content: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
+        """Send an alert about the pipeline, in seconds or not at all. Raises as `post`."""
+        post_json(content, setting("AUDIT_ASSETS_WEBHOOK_URL"), clock=self.clock, limits=IN_SECONDS)
+
+
+@dataclass(frozen=True)
+class HeartbeatResource:
+    """The address that notices when no hour is judged any more, if there is one."""
+
+    clock: Clock = field(default_factory=SystemClock)
+
+    def is_set(self) -> bool:
+        """Whether there is one."""
+        return bool(setting("AUDIT_ASSETS_HEARTBEAT_URL"))
+
+    def send(self) -> None:
+        """Call it. Raises `SettingError`, `Refused` or `Unavailable`."""
+        send_heartbeat(setting("AUDIT_ASSETS_HEARTBEAT_URL"), clock=self.clock)
 
 
 @dataclass(frozen=True)

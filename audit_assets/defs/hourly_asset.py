@@ -7,6 +7,7 @@ hour upstream and on no other.
 import warnings
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import wraps
 from typing import Any
 
 import dagster as dg
@@ -14,7 +15,7 @@ import polars as pl
 
 from audit_assets.axiom.events import EVENT_SCHEMA
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA
-from audit_assets.defs.partitions import A_DAY_A_RUN, HOURLY
+from audit_assets.defs.partitions import A_DAY_A_RUN, HOURLY, tag_run
 from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS
 from audit_assets.detection.schemas import BASELINE, SCORES
@@ -48,6 +49,12 @@ def hourly_asset(
             dg.AssetDep(writer, partition_mapping=dg.IdentityPartitionMapping())
             for writer in tables.writers_read_by(body.__name__)
         ]
+
+        @wraps(body)
+        def tagged(context: dg.AssetExecutionContext, **resources: Any) -> Any:
+            tag_run(context)
+            return body(context, **resources)
+
         with warnings.catch_warnings():  # backfill policies are in beta; Dagster's version is pinned
             warnings.simplefilter("ignore", dg.BetaWarning)
             return dg.asset(
@@ -60,7 +67,7 @@ def hourly_asset(
                 metadata=describe_table(table),
                 partitions_def=HOURLY,
                 backfill_policy=A_DAY_A_RUN,
-            )(body)
+            )(tagged)
 
     return decorate
 

@@ -15,6 +15,9 @@ from audit_assets.config.settings import HOUR_FORMAT, SETTINGS, first_hour
 from audit_assets.storage.hours import AN_HOUR, hour_of, hours_between, key_of
 from audit_assets.storage.pull_history import SETTLING
 
+HOURS_TAG = "audit/hours"
+"""Tag of a run: its hours, as people read them in the list of runs."""
+
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
@@ -59,6 +62,19 @@ def hours_in(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) 
         raise SettingError("This run is of no hour: launch it for a partition of an asset.")
     span = context.partition_key_range
     return hours_between(hour_of(span.start), hour_of(span.end))
+
+
+def hours_tag(first: datetime, last: datetime) -> Mapping[str, str]:
+    """The tag that shows which hours a run is of: `2026-11-22-09:00`, `2026-11-21-00:00 to 2026-11-21-23:00`."""
+    return {HOURS_TAG: key_of(first) if first == last else f"{key_of(first)} to {key_of(last)}"}
+
+
+def tag_run(context: dg.AssetExecutionContext) -> None:
+    """Tag a run that was started otherwise than by our sensors and schedules, such as a backfill."""
+    if HOURS_TAG in context.run.tags or not (context.has_partition_key or context.has_partition_key_range):
+        return
+    span = context.partition_key_range
+    context.instance.add_run_tags(context.run.run_id, {**hours_tag(hour_of(span.start), hour_of(span.end))})
 
 
 def newest_settled_hour(now: datetime) -> datetime:

@@ -132,6 +132,17 @@ class LinearClient:
         refused = self._change(issue, changes, " and ".join(verbs)) if changes else None
         return bool(state) and not refused, join_sentences(problem, refused)
 
+    def complete_issue(self, issue: KnownIssue) -> str | None:
+        """Complete an issue; a sentence if Linear does not let us. Raises `Rejected` if the issue is out of reach."""
+        by_hand = "complete it by hand."
+        try:
+            state = self._resolver.done_state_in(issue.team)
+        except Refused as refusal:
+            return f"Linear does not show the states of the team of {issue.identifier}: {by_hand} {refusal}"
+        if state is None:
+            return f"The team of {issue.identifier} has no state for completed tickets: {by_hand}"
+        return self._change(issue, {"stateId": state["id"]}, "complete")
+
     def relate_issues(self, issue: UUID, earlier: UUID, relation: UUID, *, name: str) -> str | None:
         """Relate an issue to an earlier one of that `name`; a sentence if the key may not. An earlier issue that is
         archived may make it impossible, which does no harm."""

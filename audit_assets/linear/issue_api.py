@@ -4,7 +4,7 @@ The ids of what is created are ours and computed: a conflict on one means that t
 (docs/facts/linear.md, 1 and 4). An answer is used only if it is about what was asked for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -46,6 +46,20 @@ class IssueApi:
             return sorted(found, key=lambda issue: ids.index(issue.id))
 
         return self._connection.ask("tickets", variables, parse)
+
+    def find_generations(
+        self, id_of: Callable[[int], UUID], link: LinkContent | None, comment: UUID
+    ) -> dict[int, KnownIssue]:
+        """All issues that exist of those that follow each other under computed ids, by generation, the oldest first.
+        `link` and `comment` as for `find`."""
+        known: dict[int, KnownIssue] = {}
+        first = 0
+        while not first or first - 1 in known:
+            generation_of = {id_of(each): each for each in range(first, first + ISSUES_PER_REQUEST)}
+            found = self.find([*generation_of], link, comment)
+            known |= {generation_of[issue.id]: issue for issue in found}
+            first += ISSUES_PER_REQUEST
+        return known
 
     def create(self, issue: IssueContent, target: TicketTarget) -> NewIssue | None:
         """The new issue, or None if its id is taken."""

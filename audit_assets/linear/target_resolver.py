@@ -115,6 +115,10 @@ class TargetResolver:
         """The state of an open ticket in that team. Raises `Refused` if Linear does not show it."""
         return _state_for_new(self._team_states(team_id))
 
+    def done_state_in(self, team_id: str) -> Node | None:
+        """The first state of completed tickets in that team. Raises `Refused` if Linear does not show it."""
+        return _first_state(self._team_states(team_id), ("completed",))
+
     def _look_up(self, fields: Fields) -> TicketTarget:
         team = self._team(fields.team or self._team_key)
         problems: list[str] = []
@@ -198,5 +202,9 @@ def _state_for_new(team: Node) -> Node | None:
     """The state that a ticket gets. It is always set: else triage would depend on the key (docs/facts/linear.md, 4)."""
     if team["defaultIssueState"]:
         return team["defaultIssueState"]
+    return _first_state(team, STATES_FOR_NEW)
+
+
+def _first_state(team: Node, kinds: Sequence[str]) -> Node | None:
     states = sorted(team["states"]["nodes"], key=lambda state: state["position"])
-    return next((state for kind in STATES_FOR_NEW for state in states if state["type"] == kind), None)
+    return next((state for kind in kinds for state in states if state["type"] == kind), None)

@@ -12,12 +12,14 @@ from typing import Any
 SCHEMA_VERSION = "1.2.0"
 
 FINDINGS, DETECTION_FINDING = 2, 2004
-CREATE, UPDATE = 1, 2
-NEW, SUPPRESSED = 1, 3
+CREATE, UPDATE, CLOSE = 1, 2, 3
+NEW, SUPPRESSED, RESOLVED = 1, 3, 4
 BEHAVIORAL, RULE = 2, 1
 USER, OTHER = 1, 99
 
 SEVERITY_IDS = {"low": 2, "medium": 3, "high": 4, "urgent": 5}
+ACTIVITIES = {CREATE: "Create", UPDATE: "Update", CLOSE: "Close"}
+STATUSES = {NEW: "New", SUPPRESSED: "Suppressed", RESOLVED: "Resolved"}
 CAPTIONS = {2: "Low", 3: "Medium", 4: "High", 5: "Critical"}
 
 PRODUCT = "audit-assets"
@@ -40,32 +42,50 @@ def detection_findings(summary: Mapping[str, Any], *, is_update: bool) -> list[d
 
 def _event(actor: Mapping[str, Any], hour: datetime, hour_key: str, activity: int) -> dict[str, Any]:
     severity, is_dismissed = SEVERITY_IDS[actor["severity"]], actor["ticket"]["outcome"] == "dismissed"
-    end = _milliseconds(hour + timedelta(hours=1))
+    end = hour + timedelta(hours=1)
     first, *_ = [*actor["in_words"], "an unusual hour"]
     return {
+        **_common(activity, SUPPRESSED if is_dismissed else NEW, severity, end),
+        "start_time": _milliseconds(hour),
+        "end_time": _milliseconds(end),
+        "message": f"{actor['actor']}: {first}",
+        "finding_info": _finding_info(actor, hour_key, first),
+        "evidences": [{"actor": {"user": _user(actor)}}],
+        "unmapped": {"hour": hour_key, **{name: value for name, value in actor.items() if name not in ELSEWHERE}},
+    }
+
+
+def pipeline_event(activity: int, key: str, text: str, at: datetime, url: str | None) -> dict[str, Any]:
+    """An event about a problem of the pipeline itself, whose `key` is the same from its creation to its end."""
+    title = "A problem of the pipeline that reads Cloudflare's audit log"
+    analytic = {"name": PRODUCT, "type_id": RULE}
+    info = {"uid": f"pipeline_health/{key}", "title": title, "types": ["pipeline_health"], "analytic": analytic}
+    return {
+        **_common(activity, RESOLVED if activity == CLOSE else NEW, SEVERITY_IDS["high"], at),
+        "message": text,
+        "finding_info": info | ({"src_url": url} if url else {}),
+    }
+
+
+def _common(activity: int, status: int, severity: int, time: datetime) -> dict[str, Any]:
+    return {
         "activity_id": activity,
-        "activity_name": "Create" if activity == CREATE else "Update",
+        "activity_name": ACTIVITIES[activity],
         "category_uid": FINDINGS,
         "category_name": "Findings",
         "class_uid": DETECTION_FINDING,
         "class_name": "Detection Finding",
         "type_uid": DETECTION_FINDING * 100 + activity,
-        "time": end,
-        "start_time": _milliseconds(hour),
-        "end_time": end,
+        "time": _milliseconds(time),
         "severity_id": severity,
         "severity": CAPTIONS[severity],
-        "status_id": SUPPRESSED if is_dismissed else NEW,
-        "status": "Suppressed" if is_dismissed else "New",
-        "message": f"{actor['actor']}: {first}",
+        "status_id": status,
+        "status": STATUSES[status],
         "metadata": {
             "version": SCHEMA_VERSION,
             "product": {"name": PRODUCT, "vendor_name": PRODUCT, "version": version(PRODUCT)},
             "log_name": "Cloudflare audit log",
         },
-        "finding_info": _finding_info(actor, hour_key, first),
-        "evidences": [{"actor": {"user": _user(actor)}}],
-        "unmapped": {"hour": hour_key, **{name: value for name, value in actor.items() if name not in ELSEWHERE}},
     }
 
 

@@ -1,4 +1,5 @@
-"""Sends an hour to a team's webhook: one POST of JSON, its summary or its findings as OCSF has them (ocsf.py).
+"""Sends something to a team's webhook: one POST of JSON, such as the summary of an hour, or its findings as OCSF has
+them (ocsf.py).
 
 The address itself may be a secret (chat services put a token into it), so no error repeats it.
 """
@@ -16,15 +17,25 @@ LIMITS = HttpLimits(attempts=4, attempt_seconds=30.0, total_seconds=120.0, body_
 SUCCESS = range(200, 300)
 
 
-def post_hour(
-    content: Mapping[str, Any] | Sequence[Mapping[str, Any]], url: str, *, clock: Clock | None = None
+IN_SECONDS = HttpLimits(attempts=1, attempt_seconds=10.0, total_seconds=10.0, body_bytes=1024 * 1024)
+"""Of what is sent again in minutes if it was not taken."""
+
+
+def post_json(
+    content: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    url: str,
+    *,
+    clock: Clock | None = None,
+    limits: HttpLimits = LIMITS,
 ) -> None:
-    """POST an hour as JSON. The receiver may get it twice: it recognises a summary by its version and hour, an OCSF
-    event by its `finding_info.uid`.
+    """POST an hour, or an alert about the pipeline, as JSON. The receiver may get it twice: it recognises a summary by
+    its version and hour, an OCSF event by its `finding_info.uid`.
 
     Raises `Refused` for an address that can't be used or an answer that is no success, `Unavailable` for none in time.
     """
-    with BoundedHttpClient(service="The webhook", base_url=url, headers={}, clock=clock, limits=LIMITS) as client:
+    with BoundedHttpClient(
+        service="The webhook", base_url=url, headers={}, clock=clock, limits=limits, secret_address=True
+    ) as client:
         client.exchange("POST", url, read=_check_success, json=content)
 
 

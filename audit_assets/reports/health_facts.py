@@ -14,6 +14,8 @@ HOURS_IN_WINDOW = WINDOW // AN_HOUR
 """720: so many hours a baseline is made from."""
 
 MISSING_HOURS, EVERY_HOUR, TICKET_VERDICTS = "missing_hours", "every_hour", "ticket_verdicts"
+PIPELINE_WATCHDOG, FAILED_RUNS = "pipeline_watchdog", "failed_runs"
+SWITCHES = (MISSING_HOURS, EVERY_HOUR, TICKET_VERDICTS, PIPELINE_WATCHDOG, FAILED_RUNS)
 """What a person turns on in Dagster, by its name there."""
 
 

@@ -9,7 +9,9 @@ from typing import Literal
 
 from audit_assets.reports.health_facts import (
     EVERY_HOUR,
+    FAILED_RUNS,
     MISSING_HOURS,
+    PIPELINE_WATCHDOG,
     TICKET_VERDICTS,
     CheckFact,
     DaemonFacts,
@@ -30,6 +32,7 @@ Kind = Literal[
     "overdue",
     "sensor_off",
     "verdicts_off",
+    "watchdog_off",
     "daemon",
     "tickets",
     "proof",
@@ -186,6 +189,10 @@ def _judge_daemon(daemon: DaemonFacts, now: datetime) -> Iterator[HealthProblem]
     if not daemon.switches.get(TICKET_VERDICTS):
         sentence = "the sensor `ticket_verdicts` is off: what people decide in Linear changes nothing here"
         yield HealthProblem("verdicts_off", "warning", sentence, turn_on)
+    if off := [name for name in (PIPELINE_WATCHDOG, FAILED_RUNS) if daemon.switches.get(name) is False]:
+        verb = "is" if len(off) == 1 else "are"
+        sentence = f"{' and '.join(f'the sensor `{name}`' for name in off)} {verb} off: nobody is alerted from there"
+        yield HealthProblem("watchdog_off", "warning", f"{sentence} when hours stop or runs fail", turn_on)
     if daemon.heartbeat is None or now - daemon.heartbeat > SILENT_AFTER:
         silent = f"for {duration_name(now - daemon.heartbeat)}" if daemon.heartbeat else "since it was set up"
         sentence = f"Dagster's daemon, or a part of it, gave no sign of life {silent}: no schedule or sensor runs"

@@ -25,7 +25,7 @@ def load_summary(store: HourStore, period: str, *, first_hour: datetime, now: da
     Raises `SummaryError` if there is none, and `StoreError` if the store can't be read.
     """
     hours = hours_in_period(period)
-    found = _load_hours(store, hours)
+    found = load_hours(store, hours)
     summaries = [summary for summary in found.values() if summary]
     if not summaries:
         raise SummaryError(
@@ -49,10 +49,11 @@ def load_newest_day(store: HourStore, *, first_hour: datetime, now: datetime) ->
         )
     hours = hours_between(newest - A_DAY + AN_HOUR, newest)
     period = f"{key_of(hours[0])} to {key_of(newest)}"
-    return _load_period(store, period, _load_hours(store, hours), first_hour, now)
+    return _load_period(store, period, load_hours(store, hours), first_hour, now)
 
 
-def _load_hours(store: HourStore, hours: Iterable[datetime]) -> dict[datetime, HourSummary | None]:
+def load_hours(store: HourStore, hours: Iterable[datetime]) -> dict[datetime, HourSummary | None]:
+    """The summary of each of these hours, None for one without. Raises `StoreError`."""
     return {hour: upgrade(store.read_json(SUMMARY, hour)) for hour in hours}
 
 

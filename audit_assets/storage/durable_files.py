@@ -12,11 +12,11 @@ STALE_SECONDS = 3600
 """No write takes so long."""
 
 
-def replace_durably(path: Path, content: bytes) -> None:
+def replace_durably(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> None:
     """Write to a temporary name, then rename, with the file, its folder and whatever folder is new synced.
 
     Without the first fsync a power cut may leave a renamed, empty file; without the others, none, or not even the day
-    (docs/facts/reliability.md, 2a).
+    (docs/facts/reliability.md, 2a). Raises `OSError`.
     """
     _make_durably(path.parent)
     _sweep(path)
@@ -27,6 +27,8 @@ def replace_durably(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if mode != PRIVATE_FILE:
+            half_written.chmod(mode)
         half_written.replace(path)
     except OSError:
         half_written.unlink(missing_ok=True)

@@ -25,6 +25,7 @@ MESSAGES = "channel_messages"  # the hour's findings as messages, and the channe
 SUMMARY = "flagged_actor_summary"  # the hour in one object
 DELIVERIES = "delivered_summaries"  # what the webhook got last of the hour, and the problem if it did not get it
 INGESTED_FINDINGS = "ingested_findings"  # why the dataset of findings did not take those of the hour, if it did not
+HEARTBEATS = "sent_heartbeats"  # when the heartbeat address was called for the hour, and why it did not take it
 SENT_MESSAGES = "sent_messages"  # which messages each channel took, and why it did not take others
 
 # By UTC day: the digest as JSON, the others as Parquet
@@ -80,8 +81,9 @@ TABLES_OF = {
     ),
     "daily_digest": AssetTables(writes=(DIGESTS,), reads=(ENTRIES, BASELINES, FLAGGED, TICKETS)),
     "flagged_actor_summary": AssetTables(
-        writes=(SUMMARY, DELIVERIES, SENT_MESSAGES, INGESTED_FINDINGS),
+        writes=(SUMMARY, DELIVERIES, SENT_MESSAGES, INGESTED_FINDINGS, HEARTBEATS),
         reads=(ENTRIES, QUARANTINE, SCORES_BEFORE, BASELINES, ASSESSED, FLAGGED, TICKETS, MESSAGES),
+        reads_late=(VERDICTS,),
     ),
     "ticket_verdicts": AssetTables(writes=(VERDICTS, PRECISION), reads=(FLAGGED, TICKETS)),
 }

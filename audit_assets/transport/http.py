@@ -83,12 +83,15 @@ class BoundedHttpClient:
         headers: Mapping[str, str],
         clock: Clock | None = None,
         limits: HttpLimits | None = None,
+        secret_address: bool = False,
     ) -> None:
-        """Raises `Refused` for an address or a token that can't be used. Sends nothing yet."""
+        """Raises `Refused` for an address or a token that can't be used. Sends nothing yet. `secret_address`: the
+        address holds a token of its own, so that no error repeats a part of it."""
         self.service = service
         self.clock = clock or SystemClock()
         self.limits = limits or HttpLimits()
-        self._masked = Mask(*(word for value in headers.values() for word in value.split()))
+        of_address = _parts_of_address(base_url) if secret_address else []
+        self._masked = Mask(*(word for value in headers.values() for word in value.split()), *of_address)
         self._deadline = Deadline(self.clock)
         try:
             self._http = httpx.Client(
@@ -251,6 +254,13 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _parts_of_address(address: str) -> list[str]:
+    """What may be secret in an address: everything but its host."""
+    _, _, rest = address.partition("://")
+    host, _, path = rest.partition("/")
+    return re.split(r"[/?&=#:]", f"{host.rpartition('@')[0]}/{path}")
 
 
 def _unusable_token(service: str) -> Refused:

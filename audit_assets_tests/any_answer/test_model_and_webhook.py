@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from audit_assets.config.errors import ServiceError
-from audit_assets.notify.webhook import post_hour
+from audit_assets.notify.webhook import post_json
 from audit_assets.triage.model_client import Model
 from audit_assets_tests.any_answer.changed_answers import CHANGES, Change, ChangingServer, changing
 from audit_assets_tests.support import JumpingClock
@@ -29,4 +29,4 @@ def test_any_answer_gives_a_note_or_a_documented_error(between: ChangingServer, 
         with suppress(ServiceError):
             model.note_on("{}", seconds=9.0)
         with suppress(ServiceError):
-            post_hour({"hour": "2026-11-20-10:00"}, f"{url}/chat/completions", clock=JumpingClock())
+            post_json({"hour": "2026-11-20-10:00"}, f"{url}/chat/completions", clock=JumpingClock())

@@ -25,7 +25,7 @@ from audit_assets.cli.main import app
 from audit_assets.config.settings import SETTINGS
 from audit_assets.defs.automation.jobs import LAST_ASSETS
 from audit_assets.defs.materialized_hours import INGEST
-from audit_assets.reports.health_facts import EVERY_HOUR, MISSING_HOURS, TICKET_VERDICTS
+from audit_assets.reports.health_facts import SWITCHES
 from audit_assets.storage.hours import key_of
 
 HOUR = timedelta(hours=1)
@@ -83,7 +83,7 @@ class DagsterRecord:
     def turn_on(self, *names: str) -> None:
         """Turn on a schedule or sensors, as the UI does."""
         location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="audit_assets.definitions"))
-        for name in names or (MISSING_HOURS, EVERY_HOUR, TICKET_VERDICTS):
+        for name in names or SWITCHES:
             origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "__repository__"), name)
             data = SensorInstigatorData(min_interval=60)
             self.instance.add_instigator_state(

@@ -237,7 +237,12 @@ def test_a_fresh_demo_replaces_the_one_that_was_there(tmp_path: Path) -> None:
 
 
 def test_a_demo_knows_the_address_of_no_channel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ["AUDIT_ASSETS_CHANNEL_PAGER", "AUDIT_ASSETS_WEBHOOK_URL", "AUDIT_ASSETS_TRIAGE_MODEL"]
+    names = [
+        "AUDIT_ASSETS_CHANNEL_PAGER",
+        "AUDIT_ASSETS_WEBHOOK_URL",
+        "AUDIT_ASSETS_HEARTBEAT_URL",
+        "AUDIT_ASSETS_TRIAGE_MODEL",
+    ]
     for name in names:
         monkeypatch.setenv(name, "pagerduty://a@b")
     apply_settings({}, tmp_path, LAST)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from audit_assets.cli import doctor_health
+from audit_assets.cli.dagster_record import record_home
 from audit_assets.cli.doctor_checks import diagnose
 from audit_assets.cli.doctor_results import DoctorRun
 from audit_assets.defs.automation import ledger, pipeline_health
@@ -185,7 +185,7 @@ def test_the_record_of_another_home_is_looked_at_if_the_environment_names_it(
 
 
 def test_a_record_that_cant_be_read_is_one_sentence(record: DagsterRecord) -> None:
-    (doctor_health.instance_home() / "dagster.yaml").write_text("storage: nonsense")
+    (record_home() / "dagster.yaml").write_text("storage: nonsense")
     code, found = doctor_json()
     assert (code, found["state"], found["facts"]) == (1, "unknown", None)
     assert statuses(found)["health", "error"] == "problem"

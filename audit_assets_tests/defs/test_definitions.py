@@ -159,6 +159,7 @@ def test_the_checks_that_stop_an_hour_are_these_two() -> None:
         "baseline_coverage": False,
         "every_flagged_actor_has_a_ticket": False,
         "summary_was_delivered": False,
+        "heartbeat_was_sent": False,
         "findings_were_sent": False,
         "findings_are_in_axiom": False,
     }

@@ -150,6 +150,9 @@ COMMANDS: list[tuple[tuple[str, ...], dict[str, int]]] = [
     (("doctor",), {}),
     (("doctor",), dict.fromkeys(PATHS, 200)),
     (("doctor",), dict.fromkeys(PATHS, 400)),
+    (("watchdog",), {}),
+    (("watchdog",), dict.fromkeys(PATHS, 400)),
+    (("metrics",), dict.fromkeys(PATHS, 400)),
     (BACKTEST, {}),
     (BACKTEST, dict.fromkeys(PATHS, 400)),
 ]
@@ -172,6 +175,7 @@ def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, value in environment_of(sandbox, written / "hours").items():
             patch.setenv(name, value)
         patch.setenv("AUDIT_ASSETS_WEBHOOK_URL", f"{sandbox.url}/v1/{HOOK}")
+        patch.setenv("AUDIT_ASSETS_HEARTBEAT_URL", f"{sandbox.url}/v1/{HOOK}")
         _play(sandbox, written)
         assert asked_elsewhere == [], "no redirect is followed"
     return written

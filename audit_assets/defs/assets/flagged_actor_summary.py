@@ -3,7 +3,8 @@
 In: everything that the hour's other assets wrote. Out: one JSON object per hour (reports/summary.py has its fields), in
 the hour store, in the asset's metadata, and at the team's webhook if it has one; and what is new of the hour's tickets
 at the team's channels, and in the dataset of findings if there is one. True afterwards: every flagged actor
-is in it, whether or not a ticket was opened, and so is every deviation that opened none, with the reason.
+is in it, whether or not a ticket was opened, and so is every deviation that opened none, with the reason; and whatever
+watches the pipeline from outside was called, if the hour is recent.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,8 @@ import polars as pl
 
 from audit_assets.config.settings import ticket_max_age
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
-from audit_assets.defs.delivery_resources import ChannelsResource, WebhookResource
+from audit_assets.defs.day_metadata import day_metadata
+from audit_assets.defs.delivery_resources import ChannelsResource, HeartbeatResource, WebhookResource
 from audit_assets.defs.hourly_asset import hourly_asset, pull_metadata
 from audit_assets.defs.markdown_tables import ROWS_SHOWN, markdown_table
 from audit_assets.defs.partitions import hours_in
@@ -24,6 +26,7 @@ from audit_assets.defs.resources import (
     StorageResource,
 )
 from audit_assets.defs.steps.hour_finding_events import ingest_findings
+from audit_assets.defs.steps.hour_heartbeat import send_hour_heartbeat
 from audit_assets.defs.steps.hour_messages import deliver_messages
 from audit_assets.defs.steps.hour_summary import build_summary, deliver_summary
 from audit_assets.reports.summary import HourSummary
@@ -38,12 +41,14 @@ def flagged_actor_summary(
     axiom: dg.ResourceParam[AxiomResource],
     webhook: dg.ResourceParam[WebhookResource],
     channels: dg.ResourceParam[ChannelsResource],
+    heartbeat: dg.ResourceParam[HeartbeatResource],
     run_inputs: dg.ResourceParam[RunInputsResource],
 ) -> None:
     """The hour in one object: entries, flagged actors, their deviations in numbers and words, their tickets."""
     with raise_as_dagster_failure():
         inputs = run_inputs.of_run(context.run.run_id)
-        for hour in hours_in(context):
+        hours = hours_in(context)
+        for hour in hours:
             summary = build_summary(inputs, hour)
             inputs.store.write_json(SUMMARY, hour, summary)
             recent = storage.now() - (hour + AN_HOUR) <= ticket_max_age()
@@ -52,7 +57,9 @@ def flagged_actor_summary(
             if recent and "dry_run" not in summary:
                 deliver_summary(inputs.store, hour, summary, webhook)
                 deliver_messages(inputs.store, hour, inputs.tables.channels, channels)
-            metadata = {**pull_metadata(inputs.store, hour), **_metadata(summary)}
+            send_hour_heartbeat(inputs.store, hour, storage.now(), heartbeat)
+            day = day_metadata(inputs.store, hour) if hour == hours[-1] else {}
+            metadata = {**pull_metadata(inputs.store, hour), **_metadata(summary), **day}
             context.add_asset_metadata(metadata, partition_key=key_of(hour))
 
 

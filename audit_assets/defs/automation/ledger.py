@@ -41,6 +41,9 @@ ANY_ASSETS = "__ASSET_JOB"
 """Dagster's name for runs that a person starts from an asset's page."""
 
 
+OUR_JOBS = (hourly_audit.name, ANY_ASSETS)
+
+
 class Done(NamedTuple):
     """When an hour was done, by our clock, and when the pull began that it is based on, by Cloudflare's.
 
@@ -118,8 +121,8 @@ def _attempt_of(run: dg.DagsterRun) -> int:
 def _runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatus]) -> Iterator[dg.DagsterRun]:
     """Runs that can complete hours: those of another pipeline, or of our earlier assets alone, can't."""
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=[*statuses])):
-        ours = run.job_name in (hourly_audit.name, ANY_ASSETS)
-        if ours and (run.asset_selection is None or not run.asset_selection.isdisjoint(LAST_ASSETS)):
+        is_whole = run.asset_selection is None or not run.asset_selection.isdisjoint(LAST_ASSETS)
+        if run.job_name in OUR_JOBS and is_whole:
             yield run
 
 

@@ -18,9 +18,7 @@ from audit_assets.defs.automation.ledger import IN_PROGRESS, plan_requests
 from audit_assets.defs.checks.check_results import unresolved_warnings
 from audit_assets.defs.materialized_hours import HOURS_IN_WINDOW, ingested_hours
 from audit_assets.reports.health_facts import (
-    EVERY_HOUR,
-    MISSING_HOURS,
-    TICKET_VERDICTS,
+    SWITCHES,
     CheckFact,
     DaemonFacts,
     DiskFact,
@@ -121,7 +119,7 @@ def _collect_daemon(instance: dg.DagsterInstance) -> DaemonFacts:
     beats = instance.get_daemon_heartbeats()
     last = [datetime.fromtimestamp(beats[name].timestamp, UTC) for name in needed if name in beats]
     return DaemonFacts(
-        switches={name: name in on for name in (MISSING_HOURS, EVERY_HOUR, TICKET_VERDICTS)},
+        switches={name: name in on for name in SWITCHES},
         heartbeat=min(last) if last and len(last) == len(needed) else None,
     )
 

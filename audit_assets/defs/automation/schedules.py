@@ -8,7 +8,7 @@ import dagster as dg
 from audit_assets.config.settings import first_hour
 from audit_assets.defs.automation.jobs import hourly_audit
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
-from audit_assets.defs.partitions import SETTLING, key_of, newest_settled_hour
+from audit_assets.defs.partitions import SETTLING, hours_tag, key_of, newest_settled_hour
 
 SKEW_MINUTES = 1
 """Whether an hour had settled is judged by Cloudflare's clock, which may be a little behind ours."""
@@ -28,4 +28,4 @@ def every_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Skip
         first = first_hour()
     if hour < first:
         return dg.SkipReason("No hour that exists has settled yet.")
-    return dg.RunRequest(run_key=key_of(hour), partition_key=key_of(hour))
+    return dg.RunRequest(run_key=key_of(hour), partition_key=key_of(hour), tags=hours_tag(hour, hour))

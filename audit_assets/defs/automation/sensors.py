@@ -16,7 +16,7 @@ from audit_assets.defs.automation.verdict_planner import MANY_HOURS, MOST_HOURS,
 from audit_assets.defs.checks.every_hour_is_done import report_if_changed
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.materialized_hours import find_unread_hours
-from audit_assets.defs.partitions import range_tags
+from audit_assets.defs.partitions import hours_tag, range_tags
 from audit_assets.defs.resources import LinearResource, StorageResource
 from audit_assets.defs.steps.verdicts import fetch_verdicts
 from audit_assets.storage.hours import key_of
@@ -56,6 +56,7 @@ def _run_request(request: Request) -> dg.RunRequest:
         REQUESTED_BY: "missing_hours",
         "audit/reason": request.reason,
         "dagster/priority": PRIORITIES[request.reason],
+        **hours_tag(request.first, request.last),
     }
     if first == last:
         return dg.RunRequest(run_key=f"{first}/{attempt}", partition_key=first, tags=tags)

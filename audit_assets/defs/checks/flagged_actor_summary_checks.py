@@ -8,7 +8,7 @@ from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import StorageResource
 from audit_assets.defs.steps.hour_finding_events import not_ingested_reason
 from audit_assets.defs.steps.hour_messages import unsent_reason
-from audit_assets.storage.tables import DELIVERIES
+from audit_assets.storage.tables import DELIVERIES, HEARTBEATS
 
 
 @warning_check(asset=flagged_actor_summary)
@@ -23,6 +23,17 @@ def summary_was_delivered(
         for hour, delivery in deliveries.items()
         if delivery.get("problem")
     }
+    return warn_of_hours(context, problems, now=storage.now())
+
+
+@warning_check(asset=flagged_actor_summary)
+def heartbeat_was_sent(
+    context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
+) -> dg.AssetCheckResult:
+    """The heartbeat address, if there is one, took the call of each recent hour. The next hour calls it again."""
+    store = storage.open()
+    calls = {hour: store.read_json(HEARTBEATS, hour) or {} for hour in hours_in(context)}
+    problems = {hour: f"sent no heartbeat: {call['problem']}" for hour, call in calls.items() if call.get("problem")}
     return warn_of_hours(context, problems, now=storage.now())
 
 

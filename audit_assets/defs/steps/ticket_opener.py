@@ -8,6 +8,7 @@ run changes nothing (docs/facts/linear.md, 4). `tickets` decides what becomes of
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from audit_assets.linear.client import LinearClient, join_sentences
@@ -142,16 +143,8 @@ class TicketOpener:
 
     def _find_known_tickets(self, finding: Finding) -> dict[int, KnownIssue]:
         """All tickets of the actor that exist, by generation, the oldest first."""
-        link, comment = link_for(finding), comment_for(finding).id
-        known: dict[int, KnownIssue] = {}
-        first = 0
-        while not first or first - 1 in known:
-            generations = range(first, first + ISSUES_PER_REQUEST)
-            generation_of = {ticket_id(finding.account_id, finding.actor_key, each): each for each in generations}
-            found = self.linear.issues.find([*generation_of], link, comment)
-            known |= {generation_of[issue.id]: issue for issue in found}
-            first += ISSUES_PER_REQUEST
-        return known
+        id_of = partial(ticket_id, finding.account_id, finding.actor_key)
+        return self.linear.issues.find_generations(id_of, link_for(finding), comment_for(finding).id)
 
     def _write(
         self, finding: Finding, known: dict[int, KnownIssue], add_note: AddNote, add_chart: AddChart

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,6 +35,17 @@ class Quota:
     token_made_at: datetime | None = None
     """For a minute from then on every other request is denied, the first one too."""
 
+    token_kind: Literal["account", "user"] = "account"  # noqa: S105
+    """Whose token it is: the address that verifies the other kind refuses it."""
+
+    token_expires: datetime | None = None
+    """From then on it is denied."""
+
+    token_revoked: bool = False
+
+    verify_status: int | None = None
+    """If set, both addresses that verify a token refuse it so: whether they need a permission is unknown."""
+
 
 class AccessControl:
     """Admits a request, or answers why not."""
@@ -48,16 +60,30 @@ class AccessControl:
 
     def refusal(self, request: Request) -> Response | None:
         """The reply to a request that is not admitted; None for one that is, which is then counted."""
-        account_id = request.path_params["account_id"]
+        account_id = request.path_params.get("account_id", ACCOUNT_ID)
         bearer = request.headers.get("authorization")
         if not re.fullmatch(r"[0-9a-f]{32}", account_id):
             return self._unroutable(request, account_id)
         if bearer is None and not any(name in request.headers for name in OTHER_CREDENTIALS):
             message = "Missing X-Auth-Key, X-Auth-Email or Authorization headers"
             return self._refused(self._quota.missing_credentials_status, (9106, message))
-        if bearer != f"Bearer {CREDENTIAL}" or account_id != ACCOUNT_ID or self._denies_new_token():
+        is_token = bearer == f"Bearer {CREDENTIAL}" and not self._quota.token_revoked
+        if not is_token or account_id != ACCOUNT_ID or self._has_expired() or self._denies_new_token():
             return self._refused(403, (10000, "Authentication error"))
         return self._counted()
+
+    def verified(self, request: Request, kind: str) -> Response:
+        """The reply of the address that verifies tokens of that kind (docs/facts/cloudflare.md, 2.10)."""
+        if refusal := self.refusal(request):
+            return refusal
+        if status := self._quota.verify_status or (401 if kind != self._quota.token_kind else None):
+            return self._refused(status, (1000, "Invalid API Token"))
+        result = {"id": "5a11db0c0ffee0ddba11ad0be5eab1e6", "status": "active"}
+        if end := self._quota.token_expires:
+            result["expires_on"] = end.strftime("%Y-%m-%dT%H:%M:%SZ")
+        messages = [{"code": 10000, "message": "This API Token is valid and active", "type": None}]
+        body = {"success": True, "errors": [], "messages": messages, "result": result}
+        return Response(json.dumps(body), 200, self.headers(), media_type="application/json")
 
     def block(self, seconds: float) -> None:
         """Answer every call of the next seconds with 429."""
@@ -70,6 +96,9 @@ class AccessControl:
             "Ratelimit": f'"default";r={left};t={_seconds_until(self._period_ends, self._clock.now())}',
             "Ratelimit-Policy": f'"default";q={self._quota.requests};w={math.ceil(self._quota.seconds)}',
         }
+
+    def _has_expired(self) -> bool:
+        return self._quota.token_expires is not None and self._clock.now() >= self._quota.token_expires
 
     def _denies_new_token(self) -> bool:
         """Whether this is one of the requests that are denied because the token is new."""

@@ -52,7 +52,7 @@ class Behaviour(ResponseBehaviour, WindowBehaviour, Quota):
 
 
 class CloudflareService:
-    """The sandbox's Cloudflare. Calls of a fault plan: "v2" and "v1".
+    """The sandbox's Cloudflare. Calls of a fault plan: "v2", "v1" and "verify".
 
     Its own kinds of fault: those of `PAGE_FAULTS`; `insert` (options `entries`, optionally `stream`: entries that
     arrive just before this page is made); `block` (option `seconds`: 429 from this call on).
@@ -107,11 +107,22 @@ class CloudflareService:
         }
 
     def routes(self) -> list[Route]:
-        """The two lists."""
+        """The two lists, and the two addresses that verify a token."""
         return [
             Route("/client/v4/accounts/{account_id}/logs/audit", self._list("v2", self._v2)),
             Route("/client/v4/accounts/{account_id}/audit_logs", self._list("v1", self._v1)),
+            Route("/client/v4/accounts/{account_id}/tokens/verify", self._verify("account")),
+            Route("/client/v4/user/tokens/verify", self._verify("user")),
         ]
+
+    def _verify(self, kind: str) -> Callable[[Request], object]:
+        async def endpoint(request: Request) -> Response:
+            async def handle(_: Fault | None) -> Response:
+                return self._access.verified(request, kind)
+
+            return await answer_call(self._context, self._plan, "cloudflare", "verify", request, handle)
+
+        return endpoint
 
     def _list(self, stream: str, make_page: MakePage) -> Callable[[Request], object]:
         async def endpoint(request: Request) -> Response:

@@ -15,6 +15,7 @@ from audit_assets.defs.checks.every_hour_is_done import every_hour_is_done
 from audit_assets.defs.materialized_hours import INGEST
 from audit_assets.defs.partitions import key_of, range_tags
 from audit_assets.defs.resources import StorageResource
+from audit_assets.reports.health_facts import SWITCHES
 
 NOW = datetime(2026, 11, 22, 10, 20, tzinfo=UTC)
 NEWEST = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -331,7 +332,7 @@ def test_the_check_of_all_hours_is_no_part_of_an_hours_run() -> None:
 def test_nothing_starts_by_itself() -> None:
     defs = build_defs()
     schedules = [defs.resolve_schedule_def(name) for name in ("every_hour", "daily_retention")]
-    sensors = [defs.resolve_sensor_def(name) for name in ("missing_hours", "ticket_verdicts")]
+    sensors = [defs.resolve_sensor_def(name) for name in SWITCHES if name != "every_hour"]
     assert (len(list(defs.schedules or [])), len(list(defs.sensors or []))) == (len(schedules), len(sensors))
     assert {schedule.default_status for schedule in schedules} == {dg.DefaultScheduleStatus.STOPPED}
     assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.STOPPED}

@@ -1,0 +1,78 @@
+"""A look at the pipeline from outside of its hours: what is wrong with it, for whoever gets alerts.
+
+It judges as the doctor and the check `every_hour_is_done` do (reports/health_problems.py), and adds why runs failed and
+when the token ends. It is taken by sensors and, since those end with Dagster's daemon, by `audit-assets watchdog`.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import dagster as dg
+
+from audit_assets.config.errors import SettingError
+from audit_assets.config.settings import setting
+from audit_assets.defs.automation.failure_reasons import find_failure_reasons
+from audit_assets.defs.automation.pipeline_health import collect_disks, collect_health
+from audit_assets.defs.resources import CloudflareResource, StorageResource
+from audit_assets.defs.steps.operator_alerts import AlertResources, send_alerts
+from audit_assets.defs.steps.token_record import load_token_facts
+from audit_assets.reports.alert_state import AlertState, Found
+from audit_assets.reports.health_facts import HealthFacts
+from audit_assets.reports.health_problems import has_not_started, judge_health
+from audit_assets.reports.token_expiry import judge_token
+
+UNALERTED = frozenset({"coverage"})
+"""What the doctor calls an error and nobody is woken for: how far back history goes, which only time mends."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look found, and what was remembered after it was sent; None if another process was sending."""
+
+    found: list[Found]
+    state: AlertState | None
+
+
+def watch_pipeline(instance: dg.DagsterInstance, cloudflare: CloudflareResource, resources: AlertResources) -> Look:
+    """Look, and send what is new."""
+    found = find_problems(instance, cloudflare, resources.storage)
+    return Look(found, send_alerts(found, resources))
+
+
+def find_problems(
+    instance: dg.DagsterInstance, cloudflare: CloudflareResource, storage: StorageResource
+) -> list[Found]:
+    """What is wrong by Dagster's record, on this machine and with the token, one of each kind."""
+    now = storage.now()
+    of_token = judge_token(load_token_facts(cloudflare, storage, now), now)
+    try:
+        return [*alerting_problems(instance, collect_facts(instance, now)), *of_token]
+    except SettingError as error:
+        return [Found("settings", str(error), "Correct the setting: until then no hour is pulled."), *of_token]
+
+
+def collect_facts(instance: dg.DagsterInstance, now: datetime) -> HealthFacts:
+    """What Dagster's record and this machine show. Raises `SettingError`."""
+    disks = collect_disks(
+        {"the stored hours": setting("AUDIT_ASSETS_STORAGE"), "Dagster's record": instance.root_directory}
+    )
+    return replace(collect_health(instance, now), disks=disks)
+
+
+def alerting_problems(instance: dg.DagsterInstance, facts: HealthFacts) -> list[Found]:
+    """What is wrong by these facts and by the reasons of failed runs."""
+    now = facts.now
+    if has_not_started(facts) or facts.hours is None:
+        return []
+    reasons = find_failure_reasons(instance, facts.hours.failed, now)
+    judged = [
+        Found(problem.kind, problem.sentence, problem.next_step)
+        for problem in judge_health(facts)
+        if problem.severity == "error" and problem.kind not in UNALERTED and not _is_under_way(facts, problem.kind)
+    ]
+    return [*{each.kind: each for each in (*judged, *reasons)}.values()]
+
+
+def _is_under_way(facts: HealthFacts, kind: str) -> bool:
+    """Whether it is only that the first history is being brought in, before any hour is judged."""
+    return kind == "stale" and facts.hours is not None and facts.hours.newest_judged is None and facts.hours.running > 0

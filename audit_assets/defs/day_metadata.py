@@ -1,0 +1,25 @@
+"""The last 24 hours on the page of the summary asset: a table of them, and links to the tickets that are open."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import dagster as dg
+
+from audit_assets.defs.markdown_tables import markdown_table
+from audit_assets.reports.last_day import load_last_day
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.tickets.markdown import ticket_link
+
+LINKS = 50
+"""So many tickets are linked; the others are counted. Dagster keeps what is shown in its database."""
+
+
+def day_metadata(store: HourStore, newest: datetime) -> Mapping[str, dg.MarkdownMetadataValue]:
+    """The metadata of the newest hour of a run. Raises `StoreError`."""
+    day = load_last_day(store, newest)
+    links = [ticket_link(*ticket) for ticket in day.open_tickets[:LINKS]]
+    more = [f"and {len(day.open_tickets) - LINKS:,} more"] if len(day.open_tickets) > LINKS else []
+    return {
+        "last_24_hours": dg.MetadataValue.md(markdown_table(day.hours)),
+        "open_tickets": dg.MetadataValue.md(" · ".join([*links, *more]) or "none"),
+    }
