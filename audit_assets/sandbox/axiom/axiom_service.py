@@ -104,7 +104,7 @@ class AxiomService:
         calls, limits = self._rate_limit()
         try:
             if request.headers.get("authorization") != f"Bearer {TOKEN}":
-                raise AxiomRefusal(401, "Unauthorized")
+                raise AxiomRefusal(self.behaviour.unknown_token_status, "Unauthorized")
             if calls > self.behaviour.requests_per_minute:
                 raise AxiomRefusal(429, "rate limit exceeded")
             response = await handle(request, fault)

@@ -148,7 +148,7 @@ class CloudflareService:
             self._activity_until = now + HORIZON
 
     def _v2(self, request: Request) -> Page:
-        query = self._checked(v2_query(request.query_params, self.behaviour))
+        query = self._checked(v2_query(request.query_params, self.behaviour, self._context.clock.now()))
         return v2_page(query, self.logs["v2"].visible(query.low, query.high, self._now()), self.behaviour)
 
     def _v1(self, request: Request) -> Page:
