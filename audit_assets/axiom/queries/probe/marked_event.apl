@@ -5,6 +5,6 @@ let mark = "00112233445566778899aabbccddeeff";
 ['cloudflare-audit']
 | where _time >= window_start and _time < window_end
 | extend marked = column_ifexists('native_id', '')
-| where marked == mark
+| where marked startswith_cs mark
 | summarize events = count()
 | limit 10
