@@ -4,14 +4,14 @@ from datetime import datetime
 
 from audit_assets.axiom.query_runner import INVALID_FIELD
 from audit_assets.cli.probe.assumptions import Observation, assumption, decided, either_way, stopping, unknown
-from audit_assets.cli.probe.axiom_scene import ENOUGH_IDS, AxiomScene
+from audit_assets.cli.probe.axiom_scene import ENOUGH_EVENTS, AxiomScene
 from audit_assets.detection.ranking import REACH
 from audit_assets.storage.hours import AN_HOUR
 
 DEFAULT_ROWS = 1_000
 
-FEW_IDS = (
-    f"no window of the last 31 days holds between {ENOUGH_IDS:,} and 45,000 entries: run the probe again once the "
+FEW_EVENTS = (
+    f"no window of the last 31 days holds between {ENOUGH_EVENTS:,} and 45,000 entries: run the probe again once the "
     "history is loaded"
 )
 
@@ -26,12 +26,13 @@ EXPLICIT = "Each of its queries ends in a limit of its own, and a result that re
     stops=True,
 )
 def a_limit_of_its_own_is_kept(scene: AxiomScene) -> Observation:
-    """Group a window of more than 1,000 entries by id, and compare with the counts of its hours."""
+    """Group a window of more than 1,000 entries by id, and compare the copies of each with the counts of its hours."""
     if not (window := scene.window()):
-        return unknown(FEW_IDS)
+        return unknown(FEW_EVENTS)
     start, end, expected = window
-    rows = len(scene.rows("probe/grouped", start, end).rows)
-    return decided(rows >= expected, f"{rows:,} of {expected:,} rows came")
+    rows = scene.rows("probe/grouped", start, end).rows
+    events = sum(int(row["copies"]) for row in rows)
+    return decided(events >= expected, f"{len(rows):,} rows came, of {events:,} of {expected:,} events")
 
 
 @assumption(
@@ -44,7 +45,7 @@ def a_limit_of_its_own_is_kept(scene: AxiomScene) -> Observation:
 def a_distinct_is_whole(scene: AxiomScene) -> Observation:
     """Count the distinct ids of that window, and compare with the ids themselves."""
     if not (window := scene.window()):
-        return unknown(FEW_IDS)
+        return unknown(FEW_EVENTS)
     start, end, _ = window
     ids = len(scene.rows("probe/grouped", start, end).rows)
     if ids <= DEFAULT_ROWS:
@@ -62,7 +63,7 @@ def a_distinct_is_whole(scene: AxiomScene) -> Observation:
 def a_summarize_is_cut_by_default(scene: AxiomScene) -> Observation:
     """Group the same window without a limit."""
     if not (window := scene.window()):
-        return unknown(FEW_IDS)
+        return unknown(FEW_EVENTS)
     rows = len(scene.rows("probe/grouped_without_limit", *window[:2]).rows)
     return decided(rows == DEFAULT_ROWS, f"{rows:,} rows came")
 
@@ -76,7 +77,7 @@ def a_summarize_is_cut_by_default(scene: AxiomScene) -> Observation:
 def a_cut_is_announced(scene: AxiomScene) -> Observation:
     """Look at the messages of that result."""
     if not (window := scene.window()):
-        return unknown(FEW_IDS)
+        return unknown(FEW_EVENTS)
     result = scene.rows("probe/grouped_without_limit", *window[:2])
     if len(result.rows) > DEFAULT_ROWS:
         return unknown("nothing was cut: see `axiom-default-rows`")

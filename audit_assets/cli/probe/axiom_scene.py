@@ -13,7 +13,8 @@ from secrets import token_hex
 from typing import Any
 
 from audit_assets.axiom.axiom_py_adapter import AxiomConnection, AxiomReply, NoReply
-from audit_assets.axiom.query_runner import INVALID_FIELD
+from audit_assets.axiom.error_messages import is_temporary
+from audit_assets.axiom.query_runner import INVALID_FIELD, OUT_OF_MEMORY
 from audit_assets.axiom.query_texts import fill
 from audit_assets.config.errors import Incomplete, Unavailable
 from audit_assets.storage.hours import AN_HOUR
@@ -29,7 +30,7 @@ POLL = 3.0
 
 NOTE = "A test event of `audit-assets doctor --probe`. It is no audit entry, and no query counts it."
 
-ENOUGH_IDS, MOST_IDS = 1_001, 45_000
+ENOUGH_EVENTS, MOST_EVENTS = 1_001, 45_000
 """More than a result has by default, and fewer than it may have."""
 
 
@@ -67,15 +68,22 @@ class AxiomScene:
     """Seconds from sending until the marked event was seen."""
 
     _event: SentEvent | None = None
+    _failure: Unavailable | None = None
     _window: tuple[datetime, datetime, int] | None = field(default=None)
 
     def event(self) -> SentEvent:
         """The marked event, sent once. Raises `Unavailable` or `Refused`."""
+        if self._failure:
+            raise self._failure
         if self._event is None:
             mark, time = token_hex(16), (self.clock.now() - OLDEST_SENT).replace(microsecond=0)
             event = {"_time": f"{time:%Y-%m-%dT%H:%M:%SZ}", "native_id": mark, "raw": NOTE}
             sent_at = self.clock.monotonic()
-            reply = _answered(lambda: self.connection.ingest(gzip.compress(json.dumps(event).encode())))
+            try:
+                reply = _answered(lambda: self.connection.ingest(gzip.compress(json.dumps(event).encode())))
+            except Unavailable as failure:  # it may have arrived: no second one is sent
+                self._failure = failure
+                raise
             self._event = SentEvent(mark, time, reply, sent_at)
         return self._event
 
@@ -97,19 +105,19 @@ class AxiomScene:
         return True
 
     def window(self) -> tuple[datetime, datetime, int] | None:
-        """The newest window with more entries than a result has by default, and how many ids it holds; None if the
-        last 31 days hold fewer."""
+        """The newest window with more entries than a result has by default, and how many events of entries it holds;
+        None if the last 31 days hold fewer."""
         if self._window is None:
             end = self.clock.now().replace(minute=0, second=0, microsecond=0) + AN_HOUR
             by_hour = self.rows("probe/counted_by_hour", end - OLDEST_SENT, end).rows
-            ids, start = 0, end
+            events, start = 0, end
             for row in sorted(by_hour, key=lambda row: row["hour"], reverse=True):
-                ids += int(row["ids"])
+                events += int(row["events"])
                 start = datetime.fromisoformat(row["hour"])
-                if ids >= ENOUGH_IDS:
+                if events >= ENOUGH_EVENTS:
                     break
-            if ENOUGH_IDS <= ids <= MOST_IDS:
-                self._window = start, end, ids
+            if ENOUGH_EVENTS <= events <= MOST_EVENTS:
+                self._window = start, end, events
         return self._window
 
     def ask(self, query: str, start: datetime, end: datetime, **values: str) -> AxiomReply:
@@ -138,9 +146,12 @@ class AxiomScene:
 
 def _answered(send: Callable[[], AxiomReply]) -> AxiomReply:
     try:
-        return send()
+        reply = send()
     except NoReply as failure:
         raise Unavailable(f"Axiom gave no answer: {failure}") from None
+    if is_temporary(reply) or reply.status == OUT_OF_MEMORY:
+        raise Unavailable(f"Axiom gave no answer: HTTP {reply.status}")
+    return reply
 
 
 def _parsed(reply: AxiomReply) -> Rows | None:

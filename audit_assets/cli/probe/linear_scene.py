@@ -4,7 +4,7 @@ The ticket goes to the team of LINEAR_TEAM_KEY, without labels, project and assi
 id of its own for each probe.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from secrets import token_hex
 from types import TracebackType
@@ -36,6 +36,9 @@ class LinearScene:
     left_behind: list[str] = field(default_factory=list)
     archived: bool = False
     """Whether the test ticket is, with success."""
+
+    refused_description: bool = False
+    """Whether Linear took the test ticket only with a short description."""
 
     _ticket: IssueContent | None = None
     _made: dict[UUID, str] = field(default_factory=dict)
@@ -69,6 +72,16 @@ class LinearScene:
             raise
         self._made[made.id] = made.identifier
         return made
+
+    def create_first(self) -> NewIssue | None:
+        """The same for the first time; with a short description, if Linear refuses the long one."""
+        try:
+            return self.create()
+        except Rejected:
+            self._ticket = replace(self.ticket(), description=TITLE)
+            made = self.create()
+            self.refused_description = True
+            return made
 
     def known(self) -> KnownIssue | None:
         """The test ticket as Linear shows it, archived or not."""

@@ -28,7 +28,7 @@ _IDENTIFYING = re.compile(
     r"https?://\S+"  # addresses
     r"|[^\s@<>\"'`]+@[^\s@<>\"'`]+"  # e-mail
     r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"  # UUID
-    r"|\b(?:[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*){20,}\b"  # tokens and keys
+    r"|\b(?=[\w-]{0,200}[0-9])[\w-]{24,}"  # tokens and keys
     r"|\b[0-9a-fA-F]{16,}\b"  # ids and hashes
     r"|\b\d{1,3}(?:\.\d{1,3}){3}\b|(?<![\w:])(?:[0-9a-fA-F]{0,4}:){3,}[0-9a-fA-F]{0,4}",  # addresses of networks
 )
