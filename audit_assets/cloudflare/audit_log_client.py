@@ -9,14 +9,16 @@ page, so it is not used (docs/facts/cloudflare.md, 1).
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TypeVar
 
 import httpx
+import polars as pl
 
 from audit_assets.cloudflare.log_answers import LogAnswer
+from audit_assets.cloudflare.own_counts import fetch_counts
 from audit_assets.cloudflare.page_parser import Page, describe_errors, envelope_or_none, error_codes, parse_page
 from audit_assets.cloudflare.paging import PageRequest, RequestRejected, fetch_all_v1, fetch_all_v2
 from audit_assets.cloudflare.pulls import Pull, PullBuilder, PullWindow
@@ -161,6 +163,10 @@ class CloudflareClient:
             service="Cloudflare", base_url=self._base_url, headers={}, clock=self.clock, limits=self._http.limits
         ) as http:
             return http.exchange("GET", self._path(stream), params=request, read=partial(self._answer, stream))
+
+    def own_counts(self, first: date, last: date) -> pl.DataFrame:
+        """What Cloudflare itself counts of these days: COUNTS. Raises `CountNotAllowed`, and as `pull` does."""
+        return fetch_counts(self._http, self.account_id, first, last)
 
     def _fetch(self, stream: str, give_up_at: float, request: PageRequest) -> Page:
         """One page. Raises `TooMuch` if it was refused for its size, or if only a smaller one is answered."""
