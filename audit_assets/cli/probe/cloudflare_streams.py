@@ -14,8 +14,9 @@ from audit_assets.cli.probe.assumptions import (
 )
 from audit_assets.cli.probe.cloudflare_scene import FEW, FEW_ENTRIES, NO_ENTRY, V1, V2, CloudflareScene, listed_page
 from audit_assets.cloudflare.audit_log_client import LARGEST_PAGE
+from audit_assets.cloudflare.own_counts import CountNotAllowed
 from audit_assets.detection.schemas import WINDOW
-from audit_assets.storage.hours import AN_HOUR
+from audit_assets.storage.hours import A_DAY, AN_HOUR
 from audit_assets.storage.pull_history import REPEATS, lateness, pulls_of
 from audit_assets.storage.tables import ENTRIES
 
@@ -142,6 +143,28 @@ def entries_come_within_a_day(scene: CloudflareScene) -> Observation:
     return confirmed(f"the last pull of {hours} hours brought nothing")
 
 
+@assumption(
+    "cloudflare-own-count",
+    "This token may read Cloudflare's own count of audit entries",
+    fact="docs/facts/cloudflare.md, 12",
+    does={
+        "confirmed": "The check cloudflare_counts_the_same compares it with what was pulled, and finds out whose it is",
+        "contradicted": "Nothing is compared; the permission Account Analytics Read would allow it",
+        "unknown": "The check cloudflare_counts_the_same is not evaluated while no count can be used",
+    },
+)
+def the_count_is_readable(scene: CloudflareScene) -> Observation:
+    """Ask for the counts of yesterday."""
+    yesterday = (scene.now() - A_DAY).date()
+    try:
+        counts = scene.client.own_counts(yesterday, yesterday)
+    except CountNotAllowed:
+        return decided(False, "Cloudflare does not allow it")
+    return decided(
+        True, f"it counts {int(counts['entries'].sum()):,} entries of yesterday in {counts.height} action types"
+    )
+
+
 def _paged_ids(scene: CloudflareScene) -> set[str]:
     """The ids that small pages list, of as many entries as the sample has."""
     sample = scene.sample(V1)
@@ -156,4 +179,5 @@ def _paged_ids(scene: CloudflareScene) -> set[str]:
 
 OF_V1 = [v1_pages_leave_out_nothing, v1_lists_to_the_end, v1_refuses_a_page_past_the_end, v1_takes_parts_of_a_second]
 OF_BOTH = [streams_share_no_id]
+OF_COUNTS = [the_count_is_readable]
 OF_STORED_HOURS = [entries_come_within_a_day]

@@ -40,6 +40,7 @@ OF_CLOUDFLARE = [
     *OF_V2,
     *cloudflare_streams.OF_V1,
     *cloudflare_streams.OF_BOTH,
+    *cloudflare_streams.OF_COUNTS,
     *cloudflare_streams.OF_STORED_HOURS,
     *cloudflare_pages.LAST,
 ]
@@ -96,7 +97,7 @@ class Probe:
             ({V2}, OF_V2),
             ({V1}, cloudflare_streams.OF_V1),
             ({V1, V2}, cloudflare_streams.OF_BOTH),
-            (set[str](), cloudflare_streams.OF_STORED_HOURS),
+            (set[str](), [*cloudflare_streams.OF_COUNTS, *cloudflare_streams.OF_STORED_HOURS]),
         ):
             if needed <= {*streams}:
                 self.results += check_all(assumptions, scene)

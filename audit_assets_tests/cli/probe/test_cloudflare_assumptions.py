@@ -250,6 +250,15 @@ CASES = [
         unknown=without_ties,
     ),
     *cases_of(
+        "cloudflare-own-count",
+        confirmed=entries,
+        contradicted=[
+            of_cloudflare(counts_are_readable=False),
+            of_cloudflare(counts_are_readable=False, count_refusal="errors"),
+        ],
+        unknown=[DOWN, both(entries, fault("cloudflare", "count", "status", status=400))],
+    ),
+    *cases_of(
         "cloudflare-lateness",
         confirmed=stored_hours(24 * 7),
         contradicted=stored_hours(1, late=3),

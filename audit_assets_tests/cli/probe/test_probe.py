@@ -58,7 +58,7 @@ def test_it_only_reads_in_cloudflare_sends_one_event_and_archives_one_ticket(bus
     calls = busy.shared.call_counts()
     assert calls["axiom", "ingest"] == 1
     assert [issue["archivedAt"] is not None for issue in busy.linear.issues()] == [True]
-    assert {call for service, call in calls if service == "cloudflare"} == {"v1", "v2"}
+    assert {call for service, call in calls if service == "cloudflare"} == {"v1", "v2", "count"}
 
 
 def test_it_prints_each_answer_and_what_the_pipeline_does(doctor: Any, busy: Sandbox) -> None:
