@@ -87,7 +87,7 @@ def quoted_text_is_kept(scene: LinearScene) -> Observation:
     "linear-comments",
     f"This key may comment, and a comment of {COMMENT_LENGTH:,} characters is taken",
     fact="docs/facts/linear.md, 2",
-    does=either_way("Without comments a later hour of an actor is no line on its ticket: the run fails and says so"),
+    does=either_way("Without comments a later hour of an actor is no line on its ticket: the run fails with the reason"),
 )
 def a_comment_is_taken(scene: LinearScene) -> Observation:
     """Comment on the test ticket."""
@@ -116,7 +116,7 @@ def a_taken_comment_is_refused(scene: LinearScene) -> Observation:
     "linear-attachments",
     "This key may attach a link to a ticket, and the link is found on it",
     fact="docs/facts/linear.md, 1.4",
-    does=either_way("Without the attachment an hour counts as not done on its ticket: the run fails and says so"),
+    does=either_way("Without the attachment an hour counts as not done on its ticket: the run fails with the reason"),
 )
 def a_link_is_attached(scene: LinearScene) -> Observation:
     """Attach a link to the test ticket."""
