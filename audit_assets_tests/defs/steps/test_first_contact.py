@@ -28,8 +28,8 @@ def test_a_contradiction_of_cloudflare_stops_the_pull(pipeline: Pipeline) -> Non
     failure = dagster_failure_of(pipeline.run(HOUR))
     assert failure == (
         "Cloudflare behaves otherwise than correct hours need it, so this run stops: the probe of 2026-11-22 10:20 UTC "
-        "contradicted that Cloudflare keeps its word. Run `audit-assets doctor --probe` again: runs go on once it finds "
-        "this confirmed."
+        "contradicted that Cloudflare keeps its word. Run `audit-assets doctor --probe` again: runs go on once it "
+        "finds this confirmed."
     )
     assert pipeline.store.read(ENTRIES, HOUR) is None
 
