@@ -20,14 +20,20 @@ PROBE_HELP = (
 )
 
 
-def doctor(probe: Annotated[bool, typer.Option("--probe", help=PROBE_HELP)] = False) -> None:
+def doctor(
+    *,
+    probe: Annotated[bool, typer.Option("--probe", help=PROBE_HELP)] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what a probe found as one JSON object.")] = False,
+) -> None:
     """Check what is configured, reachable and permitted, and show what to do next. Exit 1 if there is a problem."""
     from audit_assets.cli.doctor_checks import run_checks
     from audit_assets.cli.probe.command import probe_services
 
     load_env_file()
     if probe:
-        raise typer.Exit(0 if probe_services(as_json=False) else 1)
+        raise typer.Exit(0 if probe_services(as_json=as_json) else 1)
+    if as_json:
+        raise typer.BadParameter("--json is for --probe")
     table = Table("", "", Column(overflow="fold"), show_header=False, box=None, pad_edge=False)
     results = [*run_checks(datetime.now(UTC))]
     for subject, result in results:

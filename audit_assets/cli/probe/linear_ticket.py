@@ -87,7 +87,7 @@ def quoted_text_is_kept(scene: LinearScene) -> Observation:
     "linear-comments",
     f"This key may comment, and a comment of {COMMENT_LENGTH:,} characters is taken",
     fact="docs/facts/linear.md, 2",
-    does=either_way("Without comments a later hour of an actor is no line on its ticket: the run fails with the reason"),
+    does=either_way("Without comments a later hour is no line on the ticket: the run fails with the reason"),
 )
 def a_comment_is_taken(scene: LinearScene) -> Observation:
     """Comment on the test ticket."""

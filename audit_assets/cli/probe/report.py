@@ -4,7 +4,6 @@ What is shared names nobody: checks write sentences of their own and numbers, an
 a setting is masked here once more.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -109,8 +108,3 @@ def in_terminal(results: Sequence[Result]) -> Table:
         if each.answer != "confirmed":
             table.add_row("", "→", escape(f"{each.does}."))
     return table
-
-
-def to_text(report: dict[str, Any]) -> str:
-    """The report for programs."""
-    return json.dumps(report, indent=1)

@@ -77,6 +77,18 @@ def test_it_prints_each_answer_and_what_the_pipeline_does(doctor: Any, busy: San
     assert "- The pipeline: It asks for five minutes beyond both ends of an hour and cuts by itself." in page
 
 
+def test_the_same_is_printed_as_json(doctor: Any, busy: Sandbox) -> None:
+    behaves("linear", taken_ids="replaced")(busy, None)
+    result = CliRunner().invoke(app, ["doctor", "--probe", "--json"])
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert [each["id"] for each in report["assumptions"]] == [each.id for each in ALL]
+    (conflict,) = [each for each in report["assumptions"] if each["id"] == "linear-conflict"]
+    assert (conflict["answer"], conflict["stops"]) == ("contradicted", True)
+    assert conflict["does"] == "It stops until a later probe finds this confirmed"
+    assert sum(report["counts"].values()) == len(ALL)
+
+
 def test_a_contradiction_on_which_correctness_rests_stops_runs_until_it_is_confirmed(
     doctor: Any, busy: Sandbox, tmp_path: Path
 ) -> None:
