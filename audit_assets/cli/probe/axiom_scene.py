@@ -132,7 +132,7 @@ class AxiomScene:
 
     def rows(self, query: str, start: datetime, end: datetime, **values: str) -> Rows:
         """The rows of its result: none while no event has the fields that it names. Raises `Incomplete` if there is no
-        result."""
+        result, or not the whole."""
         reply = self.ask(query, start, end, **values)
         if reply.status == 400 and INVALID_FIELD in reply.body.lower():
             return Rows([], frozenset(), is_whole=True)
@@ -141,6 +141,8 @@ class AxiomScene:
             raise Incomplete(f"Axiom answered HTTP {reply.status} in place of a result.")
         self.answers += 1
         self.parts += not result.is_whole
+        if not result.is_whole:  # the pipeline asks again in parts: nothing else follows from it
+            raise Incomplete("Axiom's answer was partial or an estimate.")
         return result
 
 

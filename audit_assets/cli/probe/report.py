@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from audit_assets.cli.probe.assumptions import Answer, Result
-from audit_assets.config.settings import SETTINGS, sources
+from audit_assets.config.settings import ACCOUNT_ID, PATH, SETTINGS, TEXT, WEB_ADDRESS, sources
 from audit_assets.transport.untrusted_text import visible
 
 COLOURS: dict[Answer, str] = {"confirmed": "green", "contradicted": "bold red", "unknown": "yellow"}
@@ -49,14 +49,17 @@ class Redaction:
 
 
 def redaction_of(environment: dict[str, str]) -> Redaction:
-    """A redaction by the settings that are in force."""
+    """A redaction by the settings that are in force: those that may name somebody, so no numbers and the like."""
     names = [name for listed in sources().values() for name in listed]
-    own = [environment.get(name, "") for name in names]
-    return Redaction([value for name, value in zip(names, own, strict=True) if value != _default_of(name)])
+    return Redaction([environment.get(name, "").strip() for name in names if _may_identify(name, environment)])
 
 
-def _default_of(name: str) -> str | None:
-    return SETTINGS[name].default if name in SETTINGS else None
+def _may_identify(name: str, environment: dict[str, str]) -> bool:
+    """A channel's address may, too: it is no setting of the table."""
+    known = SETTINGS.get(name)
+    return known is None or (
+        known.type in (TEXT, PATH, ACCOUNT_ID, WEB_ADDRESS) and environment.get(name) != known.default
+    )
 
 
 def as_shared(results: Sequence[Result], now: datetime, redact: Redaction) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A whole probe: what it prints, writes, remembers and leaves behind; and that runs refuse what it contradicted."""
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 from audit_assets.cli.main import app
 from audit_assets.cli.probe import command
 from audit_assets.cli.probe.assumptions import Assumption
-from audit_assets.cli.probe.report import Redaction
+from audit_assets.cli.probe.report import Redaction, redaction_of
 from audit_assets.cli.probe.run import ALL, Probe
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage.hour_store import HourStore
@@ -181,6 +182,15 @@ def test_no_report_holds_a_name_that_an_entry_or_a_ticket_has(busy: Sandbox) -> 
 )
 def test_texts_are_masked(text: str, expected: str) -> None:
     assert Redaction(["acme"])(text) == expected
+
+
+def test_settings_that_name_nobody_are_not_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINEAR_DRY_RUN", "1")
+    monkeypatch.setenv("CLOUDFLARE_STREAMS", "v2")
+    monkeypatch.setenv("LINEAR_TEAM_KEY", "IT")
+    monkeypatch.setenv("AUDIT_ASSETS_CHANNEL_PAGER", "pager-of-acme")
+    text = "1 of v2 in IT by pager-of-acme"
+    assert redaction_of(dict(os.environ))(text) == "1 of v2 in *** by ***"
 
 
 def test_the_report_that_can_not_be_written_is_one_sentence(doctor: Any) -> None:
