@@ -7,13 +7,18 @@ page, so it is not used (docs/facts/cloudflare.md, 1).
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
+from typing import TypeVar
 
 import httpx
+import polars as pl
 
+from audit_assets.cloudflare.log_answers import LogAnswer
+from audit_assets.cloudflare.own_counts import fetch_counts
 from audit_assets.cloudflare.page_parser import Page, describe_errors, envelope_or_none, error_codes, parse_page
 from audit_assets.cloudflare.paging import PageRequest, RequestRejected, fetch_all_v1, fetch_all_v2
 from audit_assets.cloudflare.pulls import Pull, PullBuilder, PullWindow
@@ -30,6 +35,8 @@ from audit_assets.transport.http import (
     TooMuch,
     TryAgain,
 )
+
+T = TypeVar("T")
 
 BASE_URL = "https://api.cloudflare.com/client/v4"
 
@@ -88,6 +95,7 @@ class CloudflareClient:
         self.account_id = account_id
         self.clock = clock or SystemClock()
         self.pull_seconds = pull_seconds
+        self._base_url = base_url
         self._pacer = RequestPacer(self.clock)
         self._http = BoundedHttpClient(
             service="Cloudflare",
@@ -149,6 +157,23 @@ class CloudflareClient:
             reason = self._http.quoted(str(error))
             raise Incomplete(f"Cloudflare's audit log {stream} can't be read: {reason}. Try again later.") from None
 
+    def ask(self, stream: str, request: PageRequest) -> LogAnswer:
+        """Send one request, and return the reply as it is. Raises `Refused` for a token that may not read the log, and
+        `Unavailable`."""
+        self.clock.sleep(self._pacer.book_request())
+        return self._patiently(stream, request, self._http.limits, self._answer)
+
+    def ask_without_token(self, stream: str, request: PageRequest) -> LogAnswer:
+        """The same without any credentials, and with a refusal as an answer. Raises `Unavailable`."""
+        with BoundedHttpClient(
+            service="Cloudflare", base_url=self._base_url, headers={}, clock=self.clock, limits=self._http.limits
+        ) as http:
+            return http.exchange("GET", self._path(stream), params=request, read=partial(self._answer, stream))
+
+    def own_counts(self, first: date, last: date) -> pl.DataFrame:
+        """What Cloudflare itself counts of these days: COUNTS. Raises `CountNotAllowed`, and as `pull` does."""
+        return fetch_counts(self._http, self.account_id, first, last)
+
     def _fetch(self, stream: str, give_up_at: float, request: PageRequest) -> Page:
         """One page. Raises `TooMuch` if it was refused for its size, or if only a smaller one is answered."""
         limits = self._http.limits
@@ -177,8 +202,18 @@ class CloudflareClient:
             )
         if wait:
             self.clock.sleep(wait)
-        path = f"accounts/{self.account_id}/{_PATHS[stream]}"
-        ask = partial(self._http.within(limits).exchange, "GET", path, params=request, read=partial(self._read, stream))
+        return self._patiently(stream, request, limits, self._read)
+
+    def _patiently(self, stream: str, request: PageRequest, limits: HttpLimits, read: Callable[[str, Reply], T]) -> T:
+        """What is read of the reply; a denial is believed after the last of DENIAL_PAUSES."""
+
+        def read_if_allowed(reply: Reply) -> T:
+            self._pacer.apply_ratelimit(reply.headers.get("ratelimit", ""))
+            self._raise_denial(reply)
+            return read(stream, reply)
+
+        http = self._http.within(limits)
+        ask = partial(http.exchange, "GET", self._path(stream), params=request, read=read_if_allowed)
         for pause in DENIAL_PAUSES:
             try:
                 return ask()
@@ -186,8 +221,23 @@ class CloudflareClient:
                 self.clock.sleep(pause)
         return ask()
 
+    def _path(self, stream: str) -> str:
+        return f"accounts/{self.account_id}/{_PATHS[stream]}"
+
+    def _answer(self, stream: str, reply: Reply) -> LogAnswer:
+        return LogAnswer(stream, reply.status, envelope_or_none(reply.body), self._server_time(reply.headers))
+
+    def _raise_denial(self, reply: Reply) -> None:
+        envelope = envelope_or_none(reply.body) if reply.status in (401, 403) else None
+        if reply.status in (401, 403) and UNROUTABLE not in error_codes(envelope):
+            answer = f"HTTP {reply.status}, {self._http.quoted(describe_errors(envelope))}"
+            raise _Denied(
+                f"Cloudflare does not let this token read the audit log of account {self.account_id} ({answer}): "
+                f"give CLOUDFLARE_API_TOKEN the permission {PERMISSION!r} on that account, or try again in a minute "
+                "if the token is new"
+            )
+
     def _read(self, stream: str, reply: Reply) -> Page:
-        self._pacer.apply_ratelimit(reply.headers.get("ratelimit", ""))
         if reply.status == 200:
             return parse_page(reply.body, stream, self._server_time(reply.headers))
         if 200 <= reply.status < 300:
@@ -199,12 +249,6 @@ class CloudflareClient:
             raise Refused(
                 f"Cloudflare knows no account {self.account_id} ({answer}): correct CLOUDFLARE_ACCOUNT_ID, "
                 f"and check that the token has the permission {PERMISSION!r} there"
-            )
-        if reply.status in (401, 403):
-            raise _Denied(
-                f"Cloudflare does not let this token read the audit log of account {self.account_id} ({answer}): "
-                f"give CLOUDFLARE_API_TOKEN the permission {PERMISSION!r} on that account, or try again in a minute "
-                "if the token is new"
             )
         if reply.status == 413:
             raise AskForLess("HTTP 413")

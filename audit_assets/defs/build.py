@@ -16,9 +16,9 @@ from audit_assets.defs.assets.organisation_history import organisation_history
 from audit_assets.defs.assets.raw_audit_entries import raw_audit_entries
 from audit_assets.defs.assets.ticket_verdicts import ticket_verdicts
 from audit_assets.defs.automation.alert_sensors import failed_runs, pipeline_watchdog
-from audit_assets.defs.automation.jobs import history, hourly_audit, verdicts
+from audit_assets.defs.automation.jobs import history, hourly_audit, independent_count, verdicts
 from audit_assets.defs.automation.retention import daily_retention, retention
-from audit_assets.defs.automation.schedules import every_hour
+from audit_assets.defs.automation.schedules import every_day, every_hour
 from audit_assets.defs.automation.sensors import missing_hours, new_verdicts
 from audit_assets.defs.delivery_resources import ChannelsResource, HeartbeatResource, WebhookResource
 from audit_assets.defs.partitions import from_first_hour
@@ -54,8 +54,8 @@ def build_defs(
     return dg.Definitions(
         assets=from_first_hour(ASSETS),
         asset_checks=dg.load_asset_checks_from_package_module(checks),
-        jobs=[hourly_audit, history, verdicts, retention],
-        schedules=[every_hour, daily_retention],
+        jobs=[hourly_audit, history, independent_count, verdicts, retention],
+        schedules=[every_hour, every_day, daily_retention],
         sensors=[missing_hours, new_verdicts, pipeline_watchdog, failed_runs],
         resources={
             "cloudflare": CloudflareResource(),

@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from audit_assets.axiom.axiom_py_adapter import AxiomConnection
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.dashboard import build_dashboard, dashboard_uid
 from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.axiom.links import APP_URL, dashboard_link, query_link
-from audit_assets.axiom.query_texts import activity_text, entries_text, quarantined_text
+from audit_assets.axiom.query_texts import activity_text, check_dataset, entries_text, quarantined_text
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.config.errors import SettingError
 from audit_assets.config.policy import Tables, tables
@@ -26,6 +27,7 @@ from audit_assets.config.settings import (
     setting,
 )
 from audit_assets.defs.steps.dry_run_opener import DryRunOpener
+from audit_assets.defs.steps.first_contact import refuse_contradicted
 from audit_assets.defs.steps.hour_notes import HourNotes, NoteModel
 from audit_assets.defs.steps.run_inputs import RunInputs, load_run_inputs
 from audit_assets.defs.steps.ticket_opener import TicketOpener
@@ -97,6 +99,18 @@ class AxiomResource:
             clock=self.clock,
             limits=self.limits,
             change_filter=(self.tables or tables()).counted,
+        )
+
+    def connection(self, token: str | None = None) -> AxiomConnection:
+        """A bare connection, for a probe: with the setting's token, or another one. Raises `SettingError`."""
+        return AxiomConnection(
+            token=setting("AXIOM_TOKEN") if token is None else token,
+            dataset=check_dataset(self.dataset()),
+            org_id=setting("AXIOM_ORG_ID"),
+            url=setting("AXIOM_URL"),
+            edge=None,
+            clock=self.clock,
+            limits=self.limits or AxiomLimits(),
         )
 
     def dataset(self) -> str:
@@ -268,8 +282,11 @@ class RunInputsResource:
         self._inputs: RunInputs | None = None
 
     def of_run(self, run_id: str) -> RunInputs:
-        """The inputs of a run. Raises `SettingError` for an account or a policy that can't be used."""
+        """The inputs of a run. Raises `SettingError` for an account or a policy that can't be used, and
+        `ContradictedAssumption` for a service whose answers can't be trusted."""
         if self._inputs is None or self._run_id != run_id:
-            self._inputs = load_run_inputs(cloudflare_account(), StorageResource().open())
+            store = StorageResource().open()
+            refuse_contradicted(store, "Cloudflare", "Axiom")
+            self._inputs = load_run_inputs(cloudflare_account(), store)
             self._run_id = run_id
         return self._inputs

@@ -180,6 +180,7 @@ _DATA: dict[str, dict[str, Any]] = {
     "attachment_create": {"attachmentCreate": _Payload},
     "comment_create": {"commentCreate": _Payload},
     "file_upload": {"fileUpload": _UploadPayload},
+    "issue_archive": {"issueArchive": _Payload},
     "issue_create": {"issueCreate": _IssuePayload},
     "issue_relation_create": {"issueRelationCreate": _Payload},
     "issue_update": {"issueUpdate": _Payload},

@@ -81,6 +81,11 @@ class LinearClient:
             warnings=tuple(self._resolver.warnings(self._table)),
         )
 
+    @property
+    def default_target(self) -> TicketTarget:
+        """Where tickets go to which no row of the table applies. Raises `Refused` without such a team."""
+        return self._resolver.default
+
     def ticket_verdicts(self, tickets: Iterable[UUID]) -> dict[UUID, TicketVerdict]:
         """People's verdicts on these tickets, as far as Linear shows them. Raises `ServiceError`."""
         return find_verdicts(self._connection, tickets)

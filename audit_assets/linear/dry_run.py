@@ -106,8 +106,9 @@ class DryRunIssueApi(IssueApi):
         self._created[issue.id] = issue
         return NewIssue(issue.id, "", "")
 
-    def comment(self, issue: UUID, comment: CommentContent) -> None:
+    def comment(self, issue: UUID, comment: CommentContent) -> bool:
         self._writes.comments.append(comment.body)
+        return True
 
     def attach(self, issue: UUID, link: LinkContent) -> None:
         self._writes.links.append({"title": link.title, "subtitle": link.subtitle, "url": link.url})

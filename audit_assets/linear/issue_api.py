@@ -63,6 +63,18 @@ class IssueApi:
 
     def create(self, issue: IssueContent, target: TicketTarget) -> NewIssue | None:
         """The new issue, or None if its id is taken."""
+        try:
+            created = self.create_as_answered(issue, target)
+        except Rejected as rejection:
+            if is_conflict(rejection, "Issue", issue.id):
+                return None
+            raise
+        if created.id != issue.id:
+            raise wrong_issue()
+        return created
+
+    def create_as_answered(self, issue: IssueContent, target: TicketTarget) -> NewIssue:
+        """The new issue, with the id that Linear gave it. Raises `Rejected` for an id that is taken."""
         values: dict[str, Any] = {
             "id": str(issue.id),
             "teamId": target.team["id"],
@@ -78,23 +90,17 @@ class IssueApi:
             values["projectId"] = target.project["id"]
         if target.assignee:
             values["assigneeId"] = target.assignee["id"]
+        return self._connection.ask("issue_create", {"input": values}, _new_issue)
 
-        try:
-            return self._connection.ask("issue_create", {"input": values}, lambda data: _new_issue(data, issue.id))
-        except Rejected as rejection:
-            if is_conflict(rejection, "Issue", issue.id):
-                return None
-            raise
-
-    def comment(self, issue: UUID, comment: CommentContent) -> None:
-        """Add a comment, unless it is there."""
+    def comment(self, issue: UUID, comment: CommentContent) -> bool:
+        """Add a comment, unless it is there: whether it is new."""
         values = {
             "id": str(comment.id),
             "issueId": str(issue),
             "body": comment.body,
             "doNotSubscribeToIssue": True,
         }
-        self._add("commentCreate", "comment_create", values, "Comment", comment.id)
+        return self._add("commentCreate", "comment_create", values, "Comment", comment.id)
 
     def attach(self, issue: UUID, link: LinkContent) -> None:
         """Put an attachment on an issue, unless it is there."""
@@ -123,21 +129,26 @@ class IssueApi:
         variables = {"id": str(issue), "input": dict(changes)}
         self._connection.ask("issue_update", variables, lambda data: succeeded(data["issueUpdate"]))
 
-    def _add(self, field: str, document: str, values: dict[str, Any], entity: str, own_id: UUID) -> None:
+    def archive(self, issue: UUID) -> None:
+        """Archive an issue. Raises `Forbidden` if the key may not."""
+        self._connection.ask("issue_archive", {"id": str(issue)}, lambda data: succeeded(data["issueArchive"]))
+
+    def _add(self, field: str, document: str, values: dict[str, Any], entity: str, own_id: UUID) -> bool:
+        """Whether it is new."""
         try:
             self._connection.ask(document, {"input": values}, lambda data: succeeded(data[field]))
         except Rejected as rejection:
             if not is_conflict(rejection, entity, own_id):
                 raise
+            return False
+        return True
 
 
-def _new_issue(data: dict[str, Any], asked: UUID) -> NewIssue:
+def _new_issue(data: dict[str, Any]) -> NewIssue:
     node = succeeded(data["issueCreate"])["issue"]
     if node is None:
         raise TryAgain("it reports a new ticket but does not show it")  # another try meets a conflict
-    if node["id"] != str(asked):
-        raise wrong_issue()
-    return NewIssue(asked, node["identifier"], node["url"])
+    return NewIssue(UUID(node["id"]), node["identifier"], node["url"])
 
 
 def _known_issue(node: dict[str, Any], ids: Sequence[UUID], link: LinkContent | None, comment: UUID) -> KnownIssue:

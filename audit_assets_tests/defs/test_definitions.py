@@ -155,6 +155,7 @@ def test_the_checks_that_stop_an_hour_are_these_two() -> None:
         "no_sudden_silence": False,
         "settled_hours_stay_as_they_are": False,
         "nothing_is_taken_back": False,
+        "cloudflare_counts_the_same": False,
         "every_hour_is_done": False,
         "baseline_coverage": False,
         "every_flagged_actor_has_a_ticket": False,

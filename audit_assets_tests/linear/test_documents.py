@@ -95,6 +95,7 @@ def sent(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sent:
         client.linear.ticket_verdicts([ticket_id(finding().account_id, finding().actor_key)])
         client.linear.verdict_labels()
         client.open_shared_ticket(overflow(500))
+        linear.issues.archive(ticket_id(finding().account_id, finding().actor_key))
     unknown = LinearClient(api_key=known["LINEAR_API_KEY"], team_key="NOPE", url=known["LINEAR_API_URL"])
     with closing(unknown), pytest.raises(Refused):
         unknown.check()

@@ -220,3 +220,22 @@ def test_the_time_that_a_duplicate_sets_can_be_chosen(sandbox: Sandbox, caller: 
     sandbox.linear.move("SEC-1", "Duplicate")
     issue = sandbox.linear.issue("SEC-1")
     assert {name for name in ("canceledAt", "completedAt") if issue[name]} == ({sets} if sets else set())
+
+
+ARCHIVE = "mutation ($id: String!) { issueArchive(id: $id) { success entity { updatedAt archivedAt } } }"
+
+
+def test_archiving_an_issue_is_no_change_of_it(sandbox: Sandbox, caller: Caller) -> None:
+    caller.open(id=OWN_ID)
+    (before,) = sandbox.linear.issues()
+    sandbox.shared.clock.advance(timedelta(minutes=5))
+    archived = caller.data(ARCHIVE, id="SEC-1")
+    assert archived["entity"]["updatedAt"] == before["updatedAt"]
+    assert before["updatedAt"] < archived["entity"]["archivedAt"] <= timestamp(sandbox.shared.clock.now())
+
+
+def test_archiving_needs_write_and_an_issue(sandbox: Sandbox, caller: Caller) -> None:
+    assert caller.error(ARCHIVE, id="SEC-7")["message"] == "Entity not found: Issue"
+    caller.open(id=OWN_ID)
+    sandbox.linear.behaviour.key_may_write = False
+    assert caller.error(ARCHIVE, id="SEC-1")["extensions"]["code"] == "FORBIDDEN"

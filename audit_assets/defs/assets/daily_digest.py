@@ -16,6 +16,7 @@ from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import AxiomResource, LinearResource, RunInputsResource, StorageResource
 from audit_assets.defs.steps.day_digest import publish_digest
 from audit_assets.defs.steps.dry_runs import is_dry_run
+from audit_assets.defs.steps.first_contact import refuse_contradicted
 from audit_assets.defs.steps.skip_reasons import stored_mode
 from audit_assets.reports.summary import DigestShown
 from audit_assets.storage.hours import day_of, key_of
@@ -37,6 +38,8 @@ def daily_digest(
         inputs, hours = run_inputs.of_run(context.run.run_id), hours_in(context)
         axiom, linear = axiom.with_tables(inputs.tables), linear.with_tables(inputs.tables)
         last_of = {day_of(hour): hour for hour in hours if not is_dry_run(inputs.store, hour)}
+        if last_of:
+            refuse_contradicted(inputs.store, "Linear")
         digests = {
             day: publish_digest(inputs, day, stored_mode(inputs.store, hour), storage.now(), axiom, linear)
             for day, hour in last_of.items()

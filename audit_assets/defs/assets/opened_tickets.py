@@ -24,6 +24,7 @@ from audit_assets.defs.resources import (
 )
 from audit_assets.defs.steps.day_digest import build_digest_ticket
 from audit_assets.defs.steps.dry_runs import in_markdown
+from audit_assets.defs.steps.first_contact import refuse_contradicted
 from audit_assets.defs.steps.hour_tickets import HourTickets, TicketRun, put_on_tickets
 from audit_assets.defs.steps.skip_reasons import OpenTickets
 from audit_assets.storage.hours import day_of, key_of
@@ -57,6 +58,8 @@ def opened_tickets(
     ticket's id follows from account and actor, or from account and hour."""
     with raise_as_dagster_failure():
         inputs, hours, dry_run = run_inputs.of_run(context.run.run_id), hours_in(context), config.is_dry_run()
+        if not dry_run:
+            refuse_contradicted(inputs.store, "Linear")
         linear = linear.with_tables(inputs.tables)
         run = TicketRun(
             inputs=inputs,

@@ -8,7 +8,7 @@ from itertools import islice
 import dagster as dg
 
 from audit_assets.config.settings import keep_hours, keep_runs
-from audit_assets.defs.automation.jobs import EVERY_HOUR, history, hourly_audit, verdicts
+from audit_assets.defs.automation.jobs import EVERY_HOUR, history, hourly_audit, independent_count, verdicts
 from audit_assets.defs.automation.superseded_runs import delete_evaluations, delete_run, superseded_runs
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.resources import StorageResource
@@ -25,7 +25,7 @@ def delete_what_is_superseded(context: dg.OpExecutionContext, storage: dg.Resour
         now, days = storage.now(), keep_hours()
         before = now - keep_runs()
         assets = [dg.AssetKey(name) for name in TABLES_OF]
-        jobs = [job.name for job in (hourly_audit, history, verdicts, retention)]
+        jobs = [job.name for job in (hourly_audit, history, independent_count, verdicts, retention)]
         runs = [run.run_id for run in islice(superseded_runs(context.instance, jobs, assets, before), MOST_RUNS)]
         for run_id in runs:
             delete_run(context.instance, run_id)

@@ -1,4 +1,4 @@
-"""The schedule: each hour, once it has settled. Off until somebody turns it on.
+"""The schedules: each hour, once it has settled; a comparison of counts, once a day. Off until somebody turns them on.
 
 A schedule alone loses hours when the daemon is down (docs/facts/dagster.md, B2): the sensor beside it finds them.
 """
@@ -6,7 +6,7 @@ A schedule alone loses hours when the daemon is down (docs/facts/dagster.md, B2)
 import dagster as dg
 
 from audit_assets.config.settings import first_hour
-from audit_assets.defs.automation.jobs import hourly_audit
+from audit_assets.defs.automation.jobs import hourly_audit, independent_count
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.partitions import SETTLING, hours_tag, key_of, newest_settled_hour
 
@@ -29,3 +29,14 @@ def every_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Skip
     if hour < first:
         return dg.SkipReason("No hour that exists has settled yet.")
     return dg.RunRequest(run_key=key_of(hour), partition_key=key_of(hour), tags=hours_tag(hour, hour))
+
+
+every_day = dg.ScheduleDefinition(
+    name="every_day",
+    job=independent_count,
+    cron_schedule="35 4 * * *",  # hours are pulled again at other minutes
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Compares what was pulled of the last settled days with Cloudflare's own count, where the token may "
+    "read it. Advice: it blocks nothing.",
+)

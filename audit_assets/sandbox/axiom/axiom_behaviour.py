@@ -46,8 +46,32 @@ class AxiomBehaviour:
     default_rows: int = 1_000
     """Rows of a result whose query sets no limit. That it cuts a summarize too is unknown, and assumed."""
 
+    default_cuts_summaries: bool = True
+    """Whether they cut the output of a summarize: not known."""
+
+    default_is_announced: bool = True
+    """Whether a message with the code default_limit_warning goes with it: inferred."""
+
     most_rows: int = 50_000
     """Rows of any result."""
+
+    most_summarized: int | None = None
+    """Rows that come out of a summarize at most, whatever limit the query names; None: no bound. Not published."""
+
+    most_distinct: int | None = None
+    """Rows that a distinct in the middle of a query passes on at most; None: all. Not known."""
+
+    range_start_included: bool = True
+    """Whether an event at the very start of a range is in it, as documented."""
+
+    longest_range: timedelta | None = None
+    """A longer range is refused; None: none is. The plans' longest windows are not published."""
+
+    oldest_event: timedelta | None = None
+    """An older event is counted as failed; None: none is. Not known."""
+
+    unknown_token_status: int = 401
+    """401 and 403 contradict each other in the documentation."""
 
     retention_days: int | None = 95
     """Of the dataset that exists from the start; None keeps data for ever. It is shown, and nothing is ever removed, so

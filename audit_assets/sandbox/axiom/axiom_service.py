@@ -105,7 +105,7 @@ class AxiomService:
         calls, limits = self._rate_limit()
         try:
             if request.headers.get("authorization") != f"Bearer {TOKEN}":
-                raise AxiomRefusal(401, "Unauthorized")
+                raise AxiomRefusal(self.behaviour.unknown_token_status, "Unauthorized")
             named = request.headers.get("x-axiom-org-id") or ORG_ID
             if named != ORG_ID and self.behaviour.refuses_other_organisations:
                 raise AxiomRefusal(403, "Forbidden")

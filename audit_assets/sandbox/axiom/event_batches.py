@@ -111,6 +111,8 @@ def build_batch(
         try:
             flat = _flattened(event, shapes)
             time = _time_of(flat.pop("_time", None), now)
+            if behaviour.oldest_event and time < (now - behaviour.oldest_event).astimezone(UTC).replace(tzinfo=None):
+                raise ValueError("the event is too old")
             new = flat.keys() - names
             if new:
                 _check_new(new, len(names), behaviour.field_limit)

@@ -68,15 +68,20 @@ def run_query(request: QueryRequest, store: AxiomStore, behaviour: AxiomBehaviou
     """The body of a 200. Raises AxiomRefusal: 400 for the text, 404 for the dataset, 432 when it runs out of memory."""
     began = time.perf_counter()
     query = read_query(request.apl)
+    if behaviour.longest_range and request.end - request.start > behaviour.longest_range:
+        raise AxiomRefusal(400, "the time range of the query is too long")
     try:
         with store.reading(query.dataset, now) as view:
-            source = view.source(request.start, request.end)
+            first = timedelta(0) if behaviour.range_start_included else timedelta(microseconds=1)
+            source = view.source(request.start + first, request.end)
             plan = plan_query(query, view.fields, "1h" if request.end - request.start <= HOURLY_BINS else "1d")
+            _bound_rows(plan, behaviour)
 
             def run(*operators: ir.Operator) -> list[tuple]:
                 return view.cursor.execute(sql_for(operators, view.fields, source)).fetchall()
 
-            most = behaviour.most_rows if plan.limited else min(behaviour.default_rows, behaviour.most_rows)
+            is_whole = plan.limited or (plan.groups and not behaviour.default_cuts_summaries)
+            most = behaviour.most_rows if is_whole else min(behaviour.default_rows, behaviour.most_rows)
             rows = run(*plan.operators, ir.Take(most + 1))
             matching = takewhile(lambda stage: isinstance(stage, ir.Where), plan.operators)
             [(matched,)] = run(*matching, ir.Count("count"))
@@ -86,7 +91,7 @@ def run_query(request: QueryRequest, store: AxiomStore, behaviour: AxiomBehaviou
         raise AxiomRefusal(432, "the query ran out of memory") from None
     except duckdb.Error as problem:
         raise refused(f"this query ({str(problem)[:200]})") from None
-    if len(rows) > most and not plan.limited:
+    if len(rows) > most and not plan.limited and behaviour.default_is_announced:
         text = f"A default limit of {most} was applied"
         status["messages"] = [{"priority": "warn", "count": 1, "code": "default_limit_warning", "msg": text}]
     status["elapsedTime"] = int((time.perf_counter() - began) * 1_000_000)
@@ -100,6 +105,15 @@ def run_query(request: QueryRequest, store: AxiomStore, behaviour: AxiomBehaviou
         "datasetNames": [query.dataset],
         "fieldsMetaMap": {query.dataset: [_field_meta(name, kind) for name, kind in view.fields.items()]},
     }
+
+
+def _bound_rows(plan: QueryPlan, behaviour: AxiomBehaviour) -> None:
+    """Bounds what comes out of a stage, where a test has such a bound."""
+    bounds = ((ir.Distinct, behaviour.most_distinct), (ir.Summarize, behaviour.most_summarized))
+    for stage, most in bounds:
+        places = [at for at, operator in enumerate(plan.operators) if isinstance(operator, stage)]
+        for at in reversed(places if most is not None else []):
+            plan.operators.insert(at + 1, ir.Take(most or 0))
 
 
 def _status(view: View, source: str, matched: int, groups: int) -> dict[str, Any]:

@@ -32,6 +32,8 @@ class Quota:
     missing_credentials_status: int = 400
     """Unknown for the real service."""
 
+    credentials_required: bool = True
+
     token_made_at: datetime | None = None
     """For a minute from then on every other request is denied, the first one too."""
 
@@ -64,6 +66,8 @@ class AccessControl:
         bearer = request.headers.get("authorization")
         if not re.fullmatch(r"[0-9a-f]{32}", account_id):
             return self._unroutable(request, account_id)
+        if bearer is None and not self._quota.credentials_required:
+            return self._counted()
         if bearer is None and not any(name in request.headers for name in OTHER_CREDENTIALS):
             message = "Missing X-Auth-Key, X-Auth-Email or Authorization headers"
             return self._refused(self._quota.missing_credentials_status, (9106, message))

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from audit_assets.sandbox.cloudflare.access_control import ACCOUNT_ID, CREDENTIAL, AccessControl, Quota, error_reply
@@ -27,6 +27,7 @@ from audit_assets.sandbox.cloudflare.list_responses import (
     v1_page,
     v2_page,
 )
+from audit_assets.sandbox.cloudflare.own_counts import CountBehaviour, answer_count, unauthorized
 from audit_assets.sandbox.fault_plan import Fault, FaultPlan, answer_call
 from audit_assets.sandbox.organisation.organisation_activity import (
     Activity,
@@ -47,12 +48,12 @@ MakePage = Callable[[Request], Page]
 
 
 @dataclass
-class Behaviour(ResponseBehaviour, WindowBehaviour, Quota):
-    """What a test can vary: paging and shapes, the ends of a window, limits."""
+class Behaviour(ResponseBehaviour, WindowBehaviour, Quota, CountBehaviour):
+    """What a test can vary: paging and shapes, the ends of a window, limits, Cloudflare's own count."""
 
 
 class CloudflareService:
-    """The sandbox's Cloudflare. Calls of a fault plan: "v2", "v1" and "verify".
+    """The sandbox's Cloudflare. Calls of a fault plan: "v2", "v1" and "verify", and "count" for its own count.
 
     Its own kinds of fault: those of `PAGE_FAULTS`; `insert` (options `entries`, optionally `stream`: entries that
     arrive just before this page is made); `block` (option `seconds`: 429 from this call on).
@@ -107,8 +108,9 @@ class CloudflareService:
         }
 
     def routes(self) -> list[Route]:
-        """The two lists, and the two addresses that verify a token."""
+        """The two lists, the count, and the two addresses that verify a token."""
         return [
+            Route("/client/v4/graphql", self._count, methods=["POST"]),
             Route("/client/v4/accounts/{account_id}/logs/audit", self._list("v2", self._v2)),
             Route("/client/v4/accounts/{account_id}/audit_logs", self._list("v1", self._v1)),
             Route("/client/v4/accounts/{account_id}/tokens/verify", self._verify("account")),
@@ -132,6 +134,22 @@ class CloudflareService:
             return await answer_call(self._context, self._plan, "cloudflare", stream, request, handle)
 
         return endpoint
+
+    async def _count(self, request: Request) -> Response:
+        async def handle(_: Fault | None) -> Response:
+            status, body = unauthorized()
+            if request.headers.get("authorization") == f"Bearer {CREDENTIAL}":
+                self._extend_activity()
+                status, body = answer_count(
+                    await request.body(),
+                    account_id=ACCOUNT_ID,
+                    logs=self.logs,
+                    now=self._context.clock.now(),
+                    behaviour=self.behaviour,
+                )
+            return JSONResponse(body, status)
+
+        return await answer_call(self._context, self._plan, "cloudflare", "count", request, handle)
 
     def _respond(self, request: Request, stream: str, make_page: MakePage, fault: Fault | None) -> Response:
         if fault:
@@ -159,7 +177,7 @@ class CloudflareService:
             self._activity_until = now + HORIZON
 
     def _v2(self, request: Request) -> Page:
-        query = self._checked(v2_query(request.query_params, self.behaviour))
+        query = self._checked(v2_query(request.query_params, self.behaviour, self._context.clock.now()))
         return v2_page(query, self.logs["v2"].visible(query.low, query.high, self._now()), self.behaviour)
 
     def _v1(self, request: Request) -> Page:

@@ -33,8 +33,9 @@ class BadRequest(Exception):
         self.code = code
 
 
-CURSOR = ">IqqB"
-"""The content of a cursor: its query, a time and a number, and a variant that makes no difference."""
+CURSOR = ">IqqBI"
+"""The content of a cursor: its query, a time and a number, a variant that makes no difference, and when it was made, in
+seconds since 1970."""
 
 
 @dataclass
@@ -50,6 +51,19 @@ class WindowBehaviour:
     """What becomes of parts of a second in `since`; neither is documented."""
 
     v1_kept: timedelta | None = V1_KEPT
+    v2_kept: timedelta | None = None
+    """A window of v2 that begins before that is refused; None: it is an empty list. Which it is, is not known."""
+
+    bounds_required: bool = True
+    """Whether v2 refuses a request without `since` and `before`, as documented; else it lists everything."""
+
+    limits_above: Literal["refused", "lowered"] = "refused"
+    """A limit above the largest page: not known."""
+
+    cursors_of_other_queries: Literal["refused", "taken"] = "refused"
+    invalid_cursors: Literal["refused", "ignored"] = "refused"
+    cursor_life: timedelta | None = None
+    """How long a cursor is good for; None for ever. None of these is known."""
 
 
 class Position(NamedTuple):
@@ -75,29 +89,35 @@ class Query:
 
     after: Position | None = None
     page: int = 1
+    asked_at: int = 0
+    """Seconds since 1970."""
 
     def cursor(self, row: Row, variant: int = 0) -> str:
         """Opaque: the next position, and for which query. Another `variant` leads to the same page."""
-        return _encoded(self.identity, row.time, row.number, variant)
+        return _encoded(self.identity, row.time, row.number, variant, self.asked_at)
 
     def first_cursor(self) -> str:
         """A cursor that leads to the first page."""
         beginning = (-1, -1) if self.ascending else (2**62, 2**62)
-        return _encoded(self.identity, *beginning, 0)
+        return _encoded(self.identity, *beginning, 0, self.asked_at)
 
 
-def v2_query(parameters: QueryParams, bounds: WindowBehaviour) -> Query:
+def v2_query(parameters: QueryParams, bounds: WindowBehaviour, now: datetime) -> Query:
     """Raises BadRequest. `page` and `per_page` have no effect; a cursor is valid with its own query only."""
     _refuse_filters(parameters)
-    for name in ("since", "before"):
-        if not parameters.get(name):
+    since, before = parameters.get("since"), parameters.get("before")
+    for name, given in (("since", since), ("before", before)):
+        if not given and bounds.bounds_required:
             raise BadRequest(f"{name} is required")
-    low, high = _low(parameters["since"], bounds), _high(parameters["before"], bounds)
-    limit = _number(parameters, "limit", USUAL_PAGE, LARGEST_PAGE)
+    low, high = _low(since, bounds) if since else 0, _high(before, bounds) if before else 2**62
+    if bounds.v2_kept and low < nanoseconds(now - bounds.v2_kept):
+        raise BadRequest("since is too long ago")
+    limit = _number(parameters, "limit", USUAL_PAGE, LARGEST_PAGE, bounds.limits_above)
     ascending = _ascending(parameters)
-    identity = zlib.crc32(repr((parameters["since"], parameters["before"], ascending, limit)).encode())
-    after = _decoded(parameters["cursor"], identity) if parameters.get("cursor") else None
-    return Query(low, high, ascending, limit, identity, after)
+    identity = zlib.crc32(repr((since, before, ascending, limit)).encode())
+    asked_at = int(now.timestamp())
+    after = _decoded(parameters["cursor"], identity, bounds, asked_at) if parameters.get("cursor") else None
+    return Query(low, high, ascending, limit, identity, after, asked_at=asked_at)
 
 
 def v1_query(parameters: QueryParams, bounds: WindowBehaviour, now: datetime) -> Query:
@@ -125,8 +145,10 @@ def _ascending(parameters: QueryParams) -> bool:
     return direction == "asc"
 
 
-def _number(parameters: QueryParams, name: str, usual: int, largest: int) -> int:
+def _number(parameters: QueryParams, name: str, usual: int, largest: int, above: str = "refused") -> int:
     text = parameters.get(name, str(usual))
+    if above == "lowered" and re.fullmatch(r"[0-9]{1,10}", text) and int(text) > largest:
+        return largest
     if not re.fullmatch(r"[0-9]{1,10}", text) or not 1 <= int(text) <= largest:
         raise BadRequest(f"{name} must be a number from 1 to {largest}")
     return int(text)
@@ -156,15 +178,19 @@ def _moment(text: str, name: str) -> tuple[int, bool]:
         raise BadRequest(f"{name} is neither a date nor a time in RFC 3339") from None
 
 
-def _encoded(identity: int, time: int, number: int, variant: int) -> str:
-    return base64.urlsafe_b64encode(struct.pack(CURSOR, identity, time, number, variant)).decode()
+def _encoded(identity: int, time: int, number: int, variant: int, made_at: int) -> str:
+    return base64.urlsafe_b64encode(struct.pack(CURSOR, identity, time, number, variant, made_at)).decode()
 
 
-def _decoded(cursor: str, identity: int) -> Position:
+def _decoded(cursor: str, identity: int, bounds: WindowBehaviour, now: int) -> Position | None:
     try:
-        made_for, time, number, _ = struct.unpack(CURSOR, base64.urlsafe_b64decode(cursor))
+        made_for, time, number, _, made_at = struct.unpack(CURSOR, base64.urlsafe_b64decode(cursor))
     except (struct.error, binascii.Error, ValueError):
+        if bounds.invalid_cursors == "ignored":
+            return None
         raise BadRequest("invalid cursor") from None
-    if made_for != identity:
+    if bounds.cursor_life is not None and now - made_at > bounds.cursor_life.total_seconds():
+        raise BadRequest("the cursor has expired")
+    if made_for != identity and bounds.cursors_of_other_queries == "refused":
         raise BadRequest("the cursor was made for another query: send the same since, before, direction and limit")
     return Position(time, number)

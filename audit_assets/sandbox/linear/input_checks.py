@@ -1,5 +1,6 @@
 """Checks of values that Linear's schema has as String, and of the fields of an issue, which must fit its team."""
 
+import re
 import uuid
 from typing import Any
 
@@ -7,6 +8,8 @@ from audit_assets.sandbox.linear.entity_store import Entity
 from audit_assets.sandbox.linear.linear_errors import LinearError, invalid_input, labels_not_exclusive, mismatch
 from audit_assets.sandbox.linear.query_resolvers import require_entity
 from audit_assets.sandbox.linear.request_context import Context
+
+_FENCE = re.compile(r"```.*?```", re.DOTALL)
 
 
 def checked_uuid(context: Context, name: str, value: str) -> str:
@@ -37,6 +40,17 @@ def checked_text(context: Context, name: str, value: str | None, longest: int | 
         shown = f"{name} must be shorter than or equal to {longest} characters."
         raise invalid_input(shown, context.behaviour.invalid_input_status())
     return value
+
+
+def checked_description(context: Context, value: str | None) -> str | None:
+    """The description as it is kept. Raises INVALID_INPUT."""
+    behaviour = context.behaviour
+    if value is None:
+        return None
+    if behaviour.longest_text is not None and behaviour.long_descriptions == "cut":
+        value = value[: behaviour.longest_text]
+    kept = checked_text(context, "description", value, behaviour.longest_text) if value else value
+    return _FENCE.sub(lambda fence: fence[0].replace("hxxps", "https"), kept) if behaviour.changes_quoted_text else kept
 
 
 def check_text(context: Context, value: Any) -> None:

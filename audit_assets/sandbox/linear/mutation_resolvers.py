@@ -14,6 +14,7 @@ from audit_assets.sandbox.linear.file_storage import file_upload
 from audit_assets.sandbox.linear.input_checks import (
     check_text,
     checked_assignee,
+    checked_description,
     checked_id,
     checked_labels,
     checked_project,
@@ -50,11 +51,11 @@ def _issue_create(context: Context, input: Entity) -> Entity:
     state = state_of(context, team["id"], input.get("stateId") or team[start])
     number = next_number(store, team)
     fields = {
-        "id": checked_id(context, input.get("id")),
+        "id": _id_of_new_issue(context, input.get("id")),
         "number": number,
         "identifier": f"{team['key']}-{number}",
         "title": checked_text(context, "title", input.get("title"), context.behaviour.longest_title),
-        "description": input.get("description"),
+        "description": checked_description(context, input.get("description")),
         "priority": _priority(context, input.get("priority")),
         "labelIds": checked_labels(context, team["id"], input.get("labelIds") or []),
         "assigneeId": checked_assignee(context, team["id"], input.get("assigneeId")),
@@ -79,13 +80,37 @@ def _issue_update(context: Context, id: str, input: Entity) -> Entity:
     return context.store.change("Issue", issue["id"], changes)
 
 
+def _issue_archive(context: Context, id: str, trash: bool | None = None) -> Entity:
+    _needs_write(context)
+    now = context.store.now()
+    changes: Entity = {"archivedAt": now, **({"trashed": True} if trash else {})}
+    issue = require_issue(context, id)
+    return context.store.change("Issue", issue["id"], changes, touch=context.behaviour.archiving_is_a_change)
+
+
+def _id_of_new_issue(context: Context, value: str | None) -> str | None:
+    """The id that it gets; None for one of Linear's own."""
+    own_id, behaviour = checked_id(context, value), context.behaviour
+    if behaviour.own_ids == "refused" and own_id:
+        raise invalid_input("id must not be given.", behaviour.invalid_input_status())
+    taken = context.store.find("Issue", own_id) if own_id else None
+    is_replaced = behaviour.taken_ids == "replaced" or (
+        behaviour.taken_ids == "replaced_if_archived" and taken is not None and taken["archivedAt"]
+    )
+    return None if behaviour.own_ids == "replaced" or (taken and is_replaced) else own_id
+
+
 def _comment_create(context: Context, input: Entity) -> Entity:
+    _needs(context.behaviour.key_may_comment)
     if input.get("issueId") is None:
         raise invalid_input("issueId should not be empty.", context.behaviour.invalid_input_status())
     issue = _writable_issue(context, input["issueId"])
+    own_id = checked_id(context, input.get("id"))
+    if context.behaviour.taken_ids == "replaced" and own_id and context.store.find("Comment", own_id):
+        own_id = None
     fields = {
-        "id": checked_id(context, input.get("id")),
-        "body": checked_text(context, "body", input.get("body")),
+        "id": own_id,
+        "body": checked_text(context, "body", input.get("body"), context.behaviour.longest_text),
         "issueId": issue["id"],
         "userId": VIEWER,
         "doNotSubscribeToIssue": bool(input.get("doNotSubscribeToIssue")),
@@ -94,6 +119,7 @@ def _comment_create(context: Context, input: Entity) -> Entity:
 
 
 def _attachment_create(context: Context, input: Entity) -> Entity:
+    _needs(context.behaviour.key_may_attach)
     issue = _writable_issue(context, input["issueId"])
     url = checked_text(context, "url", input["url"])
     fields = {
@@ -103,6 +129,10 @@ def _attachment_create(context: Context, input: Entity) -> Entity:
     }
     own_id = checked_id(context, input.get("id"))
     existing = context.store.named("Attachment", url, issue["id"])
+    if existing and not context.behaviour.attachments_by_url:
+        return _add(
+            context, "Attachment", fields | {"id": own_id, "url": url, "issueId": issue["id"]}, parent=issue["id"]
+        )
     if existing:  # one per issue and url (docs/facts/linear.md, 1)
         return context.store.change("Attachment", existing["id"], fields)
     own = {"id": own_id, "url": url, "issueId": issue["id"]}
@@ -120,8 +150,17 @@ def _issue_relation_create(context: Context, input: Entity) -> Entity:
     return _add(context, "IssueRelation", fields, parent=fields["issueId"])
 
 
+def _file_upload(context: Context, **arguments: Any) -> Entity:
+    _needs(context.behaviour.key_may_upload)
+    return file_upload(context, **arguments)
+
+
 def _needs_write(context: Context) -> None:
-    if not context.behaviour.key_may_write:
+    _needs(context.behaviour.key_may_write)
+
+
+def _needs(permission: bool) -> None:
+    if not permission:
         raise forbidden("You do not have permission to do this.")
 
 
@@ -149,8 +188,9 @@ def _priority(context: Context, priority: int | None) -> int:
 MUTATIONS: Mapping[str, Resolver] = {
     "issueCreate": _mutation("issue", _issue_create),
     "issueUpdate": _mutation("issue", _issue_update),
+    "issueArchive": _mutation("entity", _issue_archive),
     "commentCreate": _mutation("comment", _comment_create),
     "attachmentCreate": _mutation("attachment", _attachment_create),
     "issueRelationCreate": _mutation("issueRelation", _issue_relation_create),
-    "fileUpload": _mutation("uploadFile", file_upload),
+    "fileUpload": _mutation("uploadFile", _file_upload),
 }

@@ -72,7 +72,8 @@ def _connection_page(context: Context, entities: list[Entity], arguments: Mappin
     if size is not None and not 0 < size <= context.behaviour.longest_page:
         message = f"first must be between 1 and {context.behaviour.longest_page}."
         raise invalid_input(message, context.behaviour.invalid_input_status())
-    shown = entities if arguments.get("includeArchived") else [one for one in entities if not one["archivedAt"]]
+    with_archived = arguments.get("includeArchived") and context.behaviour.archived_issues_are_shown
+    shown = entities if with_archived else [one for one in entities if not one["archivedAt"]]
     return {"nodes": sorted(shown, key=lambda entity: entity["createdAt"])[::-1][: size or DEFAULT_PAGE]}
 
 

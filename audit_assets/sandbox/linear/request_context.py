@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Literal
 
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.linear.entity_store import LinearStore
@@ -39,6 +40,25 @@ class Behaviour:
     archived_issues_are_writable: bool = False
     """Whether an archived or trashed issue takes comments, attachments and relations: attachmentLinkURL was seen to
     answer `Entity not found: Issue`, the others are not known."""
+    archived_issues_are_shown: bool = True
+    """Whether includeArchived shows archived issues: documented, and not seen."""
+    archiving_is_a_change: bool = False
+    """Whether archiving changes updatedAt: it was seen not to."""
+    own_ids: Literal["kept", "replaced", "refused"] = "kept"
+    """What becomes of the id that a caller gives a new issue."""
+    taken_ids: Literal["refused", "replaced", "replaced_if_archived"] = "refused"
+    """What becomes of an issue or a comment whose id is taken: refused in each report."""
+    longest_text: int | None = None
+    """Characters of a description or comment that are kept or taken: the limit is not known."""
+    long_descriptions: Literal["refused", "cut"] = "refused"
+    changes_quoted_text: bool = False
+    """Whether what stands in a fence comes back otherwise: how text is converted is not known."""
+    attachments_by_url: bool = True
+    """Whether an issue has one attachment of an address."""
+    key_may_comment: bool = True
+    key_may_attach: bool = True
+    key_may_upload: bool = True
+    """What a restricted key may do: which permission each needs is not known."""
     _turns: Counter[str] = field(default_factory=Counter)
 
     def conflict_status(self) -> int:
