@@ -12,7 +12,6 @@ import httpx
 import polars as pl
 import pytest
 
-from audit_assets.reports.html_page import write_html
 from audit_assets.sandbox.axiom.axiom_service import DATASET
 from audit_assets.storage.hour_store import HourStore
 from audit_assets_tests.cli.running_dev import RunningDev, running_dev
@@ -80,10 +79,16 @@ def dev(open_folder: Path) -> Iterator[RunningDev]:
     store = HourStore(str(open_folder / "hours"))
     store.write("raw_audit_entries", HOUR, pl.DataFrame({"raw": ["{}"]}))
     store.write_json("flagged_actor_summary", HOUR, {})
-    write_html("<p>", open_folder / "tickets.html")
+    events = [f"2026-09-{day:02}T10:00:00Z,anne,user,zone" for day in range(1, 29)]
+    (open_folder / "events.csv").write_text("\n".join(["time,actor,actor_type,resource_type", *events]))
+    (open_folder / "events.csv").chmod(0o600)  # the person's own
     environment = {**os.environ, "AXIOM_TOKEN": "xaat-0", "AXIOM_ORG_ID": "o"}
-    command = [sys.executable, "-m", "audit_assets", "axiom", "dashboard", "board.json"]
-    subprocess.run(command, cwd=open_folder, env=environment, capture_output=True, check=True)  # noqa: S603
+    for command in (
+        ["axiom", "dashboard", "board.json"],
+        ["backtest", "events.csv", "--chart", "chart.html", "--out", "scores.parquet"],
+    ):
+        started = [sys.executable, "-m", "audit_assets", *command]
+        subprocess.run(started, cwd=open_folder, env=environment, capture_output=True, check=True)  # noqa: S603
     with running_dev(open_folder) as running:
         yield running
 
@@ -102,6 +107,7 @@ def test_what_somebody_can_read_is_found(open_folder: Path) -> None:
 def test_another_user_reads_no_file_and_lists_no_folder(open_folder: Path, dev: RunningDev) -> None:
     assert dev.graphql("{version}")
     left = [path for path in open_folder.rglob("*") if not path.is_socket()]
+    assert {"board.json", "chart.html", "scores.parquet", "hours", "home"} <= {path.name for path in left}
     assert {".parquet", ".json", ".html", ".db", ".yaml"} <= {path.suffix for path in left if path.is_file()}
     assert read_by_somebody(left) == []
 
