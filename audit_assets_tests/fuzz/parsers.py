@@ -45,10 +45,10 @@ from audit_assets.reports.event_times import parse_times
 from audit_assets.sandbox.cloudflare.entries_file import EntriesFileError, read_entries
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.tickets.changed_values import changed_values
-from audit_assets.tickets.markdown import code, fence
+from audit_assets.tickets.markdown import code, fence, words
 from audit_assets.transport.http import Reply, checked_address
 from audit_assets.transport.retry_policy import TryAgain, retry_after_seconds
-from audit_assets.transport.untrusted_text import defanged, one_line, visible, visible_lines, web_address
+from audit_assets.transport.untrusted_text import one_line, visible, visible_lines, web_address
 from audit_assets.triage.model_answer import parse_note
 from audit_assets.watch.examples import failed_examples
 from audit_assets.watch.rule_tables import parse_rules
@@ -257,7 +257,8 @@ def _read_setting(drawn: tuple[str, str]) -> None:
                 parse()
 
 
-def _read_addresses(written: list[str]) -> None:
+def _read_addresses(given: list[str]) -> None:
+    written = [each.encode("utf-8", "replace").decode() for each in given]  # an entry's surrogates are escaped before
     spelled = [canonical_address(each) for each in written]
     assert [canonical_address(each) for each in spelled] == spelled, "a spelling of its own spells itself"
     frame = with_canonical_addresses(pl.DataFrame({"a": written}, schema={"a": pl.String}), "a")
@@ -265,11 +266,9 @@ def _read_addresses(written: list[str]) -> None:
 
 
 def _show(text: str) -> None:
-    for shown in (visible(text), visible_lines(text), defanged(text), one_line(text), plain_text(text, 200)):
+    safe = (visible(text), visible_lines(text), one_line(text), plain_text(text, 200), code(text, 40), words(text))
+    for shown in (*safe, fence([one_line(text)]), web_address(text) or ""):
         shown.encode()
-    fence([text])
-    code(text, 40)
-    web_address(text)
 
 
 def _read_stored(drawn: tuple[str, bytes]) -> None:
@@ -415,7 +414,7 @@ PARSERS = {
     ),
     "changed_values": Parser(
         json_bytes(VALUES, v1_entry(), v2_entry()),
-        lambda body: (changed_values(body.decode("utf-8", "replace")) or "").encode(),
+        lambda body: one_line(changed_values(body.decode("utf-8", "replace"))).encode(),  # as a ticket shows it
     ),
     "shown_texts": Parser(texts("[a](http://b)\n- `c`\n```", "<b>&amp;"), _show),
     "stored_hours": Parser(st.tuples(st.sampled_from(["json", "parquet"]), json_bytes({"a": 1})), _read_stored),
