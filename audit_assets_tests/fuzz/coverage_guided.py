@@ -11,7 +11,9 @@ import traceback
 from importlib import import_module
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
+
+from audit_assets_tests.fuzz.inputs import ANY_TIME
 
 FELL = 3
 """The exit status if the parser raised what it does not document."""
@@ -19,12 +21,11 @@ FELL = 3
 
 def main(name: str, seconds: int) -> None:
     """Fuzz, and end the process."""
-    import atheris  # noqa: PLC0415 - optional
-
+    atheris: Any = import_module("atheris")  # is not there for every Python
     with atheris.instrument_imports(include=["audit_assets"]):
         parser = import_module("audit_assets_tests.fuzz.parsers").PARSERS[name]
 
-    @settings(database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(database=None, deadline=None, suppress_health_check=ANY_TIME)
     @given(parser.given)
     def feed(value: Any) -> None:
         try:
@@ -33,9 +34,10 @@ def main(name: str, seconds: int) -> None:
             print(f"{value!r}\n{traceback.format_exc()}", flush=True)
             os._exit(FELL)
 
+    fuzz_one_input = feed.hypothesis.fuzz_one_input  # pyright: ignore[reportFunctionMemberAccess]
     atheris.Setup(
         [sys.argv[0], f"-max_total_time={seconds}", "-max_len=65536", "-verbosity=0", "-rss_limit_mb=4096"],
-        feed.hypothesis.fuzz_one_input,
+        fuzz_one_input,
     )
     atheris.Fuzz()
 

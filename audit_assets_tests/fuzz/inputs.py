@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -69,6 +70,9 @@ ODD_VALUES: tuple[Any, ...] = (
     *([], {}, [None], [[1]], {"a": None}, {"": {"": []}}, [{}], "null", "[1]", '{"a":1}', "true", "https://a/?b#c"),
 )
 _PLACES_FOR_VALUES = re.compile(r"[=:,\[{\"'\s/@]")
+
+ANY_TIME = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+"""What Hypothesis is not to complain about: how long an input takes says more of the machine than of us."""
 
 EDIT = 4
 """Bytes of an edit: two for its place, one for what is cut out, one for what is put in."""

@@ -205,7 +205,8 @@ def _read_axiom_result(body: Any) -> None:
 
 
 def _read_linear_reply(drawn: tuple[int, dict[str, str], bytes]) -> None:
-    reply = Reply(drawn[0], httpx.Headers({name: text.encode("latin-1") for name, text in drawn[1].items()}), drawn[2])
+    headers = httpx.Headers([(name.encode(), text.encode("latin-1")) for name, text in drawn[1].items()])
+    reply = Reply(drawn[0], headers, drawn[2])
     wait_for_limit(reply, NOW)
     data = parse_reply(reply, NOW)
     for document in ("tickets", "team", "users", "labels", "ticket_verdicts", "issue_create", "file_upload"):
