@@ -164,8 +164,11 @@ class AxiomClient:
     def origins(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
         """From where these actors acted in [start, end), changes or not: ORIGINS_SCHEMA, a row per actor, UTC day and
         combination of address, user agent (`agent`), interface (`via`) and token id, with its `oldest` use that day.
-        What an entry does not contain is null or empty."""
-        return self._of_actors(ORIGINS, actor_keys, start, end)
+        What an entry does not contain is null or empty. One who acted from more than Axiom lists has a single row,
+        without `day`."""
+        found = self._of_actors(ORIGINS, actor_keys, start, end)
+        unlisted = found.filter(pl.col("day").is_null()).unique("actor_key")
+        return pl.concat([found.join(unlisted, on="actor_key", how="anti"), unlisted])
 
     def origin_uses(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
         """Like `origins`, by hour: ORIGIN_USES_SCHEMA. Of too many of an actor some are missing, and a row's `hour`."""

@@ -81,7 +81,7 @@ ACTIVITY = AplQuery("activity", CHANGES_BY_KIND_SCHEMA, filters_changes=True)
 ORGANISATION_ACTIVITY = AplQuery("organisation_activity", CHANGES_BY_KIND_SCHEMA, filters_changes=True)
 ORGANISATION_HOURS = AplQuery("organisation_hours", ORGANISATION_HOURS_SCHEMA, filters_changes=True)
 ORGANISATION_TYPES = AplQuery("organisation_types", ORGANISATION_TYPES_SCHEMA, filters_changes=True)
-ORIGINS = AplQuery("origins", ORIGINS_SCHEMA)
+ORIGINS = AplQuery("origins", ORIGINS_SCHEMA, split=split_by_actors_then_months, may_omit=True)
 ORIGIN_USES = AplQuery(
     "origin_uses", ORIGIN_USES_SCHEMA, filters_changes=True, split=split_by_actors_then_months, may_omit=True
 )

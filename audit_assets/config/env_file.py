@@ -48,10 +48,16 @@ def env_file() -> EnvFile | None:
 
 
 def load_env_file() -> None:
-    """Put the variables of the current folder's file into the environment, where they are not set."""
+    """Put the variables of the current folder's file into the environment, where they are not set. Raises
+    `SettingError` for a file that can't be read, or with a name or a value that no variable can have."""
     if found := env_file():
         for variable, value in found.values.items():
-            os.environ.setdefault(variable, value)
+            try:
+                os.environ.setdefault(variable, value)
+            except ValueError as error:
+                raise SettingError(
+                    f"{found.path} sets {variable!r}, which can't be set ({error}): correct it."
+                ) from None
 
 
 @lru_cache(maxsize=8)

@@ -32,3 +32,7 @@ def read_toml(path: str, named: str) -> dict[str, Any]:
         raise SettingError(f"{named}, which can't be read: {error}.") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingError(f"{path} is no TOML: {error}.") from None
+    except ValueError:
+        raise SettingError(f"{path} holds a number with more digits than can be read: make it smaller.") from None
+    except RecursionError:
+        raise SettingError(f"{path} is nested too deeply: write fewer tables or lists in one another.") from None

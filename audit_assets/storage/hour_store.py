@@ -137,8 +137,12 @@ class HourStore:
 
     def read_json(self, table: str, hour: datetime | None) -> Any:
         """The JSON value of an hour, or None if it was never written."""
-        content = self._files.read(self.path(table, hour, "json"))
-        return None if content is None else with_current_values(table, json.loads(content))
+        path = self.path(table, hour, "json")
+        content = self._files.read(path)
+        try:
+            return None if content is None else with_current_values(table, json.loads(content))
+        except (ValueError, RecursionError):
+            raise StoreError(f"{path} is not readable JSON: remove it, then run the hour again.") from None
 
     def newest(self, table: str) -> datetime | None:
         """The newest hour of a table, None if it has none. Raises `StoreError` if it can't be listed."""

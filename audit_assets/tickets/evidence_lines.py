@@ -185,9 +185,14 @@ def _by_others(origin: Origin) -> str:
 
 def _about_all(finding: Finding) -> str:
     """What applies to all of these lines."""
+    who = "these actors" if finding.is_of_several else "this actor"
+    if finding.too_many_origins:
+        return (
+            f"Whether any of it was used before is not known: {who} used more addresses and user agents in the "
+            f"{USUAL_DAYS} days before than Axiom lists."
+        )
     if finding.active_days is None:
         return "Whether any of it was used before is not known: Axiom did not answer when this was written."
-    who = "these actors" if finding.is_of_several else "this actor"
     if not finding.active_days:
         return f"Nothing was seen of {who} in the {USUAL_DAYS} days before."
     return f"{who.capitalize()} acted on {finding.active_days:,} of the last {USUAL_DAYS} days."

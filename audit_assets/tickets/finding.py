@@ -228,8 +228,8 @@ class Finding:
     `entries` are the first, `last_entries` the last of `entries_total`; `action_summaries`, `change_totals` and
     `origins` are of all of these, what was done most first, `other_changes` the actor's other changes of the hour.
     `active_days`: on how many of the 30 UTC days before the day of the hour the actor did anything; None if it could
-    not be found out what it had used before. `severity_because`: what was touched that raised the severity, in a team's
-    own words; `learning`: the actor, or the organisation, is hardly known yet.
+    not be found out what it had used before, for `too_many_origins` or otherwise. `severity_because`: what was touched
+    that raised the severity, in a team's own words; `learning`: the actor, or the organisation, is hardly known yet.
 
     Where it is about several, the actor is `the organisation`, `new actors`, `all actors` or `the alert threshold`, of
     the type `organisation`; where entries could not be read, it is `the audit log`, of the type `unreadable_entries`.
@@ -260,6 +260,7 @@ class Finding:
     other_changes: int = 0
     origins: tuple[Origin, ...] = ()
     active_days: int | None = None
+    too_many_origins: bool = False
     entries_url: str = ""
     run_id: str = ""
     run_url: str = ""

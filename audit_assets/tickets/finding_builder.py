@@ -119,6 +119,7 @@ def build_finding(
         change_totals=tuple(ChangeTotal(**each) for each in behind["change_totals"] or ()),
         origins=tuple(Origin(**origin) for origin in behind["origins"] or ()),
         active_days=behind["active_days"],
+        too_many_origins=behind["too_many_origins"],
         created_at=behind["created_at"],
         created_by=behind["created_by"],
         axiom_url=first["axiom_url"],

@@ -38,12 +38,16 @@ def origins_of(behind: pl.DataFrame, before: pl.DataFrame | None, hour: datetime
 
 def days_before(findings: pl.DataFrame, before: pl.DataFrame | None, hour: datetime) -> pl.DataFrame:
     """Per `finding` the `active_days`: on how many of the 30 days before the day of the hour its actors did anything;
-    null if that is not known."""
+    null if that is not known, since there were `too_many_origins` of one of them for Axiom to list, or otherwise."""
     if before is None:
-        return findings.select("finding", active_days=pl.lit(None, pl.Int64))
+        unknown = {"active_days": pl.lit(None, pl.Int64), "too_many_origins": pl.lit(value=False)}
+        return findings.select("finding", **unknown)
+    too_many = before.filter(pl.col("day").is_null())["finding"].unique().implode()
     by_finding = before.filter(pl.col("day") < start_of_day(hour)).group_by("finding")
     days = by_finding.agg(active_days=pl.col("day").n_unique().cast(pl.Int64))
-    return findings.select("finding").join(days, on="finding", how="left").fill_null(0)
+    known = findings.select("finding").join(days, on="finding", how="left").fill_null(0)
+    marked = known.with_columns(too_many_origins=pl.col("finding").is_in(too_many))
+    return marked.with_columns(active_days=pl.when(~pl.col("too_many_origins")).then("active_days"))
 
 
 def start_of_day(hour: datetime) -> datetime:

@@ -35,6 +35,7 @@ def unreadable_finding(
         .to_dicts(),
         "origins": [],
         "active_days": None,
+        "too_many_origins": False,
         "created_at": None,
         "created_by": None,
         "first_active": None,

@@ -143,6 +143,19 @@ def test_of_an_actor_with_more_origins_than_fit_the_others_are_whole(lived: Axio
     )
 
 
+def test_an_actor_with_more_origins_than_fit_has_a_single_row_without_a_day(
+    lived: AxiomClient, sandbox: Sandbox
+) -> None:
+    first, second = sorted([ANNE, BORIS])
+    window = (AT - 30 * DAY, AT + HOUR)
+    whole = lived.origins([second], *window)
+    memory = {"status": 432, "body": '{"code":432,"message":"query out of memory"}'}
+    misbehave(sandbox, "status", times=3, **memory)  # of both, of the first alone, and of a part of its time
+    found = lived.origins([ANNE, BORIS], *window)
+    assert found.filter(pl.col("day").is_null()).rows() == [(first, *[None] * 6)]
+    assert found.filter(pl.col("day").is_not_null()).equals(whole)
+
+
 def test_an_answer_that_is_not_whole_is_no_actor_with_too_many_origins(lived: AxiomClient, sandbox: Sandbox) -> None:
     misbehave(sandbox, "partial", times=9)
     with pytest.raises(Incomplete):

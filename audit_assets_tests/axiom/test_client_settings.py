@@ -122,7 +122,7 @@ def test_nothing_of_the_environment_is_used(
     }.items():
         monkeypatch.setenv(name, value)
     url = sandbox.url
-    token = "xaat-00000000-0000-4000-8000-000000000000"
+    token = sandbox.environment()["AXIOM_TOKEN"]
     before = sandbox.shared.call_counts()["axiom", "query"]
     use(sandbox, clock, "query", url=url, token=token, org_id=None)
     assert sandbox.shared.call_counts()["axiom", "query"] > before, (

@@ -25,8 +25,12 @@ LONGEST = 30
 """Seconds until the page is given up."""
 
 WAYS = frozenset(
-    {"get", "get_read", "post_text", "post_json", "form", "frame", "picture", "popup", "popup_form", "websocket"}
+    {
+        *("get", "get_read", "post_text", "post_json", "form", "frame", "picture", "popup", "popup_form", "websocket"),
+        *("script", "beacon", "rebound"),
+    }
 )
+"""`rebound`: to a name of the attacker's that leads to this machine, at the port of the server under attack."""
 
 PAGE = Template("""<!doctype html><title>attack</title><img src="/wait"><body><script>
 const target = $target, body = $body, query = $query
@@ -51,6 +55,9 @@ const ways = {
   form: () => { const frame = add("iframe", {name: "inner"}); form("form", "inner"); return after(frame, "load") },
   frame: () => after(add("iframe", {src: at("frame")}), "load"),
   picture: () => after(add("img", {src: at("picture")}), "load"),
+  script: () => after(add("script", {src: at("script")}), "load"),
+  beacon: () => { navigator.sendBeacon(at("beacon"), body) },
+  rebound: () => fetch(at("rebound").replace("127.0.0.1", "evil.localhost"), {...within, mode: "no-cors"}),
   popup: () => { window.open(at("popup")) },
   popup_form: () => form("popup_form", "_blank"),
   websocket: () => new Promise((done) => {

@@ -9,6 +9,7 @@ from audit_assets.config.errors import AuditAssetsError, Incomplete, Refused, Se
 from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear.client import LinearClient
 from audit_assets.linear.reply_parser import KEY_FORBIDDEN, KEY_REFUSED
+from audit_assets.sandbox.linear.linear_service import API_KEY
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.linear.workspace import FIRST, Connect, only_issue, plan, written
 from audit_assets_tests.tickets.sample_findings import burst, finding
@@ -87,7 +88,7 @@ def test_a_missing_permission_is_one_clear_sentence(sandbox: Sandbox, client: Ti
 
 
 def test_a_key_that_was_copied_with_its_bearer_works(connect: Connect) -> None:
-    assert connect(api_key=" Bearer lin_api_sandbox\n").linear.check().team == "Security"
+    assert connect(api_key=f" Bearer {API_KEY}\n").linear.check().team == "Security"
 
 
 def test_an_oauth_token_keeps_its_bearer(connect: Connect) -> None:
@@ -130,9 +131,9 @@ def test_a_wrong_address_is_named(sandbox: Sandbox, connect: Connect) -> None:
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
-        ("status", {"status": 401, "body": "lin_api_sandbox"}),
-        ("status", {"status": 400, "body": '{"errors": [{"message": "lin_api_sandbox is no good"}]}'}),
-        ("status", {"status": 500, "body": "lin_api_sandbox"}),
+        ("status", {"status": 401, "body": API_KEY}),
+        ("status", {"status": 400, "body": f'{{"errors": [{{"message": "{API_KEY} is no good"}}]}}'}),
+        ("status", {"status": 500, "body": API_KEY}),
         ("drop_before", {}),
         ("torn", {}),
         ("forbidden", {}),
@@ -147,5 +148,5 @@ def test_the_key_is_in_no_error_and_no_repr(
         client.open_ticket(finding(deviations=(burst(),)))
     connection = client.linear._connection
     text = "".join(map(repr, (client, client.linear, connection, connection._transport._http.headers, caught.value)))
-    assert "lin_api_sandbox" not in text + str(caught.value)
+    assert API_KEY not in text + str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None

@@ -14,13 +14,13 @@ from audit_assets.linear.graphql_connection import GraphqlConnection
 from audit_assets.linear.issue_api import IssueApi
 from audit_assets.linear.uploads import parse_slot
 from audit_assets.sandbox.fault_plan import Fault
+from audit_assets.sandbox.linear.linear_service import API_KEY as KEY
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.linear.workspace import plan
 from audit_assets_tests.sandbox import linear_calls
 from audit_assets_tests.support import JumpingClock
 
 PNG = b"\x89PNG" + bytes(range(256)) * 8
-KEY = "lin_api_sandbox"
 
 
 door = linear_calls.door

@@ -17,7 +17,9 @@ axiom = axiom_calls.axiom
 EVENT = {"_time": "2026-11-20T10:00:00Z", "entry_id": "e1", "status": 200}
 
 
-@pytest.mark.parametrize("token", [None, "Bearer xaat-other", f"Basic {TOKEN}", f"bearer{TOKEN}"])
+@pytest.mark.parametrize(
+    "token", [None, "Bearer xaat-other", f"Basic {TOKEN}", f"bearer{TOKEN}"], ids=["none", "other", "basic", "no space"]
+)
 def test_a_wrong_token_is_unauthorized(axiom: AxiomCalls, token: str | None) -> None:
     axiom.http.headers["authorization"] = token or ""
 

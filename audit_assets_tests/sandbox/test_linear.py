@@ -32,6 +32,7 @@ def plan(sandbox: Sandbox, call: str, kind: str, **options: object) -> None:
         ("Bearer an-oauth-token", 401, "Authentication required, not authenticated"),
         (f"Bearer {API_KEY}", 400, "It looks like you're trying to use an API key as a Bearer token"),
     ],
+    ids=["none", "another", "oauth", "bearer"],
 )
 def test_only_the_key_itself_is_accepted(sandbox: Sandbox, credential: str | None, status: int, message: str) -> None:
     caller = Caller(sandbox.url, credential)

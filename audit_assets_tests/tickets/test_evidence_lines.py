@@ -96,6 +96,16 @@ def test_if_axiom_does_not_answer_the_ticket_shows_it_and_calls_nothing_new() ->
     )
 
 
+def test_more_origins_than_axiom_lists_are_the_reason_why_nothing_is_known() -> None:
+    found = finding(origins=(NEW,), active_days=None, too_many_origins=True)
+    assert origin_lines(found, 3) == (
+        "Whether any of it was used before is not known: this actor used more addresses and user agents in the 30 days "
+        "before than Axiom lists.\n"
+        "\n"
+        "- Address `203.0.113.7`: 40 changes"
+    )
+
+
 def test_of_an_actor_that_was_never_seen_that_is_written_once() -> None:
     assert origin_lines(finding(origins=(NEW,), active_days=0), 3).startswith(
         "Nothing was seen of this actor in the 30 days before.\n"

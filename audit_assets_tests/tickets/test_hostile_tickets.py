@@ -162,6 +162,7 @@ findings = st.builds(
     other_changes=counts,
     origins=st.lists(origins, max_size=10).map(lambda some: tuple(some * 3)),
     active_days=st.none() | st.integers(0, 30),
+    too_many_origins=st.booleans(),
     axiom_url=long_urls,
     entries_url=long_urls,
     run_id=st.just("") | st.uuids().map(str),

@@ -68,6 +68,7 @@ class HourNotes(TicketExtras):
 def build_case(finding: Finding) -> str:
     """A finding as the JSON text of a user message."""
     deviations = rarest_types_first(finding.deviations)
+    unknown_days = {"days": None} if finding.active_days is None else {}
     case = {
         "actor": finding.actor,
         "actor_type": finding.actor_type,
@@ -78,7 +79,7 @@ def build_case(finding: Finding) -> str:
         "deviations": [asdict(each) for each in deviations[:MOST_DEVIATIONS]],
         "deviations_total": len(deviations),
         "actions": [asdict(each) for each in finding.action_summaries],
-        "origins": [asdict(each) for each in finding.origins],
+        "origins": [asdict(each) | unknown_days for each in finding.origins],
         "entries": [asdict(each) for each in finding.entries[:ENTRIES_SHOWN]],
         "last_entries": [asdict(each) for each in finding.last_entries[:ENTRIES_SHOWN]],
         "entries_total": finding.entries_total,

@@ -29,7 +29,9 @@ from audit_assets.sandbox.service_context import ServiceContext
 DATASET = "cloudflare-audit"
 """The dataset that exists from the start."""
 
-TOKEN = "xaat-00000000-0000-4000-8000-000000000000"  # noqa: S105 - opens nothing but the sandbox
+TOKEN = f"xaat-{uuid.uuid4()}"
+"""The API token of this process."""
+
 """The API token that the sandbox accepts."""
 
 ORG_ID = "sandbox-org"

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,8 +15,9 @@ from starlette.responses import Response
 from audit_assets.sandbox.sandbox_clock import SandboxClock
 
 ACCOUNT_ID = "5a11db0c0ffee0ddba11ad0be5eab1e5"
-CREDENTIAL = "sandbox-cloudflare-no-secret"
-"""The API token; it opens nothing but a sandbox."""
+CREDENTIAL = f"sandbox-cloudflare-{secrets.token_hex(16)}"
+"""The API token of this process: what a sandbox serves may be somebody's own entries, and loopback is open to all users
+of a machine."""
 
 TOKEN_IS_NEW = timedelta(minutes=1)
 

@@ -6,6 +6,7 @@ the first root field of its operation, such as "issueCreate"; a body that is no 
 """
 
 import json
+import secrets
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -31,7 +32,9 @@ from audit_assets.sandbox.linear.seeded_workspace import seed_workspace
 from audit_assets.sandbox.linear.ticket_pages import ticket_routes
 from audit_assets.sandbox.service_context import ServiceContext
 
-API_KEY = "lin_api_sandbox"  # opens nothing but a sandbox on this machine
+API_KEY = f"lin_api_sandbox{secrets.token_hex(16)}"
+"""The API key of this process."""
+
 TEAM_KEY = "SEC"
 
 REFUSALS: Mapping[str, tuple[int, Callable[[int], LinearError]]] = {

@@ -138,11 +138,14 @@ def _method(act: Act) -> str:
     return {"create": "POST", "update": act.kind.update_method, "delete": "DELETE", "view": "GET"}[act.action]
 
 
+_ZONE_IDS = ("zone_tag", "zone_id")
+
+
 def _metadata(act: Act, value: Mapping[str, Any], rng: random.Random) -> dict[str, Any]:
-    """v1's metadata: the zone's name alone or with its id, which Logpush has as `zone_tag`."""
+    """v1's metadata: the zone's name alone or with its id, as `zone_tag` or `zone_id`."""
     if act.zone:
-        with_id = act.time.second % 2 == 0  # no random number, so that a seed generates what it did before
-        return {"zone_name": act.zone[0], **({"zone_tag": act.zone[1]} if with_id else {})}
+        shape = act.time.second % 3  # no random number, so that a seed generates what it did before
+        return {"zone_name": act.zone[0], **({_ZONE_IDS[shape]: act.zone[1]} if shape < len(_ZONE_IDS) else {})}
     if act.kind.type == "account":
         return {"token_name": value["name"], "token_tag": f"{rng.getrandbits(128):032x}"}
     return {"script_name": value["name"]}
