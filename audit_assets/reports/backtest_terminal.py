@@ -30,6 +30,8 @@ def print_backtest(console: Console, summary: Mapping[str, Any]) -> None:
     active = f"{pluralize(summary['active_hours'], 'active hour')} of {pluralize(summary['actors'], 'actor')}"
     console.print(f"{active}, {summary['rule']} rule")
     rate = f"budget {asked:g}, realised {realised:g}" if summary["trade_off"] else f"{realised:g}"
+    if summary["unreadable"]:
+        console.print(f"{pluralize(summary['unreadable'], 'part')} of the file could not be read", style="yellow")
     console.print(f"tickets a day from {summary['counted_from'][:10]} on: {rate}\n")
     if summary["trade_off"]:
         console.print(_budget_table(summary["trade_off"]))
