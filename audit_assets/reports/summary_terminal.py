@@ -24,6 +24,9 @@ COLOURS = {"urgent": "bold red", "high": "red", "medium": "yellow", "low": "cyan
 INDENT = 9
 """Of the lines below a heading, which begins with the severity."""
 
+MOST_DAYS = 90
+"""Of a file, in a demo."""
+
 MOST_HOURS = 20
 MOST_DEVIATIONS = 8
 """So many lines of a list are printed; the others are counted."""
@@ -70,13 +73,20 @@ def print_demo(console: Console, summary: Mapping[str, Any], ticket_max_age: tim
             "unreadable", f"{pluralize(entries['unreadable'], 'part')} of the file: no JSON, or an error reply"
         )
     if entries["outside"]:
-        older = f"{entries['outside']:,} of the file, older than these hours"
-        table.add_row("left out", f"{older}: a larger --history-days takes more, up to 90")
+        table.add_row("left out", f"{entries['outside']:,} of the file, older than these hours{_more_days(summary)}")
     table.add_row("ingested", f"{entries['ingested']:,}")
     table.add_row("in Axiom", f"{proof['found']:,} of {proof['expected']:,}, verified by their ids")
     console.print(table)
     for warning in summary["warnings"]:
         console.print(Text(f"note: {warning}", "yellow"))
+
+
+def _more_days(summary: Mapping[str, Any]) -> str:
+    """How to take more of a file, if that is possible."""
+    days = (summary["history_hours"] + len(summary["hours"])) / 24
+    if days >= MOST_DAYS:
+        return f": the newest {MOST_DAYS} days are taken"
+    return ": a larger --history-days takes more"
 
 
 def print_hour(console: Console, summary: HourSummary, ticket_max_age: timedelta) -> None:
@@ -95,7 +105,7 @@ def print_period(console: Console, summary: PeriodSummary, ticket_max_age: timed
         hours = ticket["hours"]
         span = hours[0] if len(hours) == 1 else f"{len(hours)} hours from {hours[0]} to {hours[-1]}"
         console.print(_severity(ticket).append(visible(ticket["actor"]), "bold default").append(f"  {span}", "default"))
-        _print_below(console, ticket["in_words"], f"{ticket['identifier']}: {ticket['url']}")
+        _print_below(console, ticket["in_words"], ticket["identifier"], address_of(ticket))
     for outcome, count in summary["outcomes"].items():
         if reason := _no_ticket_reason(outcome, ticket_max_age):
             console.print(Text(f"{count:,} flagged without a ticket: {reason}", "yellow"))
@@ -114,17 +124,29 @@ def _print_flagged(console: Console, flagged: Sequence[Mapping[str, Any]], ticke
     for actor in flagged:
         heading = _severity(actor).append(f"{actor['hour']}  ", "default")
         console.print(heading.append(visible(actor["actor"]), "bold default"))
-        _print_below(console, actor["in_words"], ticket_sentence(actor["ticket"], ticket_max_age))
+        ticket = actor["ticket"]
+        _print_below(console, actor["in_words"], ticket_sentence(ticket, ticket_max_age), address_of(ticket))
 
 
 def _severity(ranked: Mapping[str, Any]) -> Text:
     return Text(f"{ranked['severity']:<{INDENT}}", COLOURS[ranked["severity"]])
 
 
-def _print_below(console: Console, reasons: Sequence[str], ticket: str) -> None:
+def _print_below(console: Console, reasons: Sequence[str], ticket: str, address: str | None) -> None:
     for reason in reasons:
         console.print(Padding(Text(reason), (0, 0, 0, INDENT)))
-    console.print(Padding(Text(ticket, "cyan"), (0, 0, 1, INDENT)))
+    _print_link(console, ticket, address, INDENT)
+    console.print()
+
+
+def _print_link(console: Console, sentence: str, address: str | None, indent: int = 0) -> None:
+    """A sentence and behind it, or below it where there is no room, the address: whole, so that it can be opened."""
+    line = f"{sentence}: {address}" if address else sentence
+    if address and indent + len(line) > console.width:
+        console.print(Padding(Text(f"{sentence}:", "cyan"), (0, 0, 0, indent)))
+        console.print(Text(f"{' ' * indent}{address}", "cyan"), soft_wrap=True)
+    else:
+        console.print(Padding(Text(line, "cyan"), (0, 0, 0, indent)))
 
 
 def _print_without_ticket(console: Console, actors: Sequence[Mapping[str, Any]]) -> None:
@@ -159,7 +181,7 @@ def _print_digests(console: Console, digests: Sequence[DigestShown], ticket_max_
     for digest in digests:
         subject = f"daily digest of {digest['day']}, {pluralize(digest['findings'], 'hour')} below the alert threshold"
         if digest["identifier"]:
-            console.print(Text(f"{digest['identifier']}, {subject}: {digest['url']}", "cyan"))
+            _print_link(console, f"{digest['identifier']}, {subject}", address_of(digest))
         elif reason := _no_ticket_reason(digest["outcome"], ticket_max_age):
             console.print(Text(f"no ticket for the {subject}: {reason}", "yellow"))
 
@@ -180,7 +202,7 @@ def _no_ticket_reason(outcome: str, max_age: timedelta) -> str | None:
 
 
 def ticket_sentence(ticket: Mapping[str, Any], max_age: timedelta) -> str:
-    """What became of a flagged actor: its ticket with the address, or why there is none."""
+    """What became of a flagged actor: its ticket, or why there is none."""
     outcome, identifier = ticket["outcome"], ticket["identifier"]
     if planned_action := ticket.get("planned_action"):
         return f"dry run: {visible(planned_action)}"
@@ -188,7 +210,12 @@ def ticket_sentence(ticket: Mapping[str, Any], max_age: timedelta) -> str:
         return f"no ticket: {_no_ticket_reason(outcome, max_age) or outcome}"
     name = f"{identifier} (closed)" if ticket["closed"] and outcome != "dismissed" else identifier
     related = f", related to {', '.join(ticket['related'])}" if ticket.get("related") else ""
-    return f"{ON_TICKET.get(outcome, '{ticket}').format(ticket=name)}{related}: {ticket['url']}"
+    return f"{ON_TICKET.get(outcome, '{ticket}').format(ticket=name)}{related}"
+
+
+def address_of(ticket: Mapping[str, Any]) -> str | None:
+    """Where a ticket opens: in Linear, or in the page that a demo left."""
+    return ticket.get("page") or ticket["url"] if ticket["identifier"] else None
 
 
 def disposition_sentence(disposition: str, deviations: int) -> str:
