@@ -24,10 +24,11 @@ from audit_assets.cli.dagster_home import instance_home
 from audit_assets.cli.demo_home import check_home, empty_home, existing_result, keep_result, stored_hours
 from audit_assets.cli.demo_progress import count_done
 from audit_assets.cli.home_lock import locked_home
+from audit_assets.cli.invented_entries import without_receivers
 from audit_assets.cli.sandbox_extra import check_entries, start_sandbox
 from audit_assets.cli.tickets_page import write_page
 from audit_assets.config.errors import AuditAssetsError
-from audit_assets.config.settings import CHANNEL_PREFIX, HOUR_FORMAT, SETTINGS, setting
+from audit_assets.config.settings import HOUR_FORMAT, SETTINGS, setting
 from audit_assets.reports.stored_summaries import load_digests
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR
@@ -46,7 +47,7 @@ MOST_DAYS = 90
 TICKETS_A_DAY = "3"
 """The default of the demo: a first look shows a little more than the preset's one ticket."""
 
-SERVICES = ("CLOUDFLARE_", "AXIOM_", "LINEAR_", "AUDIT_ASSETS_WEBHOOK_", "AUDIT_ASSETS_TRIAGE_")
+SERVICES = ("CLOUDFLARE_", "AXIOM_", "LINEAR_")
 
 
 class DemoError(AuditAssetsError):
@@ -138,10 +139,9 @@ def apply_settings(settings: Mapping[str, str], home: Path, first: datetime) -> 
     Other settings of the three services are removed: a demo must not reach a real account by mistake, and neither
     a webhook, a language model or a pager.
     """
-    for name in SETTINGS:
-        if name.startswith(SERVICES):
-            os.environ.pop(name, None)
-    for name in [name for name in os.environ if name.startswith(CHANNEL_PREFIX)]:
+    for name in [name for name in os.environ if name in SETTINGS and name.startswith(SERVICES)]:
+        del os.environ[name]
+    for name in {*os.environ} - {*without_receivers(os.environ)}:
         del os.environ[name]
     os.environ.update(settings)
     os.environ.setdefault("AUDIT_ASSETS_TICKETS_PER_DAY", TICKETS_A_DAY)
