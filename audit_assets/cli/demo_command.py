@@ -84,7 +84,7 @@ def _next_commands(summary: Mapping[str, Any], home: Path) -> list[tuple[str, st
         (f"{name} backtest {span} {where}", "what other budgets would have opened"),
         (
             f"{name} dev --sandbox cloudflare,axiom,linear {where}",
-            "these hours in the Dagster UI, and the services that the tickets link to. Open an address that it prints first: "
-            "it has a token, and afterwards the links of the sandbox work in the same browser.",
+            "these hours in the Dagster UI, and the services that the tickets link to. Open an address that it prints "
+            "first: it has a token, and afterwards the links of the sandbox work in the same browser.",
         ),
     ]

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from audit_assets.reports.summary import BelowThreshold, DigestShown, HourSummary, PeriodSummary
+from audit_assets.reports.terminal_layout import print_beside
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.markdown import visible
 from audit_assets.tickets.verdict_table import Precision
@@ -104,7 +105,8 @@ def print_period(console: Console, summary: PeriodSummary, ticket_max_age: timed
     for ticket in summary["tickets"]:
         hours = ticket["hours"]
         span = hours[0] if len(hours) == 1 else f"{len(hours)} hours from {hours[0]} to {hours[-1]}"
-        console.print(_severity(ticket).append(visible(ticket["actor"]), "bold default").append(f"  {span}", "default"))
+        who = Text(visible(ticket["actor"]), "bold").append(f"  {span}", "default not bold")
+        print_beside(console, _severity(ticket), who, INDENT)
         _print_below(console, ticket["in_words"], ticket["identifier"], address_of(ticket))
     for outcome, count in summary["outcomes"].items():
         if reason := _no_ticket_reason(outcome, ticket_max_age):
@@ -122,14 +124,14 @@ def print_period(console: Console, summary: PeriodSummary, ticket_max_age: timed
 
 def _print_flagged(console: Console, flagged: Sequence[Mapping[str, Any]], ticket_max_age: timedelta) -> None:
     for actor in flagged:
-        heading = _severity(actor).append(f"{actor['hour']}  ", "default")
-        console.print(heading.append(visible(actor["actor"]), "bold default"))
+        heading = _severity(actor).append(f"  {actor['hour']}", "default not bold")
+        print_beside(console, heading, Text(visible(actor["actor"]), "bold"), INDENT)
         ticket = actor["ticket"]
         _print_below(console, actor["in_words"], ticket_sentence(ticket, ticket_max_age), address_of(ticket))
 
 
 def _severity(ranked: Mapping[str, Any]) -> Text:
-    return Text(f"{ranked['severity']:<{INDENT}}", COLOURS[ranked["severity"]])
+    return Text(f"{ranked['severity']:<{INDENT - 2}}", COLOURS[ranked["severity"]])
 
 
 def _print_below(console: Console, reasons: Sequence[str], ticket: str, address: str | None) -> None:
@@ -157,11 +159,11 @@ def _print_without_ticket(console: Console, actors: Sequence[Mapping[str, Any]])
     counts = Counter(deviation["disposition"] for _, deviation in deviations)
     console.rule(", ".join(disposition_sentence(*count) for count in counts.items()), align="left")
     for actor, deviation in deviations[:MOST_DEVIATIONS]:
-        line = f"{actor['hour']}  {visible(actor['actor'])}: {deviation['in_words']}"
+        line = f"{visible(actor['actor'])}: {deviation['in_words']}"
         if (disposition := deviation["disposition"]) != "below_threshold":
             reason = deviation.get("allowed_because")
             line += f" ({DISPOSITIONS.get(disposition, disposition)}{f': {reason}' if reason else ''})"
-        console.print(Text(line, "dim"), no_wrap=True, overflow="ellipsis")
+        print_beside(console, Text(actor["hour"], "dim"), Text(line, "dim"), INDENT)
     if (more := len(deviations) - MOST_DEVIATIONS) > 0:
         console.print(Text(f"and {more:,} more, in the summaries of the hours", "dim"))
     console.print()
@@ -170,8 +172,8 @@ def _print_without_ticket(console: Console, actors: Sequence[Mapping[str, Any]])
 def _print_below_threshold(console: Console, hours: Sequence[BelowThreshold]) -> None:
     """The rarest of them, a line each."""
     for hour in hours[:MOST_HOURS]:
-        line = f"{hour['hour']}  {visible(hour['actor'])}: {'; '.join(hour['in_words'])}"
-        console.print(Text(line, "dim"), no_wrap=True, overflow="ellipsis")
+        line = f"{visible(hour['actor'])}: {'; '.join(hour['in_words'])}"
+        print_beside(console, Text(hour["hour"], "dim"), Text(line, "dim"), INDENT)
     if (more := len(hours) - MOST_HOURS) > 0:
         console.print(Text(f"and {pluralize(more, 'more hour')} below the alert threshold; --json prints all", "dim"))
 
