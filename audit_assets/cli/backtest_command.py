@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def backtest(
     events: Annotated[
         Path | None,
-        typer.Argument(help="An exported audit log as for demo --entries, or events as Parquet, NDJSON or CSV."),
+        typer.Argument(help="An exported audit log as the demo takes it, or events as Parquet, NDJSON or CSV."),
     ] = None,
     since: Annotated[
         str | None, typer.Option("--from", help="Read from Axiom, from this day or hour (UTC) on. Default: 24 hours.")

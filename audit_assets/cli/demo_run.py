@@ -86,7 +86,7 @@ def run_demo(
             return found
         empty_home(home)
         try:
-            days = _days(history_days, entries)
+            days = days_to_take(history_days, entries)
             summary = _run(days=days, judge_hours=judge_hours, seed=seed, home=home, entries=entries)
         except DagsterExecutionInterruptedError:
             raise KeyboardInterrupt from None
@@ -105,7 +105,7 @@ def opened_demo(home: Path) -> Iterator[None]:
         yield
 
 
-def _days(history_days: int | None, entries: Path | None) -> int:
+def days_to_take(history_days: int | None, entries: Path | None) -> int:
     """How many days the sandbox holds: one more than of history, so that the first judged hour has all of it."""
     if entries is not None:
         return min((history_days or MOST_DAYS) + 1, MOST_DAYS)
