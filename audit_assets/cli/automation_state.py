@@ -6,8 +6,9 @@ AUTOMATION = {
     "missing_hours": "the sensor missing_hours (brings in what is missing)",
     "every_hour": "the schedule every_hour",
     "ticket_verdicts": "the sensor ticket_verdicts",
+    "daily_retention": "the schedule daily_retention (deletes what is superseded in Dagster's storage)",
 }
-"""By name: the three things that a person turns on once."""
+"""By name: what a person turns on once."""
 
 
 def automation_that_is_off(instance: DagsterInstance) -> list[str]:

@@ -3,10 +3,11 @@
     python -m audit_assets_tests.benchmarks.costs
 
 All assets of `hourly_audit` run against the sandbox, whose services count their requests. A month is 720 hours, each
-run five times (at once, and for late entries), of which 30 are the first of their day, and 30 tickets. Bytes are those
-of the events as JSON, before they are compressed.
+run five times (at once, and for late entries), of which 30 are the first of their day; 30 tickets; and a look at the
+verdicts every half hour. Bytes are those of the events as JSON, before they are compressed.
 """
 
+import math
 import os
 import tempfile
 from collections import Counter
@@ -36,6 +37,9 @@ SIZES = {"small": 35, "middling": 350, "large": 3_500}
 HOURS, DAYS, REPEATS, TICKETS = 720, 30, 4, 30
 """Of a month. Each hour is run again so often, for entries that come late."""
 
+LOOKS = 48 * DAYS
+"""The sensor of the verdicts looks every half hour."""
+
 GIGABYTE = 10**9
 
 SERVICES = ("cloudflare", "axiom", "linear")
@@ -54,8 +58,10 @@ class Month:
 def measure(entries: int) -> Month:
     """The month of an organisation with so many entries an hour."""
     with pipeline_of(entries) as pipeline:
-        first, usual, again, with_ticket = (requests_of(pipeline, hour) for hour in (0, 1, 1, 2))
+        first, usual, again = (requests_of(pipeline, hour, open_tickets="never") for hour in (0, 1, 1))
+        with_tickets = requests_of(pipeline, 2, open_tickets="always")
         tickets = len(pipeline.tickets())
+        verdicts = requests_of(pipeline, None)
     if not tickets:
         raise RuntimeError("the hour with the attack opened no ticket")
 
@@ -66,9 +72,9 @@ def measure(entries: int) -> Month:
         at_first = of_month(first, *names) - of_month(usual, *names)
         return HOURS * (of_month(usual, *names) + REPEATS * of_month(again, *names)) + DAYS * at_first
 
-    of_a_ticket = (of_month(with_ticket, "linear", "storage") - of_month(usual, "linear", "storage")) // tickets
+    of_a_ticket = math.ceil(of_month(with_tickets, "linear", "storage") / tickets)
     requests = {name: total(name) for name in SERVICES}
-    requests["linear"] += TICKETS * of_a_ticket
+    requests["linear"] += TICKETS * of_a_ticket + LOOKS * of_month(verdicts, "linear")
     return Month(requests, total("query"), of_a_ticket, bytes_of_an_event() * entries * HOURS / GIGABYTE)
 
 
@@ -87,14 +93,18 @@ def pipeline_of(entries: int) -> Iterator[Pipeline]:
             pipeline = Pipeline(sandbox, JumpingClock(clock), Path(folder) / "hours")
             pipeline.remember([*past])
             yield pipeline
+            pipeline.instance.dispose()
 
 
-def requests_of(pipeline: Pipeline, place: int) -> Counter[tuple[str, str]]:
-    """What a run of an hour requests."""
+def requests_of(pipeline: Pipeline, place: int | None, open_tickets: str = "auto") -> Counter[tuple[str, str]]:
+    """What a run of an hour requests; without one, what a look at the verdicts does."""
     before = pipeline.sandbox.shared.call_counts()
-    result = pipeline.run(HOUR + AN_HOUR * place, open_tickets="always")
+    if place is None:
+        result = pipeline.read_verdicts()
+    else:
+        result = pipeline.run(HOUR + AN_HOUR * place, open_tickets=open_tickets)
     if not result.success:
-        raise RuntimeError(f"the hour {place} failed")
+        raise RuntimeError("a run failed")
     return pipeline.sandbox.shared.call_counts() - before
 
 
