@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 def backtest(
     events: Annotated[
-        Path | None, typer.Argument(help="Parquet, NDJSON or CSV: time, actor, actor_type, resource_type.")
+        Path | None,
+        typer.Argument(help="An exported audit log as the demo takes it, or events as Parquet, NDJSON or CSV."),
     ] = None,
     since: Annotated[
-        str | None, typer.Option("--from", help="Instead of EVENTS: read from Axiom, from this day or hour (UTC) on.")
+        str | None, typer.Option("--from", help="Read from Axiom, from this day or hour (UTC) on. Default: 24 hours.")
     ] = None,
     until: Annotated[str | None, typer.Option("--to", help="Up to this day or hour (UTC), with --from.")] = None,
     home: Annotated[
@@ -39,8 +40,8 @@ def backtest(
 ) -> None:
     """Show what would have been flagged, over a file of events or what Axiom holds. Nothing is sent or opened.
 
-    The policy in force applies: preset and budget, allowances, confirmed incidents, severities. In a file every event
-    counts as a change. Actions and deletes are not known here, so they raise no severity.
+    Without EVENTS and a span, the 24 hours up to the newest one that is stored. The policy in force applies: preset and
+    budget, allowances, confirmed incidents, severities. In a table of events every one counts as a change.
 
     Example: audit-assets backtest --from 2026-10-01 --to 2026-11-01 --tickets-per-day 0.5 --chart october.html
     """
@@ -83,12 +84,13 @@ def _read_input(events: Path | None, since: str | None, until: str | None) -> "B
     from audit_assets.defs.steps.geography import open_geography
     from audit_assets.defs.steps.origin_history import query_origin_uses
     from audit_assets.defs.steps.verdicts import read_verdicts
-    from audit_assets.reports.backtest_input import BacktestError, parse_span, read_axiom, read_file
+    from audit_assets.reports.backtest_export import read_file
+    from audit_assets.reports.backtest_input import BacktestError, newest_day, parse_span, read_axiom
 
     if events is not None and since is None and until is None:
         return read_file(events)
-    if events is None and since is not None and until is not None:
-        first, end = parse_span(since, until)
+    if events is None and (since is None) == (until is None):
+        first, end = parse_span(since, until) if since and until else newest_day(StorageResource().open())
         axiom = AxiomResource()
         with step("Reading from Axiom", Counter), closing(axiom.client()) as client:
             return read_axiom(

@@ -22,6 +22,7 @@ from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.cli import DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_MAX_OVERFLOW, DEFAULT_POOL_RECYCLE
 from dagster_webserver.version import __version__
 
+from audit_assets.cli.automation_state import automation_that_is_off
 from audit_assets.cli.console import progress
 from audit_assets.guard.browser_guard import BrowserGuard
 from audit_assets.guard.start_token import TOKEN_VARIABLE, address_with_token
@@ -52,13 +53,16 @@ def _serve(stack: ExitStack, port: int, token: str) -> int:
         reason = os.strerror(error.errno or 0)
         progress.print(f"audit-assets: {HOST}:{port} can't be listened on ({reason}): choose another --port.")
         return 1
+    instance = stack.enter_context(DagsterInstance.get())
     daemon = stack.enter_context(_running_daemon())
-    workspace = stack.enter_context(_workspace(stack.enter_context(DagsterInstance.get())))
+    workspace = stack.enter_context(_workspace(instance))
     ui = create_app_from_workspace_process_context(workspace, live_data_poll_rate=POLL_MILLISECONDS)
     server = uvicorn.Server(uvicorn.Config(BrowserGuard(ui, token), log_level="warning", lifespan="off"))
     threading.Thread(target=_stop_after, args=(daemon, server), daemon=True).start()
     address = address_with_token(f"http://{HOST}:{listening.getsockname()[1]}/", token)
     print(f"The Dagster UI: {address}", flush=True)
+    if off := automation_that_is_off(instance):
+        print(f"Turn on there, under Automation: {', '.join(off)}.", flush=True)
     server.run(sockets=[listening])
     if daemon.poll() is None:
         return 0

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.padding import Padding
 
 from audit_assets.cli.console import output, print_json
+from audit_assets.cli.own_name import own_name
 from audit_assets.storage.hours import AN_HOUR, hour_of
 
 BACKTEST = timedelta(days=7)
@@ -16,7 +18,15 @@ BACKTEST = timedelta(days=7)
 
 
 def demo(
-    history_days: Annotated[int, typer.Option(min=1, max=90, help="Days of history to generate and ingest.")] = 30,
+    history_days: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=90,
+            show_default=False,
+            help="Days of history. Default: 30, or a file's newest 90 days.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another seed generates another organisation.")] = 1,
     entries: Annotated[
         Path | None, typer.Option(help="Use this exported audit log (v1, v2, Logpush; JSON, gzip, zip) instead.")
@@ -24,6 +34,7 @@ def demo(
     judge_hours: Annotated[int, typer.Option(min=1, max=24, help="How many of the last hours to judge.")] = 6,
     home: Annotated[Path, typer.Option(help="Folder for the demo's data.")] = Path(".audit_assets/demo"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the demo that is in the folder first.")] = False,
+    open_tickets: Annotated[bool, typer.Option("--open", help="Show the tickets in your browser.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the summary, as JSON.")] = False,
 ) -> None:
     """Run the whole job on this machine, without any account: from an audit log to tickets.
@@ -31,20 +42,32 @@ def demo(
     Example: audit-assets demo --entries our-audit-log.ndjson.gz
     """
     from audit_assets.cli.demo_run import run_demo
+    from audit_assets.cli.tickets_page import open_page, page_address, with_page_links
     from audit_assets.config.settings import ticket_max_age
     from audit_assets.reports.summary_terminal import print_demo
 
     summary = run_demo(
         history_days=history_days, judge_hours=judge_hours, seed=seed, home=home, entries=entries, fresh=fresh
     )
+    address = page_address(home)
     if as_json:
-        print_json(summary)
-        return
-    print_demo(output, summary, ticket_max_age())
+        print_json({**with_page_links(summary, address), "tickets_page": address})
+    else:
+        print_demo(output, with_page_links(summary, address), ticket_max_age())
+        _print_next(summary, home, address)
+    if open_tickets and address:
+        open_page(address)
+
+
+def _print_next(summary: Mapping[str, Any], home: Path, address: str | None) -> None:
+    """Where to look at what the demo found."""
     output.print("\nWhere to look next:")
+    if address:
+        output.print(f"  {address}", markup=False, soft_wrap=True)
+        output.print("    the tickets, about as Linear shows them; `demo --open` opens this page", soft_wrap=True)
     for command, shows in _next_commands(summary, home):
         output.print(f"  {command}", markup=False, soft_wrap=True)
-        output.print(f"    {shows}", soft_wrap=True)
+        output.print(Padding(shows, (0, 0, 0, 4)))
     output.print("  README.md explains how to connect your own Cloudflare, Axiom and Linear.")
 
 
@@ -53,15 +76,15 @@ def _next_commands(summary: Mapping[str, Any], home: Path) -> list[tuple[str, st
     first, last = hour_of(summary["hours"][0]), hour_of(summary["hours"][-1])
     since = max(first - AN_HOUR * summary["history_hours"], last - BACKTEST)
     shown = summary["flagged"][-1]["hour"] if summary["flagged"] else summary["hours"][-1]
-    span = f"--from {since:%Y-%m-%dT%H} --to {last + AN_HOUR:%Y-%m-%dT%H}"
+    name, span = own_name(), f"--from {since:%Y-%m-%dT%H} --to {last + AN_HOUR:%Y-%m-%dT%H}"
     where = f"--home {shlex.quote(str(home))}"
     return [
-        (f"audit-assets summary {where}", "the last 24 hours of this, again"),
-        (f"audit-assets preview {shown} --html tickets.html {where}", "the tickets of an hour, as a page"),
-        (f"audit-assets backtest {span} {where}", "what other budgets would have opened"),
+        (f"{name} summary {where}", "the last 24 hours of this, again"),
+        (f"{name} preview {shown} {where}", "the tickets of an hour, as a run would open them now"),
+        (f"{name} backtest {span} {where}", "what other budgets would have opened"),
         (
-            f"audit-assets dev --sandbox cloudflare,axiom,linear {where}",
-            "these hours in the Dagster UI, and the tickets about as Linear shows them. Open an address that\n"
-            "    it prints first: it has a token, and afterwards the links above work in the same browser.",
+            f"{name} dev --sandbox cloudflare,axiom,linear {where}",
+            "these hours in the Dagster UI, and the services that the tickets link to. Open an address that it prints "
+            "first: it has a token, and afterwards the links of the sandbox work in the same browser.",
         ),
     ]

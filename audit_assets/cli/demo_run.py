@@ -19,13 +19,16 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from rich.text import Text
 
-from audit_assets.cli.console import progress, step
+from audit_assets.cli.console import HoursDone, progress, step
 from audit_assets.cli.dagster_home import instance_home
 from audit_assets.cli.demo_home import check_home, empty_home, existing_result, keep_result, stored_hours
+from audit_assets.cli.demo_progress import count_done
 from audit_assets.cli.home_lock import locked_home
+from audit_assets.cli.invented_entries import without_receivers
 from audit_assets.cli.sandbox_extra import check_entries, start_sandbox
+from audit_assets.cli.tickets_page import write_page
 from audit_assets.config.errors import AuditAssetsError
-from audit_assets.config.settings import CHANNEL_PREFIX, HOUR_FORMAT, SETTINGS, setting
+from audit_assets.config.settings import HOUR_FORMAT, SETTINGS, setting
 from audit_assets.reports.stored_summaries import load_digests
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR
@@ -35,17 +38,16 @@ from audit_assets.tickets.formatting import pluralize
 if TYPE_CHECKING:
     from audit_assets.sandbox.sandbox_history import SandboxHistory
 
+HISTORY_DAYS = 30
+"""Of the invented organisation: the window of a baseline."""
+
+MOST_DAYS = 90
+"""So many of the newest days of a file are taken."""
+
 TICKETS_A_DAY = "3"
 """The default of the demo: a first look shows a little more than the preset's one ticket."""
 
-SERVICES = (
-    "CLOUDFLARE_",
-    "AXIOM_",
-    "LINEAR_",
-    "AUDIT_ASSETS_WEBHOOK_",
-    "AUDIT_ASSETS_HEARTBEAT_",
-    "AUDIT_ASSETS_TRIAGE_",
-)
+SERVICES = ("CLOUDFLARE_", "AXIOM_", "LINEAR_")
 
 
 class DemoError(AuditAssetsError):
@@ -54,7 +56,7 @@ class DemoError(AuditAssetsError):
 
 def run_demo(
     *,
-    history_days: int,
+    history_days: int | None,
     judge_hours: int,
     seed: int,
     home: Path,
@@ -64,7 +66,8 @@ def run_demo(
     """Run the whole job once, on the organisation that `seed` generates or on the file `entries`. Returns the object
     that `audit-assets demo --json` prints.
 
-    A demo that is in `home` already is deleted if `fresh`; otherwise what it found is returned again if it had the same
+    `history_days`: without it, 30 of the organisation, and of a file all up to its newest 90 days. A demo that is in
+    `home` already is deleted if `fresh`; otherwise what it found is returned again if it had the same
     options. Raises `AuditAssetsError` with one sentence if it fails, before anything is touched if it can't begin.
     Changes this process's environment.
     """
@@ -83,7 +86,8 @@ def run_demo(
             return found
         empty_home(home)
         try:
-            summary = _run(history_days=history_days, judge_hours=judge_hours, seed=seed, home=home, entries=entries)
+            days = days_to_take(history_days, entries)
+            summary = _run(days=days, judge_hours=judge_hours, seed=seed, home=home, entries=entries)
         except DagsterExecutionInterruptedError:
             raise KeyboardInterrupt from None
         keep_result(home, options, summary)
@@ -101,10 +105,16 @@ def opened_demo(home: Path) -> Iterator[None]:
         yield
 
 
-def _run(*, history_days: int, judge_hours: int, seed: int, home: Path, entries: Path | None) -> dict[str, Any]:
+def days_to_take(history_days: int | None, entries: Path | None) -> int:
+    """How many days the sandbox holds: one more than of history, so that the first judged hour has all of it."""
+    if entries is not None:
+        return min((history_days or MOST_DAYS) + 1, MOST_DAYS)
+    return (history_days or HISTORY_DAYS) + 1
+
+
+def _run(*, days: int, judge_hours: int, seed: int, home: Path, entries: Path | None) -> dict[str, Any]:
     with ExitStack() as stack:
         with step("Starting the sandbox", Counter):
-            days = history_days + 1  # so that the first judged hour has all its history
             sandbox, world = start_sandbox(stack, home / "sandbox", seed=seed, days=days, entries=entries)
         apply_settings(sandbox.environment(), home, world.first)
         instance = stack.enter_context(_instance())
@@ -113,11 +123,13 @@ def _run(*, history_days: int, judge_hours: int, seed: int, home: Path, entries:
         results = []
         if history:
             text = f"Pulling and ingesting {pluralize(len(history), 'hour')} of history"
-            with step(text, sandbox.shared.call_counts):
+            done = HoursDone(len(history), count_done(home / "hours", sandbox, history))
+            with step(text, sandbox.shared.call_counts, done):
                 results.append(_run_job("history", history, instance))
         with step(f"Judging the last {pluralize(len(judged), 'hour')}", sandbox.shared.call_counts):
             config = {"ops": {"opened_tickets": {"config": {"open_tickets": "always"}}}}
             results.append(_run_job("hourly_audit", judged, instance, config))
+        write_page(home, sandbox.linear.tickets_file(sandbox.url))
         return _summarize(world, history, judged, results, instance)
 
 
@@ -127,10 +139,9 @@ def apply_settings(settings: Mapping[str, str], home: Path, first: datetime) -> 
     Other settings of the three services are removed: a demo must not reach a real account by mistake, and neither
     a webhook, a language model or a pager.
     """
-    for name in SETTINGS:
-        if name.startswith(SERVICES):
-            os.environ.pop(name, None)
-    for name in [name for name in os.environ if name.startswith(CHANNEL_PREFIX)]:
+    for name in [name for name in os.environ if name in SETTINGS and name.startswith(SERVICES)]:
+        del os.environ[name]
+    for name in {*os.environ} - {*without_receivers(os.environ)}:
         del os.environ[name]
     os.environ.update(settings)
     os.environ.setdefault("AUDIT_ASSETS_TICKETS_PER_DAY", TICKETS_A_DAY)

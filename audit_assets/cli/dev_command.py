@@ -11,47 +11,73 @@ from typing import Annotated
 
 import typer
 
-from audit_assets.cli.console import output
+from audit_assets.cli.console import output, progress
 from audit_assets.cli.dagster_home import instance_home
 from audit_assets.cli.home_lock import locked_home
+from audit_assets.cli.invented_entries import SERVICES, are_invented, keep_apart, without_receivers
 from audit_assets.cli.sandbox_extra import start_sandbox
 from audit_assets.config.env_file import load_env_file
 from audit_assets.config.errors import SettingError
-from audit_assets.config.settings import HOUR_FORMAT, check_sources, paths
+from audit_assets.config.settings import HOUR_FORMAT, check_sources, paths, setting
 from audit_assets.guard.start_token import TOKEN_VARIABLE, new_token
 from audit_assets.storage.file_modes import PRIVATE_FOLDER
-
-SERVICES = ("cloudflare", "axiom", "linear")
 
 
 def dev(
     sandbox: Annotated[str, typer.Option(help="Services to take from the sandbox: cloudflare,axiom,linear.")] = "",
-    home: Annotated[Path, typer.Option(help="Folder for Dagster's history and the sandbox's data.")] = Path(
-        ".audit_assets/dev"
-    ),
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for Dagster's history and the sandbox's data. Default: .audit_assets/dev, or for invented "
+            "entries .audit_assets/sandbox."
+        ),
+    ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Dagster UI, on loopback.")] = 3000,
 ) -> None:
     """Run the Dagster UI on loopback, with its daemon. Ctrl-C stops it.
 
-    Open the address that it prints: it has a token, without which nobody gets in.
+    Open the address that it prints: it has a token, without which nobody gets in. With --sandbox cloudflare the entries
+    are invented, and reach nobody: the other two services must be from the sandbox too.
 
     Example: audit-assets dev --sandbox axiom,linear
     """
+    from audit_assets.cli.dev_checks import check_dagster_home, check_port, check_store
+
     load_env_file()
     services = _parse_services(sandbox)
+    invented = are_invented(services)
     check_sources()  # what is started has no `.env` to compare with
+    _check_settings(services)
+    check_port(port)
     environment = {**os.environ, **paths()}
+    if invented:
+        environment = without_receivers(environment)
+    home = home or Path(".audit_assets") / ("sandbox" if invented else "dev")
     with ExitStack() as stack:
         stack.enter_context(locked_home(home))
+        keep_apart(home, invented=invented)
+        check_store(str(home / "hours") if services else setting("AUDIT_ASSETS_STORAGE"))
+        dagster_home = _dagster_home(environment, home)
+        check_dagster_home(dagster_home)
         token = new_token()
         if services:
             settings, token = _start_sandbox(stack, services, home)
             environment |= settings
         environment[TOKEN_VARIABLE] = token
-        environment["DAGSTER_HOME"] = str(_dagster_home(environment, home))
+        environment["DAGSTER_HOME"] = str(dagster_home)
         environment.setdefault("AUDIT_ASSETS_DAGSTER_URL", f"http://127.0.0.1:{port}")
         command = [sys.executable, "-m", "audit_assets.cli.dagster_services", str(port)]
         raise typer.Exit(run_until_exit(command, environment, home))
+
+
+def _check_settings(services: list[str]) -> None:
+    """Exit 1 and a sentence each for what is missing or malformed, before anything is started."""
+    from audit_assets.cli.dev_checks import setting_problems
+
+    if problems := [*setting_problems(services)]:
+        for problem in problems:
+            progress.print(f"audit-assets: {problem}", style="red", markup=False)
+        raise typer.Exit(1)
 
 
 def _dagster_home(environment: Mapping[str, str], home: Path) -> Path:

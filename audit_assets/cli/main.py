@@ -2,12 +2,14 @@
 
 import os
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from audit_assets.cli.axiom_command import axiom
 from audit_assets.cli.backtest_command import backtest
-from audit_assets.cli.console import progress
+from audit_assets.cli.console import output, progress
 from audit_assets.cli.demo_command import demo
 from audit_assets.cli.dev_command import dev
 from audit_assets.cli.doctor_command import doctor
@@ -25,9 +27,28 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        output.print(f"audit-assets {version('audit-assets')}", highlight=False)
+        raise typer.Exit
+
+
 STOPPED = 130
 """Exit code after Ctrl-C, as shells and Typer have it."""
+
+
+@app.callback()
+def _program(
+    _asked: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Finds abuse in a Cloudflare account: audit log in, Linear tickets out, hour by hour."""
+
 
 for command in (demo, dev, doctor, summary, preview, backtest, watchdog, metrics):
     app.command()(command)

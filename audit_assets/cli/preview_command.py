@@ -1,4 +1,4 @@
-"""`audit-assets preview`: the tickets of a stored hour as a run would open them now."""
+"""`audit-assets preview`: the tickets of stored hours as a run would open them now."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,21 +11,25 @@ from audit_assets.config.env_file import load_env_file
 
 
 def preview(
-    hour: Annotated[str, typer.Argument(help="An hour (UTC) that was judged: 2026-11-22-09:00.")],
+    hour: Annotated[
+        str | None,
+        typer.Argument(help="An hour (UTC) that was judged: 2026-11-22-09:00. Default: the newest 24 hours."),
+    ] = None,
     home: Annotated[
         Path | None, typer.Option(help="Folder of a demo, in place of your own hours and services.")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the tickets as an HTML page to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the tickets, as JSON.")] = False,
 ) -> None:
-    """Show the tickets of an hour as they would be opened now. Opens nothing, and needs no Linear API key.
+    """Show the tickets of an hour, or of the newest 24 hours that were judged, as they would be opened now. Opens
+    nothing, and needs no Linear API key.
 
     With Linear's settings it also reads the existing tickets, and shows which of them would be used.
 
     Example: audit-assets preview 2026-11-22-09:00 --html tickets.html
     """
     from audit_assets.cli.demo_run import opened_demo
-    from audit_assets.cli.preview_hour import render_stored_hour
+    from audit_assets.cli.preview_hour import render_stored_hours
     from audit_assets.reports.html_page import write_html
     from audit_assets.reports.preview_page import preview_html
     from audit_assets.reports.preview_terminal import print_tickets
@@ -34,7 +38,7 @@ def preview(
     with ExitStack() as stack:
         if home is not None:
             stack.enter_context(opened_demo(home))
-        rendered = render_stored_hour(hour)
+        rendered = render_stored_hours(hour)
     if html is not None:
         write_html(preview_html(rendered), html)
     if as_json:

@@ -1,16 +1,17 @@
-"""The tickets of a stored hour as a run would open them now, without Dagster: what `audit-assets preview` shows.
+"""The tickets of stored hours as a run would open them now, without Dagster: what `audit-assets preview` shows.
 
 It does what a dry run of `opened_tickets` does, on what the hour store holds. If Linear's settings are set, Linear is
 read; nothing is stored and nothing is opened. A person waits, so a service that is down is reported soon.
 """
 
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 
 import polars as pl
 
 from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.config.errors import AuditAssetsError
+from audit_assets.config.periods import parse_period
 from audit_assets.defs.resources import (
     AxiomResource,
     CloudflareResource,
@@ -20,10 +21,11 @@ from audit_assets.defs.resources import (
 )
 from audit_assets.defs.steps.day_digest import build_digest_ticket
 from audit_assets.defs.steps.dry_runs import render_hour
-from audit_assets.defs.steps.run_inputs import load_run_inputs
+from audit_assets.defs.steps.run_inputs import RunInputs, load_run_inputs
 from audit_assets.defs.steps.skip_reasons import OpenTickets, skip_reason
-from audit_assets.reports.dry_run_hour import DryRunHour
-from audit_assets.storage.hours import AN_HOUR, day_of, hour_of, key_of
+from audit_assets.reports.dry_run_hour import DryRunHour, join_hours
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import A_DAY, AN_HOUR, day_of, hours_between, key_of
 from audit_assets.storage.tables import BASELINES, FLAGGED
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.transport.http import HttpLimits
@@ -35,18 +37,34 @@ class PreviewError(AuditAssetsError):
     """The requested hour does not exist, was not judged, or can't be rendered."""
 
 
-def render_stored_hour(name: str) -> DryRunHour:
-    """The tickets of an hour, by its name. Raises `AuditAssetsError` if they can't be rendered."""
-    hour = _parse_hour(name)
-    storage = StorageResource()
-    store = storage.open()
-    flagged = store.read(FLAGGED, hour)
-    if flagged is None:
+def render_stored_hours(name: str | None) -> DryRunHour:
+    """The tickets of an hour, by its name; without one, those of the 24 hours up to the newest that was judged, as one.
+
+    Raises `AuditAssetsError` if they can't be rendered.
+    """
+    store = StorageResource().open()
+    hours = _newest_day(store) if name is None else [_parse_hour(name)]
+    inputs = load_run_inputs(CloudflareResource().account_id(), store)
+    judged = [(hour, flagged) for hour in hours if (flagged := store.read(FLAGGED, hour)) is not None]
+    if not judged:
         raise PreviewError(
-            f"{store.root} has no flagged actors of {key_of(hour)}: materialise `flagged_actors` for that hour, "
+            f"{store.root} has no flagged actors of {key_of(hours[0])}: materialise `flagged_actors` for that hour, "
             "or set AUDIT_ASSETS_STORAGE to the folder with the hours."
         )
-    inputs = load_run_inputs(CloudflareResource().account_id(), store)
+    return join_hours([_render(inputs, store, hour, flagged) for hour, flagged in judged])
+
+
+def _newest_day(store: HourStore) -> list[datetime]:
+    newest = store.newest(FLAGGED)
+    if newest is None:
+        raise PreviewError(
+            f"No hour of {store.root} was judged: materialise `flagged_actors`, or name the folder of a demo with "
+            "--home."
+        )
+    return hours_between(newest - A_DAY + AN_HOUR, newest)
+
+
+def _render(inputs: RunInputs, store: HourStore, hour: datetime, flagged: pl.DataFrame) -> DryRunHour:
     axiom = AxiomResource(limits=IMPATIENT, tables=inputs.tables)
     ends_day = (hour + AN_HOUR).hour == 0
     with closing(TriageResource().hour_notes()) as notes:
@@ -55,7 +73,7 @@ def render_stored_hour(name: str) -> DryRunHour:
             hour,
             flagged.filter(pl.col("disposition") == "ticket"),
             digest=build_digest_ticket(inputs, day_of(hour), axiom) if ends_day else None,
-            skip_reason=skip_reason(OpenTickets.auto, storage.now(), hour, store.require(BASELINES, hour)),
+            skip_reason=skip_reason(OpenTickets.auto, StorageResource().now(), hour, store.require(BASELINES, hour)),
             axiom=axiom,
             linear=LinearResource(limits=HttpLimits(attempts=2, attempt_seconds=30, total_seconds=90)),
             noted=notes.add_note,
@@ -66,10 +84,7 @@ def render_stored_hour(name: str) -> DryRunHour:
 
 
 def _parse_hour(name: str) -> datetime:
-    try:
-        hour = hour_of(name)
-    except ValueError:
-        hour = None
-    if hour is None or hour.minute:
-        raise PreviewError(f"{name!r} is not an hour: give one (UTC) such as 2026-11-22-09:00.")
-    return hour
+    with suppress(ValueError):
+        if (period := parse_period(name)).is_hour:
+            return period.start
+    raise PreviewError(f"{name!r} is not an hour: give one (UTC) such as 2026-11-22-09:00.")

@@ -31,7 +31,7 @@ def start_sandbox(stack: ExitStack, folder: Path, **choice: Any) -> tuple["Sandb
 def check_entries(path: Path) -> None:
     """Raises `SettingError` if this file holds no audit entries that the sandbox can serve. Touches nothing."""
     with _extra():
-        from audit_assets.sandbox.cloudflare.entries_file import EntriesFileError, read_entries
+        from audit_assets.exports.entries_file import EntriesFileError, read_entries
     try:
         read_entries(path)
     except EntriesFileError as error:

@@ -25,6 +25,7 @@ def summary(
     Example: audit-assets summary 2026-11
     """
     from audit_assets.cli.demo_home import stored_hours
+    from audit_assets.cli.tickets_page import page_address, with_page_links
     from audit_assets.config.settings import first_hour, setting, ticket_max_age
     from audit_assets.reports.stored_summaries import load_newest_day, load_summary
     from audit_assets.reports.summary import schema
@@ -43,7 +44,10 @@ def summary(
         found = load_newest_day(store, first_hour=first, now=now)
     if as_json:
         print_json(found)
-    elif "flagged" in found:
+        return
+    if home:
+        found = with_page_links(found, page_address(home))
+    if "flagged" in found:
         print_hour(output, found, ticket_max_age())
     else:
         print_period(output, found, ticket_max_age())

@@ -8,7 +8,7 @@ handed to a client and kept nowhere else, because Dagster prints the fields of r
 import os
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,16 +16,17 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from audit_assets.config.env_file import env_file
 from audit_assets.config.errors import SettingError
+from audit_assets.config.periods import parse_period
 
 HOUR_FORMAT = "%Y-%m-%d-%H:%M"
 """Hours are named as Dagster names hourly partitions."""
 
 
 def _parse_hour(text: str) -> datetime:
-    hour = datetime.strptime(text, HOUR_FORMAT).replace(tzinfo=UTC)
-    if hour.minute:
+    period = parse_period(text)
+    if not period.is_hour:
         raise ValueError("not a full hour")
-    return hour
+    return period.start
 
 
 def _parse_streams(text: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from audit_assets.axiom.client import AxiomClient
 from audit_assets.cloudflare.actor_keys import with_owners
 from audit_assets.cloudflare.addresses import with_canonical_addresses
 from audit_assets.config.errors import AuditAssetsError
+from audit_assets.config.periods import parse_period
 from audit_assets.detection.activity_arrays import add_actor_types, count_changes
 from audit_assets.detection.alert_threshold import SCORE_HISTORY
 from audit_assets.detection.networks import network_of
@@ -22,7 +23,9 @@ from audit_assets.detection.ranking import REACH
 from audit_assets.detection.schemas import ACTOR_ACTIVITY, DELETES, OWNER
 from audit_assets.detection.verdict_marks import VERDICTS
 from audit_assets.reports.event_times import FORMS, parse_times
-from audit_assets.storage.hours import AN_HOUR
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import A_DAY, AN_HOUR
+from audit_assets.storage.tables import ENTRIES
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.transport.untrusted_text import one_line
 
@@ -57,7 +60,8 @@ class BacktestError(AuditAssetsError):
 class BacktestInput:
     """All changes (`activity`, ACTOR_ACTIVITY with the key as `actor`), the actors (`actors`, ACTORS), and the hours
     [since, until) to judge; earlier ones are their history. `verdicts` (VERDICTS): people's verdicts on tickets;
-    `origins` (ORIGIN_USES): from where everybody acted, None if that is not known."""
+    `origins` (ORIGIN_USES): from where everybody acted, None if that is not known; `unreadable`: so many parts of a
+    file are no entries."""
 
     activity: pl.DataFrame
     actors: pl.DataFrame
@@ -65,6 +69,7 @@ class BacktestInput:
     until: datetime
     verdicts: pl.DataFrame = field(default_factory=VERDICTS.to_frame)
     origins: pl.DataFrame | None = None
+    unreadable: int = 0
 
 
 READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
@@ -73,11 +78,6 @@ READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
     ".ndjson": lambda path: pl.read_ndjson(path, infer_schema_length=None),
     ".jsonl": lambda path: pl.read_ndjson(path, infer_schema_length=None),
 }
-
-
-def read_file(path: Path) -> BacktestInput:
-    """Read the events of a file: each counts as a change, an actor's name is its key. Raises `BacktestError`."""
-    return input_of(read_events(path))
 
 
 def input_of(events: pl.DataFrame) -> BacktestInput:
@@ -90,7 +90,8 @@ def input_of(events: pl.DataFrame) -> BacktestInput:
 
 
 def origins_of(events: pl.DataFrame) -> pl.DataFrame | None:
-    """ORIGIN_USES of events (as `read_events` returns them); None if they have none of ORIGIN_COLUMNS."""
+    """ORIGIN_USES of events (as `read_events` returns them, each a change unless a column `changed` has it otherwise);
+    None if they have none of ORIGIN_COLUMNS."""
     if not {*ORIGIN_COLUMNS} & {*events.columns}:
         return None
     missing = {name: pl.lit(None, pl.String) for name in ORIGIN_COLUMNS if name not in events.columns}
@@ -102,7 +103,7 @@ def origins_of(events: pl.DataFrame) -> pl.DataFrame | None:
         hour=pl.col("time").dt.truncate("1h"),
         network=network_of(pl.col("ip_address")),
         agent="user_agent",
-        changed=pl.lit(value=True),
+        changed=pl.col("changed") if "changed" in events.columns else pl.lit(value=True),
     )
     return uses_of(rows)
 
@@ -153,27 +154,36 @@ def _separator_of(columns: list[str]) -> str | None:
 
 
 def parse_span(first: str, end: str) -> tuple[datetime, datetime]:
-    """The hours from --from up to --to: days or full hours in ISO 8601, in UTC unless they have another zone.
+    """The hours from --from up to --to, each as `parse_period` reads it: the start of a day, of an hour or of a month.
 
     Raises `BacktestError` if one is not such a time, or the span is empty.
     """
-    since, until = _parse_hour("--from", first), _parse_hour("--to", end)
+    since, until = _parse_start("--from", first), _parse_start("--to", end)
     if until <= since:
         raise BacktestError(f"--to {end} is not after --from {first}: name a later day or hour.")
     return since, until
 
 
-def _parse_hour(option: str, text: str) -> datetime:
+def _parse_start(option: str, text: str) -> datetime:
     try:
-        time = datetime.fromisoformat(text)
-        hour = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        hour = None
-    if hour is None or hour != hour.replace(minute=0, second=0, microsecond=0) or hour < EARLIEST:
+        start = parse_period(text).start
+    except ValueError:
+        start = None
+    if start is None or start < EARLIEST:
         raise BacktestError(
             f"{option} is {text!r}: give a day or a full hour (UTC) such as 2026-10-01 or 2026-10-01T05."
         )
-    return hour
+    return start
+
+
+def newest_day(store: HourStore) -> tuple[datetime, datetime]:
+    """The 24 hours up to the newest that is stored. Raises `BacktestError` if none is."""
+    newest = store.newest(ENTRIES)
+    if newest is None:
+        raise BacktestError(
+            f"{store.root} holds no hour: name a file of EVENTS, --from and --to, or the folder of a demo (--home)."
+        )
+    return newest - A_DAY + AN_HOUR, newest + AN_HOUR
 
 
 def read_axiom(
@@ -204,11 +214,11 @@ def read_axiom(
     origins = None
     if query_origins is not None:
         origins = query_origins(client, actors["actor_key"].to_list(), since - SCORE_HISTORY - ORIGIN_HISTORY, until)
-    names = _with_unique_names(actors)
+    names = with_unique_names(actors)
     return BacktestInput(activity, names, max(since, hours[0]), min(until, now), verdicts, origins)
 
 
-def _with_unique_names(actors: pl.DataFrame) -> pl.DataFrame:
+def with_unique_names(actors: pl.DataFrame) -> pl.DataFrame:
     """ACTORS: those of one name get the beginning of their keys beside it."""
     name = pl.coalesce("actor", "actor_key")
     with_key = pl.format("{} ({})", name, pl.col("actor_key").str.head(KEY_SHOWN))

@@ -72,6 +72,7 @@ def summarize_backtest(backtest: Backtest, data: BacktestInput, in_force: Policy
         "first_hour": first.isoformat(),
         "last_hour": last.isoformat(),
         "counted_from": counted_from.isoformat(),
+        "unreadable": data.unreadable,
         "actors": scores["actor_key"].n_unique(),
         "active_hours": scores.height,
         "learning": {name: hours for name, hours in learning.items() if hours},

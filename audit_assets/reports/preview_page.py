@@ -4,6 +4,7 @@ A ticket's text is Markdown in which every value of an entry is quoted (tickets/
 links of bare addresses turns it into markup here; pictures are those that would be uploaded.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,13 +21,16 @@ from audit_assets.tickets.markdown import folds, visible
 
 WEB_ADDRESSES = ("https://", "http://")
 
+HOUR_KEY = re.compile(r"-(?=\d\d:)")
+"""What in the key of an hour people write as a space."""
+
 
 def preview_html(hour: DryRunHour) -> str:
     """The page of an hour's tickets."""
     return render_page(
         "preview_page.html.jinja",
         style="preview_page.css",
-        title=f"{pluralize(len(hour.tickets), 'ticket')} of {hour.hour[:10]} {hour.hour[11:]} UTC",
+        title=f"{pluralize(len(hour.tickets), 'ticket')} of {HOUR_KEY.sub(' ', hour.hour)} UTC",
         remarks=hour.remarks,
         tickets=[_ticket_values(ticket) for ticket in hour.tickets],
     )

@@ -10,7 +10,7 @@ from audit_assets.reports.summary import (
     HourSummary,
     PeriodSummary,
     SummaryError,
-    hours_in_period,
+    period_of,
     summarize_period,
 )
 from audit_assets.reports.summary_versions import upgrade
@@ -24,19 +24,20 @@ def load_summary(store: HourStore, period: str, *, first_hour: datetime, now: da
 
     Raises `SummaryError` if there is none, and `StoreError` if the store can't be read.
     """
-    hours = hours_in_period(period)
+    asked = period_of(period)
+    hours = hours_between(asked.start, asked.end - AN_HOUR)
     found = load_hours(store, hours)
     summaries = [summary for summary in found.values() if summary]
     if not summaries:
         raise SummaryError(
-            f"No hour of {period} has a summary in {store.root}: name another period, such as {EXAMPLES}, or "
+            f"No hour of {asked.name} has a summary in {store.root}: name another period, such as {EXAMPLES}, or "
             "materialise `flagged_actor_summary` for it."
         )
     if len(hours) == 1:
         return summaries[0]
-    result = _load_period(store, period, found, first_hour, now)
+    result = _load_period(store, asked.name, found, first_hour, now)
     months = store.read_json(PRECISION, None) or {}
-    return {**result, "precision": months[period]} if period in months else result
+    return {**result, "precision": months[asked.name]} if asked.name in months else result
 
 
 def load_newest_day(store: HourStore, *, first_hour: datetime, now: datetime) -> PeriodSummary:

@@ -8,8 +8,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
 from math import inf
 from typing import Annotated, Any, NotRequired
 
@@ -17,15 +15,12 @@ from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
 from audit_assets.config.errors import AuditAssetsError
+from audit_assets.config.periods import Period, parse_period
 from audit_assets.detection.severity import SEVERITIES
-from audit_assets.storage.hours import AN_HOUR
 from audit_assets.tickets.verdict_table import Precision
 
 SUMMARY_VERSION = 2
 """What changed with each version is in docs/CHANGELOG.md; summary_versions.py reads the earlier ones."""
-
-PERIODS = ("%Y-%m-%d-%H:00", "%Y-%m-%d", "%Y-%m")
-"""An hour, a day and a month (UTC), as people name them."""
 
 EXAMPLES = "2026-11-22-09:00, 2026-11-22 or 2026-11"
 
@@ -240,18 +235,14 @@ def summary_hash(summary: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps({**summary, "flagged": flagged}, sort_keys=True).encode()).hexdigest()
 
 
-def hours_in_period(period: str) -> list[datetime]:
-    """The hours of an hour, a day or a month (UTC), such as 2026-11-22-09:00, 2026-11-22, 2026-11.
-
-    Raises `SummaryError` for anything else.
-    """
-    for form in PERIODS:
-        with suppress(ValueError, OverflowError):
-            start = datetime.strptime(period, form).replace(tzinfo=UTC)
-            longest = (start + AN_HOUR * step for step in range(31 * 24))
-            if hours := [hour for hour in longest if hour.strftime(form) == period]:
-                return hours
-    raise SummaryError(f"{period!r} is not a period: name an hour, a day or a month (UTC) such as {EXAMPLES}.")
+def period_of(text: str) -> Period:
+    """The hour, day or month of that name. Raises `SummaryError` if it names none."""
+    try:
+        return parse_period(text)
+    except ValueError:
+        raise SummaryError(
+            f"{text!r} is not a period: name an hour, a day or a month (UTC) such as {EXAMPLES}."
+        ) from None
 
 
 def summarize_period(

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from audit_assets.reports.summary import BelowThreshold, DigestShown, HourSummary, PeriodSummary
+from audit_assets.reports.terminal_layout import print_beside
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.tickets.markdown import visible
 from audit_assets.tickets.verdict_table import Precision
@@ -23,6 +24,9 @@ COLOURS = {"urgent": "bold red", "high": "red", "medium": "yellow", "low": "cyan
 
 INDENT = 9
 """Of the lines below a heading, which begins with the severity."""
+
+MOST_DAYS = 90
+"""Of a file, in a demo."""
 
 MOST_HOURS = 20
 MOST_DEVIATIONS = 8
@@ -70,13 +74,20 @@ def print_demo(console: Console, summary: Mapping[str, Any], ticket_max_age: tim
             "unreadable", f"{pluralize(entries['unreadable'], 'part')} of the file: no JSON, or an error reply"
         )
     if entries["outside"]:
-        older = f"{entries['outside']:,} of the file, older than these hours"
-        table.add_row("left out", f"{older}: a larger --history-days takes more, up to 90")
+        table.add_row("left out", f"{entries['outside']:,} of the file, older than these hours{_more_days(summary)}")
     table.add_row("ingested", f"{entries['ingested']:,}")
     table.add_row("in Axiom", f"{proof['found']:,} of {proof['expected']:,}, verified by their ids")
     console.print(table)
     for warning in summary["warnings"]:
         console.print(Text(f"note: {warning}", "yellow"))
+
+
+def _more_days(summary: Mapping[str, Any]) -> str:
+    """How to take more of a file, if that is possible."""
+    days = (summary["history_hours"] + len(summary["hours"])) / 24
+    if days >= MOST_DAYS:
+        return f": the newest {MOST_DAYS} days are taken"
+    return ": a larger --history-days takes more"
 
 
 def print_hour(console: Console, summary: HourSummary, ticket_max_age: timedelta) -> None:
@@ -94,8 +105,9 @@ def print_period(console: Console, summary: PeriodSummary, ticket_max_age: timed
     for ticket in summary["tickets"]:
         hours = ticket["hours"]
         span = hours[0] if len(hours) == 1 else f"{len(hours)} hours from {hours[0]} to {hours[-1]}"
-        console.print(_severity(ticket).append(visible(ticket["actor"]), "bold default").append(f"  {span}", "default"))
-        _print_below(console, ticket["in_words"], f"{ticket['identifier']}: {ticket['url']}")
+        who = Text(visible(ticket["actor"]), "bold").append(f"  {span}", "default not bold")
+        print_beside(console, _severity(ticket), who, INDENT)
+        _print_below(console, ticket["in_words"], ticket["identifier"], address_of(ticket))
     for outcome, count in summary["outcomes"].items():
         if reason := _no_ticket_reason(outcome, ticket_max_age):
             console.print(Text(f"{count:,} flagged without a ticket: {reason}", "yellow"))
@@ -112,19 +124,31 @@ def print_period(console: Console, summary: PeriodSummary, ticket_max_age: timed
 
 def _print_flagged(console: Console, flagged: Sequence[Mapping[str, Any]], ticket_max_age: timedelta) -> None:
     for actor in flagged:
-        heading = _severity(actor).append(f"{actor['hour']}  ", "default")
-        console.print(heading.append(visible(actor["actor"]), "bold default"))
-        _print_below(console, actor["in_words"], ticket_sentence(actor["ticket"], ticket_max_age))
+        heading = _severity(actor).append(f"  {actor['hour']}", "default not bold")
+        print_beside(console, heading, Text(visible(actor["actor"]), "bold"), INDENT)
+        ticket = actor["ticket"]
+        _print_below(console, actor["in_words"], ticket_sentence(ticket, ticket_max_age), address_of(ticket))
 
 
 def _severity(ranked: Mapping[str, Any]) -> Text:
-    return Text(f"{ranked['severity']:<{INDENT}}", COLOURS[ranked["severity"]])
+    return Text(f"{ranked['severity']:<{INDENT - 2}}", COLOURS[ranked["severity"]])
 
 
-def _print_below(console: Console, reasons: Sequence[str], ticket: str) -> None:
+def _print_below(console: Console, reasons: Sequence[str], ticket: str, address: str | None) -> None:
     for reason in reasons:
         console.print(Padding(Text(reason), (0, 0, 0, INDENT)))
-    console.print(Padding(Text(ticket, "cyan"), (0, 0, 1, INDENT)))
+    _print_link(console, ticket, address, INDENT)
+    console.print()
+
+
+def _print_link(console: Console, sentence: str, address: str | None, indent: int = 0) -> None:
+    """A sentence and behind it, or below it where there is no room, the address: whole, so that it can be opened."""
+    line = f"{sentence}: {address}" if address else sentence
+    if address and indent + len(line) > console.width:
+        console.print(Padding(Text(f"{sentence}:", "cyan"), (0, 0, 0, indent)))
+        console.print(Text(f"{' ' * indent}{address}", "cyan"), soft_wrap=True)
+    else:
+        console.print(Padding(Text(line, "cyan"), (0, 0, 0, indent)))
 
 
 def _print_without_ticket(console: Console, actors: Sequence[Mapping[str, Any]]) -> None:
@@ -135,11 +159,11 @@ def _print_without_ticket(console: Console, actors: Sequence[Mapping[str, Any]])
     counts = Counter(deviation["disposition"] for _, deviation in deviations)
     console.rule(", ".join(disposition_sentence(*count) for count in counts.items()), align="left")
     for actor, deviation in deviations[:MOST_DEVIATIONS]:
-        line = f"{actor['hour']}  {visible(actor['actor'])}: {deviation['in_words']}"
+        line = f"{visible(actor['actor'])}: {deviation['in_words']}"
         if (disposition := deviation["disposition"]) != "below_threshold":
             reason = deviation.get("allowed_because")
             line += f" ({DISPOSITIONS.get(disposition, disposition)}{f': {reason}' if reason else ''})"
-        console.print(Text(line, "dim"), no_wrap=True, overflow="ellipsis")
+        print_beside(console, Text(actor["hour"], "dim"), Text(line, "dim"), INDENT)
     if (more := len(deviations) - MOST_DEVIATIONS) > 0:
         console.print(Text(f"and {more:,} more, in the summaries of the hours", "dim"))
     console.print()
@@ -148,8 +172,8 @@ def _print_without_ticket(console: Console, actors: Sequence[Mapping[str, Any]])
 def _print_below_threshold(console: Console, hours: Sequence[BelowThreshold]) -> None:
     """The rarest of them, a line each."""
     for hour in hours[:MOST_HOURS]:
-        line = f"{hour['hour']}  {visible(hour['actor'])}: {'; '.join(hour['in_words'])}"
-        console.print(Text(line, "dim"), no_wrap=True, overflow="ellipsis")
+        line = f"{visible(hour['actor'])}: {'; '.join(hour['in_words'])}"
+        print_beside(console, Text(hour["hour"], "dim"), Text(line, "dim"), INDENT)
     if (more := len(hours) - MOST_HOURS) > 0:
         console.print(Text(f"and {pluralize(more, 'more hour')} below the alert threshold; --json prints all", "dim"))
 
@@ -159,7 +183,7 @@ def _print_digests(console: Console, digests: Sequence[DigestShown], ticket_max_
     for digest in digests:
         subject = f"daily digest of {digest['day']}, {pluralize(digest['findings'], 'hour')} below the alert threshold"
         if digest["identifier"]:
-            console.print(Text(f"{digest['identifier']}, {subject}: {digest['url']}", "cyan"))
+            _print_link(console, f"{digest['identifier']}, {subject}", address_of(digest))
         elif reason := _no_ticket_reason(digest["outcome"], ticket_max_age):
             console.print(Text(f"no ticket for the {subject}: {reason}", "yellow"))
 
@@ -180,7 +204,7 @@ def _no_ticket_reason(outcome: str, max_age: timedelta) -> str | None:
 
 
 def ticket_sentence(ticket: Mapping[str, Any], max_age: timedelta) -> str:
-    """What became of a flagged actor: its ticket with the address, or why there is none."""
+    """What became of a flagged actor: its ticket, or why there is none."""
     outcome, identifier = ticket["outcome"], ticket["identifier"]
     if planned_action := ticket.get("planned_action"):
         return f"dry run: {visible(planned_action)}"
@@ -188,7 +212,12 @@ def ticket_sentence(ticket: Mapping[str, Any], max_age: timedelta) -> str:
         return f"no ticket: {_no_ticket_reason(outcome, max_age) or outcome}"
     name = f"{identifier} (closed)" if ticket["closed"] and outcome != "dismissed" else identifier
     related = f", related to {', '.join(ticket['related'])}" if ticket.get("related") else ""
-    return f"{ON_TICKET.get(outcome, '{ticket}').format(ticket=name)}{related}: {ticket['url']}"
+    return f"{ON_TICKET.get(outcome, '{ticket}').format(ticket=name)}{related}"
+
+
+def address_of(ticket: Mapping[str, Any]) -> str | None:
+    """Where a ticket opens: in Linear, or in the page that a demo left."""
+    return ticket.get("page") or ticket["url"] if ticket["identifier"] else None
 
 
 def disposition_sentence(disposition: str, deviations: int) -> str:

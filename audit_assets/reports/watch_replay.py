@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from audit_assets.config.errors import AuditAssetsError
+from audit_assets.reports.terminal_layout import print_table
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, AN_HOUR, days_of, hours_between, key_of
 from audit_assets.storage.tables import ENTRIES
@@ -100,11 +101,14 @@ def print_replay(console: Console, replay: Replay) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("rule", "severity", "alerts", "a month", ""):
         table.add_column(heading, justify="right" if heading in ("alerts", "a month") else "left")
+    lines = []
     for rule in sorted(replay.rules.rule, key=lambda rule: (-replay.alerts.get(rule.name, 0), rule.name)):
         count, often = replay.alerts.get(rule.name, 0), number(replay.a_month(rule.name))
         remark = Text("" if rule.enabled else "disabled", "dim")
         table.add_row(rule.name, rule.severity, f"{count:,}", often, remark)
-    console.print(table)
+        figures = [rule.severity, pluralize(count, "alert"), f"{often} a month", remark.plain]
+        lines += [Text(rule.name), Text(f"    {', '.join(filter(None, figures))}", "dim")]
+    print_table(console, table, lines)
 
 
 def _matches(

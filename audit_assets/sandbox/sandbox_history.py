@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from audit_assets.sandbox.cloudflare.entries_file import EntriesFileError, read_entries
+from audit_assets.exports.entries_file import EntriesFileError, read_entries
 from audit_assets.sandbox.server import Sandbox
 
 

@@ -48,14 +48,17 @@ def render_page(template: str, *, service: str, style: str, **values: Any) -> st
     return _TEMPLATES.get_template(template).render(service=service, style=style, **values)
 
 
-def page_headers(style: str, *, pictures: bool = False) -> dict[str, str]:
-    """Headers that allow the browser this style sheet only, and with `pictures` those embedded in the page."""
+def page_policy(style: str, *, pictures: bool = False) -> str:
+    """The policy that allows the browser this style sheet only, and with `pictures` those embedded in the page."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    allowed = f"default-src 'none'; style-src 'sha256-{digest}'; {'img-src data:; ' * pictures}"
+    return f"{allowed}base-uri 'none'; form-action 'none'"
+
+
+def page_headers(style: str, *, pictures: bool = False) -> dict[str, str]:
+    """Headers of a page with that policy, which no other page may frame."""
     return {
-        "Content-Security-Policy": (
-            f"default-src 'none'; style-src 'sha256-{digest}'; {'img-src data:; ' * pictures}"
-            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        ),
+        "Content-Security-Policy": f"{page_policy(style, pictures=pictures)}; frame-ancestors 'none'",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",

@@ -166,7 +166,11 @@ def bound_socket(port: int = 0) -> socket.socket:
     """A listening socket on loopback; port 0 takes any free one. Raises OSError if the port is taken."""
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((HOST, port))
+    try:
+        listening.bind((HOST, port))
+    except OSError:
+        listening.close()
+        raise
     return listening
 
 

@@ -38,7 +38,7 @@ def evidence_of(flagged: pl.DataFrame, entries: pl.DataFrame, seen: pl.DataFrame
     before = None if seen is None else seen.join(members, on="actor_key")
     evidence = flagged.select(finding="actor_key").unique()
     for part in (
-        theirs.group_by("finding").agg(others=pl.len()),
+        theirs.join(behind, on=["finding", "entry_id"], how="anti").group_by("finding").agg(others=pl.len()),
         _ends(behind),
         _creations(theirs, entries),
         _action_summaries(behind),
@@ -49,8 +49,7 @@ def evidence_of(flagged: pl.DataFrame, entries: pl.DataFrame, seen: pl.DataFrame
     ):
         evidence = evidence.join(part, on="finding", how="left")
     counted = evidence.with_columns(pl.col("others", "total").fill_null(0).cast(pl.Int64))
-    rows = counted.with_columns(pl.col("others") - pl.col("total")).iter_rows(named=True)
-    return {row.pop("finding"): row for row in rows}
+    return {row.pop("finding"): row for row in counted.iter_rows(named=True)}
 
 
 def _behind(flagged: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:

@@ -8,15 +8,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
 from audit_assets.cli.demo_home import MARK
-from audit_assets.cli.demo_run import apply_settings
+from audit_assets.cli.demo_run import apply_settings, days_to_take
 from audit_assets.cli.home_lock import LOCK, locked_home
+from audit_assets.cli.sandbox_extra import start_sandbox
 from audit_assets.config.settings import SETTINGS
 from audit_assets_tests.pipeline import v2_burst, v2_entry
 
@@ -89,6 +94,7 @@ def test_the_summary_has_the_promised_numbers(summary: dict[str, Any]) -> None:
     for flagged in summary["flagged"]:
         assert flagged["ticket"]["identifier"].startswith("SEC-")
         assert flagged["ticket"]["url"].startswith("http://127.0.0.1:")
+        assert flagged["ticket"]["page"] == f"{summary['tickets_page']}#{flagged['ticket']['identifier']}"
         assert "/query?initForm=" in flagged["axiom_url"]
         assert all(deviation["in_words"] for deviation in flagged["deviations"])
 
@@ -107,7 +113,9 @@ def test_a_file_of_real_entries_takes_the_place_of_the_organisation(tmp_path: Pa
         "60 changes in the hour; usual is 2, at most 2 in 30 days; expected less than once in 2 months for this actor, "
         "the most that 8 active hours of history support 60 of 60 changes in the hour are deletes; usually 1 in 21"
     ) in shown
-    assert "SEC-1 opened: http://127.0.0.1:" in shown
+    page = (tmp_path / ".audit_assets/demo/tickets.html").as_uri()
+    assert f"SEC-1 opened: {page}#SEC-1" in shown
+    assert f"Where to look next: {page} the tickets, about as Linear shows them" in shown
     assert "1 deviation below the alert threshold" in shown
     assert "mallory@example.com: first change to '] | union ['x on record" in shown
     assert "note: still learning (budget): less than 14 days of scores" in shown
@@ -120,14 +128,36 @@ def test_a_file_of_real_entries_takes_the_place_of_the_organisation(tmp_path: Pa
     summary, preview, backtest = (
         run(tmp_path, *line.split()[1:], LINEAR_API_KEY="of a real workspace")
         for line in done.stdout.splitlines()
-        if re.match(r"  audit-assets (summary|preview|backtest) ", line)
+        if re.match(r"  \S*audit-assets (summary|preview|backtest) ", line)
     )
     assert (summary.returncode, preview.returncode, backtest.returncode) == (0, 0, 0), preview.stderr + backtest.stderr
     assert "1 ticket, 2026-08-31-13:00 to 2026-09-01-12:00 (UTC)" in summary.stdout
-    assert "SEC-1: http://127.0.0.1:" in " ".join(summary.stdout.split())
+    assert f"SEC-1: {page}#SEC-1" in " ".join(summary.stdout.split())
     assert "SEC-1" in preview.stdout
-    assert "60 changes" in (tmp_path / "tickets.html").read_text()
     assert "2026-09-01" in backtest.stdout
+
+
+def test_the_tickets_open_when_nothing_runs_any_more(folder: Path, summary: dict[str, Any]) -> None:
+    page = Path(url2pathname(urlsplit(summary["tickets_page"]).path))
+    html = page.read_text()
+    assert page == folder / ".audit_assets/demo/tickets.html"
+    for flagged in summary["flagged"]:
+        assert f'id="{flagged["ticket"]["identifier"]}"' in html
+        assert escape(flagged["actor"].split("@")[0]) in html
+    assert "data:image/png;base64," in html, "charts are in the page"
+    assert "127.0.0.1" not in html, "no link leads to the sandbox, which has stopped"
+    assert "<script" not in html
+    assert "default-src &#39;none&#39;" in html
+    assert re.search(r'<a href="#SEC-\d+"', html), "related tickets link to each other"
+
+
+def test_the_tickets_are_shown_in_the_browser_on_request(folder: Path, summary: dict[str, Any]) -> None:
+    seen = folder / "seen"
+    (folder / "browser").write_text(f'#!/bin/sh\necho "$1" > {seen}\n')
+    (folder / "browser").chmod(0o755)
+    again = demo(folder, "--json", "--open", "--history-days", "5", BROWSER=str(folder / "browser"))
+    assert summary_of(again) == summary
+    assert seen.read_text().strip() == summary["tickets_page"]
 
 
 def test_a_published_sample_runs(tmp_path: Path) -> None:
@@ -146,7 +176,26 @@ def test_entries_outside_of_the_days_that_it_takes_are_counted(tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     shown = " ".join(done.stdout.split())
     assert "pulled 7 in 48 h" in shown
-    assert "left out 7 of the file, older than these hours: a larger --history-days takes more, up to 90" in shown
+    assert "left out 7 of the file, older than these hours: a larger --history-days takes more" in shown
+
+
+@pytest.mark.parametrize(
+    ("asked", "span", "hours", "outside"),
+    [
+        (None, timedelta(days=89, hours=20), 2_157, 0),
+        (None, timedelta(days=90, hours=2), 2_160, 3),
+        (90, timedelta(days=90, hours=2), 2_160, 3),
+        (10, timedelta(days=20), 264, 3),
+    ],
+)
+def test_a_file_of_up_to_90_days_is_taken_whole_and_of_a_longer_one_the_newest(
+    tmp_path: Path, asked: int | None, span: timedelta, hours: int, outside: int
+) -> None:
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps([*v2_burst(LAST - span, 3), *v2_burst(LAST, 2)]))
+    with ExitStack() as stack:
+        _, world = start_sandbox(stack, tmp_path / "sandbox", days=days_to_take(asked, path), entries=path)
+    assert ((world.until - world.first) // timedelta(hours=1), world.outside) == (hours, outside)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +310,7 @@ def test_ctrl_c_is_one_line_and_leaves_nothing_running(tmp_path: Path, moment: s
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert [line for line in errors.splitlines() if not line.endswith(" …") and not line.endswith(" s")] == [
+    assert [line for line in errors.splitlines() if not line.endswith((" …", " s", " h", " left"))] == [
         "audit-assets: stopped."
     ]
     with pytest.raises(ProcessLookupError):

@@ -9,7 +9,7 @@ import pytest
 
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA
-from audit_assets.sandbox.cloudflare.audit_log import TimedEntry
+from audit_assets.exports.timed_entries import TimedEntry
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.transport.http import HttpLimits

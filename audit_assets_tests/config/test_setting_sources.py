@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from audit_assets.cli import dev_command
+from audit_assets.cli import dev_checks, dev_command
 from audit_assets.cli.main import app
 from audit_assets.config.env_file import load_env_file
 from audit_assets.config.errors import SettingError
@@ -127,6 +127,8 @@ def test_a_path_means_the_same_wherever_a_process_runs(monkeypatch: pytest.Monke
         "AUDIT_ASSETS_TRIAGE_PROMPT": str(tmp_path / "prompt.md"),
     }
     started: list[dict[str, str]] = []
+    for path in ("check_store", "setting_problems"):
+        monkeypatch.setattr(dev_checks, path, lambda *_: [])
     monkeypatch.setattr(dev_command, "run_until_exit", lambda _command, given, _home: started.append(given) or 0)
     assert CliRunner().invoke(app, ["dev"]).exit_code == 0
     assert paths().items() <= started[0].items()

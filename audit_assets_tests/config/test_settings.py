@@ -38,15 +38,16 @@ def test_no_secret_is_repeated_in_an_error() -> None:
         assert not known.secret or known.type is settings.TEXT, f"{name} would be repeated when it is wrong"
 
 
-@pytest.mark.parametrize("value", ["yesterday", "2026-11-22-10:30", "2026-11-22T10:00", "2026-13-01-00:00"])
+@pytest.mark.parametrize("value", ["yesterday", "2026-11-22-10:30", "2026-11-22", "2026-13-01-00:00"])
 def test_a_first_hour_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", value)
     with pytest.raises(SettingError, match=r"AUDIT_ASSETS_FIRST_HOUR is .* set it to a full hour such as"):
         settings.first_hour()
 
 
-def test_the_first_hour_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", "2026-11-01-05:00")
+@pytest.mark.parametrize("value", ["2026-11-01-05:00", "2026-11-01T05", "2026-11-01 07:00+02:00"])
+def test_the_first_hour_is_in_utc(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", value)
     assert settings.first_hour() == datetime(2026, 11, 1, 5, tzinfo=UTC)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from audit_assets.sandbox.cloudflare.audit_log import TimedEntry
+from audit_assets.exports.timed_entries import TimedEntry
 
 ACTORS = 12
 """So many actors write all the entries: each gets a ticket, and tickets are not what is tried here."""

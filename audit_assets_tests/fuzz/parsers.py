@@ -36,13 +36,13 @@ from audit_assets.config.errors import AuditAssetsError
 from audit_assets.config.toml_files import read_defaults, read_own_file
 from audit_assets.defs.steps.geography import open_geography
 from audit_assets.detection.networks import network_of
+from audit_assets.exports.entries_file import EntriesFileError, read_entries
 from audit_assets.guard.browser_guard import BrowserGuard
 from audit_assets.linear.answer_shapes import check_shape
 from audit_assets.linear.reply_parser import parse_reply, wait_for_limit
 from audit_assets.notify.plain_text import plain_text
 from audit_assets.reports.backtest_input import BacktestError, parse_span, read_file
 from audit_assets.reports.event_times import parse_times
-from audit_assets.sandbox.cloudflare.entries_file import EntriesFileError, read_entries
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.tickets.changed_values import changed_values
 from audit_assets.tickets.markdown import code, fence, words

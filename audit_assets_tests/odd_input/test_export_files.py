@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_assets.sandbox.cloudflare.entries_file import EntriesFileError, FileEntries, read_entries
-from audit_assets.sandbox.cloudflare.json_values import UNREADABLE, json_values
+from audit_assets.exports.entries_file import EntriesFileError, FileEntries, read_entries
+from audit_assets.exports.json_values import UNREADABLE, json_values
 from audit_assets_tests.cloudflare.samples import ids_of, v1_entry, v2_entry
 
 ENTRIES = [v2_entry(number) for number in range(4)]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_assets.cloudflare.entries import normalize_entries
-from audit_assets.sandbox.cloudflare.logpush_records import from_v1, from_v2
+from audit_assets.exports.logpush_records import from_v1, from_v2
 from audit_assets_tests.cloudflare.samples import ACCOUNT, v1_entry, v2_entry
 
 ZONE = "9a7806061c88ada191ed06f989cc3dac"

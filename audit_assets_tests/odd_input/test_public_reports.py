@@ -9,7 +9,7 @@ import pytest
 
 from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.defs.partitions import hours_from
-from audit_assets.sandbox.cloudflare.entries_file import EntriesFileError, FileEntries, read_entries
+from audit_assets.exports.entries_file import EntriesFileError, FileEntries, read_entries
 from audit_assets.tickets.changed_values import changed_values
 from audit_assets_tests.cloudflare.samples import ACCOUNT, v1_entry
 

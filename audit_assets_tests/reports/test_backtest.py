@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from audit_assets.cli import console
 from audit_assets.cli.main import app
 from audit_assets.reports.backtest import backtest_policy, run_backtest
-from audit_assets.reports.backtest_input import BacktestError, read_events, read_file
+from audit_assets.reports.backtest_export import read_file
+from audit_assets.reports.backtest_input import BacktestError, read_events
 from audit_assets.reports.backtest_summary import summarize_backtest
 from audit_assets_tests.detection.test_plain_rule import judge
 

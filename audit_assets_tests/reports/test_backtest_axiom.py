@@ -173,9 +173,14 @@ def test_days_of_which_nothing_can_be_known_do_not_count(changes: pl.DataFrame) 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "Name either a file of EVENTS, or both --from and --to to read from Axiom."),
-        (["events.parquet", *SPAN], "Name either a file of EVENTS, or both --from and --to to read from Axiom."),
-        (["events.parquet", *SPAN[:2]], "Name either a file of EVENTS, or both --from and --to to read from Axiom."),
+        (
+            ["events.parquet", *SPAN],
+            "Name either a file of EVENTS, or both --from and --to to read from Axiom.",
+        ),
+        (
+            ["events.parquet", *SPAN[:2]],
+            "Name either a file of EVENTS, or both --from and --to to read from Axiom.",
+        ),
         (SPAN[:2], "Name either a file of EVENTS, or both --from and --to to read from Axiom."),
         (SPAN[2:], "Name either a file of EVENTS, or both --from and --to to read from Axiom."),
         (

@@ -19,7 +19,8 @@ from audit_assets.cli.main import app
 from audit_assets.detection.schemas import ORGANISATION
 from audit_assets.detection.volume import HORIZONS
 from audit_assets.reports.backtest import BACKTEST_SCORES, Backtest, backtest_policy, run_backtest
-from audit_assets.reports.backtest_input import BacktestInput, read_file
+from audit_assets.reports.backtest_export import read_file
+from audit_assets.reports.backtest_input import BacktestInput
 from audit_assets.reports.backtest_page import backtest_html
 from audit_assets.reports.backtest_summary import SPANS, summarize_backtest
 from audit_assets.reports.backtest_terminal import print_backtest

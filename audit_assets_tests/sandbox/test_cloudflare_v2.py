@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from audit_assets.exports.timed_entries import TimedEntry
 from audit_assets.sandbox.cloudflare.audit_log import AuditLog
-from audit_assets.sandbox.cloudflare.cloudflare_service import CloudflareService, TimedEntry
+from audit_assets.sandbox.cloudflare.cloudflare_service import CloudflareService
 from audit_assets_tests.sandbox.cloudflare_calls import (
     END,
     HOUR,

@@ -31,8 +31,8 @@ def test_only_the_style_and_rendered_markdown_are_exempt_from_escaping() -> None
     }
     assert {(name, expression.strip()) for name, expression in exempt} == {
         ("sandbox_page.html.jinja", "style | safe"),
-        ("ticket.html.jinja", '(markdown(issue.description or "") or "<p>No description.</p>") | safe'),
-        ("ticket.html.jinja", "markdown(comment.body) | safe"),
+        ("ticket_parts.html.jinja", '(markdown(issue.description or "") or "<p>No description.</p>") | safe'),
+        ("ticket_parts.html.jinja", "markdown(comment.body) | safe"),
     }
 
 

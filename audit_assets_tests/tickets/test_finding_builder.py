@@ -9,6 +9,7 @@ from audit_assets.axiom.events import LONGEST_TEXT
 from audit_assets.axiom.query_runner import ORIGINS_SCHEMA
 from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
 from audit_assets.detection.schemas import ORGANISATION
+from audit_assets.detection.watch_columns import MATCHED_ENTRY
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.finding_builder import Links, findings_of
 from audit_assets.tickets.finding_evidence import members_of
@@ -62,6 +63,15 @@ def test_each_finding_has_its_own_entries_and_comes_in_the_order_of_the_flags() 
     assert (new_type.entries_total, new_type.other_changes) == (2, 4)
     assert {line.resource_type for line in new_type.entries} == {"api_token"}
     assert new_type.last_entries == ()
+
+
+def test_what_a_rule_matched_that_is_no_change_is_not_taken_off_the_other_changes() -> None:
+    sign_ins = entries(7, at=HOUR, actor_key=BORIS, action="login", change_kind="none")
+    matched = sign_ins.with_columns(entry_id=pl.format("signed-in-{}", pl.int_range(pl.len())))
+    rows = [{name: row.get(name) for name in MATCHED_ENTRY} for row in matched.to_dicts()]
+    rule = {"actor_key": BORIS, "kind": "watch_rule", "watch_rule": "failed_sign_ins", "matched": rows}
+    found = only(findings_of("acc0", flagged(rule), HOURS_ENTRIES))
+    assert (found.entries_total, found.other_changes) == (7, 6)
 
 
 def test_few_entries_are_never_listed_twice() -> None:

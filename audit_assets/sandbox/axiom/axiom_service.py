@@ -82,6 +82,11 @@ class AxiomService:
             query_route(f"/{ORG_ID}/query", self._run, self._context.clock.now),
         ]
 
+    def newest_event(self) -> datetime | None:
+        """The newest time of an event that was ingested since the start; None if none was."""
+        newest = self._store.newest if self._store else None
+        return newest and newest.replace(tzinfo=UTC)
+
     def environment(self, base_url: str) -> dict[str, str]:
         """The settings with which audit_assets uses this service."""
         return {"AXIOM_URL": base_url, "AXIOM_TOKEN": TOKEN, "AXIOM_ORG_ID": ORG_ID, "AXIOM_DATASET": DATASET}

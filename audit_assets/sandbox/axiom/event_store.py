@@ -93,6 +93,8 @@ class AxiomStore:
             self._database.execute(setting)
         self._database.execute(SCHEMA)
         self._writing = threading.Lock()
+        self.newest: datetime | None = None
+        """The newest time of an event that was stored since the start, naive and in UTC."""
 
     def close(self) -> None:
         """Close the file; everything acknowledged is in it."""
@@ -147,6 +149,7 @@ class AxiomStore:
             _insert(cursor, dataset.id, batch, columns, now.replace(tzinfo=None), rows_visible.replace(tzinfo=None))
             length = dataset.wal_length + len(batch.times)
             cursor.execute("UPDATE datasets SET wal_length = ? WHERE id = ?", [length, dataset.id])
+            self.newest = max(batch.times if self.newest is None else [self.newest, *batch.times], default=None)
             return batch, length
 
     @contextlib.contextmanager

@@ -4,16 +4,13 @@ Here: keeping, ordering and finding entries. Not here: parameters (list_paramete
 """
 
 import json
-import re
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-NANOSECONDS = 1_000_000_000
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)")
+from audit_assets.exports.timed_entries import NANOSECONDS, TimedEntry, nanoseconds, parsed_time
 
 
 class Row(NamedTuple):
@@ -23,14 +20,6 @@ class Row(NamedTuple):
     number: int
     visible: int
     body: bytes
-
-
-@dataclass(frozen=True)
-class TimedEntry:
-    """An entry with a time of its own, whether its text has that time, another one or none."""
-
-    time: datetime
-    body: Mapping[str, Any] | str | bytes
 
 
 Entry = Mapping[str, Any] | str | TimedEntry
@@ -88,22 +77,6 @@ class AuditLog:
             raise ValueError(
                 f"an entry of {self.stream} without a time of its own: give it one with TimedEntry"
             ) from None
-
-
-def nanoseconds(moment: datetime) -> int:
-    """An aware time as nanoseconds since 1970."""
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
-
-
-def parsed_time(text: str) -> int:
-    """RFC 3339 with up to nine decimals as nanoseconds since 1970. Raises ValueError for anything else."""
-    found = _RFC3339.fullmatch(text)
-    if not found:
-        raise ValueError("not a time in RFC 3339")
-    day, clock, decimals, zone = found.groups()
-    moment = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone in 'Zz' else zone}")
-    return nanoseconds(moment) + int((decimals or "").ljust(9, "0"))
 
 
 def as_json(body: Mapping[str, Any] | str | bytes) -> bytes:

@@ -15,9 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from audit_assets.exports.entries_file import FileEntries
+from audit_assets.exports.timed_entries import TimedEntry, nanoseconds
 from audit_assets.sandbox.cloudflare.access_control import ACCOUNT_ID, CREDENTIAL, AccessControl, Quota, error_reply
-from audit_assets.sandbox.cloudflare.audit_log import AuditLog, Entry, TimedEntry, nanoseconds
-from audit_assets.sandbox.cloudflare.entries_file import FileEntries
+from audit_assets.sandbox.cloudflare.audit_log import AuditLog, Entry
 from audit_assets.sandbox.cloudflare.list_parameters import BadRequest, Query, WindowBehaviour, v1_query, v2_query
 from audit_assets.sandbox.cloudflare.list_responses import (
     PAGE_FAULTS,

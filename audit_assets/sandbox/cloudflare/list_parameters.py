@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 
 from starlette.datastructures import QueryParams
 
-from audit_assets.sandbox.cloudflare.audit_log import NANOSECONDS, Row, nanoseconds, parsed_time
+from audit_assets.exports.timed_entries import NANOSECONDS, nanoseconds, parsed_time
+from audit_assets.sandbox.cloudflare.audit_log import Row
 
 LARGEST_PAGE = 1000
 USUAL_PAGE = 100

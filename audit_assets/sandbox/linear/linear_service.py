@@ -30,6 +30,7 @@ from audit_assets.sandbox.linear.request_context import Behaviour, Context
 from audit_assets.sandbox.linear.request_limits import Meter
 from audit_assets.sandbox.linear.seeded_workspace import seed_workspace
 from audit_assets.sandbox.linear.ticket_pages import ticket_routes
+from audit_assets.sandbox.linear.tickets_file import tickets_file
 from audit_assets.sandbox.service_context import ServiceContext
 
 API_KEY = f"lin_api_sandbox{secrets.token_hex(16)}"
@@ -69,6 +70,10 @@ class LinearService(ManualActions):
             *self._storage.routes(),
             *ticket_routes(self.issues, self._storage.picture),
         ]
+
+    def tickets_file(self, base_url: str) -> str:
+        """All tickets as they are now, as one HTML file that needs no server."""
+        return tickets_file(self.issues(), self._storage.picture, base_url)
 
     def environment(self, base_url: str) -> dict[str, str]:
         """The settings with which audit_assets uses this service."""

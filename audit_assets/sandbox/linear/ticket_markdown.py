@@ -24,9 +24,13 @@ Pictures = Callable[[str], str | None]
 """The data: address of a picture that may be shown, by the address in the text; None for any other."""
 
 
-def render_markdown(text: str, pictures: Pictures = lambda _: None) -> str:
+Links = Callable[[str], str | None]
+"""The address that a link gets on a page, by the one in the text; None for one that leads nowhere from there."""
+
+
+def render_markdown(text: str, pictures: Pictures = lambda _: None, links: Links = lambda url: url) -> str:
     """The HTML of a Markdown text; safe to put into a page."""
-    return _MARKDOWN.render(text, {"pictures": pictures})
+    return _MARKDOWN.render(text, {"pictures": pictures, "links": links})
 
 
 def _fold(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -80,6 +84,19 @@ def _align_by_class(state: StateCore) -> None:
             token.attrSet("class", str(style).removeprefix("text-align:"))
 
 
+def _place_links(state: StateCore) -> None:
+    """Give each link the address that it has on the page; one without is text."""
+    for block in state.tokens:
+        is_link = True
+        for token in block.children or []:
+            if token.type == "link_open":
+                address = state.env["links"](str(token.attrGet("href")))
+                is_link = address is not None
+                token.attrs = {"href": address} if is_link else {"class": "closed"}
+            if token.type in ("link_open", "link_close") and not is_link:
+                token.type, token.tag = token.type.replace("link", "closed_link"), "span"
+
+
 def _image(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, environment: Any) -> str:
     """A stored file as a picture, any other as text."""
     image = tokens[index]
@@ -98,6 +115,7 @@ def _markdown() -> MarkdownIt:
     markdown = MarkdownIt("gfm-like", {"html": False, "linkify": True})
     markdown.block.ruler.before("fence", "fold", _fold, {"alt": ["paragraph", "reference", "blockquote", "list"]})
     markdown.core.ruler.push("align_by_class", _align_by_class)
+    markdown.core.ruler.push("place_links", _place_links)
     markdown.add_render_rule("image", _image)
     markdown.add_render_rule("link_open", _link)
     markdown.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>\n')

@@ -32,7 +32,8 @@ def ticket_routes(issues: Callable[[], list[Issue]], pictures: Pictures) -> list
         identifier = request.path_params["identifier"].upper()
         for issue in issues():
             if issue["identifier"] == identifier:
-                return _page("ticket", issue=issue, markdown=partial(render_markdown, pictures=pictures))
+                markdown = partial(render_markdown, pictures=pictures)
+                return _page("ticket", issue=issue, markdown=markdown, links=lambda url: url)
         return _page("ticket_missing", status=404, identifier=identifier)
 
     def to_tickets(_: Request) -> Response:

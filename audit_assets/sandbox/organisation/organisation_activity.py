@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from typing import Any
 
+from audit_assets.exports.timed_entries import parsed_time
 from audit_assets.sandbox.cloudflare.access_control import ACCOUNT_ID
-from audit_assets.sandbox.cloudflare.audit_log import parsed_time
 from audit_assets.sandbox.organisation.daily_activity import day_of
 from audit_assets.sandbox.organisation.entry_formats import Act, entry
 from audit_assets.sandbox.organisation.organisation_incidents import Truth, make_incidents

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from audit_assets.sandbox.cloudflare.cloudflare_service import CloudflareService, TimedEntry
-from audit_assets.sandbox.cloudflare.entries_file import EntriesFileError, FileEntries, read_entries
+from audit_assets.exports.entries_file import EntriesFileError, FileEntries, read_entries
+from audit_assets.exports.timed_entries import TimedEntry
+from audit_assets.sandbox.cloudflare.cloudflare_service import CloudflareService
 from audit_assets_tests.sandbox.cloudflare_calls import Caller, caller, door, faults, service, v1_entry, v2_entry
 
 __all__ = ["caller", "door", "faults", "service"]

@@ -13,8 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
-from audit_assets.sandbox.cloudflare.audit_log import NANOSECONDS, TimedEntry, parsed_time
-from audit_assets.sandbox.cloudflare.file_texts import (
+from audit_assets.exports.file_texts import (
     JSON_WANTED,
     EntriesFileError,
     named,
@@ -22,8 +21,9 @@ from audit_assets.sandbox.cloudflare.file_texts import (
     texts_in,
     visible,
 )
-from audit_assets.sandbox.cloudflare.json_values import UNREADABLE, json_values
-from audit_assets.sandbox.cloudflare.logpush_records import from_v1, from_v2
+from audit_assets.exports.json_values import UNREADABLE, json_values
+from audit_assets.exports.logpush_records import from_v1, from_v2
+from audit_assets.exports.timed_entries import NANOSECONDS, TimedEntry, parsed_time
 
 Stream = Literal["v2", "v1"]
 
