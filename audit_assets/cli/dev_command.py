@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,7 @@ from typing import Annotated
 import typer
 
 from audit_assets.cli.console import output
-from audit_assets.cli.dagster_home import instance_home
+from audit_assets.cli.dagster_home import dagster_home
 from audit_assets.cli.home_lock import locked_home
 from audit_assets.cli.sandbox_extra import start_sandbox
 from audit_assets.config.env_file import load_env_file
@@ -48,16 +47,10 @@ def dev(
             settings, token = _start_sandbox(stack, services, home)
             environment |= settings
         environment[TOKEN_VARIABLE] = token
-        environment["DAGSTER_HOME"] = str(_dagster_home(environment, home))
+        environment["DAGSTER_HOME"] = str(dagster_home(environment, home))
         environment.setdefault("AUDIT_ASSETS_DAGSTER_URL", f"http://127.0.0.1:{port}")
         command = [sys.executable, "-m", "audit_assets.cli.dagster_services", str(port)]
         raise typer.Exit(run_until_exit(command, environment, home))
-
-
-def _dagster_home(environment: Mapping[str, str], home: Path) -> Path:
-    """The folder that DAGSTER_HOME names, or ours. Dagster takes no relative one, and runs in another folder."""
-    given = environment.get("DAGSTER_HOME")
-    return Path(given).expanduser().absolute() if given else instance_home(home)
 
 
 def run_until_exit(command: list[str], environment: dict[str, str], folder: Path) -> int:

@@ -23,7 +23,6 @@ from audit_assets.config.settings import (
     SETTINGS,
     check_sources,
     dry_run,
-    first_hour,
     is_set,
     quiet_time,
     setting,
@@ -44,6 +43,7 @@ from audit_assets.defs.steps.geography import open_geography
 from audit_assets.defs.steps.watch_rules import load_watch_rules
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.storage.file_modes import readable_by_others
+from audit_assets.storage.first_start import first_hour
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.storage.pull_history import REPEATS, lateness, pulls_of
 from audit_assets.storage.tables import ENTRIES, VERDICTS

@@ -12,6 +12,7 @@ from audit_assets.cli.demo_command import demo
 from audit_assets.cli.dev_command import dev
 from audit_assets.cli.doctor_command import doctor
 from audit_assets.cli.preview_command import preview
+from audit_assets.cli.start_command import start
 from audit_assets.cli.summary_command import summary
 from audit_assets.cli.watch_command import watch
 from audit_assets.config.errors import AuditAssetsError
@@ -27,7 +28,7 @@ app = typer.Typer(
 STOPPED = 130
 """Exit code after Ctrl-C, as shells and Typer have it."""
 
-for command in (demo, dev, doctor, summary, preview, backtest):
+for command in (demo, start, dev, doctor, summary, preview, backtest):
     app.command()(command)
 app.add_typer(watch, name="watch")
 app.add_typer(axiom, name="axiom")

@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from audit_assets.config.policy_tables import CONFIRMED_LABEL, DISMISSED_LABEL
+from audit_assets.detection.schemas import WINDOW
 from audit_assets.linear.issues import PRIORITY, CommentContent, IssueContent, LinkContent
 from audit_assets.linear.routing import TicketSubject
+from audit_assets.storage.hours import AN_HOUR
 from audit_assets.tickets.description import describe_finding
 from audit_assets.tickets.dismissals import COVERS, covers_of
 from audit_assets.tickets.finding import Finding
@@ -55,6 +57,18 @@ def related_comment(ticket: UUID, hour: datetime, related: Sequence[RelatedTicke
     """The comment that names on a ticket those that an hour related it to: one an hour."""
     text = render("related_comment", hour=SafeMarkdown(hour_name(hour)), lines=related_lines(related))
     return CommentContent(computed_id("related", str(ticket), hour.astimezone(UTC).isoformat()), text)
+
+
+def withdrawal_comment(ticket: UUID, hour: datetime, *, judged_on: int, hours_present: int) -> CommentContent:
+    """The comment that what a ticket has of an hour no longer holds: one an hour."""
+    text = render(
+        "withdrawal",
+        hour=SafeMarkdown(hour_name(hour)),
+        judged_on=judged_on,
+        hours_present=hours_present,
+        window=WINDOW // AN_HOUR,
+    )
+    return CommentContent(computed_id("withdrawal", str(ticket), hour.astimezone(UTC).isoformat()), text)
 
 
 def highest_priority(related: Sequence[RelatedTicket]) -> int | None:

@@ -13,11 +13,11 @@ from audit_assets.axiom.events import events_from
 from audit_assets.cli.main import app
 from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.config.settings import SETTINGS
-from audit_assets.defs.partitions import newest_settled_hour
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import key_of
+from audit_assets.storage.pull_history import newest_settled_hour
 from audit_assets.tickets.verdict_table import TABLE, TICKET_VERDICTS
 from audit_assets_tests.pipeline import DAY, HOUR, environment_of, remember, v2_burst
 from audit_assets_tests.support import JumpingClock

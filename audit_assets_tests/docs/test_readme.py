@@ -62,7 +62,18 @@ def test_every_command_is_documented_and_every_documented_command_exists() -> No
 
 @pytest.mark.parametrize(
     "command",
-    ["demo", "dev", "doctor", "backtest", "summary", "preview", "watch check", "watch replay", "axiom dashboard"],
+    [
+        "demo",
+        "start",
+        "dev",
+        "doctor",
+        "backtest",
+        "summary",
+        "preview",
+        "watch check",
+        "watch replay",
+        "axiom dashboard",
+    ],
 )
 def test_every_option_of_a_command_is_documented(command: str) -> None:
     shown = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"})

@@ -15,7 +15,7 @@ import polars as pl
 from audit_assets.config.settings import ticket_max_age
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.delivery_resources import ChannelsResource, WebhookResource
-from audit_assets.defs.hourly_asset import hourly_asset, pull_metadata
+from audit_assets.defs.hourly_asset import basis_metadata, hourly_asset
 from audit_assets.defs.markdown_tables import ROWS_SHOWN, markdown_table
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import (
@@ -52,7 +52,7 @@ def flagged_actor_summary(
             if recent and "dry_run" not in summary:
                 deliver_summary(inputs.store, hour, summary, webhook)
                 deliver_messages(inputs.store, hour, inputs.tables.channels, channels)
-            metadata = {**pull_metadata(inputs.store, hour), **_metadata(summary)}
+            metadata = {**basis_metadata(inputs.store, hour), **_metadata(summary)}
             context.add_asset_metadata(metadata, partition_key=key_of(hour))
 
 
