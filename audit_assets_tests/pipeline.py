@@ -16,9 +16,11 @@ from audit_assets.defs.build import build_defs
 from audit_assets.defs.delivery_resources import HeartbeatResource
 from audit_assets.defs.partitions import range_tags
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
+from audit_assets.defs.steps.axiom_record import RECORD
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.hours import key_of
+from audit_assets.storage.hours import hours_between, key_of
+from audit_assets.storage.pull_history import newest_settled_hour
 from audit_assets.storage.tables import AXIOM_RECORD
 from audit_assets.transport.clock import Clock
 from audit_assets_tests.support import JumpingClock
@@ -78,7 +80,7 @@ class Pipeline:
 
     def carry_out(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
         """The run that a sensor asked for, as the daemon would launch it."""
-        return self.defs.resolve_job_def("hourly_audit").execute_in_process(
+        return self.defs.resolve_job_def(request.job_name or "hourly_audit").execute_in_process(
             run_config=QUIET,
             instance=self.instance,
             raise_on_error=False,
@@ -101,11 +103,23 @@ def remember(store: HourStore, entries: Sequence[Mapping[str, Any]], clock: Cloc
 
 
 def remember_frame(store: HourStore, frame: pl.DataFrame, clock: Clock) -> None:
-    """The same of an entry frame."""
+    """The same of an entry frame. Nothing else happened in the 31 days before now."""
     with closing(AxiomResource(clock).client()) as client:
         client.ingest(events_from(frame))
         assert client.prove(frame).holds
-    pulled = frame.group_by(hour=pl.col("time").dt.truncate("1h")).agg(events=pl.len().cast(pl.Int64))
+    record_pulled(store, frame.group_by(hour=pl.col("time").dt.truncate("1h")).agg(events=pl.len().cast(pl.Int64)))
+    record_silence(store, clock)
+
+
+def record_silence(store: HourStore, clock: Clock) -> None:
+    """The last 31 days were pulled, and nothing else happened in them."""
+    newest = newest_settled_hour(clock.now())
+    record_pulled(store, pl.DataFrame({"hour": hours_between(newest - DAY * 31, newest)}).with_columns(events=0))
+
+
+def record_pulled(store: HourStore, hours: pl.DataFrame) -> None:
+    """So many more events of these hours were pulled."""
+    pulled = hours.cast(RECORD)
     known = store.read(AXIOM_RECORD, None)
     everything = pulled if known is None else pl.concat([known, pulled])
     store.write(AXIOM_RECORD, None, everything.group_by("hour").agg(pl.col("events").sum()))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from contextlib import AbstractContextManager, ExitStack, closing
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -80,25 +81,33 @@ def _opened_demo(home: Path, events: Path | None) -> AbstractContextManager[None
 
 def _read_input(events: Path | None, since: str | None, until: str | None) -> "BacktestInput":
     """Read the events, from the file or from Axiom."""
-    from audit_assets.defs.resources import AxiomResource, StorageResource
-    from audit_assets.defs.steps.geography import open_geography
-    from audit_assets.defs.steps.origin_history import query_origin_uses
-    from audit_assets.defs.steps.verdicts import read_verdicts
+    from audit_assets.defs.resources import StorageResource
     from audit_assets.reports.backtest_export import read_file
-    from audit_assets.reports.backtest_input import BacktestError, newest_day, parse_span, read_axiom
+    from audit_assets.reports.backtest_input import BacktestError, newest_day, parse_span
 
     if events is not None and since is None and until is None:
         return read_file(events)
     if events is None and (since is None) == (until is None):
-        first, end = parse_span(since, until) if since and until else newest_day(StorageResource().open())
-        axiom = AxiomResource()
-        with step("Reading from Axiom", Counter), closing(axiom.client()) as client:
-            return read_axiom(
-                client,
-                first,
-                end,
-                now=axiom.clock.now(),
-                verdicts=read_verdicts(StorageResource().open()),
-                query_origins=partial(query_origin_uses, geography=open_geography()),
-            )
+        span = parse_span(since, until) if since and until else newest_day(StorageResource().open())
+        return read_what_axiom_holds(*span)
     raise BacktestError("Name either a file of EVENTS, or both --from and --to to read from Axiom.")
+
+
+def read_what_axiom_holds(since: datetime, until: datetime) -> "BacktestInput":
+    """The hours [since, until) as Axiom holds them, with the history before. Raises `AuditAssetsError`."""
+    from audit_assets.defs.resources import AxiomResource, StorageResource
+    from audit_assets.defs.steps.geography import open_geography
+    from audit_assets.defs.steps.origin_history import query_origin_uses
+    from audit_assets.defs.steps.verdicts import read_verdicts
+    from audit_assets.reports.backtest_input import read_axiom
+
+    axiom = AxiomResource()
+    with step("Reading from Axiom", Counter), closing(axiom.client()) as client:
+        return read_axiom(
+            client,
+            since,
+            until,
+            now=axiom.clock.now(),
+            verdicts=read_verdicts(StorageResource().open()),
+            query_origins=partial(query_origin_uses, geography=open_geography()),
+        )

@@ -1,9 +1,16 @@
 """Dagster's home folder, with this project's instance configuration in it."""
 
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
 from audit_assets.storage.file_modes import PRIVATE_FOLDER
+
+
+def dagster_home(environment: Mapping[str, str], home: Path) -> Path:
+    """The folder that DAGSTER_HOME names, or ours. Dagster takes no relative one, and runs in another folder."""
+    given = environment.get("DAGSTER_HOME")
+    return Path(given).expanduser().absolute() if given else instance_home(home)
 
 
 def instance_home(home: Path) -> Path:

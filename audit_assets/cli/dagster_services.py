@@ -55,7 +55,7 @@ def _serve(stack: ExitStack, port: int, token: str) -> int:
         return 1
     instance = stack.enter_context(DagsterInstance.get())
     daemon = stack.enter_context(_running_daemon())
-    workspace = stack.enter_context(_workspace(instance))
+    workspace = stack.enter_context(open_workspace(instance))
     ui = create_app_from_workspace_process_context(workspace, live_data_poll_rate=POLL_MILLISECONDS)
     server = uvicorn.Server(uvicorn.Config(BrowserGuard(ui, token), log_level="warning", lifespan="off"))
     threading.Thread(target=_stop_after, args=(daemon, server), daemon=True).start()
@@ -80,7 +80,7 @@ def _running_daemon() -> Iterator[subprocess.Popen[bytes]]:
             daemon.terminate()
 
 
-def _workspace(instance: DagsterInstance) -> WorkspaceProcessContext:
+def open_workspace(instance: DagsterInstance) -> WorkspaceProcessContext:
     """The definitions, in a process of their own, as Dagster's web server loads them."""
     instance.optimize_for_webserver(DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_RECYCLE, DEFAULT_POOL_MAX_OVERFLOW)
     target = ModuleTarget(MODULE, attribute=None, working_directory=str(Path.cwd()), location_name=None)

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import RunFailureReason
-from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from rich.text import Text
 
 from audit_assets.cli.console import HoursDone, progress, step
@@ -25,6 +23,7 @@ from audit_assets.cli.demo_home import check_home, empty_home, existing_result, 
 from audit_assets.cli.demo_progress import count_done
 from audit_assets.cli.home_lock import locked_home
 from audit_assets.cli.invented_entries import without_receivers
+from audit_assets.cli.job_runs import failures_of, open_instance, run_hours
 from audit_assets.cli.sandbox_extra import check_entries, start_sandbox
 from audit_assets.cli.tickets_page import write_page
 from audit_assets.config.errors import AuditAssetsError
@@ -117,7 +116,7 @@ def _run(*, days: int, judge_hours: int, seed: int, home: Path, entries: Path | 
         with step("Starting the sandbox", Counter):
             sandbox, world = start_sandbox(stack, home / "sandbox", seed=seed, days=days, entries=entries)
         apply_settings(sandbox.environment(), home, world.first)
-        instance = stack.enter_context(_instance())
+        instance = stack.enter_context(open_instance())
         judged = _hours(max(world.first, world.until - AN_HOUR * judge_hours), world.until)
         history = _hours(world.first, judged[0])
         results = []
@@ -148,16 +147,6 @@ def apply_settings(settings: Mapping[str, str], home: Path, first: datetime) -> 
     os.environ["AUDIT_ASSETS_FIRST_HOUR"] = first.strftime(HOUR_FORMAT)
     os.environ["AUDIT_ASSETS_STORAGE"] = str((home / "hours").absolute())
     os.environ["DAGSTER_HOME"] = str(instance_home(home))
-    # One planned event for all hours of a run instead of one for each: half the demo's time (docs/facts/dagster.md).
-    os.environ["DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS"] = "1"
-
-
-def _instance() -> dg.DagsterInstance:
-    """The instance in DAGSTER_HOME, without a copy of what each step prints: it takes two processes, which Ctrl-C would
-    reach as well, and they print where they were."""
-    home = os.environ["DAGSTER_HOME"]
-    silent = {"module": NoOpComputeLogManager.__module__, "class": NoOpComputeLogManager.__name__}
-    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(home, overrides={"compute_logs": silent}))
 
 
 def _hours(first: datetime, end: datetime) -> list[datetime]:
@@ -170,19 +159,12 @@ def _run_job(
     """One run over all these hours. Raises `DemoError` with the sentences of the steps and checks that failed, and
     `KeyboardInterrupt` if Ctrl-C ended it."""
     from audit_assets.definitions import defs
-    from audit_assets.defs.partitions import range_tags
 
-    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    result = defs.resolve_job_def(job).execute_in_process(
-        run_config={**quiet, **(config or {})},
-        tags=range_tags(hours[0], hours[-1]),
-        instance=instance,
-        raise_on_error=False,
-    )
+    result = run_hours(defs.resolve_job_def(job), hours, instance, config=config)
     if _was_interrupted(result):
         raise KeyboardInterrupt
     if not result.success:
-        raise DemoError("; ".join(_failures(result)))
+        raise DemoError("; ".join(failures_of(result)))
     return result
 
 
@@ -190,19 +172,6 @@ def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
     """Whether Ctrl-C ended the run: Dagster makes a failed run of it."""
     ends = (event.job_failure_data for event in result.all_events if event.is_job_failure)
     return any(end.failure_reason is RunFailureReason.UNEXPECTED_TERMINATION for end in ends)
-
-
-def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
-    """Why a run failed, by its steps and blocking checks."""
-    for event in result.all_events:
-        if event.is_step_failure:
-            data = event.step_failure_data
-            description = data.user_failure_data.description if data.user_failure_data else None
-            reason = data.error.message.strip() if data.error else "no reason given"
-            yield description or f"{event.step_key} failed: {reason}"
-    for check in result.get_asset_check_evaluations():
-        if not check.passed and check.blocking:
-            yield f"The check {check.check_name} failed: {check.description}"
 
 
 def _summarize(

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,7 @@ from typing import Annotated
 import typer
 
 from audit_assets.cli.console import output, progress
-from audit_assets.cli.dagster_home import instance_home
+from audit_assets.cli.dagster_home import dagster_home
 from audit_assets.cli.home_lock import locked_home
 from audit_assets.cli.invented_entries import SERVICES, are_invented, keep_apart, without_receivers
 from audit_assets.cli.sandbox_extra import start_sandbox
@@ -57,14 +56,14 @@ def dev(
         stack.enter_context(locked_home(home))
         keep_apart(home, invented=invented)
         check_store(str(home / "hours") if services else setting("AUDIT_ASSETS_STORAGE"))
-        dagster_home = _dagster_home(environment, home)
-        check_dagster_home(dagster_home)
+        instance = dagster_home(environment, home)
+        check_dagster_home(instance)
         token = new_token()
         if services:
             settings, token = _start_sandbox(stack, services, home)
             environment |= settings
         environment[TOKEN_VARIABLE] = token
-        environment["DAGSTER_HOME"] = str(dagster_home)
+        environment["DAGSTER_HOME"] = str(instance)
         environment.setdefault("AUDIT_ASSETS_DAGSTER_URL", f"http://127.0.0.1:{port}")
         command = [sys.executable, "-m", "audit_assets.cli.dagster_services", str(port)]
         raise typer.Exit(run_until_exit(command, environment, home))
@@ -78,12 +77,6 @@ def _check_settings(services: list[str]) -> None:
         for problem in problems:
             progress.print(f"audit-assets: {problem}", style="red", markup=False)
         raise typer.Exit(1)
-
-
-def _dagster_home(environment: Mapping[str, str], home: Path) -> Path:
-    """The folder that DAGSTER_HOME names, or ours. Dagster takes no relative one, and runs in another folder."""
-    given = environment.get("DAGSTER_HOME")
-    return Path(given).expanduser().absolute() if given else instance_home(home)
 
 
 def run_until_exit(command: list[str], environment: dict[str, str], folder: Path) -> int:

@@ -21,6 +21,7 @@ from audit_assets.defs.resources import (
 )
 from audit_assets.defs.steps.day_digest import build_digest_ticket
 from audit_assets.defs.steps.dry_runs import render_hour
+from audit_assets.defs.steps.history_coverage import stored_hours_present
 from audit_assets.defs.steps.run_inputs import RunInputs, load_run_inputs
 from audit_assets.defs.steps.skip_reasons import OpenTickets, skip_reason
 from audit_assets.reports.dry_run_hour import DryRunHour, join_hours
@@ -73,7 +74,13 @@ def _render(inputs: RunInputs, store: HourStore, hour: datetime, flagged: pl.Dat
             hour,
             flagged.filter(pl.col("disposition") == "ticket"),
             digest=build_digest_ticket(inputs, day_of(hour), axiom) if ends_day else None,
-            skip_reason=skip_reason(OpenTickets.auto, StorageResource().now(), hour, store.require(BASELINES, hour)),
+            skip_reason=skip_reason(
+                OpenTickets.auto,
+                StorageResource().now(),
+                hour,
+                store.require(BASELINES, hour),
+                hours_present=stored_hours_present(store, hour),
+            ),
             axiom=axiom,
             linear=LinearResource(limits=HttpLimits(attempts=2, attempt_seconds=30, total_seconds=90)),
             noted=notes.add_note,

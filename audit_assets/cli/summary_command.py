@@ -26,10 +26,11 @@ def summary(
     """
     from audit_assets.cli.demo_home import stored_hours
     from audit_assets.cli.tickets_page import page_address, with_page_links
-    from audit_assets.config.settings import first_hour, setting, ticket_max_age
+    from audit_assets.config.settings import setting, ticket_max_age
     from audit_assets.reports.stored_summaries import load_newest_day, load_summary
     from audit_assets.reports.summary import schema
     from audit_assets.reports.summary_terminal import print_hour, print_period
+    from audit_assets.storage.first_start import first_hour
     from audit_assets.storage.hour_store import HourStore
 
     if as_schema:

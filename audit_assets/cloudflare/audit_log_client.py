@@ -82,8 +82,12 @@ class CloudflareClient:
         clock: Clock | None = None,
         limits: HttpLimits | None = None,
         pull_seconds: float = PULL_SECONDS,
+        pacer: RequestPacer | None = None,
     ) -> None:
-        """Sends nothing yet. Raises `SettingError` or `Refused` for an impossible token, account or address."""
+        """Sends nothing yet. `pacer`: that of other clients that use the token.
+
+        Raises `SettingError` or `Refused` for an impossible token, account or address.
+        """
         if not token.strip():
             raise SettingError(
                 "CLOUDFLARE_API_TOKEN is empty: set it to a token with the permission Account Settings Read"
@@ -96,7 +100,7 @@ class CloudflareClient:
         self.clock = clock or SystemClock()
         self.pull_seconds = pull_seconds
         self._base_url = base_url
-        self._pacer = RequestPacer(self.clock)
+        self._pacer = pacer or RequestPacer(self.clock)
         self._http = BoundedHttpClient(
             service="Cloudflare",
             base_url=base_url,

@@ -22,21 +22,23 @@ _REMAINING = re.compile(r";\s*r=([0-9]{1,9})\s*;\s*t=([0-9]{1,9})(?![0-9])")
 
 
 class RequestPacer:
-    """Counts requests, and computes how long each must wait."""
+    """Counts requests, and computes how long each must wait. `share`: of what the token may, if other processes of ours
+    use it at the same time."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, share: float = 1.0) -> None:
         self._clock = clock
-        self._tokens = float(BURST)
+        self._burst, self._per_second = BURST * share, PER_SECOND * share
+        self._tokens = self._burst
         self._counted_at = clock.monotonic()
         self._not_before = float("-inf")
 
     def book_request(self) -> float:
         """Count one more request; the seconds until it may be sent."""
         now = self._clock.monotonic()
-        self._tokens = min(BURST, self._tokens + (now - self._counted_at) * PER_SECOND)
+        self._tokens = min(self._burst, self._tokens + (now - self._counted_at) * self._per_second)
         self._counted_at = now
         self._tokens -= 1.0
-        return max(0.0, -self._tokens / PER_SECOND, self._not_before - now)
+        return max(0.0, -self._tokens / self._per_second, self._not_before - now)
 
     def apply_ratelimit(self, ratelimit: str) -> None:
         """Slow down by a `Ratelimit` header such as `"default";r=50;t=30`; it may list several limits."""

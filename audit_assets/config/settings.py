@@ -126,7 +126,10 @@ _TABLE = (
     Setting("LINEAR_DRY_RUN", "1 to render the tickets of every run and open none", "", YES_OR_NO),
     Setting("LINEAR_API_URL", "address of Linear's API", "https://api.linear.app/graphql", gets=("LINEAR_API_KEY",)),
     Setting(
-        "AUDIT_ASSETS_FIRST_HOUR", "first hour (UTC) that exists, such as 2026-11-01-00:00", "2026-03-10-00:00", HOUR
+        "AUDIT_ASSETS_FIRST_HOUR",
+        "first hour (UTC) that exists, such as 2026-11-01-00:00, in place of 31 days before the first start",
+        "",
+        HOUR,
     ),
     Setting(
         "AUDIT_ASSETS_STORAGE", "where the Parquet hours lie: a folder or an fsspec URL", ".audit_assets/hours", PATH
@@ -269,8 +272,8 @@ def typed(name: str) -> Any:
         raise SettingError(f"{name} {expected.error.format(text)}") from None
 
 
-def first_hour() -> datetime:
-    """The first hour that exists, aware and in UTC."""
+def first_hour() -> datetime | None:
+    """The first hour that exists, aware and in UTC; None if it is not set (storage/first_start.py)."""
     return typed("AUDIT_ASSETS_FIRST_HOUR")
 
 

@@ -16,6 +16,7 @@ import polars as pl
 from audit_assets.axiom.events import EVENT_SCHEMA
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA
 from audit_assets.defs.partitions import A_DAY_A_RUN, HOURLY, tag_run
+from audit_assets.defs.steps.history_coverage import HOURS_PRESENT, stored_hours_present
 from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS
 from audit_assets.detection.schemas import BASELINE, SCORES
@@ -80,8 +81,13 @@ def describe_table(table: str) -> Mapping[str, Any]:
     return {**named, "dagster/column_schema": dg.TableSchema(columns)} if columns else named
 
 
-def pull_metadata(store: HourStore, hour: datetime) -> Mapping[str, dg.TimestampMetadataValue]:
-    """When the pull began that an asset of an hour is based on (`pull_began`, by Cloudflare's clock), if it was
-    recorded: an hour is pulled again until no late entry can come any more."""
+def basis_metadata(store: HourStore, hour: datetime) -> Mapping[str, Any]:
+    """What an asset of an hour rests on, as far as it was recorded: when the pull began (`pull_began`, by Cloudflare's
+    clock), as an hour is pulled again until no late entry can come any more, and how many of the hours before it were
+    there (`hours_present`), as it is judged again once more are."""
     began = last_began(store.metadata(tables.ENTRIES, hour) or {})
-    return {"pull_began": dg.MetadataValue.timestamp(began)} if began else {}
+    present = stored_hours_present(store, hour)
+    return {
+        **({"pull_began": dg.MetadataValue.timestamp(began)} if began else {}),
+        **({HOURS_PRESENT: present} if present is not None else {}),
+    }

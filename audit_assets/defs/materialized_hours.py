@@ -3,8 +3,8 @@
 A trailing window is no partition mapping here (docs/facts/dagster.md, B4), so it is looked up.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -12,10 +12,10 @@ import dagster as dg
 from dagster import DagsterEventType
 
 from audit_assets.defs.steps.axiom_record import Acknowledged
+from audit_assets.defs.steps.history_coverage import estimate_seconds_left
 from audit_assets.defs.steps.verdicts import UnreadHours
-from audit_assets.reports.health_facts import HOURS_IN_WINDOW
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.hours import AN_HOUR, hour_of, key_of
+from audit_assets.storage.hours import hour_of, key_of
 from audit_assets.storage.tables import VERDICTS
 
 INGEST, TICKETS = dg.AssetKey("axiom_ingest"), dg.AssetKey("opened_tickets")
@@ -34,9 +34,14 @@ def acknowledged_events(instance: dg.DagsterInstance) -> Acknowledged:
     return Acknowledged(ingested_hours(instance), partial(ingested_rows, instance))
 
 
-def count_hours_present(ingested: Collection[datetime], hour: datetime) -> int:
-    """How many of the HOURS_IN_WINDOW before an hour were ingested."""
-    return sum(hour - AN_HOUR * back in ingested for back in range(1, HOURS_IN_WINDOW + 1))
+def load_progress(instance: dg.DagsterInstance, hours: Sequence[datetime], now: datetime) -> Mapping[str, Any]:
+    """How many of these hours Axiom holds, and how long the others take at the pace of the last minutes."""
+    made = newest_materializations(instance, INGEST, hours)
+    times = [datetime.fromtimestamp(record.timestamp, UTC) for record in made]
+    missing = len(hours) - len(times)
+    progress = {"history_loaded": len(times), "history_missing": missing}
+    seconds = estimate_seconds_left(times, missing, now)
+    return progress if seconds is None else {**progress, "history_seconds_left": round(seconds)}
 
 
 def ingested_rows(instance: dg.DagsterInstance, hours: Sequence[datetime]) -> Mapping[str, Any]:

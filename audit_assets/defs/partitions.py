@@ -2,7 +2,7 @@
 
 UTC always: elsewhere some hours exist twice and some not at all. Every asset depends on the same hour upstream and
 on no other: a trailing window declared as a partition mapping makes a backfill of 24 hours run 743
-(docs/facts/dagster.md, B4). The first hour is a setting, which is read when the definitions are built.
+(docs/facts/dagster.md, B4). Which hour is the first is read, and remembered, when the definitions are built.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from audit_assets.config.errors import SettingError
-from audit_assets.config.settings import HOUR_FORMAT, SETTINGS, first_hour
-from audit_assets.storage.hours import AN_HOUR, hour_of, hours_between, key_of
-from audit_assets.storage.pull_history import SETTLING
+from audit_assets.config.settings import HOUR_FORMAT
+from audit_assets.storage.first_start import days_before, first_hour, remember_first_hour
+from audit_assets.storage.hours import hour_of, hours_between, key_of
 
 HOURS_TAG = "audit/hours"
 """Tag of a run: its hours, as people read them in the list of runs."""
@@ -26,23 +26,24 @@ def hours_from(first: datetime | str) -> dg.HourlyPartitionsDefinition:
     return dg.HourlyPartitionsDefinition(start_date=first, timezone="UTC", fmt=HOUR_FORMAT)
 
 
-HOURLY = hours_from(SETTINGS["AUDIT_ASSETS_FIRST_HOUR"].default or "")
-"""The hours of an asset that was imported by itself. `build_defs` gives all assets the hours of the setting."""
+HOURLY = hours_from("2026-03-10-00:00")
+"""The hours of an asset that was imported by itself: since v2 of the log is generally available
+(docs/facts/cloudflare.md, 2.1). `build_defs` gives all assets the hours that exist."""
 
 A_DAY_A_RUN = dg.BackfillPolicy.multi_run(max_partitions_per_run=24)
 """One policy for all assets: with two, a backfill falls apart into separate runs (docs/facts/dagster.md, B3)."""
 
 
 def from_first_hour(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-    """The assets, the hourly ones with the hours that exist by the settings of now.
+    """The assets, the hourly ones with the hours that exist.
 
-    A first hour that can't be understood does not take down the code location: the hours are those of the default
-    then, and their runs fail with the reason (`hours_in`).
+    A first hour that can't be read or understood does not take down the code location, whatever an object store's
+    package raises: the hours are those of the last 31 days then, and their runs fail with the reason (`hours_in`).
     """
     try:
-        hours = hours_from(first_hour())
-    except SettingError:
-        hours = HOURLY
+        hours = hours_from(remember_first_hour())
+    except Exception:
+        hours = hours_from(days_before(datetime.now(UTC)))
     return [
         asset.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=hours))
         if asset.partitions_def == HOURLY
@@ -54,8 +55,8 @@ def from_first_hour(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefi
 def hours_in(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list[datetime]:
     """The hours of a run, oldest first: one, or all of a backfill's range.
 
-    Raises `SettingError` for a first hour that can't be understood, and for a run of no hour, such as that of a check
-    alone.
+    Raises `SettingError` or `StoreError` for a first hour that can't be understood or read, and `SettingError` for a
+    run of no hour, such as that of a check alone.
     """
     first_hour()
     if not (context.has_partition_key or context.has_partition_key_range):
@@ -75,12 +76,6 @@ def tag_run(context: dg.AssetExecutionContext) -> None:
         return
     span = context.partition_key_range
     context.instance.add_run_tags(context.run.run_id, {**hours_tag(hour_of(span.start), hour_of(span.end))})
-
-
-def newest_settled_hour(now: datetime) -> datetime:
-    """The latest hour that ended long enough ago to be pulled."""
-    settled = (now - SETTLING).astimezone(UTC)
-    return settled.replace(minute=0, second=0, microsecond=0) - AN_HOUR
 
 
 def range_tags(first: datetime, last: datetime) -> Mapping[str, str]:

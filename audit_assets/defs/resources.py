@@ -17,6 +17,7 @@ from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.axiom.links import APP_URL, dashboard_link, query_link
 from audit_assets.axiom.query_texts import activity_text, check_dataset, entries_text, quarantined_text
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
+from audit_assets.cloudflare.request_pacing import RequestPacer
 from audit_assets.config.errors import SettingError
 from audit_assets.config.policy import Tables, tables
 from audit_assets.config.settings import (
@@ -53,10 +54,11 @@ PATIENT_ENOUGH = AxiomLimits(
 
 @dataclass(frozen=True)
 class CloudflareResource:
-    """Cloudflare's audit log of one account."""
+    """Cloudflare's audit log of one account. `pacer`: of all runs of this process."""
 
     clock: Clock = field(default_factory=SystemClock)
     limits: HttpLimits | None = None
+    pacer: RequestPacer | None = None
 
     def client(self) -> CloudflareClient:
         """A client. Raises `SettingError` if a setting is missing."""
@@ -66,6 +68,7 @@ class CloudflareResource:
             base_url=setting("CLOUDFLARE_API_URL"),
             clock=self.clock,
             limits=self.limits,
+            pacer=self.pacer,
         )
 
     def streams(self) -> tuple[str, ...]:

@@ -113,7 +113,7 @@ def name_hours(hours: Sequence[datetime]) -> str:
 
 def _judge_hours(facts: HealthFacts) -> Iterator[HealthProblem]:
     if has_not_started(facts):
-        step = "Once nothing is in the way: `audit-assets dev`, then turn on the sensor `missing_hours` in its UI."
+        step = "Once nothing is in the way: `audit-assets start` loads the history and goes live."
         yield HealthProblem("not_started", "warning", "no hour was pulled yet", step)
         return
     if facts.hours is None:
@@ -145,7 +145,7 @@ def _judge_coverage(hours: HourFacts) -> Iterator[HealthProblem]:
 def _how_to_complete(hours: HourFacts) -> str:
     if hours.running:
         return f"Wait for {pluralize(hours.running, 'run')} that are queued or under way, then run this again."
-    return "Let the sensor `missing_hours` bring in the rest; hours before AUDIT_ASSETS_FIRST_HOUR need an earlier one."
+    return "`audit-assets start` loads the rest; hours before AUDIT_ASSETS_FIRST_HOUR need an earlier one."
 
 
 def _judge_age(hours: HourFacts, now: datetime) -> Iterator[HealthProblem]:

@@ -156,6 +156,9 @@ class HourSummary(TypedDict):
     entries: Entries
     history_since: str | None
     learning: Annotated[bool, Field(description="less than a week of history is known")]
+    hours_present: NotRequired[
+        Annotated[int, Field(description="of the 720 hours before; below 648 only what needs no history gets a ticket")]
+    ]
     still_learning: Annotated[dict[str, str], Field(description="what is judged by defaults for all actors, in words")]
     flagged: list[FlaggedActor]
     dismissed: Annotated[int, Field(description="flagged actors without a ticket, as people dismissed an earlier one")]
@@ -180,7 +183,7 @@ class DigestShown(TypedDict):
 
     day: str
     outcome: Annotated[
-        str, Field(description="published, failed …, or why there is no ticket: too_old, learning, nothing …")
+        str, Field(description="published, failed …, or why there is no ticket: too_old, thin_history, nothing …")
     ]
     identifier: str | None
     url: str | None

@@ -50,6 +50,7 @@ ON_TICKET = {
 }
 
 NO_TICKET = {
+    "thin_history": "too few of the hours before it are there; it is judged again once they are",
     "learning": "less than a week of history before the hour",
     "never": "the run was configured to open none",
     "failed": "Linear could not be reached, or rejected the request",

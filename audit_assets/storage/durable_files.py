@@ -2,7 +2,8 @@
 
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,6 +19,24 @@ def replace_durably(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> Non
     Without the first fsync a power cut may leave a renamed, empty file; without the others, none, or not even the day
     (docs/facts/reliability.md, 2a). Raises `OSError`.
     """
+    with _half_written(path, content, mode) as half_written:
+        half_written.replace(path)
+
+
+def create_durably(path: Path, content: bytes) -> None:
+    """The same, but a file that is there stays."""
+    if path.exists():
+        return
+    with _half_written(path, content) as half_written, suppress(FileExistsError):
+        try:
+            os.link(half_written, path)
+        except PermissionError:  # a file system without hard links; it is whole all the same
+            half_written.replace(path)
+
+
+@contextmanager
+def _half_written(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> Iterator[Path]:
+    """A file beside `path` that has the content, for the block to give it the name. Gone afterwards."""
     _make_durably(path.parent)
     _sweep(path)
     half_written = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
@@ -29,10 +48,9 @@ def replace_durably(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> Non
             os.fsync(file.fileno())
         if mode != PRIVATE_FILE:
             half_written.chmod(mode)
-        half_written.replace(path)
-    except OSError:
+        yield half_written
+    finally:
         half_written.unlink(missing_ok=True)
-        raise
     _sync_folder(path.parent)
 
 

@@ -144,13 +144,28 @@ class HourStore:
         except (ValueError, RecursionError):
             raise StoreError(f"{path} is not readable JSON: remove it, then run the hour again.") from None
 
+    def keep_json(self, table: str, value: Any) -> Any:
+        """Write the one JSON value of a table that has no hours, unless it is there already. Returns the one that is
+        there: of several processes that do this at once, all get the same."""
+        self._files.create(self.path(table, None, "json"), json.dumps(value, indent=1).encode())
+        return self.read_json(table, None)
+
     def newest(self, table: str) -> datetime | None:
         """The newest hour of a table, None if it has none. Raises `StoreError` if it can't be listed."""
+        return next((max(hours) for _, hours in self._hours_by_day(table, newest_first=True)), None)
+
+    def oldest(self, table: str) -> datetime | None:
+        """The oldest hour of a table, as `newest`."""
+        return next((min(hours) for _, hours in self._hours_by_day(table, newest_first=False)), None)
+
+    def _hours_by_day(self, table: str, *, newest_first: bool) -> Iterator[tuple[str, list[datetime]]]:
+        """Each day with hours, and these."""
         folder = self.root / table
-        for day in reversed([name for name in self._files.names(folder) if DAY.fullmatch(name)]):
-            if hours := [name[:2] for name in self._files.names(folder / day) if HOUR_FILE.fullmatch(name)]:
-                return datetime.strptime(f"{day}-{max(hours)}", "%Y-%m-%d-%H").replace(tzinfo=UTC)
-        return None
+        for day in sorted(filter(DAY.fullmatch, self._files.names(folder)), reverse=newest_first):
+            files = filter(HOUR_FILE.fullmatch, self._files.names(folder / day))
+            hours = [datetime.strptime(f"{day}-{name[:2]}", "%Y-%m-%d-%H").replace(tzinfo=UTC) for name in files]
+            if hours:
+                yield day, hours
 
     def delete_before(self, day: datetime) -> int:
         """Delete the hours of all UTC days before that of `day`, in every table that has hours. Returns how many files.

@@ -8,7 +8,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -28,6 +28,11 @@ SETTLED = timedelta(hours=24)
 
 PULLS = "pulls"
 AT_ONCE = 20_000
+
+
+def newest_settled_hour(now: datetime) -> datetime:
+    """The latest hour that ended long enough ago to be pulled."""
+    return (now - SETTLING).astimezone(UTC).replace(minute=0, second=0, microsecond=0) - AN_HOUR
 
 
 @dataclass(frozen=True)

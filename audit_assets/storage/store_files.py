@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 from upath import UPath
 
 from audit_assets.config.errors import StoreError
-from audit_assets.storage.durable_files import replace_durably
+from audit_assets.storage.durable_files import create_durably, replace_durably
 
 T = TypeVar("T")
 
@@ -82,6 +82,19 @@ class StoreFiles:
             self._done("write", path, lambda: replace_durably(Path(str(path)), content))
         else:
             self._done("write", path, lambda: path.fs.pipe_file(path.path, content))
+
+    def create(self, path: UPath, content: bytes) -> None:
+        """Write a file that is not there yet; one that is there stays as it is, also if another process writes it at
+        the same moment. An object store has to know how to write only what is not there."""
+
+        def remote() -> None:
+            try:
+                path.fs.pipe_file(path.path, content, mode="create")
+            except Exception:  # each backend has another one for it
+                if not path.exists():
+                    raise
+
+        self._done("write", path, (lambda: create_durably(Path(str(path)), content)) if self.is_folder else remote)
 
     def delete(self, path: UPath) -> None:
         """Take a file, or an empty folder, away."""

@@ -40,6 +40,7 @@ DIGESTS = "digests"  # what became of the day's digest
 AXIOM_DATASET = "axiom_dataset"  # all entries as events: the durable, queryable record
 VERDICTS = "ticket_verdicts"  # what people confirmed and dismissed, for each deviation that is on a ticket
 AXIOM_RECORD = "axiom_record"  # how many events of each hour Axiom was seen to hold, and were pulled
+FIRST_START = "first_start"  # the first hour that exists, where none is set
 PRECISION = "ticket_precision"  # how often each month's tickets were right
 FIRST_CONTACT = "first_contact"  # what a probe found otherwise than correctness needs it; `doctor --probe` writes it
 

@@ -8,10 +8,11 @@ Lengths are far below what Linear may accept, which is not documented (docs/fact
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from audit_assets.config.policy_tables import CONFIRMED_LABEL, DISMISSED_LABEL
+from audit_assets.detection.schemas import WINDOW
 from audit_assets.linear.issues import PRIORITY, CommentContent, IssueContent, LinkContent
 from audit_assets.linear.routing import TicketSubject
 from audit_assets.tickets.description import describe_finding
@@ -55,6 +56,18 @@ def related_comment(ticket: UUID, hour: datetime, related: Sequence[RelatedTicke
     """The comment that names on a ticket those that an hour related it to: one an hour."""
     text = render("related_comment", hour=SafeMarkdown(hour_name(hour)), lines=related_lines(related))
     return CommentContent(computed_id("related", str(ticket), hour.astimezone(UTC).isoformat()), text)
+
+
+def withdrawal_comment(ticket: UUID, hour: datetime, *, judged_on: int, hours_present: int) -> CommentContent:
+    """The comment that what a ticket has of an hour no longer holds: one an hour."""
+    text = render(
+        "withdrawal",
+        hour=SafeMarkdown(hour_name(hour)),
+        judged_on=judged_on,
+        hours_present=hours_present,
+        window=WINDOW // timedelta(hours=1),
+    )
+    return CommentContent(computed_id("withdrawal", str(ticket), hour.astimezone(UTC).isoformat()), text)
 
 
 def highest_priority(related: Sequence[RelatedTicket]) -> int | None:

@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
 from audit_assets.config.settings import SETTINGS
-from audit_assets.defs.partitions import newest_settled_hour
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import key_of
+from audit_assets.storage.pull_history import newest_settled_hour
 from audit_assets.tickets.verdict_table import TABLE, TICKET_VERDICTS
 from audit_assets_tests.pipeline import DAY, HOUR, environment_of, remember, v2_burst
 from audit_assets_tests.support import JumpingClock
@@ -82,7 +82,7 @@ def test_all_is_well_for_a_new_user_who_learns_the_next_step() -> None:
     assert code == 0
     assert "Cloudflare ok the audit log can be read: v2 and v1" in text
     assert "Linear ok tickets go to team Security (SEC)" in text
-    assert "Health advice no hour was pulled yet → Once nothing is in the way: `audit-assets dev`, then turn on" in text
+    assert "Health advice no hour was pulled yet → Once nothing is in the way: `audit-assets start` loads" in text
 
 
 def test_a_dataset_that_holds_other_events_than_were_pulled_is_a_problem(connected: Sandbox, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from audit_assets.config.settings import SETTINGS
 from audit_assets.defs.assets.raw_audit_entries import raw_audit_entries
 from audit_assets.defs.build import build_defs
 from audit_assets.defs.resources import CloudflareResource, StorageResource
+from audit_assets.storage.first_start import first_hour
 from audit_assets.storage.hours import key_of
 from audit_assets.storage.tables import TABLES_OF, writers_read_by
 from audit_assets_tests.pipeline import Pipeline, dagster_failure_of
@@ -85,6 +86,38 @@ def test_definitions_have_the_first_hour_of_the_settings_when_they_are_built(mon
         partitions = defs.resolve_job_def("hourly_audit").partitions_def
         assert partitions
         assert partitions.get_first_partition_key() == key_of(hour)
+
+
+def test_without_a_first_hour_the_hours_of_31_days_before_the_first_start_exist(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many are in "failed and missing" then, and not all since some fixed day."""
+    monkeypatch.delenv("AUDIT_ASSETS_FIRST_HOUR")
+    monkeypatch.setenv("AUDIT_ASSETS_STORAGE", str(tmp_path / "hours"))
+    for _ in range(2):
+        partitions = build_defs().resolve_job_def("history").partitions_def
+        assert partitions
+        assert partitions.get_num_partitions() in (744, 745, 746)  # within 15 minutes after the hour one is not settled
+        assert partitions.get_first_partition_key() == key_of(first_hour())
+
+
+def test_a_store_that_can_not_be_read_does_not_take_down_the_code_location(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AUDIT_ASSETS_FIRST_HOUR")
+    monkeypatch.setenv("AUDIT_ASSETS_STORAGE", str(tmp_path / "a file"))
+    (tmp_path / "a file").write_text("no folder")
+    partitions = build_defs().resolve_job_def("history").partitions_def
+    assert partitions
+    assert partitions.get_num_partitions() in (744, 745, 746)
+    result = dg.materialize(
+        [raw_audit_entries],
+        partition_key="2026-11-22-09:00",
+        resources={"cloudflare": CloudflareResource(), "storage": StorageResource()},
+        instance=dg.DagsterInstance.ephemeral(),
+        raise_on_error=False,
+    )
+    assert "a file/first_start.json can't be read" in dagster_failure_of(result)
 
 
 def test_a_first_hour_that_can_not_be_understood_fails_each_run_with_one_sentence(

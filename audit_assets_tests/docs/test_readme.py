@@ -64,6 +64,7 @@ def test_every_command_is_documented_and_every_documented_command_exists() -> No
     "command",
     [
         "demo",
+        "start",
         "dev",
         "doctor",
         "backtest",

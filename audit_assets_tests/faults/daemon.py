@@ -21,10 +21,10 @@ from dagster._core.test_utils import get_freezable_log_manager
 
 from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.defs.automation.hour_planner import FIRST_PAUSE
-from audit_assets.defs.partitions import AN_HOUR, hour_of
 from audit_assets.defs.resources import StorageResource
 from audit_assets.sandbox.sandbox_clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox
+from audit_assets.storage.hours import AN_HOUR, hour_of
 from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.faults.hour import RunReport, definitions
 from audit_assets_tests.faults.points import Points

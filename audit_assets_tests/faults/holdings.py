@@ -21,7 +21,7 @@ HELD = """['{dataset}'] | where isnotempty(entry_id) | summarize copies = count(
 MOST_HELD = 50_000
 
 HOURS_A_DAY = 24
-SKIP_REASONS = frozenset({"too_old", "learning"})
+SKIP_REASONS = frozenset({"too_old", "thin_history", "learning"})
 
 OPEN_STATES = frozenset({"triage", "backlog", "unstarted", "started"})
 

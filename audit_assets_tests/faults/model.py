@@ -32,9 +32,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from audit_assets.defs.partitions import key_of, newest_settled_hour
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.pull_history import REPEATS
+from audit_assets.storage.hours import key_of
+from audit_assets.storage.pull_history import REPEATS, newest_settled_hour
 from audit_assets.storage.tables import ENTRIES, SUMMARY, TICKETS
 from audit_assets_tests.faults.company import COLLEAGUES, FIRST, company
 from audit_assets_tests.faults.daemon import POINTS_IN_A_RUN, Daemon, end_of_day

@@ -41,7 +41,8 @@ from audit_assets.guard.browser_guard import BrowserGuard
 from audit_assets.linear.answer_shapes import check_shape
 from audit_assets.linear.reply_parser import parse_reply, wait_for_limit
 from audit_assets.notify.plain_text import plain_text
-from audit_assets.reports.backtest_input import BacktestError, parse_span, read_file
+from audit_assets.reports.backtest_export import read_file
+from audit_assets.reports.backtest_input import BacktestError, parse_span
 from audit_assets.reports.event_times import parse_times
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.tickets.changed_values import changed_values

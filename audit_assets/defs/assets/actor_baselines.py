@@ -12,9 +12,11 @@ import polars as pl
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.hourly_asset import hourly_asset
 from audit_assets.defs.markdown_tables import markdown_table
-from audit_assets.defs.materialized_hours import HOURS_IN_WINDOW, acknowledged_events, count_hours_present
+from audit_assets.defs.materialized_hours import acknowledged_events
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import AxiomResource, RunInputsResource
+from audit_assets.defs.steps.axiom_record import recorded_hours
+from audit_assets.defs.steps.history_coverage import HOURS_IN_WINDOW, HOURS_PRESENT, count_hours_present
 from audit_assets.defs.steps.hour_baselines import query_baselines
 from audit_assets.detection.verdict_marks import count_marked_hours
 from audit_assets.storage.hours import key_of
@@ -32,12 +34,14 @@ def actor_baselines(
         inputs, hours = run_inputs.of_run(context.run.run_id), hours_in(context)
         acknowledged = acknowledged_events(context.instance)
         found = query_baselines(inputs, hours, axiom.with_tables(inputs.tables), acknowledged)
+        present = {*acknowledged.hours} | recorded_hours(inputs.store)
         for hour in hours:
-            found.write(inputs.store, hour)
+            hours_present = count_hours_present(present, hour)
+            found.write(inputs.store, hour, hours_present)
             here = pl.col("hour") == hour
             metadata = {
                 "active_actors": found.judged.filter(here).height,
-                "hours_present": count_hours_present(acknowledged.hours, hour),
+                HOURS_PRESENT: hours_present,
                 "hours_in_window": HOURS_IN_WINDOW,
                 **count_marked_hours(found.marked.filter(pl.col("hour") < hour)),
                 "preview": dg.MetadataValue.md(markdown_table(found.usual.filter(here).drop("hour").head(10))),

@@ -5,18 +5,27 @@ the hour, and of every other member of the log its raw text with the reason; wha
 Whether they can be *seen* there is proved by a check of its own, since Axiom shows new rows only after a while.
 """
 
+from collections.abc import Mapping
 from contextlib import closing
+from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 import dagster as dg
 
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.hourly_asset import hourly_asset
+from audit_assets.defs.materialized_hours import load_progress
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import AxiomResource, RunInputsResource
 from audit_assets.defs.steps.axiom_events import events_of_hours
-from audit_assets.storage.hours import day_of, key_of
+from audit_assets.storage.first_start import FILLED_AT_FIRST, first_hour
+from audit_assets.storage.hours import day_of, hours_between, key_of
+from audit_assets.storage.pull_history import newest_settled_hour
 from audit_assets.storage.tables import AXIOM_DATASET, ENTRIES, QUARANTINE
+
+HISTORY = "history"
+"""The job that loads hours and judges none."""
 
 
 @hourly_asset(table=AXIOM_DATASET, kinds={"axiom"})
@@ -25,7 +34,8 @@ def axiom_ingest(
     axiom: dg.ResourceParam[AxiomResource],
     run_inputs: dg.ResourceParam[RunInputsResource],
 ) -> None:
-    """The hour's entries as events in Axiom: the durable, queryable record. Sends only what is missing there."""
+    """The hour's entries as events in Axiom: the durable, queryable record. Sends only what is missing there. A run of
+    the job `history` records how much of the history is there, and how long the rest takes."""
     with raise_as_dagster_failure():
         inputs = run_inputs.of_run(context.run.run_id)
         with closing(axiom.with_tables(inputs.tables).client()) as client:
@@ -37,10 +47,21 @@ def axiom_ingest(
                     receipt = client.ingest(events)
                     sent = f"{receipt.sent:,} events sent in {receipt.batches} batches"
                     context.log.info(f"{sent}, {receipt.already_there:,} were there")
+                progress = _progress(context, axiom.clock.now())
                 for hour in hours:
                     metadata = {
+                        **progress,
                         "dagster/partition_row_count": entries[hour] + quarantined[hour],
                         "quarantined": quarantined[hour],
                         "dataset": axiom.dataset(),
                     }
                     context.add_asset_metadata(metadata, partition_key=key_of(hour))
+
+
+def _progress(context: dg.AssetExecutionContext, now: datetime) -> Mapping[str, Any]:
+    """Of the runs before this one, if it is one that only loads history."""
+    if context.run.job_name != HISTORY:
+        return {}
+    newest = newest_settled_hour(now)
+    hours = hours_between(max(first_hour(), newest - FILLED_AT_FIRST), newest)
+    return load_progress(context.instance, hours, now)

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
-from audit_assets.defs.hourly_asset import hourly_asset, pull_metadata
+from audit_assets.defs.hourly_asset import basis_metadata, hourly_asset
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import AxiomResource, LinearResource, RunInputsResource, StorageResource
 from audit_assets.defs.steps.day_digest import publish_digest
@@ -46,7 +46,7 @@ def daily_digest(
         }
         for hour in hours:
             digest = digests.get(day_of(hour))
-            metadata = {**pull_metadata(inputs.store, hour), **(_metadata(digest) if digest else {})}
+            metadata = {**basis_metadata(inputs.store, hour), **(_metadata(digest) if digest else {})}
             context.add_asset_metadata(metadata, partition_key=key_of(hour))
         failed = [digest for digest in digests.values() if digest and digest["problem"]]
         if failed:

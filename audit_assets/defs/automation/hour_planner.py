@@ -1,16 +1,24 @@
 """Which hours to request: a pure planner, without Dagster.
 
-The newest hour always goes first, in a run of its own, since a fresh finding is worth most; then the oldest missing
-hours, a day at a time; then hours that are done but due for another pull, because entries may come late. A running hour
-is not requested again; a failed one is paused for longer each time, but never given up, so that the hours of an outage
-come in by themselves. An hour's last pull waits for earlier hours, because its history is not queried again afterwards.
+The newest hour always goes first, in a run of its own, since a fresh finding is worth most; then what is only history,
+which is loaded before anything is judged against it; then the oldest missing hours, a day at a time; then hours that
+are done but due for another pull, because entries may come late, or were judged before their history was there. A
+running hour is not requested again; a failed one is paused for longer each time, but never given up, and waited for by
+none, so that the hours of an outage come in by themselves. An hour's last pull waits for earlier hours, because its
+history is not queried again afterwards.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from audit_assets.defs.steps.history_coverage import (
+    ENOUGH_HOURS,
+    HOURS_IN_WINDOW,
+    count_hours_present,
+    is_worth_judging_again,
+)
 from audit_assets.storage.hours import AN_HOUR, hours_between
 from audit_assets.storage.pull_history import REPEATS, SETTLING
 
@@ -21,6 +29,10 @@ it is on, request the newest hour first."""
 BACKLOG_RUNS = 4
 """Runs of old hours that may be requested at a time: more would only queue in front of the next newest hour."""
 
+LOADING_RUNS = 8
+"""Runs that load history, under way or queued: more than are done from one look to the next, so that the queue is never
+empty. They pass on what is newest by Dagster's priorities."""
+
 ALERT_AFTER_FAILURES = 5
 """From so many failed runs on, the check `every_hour_is_done` is an error and names the hour."""
 
@@ -30,7 +42,7 @@ OVERDUE_AFTER = timedelta(hours=3)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=6)
 """How long a failed hour is paused: twice as long after each failure, so that an outage is not met with a storm."""
 
-Reason = Literal["newest", "missing", "settling"]
+Reason = Literal["newest", "history", "missing", "thin_history", "settling"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,29 @@ class RunHistory:
 
 
 NO_RUNS = RunHistory()
+
+
+@dataclass(frozen=True)
+class History:
+    """The hours that others are judged against: which Axiom holds (`loaded`), which a run is about to load (`loading`,
+    in so many `runs`), and what became of earlier such runs (`past`). `judged_on`: on how many hours of history an
+    hour was judged, if that is known.
+
+    Nothing is older than `begins`. An hour that ended longer than `judged_within` ago and can't have enough history is
+    only history: nothing would come of judging it.
+    """
+
+    loaded: Collection[datetime] = ()
+    loading: Collection[datetime] = ()
+    runs: int = 0
+    past: Mapping[datetime, RunHistory] = field(default_factory=dict)
+    judged_on: Mapping[datetime, int] = field(default_factory=dict)
+    begins: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    judged_within: timedelta = timedelta(0)
+
+    def is_only_history(self, hour: datetime, now: datetime) -> bool:
+        """Whether nothing would come of judging an hour that was not judged yet."""
+        return now - (hour + AN_HOUR) > self.judged_within and hour - self.begins < AN_HOUR * ENOUGH_HOURS
 
 
 @dataclass(frozen=True)
@@ -100,14 +135,22 @@ def plan_hours(
     done: Mapping[datetime, datetime | None],
     running: Collection[datetime],
     past: Mapping[datetime, RunHistory],
+    history: History | None = None,
 ) -> Plan:
     """What to request, of the hours from `first` on; both it and `now` are in UTC.
 
     `done`: the hours that are, with the time at which their last pull began (None: unknown, pull again).
     `running` hours are left out; `past` holds the runs that were requested before.
     """
+    history = history or History()
+
+    def failures(hour: datetime) -> int:
+        return max(each.get(hour, NO_RUNS).failures for each in (past, history.past))
+
     newest = newest_due_hour(now)
     since = {hour: at for hour in hours_between(first, newest) if (at := due_since(hour, done.get(hour))) and at <= now}
+    only_history = {hour for hour in since if hour not in done and history.is_only_history(hour, now)}
+    since = {hour: at for hour, at in since.items() if hour not in only_history or hour not in history.loaded}
     missing = [hour for hour in since if hour not in done]
     due = [hour for hour in since if hour in done]
 
@@ -115,37 +158,74 @@ def plan_hours(
         return [hour for hour in hours if hour not in running and not past.get(hour, NO_RUNS).is_paused(now)]
 
     requests = [_request([newest], past, "newest") for hour in requestable(missing) if hour == newest]
-    if not any(first <= hour < newest for hour in running):
-        old = [hour for hour in requestable(missing) if hour != newest]
-        again = requestable(due)
+    to_load = [hour for hour in missing if hour in only_history]
+    requests += _requests_to_load(to_load, running, history, now)
+    is_loading = any(not history.past.get(hour, NO_RUNS).is_paused(now) for hour in to_load)
+    thin: list[datetime] = []
+    if not is_loading and not any(first <= hour < newest for hour in running):
+        thin = _judged_too_early(history, [hour for hour in requestable(missing) if hour != newest], done)
+        since |= {hour: now for hour in thin if hour not in since}
+        old = [hour for hour in requestable(missing) if hour != newest and hour not in only_history]
+        again = [hour for hour in requestable(due) if hour not in thin]
         recently_failed = [hour for hour in since if past.get(hour, NO_RUNS).is_paused(now)]
         waited_for = [hour for hour in recently_failed if past[hour].failures < ALERT_AFTER_FAILURES]
         before = min(waited_for, default=newest)
         of_last_pulls = {hour for hour in since if now >= hour + AN_HOUR + REPEATS[-1] + GRACE}
         # The next stretch is requested once the oldest has run, because it is judged against its late entries too. An
         # hour that keeps failing is not waited for any more: the check names it.
-        last_pulls = _requests(old, again, past, among={hour for hour in of_last_pulls if hour < before})
+        by_reason: dict[Reason, list[datetime]] = {
+            "missing": old,
+            "thin_history": requestable(thin),
+            "settling": again,
+        }
+        last_pulls = _requests(by_reason, past, among={hour for hour in of_last_pulls if hour < before})
         oldest = sorted(last_pulls, key=lambda request: request.first)[:1]
-        backlog = _requests(old, again, past, among=since.keys() - of_last_pulls)
+        backlog = _requests(by_reason, past, among=since.keys() - of_last_pulls)
         requests += sorted([*oldest, *backlog][:BACKLOG_RUNS], key=lambda request: request.reason == "settling")
     return Plan(
         tuple(requests),
         tuple(missing),
-        tuple(due),
-        failed=tuple(hour for hour in since if past.get(hour, NO_RUNS).failures),
-        failing=tuple(hour for hour in since if past.get(hour, NO_RUNS).failures >= ALERT_AFTER_FAILURES),
+        (*due, *(hour for hour in thin if hour not in due)),
+        failed=tuple(hour for hour in since if failures(hour)),
+        failing=tuple(hour for hour in since if failures(hour) >= ALERT_AFTER_FAILURES),
         overdue=tuple(hour for hour, at in since.items() if now - at > OVERDUE_AFTER),
     )
 
 
-def _requests(
-    missing: list[datetime], due: list[datetime], past: Mapping[datetime, RunHistory], *, among: Collection[datetime]
+def _requests_to_load(
+    hours: list[datetime], running: Collection[datetime], history: History, now: datetime
 ) -> list[Request]:
-    """A request for each stretch of the hours that are `among` these, the missing ones first."""
-    by_reason: tuple[tuple[Reason, list[datetime]], ...] = (("missing", missing), ("settling", due))
+    """Of these hours that are only history, what is to be queued so that the next run never has to be waited for."""
+    waiting = [
+        hour
+        for hour in hours
+        if hour not in history.loading and hour not in running and not history.past.get(hour, NO_RUNS).is_paused(now)
+    ]
+    stretches = _stretches(waiting, history.past)
+    return [_request(each, history.past, "history") for each in stretches[: max(0, LOADING_RUNS - history.runs)]]
+
+
+def _judged_too_early(
+    history: History, on_their_way: list[datetime], done: Mapping[datetime, datetime | None]
+) -> list[datetime]:
+    """The hours that were judged on decidedly less history than is there now, if no more of it is on its way."""
+    return [
+        hour
+        for hour, judged_on in sorted(history.judged_on.items())
+        if hour in done
+        and judged_on < HOURS_IN_WINDOW
+        and is_worth_judging_again(judged_on, count_hours_present(history.loaded, hour))
+        and not any(hour - AN_HOUR * HOURS_IN_WINDOW <= other < hour for other in on_their_way)
+    ]
+
+
+def _requests(
+    by_reason: Mapping[Reason, list[datetime]], past: Mapping[datetime, RunHistory], *, among: Collection[datetime]
+) -> list[Request]:
+    """A request for each stretch of the hours that are `among` these, in the order of the reasons."""
     return [
         _request(stretch, past, reason)
-        for reason, hours in by_reason
+        for reason, hours in by_reason.items()
         for stretch in _stretches([hour for hour in hours if hour in among], past)
     ]
 

@@ -6,7 +6,7 @@ The executor is that of the definitions: in-process, unless `build_defs` is give
 
 import dagster as dg
 
-from audit_assets.defs.assets.axiom_ingest import axiom_ingest
+from audit_assets.defs.assets.axiom_ingest import HISTORY, axiom_ingest
 from audit_assets.defs.assets.daily_digest import daily_digest
 from audit_assets.defs.assets.flagged_actor_summary import flagged_actor_summary
 from audit_assets.defs.assets.raw_audit_entries import raw_audit_entries
@@ -30,7 +30,7 @@ hourly_audit = dg.define_asset_job(
 )
 
 history = dg.define_asset_job(
-    "history",
+    HISTORY,
     selection=dg.AssetSelection.assets(axiom_ingest).upstream() - dg.AssetSelection.checks(OWN_COUNT),
     description="Pull and ingest only: hours that serve as history and need no summary of their own.",
 )

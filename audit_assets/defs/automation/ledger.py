@@ -6,19 +6,22 @@ the pull that they are based on: what a later pull brought and no run carried on
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import dagster as dg
 
-from audit_assets.config.settings import first_hour
-from audit_assets.defs.automation.hour_planner import NO_RUNS, Plan, RunHistory, plan_hours
-from audit_assets.defs.automation.jobs import LAST_ASSETS, hourly_audit
-from audit_assets.defs.materialized_hours import newest_materializations
-from audit_assets.defs.partitions import RANGE_END, RANGE_START, newest_settled_hour
+from audit_assets.config.settings import ticket_max_age
+from audit_assets.defs.automation.hour_planner import NO_RUNS, History, Plan, RunHistory, plan_hours
+from audit_assets.defs.automation.jobs import LAST_ASSETS, history, hourly_audit
+from audit_assets.defs.materialized_hours import INGEST, ingested_hours, newest_materializations
+from audit_assets.defs.partitions import RANGE_END, RANGE_START
+from audit_assets.defs.steps.history_coverage import HOURS_PRESENT
 from audit_assets.detection.schemas import WINDOW
+from audit_assets.storage.first_start import first_hour
 from audit_assets.storage.hours import AN_HOUR, hour_of, hours_between
+from audit_assets.storage.pull_history import newest_settled_hour
 
 LOOKED_BACK = WINDOW + timedelta(days=1)
 """Older hours are in no baseline any more; they are there for whoever backfills them."""
@@ -45,26 +48,53 @@ OUR_JOBS = (hourly_audit.name, ANY_ASSETS)
 
 
 class Done(NamedTuple):
-    """When an hour was done, by our clock, and when the pull began that it is based on, by Cloudflare's.
+    """When an hour was done, by our clock, when the pull began that it is based on, by Cloudflare's, and how many of
+    the hours before it were there.
 
-    Of several assets each is the earlier one: a run that materialised only some of them has not completed the hour.
+    Of several assets each is the lesser one: a run that materialised only some of them has not completed the hour.
     """
 
     at: datetime
     pull_began: datetime | None
+    hours_present: int | None
 
 
 def plan_requests(instance: dg.DagsterInstance, now: datetime) -> Plan:
     """What is to be requested now, of the hours looked back on. Raises `SettingError`."""
-    first = max(first_hour(), newest_settled_hour(now) - LOOKED_BACK)
+    begins = first_hour()
+    first = max(begins, newest_settled_hour(now) - LOOKED_BACK)
     done = _done(instance, first, now)
+    loaded, loading = loaded_hours(instance), [*_loading_runs(instance)]
     return plan_hours(
         now=now,
         first=first,
         done={hour: known.pull_began for hour, known in done.items()},
         running={hour for run in _runs(instance, IN_PROGRESS) for hour in hours_of(run)},
         past=_run_histories(instance, first, done),
+        history=History(
+            loaded=loaded,
+            loading={hour for run in loading for hour in hours_of(run)},
+            runs=len(loading),
+            past=_loading_histories(instance, first, loaded),
+            judged_on={hour: known.hours_present for hour, known in done.items() if known.hours_present is not None},
+            begins=begins,
+            judged_within=ticket_max_age(),
+        ),
     )
+
+
+def loaded_hours(instance: dg.DagsterInstance) -> set[datetime]:
+    """The hours that Axiom holds, as far as the run that brought them in did not fail afterwards: then it was not
+    proved."""
+    failed = instance.get_runs(
+        dg.RunsFilter(job_name=history.name, statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
+    )
+    ids = {run.run_id for run in failed}
+    in_question = {hour for run in failed for hour in hours_of(run)}
+    newest = newest_materializations(instance, INGEST, in_question)
+    return ingested_hours(instance) - {
+        hour_of(each.partition_key or "") for each in newest if each.event_log_entry.run_id in ids
+    }
 
 
 def _done(instance: dg.DagsterInstance, first: datetime, now: datetime) -> dict[datetime, Done]:
@@ -78,37 +108,57 @@ def _done(instance: dg.DagsterInstance, first: datetime, now: datetime) -> dict[
 
 
 def _earlier(made: Sequence[Done]) -> Done:
-    """Of one hour's assets. The pull is unknown if that of any of them is."""
-    pulls = [each.pull_began for each in made]
-    known = [began for began in pulls if began]
-    return Done(min(each.at for each in made), min(known) if len(known) == len(pulls) else None)
+    """Of one hour's assets. What is unknown of any of them is unknown."""
+    pulls = [each.pull_began for each in made if each.pull_began]
+    present = [each.hours_present for each in made if each.hours_present is not None]
+    return Done(
+        min(each.at for each in made),
+        min(pulls) if len(pulls) == len(made) else None,
+        min(present) if len(present) == len(made) else None,
+    )
 
 
 def _as_done(record: dg.EventLogRecord) -> Done:
     made = record.asset_materialization
-    began = made.metadata.get("pull_began") if made else None
-    known = isinstance(began, dg.TimestampMetadataValue)
+    began, present = (made.metadata.get(name) if made else None for name in ("pull_began", HOURS_PRESENT))
     return Done(
-        datetime.fromtimestamp(record.timestamp, UTC), datetime.fromtimestamp(began.value, UTC) if known else None
+        datetime.fromtimestamp(record.timestamp, UTC),
+        datetime.fromtimestamp(began.value, UTC) if isinstance(began, dg.TimestampMetadataValue) else None,
+        present.value if isinstance(present, dg.IntMetadataValue) else None,
     )
 
 
 def _run_histories(
     instance: dg.DagsterInstance, since: datetime, done: Mapping[datetime, Done]
 ) -> dict[datetime, RunHistory]:
-    """The ended runs that the sensor requested, by hour. A run that a person cancelled is no failure."""
+    """The ended runs that the sensor requested, by hour, and those of their failures that nothing has made up for."""
+    return _count_runs(
+        instance, hourly_audit.name, since, lambda hour, ended: not (hour in done and ended < done[hour].at)
+    )
+
+
+def _loading_histories(
+    instance: dg.DagsterInstance, since: datetime, loaded: Collection[datetime]
+) -> dict[datetime, RunHistory]:
+    """The same of the runs that were to load history."""
+    return _count_runs(instance, history.name, since, lambda hour, _: hour not in loaded)
+
+
+def _count_runs(
+    instance: dg.DagsterInstance, job: str, since: datetime, counts: Callable[[datetime, datetime], bool]
+) -> dict[datetime, RunHistory]:
+    """`counts`: whether a failure counts that ended then. A run that a person cancelled is no failure."""
     past: dict[datetime, RunHistory] = {}
     for record in instance.get_run_records(
-        dg.RunsFilter(statuses=ENDED, tags={REQUESTED_BY: "missing_hours"}, created_after=since)
+        dg.RunsFilter(job_name=job, statuses=ENDED, tags={REQUESTED_BY: "missing_hours"}, created_after=since)
     ):
         failed = record.dagster_run.status is dg.DagsterRunStatus.FAILURE
         ended = record.update_timestamp
         attempt = _attempt_of(record.dagster_run)
         for hour in hours_of(record.dagster_run):
-            known = past.get(hour, NO_RUNS)
-            counts = failed and not (hour in done and ended < done[hour].at)
-            last = max(filter(None, (known.failed_at, ended if counts else None)), default=None)
-            past[hour] = RunHistory(max(known.runs, attempt), known.failures + counts, last)
+            known, count = past.get(hour, NO_RUNS), failed and counts(hour, ended)
+            last = max(filter(None, (known.failed_at, ended if count else None)), default=None)
+            past[hour] = RunHistory(max(known.runs, attempt), known.failures + count, last)
     return past
 
 
@@ -116,6 +166,15 @@ def _attempt_of(run: dg.DagsterRun) -> int:
     """As the run's key names it: counting runs would name a key twice once some are deleted."""
     numbered = re.search(r"/attempt-(\d+)$", run.tags.get(RUN_KEY, ""))
     return int(numbered[1]) if numbered else 1
+
+
+def _loading_runs(instance: dg.DagsterInstance) -> Iterator[dg.DagsterRun]:
+    """Runs under way that bring hours in and judge none."""
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=IN_PROGRESS)):
+        chosen = run.asset_selection
+        by_hand = run.job_name == ANY_ASSETS and chosen and INGEST in chosen and chosen.isdisjoint(LAST_ASSETS)
+        if by_hand or run.job_name == history.name:
+            yield run
 
 
 def _runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatus]) -> Iterator[dg.DagsterRun]:

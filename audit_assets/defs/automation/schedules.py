@@ -5,10 +5,12 @@ A schedule alone loses hours when the daemon is down (docs/facts/dagster.md, B2)
 
 import dagster as dg
 
-from audit_assets.config.settings import first_hour
 from audit_assets.defs.automation.jobs import hourly_audit, independent_count
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
-from audit_assets.defs.partitions import SETTLING, hours_tag, key_of, newest_settled_hour
+from audit_assets.defs.partitions import hours_tag
+from audit_assets.storage.first_start import first_hour
+from audit_assets.storage.hours import key_of
+from audit_assets.storage.pull_history import SETTLING, newest_settled_hour
 
 SKEW_MINUTES = 1
 """Whether an hour had settled is judged by Cloudflare's clock, which may be a little behind ours."""

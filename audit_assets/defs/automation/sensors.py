@@ -9,7 +9,7 @@ import dagster as dg
 
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.defs.automation.hour_planner import Request
-from audit_assets.defs.automation.jobs import hourly_audit, verdicts
+from audit_assets.defs.automation.jobs import history, hourly_audit, verdicts
 from audit_assets.defs.automation.ledger import IN_PROGRESS, REQUESTED_BY, plan_requests
 from audit_assets.defs.automation.unevaluated_checks import report_last_evaluations
 from audit_assets.defs.automation.verdict_planner import MANY_HOURS, MOST_HOURS, Cursor, plan_verdict_run
@@ -22,18 +22,19 @@ from audit_assets.defs.steps.verdicts import fetch_verdicts
 from audit_assets.storage.hours import key_of
 from audit_assets.transport.http import HttpLimits
 
-PRIORITIES = {"newest": "1", "missing": "0", "settling": "-1"}
+PRIORITIES = {"newest": "1", "history": "0", "missing": "0", "thin_history": "-1", "settling": "-1"}
 
 AT_ONCE = HttpLimits(attempts=1, attempt_seconds=20, total_seconds=40)
 """Dagster gives a sensor a minute; what is not read now is read half an hour later."""
 
 
 @dg.sensor(
-    job=hourly_audit,
+    jobs=[hourly_audit, history],
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.STOPPED,
-    description="Requests the hours of the last 31 days that have no summary, the newest first, then the oldest; "
-    "and each hour again 1, 6, 24 and 72 hours after its end, for entries that come late.",
+    description="Requests missing hours of the last 31 days, the newest first, then the oldest: what is only "
+    "history is loaded, the others are judged. Each hour again 1, 6, 24 and 72 hours after its end, for entries that "
+    "come late, and again if it was judged before its history was there.",
 )
 def missing_hours(context: dg.SensorEvaluationContext, storage: dg.ResourceParam[StorageResource]) -> dg.SensorResult:
     """See the description. Also reports on the hours as a whole, and on checks that failed runs left unevaluated."""
@@ -58,9 +59,11 @@ def _run_request(request: Request) -> dg.RunRequest:
         "dagster/priority": PRIORITIES[request.reason],
         **hours_tag(request.first, request.last),
     }
+    job, key = (history, "history/") if request.reason == "history" else (hourly_audit, "")
     if first == last:
-        return dg.RunRequest(run_key=f"{first}/{attempt}", partition_key=first, tags=tags)
-    return dg.RunRequest(run_key=f"{first}..{last}/{attempt}", tags={**tags, **range_tags(request.first, request.last)})
+        return dg.RunRequest(f"{key}{first}/{attempt}", job_name=job.name, partition_key=first, tags=tags)
+    tags |= range_tags(request.first, request.last)
+    return dg.RunRequest(f"{key}{first}..{last}/{attempt}", job_name=job.name, tags=tags)
 
 
 @dg.sensor(

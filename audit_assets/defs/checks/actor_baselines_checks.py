@@ -4,21 +4,23 @@ import dagster as dg
 
 from audit_assets.defs.assets.actor_baselines import actor_baselines
 from audit_assets.defs.checks.check_results import name_hours, warning_check
-from audit_assets.defs.materialized_hours import HOURS_IN_WINDOW, count_hours_present, ingested_hours
 from audit_assets.defs.partitions import hours_in
+from audit_assets.defs.resources import StorageResource
+from audit_assets.defs.steps.history_coverage import HOURS_IN_WINDOW, stored_hours_present
 
 
 @warning_check(asset=actor_baselines)
-def baseline_coverage(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+def baseline_coverage(
+    context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
+) -> dg.AssetCheckResult:
     """All 720 hours before the hour were ingested: what is missing there looks unusual here.
 
     Nothing is carried on from earlier hours: what was missing for them is missing for this one as well.
     """
-    ingested = ingested_hours(context.instance)
-    problems = {}
+    store, problems = storage.open(), {}
     for hour in hours_in(context):
-        present = count_hours_present(ingested, hour)
-        if present < HOURS_IN_WINDOW:
+        present = stored_hours_present(store, hour)
+        if present is not None and present < HOURS_IN_WINDOW:
             problems[hour] = f"baseline covers {present} of {HOURS_IN_WINDOW} hours: backfill the others"
     return dg.AssetCheckResult(
         passed=not problems, severity=dg.AssetCheckSeverity.WARN, description=name_hours(problems) or None

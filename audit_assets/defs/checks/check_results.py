@@ -16,7 +16,8 @@ import dagster as dg
 
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.defs.automation.ledger import LOOKED_BACK
-from audit_assets.defs.partitions import AN_HOUR, hour_of, hours_in, key_of
+from audit_assets.defs.partitions import hours_in
+from audit_assets.storage.hours import AN_HOUR, hour_of, key_of
 from audit_assets.tickets.formatting import pluralize
 
 UNRESOLVED = "unresolved"

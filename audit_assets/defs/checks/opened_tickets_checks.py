@@ -10,12 +10,14 @@ from audit_assets.defs.checks.check_results import warn_of_hours, warning_check
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import StorageResource
 from audit_assets.defs.steps.dry_runs import DRY_RUN
+from audit_assets.defs.steps.history_coverage import ENOUGH_HOURS, HOURS_IN_WINDOW
 from audit_assets.storage.tables import TICKETS
 from audit_assets.tickets.formatting import pluralize
 
 REASONS = {
     "unreadable": "the ticket can't be read with this key",
     "too_old": "the hour ended longer ago than AUDIT_ASSETS_TICKET_MAX_AGE_HOURS",
+    "thin_history": f"fewer than {ENOUGH_HOURS} of the {HOURS_IN_WINDOW} hours before are there",
     "learning": "less than a week of history is known",
     "failed": "it could not be opened",
 }

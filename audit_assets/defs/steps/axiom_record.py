@@ -108,6 +108,11 @@ def compare_record(
     return RecordComparison(client.dataset, found_right, more.sort("hour"), fewer.sort("hour"))
 
 
+def recorded_hours(store: HourStore) -> set[datetime]:
+    """The hours that Axiom was seen to hold as they were pulled, whatever Dagster still knows of them."""
+    return {*_read_record(store)["hour"]}
+
+
 def _read_record(store: HourStore) -> pl.DataFrame:
     record = store.read(AXIOM_RECORD, None, RECORD.names())
     return pl.DataFrame(schema=RECORD) if record is None else record

@@ -12,13 +12,14 @@ import polars as pl
 
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA
 from audit_assets.config.errors import AuditAssetsError
-from audit_assets.config.settings import first_hour
 from audit_assets.defs.resources import AxiomResource, LinearResource
+from audit_assets.defs.steps.history_coverage import stored_hours_present
 from audit_assets.defs.steps.run_inputs import RunInputs
-from audit_assets.defs.steps.skip_reasons import OpenTickets, skip_reason
+from audit_assets.defs.steps.skip_reasons import STILL_OWED, OpenTickets, skip_reason
 from audit_assets.detection.schemas import FLAG as FLAGGED_BY_NAME
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.reports.summary import DigestShown
+from audit_assets.storage.first_start import first_hour
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, AN_HOUR, hours_between
 from audit_assets.storage.tables import BASELINES, DIGESTS, FLAGGED
@@ -95,13 +96,20 @@ def _publish(
     found = _day(inputs.account_id, day, flags, axiom)
     counts = {"findings": found.total, "actors": len(found.hours_of)}
     last = _hours_of(day)[-1]
-    baselines = inputs.store.require(BASELINES, last)
-    if reason := skip_reason(mode, now, last, baselines, failed_before=outcome_before == "failed"):
+    baselines, owed = inputs.store.require(BASELINES, last), outcome_before in STILL_OWED
+    present = _fewest_hours_present(inputs.store, day)
+    if reason := skip_reason(mode, now, last, baselines, hours_present=present, still_owed=owed):
         return {"outcome": reason, **counts}
     with closing(linear.opener()) as opener:
         ticket = opener.open_shared_ticket(digest_ticket(found))
     outcome = "published" if ticket.outcome == "on_shared_ticket" else ticket.outcome
     return {"outcome": outcome, "identifier": ticket.identifier, "url": ticket.url, **counts}
+
+
+def _fewest_hours_present(store: HourStore, day: datetime) -> int | None:
+    """On how many hours of history that hour of a day rests which has the fewest."""
+    known = (stored_hours_present(store, hour) for hour in _hours_of(day))
+    return min((each for each in known if each is not None), default=None)
 
 
 def _hours_of(day: datetime) -> list[datetime]:

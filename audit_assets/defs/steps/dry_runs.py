@@ -11,6 +11,7 @@ from datetime import datetime
 import polars as pl
 
 from audit_assets.defs.resources import AxiomResource, LinearResource
+from audit_assets.defs.steps.history_coverage import stored_hours_present
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.skip_reasons import REASONS, due_without_history
 from audit_assets.defs.steps.ticket_opener import AddNote, without_note
@@ -49,7 +50,8 @@ def render_hour(
     A model writes notes (`noted`) as for a real run: not for an hour that opens nothing. Raises `AuditAssetsError` for
     missing settings and hours.
     """
-    dry_run, due = linear.dry_run(), not due_without_history(flagged, skip_reason).is_empty()
+    of_history = stored_hours_present(inputs.store, hour)
+    dry_run, due = linear.dry_run(), not due_without_history(flagged, skip_reason, of_history).is_empty()
     remarks, rows = [*_remarks(skip_reason, dry_run.unset(), due=due)], pl.DataFrame(schema=OPENED_TICKETS)
     if digest or not flagged.is_empty():
         with closing(dry_run.opener()) as opener:
@@ -66,7 +68,7 @@ def render_hour(
 def _remarks(skip_reason: str | None, unset: Sequence[str], *, due: bool) -> Iterator[str]:
     """`due`: whether some of it is due all the same."""
     if skip_reason:
-        what = "tickets for watch rules alone" if due else "nothing"
+        what = "tickets for what needs no history alone" if due else "nothing"
         yield f"A run would open {what}: {REASONS[skip_reason]}."
     if unset:
         are = "is" if len(unset) == 1 else "are"

@@ -15,6 +15,7 @@ from audit_assets.cloudflare.actor_keys import with_owners
 from audit_assets.config.errors import Incomplete
 from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.axiom_record import Acknowledged, verify_record
+from audit_assets.defs.steps.history_coverage import HOURS_PRESENT
 from audit_assets.defs.steps.organisation_day import mark_activity, read_organisation
 from audit_assets.defs.steps.origin_history import query_origin_uses
 from audit_assets.defs.steps.run_inputs import RunInputs
@@ -49,14 +50,14 @@ class HourBaselines:
     origins: pl.DataFrame
     names: pl.DataFrame
 
-    def write(self, store: HourStore, hour: datetime) -> None:
-        """Store the tables of one of the hours."""
+    def write(self, store: HourStore, hour: datetime, hours_present: int) -> None:
+        """Store the tables of one of the hours. `hours_present`: of the hours before it, so many are there."""
         here = pl.col("hour") == hour
         # The UTC day up to the hour: an earlier one may have opened the same ticket, and groups act over hours
         today = self.assessed.filter(pl.col("hour").is_between(day_of(hour), hour))
         store.write(ACTIVITY, hour, self.activity.filter(here))
         store.write(TOUCHED, hour, self.touched.filter(here))
-        store.write(BASELINES, hour, self.usual.filter(here))
+        store.write(BASELINES, hour, self.usual.filter(here), {HOURS_PRESENT: hours_present})
         store.write(ORIGINS, hour, uses_within(self.origins, day_of(hour), hour + AN_HOUR))
         store.write(NAMES, hour, self.names)
         store.write(ASSESSED, hour, today)

@@ -10,6 +10,7 @@ import polars as pl
 from audit_assets.config.errors import ServiceError, SettingError, StoreError
 from audit_assets.defs.delivery_resources import WebhookResource
 from audit_assets.defs.steps.dry_runs import is_dry_run
+from audit_assets.defs.steps.history_coverage import stored_hours_present
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.detection.alert_threshold import LEARNING_DAYS
 from audit_assets.detection.baselines import history_since, is_learning
@@ -56,6 +57,8 @@ def build_summary(inputs: RunInputs, hour: datetime) -> HourSummary:
         "flagged": [_flagged(rows.to_dicts(), tickets[rows["actor_key"][0]]) for rows in flagged],
         "below_threshold": [_actor(rows.to_dicts()) for rows in below_threshold],
     }
+    if (present := stored_hours_present(store, hour)) is not None:
+        summary["hours_present"] = present
     if is_dry_run(store, hour):
         summary["dry_run"] = True
     return summary

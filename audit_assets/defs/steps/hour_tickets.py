@@ -10,12 +10,20 @@ import polars as pl
 
 from audit_assets.defs.resources import AxiomResource, LinearResource
 from audit_assets.defs.steps.dry_runs import DRY_RUN, DryRunHour, render_hour
+from audit_assets.defs.steps.history_coverage import HOURS_PRESENT, stored_hours_present
 from audit_assets.defs.steps.hour_messages import add_messages
 from audit_assets.defs.steps.hour_notes import HourNotes
 from audit_assets.defs.steps.run_inputs import RunInputs
-from audit_assets.defs.steps.skip_reasons import OPEN_TICKETS, OpenTickets, due_without_history, skip_reason
+from audit_assets.defs.steps.skip_reasons import (
+    OPEN_TICKETS,
+    STILL_OWED,
+    OpenTickets,
+    due_without_history,
+    skip_reason,
+)
 from audit_assets.defs.steps.ticket_opener import AddNote
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS, with_earlier, with_earlier_keys, write_tickets
+from audit_assets.defs.steps.withdrawn_tickets import WITHDRAWN, find_no_longer_flagged, withdraw
 from audit_assets.storage.tables import BASELINES, FLAGGED, RENDERED, TICKETS
 from audit_assets.tickets.shared_ticket import SharedTicket
 
@@ -55,23 +63,47 @@ def put_on_tickets(run: TicketRun, hour: datetime, digest: SharedTicket | None =
     flagged = store.require(FLAGGED, hour).filter(pl.col("disposition") == "ticket")
     before = store.read(TICKETS, hour)
     flagged = with_earlier_keys(flagged, before)
-    failed_before = before is not None and (before["outcome"] == "failed").any()
-    baselines = store.require(BASELINES, hour)
-    reason = skip_reason(run.open_tickets, run.now, hour, baselines, failed_before=failed_before)
+    owed = before is not None and before["outcome"].is_in(STILL_OWED).any()
+    baselines, present = store.require(BASELINES, hour), stored_hours_present(store, hour)
+    reason = skip_reason(run.open_tickets, run.now, hour, baselines, hours_present=present, still_owed=owed)
     with closing(run.connect_notes()) as notes:
         if run.dry_run:
             found = _render(run, hour, flagged, reason, before, notes.add_note, digest)
         elif reason or flagged.is_empty():
             found = HourTickets(_not_opened(flagged, reason, before))
-            if not (due := due_without_history(flagged, reason)).is_empty():
+            if not (due := due_without_history(flagged, reason, present)).is_empty():
                 found = _also(found.rows, _open(run, due, before, notes.add_note))
         else:
             found = _open(run, flagged, before, notes.add_note)
     found.metadata |= notes.metadata("triage_notes", "triage_errors")
     found.warnings += [notes.problem] if notes.problem else []
+    judged_on = _withdraw(run, hour, flagged, before, found)
     mode = {OPEN_TICKETS: run.open_tickets.value, **({DRY_RUN: True} if run.dry_run else {})}
-    store.write(TICKETS, hour, found.rows, mode)
+    store.write(TICKETS, hour, found.rows, {**mode, HOURS_PRESENT: judged_on})
     return found
+
+
+def _withdraw(
+    run: TicketRun, hour: datetime, flagged: pl.DataFrame, before: pl.DataFrame | None, found: HourTickets
+) -> int | None:
+    """Comment on the hour's tickets that no longer hold, now that more of its history is there, and add their rows to
+    what was found. Returns on how many hours its tickets rest then: as many as before while a comment is owed."""
+    store = run.inputs.store
+    judged_on = (store.metadata(TICKETS, hour) or {}).get(HOURS_PRESENT)
+    present = stored_hours_present(store, hour)
+    rows = find_no_longer_flagged(flagged, before, judged_on=judged_on, hours_present=present)
+    if rows.is_empty() or judged_on is None or present is None:
+        return judged_on if run.dry_run else present
+    problems: list[str] = []
+    may_write = not run.dry_run and run.open_tickets is not OpenTickets.never
+    if may_write:
+        with closing(run.linear.opener()) as opener:
+            problems = [*withdraw(rows, opener, hour, judged_on=judged_on, hours_present=present)]
+        found.unrelated = [*found.unrelated, *problems]
+    is_owed = not may_write or problems
+    kept = rows if is_owed else rows.with_columns(outcome=pl.lit(WITHDRAWN))
+    found.rows = pl.concat([found.rows, kept], how="diagonal_relaxed").select(OPENED_TICKETS.names())
+    return judged_on if is_owed else present
 
 
 def _open(run: TicketRun, flagged: pl.DataFrame, before: pl.DataFrame | None, noted: AddNote) -> HourTickets:

@@ -11,7 +11,7 @@ from datetime import datetime
 import polars as pl
 
 from audit_assets.cloudflare.own_counts import COUNTS, NOT_GIVEN
-from audit_assets.config.settings import first_hour
+from audit_assets.storage.first_start import first_hour
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, AN_HOUR, day_of, hours_between
 from audit_assets.storage.pull_history import REPEATS, last_began

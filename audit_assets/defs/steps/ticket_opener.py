@@ -33,6 +33,7 @@ from audit_assets.tickets.ticket import (
     subject_of,
     ticket_for,
     ticket_id,
+    withdrawal_comment,
 )
 
 AddNote = Callable[[Finding], Finding]
@@ -136,6 +137,16 @@ class TicketOpener:
         _, refused = self.linear.change_issue(known, reopen=False, priority=raised)
         self.linear.issues.comment(ticket, comment)
         return refused
+
+    def add_withdrawal(self, ticket: UUID, hour: datetime, *, judged_on: int, hours_present: int) -> None:
+        """Write on a ticket, in one comment, that what it has of an hour no longer holds: the hour was judged on so
+        many hours of history before, and now on so many. Safe to repeat at any time; nothing is written on a closed
+        ticket. Raises as `open_ticket`."""
+        comment = withdrawal_comment(ticket, hour, judged_on=judged_on, hours_present=hours_present)
+        known = next(iter(self.linear.issues.find([ticket], None, comment.id)), None)
+        if known is None or known.has_comment or known.is_closed or known.trashed or known.archived_at:
+            return
+        self.linear.issues.comment(ticket, comment)
 
     def _find_shared(self, shared_ticket: SharedTicket) -> KnownIssue | None:
         own_id = shared_ticket.ticket.id

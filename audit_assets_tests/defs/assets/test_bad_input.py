@@ -11,7 +11,16 @@ from audit_assets.config.settings import SETTINGS
 from audit_assets.defs.partitions import key_of
 from audit_assets.sandbox.cloudflare.audit_log import AuditLog
 from audit_assets.sandbox.fault_plan import Fault
-from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, dagster_failure_of, v2_burst, v2_entry
+from audit_assets_tests.pipeline import (
+    DAY,
+    HOUR,
+    Pipeline,
+    check_of,
+    dagster_failure_of,
+    record_silence,
+    v2_burst,
+    v2_entry,
+)
 from audit_assets_tests.support import more_stack
 
 DEFAULTS = {name: setting.default for name, setting in SETTINGS.items() if setting.default is not None}
@@ -90,6 +99,7 @@ def test_what_is_wrong_is_one_sentence_at_the_asset_that_needs_it(
 ) -> None:
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED - DAY * 10, 3) + v2_burst(JUDGED, 45))
     assert pipeline.run(JUDGED - DAY * 10, job="history").success
+    record_silence(pipeline.store, pipeline.clock)
     monkeypatch.setenv(name, value)
     result = pipeline.run(JUDGED)
     assert sentence in dagster_failure_of(result)

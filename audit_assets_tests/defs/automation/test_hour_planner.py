@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,12 +13,15 @@ from audit_assets.defs.automation.hour_planner import (
     ALERT_AFTER_FAILURES,
     BACKLOG_RUNS,
     GRACE,
+    LOADING_RUNS,
     OVERDUE_AFTER,
+    History,
     Plan,
     Request,
     RunHistory,
     plan_hours,
 )
+from audit_assets.defs.steps.history_coverage import HOURS_IN_WINDOW
 from audit_assets.storage.pull_history import REPEATS, SETTLING
 
 NEWEST = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -259,3 +263,79 @@ def _later_hours(now: datetime) -> dict[datetime, datetime]:
     """The hours after those of the test are done for good."""
     last = THE_HOURS[-1]
     return {last + HOUR * step: last + HOUR * step + LONG_AFTER for step in range(1, (now - last) // HOUR + 1)}
+
+
+def a_first_start(**known: Any) -> Plan:
+    """The plan of 31 days of which nothing is known but this; hours that ended over 80 hours ago open no tickets."""
+    begins = NEWEST - HOUR * 744
+    history = History(begins=begins, judged_within=HOUR * 80, **{"loaded": (), **known})
+    return plan_hours(now=NOW, first=begins, done=known_done(history), running=(), past={}, history=history)
+
+
+def known_done(history: History) -> dict[datetime, datetime | None]:
+    return {hour: hour + LONG_AFTER for hour in history.judged_on}
+
+
+def test_history_is_loaded_before_anything_but_the_newest_hour_is_judged() -> None:
+    newest, *others = a_first_start().requests
+    assert newest == Request(NEWEST, NEWEST, 1, "newest")
+    assert {request.reason for request in others} == {"history"}
+    assert len(others) == LOADING_RUNS
+    assert [request.first for request in others] == sorted(request.first for request in others)
+    assert others[0].first == NEWEST - HOUR * 744
+
+
+def test_the_queue_of_history_is_filled_up_and_never_beyond() -> None:
+    oldest = [NEWEST - HOUR * ago for ago in range(700, 745)]
+    requests = a_first_start(loading=oldest, runs=3).requests
+    loading = [request for request in requests if request.reason == "history"]
+    assert len(loading) == LOADING_RUNS - 3
+    assert not {hour for each in loading for hour in (each.first, each.last)} & {*oldest}
+
+
+def test_a_day_of_history_that_fails_holds_up_no_other_and_no_judging() -> None:
+    failed = [NEWEST - HOUR * ago for ago in range(500, 510)]
+    past = {hour: RunHistory(1, 1, NOW) for hour in failed}
+    judged = [NEWEST - HOUR * ago for ago in range(96)]
+    others = a_first_start(past=past)
+    assert {request.reason for request in others.requests[1:]} == {"history"}
+    loaded = {NEWEST - HOUR * ago for ago in range(97, 745)} - {*failed}
+    requests = a_first_start(past=past, loaded=loaded).requests
+    assert {request.reason for request in requests} == {"newest", "missing"}
+    assert {request.first for request in requests} <= {*judged, NEWEST - HOUR * 96}
+
+
+def test_what_can_not_have_enough_history_and_is_too_old_for_a_ticket_is_only_history() -> None:
+    loaded = {NEWEST - HOUR * ago for ago in range(97, 745)}
+    plan = a_first_start(loaded=loaded)
+    assert min(plan.missing) == NEWEST - HOUR * 96, "the first with 90 % of its window"
+    assert not {*plan.missing} & loaded
+
+
+@pytest.mark.parametrize(
+    ("judged_on", "there", "again"),
+    [(0, 720, True), (696, 720, True), (697, 720, False), (647, 648, True), (100, 120, False), (720, 720, False)],
+)
+def test_an_hour_is_judged_again_once_decidedly_more_of_its_history_is_there(
+    judged_on: int, there: int, again: bool
+) -> None:
+    loaded = {NEWEST - HOUR * ago for ago in range(1, there + 1)}
+    done = {hour: hour + LONG_AFTER for hour in hours_ago(*range(72))}
+    history = History(loaded=loaded, judged_on={NEWEST: judged_on, NEWEST - HOUR * 9: HOURS_IN_WINDOW})
+    plan = plan_hours(now=NOW, first=NEWEST - HOUR * 71, done=done, running=(), past={}, history=history)
+    assert [(each.first, each.last, each.reason) for each in plan.requests] == (
+        [(NEWEST, NEWEST, "thin_history")] if again else []
+    )
+    assert plan.due == ((NEWEST,) if again else ())
+
+
+def test_it_is_not_judged_again_while_more_history_is_on_its_way() -> None:
+    coming = NEWEST - HOUR * 40
+    loaded = {NEWEST - HOUR * ago for ago in range(1, 720)} - {coming}
+    done = {hour: hour + LONG_AFTER for hour in hours_ago(*range(72)) if hour != coming}
+    history = History(loaded=loaded, judged_on={NEWEST: 3})
+    plan = plan_hours(now=NOW, first=NEWEST - HOUR * 71, done=done, running=(), past={}, history=history)
+    assert [(each.first, each.reason) for each in plan.requests] == [(coming, "missing")]
+    failing = {coming: RunHistory(3, 3, NOW)}
+    plan = plan_hours(now=NOW, first=NEWEST - HOUR * 71, done=done, running=(), past=failing, history=history)
+    assert [(each.first, each.reason) for each in plan.requests] == [(NEWEST, "thin_history")]

@@ -1,0 +1,28 @@
+"""Turns on what the UI turns on under Automation: the schedule and the sensors, in the instance of DAGSTER_HOME."""
+
+import dagster as dg
+
+from audit_assets.cli.dagster_services import open_workspace
+from audit_assets.config.errors import AuditAssetsError
+from audit_assets.reports.health_facts import EVERY_HOUR, SWITCHES
+
+LOCATION = "audit_assets.definitions"
+SCHEDULES = (EVERY_HOUR,)
+SENSORS = tuple(name for name in SWITCHES if name not in SCHEDULES)
+
+
+def turn_on_automation(instance: dg.DagsterInstance) -> None:
+    """Turn on judging, tickets and the alerts about the pipeline itself. What is on already stays on. Raises
+    `AuditAssetsError` if the definitions can't be loaded."""
+    with open_workspace(instance) as workspace:
+        context = workspace.create_request_context()
+        if not context.has_code_location(LOCATION):
+            raise AuditAssetsError(
+                f"Dagster can't load {LOCATION}, so nothing was turned on: `dagster definitions validate -m "
+                f"{LOCATION}` prints why."
+            )
+        (repository,) = context.get_code_location(LOCATION).get_repositories().values()
+        for name in SCHEDULES:
+            instance.start_schedule(repository.get_schedule(name))
+        for name in SENSORS:
+            instance.start_sensor(repository.get_sensor(name))

@@ -1,0 +1,159 @@
+"""`audit-assets start`: goes live. History first, then what it would have brought, then judging and tickets."""
+
+import os
+import shlex
+import time
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from audit_assets.cli.console import output, progress
+from audit_assets.cli.dagster_home import dagster_home
+from audit_assets.cli.home_lock import locked_home
+from audit_assets.cli.progress_line import describe_time, progress_line
+from audit_assets.config.env_file import load_env_file
+from audit_assets.config.settings import check_sources, paths
+from audit_assets.storage.hours import AN_HOUR, hours_between
+from audit_assets.tickets.formatting import listed, pluralize
+from audit_assets.transport.untrusted_text import visible
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from audit_assets.cli.history_loader import HistoryLoader, LoadedHistory
+
+CONFIGURATION = (
+    *("Settings", "Policy", "Storage", "Files", "Cloudflare", "Axiom", "Linear", "Webhook", "Channels", "Geography"),
+    "Triage",
+)
+"""The subjects of `doctor` that must be right before the first hour: how the hours are doing comes later."""
+
+SHOWN_DAYS = timedelta(days=30)
+
+HOME = Path(".audit_assets/dev")
+
+
+def start(
+    home: Annotated[Path, typer.Option(help="Folder for Dagster's history, as `dev` takes it.")] = HOME,
+) -> None:
+    """Go live: check the settings, load the history, show what it would have brought, turn on judging and tickets.
+
+    Nothing is judged and no ticket is opened before all of the history is there. Interrupted, it continues when it is
+    started again. Afterwards `audit-assets dev` runs what it has turned on.
+
+    Example: audit-assets start
+    """
+    load_env_file()
+    check_sources()
+    os.environ.update(paths())
+    _stop_on_problems()
+    with locked_home(home):
+        os.environ["DAGSTER_HOME"] = str(dagster_home(os.environ, home))
+        _go_live(home)
+
+
+def _stop_on_problems() -> None:
+    """Print what doctor finds in the way, and exit with 1; a line if there is nothing."""
+    from audit_assets.cli.doctor_checks import diagnose
+    from audit_assets.cli.doctor_results import DoctorRun
+
+    results = diagnose(DoctorRun(datetime.now(UTC))).results
+    problems = [(of, each) for of, each in results if each.status == "problem" and of in CONFIGURATION]
+    for subject, result in problems:
+        output.print(Text(f"{subject}: {visible(result.text)}", "red"))
+        if result.next_step:
+            output.print(Text(f"  → {visible(result.next_step)}"))
+    if problems:
+        _print("Nothing was loaded. Correct this, then run `audit-assets start` again.")
+        raise typer.Exit(1)
+    advice = sum(result.status == "advice" for _, result in results)
+    more = f"; {pluralize(advice, 'piece')} of advice: `audit-assets doctor`" if advice else ""
+    _print(f"The settings are right, and the services let us in{more}.")
+
+
+def _go_live(home: Path) -> None:
+    from audit_assets.cli.automation_switch import SCHEDULES, SENSORS, turn_on_automation
+    from audit_assets.cli.job_runs import open_instance
+    from audit_assets.defs.steps.history_coverage import is_enough
+
+    with open_instance() as instance:
+        loaded = _load_history(instance)
+        if not is_enough(loaded.loaded, loaded.total):
+            _print(
+                f"{loaded.loaded:,} of {pluralize(loaded.total, 'hour')} are there, too few to judge others by: "
+                "judging stays off. Correct the reasons above, then run `audit-assets start` again: it loads what is "
+                "missing."
+            )
+            raise typer.Exit(1)
+        _show_what_it_would_have_brought()
+        turn_on_automation(instance)
+    command = "audit-assets dev" + ("" if home == HOME else f" --home {shlex.quote(str(home))}")
+    _print(
+        f"Judging, tickets and alerts about the pipeline are turned on: the schedule {listed(SCHEDULES)}, the sensors "
+        f"{listed(SENSORS)}. "
+        f"They run while this runs: {command}"
+    )
+
+
+def _load_history(instance: "DagsterInstance") -> "LoadedHistory":
+    """Load what is missing of the hours that exist, 31 days at most, and report what could not be loaded."""
+    from audit_assets.cli.history_loader import HistoryLoader, LoadedHistory, end_left_runs
+    from audit_assets.defs.automation.ledger import LOOKED_BACK, loaded_hours
+    from audit_assets.storage.first_start import remember_first_hour
+    from audit_assets.storage.pull_history import newest_settled_hour
+
+    newest = newest_settled_hour(datetime.now(UTC))
+    hours = hours_between(max(remember_first_hour(), newest - LOOKED_BACK), newest)
+    end_left_runs(instance)
+    there = loaded_hours(instance)
+    missing = [hour for hour in hours if hour not in there]
+    if not missing:
+        _print(f"The history is there: {pluralize(len(hours), 'hour')}.")
+        return LoadedHistory(len(hours), len(hours))
+    loader = HistoryLoader(lambda line: progress.print(Text(visible(line), "yellow")))
+    with progress_line(partial(_describe_progress, loader, len(hours) - len(missing), time.monotonic())):
+        loaded = loader.load(missing, known=len(hours) - len(missing))
+    for hour, problem in sorted(loaded.problems.items()):
+        output.print(Text(f"not loaded, from {hour:%Y-%m-%d-%H:00} on: {visible(problem)}", "red"))
+    if loaded.problems:
+        _print(
+            "While judging is on, these hours are tried again. To load them at once, run the job `history` for them, "
+            "or `audit-assets start` again."
+        )
+    return loaded
+
+
+def _describe_progress(loader: "HistoryLoader", known: int, started: float) -> str:
+    """`History: 312 of 744 h, 42 s, about 58 s left`."""
+    loaded, took = loader.progress, time.monotonic() - started
+    text = f"History: {loaded.loaded:,} of {loaded.total:,} h, {describe_time(took)}"
+    if (done := loaded.loaded - known) and loaded.missing:
+        text = f"{text}, about {describe_time(took / done * loaded.missing)} left"
+    return f"{text}; {pluralize(len(loaded.problems), 'failure')}" if loaded.problems else text
+
+
+def _show_what_it_would_have_brought() -> None:
+    from audit_assets.cli.backtest_command import read_what_axiom_holds
+    from audit_assets.reports.backtest import backtest_policy, run_backtest
+    from audit_assets.reports.backtest_input import BacktestError
+    from audit_assets.reports.backtest_summary import summarize_backtest
+    from audit_assets.reports.going_live import describe_budgets
+    from audit_assets.storage.pull_history import newest_settled_hour
+
+    until, policy = newest_settled_hour(datetime.now(UTC)) + AN_HOUR, backtest_policy(None, None)
+    try:
+        data = read_what_axiom_holds(until - SHOWN_DAYS, until)
+    except BacktestError as error:
+        _print(f"What it would have brought is not known. {error}")
+        return
+    for line in describe_budgets(summarize_backtest(run_backtest(data, policy), data, policy)):
+        output.print(Text(line), soft_wrap=True)
+    _print("The first of these days had little history to be compared with, so expect fewer from now on.")
+
+
+def _print(sentence: str) -> None:
+    output.print(Text(sentence), soft_wrap=True)
