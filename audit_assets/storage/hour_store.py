@@ -152,20 +152,20 @@ class HourStore:
 
     def newest(self, table: str) -> datetime | None:
         """The newest hour of a table, None if it has none. Raises `StoreError` if it can't be listed."""
-        return next((max(hours) for _, hours in self._hours_by_day(table, newest_first=True)), None)
+        return next((max(hours) for hours in self._hours_by_day(table, newest_first=True)), None)
 
     def oldest(self, table: str) -> datetime | None:
         """The oldest hour of a table, as `newest`."""
-        return next((min(hours) for _, hours in self._hours_by_day(table, newest_first=False)), None)
+        return next((min(hours) for hours in self._hours_by_day(table, newest_first=False)), None)
 
-    def _hours_by_day(self, table: str, *, newest_first: bool) -> Iterator[tuple[str, list[datetime]]]:
-        """Each day with hours, and these."""
+    def _hours_by_day(self, table: str, *, newest_first: bool) -> Iterator[list[datetime]]:
+        """The hours of each day that has any."""
         folder = self.root / table
         for day in sorted(filter(DAY.fullmatch, self._files.names(folder)), reverse=newest_first):
             files = filter(HOUR_FILE.fullmatch, self._files.names(folder / day))
             hours = [datetime.strptime(f"{day}-{name[:2]}", "%Y-%m-%d-%H").replace(tzinfo=UTC) for name in files]
             if hours:
-                yield day, hours
+                yield hours
 
     def delete_before(self, day: datetime) -> int:
         """Delete the hours of all UTC days before that of `day`, in every table that has hours. Returns how many files.

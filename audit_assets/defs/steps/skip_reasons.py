@@ -63,7 +63,7 @@ def skip_reason(
         return "too_old"
     if is_thin(hours_present):
         return "thin_history"
-    return "learning" if is_learning(baselines, hour) else None
+    return "learning" if is_learning(baselines, hour) and not still_owed else None
 
 
 def due_without_history(flagged: pl.DataFrame, reason: str | None, hours_present: int | None) -> pl.DataFrame:
