@@ -133,7 +133,7 @@ class _Memory:
         try:
             self._store = self._storage.open()
             return state_from_json(self._store.read_json(ALERTS, None))
-        except (AuditAssetsError, ValueError, KeyError, TypeError):  # damaged: the ticket is found by its id
+        except (AuditAssetsError, OSError, ValueError, KeyError, TypeError):  # damaged: the ticket is found by its id
             self.works = self._store is not None
             return AlertState()
 
@@ -142,7 +142,7 @@ class _Memory:
             if self._store:
                 self._store.write_json(ALERTS, None, state_as_json(state))
                 self.works = True
-        except StoreError:
+        except (StoreError, OSError):
             self.works = False
 
 

@@ -22,7 +22,7 @@ def load_token_facts(cloudflare: CloudflareResource, storage: StorageResource, n
     """What is known of the token now; None if nothing is. Raises nothing: a token that can't be looked at now is
     looked at later."""
     known: dict[str, Any] = {}
-    with suppress(AuditAssetsError, ValueError):
+    with suppress(AuditAssetsError, ValueError, OSError):
         known = storage.open().read_json(RECORD, None) or {}
     if known and timedelta(0) <= now - datetime.fromisoformat(known["at"]) < ASKED_AGAIN_AFTER:
         return _from_json(known)
@@ -31,7 +31,7 @@ def load_token_facts(cloudflare: CloudflareResource, storage: StorageResource, n
             facts = client.token_facts()
     except AuditAssetsError:
         return _from_json(known)
-    with suppress(AuditAssetsError):
+    with suppress(AuditAssetsError, OSError):
         storage.open().write_json(RECORD, None, _as_json(facts, now))
     return facts
 
