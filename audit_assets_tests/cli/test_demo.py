@@ -135,6 +135,11 @@ def test_a_file_of_real_entries_takes_the_place_of_the_organisation(tmp_path: Pa
     assert f"SEC-1: {page}#SEC-1" in " ".join(summary.stdout.split())
     assert "SEC-1" in preview.stdout
     assert "2026-09-01" in backtest.stdout
+    home = ("--home", ".audit_assets/demo")
+    newest = run(tmp_path, "preview", *home), run(tmp_path, "backtest", *home)
+    assert [each.returncode for each in newest] == [0, 0], newest
+    assert "1 ticket of 2026-09-01-12:00 UTC" in newest[0].stdout
+    assert "2026-08-31T13:00 to 2026-09-01T13:00 UTC" in newest[1].stdout
 
 
 def test_the_tickets_open_when_nothing_runs_any_more(folder: Path, summary: dict[str, Any]) -> None:

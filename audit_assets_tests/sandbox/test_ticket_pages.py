@@ -151,3 +151,34 @@ def test_a_real_browser_shows_the_ticket_and_its_own_picture_and_runs_nothing(
     assert re.findall(r"<(?:script|img)\b.{29}", dom) == ['<img class="picture" alt="chart" ']
     assert "Content Security Policy" not in log  # it took the style, and nothing else was tried
     assert sandbox.shared.calls[before:] == []
+
+
+def test_the_file_of_all_tickets_shows_them_whole_and_leads_nowhere(sandbox: Sandbox, ticket: str) -> None:
+    html = sandbox.linear.tickets_file(sandbox.url)
+    assert sandbox.url not in html
+    assert 'id="SEC-1"' in html
+    for part in ("Urgent", "22 Nov 10:00 UTC", "312 changes", "Again at", "The entries behind it (20 of 312)"):
+        assert part in text_of(html)
+    assert '<a href="https://app.axiom.example/acme/query?q=1" rel="noopener noreferrer nofollow">' in html
+    assert "<script" not in html
+    assert 'href="javascript' not in html
+    assert ticket.endswith("SEC-1")
+
+
+def test_a_link_between_tickets_leads_within_the_file_and_one_to_the_sandbox_is_text(
+    sandbox: Sandbox, caller: Caller
+) -> None:
+    first = caller.open("First")["url"]
+    links = f"[the first]({first}) and [a query]({sandbox.url}/acme/query?q=1)"
+    caller.open("Second", description=links)
+    html = sandbox.linear.tickets_file(sandbox.url)
+    assert re.search(r'<a href="#SEC-1"[^>]*>the first</a> and <span class="closed"[^>]*>a query</span>', html)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_a_browser_runs_and_loads_nothing_of_the_file(sandbox: Sandbox, ticket: str, tmp_path: Path) -> None:
+    page = tmp_path / "tickets.html"
+    page.write_text(sandbox.linear.tickets_file(sandbox.url))
+    dom, log = in_chromium(str(CHROMIUM), page.as_uri(), tmp_path / "profile")
+    assert "<title>Tickets of the demo</title>" in dom, ticket
+    assert "Content Security Policy" not in log
