@@ -331,7 +331,7 @@ def test_the_check_of_all_hours_is_no_part_of_an_hours_run() -> None:
 
 def test_nothing_starts_by_itself() -> None:
     defs = build_defs()
-    schedules = [defs.resolve_schedule_def(name) for name in ("every_hour", "daily_retention")]
+    schedules = [defs.resolve_schedule_def(name) for name in ("every_hour", "every_day", "daily_retention")]
     sensors = [defs.resolve_sensor_def(name) for name in SWITCHES if name != "every_hour"]
     assert (len(list(defs.schedules or [])), len(list(defs.sensors or []))) == (len(schedules), len(sensors))
     assert {schedule.default_status for schedule in schedules} == {dg.DefaultScheduleStatus.STOPPED}
