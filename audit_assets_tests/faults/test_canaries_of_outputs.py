@@ -96,8 +96,8 @@ def _play(sandbox: EchoingSandbox, written: Path, hook: Receiver, chat: Receiver
     """An hour whose outputs all arrive, one whose outputs are all refused; then the commands."""
     sandbox.axiom.store.create(FINDINGS, "", None, sandbox.shared.clock.now())
     past = [entry for day in range(1, 15) for entry in v2_burst(JUDGED - day * 24 * HOUR, 3)]
-    hours = [JUDGED, JUDGED + HOUR]
-    bursts = [entry for hour in hours for entry in v2_burst(hour, 60, action="delete", resource_type=f"t{hour.hour}")]
+    hours = {"alice@example.com": JUDGED, "bob@example.com": JUDGED + HOUR}
+    bursts = [entry for actor, hour in hours.items() for entry in v2_burst(hour, 60, action="delete", actor=actor)]
     sandbox.cloudflare.add("v2", past + bursts)
     (written / "log.ndjson").write_text("".join(json.dumps(entry) + "\n" for entry in [*past, *bursts]))
     clock = JumpingClock(sandbox.shared.clock)
