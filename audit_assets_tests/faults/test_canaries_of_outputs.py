@@ -126,8 +126,7 @@ def _play(sandbox: EchoingSandbox, written: Path, hook: Receiver, chat: Receiver
     refused = JUDGED + HOUR
     assert store.read_json(DELIVERIES, refused)["problem"].startswith("The webhook answered HTTP 403")
     assert store.read_json(INGESTED_FINDINGS, refused)["problem"], "the findings dataset refused"
-    assert store.read_json(SENT_MESSAGES, refused) is None
-    assert len(chat.received) > 1, "the channel was asked"
+    assert "HTTP 403" in store.read_json(SENT_MESSAGES, refused)["chat"]["problem"]
     (written / "received.json").write_text(json.dumps([hook.received, chat.received]))
     (written / "axiom.json").write_text("\n".join(_held(sandbox, dataset) for dataset in (DATASET, FINDINGS)))
     for number, (command, armed) in enumerate(COMMANDS):
