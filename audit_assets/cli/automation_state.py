@@ -6,6 +6,8 @@ AUTOMATION = {
     "missing_hours": "the sensor missing_hours (brings in what is missing)",
     "every_hour": "the schedule every_hour",
     "ticket_verdicts": "the sensor ticket_verdicts",
+    "pipeline_watchdog": "the sensor pipeline_watchdog (alerts when hours stop or a token ends)",
+    "failed_runs": "the sensor failed_runs (alerts when runs fail)",
     "daily_retention": "the schedule daily_retention (deletes what is superseded in Dagster's storage)",
 }
 """By name: what a person turns on once."""

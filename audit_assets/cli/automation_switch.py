@@ -2,13 +2,11 @@
 
 import dagster as dg
 
+from audit_assets.cli.automation_state import AUTOMATION
 from audit_assets.cli.dagster_services import open_workspace
 from audit_assets.config.errors import AuditAssetsError
-from audit_assets.reports.health_facts import EVERY_HOUR, SWITCHES
 
 LOCATION = "audit_assets.definitions"
-SCHEDULES = (EVERY_HOUR,)
-SENSORS = tuple(name for name in SWITCHES if name not in SCHEDULES)
 
 
 def turn_on_automation(instance: dg.DagsterInstance) -> None:
@@ -22,7 +20,8 @@ def turn_on_automation(instance: dg.DagsterInstance) -> None:
                 f"{LOCATION}` prints why."
             )
         (repository,) = context.get_code_location(LOCATION).get_repositories().values()
-        for name in SCHEDULES:
-            instance.start_schedule(repository.get_schedule(name))
-        for name in SENSORS:
-            instance.start_sensor(repository.get_sensor(name))
+        for name in AUTOMATION:
+            if repository.has_schedule(name):
+                instance.start_schedule(repository.get_schedule(name))
+            else:
+                instance.start_sensor(repository.get_sensor(name))

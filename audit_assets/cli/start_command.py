@@ -18,7 +18,7 @@ from audit_assets.cli.progress_line import describe_time, progress_line
 from audit_assets.config.env_file import load_env_file
 from audit_assets.config.settings import check_sources, paths
 from audit_assets.storage.hours import AN_HOUR, hours_between
-from audit_assets.tickets.formatting import listed, pluralize
+from audit_assets.tickets.formatting import pluralize
 from audit_assets.transport.untrusted_text import visible
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def _stop_on_problems() -> None:
 
 
 def _go_live(home: Path) -> None:
-    from audit_assets.cli.automation_switch import SCHEDULES, SENSORS, turn_on_automation
+    from audit_assets.cli.automation_state import AUTOMATION
+    from audit_assets.cli.automation_switch import turn_on_automation
     from audit_assets.cli.job_runs import open_instance
     from audit_assets.defs.steps.history_coverage import is_enough
 
@@ -93,8 +94,7 @@ def _go_live(home: Path) -> None:
         turn_on_automation(instance)
     command = "audit-assets dev" + ("" if home == HOME else f" --home {shlex.quote(str(home))}")
     _print(
-        f"Judging, tickets and alerts about the pipeline are turned on: the schedule {listed(SCHEDULES)}, the sensors "
-        f"{listed(SENSORS)}. "
+        f"Judging, tickets and alerts about the pipeline are turned on: {', '.join(AUTOMATION)}. "
         f"They run while this runs: {command}"
     )
 

@@ -102,16 +102,25 @@ class StoreFiles:
 
     def names(self, path: UPath) -> list[str]:
         """The names in a folder, sorted; none if there is no such folder."""
+
+        def listed() -> list[str]:
+            try:
+                return sorted(each.name for each in path.iterdir())
+            except NotADirectoryError as error:
+                if self.is_folder:
+                    raise
+                raise FileNotFoundError(str(error)) from None  # an object store has no folder without files
+
         try:
-            return self._done("list", path, lambda: sorted(each.name for each in path.iterdir()))
-        except (FileNotFoundError, NotADirectoryError):
+            return self._done("list", path, listed)
+        except FileNotFoundError:
             return []
 
     def _done(self, what: str, path: UPath, call: Callable[[], T]) -> T:
-        """What the call returns. Raises `StoreError`; when reading, `FileNotFoundError` and `NotADirectoryError`."""
+        """What the call returns. Raises `StoreError`, and `FileNotFoundError` when reading."""
         try:
             return call() if self.is_folder else within(TIME_LIMIT, call)
-        except (FileNotFoundError, NotADirectoryError) as error:
+        except FileNotFoundError as error:
             if what in ("read", "list") and not NO_CONTAINER.search(str(error)):
                 raise
             raise _store_error(what, path, error) from None

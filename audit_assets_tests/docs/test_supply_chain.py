@@ -28,7 +28,7 @@ def requirements(*extras: str) -> Iterator[Requirement]:
     ]:
         asked = Requirement(text)
         if canonicalize_name(asked.name) == project["name"]:
-            yield from requirements(*asked.extras)
+            yield from requirements(*sorted(asked.extras))
         else:
             yield asked
 
