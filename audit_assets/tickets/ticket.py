@@ -8,14 +8,13 @@ Lengths are far below what Linear may accept, which is not documented (docs/fact
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from audit_assets.config.policy_tables import CONFIRMED_LABEL, DISMISSED_LABEL
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.linear.issues import PRIORITY, CommentContent, IssueContent, LinkContent
 from audit_assets.linear.routing import TicketSubject
-from audit_assets.storage.hours import AN_HOUR
 from audit_assets.tickets.description import describe_finding
 from audit_assets.tickets.dismissals import COVERS, covers_of
 from audit_assets.tickets.finding import Finding
@@ -66,7 +65,7 @@ def withdrawal_comment(ticket: UUID, hour: datetime, *, judged_on: int, hours_pr
         hour=SafeMarkdown(hour_name(hour)),
         judged_on=judged_on,
         hours_present=hours_present,
-        window=WINDOW // AN_HOUR,
+        window=WINDOW // timedelta(hours=1),
     )
     return CommentContent(computed_id("withdrawal", str(ticket), hour.astimezone(UTC).isoformat()), text)
 
