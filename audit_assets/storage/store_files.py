@@ -112,7 +112,8 @@ class StoreFiles:
         try:
             return call() if self.is_folder else within(TIME_LIMIT, call)
         except (FileNotFoundError, NotADirectoryError) as error:
-            if what in ("read", "list") and not NO_CONTAINER.search(str(error)):
+            is_missing = what == "list" or (what == "read" and isinstance(error, FileNotFoundError))
+            if is_missing and not NO_CONTAINER.search(str(error)):
                 raise
             raise _store_error(what, path, error) from None
         except Exception as error:  # a backend raises whatever its libraries do
