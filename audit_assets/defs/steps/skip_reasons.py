@@ -59,11 +59,12 @@ def skip_reason(
         return "never"
     if mode is OpenTickets.always:
         return None
-    if now - (hour + AN_HOUR) > ticket_max_age() and not still_owed:
+    is_old = now - (hour + AN_HOUR) > ticket_max_age()
+    if is_old and not still_owed:
         return "too_old"
     if is_thin(hours_present):
         return "thin_history"
-    return "learning" if is_learning(baselines, hour) and not still_owed else None
+    return "learning" if is_learning(baselines, hour) and not is_old else None
 
 
 def due_without_history(flagged: pl.DataFrame, reason: str | None, hours_present: int | None) -> pl.DataFrame:
