@@ -10,13 +10,13 @@ from pathlib import Path
 import polars as pl
 
 from audit_assets.cli.doctor_results import CheckResult, DoctorRun, Status
+from audit_assets.config import settings
 from audit_assets.config.env_file import NAME as ENV_FILE
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.config.policy import policy, tables
 from audit_assets.config.settings import (
     check_sources,
     dry_run,
-    first_hour,
     quiet_time,
     setting,
     sources,
@@ -31,7 +31,8 @@ from audit_assets.defs.steps.geography import open_geography
 from audit_assets.defs.steps.watch_rules import load_watch_rules
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.storage.file_modes import readable_by_others
-from audit_assets.storage.hours import AN_HOUR
+from audit_assets.storage.first_start import first_hour
+from audit_assets.storage.hours import AN_HOUR, key_of
 from audit_assets.storage.pull_history import REPEATS
 from audit_assets.storage.tables import VERDICTS
 from audit_assets.tickets.formatting import pluralize
@@ -52,8 +53,9 @@ def check_settings(_: DoctorRun) -> Iterator[CheckResult]:
         text = "LINEAR_DRY_RUN is set: every run renders its tickets and opens none"
         yield CheckResult("dry_run", "advice", text, "Unset it once the tickets look right.")
     age = ticket_max_age() / timedelta(hours=1)
-    first = f"{first_hour():%Y-%m-%d-%H:%M}"
-    yield CheckResult("hours", "ok", f"first hour {first}; an hour opens tickets for {age:g} h after its end")
+    set_hour = settings.first_hour()
+    first = f"the first hour is set to {key_of(set_hour)}; " if set_hour else ""
+    yield CheckResult("hours", "ok", f"{first}an hour opens tickets for {age:g} h after its end")
     quiet = quiet_time() / timedelta(days=1)
     text = (
         f"at most {pluralize(tickets_per_hour(), 'ticket')} an hour, and one more for all other actors; after people "
@@ -110,6 +112,7 @@ def check_storage(run: DoctorRun) -> Iterator[CheckResult]:
             f"{counts.get('dismissed', 0):,} dismissed"
         )
         yield CheckResult("verdicts", "ok", text)
+    yield CheckResult("first_hour", "ok", f"the first hour is {key_of(first_hour())}")
     stored = run.stored
     if stored.count:
         later = ", ".join(f"{stored.late[delay]:,} {delay // AN_HOUR} h after its end" for delay in REPEATS)
