@@ -266,7 +266,7 @@ def test_a_folder_without_a_demo_is_one_sentence(tmp_path: Path, command: list[s
     assert not (tmp_path / "typo").exists()
 
 
-@pytest.mark.parametrize("command", [["demo", "--fresh"], ["dev", "--sandbox", "linear"]])
+@pytest.mark.parametrize("command", [["demo", "--fresh"], ["dev", "--sandbox", "cloudflare,axiom,linear"]])
 def test_a_home_in_use_is_left_alone(tmp_path: Path, command: list[str]) -> None:
     home = tmp_path / "home"
     with locked_home(home):

@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from audit_assets.cli import history_loader
+from audit_assets.cli.automation_state import AUTOMATION
 from audit_assets.cli.dagster_home import instance_home
 from audit_assets.cli.history_loader import STARTED_BY, HistoryLoader, end_left_runs
 from audit_assets.cli.progress_line import describe_time
@@ -66,7 +67,7 @@ def test_nothing_is_judged_meanwhile_and_everything_is_turned_on_afterwards(
         states = {state.instigator_name: state.status.value for state in instance.all_instigator_state()}
         jobs = {made.job_name for made in instance.get_runs()}
         (made,) = instance.fetch_materializations(dg.AssetKey("axiom_ingest"), limit=1).records
-    assert states == {"every_hour": "RUNNING", "missing_hours": "RUNNING", "ticket_verdicts": "RUNNING"}
+    assert states == dict.fromkeys(AUTOMATION, "RUNNING")
     assert jobs == {"history"}
     assert made.asset_materialization
     assert {"history_loaded", "history_missing", "history_seconds_left"} <= {*made.asset_materialization.metadata}
