@@ -286,7 +286,21 @@ def test_a_fresh_demo_replaces_the_one_that_was_there(tmp_path: Path) -> None:
     (home / "hours").mkdir(parents=True)
     (home / MARK).touch()
     (home / "hours" / "left").touch()
-    summary_of(demo(tmp_path, "--json", "--judge-hours", "1", "--entries", str(SAMPLE), "--home", "home", "--fresh"))
+    summary_of(
+        demo(
+            tmp_path,
+            "--json",
+            "--history-days",
+            "1",
+            "--judge-hours",
+            "1",
+            "--entries",
+            str(SAMPLE),
+            "--home",
+            "home",
+            "--fresh",
+        )
+    )
     assert not (home / "hours" / "left").exists()
 
 
