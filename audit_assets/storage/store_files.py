@@ -107,9 +107,9 @@ class StoreFiles:
             try:
                 return sorted(each.name for each in path.iterdir())
             except NotADirectoryError as error:
-                if self.is_folder:
+                if self.is_folder and not self.root.is_dir():
                     raise
-                raise FileNotFoundError(str(error)) from None  # an object store has no folder without files
+                raise FileNotFoundError(str(error)) from None  # a file beside the folders: a table that has no hours
 
         try:
             return self._done("list", path, listed)

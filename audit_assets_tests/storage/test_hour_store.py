@@ -5,7 +5,7 @@ import os
 import resource
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -75,6 +75,23 @@ def test_what_belongs_to_no_hour_is_kept_beside_the_hours(store: HourStore) -> N
     assert read.equals(FRAME)
     assert (store.metadata("notes", None), store.read_json("notes", None)) == ({"read_until": 7}, [1])
     assert {path.name for path in store.root.iterdir()} == {"notes.parquet", "notes.json"}
+
+
+def test_hours_are_deleted_beside_what_belongs_to_no_hour(store: HourStore) -> None:
+    store.write("entries", HOUR, FRAME)
+    store.write_json("first_start", None, {"first_hour": "2026-11-22-10:00"})
+    assert store.delete_before(HOUR) == 0
+    assert store.delete_before(HOUR + timedelta(days=1)) == 1
+    assert store.read("entries", HOUR) is None
+    assert store.read_json("first_start", None) == {"first_hour": "2026-11-22-10:00"}
+
+
+def test_a_root_that_is_a_file_is_one_sentence_however_it_is_used(tmp_path: Path) -> None:
+    (tmp_path / "hours").touch()
+    store = HourStore(str(tmp_path / "hours"))
+    for ask in (store.newest, store.oldest, lambda table: store.read(table, HOUR), lambda _: store.delete_before(HOUR)):
+        with pytest.raises(StoreError, match="Not a directory"):
+            ask("entries")
 
 
 def test_a_file_that_is_no_parquet_is_an_error_and_not_an_empty_hour(tmp_path: Path) -> None:
