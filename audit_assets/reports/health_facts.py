@@ -25,9 +25,9 @@ class HourFacts:
 
     `newest_due` is the newest hour that should be judged by now. `present`: how many of the `window` hours up to it
     Axiom holds, `judged` how many of them have a summary. `newest_judged` is of all hours, not only of these.
-    `never_judged` were pulled and have no summary though they should; `failed` are those whose last run failed,
-    `failing` those of them that failed again and again; `overdue` should have been done hours ago. `running`: how many
-    runs are queued or under way.
+    `never_judged` were pulled and have no summary though they should, and no run is about to judge or load them;
+    `failed` are those whose last run failed, `failing` those of them that failed again and again; `overdue` should have
+    been done hours ago. `running`: how many runs are queued or under way.
     """
 
     newest_due: datetime

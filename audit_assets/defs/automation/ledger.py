@@ -162,6 +162,12 @@ def _count_runs(
     return past
 
 
+def hours_under_way(instance: dg.DagsterInstance) -> set[datetime]:
+    """The hours that a run is about to complete or to load."""
+    runs = (*_runs(instance, IN_PROGRESS), *_loading_runs(instance))
+    return {hour for run in runs for hour in hours_of(run)}
+
+
 def _attempt_of(run: dg.DagsterRun) -> int:
     """As the run's key names it: counting runs would name a key twice once some are deleted."""
     numbered = re.search(r"/attempt-(\d+)$", run.tags.get(RUN_KEY, ""))

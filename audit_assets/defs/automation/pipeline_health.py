@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 
 from audit_assets.defs.automation.hour_planner import Plan, newest_due_hour
 from audit_assets.defs.automation.jobs import LAST_ASSETS
-from audit_assets.defs.automation.ledger import IN_PROGRESS, plan_requests
+from audit_assets.defs.automation.ledger import IN_PROGRESS, hours_under_way, plan_requests
 from audit_assets.defs.checks.check_results import unresolved_warnings
 from audit_assets.defs.materialized_hours import ingested_hours
 from audit_assets.reports.health_facts import (
@@ -57,7 +57,7 @@ def collect_hours(instance: dg.DagsterInstance, plan: Plan, now: datetime) -> Ho
     window = {newest_due - AN_HOUR * back for back in range(HOURS_IN_WINDOW)}
     judged = set.intersection(*(_materialized_hours(instance, asset) for asset in LAST_ASSETS))
     ingested = ingested_hours(instance)
-    pulled = ingested | _materialized_hours(instance, PULLED)
+    pulled = (ingested | _materialized_hours(instance, PULLED)) - hours_under_way(instance)
     return HourFacts(
         newest_due=newest_due,
         present=len(window & ingested),
