@@ -2,15 +2,24 @@
 
 from dagster import DagsterInstance
 
+from audit_assets.reports.health_facts import (
+    EVERY_HOUR,
+    FAILED_RUNS,
+    MISSING_HOURS,
+    PIPELINE_WATCHDOG,
+    TICKET_VERDICTS,
+)
+
 AUTOMATION = {
-    "missing_hours": "the sensor missing_hours (brings in what is missing)",
-    "every_hour": "the schedule every_hour",
-    "ticket_verdicts": "the sensor ticket_verdicts",
-    "pipeline_watchdog": "the sensor pipeline_watchdog (alerts when hours stop or a token ends)",
-    "failed_runs": "the sensor failed_runs (alerts when runs fail)",
+    MISSING_HOURS: "the sensor missing_hours (brings in what is missing)",
+    EVERY_HOUR: "the schedule every_hour",
+    TICKET_VERDICTS: "the sensor ticket_verdicts",
+    PIPELINE_WATCHDOG: "the sensor pipeline_watchdog (alerts when hours stop or a token ends)",
+    FAILED_RUNS: "the sensor failed_runs (alerts when runs fail)",
     "daily_retention": "the schedule daily_retention (deletes what is superseded in Dagster's storage)",
 }
-"""By name: what a person turns on once."""
+"""By name: what `audit-assets start`, or a person, turns on once. Not the schedule `every_day`, which is advice, for a
+token that may read more."""
 
 
 def automation_that_is_off(instance: DagsterInstance) -> list[str]:

@@ -51,7 +51,10 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, s
 
 
 def dev(*arguments: str) -> int:
-    """Run it as a person does; returns the exit code."""
+    """Run it as a person does, on a port that is free; returns the exit code."""
+    if "--port" not in arguments:
+        with bound_socket() as free:
+            arguments = (*arguments, "--port", str(free.getsockname()[1]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["audit-assets", "dev", *arguments])
         patch.setenv("COLUMNS", "300")
@@ -181,7 +184,7 @@ def test_a_port_in_use_is_refused_before_anything_starts(
 def test_what_is_to_be_turned_on_is_named_until_it_is() -> None:
     with dg.instance_for_test() as instance:
         repository = defs.get_repository_def()
-        everything = [*repository.schedule_defs, *repository.sensor_defs]
+        everything = [each for each in (*repository.schedule_defs, *repository.sensor_defs) if each.name != "every_day"]
         off = automation_that_is_off(instance)
         assert len(off) == len(everything)
         assert all(any(each.name in words for words in off) for each in everything)
