@@ -6,16 +6,27 @@ from pathlib import Path
 
 from audit_assets.storage.file_modes import PRIVATE_FOLDER
 
+DEV_HOME = Path(".audit_assets") / "dev"
+"""The folder that `dev` and `start` use, and whoever only reads, unless another one is named."""
+
+INSTANCE = "dagster"
+"""The folder in it for DAGSTER_HOME."""
+
 
 def dagster_home(environment: Mapping[str, str], home: Path) -> Path:
     """The folder that DAGSTER_HOME names, or ours. Dagster takes no relative one, and runs in another folder."""
-    given = environment.get("DAGSTER_HOME")
-    return Path(given).expanduser().absolute() if given else instance_home(home)
+    return given_home(environment) or instance_home(home)
+
+
+def given_home(environment: Mapping[str, str]) -> Path | None:
+    """The folder that DAGSTER_HOME names, if it does."""
+    given = environment.get("DAGSTER_HOME", "").strip()
+    return Path(given).expanduser().absolute() if given else None
 
 
 def instance_home(home: Path) -> Path:
     """The folder for DAGSTER_HOME under `home`, created if necessary. An existing configuration is kept."""
-    folder = (home / "dagster").absolute()
+    folder = (home / INSTANCE).absolute()
     folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
     configuration = folder / "dagster.yaml"
     if not configuration.exists():

@@ -6,13 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audit_assets.cli.dagster_home import DEV_HOME, INSTANCE, given_home
 from audit_assets.config.errors import AuditAssetsError, StoreError
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
-
-DEV_HOME = Path(".audit_assets") / "dev" / "dagster"
-"""Where `audit-assets dev` has it."""
 
 RECORD_FILES = ("dagster.yaml", "history", "schedules", "storage")
 """What a folder holds that Dagster has used as its home."""
@@ -24,8 +22,7 @@ class RecordError(StoreError):
 
 def record_home() -> Path:
     """Where Dagster keeps its record: DAGSTER_HOME, or the folder that `audit-assets dev` uses."""
-    given = os.environ.get("DAGSTER_HOME", "").strip()
-    return (Path(given).expanduser() if given else DEV_HOME).absolute()
+    return given_home(os.environ) or (DEV_HOME / INSTANCE).absolute()
 
 
 def has_record() -> bool:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from audit_assets.cli.console import output, progress
-from audit_assets.cli.dagster_home import dagster_home
+from audit_assets.cli.dagster_home import DEV_HOME, dagster_home
 from audit_assets.cli.home_lock import locked_home
 from audit_assets.cli.invented_entries import SERVICES, are_invented, keep_apart, without_receivers
 from audit_assets.cli.sandbox_extra import start_sandbox
@@ -20,6 +20,9 @@ from audit_assets.config.errors import SettingError
 from audit_assets.config.settings import HOUR_FORMAT, check_sources, paths, setting
 from audit_assets.guard.start_token import TOKEN_VARIABLE, new_token
 from audit_assets.storage.file_modes import PRIVATE_FOLDER
+
+SANDBOX_HOME = DEV_HOME.with_name("sandbox")
+"""For invented entries."""
 
 
 def dev(
@@ -51,7 +54,7 @@ def dev(
     environment = {**os.environ, **paths()}
     if invented:
         environment = without_receivers(environment)
-    home = home or Path(".audit_assets") / ("sandbox" if invented else "dev")
+    home = home or (SANDBOX_HOME if invented else DEV_HOME)
     with ExitStack() as stack:
         stack.enter_context(locked_home(home))
         keep_apart(home, invented=invented)

@@ -12,8 +12,9 @@ import typer
 from rich.text import Text
 
 from audit_assets.cli.console import output, progress
-from audit_assets.cli.dagster_home import dagster_home
+from audit_assets.cli.dagster_home import DEV_HOME, dagster_home
 from audit_assets.cli.home_lock import locked_home
+from audit_assets.cli.invented_entries import keep_apart
 from audit_assets.cli.progress_line import describe_time, progress_line
 from audit_assets.config.env_file import load_env_file
 from audit_assets.config.settings import check_sources, paths
@@ -34,11 +35,9 @@ CONFIGURATION = (
 
 SHOWN_DAYS = timedelta(days=30)
 
-HOME = Path(".audit_assets/dev")
-
 
 def start(
-    home: Annotated[Path, typer.Option(help="Folder for Dagster's history, as `dev` takes it.")] = HOME,
+    home: Annotated[Path, typer.Option(help="Folder for Dagster's history, as `dev` takes it.")] = DEV_HOME,
 ) -> None:
     """Go live: check the settings, load the history, show what it would have brought, turn on judging and tickets.
 
@@ -52,6 +51,7 @@ def start(
     os.environ.update(paths())
     _stop_on_problems()
     with locked_home(home):
+        keep_apart(home, invented=False)
         os.environ["DAGSTER_HOME"] = str(dagster_home(os.environ, home))
         _go_live(home)
 
@@ -92,7 +92,7 @@ def _go_live(home: Path) -> None:
             raise typer.Exit(1)
         _show_what_it_would_have_brought()
         turn_on_automation(instance)
-    command = "audit-assets dev" + ("" if home == HOME else f" --home {shlex.quote(str(home))}")
+    command = "audit-assets dev" + ("" if home == DEV_HOME else f" --home {shlex.quote(str(home))}")
     _print(
         f"Judging, tickets and alerts about the pipeline are turned on: {', '.join(AUTOMATION)}. "
         f"They run while this runs: {command}"

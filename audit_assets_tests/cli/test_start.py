@@ -11,6 +11,7 @@ from audit_assets.cli import history_loader
 from audit_assets.cli.automation_state import AUTOMATION
 from audit_assets.cli.dagster_home import instance_home
 from audit_assets.cli.history_loader import STARTED_BY, HistoryLoader, end_left_runs
+from audit_assets.cli.invented_entries import KIND
 from audit_assets.cli.progress_line import describe_time
 from audit_assets.defs.automation.ledger import REQUESTED_BY, loaded_hours
 from audit_assets.defs.build import build_defs
@@ -101,6 +102,17 @@ def test_a_missing_setting_stops_it_before_anything_is_loaded(tmp_path: Path) ->
     assert "Linear: LINEAR_API_KEY is not set" in run.output
     assert "Nothing was loaded. Correct this, then run `audit-assets start` again." in run.output
     assert not (tmp_path / HOME).exists()
+
+
+def test_a_home_with_invented_entries_is_left_alone(tmp_path: Path) -> None:
+    home = tmp_path / HOME
+    home.mkdir(parents=True)
+    (home / KIND).write_text("invented")
+    with serve_sandbox(Sandbox(tmp_path / "sandbox")) as sandbox:
+        run = start(sandbox, tmp_path)
+    assert run.exit_code == 1
+    assert f"{HOME} holds invented entries, and these would be real: name another folder with --home." in run.output
+    assert not (home / "dagster").exists()
 
 
 @pytest.fixture
