@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from audit_assets.guard.start_token import PARAMETER, address_with_token
 from audit_assets.sandbox.sandbox_clock import SandboxClock
-from audit_assets.sandbox.server import Sandbox
+from audit_assets.sandbox.server import Sandbox, bound_socket
 
 
 def clock_address(sandbox: Sandbox) -> str:
@@ -20,6 +20,12 @@ def clock_address(sandbox: Sandbox) -> str:
 def bearer(address: str) -> dict[str, str]:
     """The header of a program that was given an address with a token."""
     return {"Authorization": f"Bearer {parse_qs(urlsplit(address).query)[PARAMETER][0]}"}
+
+
+def free_port() -> str:
+    """A port for `dev`, whatever listens on its default one here."""
+    with bound_socket() as free:
+        return str(free.getsockname()[1])
 
 
 class JumpingClock:

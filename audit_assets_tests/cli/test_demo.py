@@ -24,6 +24,7 @@ from audit_assets.cli.home_lock import LOCK, locked_home
 from audit_assets.cli.sandbox_extra import start_sandbox
 from audit_assets.config.settings import SETTINGS
 from audit_assets_tests.pipeline import v2_burst, v2_entry
+from audit_assets_tests.support import free_port
 
 SAMPLE = Path(__file__).parents[1] / "fixtures" / "cloudflare" / "v1_entries.jsonl"
 LAST = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -272,7 +273,8 @@ def test_a_home_in_use_is_left_alone(tmp_path: Path, command: list[str]) -> None
     with locked_home(home):
         (home / MARK).touch()
         (home / "kept").touch()
-        done = run(tmp_path, *command, "--home", "home")
+        port = ("--port", free_port()) if command[0] == "dev" else ()
+        done = run(tmp_path, *command, *port, "--home", "home")
     assert done.returncode == 1
     assert " ".join(done.stderr.split()) == (
         "audit-assets: home is in use by another audit-assets command: stop that one, or name another folder with "

@@ -20,6 +20,7 @@ from audit_assets.config.settings import SETTINGS
 from audit_assets.definitions import defs
 from audit_assets.guard.start_token import TOKEN_VARIABLE
 from audit_assets.sandbox.server import bound_socket
+from audit_assets_tests.support import free_port
 
 REQUIRED = {
     "CLOUDFLARE_API_TOKEN": "c",
@@ -53,8 +54,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, s
 def dev(*arguments: str) -> int:
     """Run it as a person does, on a port that is free; returns the exit code."""
     if "--port" not in arguments:
-        with bound_socket() as free:
-            arguments = (*arguments, "--port", str(free.getsockname()[1]))
+        arguments = (*arguments, "--port", free_port())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["audit-assets", "dev", *arguments])
         patch.setenv("COLUMNS", "300")
@@ -233,7 +233,7 @@ def test_the_tickets_of_its_runs_lead_to_its_own_address(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     assert CliRunner().invoke(app, ["dev", "--port", "3456"]).exit_code == 0
     monkeypatch.setenv("AUDIT_ASSETS_DAGSTER_URL", "https://dagster.example.com")
-    assert CliRunner().invoke(app, ["dev"]).exit_code == 0
+    assert CliRunner().invoke(app, ["dev", "--port", free_port()]).exit_code == 0
     urls = [environment["AUDIT_ASSETS_DAGSTER_URL"] for environment in given]
     assert urls == ["http://127.0.0.1:3456", "https://dagster.example.com"]
 
@@ -253,7 +253,7 @@ def test_a_home_of_dagster_may_be_relative(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     Path(".env").write_text(f"DAGSTER_HOME={given.format(home=tmp_path)}")
-    assert CliRunner().invoke(app, ["dev"]).exit_code == 0
+    assert CliRunner().invoke(app, ["dev", "--port", free_port()]).exit_code == 0
     assert started[0]["DAGSTER_HOME"] == used.format(here=tmp_path, home=tmp_path / "home")
 
 
@@ -297,7 +297,7 @@ def test_the_token_is_no_argument_that_other_users_of_the_machine_see(
     )
     monkeypatch.chdir(tmp_path)
     for _ in range(2):
-        assert CliRunner().invoke(app, ["dev"]).exit_code == 0
+        assert CliRunner().invoke(app, ["dev", "--port", free_port()]).exit_code == 0
     tokens = [token for _, token in given]
     assert len(set(tokens)) == 2
     assert all(len(token) >= 43 and token not in " ".join(command) for command, token in given)

@@ -16,6 +16,7 @@ from audit_assets.defs.automation import ledger, pipeline_health
 from audit_assets.defs.automation.hour_planner import newest_due_hour
 from audit_assets.defs.materialized_hours import INGEST
 from audit_assets.reports import health_problems
+from audit_assets.reports.health_facts import SWITCHES
 from audit_assets.reports.health_problems import Kind
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage.hours import key_of
@@ -98,12 +99,12 @@ def test_a_healthy_pipeline_is_green_and_shows_what_was_looked_at(well: DagsterR
     assert (code, found["ok"], found["state"]) == (0, True, "healthy")
     hours = found["facts"]["hours"]
     assert hours["present"] == hours["judged"] >= WINDOW - 1, "an hour may become due while this runs"
-    assert found["facts"]["daemon"]["on"] == {"missing_hours": True, "every_hour": True, "ticket_verdicts": True}
+    assert found["facts"]["daemon"]["on"] == dict.fromkeys(SWITCHES, True)
     code, text = run_doctor()
     assert code == 0
     shown = rf"Health ok (\d+) of {WINDOW} hours of history are present, \1 judged; the newest judged hour is "
     assert re.search(shown, text)
-    assert "on: missing_hours, every_hour, ticket_verdicts" in text
+    assert f"on: {', '.join(SWITCHES)}" in text
     assert re.search(r"the clock is within \d+ seconds? of Cloudflare, Axiom, Linear", text)
     assert "Health ok audit-assets " in text
 

@@ -11,6 +11,7 @@ from audit_assets.config.env_file import load_env_file
 from audit_assets.config.errors import SettingError
 from audit_assets.config.settings import SETTINGS, environment_value, paths, setting
 from audit_assets.notify.apprise_channel import send_messages
+from audit_assets_tests.support import free_port
 
 SECRET = "canary-0123456789"
 
@@ -130,5 +131,5 @@ def test_a_path_means_the_same_wherever_a_process_runs(monkeypatch: pytest.Monke
     for path in ("check_store", "setting_problems"):
         monkeypatch.setattr(dev_checks, path, lambda *_: [])
     monkeypatch.setattr(dev_command, "run_until_exit", lambda _command, given, _home: started.append(given) or 0)
-    assert CliRunner().invoke(app, ["dev"]).exit_code == 0
+    assert CliRunner().invoke(app, ["dev", "--port", free_port()]).exit_code == 0
     assert paths().items() <= started[0].items()
