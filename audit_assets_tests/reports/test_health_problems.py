@@ -161,7 +161,7 @@ def test_a_new_user_has_not_started_and_learns_the_next_step() -> None:
     facts = HealthFacts(now=NOW, instance="home/dagster", stored=0)
     (problem,) = judge_health(facts)
     assert (problem.kind, problem.severity) == ("not_started", "warning")
-    assert "missing_hours" in problem.next_step
+    assert "audit-assets start" in problem.next_step
     assert has_not_started(facts)
     assert state_of(facts, [problem]) == "not_started"
     off = DaemonFacts(dict.fromkeys(ALL_ON, False), None)

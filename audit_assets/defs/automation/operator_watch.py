@@ -17,12 +17,12 @@ from audit_assets.defs.resources import CloudflareResource, StorageResource
 from audit_assets.defs.steps.operator_alerts import AlertResources, send_alerts
 from audit_assets.defs.steps.token_record import load_token_facts
 from audit_assets.reports.alert_state import AlertState, Found
-from audit_assets.reports.health_facts import HealthFacts
-from audit_assets.reports.health_problems import has_not_started, judge_health
+from audit_assets.reports.health_facts import DaemonFacts, HealthFacts, HourFacts
+from audit_assets.reports.health_problems import judge_health
 from audit_assets.reports.token_expiry import judge_token
 
 UNALERTED = frozenset({"coverage"})
-"""What the doctor calls an error and nobody is woken for: how far back history goes, which only time mends."""
+"""What the doctor calls an error and nobody is woken for: `audit-assets start` loads history at any time of day."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def collect_facts(instance: dg.DagsterInstance, now: datetime) -> HealthFacts:
 def alerting_problems(instance: dg.DagsterInstance, facts: HealthFacts) -> list[Found]:
     """What is wrong by these facts and by the reasons of failed runs."""
     now = facts.now
-    if has_not_started(facts) or facts.hours is None:
+    if facts.hours is None or not _is_live(facts.hours, facts.daemon):
         return []
     reasons = find_failure_reasons(instance, facts.hours.failed, now)
     judged = [
@@ -71,6 +71,11 @@ def alerting_problems(instance: dg.DagsterInstance, facts: HealthFacts) -> list[
         if problem.severity == "error" and problem.kind not in UNALERTED and not _is_under_way(facts, problem.kind)
     ]
     return [*{each.kind: each for each in (*judged, *reasons)}.values()]
+
+
+def _is_live(hours: HourFacts, daemon: DaemonFacts | None) -> bool:
+    """Whether somebody relies on it: before, as while `audit-assets start` loads the history, all is off on purpose."""
+    return hours.newest_judged is not None or daemon is None or any(daemon.switches.values())
 
 
 def _is_under_way(facts: HealthFacts, kind: str) -> bool:

@@ -7,9 +7,11 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.scheduler.instigation import InstigatorStatus
 
 from audit_assets.defs.automation.alert_sensors import failed_runs, pipeline_watchdog
 from audit_assets.defs.delivery_resources import ChannelsResource, WebhookResource
+from audit_assets.defs.materialized_hours import INGEST
 from audit_assets.defs.steps.operator_alerts import ALERTS
 from audit_assets.tickets.operator_ticket import operator_ticket_id
 from audit_assets_tests.defs.assets.test_hour import a_quiet_fortnight
@@ -339,3 +341,17 @@ def test_a_first_load_that_is_under_way_alerts_nobody(pipeline: Pipeline, tmp_pa
         watched.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
         assert watched.look().found == []
         assert pipeline.tickets() == []
+
+
+def test_while_start_loads_the_history_and_nothing_is_turned_on_nobody_is_alerted(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    watched = Watched(pipeline, tmp_path)
+    with watched.instance:
+        watched.record.done([JUDGED], [INGEST])
+        assert {each.kind for each in watched.look_alone().found} == {"stale", "daemon"}
+        for state in watched.instance.all_instigator_state():
+            watched.instance.update_instigator_state(state.with_status(InstigatorStatus.STOPPED))
+        assert watched.look_alone().found == []
+        watched.judge_newest()
+        assert {each.kind for each in watched.look_alone().found} == {"sensor_off", "daemon"}
