@@ -2,8 +2,9 @@
 
 Dagster keeps all of them for ever (docs/facts/dagster.md, B10). What it shows of an hour comes from the newest
 materialisation of each asset and from the newest evaluations of each check; the run of any of these stays, and so does
-a failed run until its hours are done. So nothing that is done or due changes by deleting the others. The tables are
-read as they are, since Dagster has no query that answers this without loading every event of a year.
+a failed run until its hours are done, or loaded if it was of the job `history`. So nothing that is done or due changes
+by deleting the others. The tables are read as they are, since Dagster has no query that answers this without loading
+every event of a year.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -17,9 +18,9 @@ from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogSt
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Checks
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
 
-from audit_assets.defs.automation.jobs import LAST_ASSETS
-from audit_assets.defs.automation.ledger import ANY_ASSETS, ENDED, hours_of
-from audit_assets.defs.materialized_hours import newest_materializations
+from audit_assets.defs.automation.jobs import LAST_ASSETS, history
+from audit_assets.defs.automation.ledger import ANY_ASSETS, ENDED, hours_of, loaded_hours
+from audit_assets.defs.materialized_hours import INGEST, newest_materializations
 from audit_assets.storage.hours import hour_of
 
 AT_ONCE = 500
@@ -38,10 +39,12 @@ def superseded_runs(
     old = instance.get_run_records(dg.RunsFilter(statuses=ENDED, created_before=before), ascending=True)
     ours = [each for each in old if each.dagster_run.job_name in jobs or _is_of(each.dagster_run, assets)]
     failed_hours = {hour for each in ours if not each.dagster_run.is_success for hour in hours_of(each.dagster_run)}
-    done = _done_at(instance, failed_hours)
+    done = _done_at(instance, LAST_ASSETS, failed_hours)
+    loaded = _done_at(instance, [INGEST], failed_hours & loaded_hours(instance))
     for record in ours:
         run, ended = record.dagster_run, record.end_time or float("inf")
-        is_made_up_for = run.is_success or all(done.get(hour, 0.0) > ended for hour in hours_of(run))
+        again = loaded if run.job_name == history.name else done  # what is only history is never judged
+        is_made_up_for = run.is_success or all(again.get(hour, 0.0) > ended for hour in hours_of(run))
         if is_made_up_for and run.run_id not in needed:
             yield run
 
@@ -113,10 +116,12 @@ def _is_of(run: dg.DagsterRun, assets: Collection[dg.AssetKey]) -> bool:
     return run.job_name == ANY_ASSETS and bool(run.asset_selection) and run.asset_selection <= set(assets)
 
 
-def _done_at(instance: dg.DagsterInstance, hours: Collection[datetime]) -> dict[datetime, float]:
-    """When each of these hours was done last, as far as it is."""
+def _done_at(
+    instance: dg.DagsterInstance, assets: Collection[dg.AssetKey], hours: Collection[datetime]
+) -> dict[datetime, float]:
+    """When these assets of each of these hours were all made last, as far as they are."""
     times: dict[datetime, list[float]] = {}
-    for asset in LAST_ASSETS:
+    for asset in assets:
         for record in newest_materializations(instance, asset, hours):
             times.setdefault(hour_of(record.partition_key or ""), []).append(record.timestamp)
-    return {hour: min(each) for hour, each in times.items() if len(each) == len(LAST_ASSETS)}
+    return {hour: min(each) for hour, each in times.items() if len(each) == len(assets)}

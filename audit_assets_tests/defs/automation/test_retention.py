@@ -51,14 +51,20 @@ def somebody_elses() -> None:
 
 
 def request(
-    pipeline: Pipeline, first: datetime, last: datetime | None = None, *, attempt: int, works: bool = True
+    pipeline: Pipeline,
+    first: datetime,
+    last: datetime | None = None,
+    *,
+    attempt: int,
+    works: bool = True,
+    job: str = "hourly_audit",
 ) -> None:
     """A run as the sensor requests it."""
     tags = {REQUESTED_BY: "missing_hours", RUN_KEY: f"{key_of(first)}/attempt-{attempt}"}
     hours = range_tags(first, last) if last else {"dagster/partition": key_of(first)}
     token = os.environ["CLOUDFLARE_API_TOKEN"]
     os.environ["CLOUDFLARE_API_TOKEN"] = token if works else "refused"
-    made = pipeline.defs.resolve_job_def("hourly_audit").execute_in_process(
+    made = pipeline.defs.resolve_job_def(job).execute_in_process(
         run_config=QUIET, instance=pipeline.instance, raise_on_error=False, tags={**tags, **hours}
     )
     assert made.success is works
@@ -120,6 +126,18 @@ def test_superseded_runs_go_and_what_is_done_or_due_stays_the_same(
     assert runs.keys() & shards == left
     attempts = {each.first: each.attempt for each in plan_requests(kept.instance, FIRST + timedelta(days=1)).requests}
     assert attempts[FIRST] == 5  # a run key that was used is never run again
+
+
+def test_a_failure_to_load_history_goes_once_the_hour_was_loaded(pipeline: Pipeline, clock: JumpingClock) -> None:
+    request(pipeline, FIRST, attempt=1, works=False, job="history")
+    now = after_all_runs(clock)
+    assert retain(pipeline)["runs"] == 0, "the hour is not there"
+    request(pipeline, FIRST, attempt=2, job="history")
+    before = plan_requests(pipeline.instance, now)
+    retain(pipeline)
+    left = [run.tags[RUN_KEY] for run in pipeline.instance.get_runs() if run.job_name == "history"]
+    assert left == ["2026-11-22-06:00/attempt-2"]
+    assert plan_requests(pipeline.instance, now) == before
 
 
 def test_evaluations_that_a_sensor_reported_go_but_for_the_newest(pipeline: Pipeline, clock: JumpingClock) -> None:
