@@ -78,7 +78,7 @@ def step(
             yield
     else:
         progress.print(Text(f"{text} …"))
-        with _lines(lambda: f"{text}: {status()}") if hours else nullcontext():
+        with printed_now_and_then(lambda: f"{text}: {status()}") if hours else nullcontext():
             yield
     progress.print(Text(f"{text}: {time.monotonic() - started:.1f} s"))
 
@@ -93,7 +93,7 @@ def describe_progress(done: int, total: int, elapsed: float) -> str:
 
 
 @contextmanager
-def _lines(status: Callable[[], str]) -> Iterator[None]:
+def printed_now_and_then(status: Callable[[], str]) -> Iterator[None]:
     """Print a line every PIPE_SECONDS until the block ends: whoever reads a log has no use for more."""
     ended = threading.Event()
 

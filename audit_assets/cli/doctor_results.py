@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Literal
 
 from audit_assets.defs.resources import StorageResource
-from audit_assets.detection.schemas import WINDOW
+from audit_assets.reports.health_facts import HOURS_IN_WINDOW
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.storage.pull_history import lateness, pulls_of
@@ -61,7 +61,7 @@ class DoctorRun:
         """The stored hours of the window. Raises `StoreError` or `SettingError`."""
         late: Counter[timedelta] = Counter()
         count = 0
-        for back in range(1, WINDOW // AN_HOUR + 1):
+        for back in range(1, HOURS_IN_WINDOW + 1):
             hour = self.this_hour - AN_HOUR * back
             pulls = pulls_of(self.store.metadata(ENTRIES, hour) or {})
             late += lateness(hour, pulls)

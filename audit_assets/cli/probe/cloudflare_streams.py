@@ -15,7 +15,7 @@ from audit_assets.cli.probe.assumptions import (
 from audit_assets.cli.probe.cloudflare_scene import FEW, FEW_ENTRIES, NO_ENTRY, V1, V2, CloudflareScene, listed_page
 from audit_assets.cloudflare.audit_log_client import LARGEST_PAGE
 from audit_assets.cloudflare.own_counts import CountNotAllowed
-from audit_assets.detection.schemas import WINDOW
+from audit_assets.reports.health_facts import HOURS_IN_WINDOW
 from audit_assets.storage.hours import A_DAY, AN_HOUR
 from audit_assets.storage.pull_history import REPEATS, lateness, pulls_of
 from audit_assets.storage.tables import ENTRIES
@@ -130,7 +130,7 @@ def entries_come_within_a_day(scene: CloudflareScene) -> Observation:
     """Look at which pull brought the entries of the stored hours. Nothing is asked."""
     newest = scene.now().replace(minute=0, second=0, microsecond=0) - AN_HOUR
     hours, late = 0, 0
-    for hour in (newest - AN_HOUR * back for back in range(WINDOW // AN_HOUR)):
+    for hour in (newest - AN_HOUR * back for back in range(HOURS_IN_WINDOW)):
         pulls = pulls_of(scene.store.metadata(ENTRIES, hour) or {})
         steps = [max((step for step in REPEATS if step <= pull.began - hour - AN_HOUR), default=None) for pull in pulls]
         if A_DAY_LATER in steps and LAST_PULL in steps:
