@@ -21,17 +21,14 @@ from audit_assets.config.settings import HOUR_FORMAT, check_sources, paths, sett
 from audit_assets.guard.start_token import TOKEN_VARIABLE, new_token
 from audit_assets.storage.file_modes import PRIVATE_FOLDER
 
-SANDBOX_HOME = DEV_HOME.with_name("sandbox")
-"""For invented entries."""
-
 
 def dev(
     sandbox: Annotated[str, typer.Option(help="Services to take from the sandbox: cloudflare,axiom,linear.")] = "",
     home: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for Dagster's history and the sandbox's data. Default: .audit_assets/dev, or for invented "
-            "entries .audit_assets/sandbox."
+            help="Folder for Dagster's history and the sandbox's data. Default: .audit_assets/dev, or with --sandbox "
+            "one for these services."
         ),
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Dagster UI, on loopback.")] = 3000,
@@ -52,12 +49,14 @@ def dev(
     _check_settings(services)
     check_port(port)
     environment = {**os.environ, **paths()}
+    if services:
+        environment.pop("DAGSTER_HOME", None)  # it is of other hours: these are done in the sandbox alone
     if invented:
         environment = without_receivers(environment)
-    home = home or (SANDBOX_HOME if invented else DEV_HOME)
+    home = home or default_home(services)
     with ExitStack() as stack:
         stack.enter_context(locked_home(home))
-        keep_apart(home, invented=invented)
+        keep_apart(home, services)
         check_store(str(home / "hours") if services else setting("AUDIT_ASSETS_STORAGE"))
         instance = dagster_home(environment, home)
         check_dagster_home(instance)
@@ -70,6 +69,13 @@ def dev(
         environment.setdefault("AUDIT_ASSETS_DAGSTER_URL", f"http://127.0.0.1:{port}")
         command = [sys.executable, "-m", "audit_assets.cli.dagster_services", str(port)]
         raise typer.Exit(run_until_exit(command, environment, home))
+
+
+def default_home(services: list[str]) -> Path:
+    """A home for each set of services that are taken from the sandbox."""
+    if not services:
+        return DEV_HOME
+    return DEV_HOME.with_name("sandbox" if are_invented(services) else "-".join(["sandbox", *services]))
 
 
 def _check_settings(services: list[str]) -> None:
@@ -99,10 +105,10 @@ def run_until_exit(command: list[str], environment: dict[str, str], folder: Path
 
 
 def _parse_services(names: str) -> list[str]:
-    services = [name.strip().lower() for name in names.split(",") if name.strip()]
-    if unknown := set(services) - set(SERVICES):
+    given = {name.strip().lower() for name in names.split(",") if name.strip()}
+    if unknown := given - set(SERVICES):
         raise SettingError(f"--sandbox accepts cloudflare, axiom and linear, not {', '.join(sorted(unknown))}.")
-    return services
+    return [name for name in SERVICES if name in given]
 
 
 def _start_sandbox(stack: ExitStack, services: list[str], home: Path) -> tuple[dict[str, str], str]:

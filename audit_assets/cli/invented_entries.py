@@ -38,19 +38,23 @@ def are_invented(services: Collection[str]) -> bool:
 
 
 def without_receivers(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables without those that name who gets findings, and without a Dagster instance that has other hours."""
-    return {
-        name: value for name, value in environment.items() if not name.startswith(RECEIVERS) and name != "DAGSTER_HOME"
-    }
+    """The variables without those that name who gets findings."""
+    return {name: value for name, value in environment.items() if not name.startswith(RECEIVERS)}
 
 
-def keep_apart(home: Path, *, invented: bool) -> None:
-    """Remember which kind of entries a home holds. Raises `HomeError` if it holds the other kind: Dagster would take
-    invented hours for done, and judge real ones by them."""
-    kind = "invented" if invented else "real"
+def keep_apart(home: Path, services: Collection[str]) -> None:
+    """Remember which kind of entries a home holds, and which of the services were the sandbox's. Raises `HomeError` if
+    it holds another kind: Dagster would take hours for done that were done elsewhere, and judge by them."""
+    kind = _kind_of(services)
     kept = (home / KIND).read_text(encoding="utf-8") if (home / KIND).exists() else None
     if kept is None and (home / MARK).exists():
         kept = "invented"
     if kept not in (None, kind):
         raise HomeError(f"{home} holds {kept} entries, and these would be {kind}: name another folder with --home.")
     (home / KIND).write_text(kind, encoding="utf-8")
+
+
+def _kind_of(services: Collection[str]) -> str:
+    if are_invented(services):
+        return "invented"
+    return f"real (with the sandbox's {' and '.join(services)})" if services else "real"

@@ -51,7 +51,7 @@ def start(
     os.environ.update(paths())
     _stop_on_problems()
     with locked_home(home):
-        keep_apart(home, invented=False)
+        keep_apart(home, ())
         os.environ["DAGSTER_HOME"] = str(dagster_home(os.environ, home))
         _go_live(home)
 

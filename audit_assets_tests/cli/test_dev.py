@@ -144,9 +144,24 @@ def test_invented_and_real_entries_are_never_in_one_home(
     capsys.readouterr()
     assert dev("--sandbox", "axiom,linear", "--home", "home") == 1
     assert [each.strip() for each in sentences(capsys)] == [
-        "home holds invented entries, and these would be real: name another folder with --home."
+        "home holds invented entries, and these would be real (with the sandbox's axiom and linear): name another "
+        "folder with --home."
     ]
     assert len(started) == 1
+
+
+def test_hours_that_are_done_in_the_sandbox_are_never_taken_for_done_in_the_real_services(
+    started: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = str(Path("real").absolute())
+    monkeypatch.setenv("DAGSTER_HOME", real)
+    assert [dev("--sandbox", "linear,axiom"), dev("--sandbox", "linear"), dev()] == [0, 0, 0]
+    homes = [environment["DAGSTER_HOME"] for environment in started]
+    kept = Path(".audit_assets").absolute()
+    assert homes == [str(kept / "sandbox-axiom-linear/dagster"), str(kept / "sandbox-linear/dagster"), real]
+    capsys.readouterr()
+    assert dev("--home", ".audit_assets/sandbox-linear") == 1
+    assert "holds real (with the sandbox's linear) entries, and these would be real" in sentences(capsys)[0]
 
 
 @pytest.mark.parametrize("named", ["--home", "AUDIT_ASSETS_STORAGE", "DAGSTER_HOME"])
