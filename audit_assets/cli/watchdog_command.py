@@ -30,9 +30,9 @@ def watchdog() -> None:
         found = [Found("record", str(error), "Without it Dagster runs nothing: look at its disk and its database.")]
     state = send_alerts(found, resources)
     for problem in found:
-        output.print(Text(f"{problem.sentence} → {problem.next_step}"))
+        output.print(Text(f"{problem.sentence} → {problem.next_step}"), soft_wrap=True)
     for name, reason in (state.failed if state else {}).items():
-        progress.print(Text(f"audit-assets: {name} did not get the alert: {reason}", style="red"))
+        progress.print(Text(f"audit-assets: {name} did not get the alert: {reason}", style="red"), soft_wrap=True)
     if found:
         raise typer.Exit(1)
     output.print("No problem was found.")
