@@ -33,6 +33,10 @@ CONFIGURATION = (
 )
 """The subjects of `doctor` that must be right before the first hour: how the hours are doing comes later."""
 
+RECORD = ("Axiom", "record")
+"""What the doctor finds where Axiom holds other hours than were pulled here, as a new machine does with a dataset that
+was there before: loading them mends it."""
+
 SHOWN_DAYS = timedelta(days=30)
 
 
@@ -49,30 +53,32 @@ def start(
     load_env_file()
     check_sources()
     os.environ.update(paths())
-    _stop_on_problems()
+    advice = _stop_on_problems("Nothing was loaded.", RECORD)
+    more = f"; {pluralize(advice, 'piece')} of advice: `audit-assets doctor`" if advice else ""
+    _print(f"The settings are right, and the services let us in{more}.")
     with locked_home(home):
         keep_apart(home, ())
         os.environ["DAGSTER_HOME"] = str(dagster_home(os.environ, home))
         _go_live(home)
 
 
-def _stop_on_problems() -> None:
-    """Print what doctor finds in the way, and exit with 1; a line if there is nothing."""
+def _stop_on_problems(consequence: str, *mended: tuple[str, str]) -> int:
+    """Print what doctor finds in the way, but for what is `mended` afterwards, and exit with 1. Returns how many pieces
+    of advice there are if there is nothing."""
     from audit_assets.cli.doctor_checks import diagnose
     from audit_assets.cli.doctor_results import DoctorRun
 
     results = diagnose(DoctorRun(datetime.now(UTC))).results
-    problems = [(of, each) for of, each in results if each.status == "problem" and of in CONFIGURATION]
+    in_the_way = [(of, each) for of, each in results if each.status == "problem" and of in CONFIGURATION]
+    problems = [(of, each) for of, each in in_the_way if (of, each.check) not in mended]
     for subject, result in problems:
         output.print(Text(f"{subject}: {visible(result.text)}", "red"))
         if result.next_step:
             output.print(Text(f"  → {visible(result.next_step)}"))
     if problems:
-        _print("Nothing was loaded. Correct this, then run `audit-assets start` again.")
+        _print(f"{consequence} Correct this, then run `audit-assets start` again.")
         raise typer.Exit(1)
-    advice = sum(result.status == "advice" for _, result in results)
-    more = f"; {pluralize(advice, 'piece')} of advice: `audit-assets doctor`" if advice else ""
-    _print(f"The settings are right, and the services let us in{more}.")
+    return sum(result.status == "advice" for _, result in results)
 
 
 def _go_live(home: Path) -> None:
@@ -90,6 +96,7 @@ def _go_live(home: Path) -> None:
                 "missing."
             )
             raise typer.Exit(1)
+        _stop_on_problems("Nothing was turned on.")
         _show_what_it_would_have_brought()
         turn_on_automation(instance)
     command = "audit-assets dev" + ("" if home == DEV_HOME else f" --home {shlex.quote(str(home))}")

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import httpx
 import pytest
 
+from audit_assets.axiom.events import events_from
 from audit_assets.cli import history_loader
 from audit_assets.cli.automation_state import AUTOMATION
 from audit_assets.cli.dagster_home import instance_home
@@ -113,6 +115,31 @@ def test_a_home_with_invented_entries_is_left_alone(tmp_path: Path) -> None:
     assert run.exit_code == 1
     assert f"{HOME} holds invented entries, and these would be real: name another folder with --home." in run.output
     assert not (home / "dagster").exists()
+
+
+def test_a_new_machine_loads_what_an_old_dataset_holds_and_stops_at_what_nobody_pulled(tmp_path: Path) -> None:
+    newest = newest_settled_hour(datetime.now(UTC))
+    first = key_of(newest - HOUR * 6)
+    with serve_sandbox(open_world(tmp_path, days=1)) as sandbox:
+        for name in ("old", "new"):
+            (tmp_path / name).mkdir()
+            run = start(sandbox, tmp_path / name, AUDIT_ASSETS_FIRST_HOUR=first)
+            assert run.exit_code == 0, run.output
+            assert "are turned on: " in run.output
+        store = HourStore(str(tmp_path / "new/.audit_assets/hours"))
+        pulled = [store.require(ENTRIES, newest - HOUR * back) for back in range(6)]
+        event = events_from(next(hour for hour in pulled if hour.height)).row(0, named=True)
+        sent = {name: value for name, value in event.items() if value is not None}
+        axiom = sandbox.axiom.environment(sandbox.url)
+        httpx.post(
+            f"{axiom['AXIOM_URL']}/v1/datasets/{axiom['AXIOM_DATASET']}/ingest",
+            headers={"Authorization": f"Bearer {axiom['AXIOM_TOKEN']}"},
+            json=[{**sent, "_time": newest.isoformat(), "entry_id": "f" * 64}],
+        ).raise_for_status()
+        run = start(sandbox, tmp_path / "new", AUDIT_ASSETS_FIRST_HOUR=first)
+    assert run.exit_code == 1
+    assert "holds 1 event more than were pulled, in 1 hour: " in run.output
+    assert "Nothing was turned on. Correct this, then run `audit-assets start` again." in run.output
 
 
 @pytest.fixture
