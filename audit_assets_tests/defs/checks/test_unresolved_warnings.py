@@ -94,7 +94,7 @@ def test_after_a_failed_run_each_check_shows_what_it_found_last(pipeline: Pipeli
     reported = tick(pipeline)
     assert shown(pipeline, QUARANTINED) == ("FAILED", "2026-11-22-08:00 1 quarantined")
     assert shown(pipeline, TICKETS) == ("SUCCEEDED", None)
-    assert len(reported) == len(set(reported)) == 14
+    assert len(reported) == len(set(reported)) == 15
     assert tick(pipeline) == [], "once"
 
 

@@ -116,7 +116,7 @@ def test_what_was_pulled_and_ingested_is_believed(lived: Pipeline) -> None:
     assert lived.run(JUDGED).success
     assert len(lived.tickets()) == 1
     record = recorded(lived)
-    assert (record[PAST], record[JUDGED], len(record)) == (4, 200, 15)
+    assert (record[PAST], record[JUDGED], sum(events > 0 for events in record.values())) == (4, 200, 15)
 
 
 def test_forged_past_hours_do_not_make_a_burst_usual(lived: Pipeline) -> None:
