@@ -5,9 +5,10 @@ shows as loaded is not loaded again, so that an interrupted load is simply start
 """
 
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -93,8 +94,9 @@ class HistoryLoader:
     def _load_all(self, stretches: Iterable[list[datetime]], *, is_last: bool) -> list[list[datetime]]:
         """Those that failed, in order."""
         failed: list[list[datetime]] = []
-        with ProcessPoolExecutor(AT_ONCE, get_context("spawn"), initializer=_leave_ctrl_c_to_the_command) as pool:
-            under_way = {pool.submit(load_hours, stretch): stretch for stretch in stretches}
+        with ProcessPoolExecutor(AT_ONCE, get_context("spawn")) as pool:
+            with _ctrl_c_ignored():  # what is started meanwhile ignores it from the beginning
+                under_way = {pool.submit(load_hours, stretch): stretch for stretch in stretches}
             try:
                 while under_way:
                     for each in wait(under_way, return_when=FIRST_COMPLETED).done:
@@ -138,8 +140,14 @@ def _job() -> dg.JobDefinition:
     return build_defs(resources={"cloudflare": CloudflareResource(pacer=pacer)}).resolve_job_def(history.name)
 
 
-def _leave_ctrl_c_to_the_command() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _ctrl_c_ignored() -> Iterator[None]:
+    """A process takes over what its parent ignores: its first seconds of imports would end in a traceback."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def end_left_runs(instance: dg.DagsterInstance) -> None:

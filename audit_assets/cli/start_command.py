@@ -69,7 +69,8 @@ def _stop_on_problems(consequence: str, *mended: tuple[str, str]) -> int:
     from audit_assets.cli.doctor_results import DoctorRun
 
     results = diagnose(DoctorRun(datetime.now(UTC))).results
-    in_the_way = [(of, each) for of, each in results if each.status == "problem" and of in CONFIGURATION]
+    found = [(of, each) for of, each in results if each.status == "problem"]
+    in_the_way = [(of, each) for of, each in found if of in CONFIGURATION or each.check == "disk"]
     problems = [(of, each) for of, each in in_the_way if (of, each.check) not in mended]
     for subject, result in problems:
         output.print(Text(f"{subject}: {visible(result.text)}", "red"))
@@ -92,10 +93,15 @@ def _go_live(home: Path) -> None:
         if not is_enough(loaded.loaded, loaded.total):
             _print(
                 f"{loaded.loaded:,} of {pluralize(loaded.total, 'hour')} are there, too few to judge others by: "
-                "judging stays off. Correct the reasons above, then run `audit-assets start` again: it loads what is "
-                "missing."
+                "judging is not turned on. Correct the reasons above, then run `audit-assets start` again: it loads "
+                "what is missing."
             )
             raise typer.Exit(1)
+        if loaded.problems:
+            _print(
+                "While judging is on, these hours are tried again. To load them at once, run the job `history` for "
+                "them, or `audit-assets start` again."
+            )
         _stop_on_problems("Nothing was turned on.")
         _show_what_it_would_have_brought()
         turn_on_automation(instance)
@@ -123,14 +129,14 @@ def _load_history(instance: "DagsterInstance") -> "LoadedHistory":
         return LoadedHistory(len(hours), len(hours))
     loader = HistoryLoader(lambda line: progress.print(Text(visible(line), "yellow")))
     with progress_line(partial(_describe_progress, loader, len(hours) - len(missing), time.monotonic())):
-        loaded = loader.load(missing, known=len(hours) - len(missing))
+        try:
+            loaded = loader.load(missing, known=len(hours) - len(missing))
+        except KeyboardInterrupt:
+            there = loader.progress
+            progress.print(f"{there.loaded:,} of {there.total:,} hours are there: `audit-assets start` continues.")
+            raise
     for hour, problem in sorted(loaded.problems.items()):
         output.print(Text(f"not loaded, from {hour:%Y-%m-%d-%H:00} on: {visible(problem)}", "red"))
-    if loaded.problems:
-        _print(
-            "While judging is on, these hours are tried again. To load them at once, run the job `history` for them, "
-            "or `audit-assets start` again."
-        )
     return loaded
 
 

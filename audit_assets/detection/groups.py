@@ -8,6 +8,7 @@ threshold of its own, extrapolated from its ordinary days: a few days on which a
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -104,7 +105,7 @@ def _alerts_of(group: Group, scores: pl.DataFrame, budget: float, since: datetim
     alerts = values.with_columns(tickets_a_day=pl.Series(rates), threshold=pl.Series(least)).filter(
         judged, pl.col("tickets_a_day") <= budget * group.share
     )
-    rows = [row | _describe(group, members, row["hour"], row.get(OWNER)) for row in alerts.iter_rows(named=True)]
+    rows = [row | _described(group, members, row) for row in alerts.iter_rows(named=True)]
     severity = severity_by_rarity(pl.col("tickets_a_day"), budget * group.share)
     found = pl.DataFrame(rows, schema=GROUP_ALERTS).with_columns(severity=severity)
     return found.filter(pl.col("members").list.len() >= group.fewest)
@@ -188,21 +189,28 @@ def _ordinary_days(day: Ints, value: Floats, began: int, since: int, least_scale
     return edges, scales
 
 
-def _describe(group: Group, scores: pl.DataFrame, hour: datetime, owner: str | None) -> dict[str, object]:
+def _described(group: Group, scores: pl.DataFrame, row: Mapping[str, Any]) -> dict[str, object]:
+    """By the hours of the value that was unlikely, if that many did it; else by those of the group."""
+    by_value = _describe(group, scores, row["hour"], row.get(OWNER), row.get("hours", group.hours))
+    is_group = len(by_value["members"]) >= group.fewest
+    return by_value if is_group else _describe(group, scores, row["hour"], row.get(OWNER), group.hours)
+
+
+def _describe(group: Group, scores: pl.DataFrame, hour: datetime, owner: str | None, hours: int) -> dict[str, Any]:
     """What GROUP_ALERTS have of an hour besides how rare it is. What is usual is a mean: of days, or of active
     hours."""
-    span = timedelta(hours=group.hours)
+    span = timedelta(hours=hours)
     scores = scores if owner is None else scores.filter(pl.col(OWNER) == owner)
     acting = scores.filter(pl.col("hour") > hour - span, pl.col("hour") <= hour)
     by_actor = acting.group_by("actor").agg(pl.col("changes").sum(), surprise=_surprise().max())
     past = scores.filter(pl.col("hour") < hour, pl.col("hour") >= hour - timedelta(days=EXAMPLE_DAYS))
-    of_span = past.group_by(pl.col("hour").dt.truncate("1d" if group.hours > 1 else "1h"))
+    of_span = past.group_by(pl.col("hour").dt.truncate("1d" if hours > 1 else "1h"))
     usual = of_span.agg(pl.col("actor").n_unique(), pl.col("changes").sum()).select(pl.col("actor", "changes").mean())
     usual_actors, usual_changes = usual.row(0)
     return {
         "kind": group.kind,
         "actor_key": owner or group.actor_key,
-        "horizon_hours": group.hours,
+        "horizon_hours": hours,
         "members": by_actor.sort("surprise", "changes", "actor", descending=[True, True, False])["actor"].to_list(),
         "changes": by_actor["changes"].sum(),
         "usual_members": usual_actors,

@@ -26,12 +26,13 @@ LEAST_RATIO = 3.0
 BEFORE_ANY = (2.0, 1.0)
 """Mean and variance before any hour is known."""
 
-MEASURES = ("changes", "changes_of_day", "surprise_of_day")
+MEASURES = {"changes": 1, "changes_of_day": 24, "surprise_of_day": 24}
+"""And of how many hours each is."""
 
 
 def unlikelihood_of_owners(hours: pl.DataFrame) -> pl.DataFrame:
     """Per owner and hour at the end of a day in which at least two credentials acted: hour, owner, and -ln p of the
-    most unlikely of MEASURES (`value`).
+    most unlikely of MEASURES (`value`), with the hours that it is of (`hours`).
 
     `hours` (in order of time) need actor, hour, owner, changes, surprise and flagged. What alerts by itself has its own
     ticket: it is part of what is usual later, and adds nothing now.
@@ -47,10 +48,11 @@ def unlikelihood_of_owners(hours: pl.DataFrame) -> pl.DataFrame:
         )
         .collect()
     )
-    unlikelihood = np.max([_unlikelihood(summed, name) for name in MEASURES], axis=0)
+    unlikelihoods = np.array([_unlikelihood(summed, name) for name in MEASURES])
+    hours_of_measure = np.array([*MEASURES.values()])[unlikelihoods.argmax(axis=0)]
     active = hours.filter(~pl.col("flagged")).rolling("hour", period="24h", group_by=OWNER)
     several = active.agg(pl.col("actor").n_unique()).filter(pl.col("actor") > 1).unique(["hour", OWNER])
-    values = summed.select("hour", OWNER, value=pl.Series(unlikelihood))
+    values = summed.select("hour", OWNER, value=pl.Series(unlikelihoods.max(axis=0)), hours=pl.Series(hours_of_measure))
     return values.join(several, on=["hour", OWNER], how="semi", maintain_order="left")
 
 

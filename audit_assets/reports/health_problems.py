@@ -45,6 +45,9 @@ Kind = Literal[
 Severity = Literal["error", "warning"]
 State = Literal["healthy", "degraded", "stale", "not_started"]
 
+START = "`audit-assets start` loads the history, then turns on judging"
+"""What to do before any hour was judged, also after a start that was interrupted."""
+
 ENOUGH_COVERAGE = 0.9
 """Of the window's hours: with fewer, what is usual is not known well enough. A judgement."""
 
@@ -80,7 +83,7 @@ def judge_health(facts: HealthFacts) -> list[HealthProblem]:
     """Everything that is wrong, the worst first; nothing if all that was looked at is well."""
     found = [
         *_judge_hours(facts),
-        *(_judge_daemon(facts.daemon, facts.now) if facts.daemon and not has_not_started(facts) else ()),
+        *_judge_switches(facts),
         *_judge_tickets(facts.tickets),
         *_judge_proof(facts.proof),
         *_judge_machine(facts),
@@ -136,7 +139,7 @@ def _judge_coverage(hours: HourFacts) -> Iterator[HealthProblem]:
             f"{ENOUGH_COVERAGE * 100:.0f} %"
         )
         yield HealthProblem("coverage", "error", sentence, _how_to_complete(hours))
-    if hours.never_judged:
+    if hours.never_judged and hours.newest_judged:  # else none was, and that is the problem
         sentence = f"pulled but never judged: {name_hours(hours.never_judged)}"
         step = "Run the job `hourly_audit` for them, or let the sensor `missing_hours` do it."
         yield HealthProblem("never_judged", "warning", sentence, step)
@@ -151,7 +154,7 @@ def _how_to_complete(hours: HourFacts) -> str:
 def _judge_age(hours: HourFacts, now: datetime) -> Iterator[HealthProblem]:
     newest = hours.newest_judged
     if newest is None:
-        step = "Look at the runs of `hourly_audit` in the Dagster UI."
+        step = f"{START}; if it has, see the runs of `hourly_audit` in the Dagster UI."
         yield HealthProblem("stale", "error", "no hour was judged yet", step)
     elif newest + AN_HOUR > now + SKEW_TOLERATED:
         sentence = f"the newest judged hour, {key_of(newest)}, has not ended by the clock of this machine"
@@ -179,8 +182,14 @@ def _judge_failures(hours: HourFacts) -> Iterator[HealthProblem]:
         yield HealthProblem("overdue", "warning", sentence, _how_to_complete(hours))
 
 
-def _judge_daemon(daemon: DaemonFacts, now: datetime) -> Iterator[HealthProblem]:
-    turn_on = "Turn it on in the Dagster UI, under Automation."
+def _judge_switches(facts: HealthFacts) -> Iterator[HealthProblem]:
+    if facts.daemon and not has_not_started(facts):
+        is_live = facts.hours is not None and facts.hours.newest_judged is not None
+        yield from _judge_daemon(facts.daemon, facts.now, is_live=is_live)
+
+
+def _judge_daemon(daemon: DaemonFacts, now: datetime, *, is_live: bool) -> Iterator[HealthProblem]:
+    turn_on = "Turn it on in the Dagster UI, under Automation." if is_live else f"{START}."
     if not daemon.switches.get(MISSING_HOURS):
         lacking = "hours that failed or were missed, and late entries, are not requested"
         if not daemon.switches.get(EVERY_HOUR):

@@ -45,6 +45,12 @@ def keep_first_hour(store: HourStore, now: datetime) -> datetime:
     return _remembered(store, known)
 
 
+def first_started(store: HourStore) -> datetime | None:
+    """When that was; None if the first hour was set before. Raises `StoreError`."""
+    known = store.read_json(FIRST_START, None)
+    return datetime.fromisoformat(known["started_at"]) if known and "started_at" in known else None
+
+
 def days_before(now: datetime) -> datetime:
     """The first hour of who starts now."""
     return newest_settled_hour(now) - FILLED_AT_FIRST

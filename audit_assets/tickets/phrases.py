@@ -118,7 +118,10 @@ def describe_group(deviation: Deviation, span: str) -> str:
     usual = f"{number(deviation.usual_members)} with {number(deviation.baseline_mean, digits=0)}"
     often = "a day" if deviation.horizon_hours > 1 else "an active hour"
     changes = pluralize(deviation.changes, "change")
-    return f"{count_members(deviation)}{new} made {changes} in {span}; usual are {usual} {often}"
+    made = f"{count_members(deviation)}{new} made {changes} in {span}"
+    if deviation.kind == "credentials" and deviation.changes <= (deviation.baseline_mean or 0.0):
+        return f"{made}, as many as usual ({usual} {often}), but in hours that are unusual for each of them"
+    return f"{made}; usual are {usual} {often}"
 
 
 def describe_unusual_hours(deviation: Deviation, span: str) -> str:

@@ -111,6 +111,21 @@ def test_a_burst_over_the_tokens_of_one_person_is_that_persons_finding(backgroun
     assert rows.filter(pl.col("actor_key").str.starts_with("token")).is_empty(), "none alerts by itself"
 
 
+def test_a_burst_of_an_hour_is_described_by_the_hour(background):
+    """A usual day has as many changes as this hour: the day would refute its own ticket."""
+    usual = [
+        burst(f"token-{(day + hour) % 5}", at(day, hour), 2 + (3 * day + 5 * hour) % 8, f"type-{(day + hour) % 5}")
+        for day in range(30, DAY)
+        for hour in range(8)
+    ]
+    now = [burst(f"token-{each}", at(DAY, 9), 8, f"type-{each}") for each in range(5)]
+    owner = pl.when(pl.col("actor").str.starts_with("token")).then(pl.lit("actor-1"))
+    rows = flagged(stream([*background, *usual, *now]).with_columns(owner=owner), at(DAY, 9))
+    found = rows.filter(pl.col("kind") == CREDENTIALS).row(0, named=True)
+    assert (found["horizon_hours"], found["changes"]) == (1, 40)
+    assert 4 < found["baseline_mean"] < 6, "of an active hour; a usual day has about 40"
+
+
 def test_the_usual_work_of_several_tokens_is_no_finding(background):
     assert flagged(owned(background, 1, 5), at(DAY, 9)).filter(pl.col("kind") == CREDENTIALS).is_empty()
     alone = owned(background, 5, 10).drop("owner")

@@ -14,6 +14,7 @@ from audit_assets.tickets.deviation_sentences import (
     describe_together,
 )
 from audit_assets.tickets.finding import Deviation, PastDismissal
+from audit_assets.tickets.phrases import describe_group
 from audit_assets.tickets.ticket import ticket_for
 from audit_assets_tests.tickets.sample_findings import (
     HOUR,
@@ -381,3 +382,16 @@ def test_a_ticket_shows_how_little_is_known() -> None:
     )
     assert caution(finding(learning=True)) == "little history is known here yet: expect more false positives"
     assert caution(finding(deviations=(burst(active_hours=3),))) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "end"),
+    [
+        (90, "; usual are 2 with 39 a day"),
+        (33, ", as many as usual (2 with 39 a day), but in hours that are unusual for each of them"),
+    ],
+)
+def test_a_group_that_did_as_much_as_usual_is_not_called_more(changes: int, end: str) -> None:
+    known: dict[str, Any] = {"kind": "credentials", "resource_type": None, "horizon_hours": 24, "usual_members": 2.0}
+    deviation = together("anne", "token", changes=changes, baseline_mean=39.0, **known)
+    assert describe_group(deviation, "24 hours") == f"2 actors of one owner made {changes} changes in 24 hours{end}"

@@ -18,7 +18,8 @@ REPORT = Path("audit-assets-probe.md")
 
 
 def probe_services(*, as_json: bool, clock: Clock | None = None) -> bool:
-    """Probe, print and write the report: whether nothing was contradicted that correctness rests on."""
+    """Probe, print and write the report: whether nothing was contradicted that correctness rests on. Without a single
+    answer the report of an earlier probe stays, and nothing is proved."""
     probe = Probe(clock or SystemClock(), lambda line: progress.print(Text(f"{line} …")))
     try:
         probe.run()
@@ -30,6 +31,9 @@ def probe_services(*, as_json: bool, clock: Clock | None = None) -> bool:
         print_json(report)
     else:
         output.print(in_terminal(probe.results))
+    if all(each.answer == "unknown" for each in probe.results):
+        progress.print("No service answered anything, so no report was written: `audit-assets doctor` shows why.")
+        return False
     try:
         REPORT.write_text(in_markdown(report), encoding="utf-8")
     except OSError as error:

@@ -79,5 +79,7 @@ def _is_live(hours: HourFacts, daemon: DaemonFacts | None) -> bool:
 
 
 def _is_under_way(facts: HealthFacts, kind: str) -> bool:
-    """Whether it is only that the first history is being brought in, before any hour is judged."""
-    return kind == "stale" and facts.hours is not None and facts.hours.newest_judged is None and facts.hours.running > 0
+    """Whether it is only that the first history is being brought in, before any hour is judged. What prevents it is
+    another problem: a run that failed, a daemon that is silent."""
+    hours = facts.hours
+    return kind == "stale" and hours is not None and hours.newest_judged is None and not (hours.failed or hours.failing)

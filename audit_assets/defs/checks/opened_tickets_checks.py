@@ -11,6 +11,7 @@ from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import StorageResource
 from audit_assets.defs.steps.dry_runs import DRY_RUN
 from audit_assets.defs.steps.history_coverage import ENOUGH_HOURS, HOURS_IN_WINDOW
+from audit_assets.storage.first_start import first_started
 from audit_assets.storage.tables import TICKETS
 from audit_assets.tickets.formatting import pluralize
 
@@ -29,10 +30,16 @@ def every_flagged_actor_has_a_ticket(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
     """Every flagged actor has a ticket that people can read, or was dismissed by them: no ticket is hidden from this
-    key or missing for the hour's age, and Linear refused no part of one. A dry run is mentioned, and is no failure."""
+    key or missing for the hour's age, and Linear refused no part of one. A dry run is mentioned, and is no failure; nor
+    is the age of hours before the first start, which were too old when they were judged."""
     store = storage.open()
     tickets = {hour: store.require(TICKETS, hour) for hour in hours_in(context)}
-    problems = {hour: reason for hour, of_hour in tickets.items() if (reason := missing_ticket_reason(of_hour))}
+    started = first_started(store)
+    due = {
+        hour: of_hour.filter(pl.col("outcome") != "too_old") if started and hour < started else of_hour
+        for hour, of_hour in tickets.items()
+    }
+    problems = {hour: reason for hour, of_hour in due.items() if (reason := missing_ticket_reason(of_hour))}
     rendered = sum(of_hour.filter(pl.col("outcome") == DRY_RUN).height for of_hour in tickets.values())
     remarks = [f"a dry run: nothing was opened for {pluralize(rendered, 'flagged actor')}"] if rendered else []
     return warn_of_hours(context, problems, now=storage.now(), remarks=remarks)

@@ -193,6 +193,15 @@ def test_settings_that_name_nobody_are_not_masked(monkeypatch: pytest.MonkeyPatc
     assert redaction_of(dict(os.environ))(text) == "1 of v2 in *** by ***"
 
 
+def test_without_a_single_answer_the_report_of_an_earlier_probe_stays(doctor: Any, busy: Sandbox) -> None:
+    for service in ("cloudflare", "axiom", "linear"):
+        down(service)(busy, None)
+    Path("audit-assets-probe.md").write_text("of yesterday")
+    code, text = doctor()
+    assert (code, Path("audit-assets-probe.md").read_text()) == (1, "of yesterday")
+    assert "No service answered anything, so no report was written: `audit-assets doctor` shows why." in text
+
+
 def test_the_report_that_can_not_be_written_is_one_sentence(doctor: Any) -> None:
     Path("audit-assets-probe.md").mkdir()
     result = CliRunner().invoke(app, ["doctor", "--probe"])

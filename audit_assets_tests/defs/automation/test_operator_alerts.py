@@ -349,7 +349,7 @@ def test_while_start_loads_the_history_and_nothing_is_turned_on_nobody_is_alerte
     watched = Watched(pipeline, tmp_path)
     with watched.instance:
         watched.record.done([JUDGED], [INGEST])
-        assert {each.kind for each in watched.look_alone().found} == {"stale", "daemon"}
+        assert {each.kind for each in watched.look_alone().found} == {"daemon"}, "that none was judged is no alert yet"
         for state in watched.instance.all_instigator_state():
             watched.instance.update_instigator_state(state.with_status(InstigatorStatus.STOPPED))
         assert watched.look_alone().found == []

@@ -16,6 +16,7 @@ from audit_assets.defs.checks.check_results import NAMED, name_hours
 from audit_assets.defs.partitions import range_tags
 from audit_assets.defs.resources import StorageResource
 from audit_assets.sandbox.fault_plan import Fault
+from audit_assets.storage.tables import FIRST_START
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, v2_burst
 
 FIRST = datetime(2026, 11, 22, 8, tzinfo=UTC)
@@ -70,6 +71,20 @@ def test_an_actor_without_a_ticket_is_named_until_it_has_one(
     assert pipeline.run(SECOND).success
     assert shown(pipeline, TICKETS) == without_ticket, "though nobody was flagged in the second hour"
     assert pipeline.run(FIRST, open_tickets="always").success
+    assert shown(pipeline, TICKETS) == ("SUCCEEDED", None)
+
+
+def test_hours_before_the_first_start_were_too_old_from_the_beginning(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_ASSETS_TICKET_MAX_AGE_HOURS", "0.5")
+    pipeline.store.write_json(
+        FIRST_START, None, {"first_hour": "2026-10-22-08:00", "started_at": (FIRST + DAY).isoformat()}
+    )
+    pipeline.remember([entry for day in range(1, 15) for entry in v2_burst(FIRST - DAY * day, 3)])
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(FIRST, 45))
+    assert pipeline.run(FIRST).success
+    assert pipeline.tickets() == []
     assert shown(pipeline, TICKETS) == ("SUCCEEDED", None)
 
 
