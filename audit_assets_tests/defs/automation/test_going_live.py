@@ -25,13 +25,14 @@ FIRST_PAUSE = timedelta(minutes=6)
 
 NEWEST = newest_settled_hour(SandboxClock().now())
 FIRST = NEWEST - DAY * 28
-"""Later than anybody goes live, so that one day's hours have enough history, not four: each costs seconds here."""
+"""Three days later than by itself, and tickets for a day: so a day's hours are judged, not four. Each costs seconds."""
 
 
 @pytest.fixture
 def open_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["OpenWorld"]:
     """Makes pipelines on the invented organisation: the same entries, but an Axiom and a Linear of its own for each."""
     monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", key_of(FIRST))
+    monkeypatch.setenv("AUDIT_ASSETS_TICKET_MAX_AGE_HOURS", "24")
     with ExitStack() as stack:
         yield OpenWorld(stack, tmp_path, monkeypatch)
 
