@@ -84,7 +84,7 @@ def _check_settings(services: list[str]) -> None:
 
     if problems := [*setting_problems(services)]:
         for problem in problems:
-            progress.print(f"audit-assets: {problem}", style="red", markup=False)
+            progress.print(f"audit-assets: {problem}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1)
 
 
