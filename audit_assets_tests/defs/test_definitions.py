@@ -110,13 +110,14 @@ def test_a_store_that_can_not_be_read_does_not_take_down_the_code_location(
     partitions = build_defs().resolve_job_def("history").partitions_def
     assert partitions
     assert partitions.get_num_partitions() in (744, 745, 746)
-    result = dg.materialize(
-        [raw_audit_entries],
-        partition_key="2026-11-22-09:00",
-        resources={"cloudflare": CloudflareResource(), "storage": StorageResource()},
-        instance=dg.DagsterInstance.ephemeral(),
-        raise_on_error=False,
-    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize(
+            [raw_audit_entries],
+            partition_key="2026-11-22-09:00",
+            resources={"cloudflare": CloudflareResource(), "storage": StorageResource()},
+            instance=instance,
+            raise_on_error=False,
+        )
     assert "a file/first_start.json can't be read" in dagster_failure_of(result)
 
 
