@@ -36,7 +36,9 @@ def _hour_metrics(hours: HourFacts, now: datetime) -> Iterator[Gauge]:
     yield gauge("judged_hours", "Hours of the 30-day window that were judged.", hours.judged)
     yield gauge("failed_hours", "Hours whose last run failed.", len(hours.failed))
     yield gauge("failing_hours", "Hours whose runs failed again and again.", len(hours.failing))
-    yield gauge("overdue_hours", "Hours that should have been pulled hours ago.", len(hours.overdue))
+    yield gauge(
+        "overdue_hours", "Hours that have been due for hours, for their first pull or for another.", len(hours.overdue)
+    )
     yield gauge("running_runs", "Runs that are queued or under way.", hours.running)
     yield gauge("newest_judged_hour_end_timestamp_seconds", "End of the newest judged hour.", _seconds(newest))
     yield gauge("newest_judged_hour_age_seconds", "Time since the end of the newest judged hour.", _age(now, newest))

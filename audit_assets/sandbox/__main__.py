@@ -37,7 +37,7 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--data",
         type=Path,
         required=True,
-        help="directory that keeps the state; one that was used before serves the same as before",
+        help="directory that keeps the state; one that was used before serves the same again, to new tokens",
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of the invented organisation (default: 1)")
     parser.add_argument("--history-days", type=int, default=30, help="of history of the organisation (default: 30)")
