@@ -78,6 +78,8 @@ class HistoryLoader:
     def load(self, hours: Sequence[datetime], *, known: int = 0) -> LoadedHistory:
         """Load these hours, besides the `known` ones that are there already. After Ctrl-C no other day is begun, and
         those under way are waited for: raises `KeyboardInterrupt` then."""
+        with open_instance():
+            pass  # Dagster's databases are made by one process: several at once leave them unusable
         self.progress = LoadedHistory(len(hours) + known, known)
         stretches = [[*day] for _, day in groupby(hours, key=day_of)]
         for turn in range(ROUNDS + 1):

@@ -168,6 +168,15 @@ def test_a_day_that_fails_holds_up_no_other_and_is_tried_again(loading: Sandbox)
         assert loaded_hours(instance) == {*hours}
 
 
+def test_a_new_home_is_set_up_before_several_processes_share_it(loading: Sandbox, tmp_path: Path) -> None:
+    """Two of them that did so at once left a database that none could open again."""
+    del loading
+    HistoryLoader([].append).load([])
+    home = instance_home(tmp_path)
+    assert (home / "history" / "runs.db").exists()
+    assert (home / "history" / "runs" / "index.db").exists()
+
+
 def test_what_keeps_failing_is_tried_by_the_hour_and_named(loading: Sandbox) -> None:
     newest = newest_settled_hour(datetime.now(UTC))
     midday = newest.replace(hour=3) - timedelta(days=1)
