@@ -16,7 +16,7 @@ from audit_assets.defs.resources import AxiomResource, CloudflareResource, Linea
 from audit_assets.defs.steps.axiom_record import compare_record
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.storage.hours import AN_HOUR
-from audit_assets.tickets.formatting import pluralize
+from audit_assets.tickets.formatting import listed, pluralize
 from audit_assets.transport.clock import SystemClock
 
 AXIOM_LIMITS = AxiomLimits(attempts=1, read_seconds=30, visibility_seconds=0)
@@ -32,7 +32,7 @@ def check_cloudflare(_: DoctorRun) -> Iterator[CheckResult]:
     with closing(resource.client()) as client:
         for stream in streams:
             client.probe(stream)
-    yield CheckResult("audit_log", "ok", f"the audit log can be read: {' and '.join(streams)}")
+    yield CheckResult("audit_log", "ok", f"the audit log can be read: {listed(streams)}")
 
 
 def check_axiom(run: DoctorRun) -> Iterator[CheckResult]:

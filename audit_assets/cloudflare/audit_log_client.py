@@ -17,6 +17,7 @@ from typing import TypeVar
 import httpx
 import polars as pl
 
+from audit_assets.cloudflare.entry_fields import ORGANIZATION
 from audit_assets.cloudflare.log_answers import LogAnswer
 from audit_assets.cloudflare.own_counts import fetch_counts
 from audit_assets.cloudflare.page_parser import Page, describe_errors, envelope_or_none, error_codes, parse_page
@@ -61,9 +62,11 @@ UNROUTABLE = 7003
 TOO_OLD = 113
 """Cloudflare's code for a window that begins before the oldest entries that it keeps."""
 
-_PATHS = {"v2": "logs/audit", "v1": "audit_logs"}
-_SIZES = {"v2": "limit", "v1": "per_page"}
-_FETCH_ALL = {"v2": fetch_all_v2, "v1": fetch_all_v1}
+_PATHS = {"v2": "accounts/{account}/logs/audit", "v1": "accounts/{account}/audit_logs"} | {
+    ORGANIZATION: "organizations/{organization}/logs/audit"
+}
+_SIZES = {"v2": "limit", "v1": "per_page", ORGANIZATION: "limit"}
+_FETCH_ALL = {"v2": fetch_all_v2, "v1": fetch_all_v1, ORGANIZATION: fetch_all_v2}
 
 
 class _Denied(Refused):
@@ -71,13 +74,14 @@ class _Denied(Refused):
 
 
 class CloudflareClient:
-    """Reads the audit log of one account. Close it with `close()`."""
+    """Reads the audit log of one account, and that of its organization if there is one. Close it with `close()`."""
 
     def __init__(
         self,
         *,
         token: str,
         account_id: str,
+        organization_id: str | None = None,
         base_url: str = BASE_URL,
         clock: Clock | None = None,
         limits: HttpLimits | None = None,
@@ -97,6 +101,7 @@ class CloudflareClient:
                 "CLOUDFLARE_ACCOUNT_ID is not an account id: copy the 32 characters from the account's page"
             )
         self.account_id = account_id
+        self.organization_id = organization_id
         self.clock = clock or SystemClock()
         self.pull_seconds = pull_seconds
         self._base_url = base_url
@@ -118,13 +123,13 @@ class CloudflareClient:
         return verify_token(self._http, self.account_id)
 
     def pull(self, stream: str, start: datetime, end: datetime) -> Pull:
-        """Every entry of the stream ("v2" or "v1") with a time in [start, end), whether that is an hour or a month.
+        """Every entry of the stream (of STREAMS) with a time in [start, end), whether that is an hour or a month.
 
         Raises `Incomplete` if the answer contradicts itself, `Unavailable` if there is none in time, `Refused` if the
         token or the account is rejected, and ValueError for an impossible window or stream.
         """
         if stream not in _FETCH_ALL:
-            raise ValueError(f"the streams are v1 and v2, not {stream!r}")
+            raise ValueError(f"the streams are {', '.join(_FETCH_ALL)}, not {stream!r}")
         window = PullWindow(start, end)
         started = self.clock.monotonic()
         give_up_at = started + self.pull_seconds
@@ -213,7 +218,7 @@ class CloudflareClient:
 
         def read_if_allowed(reply: Reply) -> T:
             self._pacer.apply_ratelimit(reply.headers.get("ratelimit", ""))
-            self._raise_denial(reply)
+            self._raise_denial(stream, reply)
             return read(stream, reply)
 
         http = self._http.within(limits)
@@ -226,18 +231,22 @@ class CloudflareClient:
         return ask()
 
     def _path(self, stream: str) -> str:
-        return f"accounts/{self.account_id}/{_PATHS[stream]}"
+        return _PATHS[stream].format(account=self.account_id, organization=self.organization_id)
 
     def _answer(self, stream: str, reply: Reply) -> LogAnswer:
         return LogAnswer(stream, reply.status, envelope_or_none(reply.body), self._server_time(reply.headers))
 
-    def _raise_denial(self, reply: Reply) -> None:
+    def _raise_denial(self, stream: str, reply: Reply) -> None:
         envelope = envelope_or_none(reply.body) if reply.status in (401, 403) else None
         if reply.status in (401, 403) and UNROUTABLE not in error_codes(envelope):
             answer = f"HTTP {reply.status}, {self._http.quoted(describe_errors(envelope))}"
+            owner, where = f"account {self.account_id}", "that account"
+            if stream == ORGANIZATION:  # which permission that takes is not documented
+                owner = f"organization {self.organization_id}"
+                where = "its accounts (if it has that, unset CLOUDFLARE_ORGANIZATION_ID)"
             raise _Denied(
-                f"Cloudflare does not let this token read the audit log of account {self.account_id} ({answer}): "
-                f"give CLOUDFLARE_API_TOKEN the permission {PERMISSION!r} on that account, or try again in a minute "
+                f"Cloudflare does not let this token read the audit log of {owner} ({answer}): "
+                f"give CLOUDFLARE_API_TOKEN the permission {PERMISSION!r} on {where}, or try again in a minute "
                 "if the token is new"
             )
 
@@ -250,6 +259,11 @@ class CloudflareClient:
         answer = f"HTTP {reply.status}, {self._http.quoted(describe_errors(envelope))}"
         codes = error_codes(envelope)
         if reply.status == 404 or UNROUTABLE in codes:
+            if stream == ORGANIZATION:
+                raise Refused(
+                    f"Cloudflare knows no organization {self.organization_id} ({answer}), or does not list its audit "
+                    "log, a public beta: correct CLOUDFLARE_ORGANIZATION_ID, or unset it"
+                )
             raise Refused(
                 f"Cloudflare knows no account {self.account_id} ({answer}): correct CLOUDFLARE_ACCOUNT_ID, "
                 f"and check that the token has the permission {PERMISSION!r} there"

@@ -105,7 +105,7 @@ def _is_verb_of_change(stream: str, verb: str) -> bool:
     """Whether a verb shows a change by itself, whatever is described."""
     if stream == "v1" and verb.lower() in V1_VERBS:
         return V1_VERBS[verb.lower()] is not None
-    if stream == "v2" and verb.lower() == _VERB_OF_SIGN_INS:
+    if stream != "v1" and verb.lower() == _VERB_OF_SIGN_INS:
         return False
     words = [word.lower() for word in _WORD.findall(verb)]
     return any(pattern.fullmatch(word) for pattern in WORDS.values() for word in words)

@@ -17,7 +17,14 @@ import polars as pl
 from audit_assets.cloudflare import timestamps
 from audit_assets.cloudflare.actor_keys import actor_key, actor_label
 from audit_assets.cloudflare.change_kinds import FAILURE, change_kind
-from audit_assets.cloudflare.entry_fields import EntryFields, escape_surrogates, has_empty_actor, parse_fields, text
+from audit_assets.cloudflare.entry_fields import (
+    STREAMS,
+    EntryFields,
+    escape_surrogates,
+    has_empty_actor,
+    parse_fields,
+    text,
+)
 from audit_assets.cloudflare.entry_json import NotJson, entry_text, parse_json, rescue_entry, salvage_text, shallow_text
 
 ENTRY_SCHEMA = pl.Schema(
@@ -102,7 +109,7 @@ class Unreadable:
 
 
 def normalize_entries(raw: Sequence[Any], stream: str, account_id: str) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
-    """Entries of one stream ("v1" or "v2") as Cloudflare's API lists them.
+    """Entries of one stream (of STREAMS) as Cloudflare's API lists them.
 
     In: any JSON values. Out: a frame in ENTRY_SCHEMA, in the order given, one row per entry_id, and the quarantined
     items, as dicts of stream, reason, native_id (str or None), time (aware datetime or None) and raw (ASCII JSON
@@ -118,8 +125,8 @@ class Normalizer:
     """Normalizes the pages of one stream and remembers across them which entries it has seen."""
 
     def __init__(self, stream: str, account_id: str) -> None:
-        if stream not in ("v1", "v2"):
-            raise ValueError(f"the streams are v1 and v2, not {stream!r}")
+        if stream not in STREAMS:
+            raise ValueError(f"the streams are {', '.join(STREAMS)}, not {stream!r}")
         self.stream = stream
         self.account_id: str = escape_surrogates(account_id)
         self._id_prefix = hashlib.sha256(f"{stream}\0{self.account_id}\0".encode())

@@ -1,4 +1,4 @@
-"""Parses the fields of an audit entry from the two shapes in which Cloudflare writes it.
+"""Parses the fields of an audit entry of any stream from the two shapes in which Cloudflare writes it.
 
 Every field of either shape may be missing, null, empty or of another type than documented, and undocumented keys and
 enum values are common (docs/facts/cloudflare.md, 2.3, 2.4 and 3). Text is taken as it is, whole numbers as their
@@ -8,6 +8,12 @@ digits, anything else as missing.
 from typing import Any, NamedTuple
 
 from audit_assets.cloudflare.addresses import canonical_address
+
+ORGANIZATION = "organization"
+"""The stream of what an organization's administrators do, in the shape of v2 (docs/facts/cloudflare.md, 2.2)."""
+
+STREAMS = ("v2", "v1", ORGANIZATION)
+"""All streams; never is an entry of one taken for an entry of another."""
 
 LONGEST_INTEGER_BITS = 1_024
 """A larger number is no identifier, and Python may refuse to format it."""
@@ -45,7 +51,7 @@ class EntryFields(NamedTuple):
 
 def parse_fields(stream: str, entry: dict[Any, Any]) -> EntryFields:
     """The entry's fields, by the shape of that stream. Never raises."""
-    return _parse_v2(entry) if stream == "v2" else _parse_v1(entry)
+    return _parse_v1(entry) if stream == "v1" else _parse_v2(entry)
 
 
 def has_empty_actor(entry: dict[Any, Any]) -> bool:

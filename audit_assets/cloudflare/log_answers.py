@@ -82,7 +82,7 @@ def _listed(item: Any, stream: str) -> ListedEntry | None:
     if not isinstance(item, dict):
         return None
     action = item.get("action")
-    written = (action.get("time") if isinstance(action, dict) else None) if stream == "v2" else item.get("when")
+    written = (action.get("time") if isinstance(action, dict) else None) if stream != "v1" else item.get("when")
     native_id = _text(item.get("id"))
     try:
         time = to_datetime(parse_microseconds(written))

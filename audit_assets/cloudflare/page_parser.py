@@ -36,7 +36,7 @@ class Page:
 
 
 def parse_page(body: bytes, stream: str, server_time: datetime) -> Page:
-    """The page in a reply with status 200. Raises `Incomplete` and `TryAgain`; stream is "v2" or "v1"."""
+    """The page in a reply with status 200. Raises `Incomplete` and `TryAgain`; `stream`: of STREAMS."""
     envelope = _parse_envelope(body)
     if not isinstance(envelope, dict):
         raise TryAgain("a body that is not a JSON object")
@@ -49,10 +49,10 @@ def parse_page(body: bytes, stream: str, server_time: datetime) -> Page:
         raise Incomplete("'result' is not a list")
     if info is not None and not isinstance(info, dict):
         raise Incomplete("'result_info' is not an object")
-    if info is None and entries and stream == "v2":
+    if info is None and entries and stream != "v1":
         raise Incomplete("'result_info' is missing, so there may be more entries")
     _check_count(info or {}, len(entries))
-    cursor = _cursor(info or {}) if stream == "v2" else None
+    cursor = _cursor(info or {}) if stream != "v1" else None
     return Page(entries, cursor, server_time, len(body), hashlib.sha256(body).digest())
 
 

@@ -68,6 +68,9 @@ ACCOUNT_ID = Type(
     Annotated[str, StringConstraints(pattern=re.compile(r"\A[0-9a-f]{32}\Z"))],
     "is not 32 hex digits: copy it from the account's overview page.",
 )
+ORGANIZATION_ID = Type(
+    ACCOUNT_ID.annotation, "is not 32 hex digits: copy it from the organization's overview page, or unset it."
+)
 WEBHOOK_FORMAT = Type(Literal["summary", "ocsf"], "is {!r}: set it to summary or ocsf.")
 WEB_ADDRESS = Type(
     Annotated[
@@ -108,6 +111,12 @@ _TABLE = (
         gets=("CLOUDFLARE_API_TOKEN",),
     ),
     Setting("CLOUDFLARE_STREAMS", "audit log streams to pull: v2, v1 or both", "v2,v1", STREAMS),
+    Setting(
+        "CLOUDFLARE_ORGANIZATION_ID",
+        "id of the organization whose own audit log is pulled too, 32 hex digits; empty: none",
+        "",
+        ORGANIZATION_ID,
+    ),
     Setting("AXIOM_TOKEN", "API token that may ingest into and query the dataset", secret=True),
     Setting("AXIOM_ORG_ID", "id of the organisation, as in app.axiom.co/ID/query"),
     Setting("AXIOM_DATASET", "dataset that holds the audit entries", "cloudflare-audit"),
@@ -294,8 +303,13 @@ def cloudflare_account() -> str:
 
 
 def cloudflare_streams() -> tuple[str, ...]:
-    """The streams to pull, without repetition."""
-    return typed("CLOUDFLARE_STREAMS")
+    """The streams to pull, without repetition: the account's, and the organization's if there is one."""
+    return (*typed("CLOUDFLARE_STREAMS"), *(["organization"] if cloudflare_organization() else []))
+
+
+def cloudflare_organization() -> str | None:
+    """The id of the organization whose own log is pulled too, if there is one."""
+    return typed("CLOUDFLARE_ORGANIZATION_ID")
 
 
 def dagster_url() -> str | None:

@@ -22,6 +22,7 @@ from audit_assets.config.errors import SettingError
 from audit_assets.config.policy import Tables, tables
 from audit_assets.config.settings import (
     cloudflare_account,
+    cloudflare_organization,
     cloudflare_streams,
     is_set,
     quiet_time,
@@ -65,6 +66,7 @@ class CloudflareResource:
         return CloudflareClient(
             token=setting("CLOUDFLARE_API_TOKEN"),
             account_id=cloudflare_account(),
+            organization_id=cloudflare_organization(),
             base_url=setting("CLOUDFLARE_API_URL"),
             clock=self.clock,
             limits=self.limits,

@@ -13,7 +13,7 @@ from audit_assets.storage.hours import A_DAY, AN_HOUR, hours_between
 from audit_assets.storage.pull_history import pulls_of
 from audit_assets.storage.tables import ENTRIES, SUMMARY
 
-STREAMS = ("v1", "v2")
+STREAMS = ("v1", "v2", "organization")
 
 
 @dataclass(frozen=True)

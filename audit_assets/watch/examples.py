@@ -69,11 +69,11 @@ def is_alerting(rule: WatchRule, entries: pl.DataFrame) -> bool:
 
 def entries_of(story: Sequence[Mapping[str, Any]], normalize: Normalize) -> pl.DataFrame:
     """The rows of an example, in the order of their times. Raises `BadExample` for what is no entry."""
-    written: dict[str, list[dict[str, Any]]] = {"v2": [], "v1": []}
+    written: dict[str, list[dict[str, Any]]] = {"v2": [], "v1": [], "organization": []}
     for position, table in enumerate(story):
         stream = table.get("stream", "v2")
         if stream not in written:
-            raise BadExample(f"has the stream {stream!r}: it is v2 or v1")
+            raise BadExample(f"has the stream {stream!r}: it is v2, v1 or organization")
         times, every, minute = (
             _number(table, key, default) for key, default in zip(OWN_KEYS[1:4], (1, 0, 0), strict=True)
         )

@@ -47,7 +47,7 @@ class Match:
     nested more than 128 levels deep can't be read: it meets every such condition.
     """
 
-    stream: Annotated[tuple[Literal["v1", "v2"], ...], BeforeValidator(_as_several)] = ()
+    stream: Annotated[tuple[Literal["v1", "v2", "organization"], ...], BeforeValidator(_as_several)] = ()
     product: Patterns = ()
     resource_type: Patterns = ()
     action: Patterns = ()

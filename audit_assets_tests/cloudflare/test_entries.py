@@ -314,7 +314,7 @@ def test_the_published_samples_are_normalized() -> None:
 
 
 def test_a_stream_that_does_not_exist_is_the_callers_mistake() -> None:
-    with pytest.raises(ValueError, match="v1 and v2"):
+    with pytest.raises(ValueError, match="the streams are v2, v1, organization, not 'v3'"):
         normalize_entries([], "v3", ACCOUNT)
 
 

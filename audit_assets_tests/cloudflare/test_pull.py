@@ -302,5 +302,5 @@ def test_an_impossible_window_or_stream_is_the_callers_mistake(client: Cloudflar
         client.pull("v2", HOUR, HOUR)
     with pytest.raises(ValueError, match="an aware start before its aware end"):
         client.pull("v2", HOUR.replace(tzinfo=None), HOUR.replace(tzinfo=None) + AN_HOUR)
-    with pytest.raises(ValueError, match="v1 and v2"):
+    with pytest.raises(ValueError, match="the streams are v2, v1, organization, not 'v3'"):
         client.pull("v3", HOUR, HOUR + AN_HOUR)

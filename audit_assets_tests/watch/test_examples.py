@@ -26,7 +26,7 @@ def test_each_example_that_fails_is_named() -> None:
 @pytest.mark.parametrize(
     ("example", "sentence"),
     [
-        ({"stream": "v3"}, "has the stream 'v3': it is v2 or v1"),
+        ({"stream": "v3"}, "has the stream 'v3': it is v2, v1 or organization"),
         ({"times": "often"}, "has times = 'often': it is a number"),
         ({"action": {"time": "soon"}}, "can't be read as an entry: it has no time that can be read"),
     ],

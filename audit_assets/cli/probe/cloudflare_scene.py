@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from audit_assets.cloudflare.audit_log_client import LARGEST_PAGE, CloudflareClient
+from audit_assets.cloudflare.entry_fields import ORGANIZATION
 from audit_assets.cloudflare.log_answers import ListedEntry, LogAnswer
 from audit_assets.cloudflare.paging import PageRequest
 from audit_assets.config.errors import Incomplete
@@ -27,7 +28,7 @@ FEW = 4
 """Fewer entries show nothing of pages."""
 
 V1, V2 = "v1", "v2"
-SIZES = {"v2": "limit", "v1": "per_page"}
+SIZES = {"v2": "limit", "v1": "per_page", ORGANIZATION: "limit"}
 
 NO_ENTRY = "no entry of the last 31 days was listed: run the probe again when there are some"
 FEW_ENTRIES = "fewer than 4 entries of the last 31 days were listed: run the probe again when there are more"

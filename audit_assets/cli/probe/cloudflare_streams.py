@@ -14,6 +14,7 @@ from audit_assets.cli.probe.assumptions import (
 )
 from audit_assets.cli.probe.cloudflare_scene import FEW, FEW_ENTRIES, NO_ENTRY, V1, V2, CloudflareScene, listed_page
 from audit_assets.cloudflare.audit_log_client import LARGEST_PAGE
+from audit_assets.cloudflare.entry_fields import ORGANIZATION
 from audit_assets.cloudflare.own_counts import CountNotAllowed
 from audit_assets.reports.health_facts import HOURS_IN_WINDOW
 from audit_assets.storage.hours import A_DAY, AN_HOUR
@@ -117,6 +118,27 @@ def streams_share_no_id(scene: CloudflareScene) -> Observation:
 
 
 @assumption(
+    "cloudflare-organization",
+    "The organization's log can be read, and no id is both in it and in v2",
+    fact="docs/facts/cloudflare.md, 2.2",
+    does={
+        "confirmed": "It counts an entry of each stream",
+        "contradicted": "It counts an entry of each stream; unset CLOUDFLARE_ORGANIZATION_ID to leave that log out",
+        "unknown": "It pulls that log if CLOUDFLARE_ORGANIZATION_ID is set, and stores no hour without it",
+    },
+)
+def the_organizations_log_is_apart(scene: CloudflareScene) -> Observation:
+    """Compare the ids of the last days in both."""
+    if not scene.client.organization_id:
+        return unknown("no organization is set")
+    own, of_account = (set(scene.sample(stream).answer.ids) for stream in (ORGANIZATION, V2))
+    if not own or not of_account:
+        return unknown("one of the streams listed no entry")
+    common = len(own & of_account)
+    return decided(not common, f"{common} ids were in both, of {len(own)} in the organization's log")
+
+
+@assumption(
     "cloudflare-lateness",
     "No entry is first listed later than 24 hours after its hour ended",
     fact="docs/facts/cloudflare.md, 2.6",
@@ -179,5 +201,6 @@ def _paged_ids(scene: CloudflareScene) -> set[str]:
 
 OF_V1 = [v1_pages_leave_out_nothing, v1_lists_to_the_end, v1_refuses_a_page_past_the_end, v1_takes_parts_of_a_second]
 OF_BOTH = [streams_share_no_id]
+OF_ORGANIZATION = [the_organizations_log_is_apart]
 OF_COUNTS = [the_count_is_readable]
 OF_STORED_HOURS = [entries_come_within_a_day]

@@ -25,6 +25,7 @@ from audit_assets.cli.probe.assumptions import Assumption, Result, all_unknown, 
 from audit_assets.cli.probe.axiom_scene import AxiomScene
 from audit_assets.cli.probe.cloudflare_scene import V1, V2, CloudflareScene
 from audit_assets.cli.probe.linear_scene import LinearScene
+from audit_assets.cloudflare.entry_fields import ORGANIZATION
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
 from audit_assets.defs.steps.first_contact import remember_contradictions
@@ -40,6 +41,7 @@ OF_CLOUDFLARE = [
     *OF_V2,
     *cloudflare_streams.OF_V1,
     *cloudflare_streams.OF_BOTH,
+    *cloudflare_streams.OF_ORGANIZATION,
     *cloudflare_streams.OF_COUNTS,
     *cloudflare_streams.OF_STORED_HOURS,
     *cloudflare_pages.LAST,
@@ -87,7 +89,7 @@ class Probe:
             resource = CloudflareResource(self.clock, IMPATIENT)
             streams = resource.streams()
             client = at_the_end.enter_context(closing(resource.client()))
-            for stream in streams:
+            for stream in {*streams} - {ORGANIZATION}:  # whether that can be read is a question of its own
                 client.probe(stream)
         except AuditAssetsError as error:
             self.results += all_unknown(OF_CLOUDFLARE, f"it could not be asked: {error}")
@@ -97,6 +99,7 @@ class Probe:
             ({V2}, OF_V2),
             ({V1}, cloudflare_streams.OF_V1),
             ({V1, V2}, cloudflare_streams.OF_BOTH),
+            ({V2}, cloudflare_streams.OF_ORGANIZATION),
             (set[str](), [*cloudflare_streams.OF_COUNTS, *cloudflare_streams.OF_STORED_HOURS]),
         ):
             if needed <= {*streams}:

@@ -1,7 +1,7 @@
 """Hour → the audit entries of that hour, complete or not at all.
 
-In: Cloudflare's audit log, both streams. Out: for each hour of the run a Parquet hour of entries with the history of
-its pulls, and one of what could not be understood. True afterwards: the hour holds every entry that Cloudflare
+In: Cloudflare's audit log, each stream of it. Out: for each hour of the run a Parquet hour of entries with the history
+of its pulls, and one of what could not be understood. True afterwards: the hour holds every entry that Cloudflare
 returned for it, now or before, once; if any stream could not be pulled whole, nothing of the run was written.
 """
 
@@ -29,7 +29,7 @@ def raw_audit_entries(
     cloudflare: dg.ResourceParam[CloudflareResource],
     storage: dg.ResourceParam[StorageResource],
 ) -> None:
-    """Every entry of Cloudflare's audit log of the hour, from both streams, as typed rows with the raw JSON."""
+    """Every entry of Cloudflare's audit log of the hour, from all streams, as typed rows with the raw JSON."""
     with raise_as_dagster_failure():
         hours, store = hours_in(context), storage.open()
         refuse_hours_to_come(hours, storage.now())

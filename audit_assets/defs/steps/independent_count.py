@@ -10,6 +10,7 @@ from datetime import datetime
 
 import polars as pl
 
+from audit_assets.cloudflare.entry_fields import ORGANIZATION
 from audit_assets.cloudflare.own_counts import COUNTS, NOT_GIVEN
 from audit_assets.storage.first_start import first_hour
 from audit_assets.storage.hour_store import HourStore
@@ -76,9 +77,10 @@ def compare_counts(
     known: str | None,
 ) -> CountComparison:
     """Compare COUNTS of Cloudflare with the stored entries of these days. `known`: what it counted before."""
-    pulled = _pulled(store, days)
-    candidates = {stream: pulled.filter(pl.col("stream") == stream) for stream in streams}
-    if len(streams) > 1:
+    of_account = [stream for stream in streams if stream != ORGANIZATION]  # Cloudflare counts for an account
+    pulled = _pulled(store, days).filter(pl.col("stream").is_in(of_account))
+    candidates = {stream: pulled.filter(pl.col("stream") == stream) for stream in of_account}
+    if len(of_account) > 1:
         candidates[BOTH] = pulled
     compared = {name: _beside(counted, frame, days) for name, frame in candidates.items()}
     agreement = {

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from audit_assets.sandbox.sandbox_clock import SandboxClock
 
 ACCOUNT_ID = "5a11db0c0ffee0ddba11ad0be5eab1e5"
+ORGANIZATION_ID = "5a11db0c0ffee0ddba11ad0be5eab1e7"
 CREDENTIAL = f"sandbox-cloudflare-{secrets.token_hex(16)}"
 """The API token of this process: what a sandbox serves may be somebody's own entries, and loopback is open to all users
 of a machine."""
@@ -65,6 +66,7 @@ class AccessControl:
     def refusal(self, request: Request) -> Response | None:
         """The reply to a request that is not admitted; None for one that is, which is then counted."""
         account_id = request.path_params.get("account_id", ACCOUNT_ID)
+        organization_id = request.path_params.get("organization_id", ORGANIZATION_ID)
         bearer = request.headers.get("authorization")
         if not re.fullmatch(r"[0-9a-f]{32}", account_id):
             return self._unroutable(request, account_id)
@@ -74,7 +76,8 @@ class AccessControl:
             message = "Missing X-Auth-Key, X-Auth-Email or Authorization headers"
             return self._refused(self._quota.missing_credentials_status, (9106, message))
         is_token = bearer == f"Bearer {CREDENTIAL}" and not self._quota.token_revoked
-        if not is_token or account_id != ACCOUNT_ID or self._has_expired() or self._denies_new_token():
+        is_own = account_id == ACCOUNT_ID and organization_id == ORGANIZATION_ID
+        if not is_token or not is_own or self._has_expired() or self._denies_new_token():
             return self._refused(403, (10000, "Authentication error"))
         return self._counted()
 

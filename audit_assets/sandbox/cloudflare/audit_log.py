@@ -27,7 +27,7 @@ Entry = Mapping[str, Any] | str | TimedEntry
 
 
 class AuditLog:
-    """The entries of one stream ("v2" or "v1")."""
+    """The entries of one stream."""
 
     def __init__(self, stream: str) -> None:
         self.stream = stream
@@ -72,7 +72,7 @@ class AuditLog:
             return nanoseconds(entry.time)
         try:
             record = json.loads(entry) if isinstance(entry, str) else entry
-            return parsed_time(record["action"]["time"] if self.stream == "v2" else record["when"])
+            return parsed_time(record["when"] if self.stream == "v1" else record["action"]["time"])
         except (KeyError, TypeError, ValueError):
             raise ValueError(
                 f"an entry of {self.stream} without a time of its own: give it one with TimedEntry"

@@ -52,9 +52,13 @@ MakePage = Callable[[Request], Page]
 class Behaviour(ResponseBehaviour, WindowBehaviour, Quota, CountBehaviour):
     """What a test can vary: paging and shapes, the ends of a window, limits, Cloudflare's own count."""
 
+    organization_log: bool = True
+    """A public beta (docs/facts/cloudflare.md, 10): whether this organization has it."""
+
 
 class CloudflareService:
-    """The sandbox's Cloudflare. Calls of a fault plan: "v2", "v1" and "verify", and "count" for its own count.
+    """The sandbox's Cloudflare. Calls of a fault plan: "v2", "v1" and "organization", "verify", and "count" for its
+    own count.
 
     Its own kinds of fault: those of `PAGE_FAULTS`; `insert` (options `entries`, optionally `stream`: entries that
     arrive just before this page is made); `block` (option `seconds`: 429 from this call on).
@@ -62,7 +66,7 @@ class CloudflareService:
 
     def __init__(self, context: ServiceContext, plan: FaultPlan) -> None:
         self.behaviour = Behaviour()
-        self.logs = {"v2": AuditLog("v2"), "v1": AuditLog("v1")}
+        self.logs = {stream: AuditLog(stream) for stream in ("v2", "v1", "organization")}
         self._context = context
         self._plan = plan
         self._access = AccessControl(context.clock, self.behaviour)
@@ -70,7 +74,8 @@ class CloudflareService:
         self._activity_until = context.clock.now()
 
     def add(self, stream: str, entries: Iterable[Entry], visible_at: datetime | None = None) -> None:
-        """Add entries to "v2" or "v1": each is visible when its own time, and `visible_at` if given, has passed.
+        """Add entries to "v2", "v1" or "organization": each is visible when its own time, and `visible_at` if given,
+        has passed.
 
         An entry is a dict, JSON text, or `TimedEntry`: a time with any text. Raises ValueError for one without a time
         and is given none.
@@ -109,11 +114,14 @@ class CloudflareService:
         }
 
     def routes(self) -> list[Route]:
-        """The two lists, the count, and the two addresses that verify a token."""
+        """The three lists, the count, and the two addresses that verify a token."""
         return [
             Route("/client/v4/graphql", self._count, methods=["POST"]),
             Route("/client/v4/accounts/{account_id}/logs/audit", self._list("v2", self._v2)),
             Route("/client/v4/accounts/{account_id}/audit_logs", self._list("v1", self._v1)),
+            Route(
+                "/client/v4/organizations/{organization_id}/logs/audit", self._list("organization", self._organization)
+            ),
             Route("/client/v4/accounts/{account_id}/tokens/verify", self._verify("account")),
             Route("/client/v4/user/tokens/verify", self._verify("user")),
         ]
@@ -180,6 +188,13 @@ class CloudflareService:
     def _v2(self, request: Request) -> Page:
         query = self._checked(v2_query(request.query_params, self.behaviour, self._context.clock.now()))
         return v2_page(query, self.logs["v2"].visible(query.low, query.high, self._now()), self.behaviour)
+
+    def _organization(self, request: Request) -> Page:
+        if not self.behaviour.organization_log:
+            raise HTTPException(404, "Not Found")
+        query = self._checked(v2_query(request.query_params, self.behaviour, self._context.clock.now()))
+        rows = self.logs["organization"].visible(query.low, query.high, self._now())
+        return v2_page(query, rows, self.behaviour)
 
     def _v1(self, request: Request) -> Page:
         query = self._checked(v1_query(request.query_params, self.behaviour, self._context.clock.now()))

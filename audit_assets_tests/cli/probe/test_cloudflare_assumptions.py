@@ -13,6 +13,7 @@ from audit_assets.cli.probe.cloudflare_pages import the_cursor_is_in_its_place
 from audit_assets.cli.probe.cloudflare_scene import V1, V2, CloudflareScene
 from audit_assets.cli.probe.run import IMPATIENT, OF_CLOUDFLARE
 from audit_assets.defs.resources import CloudflareResource
+from audit_assets.sandbox.cloudflare.access_control import ORGANIZATION_ID
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.pull_history import REPEATS
@@ -27,7 +28,7 @@ from audit_assets_tests.cli.probe.cases import (
     each_case,
     fault,
 )
-from audit_assets_tests.pipeline import HOUR, v1_entry, v2_burst
+from audit_assets_tests.pipeline import HOUR, v1_entry, v2_burst, v2_entry
 from audit_assets_tests.support import JumpingClock
 
 DOWN = down("cloudflare")
@@ -91,6 +92,17 @@ def stored_hours(count: int, *, late: int = 0) -> Any:
 
 def of_cloudflare(**changed: Any) -> Any:
     return both(entries, behaves("cloudflare", **changed))
+
+
+def of_an_organization(*, number: int) -> Any:
+    """An entry in an organization's log; number 0 is in v2 too."""
+
+    def arrange(sandbox: Sandbox, scene: CloudflareScene) -> None:
+        sandbox.cloudflare.add("v2", v2_burst(long_ago(sandbox), 1))
+        sandbox.cloudflare.add("organization", [v2_entry(long_ago(sandbox), number=number)])
+        scene.client.organization_id = ORGANIZATION_ID
+
+    return arrange
 
 
 def page_fault(kind: str, stream: str = "v2", *, before: Any = sampled, **options: Any) -> Any:
@@ -248,6 +260,12 @@ CASES = [
         confirmed=entries,
         contradicted=the_same_id_in_both,
         unknown=without_ties,
+    ),
+    *cases_of(
+        "cloudflare-organization",
+        confirmed=of_an_organization(number=1),
+        contradicted=of_an_organization(number=0),
+        unknown=[entries, both(of_an_organization(number=1), behaves("cloudflare", organization_log=False))],
     ),
     *cases_of(
         "cloudflare-own-count",
