@@ -171,7 +171,9 @@ def _read_events(drawn: tuple[str, bytes]) -> None:
 
 
 def _read_times(values: list[Any]) -> None:
-    parse_times(pl.Series("time", values, strict=False))
+    """A column holds no half of a surrogate pair."""
+    held = [value.encode("utf-8", "replace").decode() if isinstance(value, str) else value for value in values]
+    parse_times(pl.Series("time", held, strict=False))
 
 
 @cache
