@@ -15,7 +15,7 @@ from starlette.responses import Response
 from audit_assets.sandbox.sandbox_clock import SandboxClock
 
 ACCOUNT_ID = "5a11db0c0ffee0ddba11ad0be5eab1e5"
-ORGANIZATION_ID = "5a11db0c0ffee0ddba11ad0be5eab1e7"
+ORGANIZATION_ID = "0f60db0c0ffee0ddba11ad0be5eab1e5"
 CREDENTIAL = f"sandbox-cloudflare-{secrets.token_hex(16)}"
 """The API token of this process: what a sandbox serves may be somebody's own entries, and loopback is open to all users
 of a machine."""
