@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
+from audit_assets.config.accounts import ENVIRONMENT, Account, chosen_account
 from audit_assets.config.env_file import env_file
 from audit_assets.config.errors import SettingError
 from audit_assets.config.periods import parse_period
@@ -101,6 +102,11 @@ READING = ("CLOUDFLARE_API_TOKEN", "AXIOM_TOKEN")
 CHANNEL_PREFIX = "AUDIT_ASSETS_CHANNEL_"
 """A channel's address is in a variable called so, with the channel's name in capitals behind it. It is a secret."""
 
+ACCOUNTS, STORAGE = "AUDIT_ASSETS_ACCOUNTS", "AUDIT_ASSETS_STORAGE"
+
+STORES_OF_ACCOUNTS = "accounts"
+"""The folder below AUDIT_ASSETS_STORAGE in which each account of several has its own store."""
+
 _TABLE = (
     Setting("CLOUDFLARE_API_TOKEN", "API token with the permission Account Settings Read", secret=True),
     Setting("CLOUDFLARE_ACCOUNT_ID", "id of the account whose audit log is pulled, 32 hex digits", type=ACCOUNT_ID),
@@ -140,9 +146,8 @@ _TABLE = (
         "",
         HOUR,
     ),
-    Setting(
-        "AUDIT_ASSETS_STORAGE", "where the Parquet hours lie: a folder or an fsspec URL", ".audit_assets/hours", PATH
-    ),
+    Setting(ACCOUNTS, "file with several accounts, in place of the one of these settings", "", PATH),
+    Setting(STORAGE, "where the Parquet hours lie: a folder or an fsspec URL", ".audit_assets/hours", PATH),
     Setting(
         "AUDIT_ASSETS_KEEP_RUNS_DAYS",
         "days that Dagster's runs are kept once later ones superseded them",
@@ -208,37 +213,81 @@ _TABLE = (
 SETTINGS = {each.name: each for each in _TABLE}
 
 
+OWN = ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID", "AXIOM_DATASET")
+"""Of several accounts each has its own, which never comes from the environment's variable of that name."""
+
+BY_ACCOUNT = frozenset(
+    {
+        *OWN,
+        *("CLOUDFLARE_STREAMS", "AXIOM_FINDINGS_DATASET", "AXIOM_ORG_ID", "AXIOM_TOKEN", "LINEAR_TEAM_KEY"),
+        *("LINEAR_LABEL", "AUDIT_ASSETS_FIRST_HOUR", "AUDIT_ASSETS_POLICY", "AUDIT_ASSETS_TICKETS_PER_DAY"),
+        *("AUDIT_ASSETS_HEARTBEAT_URL", STORAGE),
+    }
+)
+"""What accounts may have each for itself: of several, it is only read for one of them."""
+
+
 def setting(name: str) -> str:
     """The text of a setting, or its default; paths are absolute. Raises `SettingError` if it is required and missing or
     empty, or if it comes from a place that may not decide it."""
-    known = SETTINGS[name]
-    value = environment_value(name) or known.default
-    if value is None:
-        raise SettingError(f"{name} is not set: set it to the {known.meaning}.")
+    known, account = SETTINGS[name], _account_for(name)
+    required = known.default is None or bool(account.key and name in OWN)
+    value = environment_value(name) or ("" if required else known.default or "")
+    if not value and required:
+        variable, of = account.variables.get(name, name), f" of account {account.key!r}" if account.key else ""
+        raise SettingError(f"{variable} is not set: set it to the {known.meaning}{of}.")
     if known.type is PATH and value and "://" not in value:
-        return str(Path(value).expanduser().absolute())
+        value = str(Path(value).expanduser().absolute())
+    if name == STORAGE and account.is_prefixed and name not in account.texts:
+        return f"{value.rstrip('/')}/{STORES_OF_ACCOUNTS}/{account.key}"
     return value
 
 
+def _account_for(name: str) -> Account:
+    """The account whose setting is read. Raises `SettingError` if none of several is chosen, or for one with a
+    problem."""
+    account = chosen_account()
+    if account is None:
+        if name in BY_ACCOUNT and os.environ.get(ACCOUNTS, "").strip():
+            raise SettingError(f"{name} is each account's own, and {ACCOUNTS} is set: name one with --account KEY.")
+        return ENVIRONMENT
+    if account.problem and name in BY_ACCOUNT:
+        raise SettingError(account.problem)
+    return account
+
+
 def environment_value(name: str) -> str:
-    """A variable of the environment, "" if it is not set. Raises `SettingError` if a `.env` would let it have, or
-    receive, a secret that the file does not hold: who writes a file in a folder is not always who set the secret."""
-    value, file = os.environ.get(name, "").strip(), env_file()
-    if not value or file is None or not file.sets(name):
+    """A setting as the account or the environment has it, "" if it is not set. Raises `SettingError` if a `.env` would
+    let it have, or receive, a secret that the file does not hold: who writes a file in a folder is not always who set
+    the secret."""
+    account = _account_for(name)
+    if name in account.texts:
+        return account.texts[name]
+    if account.key and name in OWN and name not in account.variables:
+        return ""
+    variable = account.variables.get(name, name)
+    value, file = os.environ.get(variable, "").strip(), env_file()
+    if not value or file is None or not file.sets(variable):
         return value
     receives = READING if name.startswith(CHANNEL_PREFIX) else SETTINGS[name].gets
-    for secret in _secret_names():
+    for secret, stands_for in _secrets(account):
         held = os.environ.get(secret, "").strip()
-        if held and not file.sets(secret) and (secret in receives or file.copies(name, held)):
+        if held and not file.sets(secret) and (stands_for in receives or file.copies(variable, held)):
             raise SettingError(
-                f"{name} comes from {file.path}, but {secret} from the environment, and who writes that file must not "
-                "decide where it goes: set both in the environment, or both in the file."
+                f"{variable} comes from {file.path}, but {secret} from the environment, and who writes that file must "
+                "not decide where it goes: set both in the environment, or both in the file."
             )
     return value
 
 
-def _secret_names() -> list[str]:
-    return [name for name, known in SETTINGS.items() if known.secret] + _channel_names()
+def _secrets(account: Account) -> list[tuple[str, str]]:
+    """The variables that hold secrets, each with the setting that it is."""
+    own = [(variable, name) for name, variable in account.variables.items()]
+    return [
+        *((name, name) for name, known in SETTINGS.items() if known.secret),
+        *((each, each) for each in _channel_names()),
+        *own,
+    ]
 
 
 def _channel_names() -> list[str]:
@@ -267,7 +316,12 @@ def paths() -> dict[str, str]:
 
 def is_set(name: str) -> bool:
     """Whether a setting has a value, its own or a default."""
-    return bool(os.environ.get(name, "").strip()) or SETTINGS[name].default is not None
+    try:
+        account = _account_for(name)
+    except SettingError:
+        return False
+    value = account.texts.get(name) or os.environ.get(account.variables.get(name, name), "").strip()
+    return bool(value) or SETTINGS[name].default is not None
 
 
 def typed(name: str) -> Any:

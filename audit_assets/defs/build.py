@@ -1,11 +1,14 @@
 """The only place where the parts are put together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
-from audit_assets.defs import checks
+from audit_assets.config.accounts import Account, working_for
+from audit_assets.config.accounts_file import all_accounts
+from audit_assets.defs.account_keys import Job
 from audit_assets.defs.assets.actor_baselines import actor_baselines
 from audit_assets.defs.assets.axiom_ingest import axiom_ingest
 from audit_assets.defs.assets.daily_digest import daily_digest
@@ -15,11 +18,20 @@ from audit_assets.defs.assets.opened_tickets import opened_tickets
 from audit_assets.defs.assets.organisation_history import organisation_history
 from audit_assets.defs.assets.raw_audit_entries import raw_audit_entries
 from audit_assets.defs.assets.ticket_verdicts import ticket_verdicts
-from audit_assets.defs.automation.alert_sensors import failed_runs, pipeline_watchdog
-from audit_assets.defs.automation.jobs import history, hourly_audit, independent_count, verdicts
-from audit_assets.defs.automation.retention import daily_retention, retention
-from audit_assets.defs.automation.schedules import every_day, every_hour
-from audit_assets.defs.automation.sensors import missing_hours, new_verdicts
+from audit_assets.defs.automation.alert_sensors import alert_sensors_of
+from audit_assets.defs.automation.jobs import jobs_of
+from audit_assets.defs.automation.retention import retention_of
+from audit_assets.defs.automation.schedules import schedules_of
+from audit_assets.defs.automation.sensors import sensors_of
+from audit_assets.defs.checks import (
+    actor_baselines_checks,
+    axiom_ingest_checks,
+    every_hour_is_done,
+    flagged_actor_summary_checks,
+    independent_count,
+    opened_tickets_checks,
+    raw_audit_entries_checks,
+)
 from audit_assets.defs.delivery_resources import ChannelsResource, HeartbeatResource, WebhookResource
 from audit_assets.defs.partitions import from_first_hour
 from audit_assets.defs.resources import (
@@ -43,20 +55,40 @@ ASSETS = [
     ticket_verdicts,
 ]
 
+CHECKS = [
+    raw_audit_entries_checks.hour_is_complete,
+    raw_audit_entries_checks.nothing_quarantined,
+    raw_audit_entries_checks.no_sudden_silence,
+    raw_audit_entries_checks.settled_hours_stay_as_they_are,
+    raw_audit_entries_checks.nothing_is_taken_back,
+    independent_count.cloudflare_counts_the_same,
+    axiom_ingest_checks.proof_in_axiom,
+    axiom_ingest_checks.axiom_dataset_is_fit,
+    actor_baselines_checks.baseline_coverage,
+    opened_tickets_checks.every_flagged_actor_has_a_ticket,
+    flagged_actor_summary_checks.summary_was_delivered,
+    flagged_actor_summary_checks.heartbeat_was_sent,
+    flagged_actor_summary_checks.findings_were_sent,
+    flagged_actor_summary_checks.findings_are_in_axiom,
+    every_hour_is_done.every_hour_is_done,
+]
+
 
 def build_defs(
     *, resources: Mapping[str, Any] | None = None, executor: dg.ExecutorDefinition | None = None
 ) -> dg.Definitions:
-    """All definitions. Tests and deployments override a resource or the executor instead of patching.
+    """All definitions of all accounts. Tests and deployments override a resource or the executor instead of patching.
+    Raises `SettingError` for a file of accounts that can't be read as one.
 
     In-process by default: a process for each asset makes an hour about six times slower (docs/facts/dagster.md).
     """
+    parts = [_parts_of(account) for account in all_accounts()]
     return dg.Definitions(
-        assets=from_first_hour(ASSETS),
-        asset_checks=dg.load_asset_checks_from_package_module(checks),
-        jobs=[hourly_audit, history, independent_count, verdicts, retention],
-        schedules=[every_hour, every_day, daily_retention],
-        sensors=[missing_hours, new_verdicts, pipeline_watchdog, failed_runs],
+        assets=[each for part in parts for each in part.assets],
+        asset_checks=[each for part in parts for each in part.checks],
+        jobs=[each for part in parts for each in part.jobs],
+        schedules=[each for part in parts for each in part.schedules],
+        sensors=[each for part in parts for each in part.sensors],
         resources={
             "cloudflare": CloudflareResource(),
             "axiom": AxiomResource(),
@@ -70,4 +102,28 @@ def build_defs(
             **(resources or {}),
         },
         executor=executor or dg.in_process_executor,
+    )
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The definitions of one account."""
+
+    assets: Sequence[dg.AssetsDefinition]
+    checks: Sequence[dg.AssetChecksDefinition]
+    jobs: Sequence[Job]
+    schedules: Sequence[dg.ScheduleDefinition]
+    sensors: Sequence[dg.SensorDefinition]
+
+
+def _parts_of(account: Account) -> Parts:
+    jobs = [*jobs_of(account), retention_of(account)]
+    with working_for(account):
+        assets = from_first_hour([define(account) for define in ASSETS])
+    return Parts(
+        assets=assets,
+        checks=[define(account) for define in CHECKS],
+        jobs=jobs,
+        schedules=schedules_of(account, jobs),
+        sensors=[*sensors_of(account, jobs), *alert_sensors_of(account)],
     )

@@ -15,6 +15,8 @@ import polars as pl
 
 from audit_assets.axiom.events import EVENT_SCHEMA
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA
+from audit_assets.config.accounts import Account
+from audit_assets.defs.account_keys import asset_key, bound_to
 from audit_assets.defs.partitions import A_DAY_A_RUN, HOURLY, tag_run
 from audit_assets.defs.steps.history_coverage import HOURS_PRESENT, stored_hours_present
 from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
@@ -40,35 +42,45 @@ SCHEMAS = {
 """The columns of what assets write; the other tables that an asset shows are JSON."""
 
 
+AssetOf = Callable[[Account], dg.AssetsDefinition]
+"""An asset as a module of assets/ has it: given an account, that account's definition."""
+
+
 def hourly_asset(
     *, kinds: set[str], table: str, pool: str | None = None, code_version: str = "1"
-) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """`dagster.asset` for an asset of every hour. The docstring is the description in the UI; `table` is its output."""
+) -> Callable[[Callable[..., Any]], AssetOf]:
+    """`dagster.asset` for an asset of every hour, of each account. The docstring is the description in the UI; `table`
+    is its output; `pool` is of the account alone."""
 
-    def decorate(body: Callable[..., Any]) -> dg.AssetsDefinition:
-        deps = [
-            dg.AssetDep(writer, partition_mapping=dg.IdentityPartitionMapping())
-            for writer in tables.writers_read_by(body.__name__)
-        ]
-
+    def decorate(body: Callable[..., Any]) -> AssetOf:
         @wraps(body)
         def tagged(context: dg.AssetExecutionContext, **resources: Any) -> Any:
             tag_run(context)
             return body(context, **resources)
 
-        with warnings.catch_warnings():  # backfill policies are in beta; Dagster's version is pinned
-            warnings.simplefilter("ignore", dg.BetaWarning)
-            return dg.asset(
-                deps=deps,
-                kinds=kinds,
-                pool=pool,
-                code_version=code_version,
-                group_name=GROUP,
-                owners=OWNERS,
-                metadata=describe_table(table),
-                partitions_def=HOURLY,
-                backfill_policy=A_DAY_A_RUN,
-            )(tagged)
+        @wraps(body)
+        def define(account: Account) -> dg.AssetsDefinition:
+            deps = [
+                dg.AssetDep(asset_key(writer, account), partition_mapping=dg.IdentityPartitionMapping())
+                for writer in tables.writers_read_by(body.__name__)
+            ]
+
+            with warnings.catch_warnings():  # backfill policies are in beta; Dagster's version is pinned
+                warnings.simplefilter("ignore", dg.BetaWarning)
+                return dg.asset(
+                    key_prefix=[*account.prefix] or None,
+                    deps=deps,
+                    kinds=kinds,
+                    pool=account.named(pool) if pool else None,
+                    code_version=code_version,
+                    group_name=account.named(GROUP),
+                    owners=OWNERS,
+                    metadata=describe_table(table),
+                    partitions_def=HOURLY,
+                    backfill_policy=A_DAY_A_RUN,
+                )(bound_to(account, tagged))
+
+        return define
 
     return decorate
 

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEventType
 
+from audit_assets.defs.account_keys import INGEST, TICKETS, asset_key
 from audit_assets.defs.steps.axiom_record import Acknowledged
 from audit_assets.defs.steps.history_coverage import estimate_seconds_left
 from audit_assets.defs.steps.verdicts import UnreadHours
@@ -18,15 +19,13 @@ from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import hour_of, key_of
 from audit_assets.storage.tables import VERDICTS
 
-INGEST, TICKETS = dg.AssetKey("axiom_ingest"), dg.AssetKey("opened_tickets")
-
 ROW_COUNT = "dagster/partition_row_count"
 """Dagster's own name for it, which its pages plot."""
 
 
 def ingested_hours(instance: dg.DagsterInstance) -> set[datetime]:
     """The hours that Axiom holds."""
-    return {hour_of(key) for key in instance.get_materialized_partitions(INGEST)}
+    return {hour_of(key) for key in instance.get_materialized_partitions(asset_key(INGEST))}
 
 
 def acknowledged_events(instance: dg.DagsterInstance) -> Acknowledged:
@@ -36,7 +35,7 @@ def acknowledged_events(instance: dg.DagsterInstance) -> Acknowledged:
 
 def load_progress(instance: dg.DagsterInstance, hours: Sequence[datetime], now: datetime) -> Mapping[str, Any]:
     """How many of these hours Axiom holds, and how long the others take at the pace of the last minutes."""
-    made = newest_materializations(instance, INGEST, hours)
+    made = newest_materializations(instance, asset_key(INGEST), hours)
     times = [datetime.fromtimestamp(record.timestamp, UTC) for record in made]
     missing = len(hours) - len(times)
     progress = {"history_loaded": len(times), "history_missing": missing}
@@ -47,7 +46,7 @@ def load_progress(instance: dg.DagsterInstance, hours: Sequence[datetime], now: 
 def ingested_rows(instance: dg.DagsterInstance, hours: Sequence[datetime]) -> Mapping[str, Any]:
     """How many rows Axiom holds of each of these hours, by partition key. An hour only grows: as many rows are the same
     ones."""
-    made = [record.asset_materialization for record in newest_materializations(instance, INGEST, hours)]
+    made = [record.asset_materialization for record in newest_materializations(instance, asset_key(INGEST), hours)]
     return {
         each.partition or "": each.metadata[ROW_COUNT].value for each in made if each and ROW_COUNT in each.metadata
     }
@@ -69,7 +68,7 @@ def find_unread_hours(instance: dg.DagsterInstance, store: HourStore, read_until
     """The hours that put something on tickets since the verdict table was written. `read_until`: those up to this event
     brought nothing new. Raises `StoreError`."""
     since = max(read_until, (store.metadata(VERDICTS, None) or {}).get("read_until", 0))
-    events = instance.get_latest_storage_id_by_partition(TICKETS, DagsterEventType.ASSET_MATERIALIZATION)
+    events = instance.get_latest_storage_id_by_partition(asset_key(TICKETS), DagsterEventType.ASSET_MATERIALIZATION)
     newest = max(events.values(), default=0)
     if newest < since:  # another database than then: its events count from 1 again
         since = 0

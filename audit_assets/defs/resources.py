@@ -18,6 +18,7 @@ from audit_assets.axiom.links import APP_URL, dashboard_link, query_link
 from audit_assets.axiom.query_texts import activity_text, check_dataset, entries_text, quarantined_text
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.cloudflare.request_pacing import RequestPacer
+from audit_assets.config.accounts import Account, chosen_account
 from audit_assets.config.errors import SettingError
 from audit_assets.config.policy import Tables, tables
 from audit_assets.config.settings import (
@@ -283,15 +284,16 @@ class RunInputsResource:
     the in-process executor once a run, with others once in each process."""
 
     def __init__(self) -> None:
-        self._run_id: str | None = None
+        self._loaded_for: tuple[str, Account | None] | None = None
         self._inputs: RunInputs | None = None
 
     def of_run(self, run_id: str) -> RunInputs:
         """The inputs of a run. Raises `SettingError` for an account or a policy that can't be used, and
         `ContradictedAssumption` for a service whose answers can't be trusted."""
-        if self._inputs is None or self._run_id != run_id:
+        wanted = (run_id, chosen_account())  # a run that a person starts may be of several accounts
+        if self._inputs is None or self._loaded_for != wanted:
             store = StorageResource().open()
             refuse_contradicted(store, "Cloudflare", "Axiom")
             self._inputs = load_run_inputs(cloudflare_account(), store)
-            self._run_id = run_id
+            self._loaded_for = wanted
         return self._inputs

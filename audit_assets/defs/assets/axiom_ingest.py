@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 
+from audit_assets.defs.account_keys import HISTORY, name_of
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.hourly_asset import hourly_asset
 from audit_assets.defs.materialized_hours import load_progress
@@ -23,9 +24,6 @@ from audit_assets.storage.first_start import FILLED_AT_FIRST, first_hour
 from audit_assets.storage.hours import day_of, hours_between, key_of
 from audit_assets.storage.pull_history import newest_settled_hour
 from audit_assets.storage.tables import AXIOM_DATASET, ENTRIES, QUARANTINE
-
-HISTORY = "history"
-"""The job that loads hours and judges none."""
 
 
 @hourly_asset(table=AXIOM_DATASET, kinds={"axiom"})
@@ -60,7 +58,7 @@ def axiom_ingest(
 
 def _progress(context: dg.AssetExecutionContext, now: datetime) -> Mapping[str, Any]:
     """Of the runs before this one, if it is one that only loads history."""
-    if context.run.job_name != HISTORY:
+    if context.run.job_name != name_of(HISTORY):
         return {}
     newest = newest_settled_hour(now)
     hours = hours_between(max(first_hour(), newest - FILLED_AT_FIRST), newest)

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 import dagster as dg
 from dagster import DagsterEventType
 
-from audit_assets.defs.automation.ledger import OUR_JOBS, hours_of
+from audit_assets.defs.account_keys import asset_key
+from audit_assets.defs.automation.ledger import can_judge, hours_of
 from audit_assets.defs.dagster_failures import PERMANENT
 from audit_assets.reports.alert_state import Found
 from audit_assets.storage.hours import key_of
@@ -32,7 +33,7 @@ def find_failure_reasons(instance: dg.DagsterInstance, failed: Collection[dateti
     seen: set[datetime] = set()
     for run in instance.get_runs(recent, limit=MOST_RUNS):
         hours = {*hours_of(run)} & {*failed} - seen
-        if run.job_name in OUR_JOBS and hours:
+        if can_judge(run) and hours:
             seen |= hours
             for problem in _reasons(instance, run, min(hours)):
                 found.setdefault(problem.kind, problem)
@@ -40,12 +41,15 @@ def find_failure_reasons(instance: dg.DagsterInstance, failed: Collection[dateti
 
 
 def _reasons(instance: dg.DagsterInstance, run: dg.DagsterRun, hour: datetime) -> Iterator[Found]:
+    own = asset_key("").to_python_identifier()
     for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE):
         event = entry.dagster_event
         failure = event.step_failure_data.user_failure_data if event else None
         if event is None or failure is None or not failure.description:
             continue
-        asset = event.node_name
+        if not event.node_name.startswith(own):
+            continue
+        asset = event.node_name.removeprefix(own)
         if asset in OPENS_TICKETS:
             sentence = f"tickets of {key_of(hour)} could not be opened: {failure.description}"
             yield Found("tickets", sentence, "Its run is tried again by itself; what it asks for has to be done first.")

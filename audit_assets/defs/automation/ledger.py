@@ -13,15 +13,16 @@ from typing import NamedTuple
 import dagster as dg
 
 from audit_assets.config.settings import ticket_max_age
+from audit_assets.defs.account_keys import HISTORY, HOURLY_AUDIT, INGEST, JOBS, LAST_ASSETS, asset_key, name_of
 from audit_assets.defs.automation.hour_planner import NO_RUNS, History, Plan, RunHistory, plan_hours
-from audit_assets.defs.automation.jobs import LAST_ASSETS, history, hourly_audit
-from audit_assets.defs.materialized_hours import INGEST, ingested_hours, newest_materializations
+from audit_assets.defs.materialized_hours import ingested_hours, newest_materializations
 from audit_assets.defs.partitions import RANGE_END, RANGE_START
 from audit_assets.defs.steps.history_coverage import HOURS_PRESENT
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.storage.first_start import first_hour
 from audit_assets.storage.hours import AN_HOUR, hour_of, hours_between
 from audit_assets.storage.pull_history import newest_settled_hour
+from audit_assets.storage.tables import TABLES_OF
 
 LOOKED_BACK = WINDOW + timedelta(days=1)
 """Older hours are in no baseline any more; they are there for whoever backfills them."""
@@ -42,9 +43,6 @@ ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRun
 
 ANY_ASSETS = "__ASSET_JOB"
 """Dagster's name for runs that a person starts from an asset's page."""
-
-
-OUR_JOBS = (hourly_audit.name, ANY_ASSETS)
 
 
 class Done(NamedTuple):
@@ -87,11 +85,11 @@ def loaded_hours(instance: dg.DagsterInstance) -> set[datetime]:
     """The hours that Axiom holds, as far as the run that brought them in did not fail afterwards: then it was not
     proved."""
     failed = instance.get_runs(
-        dg.RunsFilter(job_name=history.name, statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
+        dg.RunsFilter(job_name=name_of(HISTORY), statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
     )
     ids = {run.run_id for run in failed}
     in_question = {hour for run in failed for hour in hours_of(run)}
-    newest = newest_materializations(instance, INGEST, in_question)
+    newest = newest_materializations(instance, asset_key(INGEST), in_question)
     return ingested_hours(instance) - {
         hour_of(each.partition_key or "") for each in newest if each.event_log_entry.run_id in ids
     }
@@ -102,7 +100,7 @@ def _done(instance: dg.DagsterInstance, first: datetime, now: datetime) -> dict[
     ended = hours_between(first, now - AN_HOUR)
     made = [
         {hour_of(each.partition_key or ""): _as_done(each) for each in newest_materializations(instance, asset, ended)}
-        for asset in LAST_ASSETS
+        for asset in map(asset_key, LAST_ASSETS)
     ]
     return {hour: _earlier([of_asset[hour] for of_asset in made]) for hour in set(made[0]).intersection(*made[1:])}
 
@@ -133,7 +131,7 @@ def _run_histories(
 ) -> dict[datetime, RunHistory]:
     """The ended runs that the sensor requested, by hour, and those of their failures that nothing has made up for."""
     return _count_runs(
-        instance, hourly_audit.name, since, lambda hour, ended: not (hour in done and ended < done[hour].at)
+        instance, name_of(HOURLY_AUDIT), since, lambda hour, ended: not (hour in done and ended < done[hour].at)
     )
 
 
@@ -141,7 +139,7 @@ def _loading_histories(
     instance: dg.DagsterInstance, since: datetime, loaded: Collection[datetime]
 ) -> dict[datetime, RunHistory]:
     """The same of the runs that were to load history."""
-    return _count_runs(instance, history.name, since, lambda hour, _: hour not in loaded)
+    return _count_runs(instance, name_of(HISTORY), since, lambda hour, _: hour not in loaded)
 
 
 def _count_runs(
@@ -178,17 +176,30 @@ def _loading_runs(instance: dg.DagsterInstance) -> Iterator[dg.DagsterRun]:
     """Runs under way that bring hours in and judge none."""
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=IN_PROGRESS)):
         chosen = run.asset_selection
-        by_hand = run.job_name == ANY_ASSETS and chosen and INGEST in chosen and chosen.isdisjoint(LAST_ASSETS)
-        if by_hand or run.job_name == history.name:
+        is_partial = chosen and asset_key(INGEST) in chosen and chosen.isdisjoint(map(asset_key, LAST_ASSETS))
+        if run.job_name == name_of(HISTORY) or (run.job_name == ANY_ASSETS and is_partial):
             yield run
 
 
 def _runs(instance: dg.DagsterInstance, statuses: Sequence[dg.DagsterRunStatus]) -> Iterator[dg.DagsterRun]:
     """Runs that can complete hours: those of another pipeline, or of our earlier assets alone, can't."""
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=[*statuses])):
-        is_whole = run.asset_selection is None or not run.asset_selection.isdisjoint(LAST_ASSETS)
-        if run.job_name in OUR_JOBS and is_whole:
+        is_whole = run.asset_selection is None or not run.asset_selection.isdisjoint(map(asset_key, LAST_ASSETS))
+        if can_judge(run) and is_whole:
             yield run
+
+
+def is_of_account(run: dg.DagsterRun) -> bool:
+    """Whether a run is of a job of this account, or of some of its assets alone."""
+    if run.job_name == ANY_ASSETS:
+        chosen = run.asset_selection
+        return not chosen or not chosen.isdisjoint(map(asset_key, TABLES_OF))
+    return run.job_name in map(name_of, JOBS)
+
+
+def can_judge(run: dg.DagsterRun) -> bool:
+    """Whether a run is of a job that can complete hours of this account."""
+    return run.job_name in (name_of(HOURLY_AUDIT), ANY_ASSETS)
 
 
 def hours_of(run: dg.DagsterRun) -> Iterator[datetime]:

@@ -12,8 +12,8 @@ from pathlib import Path
 import dagster as dg
 from packaging.requirements import Requirement
 
+from audit_assets.defs.account_keys import LAST_ASSETS, asset_key, check_key, name_of
 from audit_assets.defs.automation.hour_planner import Plan, newest_due_hour
-from audit_assets.defs.automation.jobs import LAST_ASSETS
 from audit_assets.defs.automation.ledger import IN_PROGRESS, hours_under_way, plan_requests
 from audit_assets.defs.checks.check_results import unresolved_warnings
 from audit_assets.defs.materialized_hours import ingested_hours
@@ -31,10 +31,10 @@ from audit_assets.storage.hours import AN_HOUR, hour_of
 
 PACKAGE = "audit-assets"
 
-PULLED = dg.AssetKey("raw_audit_entries")
+PULLED = "raw_audit_entries"
 
-TICKETS_CHECK = dg.AssetCheckKey(dg.AssetKey("opened_tickets"), "every_flagged_actor_has_a_ticket")
-PROOF_CHECK = dg.AssetCheckKey(dg.AssetKey("axiom_ingest"), "axiom_holds_every_entry")
+TICKETS_CHECK = ("opened_tickets", "every_flagged_actor_has_a_ticket")
+PROOF_CHECK = ("axiom_ingest", "axiom_holds_every_entry")
 
 NEEDED_DAEMONS = frozenset({"SENSOR", "SCHEDULER", "QUEUED_RUN_COORDINATOR"})
 """Dagster's names of the parts of its daemon without which no hour is pulled."""
@@ -46,8 +46,8 @@ def collect_health(instance: dg.DagsterInstance, now: datetime) -> HealthFacts:
         now=now,
         hours=collect_hours(instance, plan_requests(instance, now), now),
         daemon=_collect_daemon(instance),
-        tickets=_collect_check(instance, TICKETS_CHECK),
-        proof=_collect_check(instance, PROOF_CHECK),
+        tickets=_collect_check(instance, check_key(TICKETS_CHECK)),
+        proof=_collect_check(instance, check_key(PROOF_CHECK)),
     )
 
 
@@ -55,9 +55,9 @@ def collect_hours(instance: dg.DagsterInstance, plan: Plan, now: datetime) -> Ho
     """The hours alone, as a plan of now found them."""
     newest_due = newest_due_hour(now)
     window = {newest_due - AN_HOUR * back for back in range(HOURS_IN_WINDOW)}
-    judged = set.intersection(*(_materialized_hours(instance, asset) for asset in LAST_ASSETS))
+    judged = set.intersection(*(_materialized_hours(instance, asset_key(name)) for name in LAST_ASSETS))
     ingested = ingested_hours(instance)
-    pulled = (ingested | _materialized_hours(instance, PULLED)) - hours_under_way(instance)
+    pulled = (ingested | _materialized_hours(instance, asset_key(PULLED))) - hours_under_way(instance)
     return HourFacts(
         newest_due=newest_due,
         present=len(window & ingested),
@@ -120,7 +120,7 @@ def _collect_daemon(instance: dg.DagsterInstance) -> DaemonFacts:
     beats = instance.get_daemon_heartbeats()
     last = [datetime.fromtimestamp(beats[name].timestamp, UTC) for name in needed if name in beats]
     return DaemonFacts(
-        switches={name: name in on for name in SWITCHES},
+        switches={name: name_of(name) in on for name in SWITCHES},
         heartbeat=min(last) if last and len(last) == len(needed) else None,
     )
 

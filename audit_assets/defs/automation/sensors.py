@@ -3,13 +3,15 @@
 A run key names its attempt, because a key is never run again, not even after a failure (docs/facts/dagster.md, B5).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import dagster as dg
 
+from audit_assets.config.accounts import Account
 from audit_assets.config.errors import AuditAssetsError
+from audit_assets.defs.account_keys import HISTORY, HOURLY_AUDIT, VERDICTS, Job, asset_key, bound_to, name_of
 from audit_assets.defs.automation.hour_planner import Request
-from audit_assets.defs.automation.jobs import history, hourly_audit, verdicts
 from audit_assets.defs.automation.ledger import IN_PROGRESS, REQUESTED_BY, plan_requests
 from audit_assets.defs.automation.unevaluated_checks import report_last_evaluations
 from audit_assets.defs.automation.verdict_planner import MANY_HOURS, MOST_HOURS, Cursor, plan_verdict_run
@@ -20,6 +22,7 @@ from audit_assets.defs.partitions import hours_tag, range_tags
 from audit_assets.defs.resources import LinearResource, StorageResource
 from audit_assets.defs.steps.verdicts import fetch_verdicts
 from audit_assets.storage.hours import key_of
+from audit_assets.storage.tables import TABLES_OF
 from audit_assets.transport.http import HttpLimits
 
 PRIORITIES = {"newest": "1", "history": "0", "missing": "0", "thin_history": "-1", "settling": "-1"}
@@ -28,22 +31,38 @@ AT_ONCE = HttpLimits(attempts=1, attempt_seconds=20, total_seconds=40)
 """Dagster gives a sensor a minute; what is not read now is read half an hour later."""
 
 
-@dg.sensor(
-    jobs=[hourly_audit, history],
-    minimum_interval_seconds=60,
-    default_status=dg.DefaultSensorStatus.STOPPED,
-    description="Requests missing hours of the last 31 days, the newest first, then the oldest: what is only "
-    "history is loaded, the others are judged. Each hour again 1, 6, 24 and 72 hours after its end, for entries that "
-    "come late, and again if it was judged before its history was there.",
-)
+def sensors_of(account: Account, jobs: Sequence[Job]) -> list[dg.SensorDefinition]:
+    """The two sensors of an account. `jobs`: its own, among others."""
+    of = {job.name.removeprefix(account.named("")): job for job in jobs}
+    requesting = dg.sensor(
+        name=account.named("missing_hours"),
+        jobs=[of[HOURLY_AUDIT], of[HISTORY]],
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Requests missing hours of the last 31 days, the newest first, then the oldest: what is only "
+        "history is loaded, the others are judged. Each hour again 1, 6, 24 and 72 hours after its end, for entries "
+        "that come late, and again if it was judged before its history was there.",
+    )
+    reading = dg.sensor(
+        name=account.named("ticket_verdicts"),
+        job=of[VERDICTS],
+        minimum_interval_seconds=30 * 60,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Reads in Linear what became of our tickets, and requests a run of `ticket_verdicts` if that is "
+        "new.",
+    )
+    return [requesting(bound_to(account, missing_hours)), reading(bound_to(account, new_verdicts))]
+
+
 def missing_hours(context: dg.SensorEvaluationContext, storage: dg.ResourceParam[StorageResource]) -> dg.SensorResult:
-    """See the description. Also reports on the hours as a whole, and on checks that failed runs left unevaluated."""
+    """See its description. Also reports on the hours as a whole, and on checks that failed runs left unevaluated."""
     now = storage.now()
     with raise_as_dagster_failure():
         plan = plan_requests(context.instance, now)
     events = report_if_changed(context.instance, plan, now)
     if context.repository_def:
-        checks = sorted(context.repository_def.asset_graph.asset_check_keys)
+        every = context.repository_def.asset_graph.asset_check_keys
+        checks = sorted(key for key in every if key.asset_key in {asset_key(name) for name in TABLES_OF})
         events += report_last_evaluations(context.instance, checks)
     if not plan.requests:
         skipped = "Every hour is done, running, or paused after a failure."
@@ -59,28 +78,21 @@ def _run_request(request: Request) -> dg.RunRequest:
         "dagster/priority": PRIORITIES[request.reason],
         **hours_tag(request.first, request.last),
     }
-    job, key = (history, "history/") if request.reason == "history" else (hourly_audit, "")
+    job, key = (HISTORY, "history/") if request.reason == "history" else (HOURLY_AUDIT, "")
     if first == last:
-        return dg.RunRequest(f"{key}{first}/{attempt}", job_name=job.name, partition_key=first, tags=tags)
+        return dg.RunRequest(f"{key}{first}/{attempt}", job_name=name_of(job), partition_key=first, tags=tags)
     tags |= range_tags(request.first, request.last)
-    return dg.RunRequest(f"{key}{first}..{last}/{attempt}", job_name=job.name, tags=tags)
+    return dg.RunRequest(f"{key}{first}..{last}/{attempt}", job_name=name_of(job), tags=tags)
 
 
-@dg.sensor(
-    name="ticket_verdicts",
-    job=verdicts,
-    minimum_interval_seconds=30 * 60,
-    default_status=dg.DefaultSensorStatus.STOPPED,
-    description="Reads in Linear what became of our tickets, and requests a run of `ticket_verdicts` if that is new.",
-)
 def new_verdicts(
     context: dg.SensorEvaluationContext,
     linear: dg.ResourceParam[LinearResource],
     storage: dg.ResourceParam[StorageResource],
 ) -> dg.SensorResult | dg.SkipReason:
-    """See the description. Tickets that can't be read make a skipped tick with the reason, never an empty answer."""
+    """See its description. Tickets that can't be read make a skipped tick with the reason, never an empty answer."""
     now, before = storage.now(), Cursor.of(context.cursor)
-    if context.instance.get_runs(dg.RunsFilter(job_name=verdicts.name, statuses=IN_PROGRESS), limit=1):
+    if context.instance.get_runs(dg.RunsFilter(job_name=name_of(VERDICTS), statuses=IN_PROGRESS), limit=1):
         return dg.SkipReason("A run that reads the verdicts is in progress.")
     try:
         store = storage.open()

@@ -18,9 +18,9 @@ from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogSt
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Checks
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
 
-from audit_assets.defs.automation.jobs import LAST_ASSETS, history
+from audit_assets.defs.account_keys import HISTORY, INGEST, LAST_ASSETS, asset_key, name_of
 from audit_assets.defs.automation.ledger import ANY_ASSETS, ENDED, hours_of, loaded_hours
-from audit_assets.defs.materialized_hours import INGEST, newest_materializations
+from audit_assets.defs.materialized_hours import newest_materializations
 from audit_assets.storage.hours import hour_of
 
 AT_ONCE = 500
@@ -39,11 +39,11 @@ def superseded_runs(
     old = instance.get_run_records(dg.RunsFilter(statuses=ENDED, created_before=before), ascending=True)
     ours = [each for each in old if each.dagster_run.job_name in jobs or _is_of(each.dagster_run, assets)]
     failed_hours = {hour for each in ours if not each.dagster_run.is_success for hour in hours_of(each.dagster_run)}
-    done = _done_at(instance, LAST_ASSETS, failed_hours)
-    loaded = _done_at(instance, [INGEST], failed_hours & loaded_hours(instance))
+    done = _done_at(instance, [*map(asset_key, LAST_ASSETS)], failed_hours)
+    loaded = _done_at(instance, [asset_key(INGEST)], failed_hours & loaded_hours(instance))
     for record in ours:
         run, ended = record.dagster_run, record.end_time or float("inf")
-        again = loaded if run.job_name == history.name else done  # what is only history is never judged
+        again = loaded if run.job_name == name_of(HISTORY) else done  # what is only history is never judged
         is_made_up_for = run.is_success or all(again.get(hour, 0.0) > ended for hour in hours_of(run))
         if is_made_up_for and run.run_id not in needed:
             yield run

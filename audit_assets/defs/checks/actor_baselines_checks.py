@@ -2,14 +2,13 @@
 
 import dagster as dg
 
-from audit_assets.defs.assets.actor_baselines import actor_baselines
 from audit_assets.defs.checks.check_results import name_hours, warning_check
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import StorageResource
 from audit_assets.defs.steps.history_coverage import HOURS_IN_WINDOW, stored_hours_present
 
 
-@warning_check(asset=actor_baselines)
+@warning_check(asset="actor_baselines")
 def baseline_coverage(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:

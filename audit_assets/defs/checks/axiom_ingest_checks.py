@@ -7,7 +7,8 @@ import dagster as dg
 import polars as pl
 
 from audit_assets.axiom.dataset_health import find_issues
-from audit_assets.defs.assets.axiom_ingest import axiom_ingest
+from audit_assets.config.accounts import Account, working_for
+from audit_assets.defs.account_keys import asset_key
 from audit_assets.defs.checks.check_results import stop_hours, warn_of_hours, warning_check
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.partitions import hours_in
@@ -20,27 +21,46 @@ COPIES_TOLERATED = 0.01
 """Of the rows: a batch that is sent twice now and then leaves fewer (docs/facts/reliability.md, 2b)."""
 
 
-@dg.multi_asset_check(
-    specs=[
-        dg.AssetCheckSpec(
-            "axiom_holds_every_entry",
-            asset=axiom_ingest,
-            blocking=True,
-            description="The distinct entry ids that can be seen in Axiom are those of the Parquet hours and of their "
-            "quarantine. Waits for them to be visible.",
-        ),
-        dg.AssetCheckSpec(
-            "few_copies_in_axiom",
-            asset=axiom_ingest,
-            description="Hardly any event is in Axiom more than once. Queries count each once, but copies cost room.",
-        ),
-    ]
-)
-def proof_in_axiom(
+def proof_in_axiom(account: Account) -> dg.AssetChecksDefinition:
+    """The checks of an account, which one query answers."""
+    asset = asset_key("axiom_ingest", account)
+
+    @dg.multi_asset_check(
+        name=asset_key("proof_in_axiom", account).to_python_identifier(),
+        specs=[
+            dg.AssetCheckSpec(
+                "axiom_holds_every_entry",
+                asset=asset,
+                blocking=True,
+                description="The distinct entry ids that can be seen in Axiom are those of the Parquet hours and of "
+                "their quarantine. Waits for them to be visible.",
+            ),
+            dg.AssetCheckSpec(
+                "few_copies_in_axiom",
+                asset=asset,
+                description="Hardly any event is in Axiom more than once. Queries count each once, but copies cost "
+                "room.",
+            ),
+        ],
+    )
+    def proof_in_axiom(
+        context: dg.AssetCheckExecutionContext,
+        axiom: dg.ResourceParam[AxiomResource],
+        run_inputs: dg.ResourceParam[RunInputsResource],
+        storage: dg.ResourceParam[StorageResource],
+    ) -> Iterator[dg.AssetCheckResult]:
+        with working_for(account):
+            results = [*prove_in_axiom(context, axiom, run_inputs, storage)]
+        yield from results
+
+    return proof_in_axiom
+
+
+def prove_in_axiom(
     context: dg.AssetCheckExecutionContext,
-    axiom: dg.ResourceParam[AxiomResource],
-    run_inputs: dg.ResourceParam[RunInputsResource],
-    storage: dg.ResourceParam[StorageResource],
+    axiom: AxiomResource,
+    run_inputs: RunInputsResource,
+    storage: StorageResource,
 ) -> Iterator[dg.AssetCheckResult]:
     """Query once which events can be seen, and find from the answer what is missing and what is there twice."""
     with raise_as_dagster_failure():
@@ -65,7 +85,7 @@ def proof_in_axiom(
     )
 
 
-@warning_check(asset=axiom_ingest)
+@warning_check(asset="axiom_ingest")
 def axiom_dataset_is_fit(
     context: dg.AssetCheckExecutionContext,
     axiom: dg.ResourceParam[AxiomResource],

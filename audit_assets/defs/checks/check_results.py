@@ -14,7 +14,9 @@ from typing import Any
 
 import dagster as dg
 
+from audit_assets.config.accounts import Account
 from audit_assets.config.errors import AuditAssetsError
+from audit_assets.defs.account_keys import asset_key, bound_to
 from audit_assets.defs.automation.ledger import LOOKED_BACK
 from audit_assets.defs.partitions import hours_in
 from audit_assets.storage.hours import AN_HOUR, hour_of, key_of
@@ -65,13 +67,28 @@ def warn_of_hours(
     )
 
 
-def warning_check(
-    *, asset: dg.AssetsDefinition
-) -> Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]:
-    """`dagster.asset_check` for a check that lets the hour go on. It is left without a result if what it looks at can't
-    be read: Dagster shows it as skipped then, where an exception would fail the run and show the check as failed."""
+CheckOf = Callable[[Account], dg.AssetChecksDefinition]
+"""A check as a module of checks/ has it: given an account, the check of that account's asset."""
 
-    def decorate(evaluate: Callable[..., dg.AssetCheckResult]) -> dg.AssetChecksDefinition:
+
+def hour_check(*, asset: str, blocking: bool = False) -> Callable[[Callable[..., dg.AssetCheckResult]], CheckOf]:
+    """`dagster.asset_check` for a check of an asset, by its name, of each account."""
+
+    def decorate(evaluate: Callable[..., dg.AssetCheckResult]) -> CheckOf:
+        @wraps(evaluate)
+        def define(account: Account) -> dg.AssetChecksDefinition:
+            return dg.asset_check(asset=asset_key(asset, account), blocking=blocking)(bound_to(account, evaluate))
+
+        return define
+
+    return decorate
+
+
+def warning_check(*, asset: str) -> Callable[[Callable[..., dg.AssetCheckResult]], CheckOf]:
+    """`hour_check` for a check that lets the hour go on. It is left without a result if what it looks at can't be read:
+    Dagster shows it as skipped then, where an exception would fail the run and show the check as failed."""
+
+    def decorate(evaluate: Callable[..., dg.AssetCheckResult]) -> CheckOf:
         @wraps(evaluate)
         def evaluate_if_readable(context: dg.AssetCheckExecutionContext, **resources: Any) -> Any:
             try:
@@ -80,7 +97,7 @@ def warning_check(
                 context.log.warning(f"This check was not evaluated: {error}")
                 return None
 
-        return dg.asset_check(asset=asset)(evaluate_if_readable)
+        return hour_check(asset=asset)(evaluate_if_readable)
 
     return decorate
 

@@ -8,18 +8,18 @@ from datetime import datetime
 
 import dagster as dg
 
-from audit_assets.defs.assets.flagged_actor_summary import flagged_actor_summary
+from audit_assets.defs.account_keys import EVERY_HOUR_CHECK, check_key
 from audit_assets.defs.automation.hour_planner import Plan
-from audit_assets.defs.automation.jobs import EVERY_HOUR
 from audit_assets.defs.automation.ledger import plan_requests
 from audit_assets.defs.automation.pipeline_health import collect_hours
+from audit_assets.defs.checks.check_results import hour_check
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.resources import StorageResource
 from audit_assets.reports.health_facts import HealthFacts
 from audit_assets.reports.health_problems import judge_health
 
 
-@dg.asset_check(asset=flagged_actor_summary, name=EVERY_HOUR.name)
+@hour_check(asset="flagged_actor_summary")
 def every_hour_is_done(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
@@ -38,9 +38,10 @@ def evaluate(instance: dg.DagsterInstance, plan: Plan, now: datetime) -> dg.Asse
     hours = collect_hours(instance, plan, now)
     problems = judge_health(HealthFacts(now=now, hours=hours))
     is_error = any(problem.severity == "error" for problem in problems)
+    key = check_key(EVERY_HOUR_CHECK)
     return dg.AssetCheckEvaluation(
-        asset_key=EVERY_HOUR.asset_key,
-        check_name=EVERY_HOUR.name,
+        asset_key=key.asset_key,
+        check_name=key.name,
         passed=not problems,
         severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
         description="; ".join(problem.sentence for problem in problems) or None,
@@ -59,12 +60,12 @@ def report_if_changed(instance: dg.DagsterInstance, plan: Plan, now: datetime) -
 
     Dagster shows an evaluation as outdated once the asset is materialised after it.
     """
-    evaluation = evaluate(instance, plan, now)
-    record = instance.get_latest_asset_check_evaluation_record(EVERY_HOUR)
+    evaluation, key = evaluate(instance, plan, now), check_key(EVERY_HOUR_CHECK)
+    record = instance.get_latest_asset_check_evaluation_record(key)
     shown = record.evaluation if record else None
     if record is None or shown is None or _content(shown) != _content(evaluation):
         return [evaluation]
-    newest = instance.get_latest_materialization_event(EVERY_HOUR.asset_key)
+    newest = instance.get_latest_materialization_event(key.asset_key)
     return [evaluation] if newest and newest.timestamp >= record.create_timestamp else []
 
 

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from audit_assets.defs.assets.flagged_actor_summary import flagged_actor_summary
 from audit_assets.defs.checks.check_results import warn_of_hours, warning_check
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import StorageResource
@@ -11,7 +10,7 @@ from audit_assets.defs.steps.hour_messages import unsent_reason
 from audit_assets.storage.tables import DELIVERIES, HEARTBEATS
 
 
-@warning_check(asset=flagged_actor_summary)
+@warning_check(asset="flagged_actor_summary")
 def summary_was_delivered(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
@@ -26,7 +25,7 @@ def summary_was_delivered(
     return warn_of_hours(context, problems, now=storage.now())
 
 
-@warning_check(asset=flagged_actor_summary)
+@warning_check(asset="flagged_actor_summary")
 def heartbeat_was_sent(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
@@ -37,7 +36,7 @@ def heartbeat_was_sent(
     return warn_of_hours(context, problems, now=storage.now())
 
 
-@warning_check(asset=flagged_actor_summary)
+@warning_check(asset="flagged_actor_summary")
 def findings_were_sent(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
@@ -47,7 +46,7 @@ def findings_were_sent(
     return warn_of_hours(context, problems, now=storage.now())
 
 
-@warning_check(asset=flagged_actor_summary)
+@warning_check(asset="flagged_actor_summary")
 def findings_are_in_axiom(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:

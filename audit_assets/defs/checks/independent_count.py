@@ -10,7 +10,6 @@ from typing import Any
 import dagster as dg
 
 from audit_assets.cloudflare.own_counts import CountNotAllowed
-from audit_assets.defs.assets.raw_audit_entries import raw_audit_entries
 from audit_assets.defs.checks.check_results import warning_check
 from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.resources import CloudflareResource, StorageResource
@@ -25,7 +24,7 @@ READABLE = "readable"
 NOT_READABLE = "Not compared: the token may not read Cloudflare's own count."
 
 
-@warning_check(asset=raw_audit_entries)
+@warning_check(asset="raw_audit_entries")
 def cloudflare_counts_the_same(
     context: dg.AssetCheckExecutionContext,
     cloudflare: dg.ResourceParam[CloudflareResource],

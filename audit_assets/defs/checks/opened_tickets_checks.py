@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import dagster as dg
 import polars as pl
 
-from audit_assets.defs.assets.opened_tickets import opened_tickets
 from audit_assets.defs.checks.check_results import warn_of_hours, warning_check
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import StorageResource
@@ -25,7 +24,7 @@ REASONS = {
 """Outcomes of `opened_tickets` that leave a flagged actor without a ticket, though the run config allowed it one."""
 
 
-@warning_check(asset=opened_tickets)
+@warning_check(asset="opened_tickets")
 def every_flagged_actor_has_a_ticket(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:

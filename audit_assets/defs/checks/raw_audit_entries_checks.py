@@ -8,8 +8,7 @@ import dagster as dg
 import polars as pl
 
 from audit_assets.config.errors import StoreError
-from audit_assets.defs.assets.raw_audit_entries import raw_audit_entries
-from audit_assets.defs.checks.check_results import stop_hours, warn_of_hours, warning_check
+from audit_assets.defs.checks.check_results import hour_check, stop_hours, warn_of_hours, warning_check
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.partitions import hours_in
@@ -28,7 +27,7 @@ SILENT_HOURS, NORMALLY_BUSY = 3, 10.0
 REASONS_SHOWN = 10
 
 
-@dg.asset_check(asset=raw_audit_entries, blocking=True)
+@hour_check(asset="raw_audit_entries", blocking=True)
 def hour_is_complete(
     context: dg.AssetCheckExecutionContext,
     cloudflare: dg.ResourceParam[CloudflareResource],
@@ -60,7 +59,7 @@ def incompleteness(inputs: RunInputs, hour: datetime, streams: Sequence[str]) ->
     return None
 
 
-@warning_check(asset=raw_audit_entries)
+@warning_check(asset="raw_audit_entries")
 def nothing_quarantined(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
@@ -73,7 +72,7 @@ def nothing_quarantined(
     return warn_of_hours(context, problems, now=storage.now(), metadata={"details": details})
 
 
-@warning_check(asset=raw_audit_entries)
+@warning_check(asset="raw_audit_entries")
 def no_sudden_silence(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
@@ -106,7 +105,7 @@ def missed_entries(store: HourStore, hour: datetime) -> float:
     return usual if usual >= NORMALLY_BUSY else 0.0
 
 
-@warning_check(asset=raw_audit_entries)
+@warning_check(asset="raw_audit_entries")
 def settled_hours_stay_as_they_are(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
@@ -119,7 +118,7 @@ def settled_hours_stay_as_they_are(
     return warn_of_hours(context, problems, now=storage.now())
 
 
-@warning_check(asset=raw_audit_entries)
+@warning_check(asset="raw_audit_entries")
 def nothing_is_taken_back(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:

@@ -1,0 +1,177 @@
+"""The file of accounts that AUDIT_ASSETS_ACCOUNTS names: a table for each, `[account.KEY]`.
+
+A file that is no TOML, or an account without a usable key, is an error of the whole. What is wrong with one account is
+that account's problem: the others work, and whatever reads its settings raises the one sentence. Two accounts that
+would share what only one may have are both refused, by name.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from audit_assets.config.accounts import ENVIRONMENT, Account, working_for
+from audit_assets.config.errors import SettingError
+from audit_assets.config.settings import ACCOUNTS, SETTINGS, STORAGE, environment_value, setting, typed
+from audit_assets.config.toml_files import read_toml
+
+KEY = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+"""Dagster takes it in the names of jobs and sensors, and every file system in a path."""
+
+LONGEST_KEY = 40
+
+
+@dataclass(frozen=True)
+class Field:
+    """What an account's table may hold: which setting it is, whether it is the setting's text, the name of the variable
+    that holds the secret, or a path, and whether no account can do without."""
+
+    setting: str
+    holds: Literal["text", "variable", "path"] = "text"
+    required: bool = False
+
+
+FIELDS = {
+    "id": Field("CLOUDFLARE_ACCOUNT_ID", required=True),
+    "token": Field("CLOUDFLARE_API_TOKEN", "variable"),
+    "streams": Field("CLOUDFLARE_STREAMS"),
+    "dataset": Field("AXIOM_DATASET", required=True),
+    "findings_dataset": Field("AXIOM_FINDINGS_DATASET"),
+    "axiom_org": Field("AXIOM_ORG_ID"),
+    "axiom_token": Field("AXIOM_TOKEN", "variable"),
+    "team": Field("LINEAR_TEAM_KEY"),
+    "label": Field("LINEAR_LABEL"),
+    "first_hour": Field("AUDIT_ASSETS_FIRST_HOUR"),
+    "storage": Field(STORAGE, "path"),
+    "policy": Field("AUDIT_ASSETS_POLICY", "path"),
+    "tickets_per_day": Field("AUDIT_ASSETS_TICKETS_PER_DAY"),
+    "heartbeat": Field("AUDIT_ASSETS_HEARTBEAT_URL", "variable"),
+}
+"""Whatever else there is to set is set once, for all accounts. So is what an account leaves out, but for its token and
+its store: those are never another's."""
+
+OTHERS = ("name", "existing")
+
+ONLY_ONE = {
+    "id": ("CLOUDFLARE_ACCOUNT_ID",),
+    "dataset": ("AXIOM_ORG_ID", "AXIOM_DATASET"),
+    "store": (STORAGE,),
+}
+"""What no two accounts may have in common, and the settings that it is made of."""
+
+
+def all_accounts() -> tuple[Account, ...]:
+    """The accounts of the file in its order, or the one of the environment. Raises `SettingError` for a file that can't
+    be read as accounts at all."""
+    with working_for(ENVIRONMENT):
+        path = setting(ACCOUNTS)
+        if not path:
+            return (ENVIRONMENT,)
+        try:
+            state = Path(path).stat()
+            changed = (state.st_mtime_ns, state.st_size)
+        except OSError:
+            changed = (0, 0)  # reading it raises the sentence
+        return _read(path, changed, tuple(environment_value(name) for name in ("AXIOM_ORG_ID", STORAGE)))
+
+
+def has_several_accounts() -> bool:
+    """Whether what people read has to name the account. Raises `SettingError`."""
+    return len(all_accounts()) > 1
+
+
+@lru_cache(maxsize=4)
+def _read(path: str, _changed: tuple[int, int], _around: tuple[str, ...]) -> tuple[Account, ...]:
+    found = read_toml(path, f"{ACCOUNTS} names {path}")
+    tables = found.get("account")
+    if not isinstance(tables, dict) or not tables or set(found) != {"account"}:
+        raise SettingError(f"{path} must hold a table [account.KEY] for each account, and nothing else: correct it.")
+    for key, table in tables.items():
+        if not KEY.fullmatch(key) or len(key) > LONGEST_KEY:
+            raise SettingError(
+                f"{path}: account {key!r}: write its key in small letters and digits with _ between them, such as "
+                "prod_eu: it becomes part of names and paths."
+            )
+        if not isinstance(table, dict):
+            raise SettingError(f"{path}: account {key!r} is no table: write [account.{key}] above its settings.")
+    accounts = [_account(path, key, table) for key, table in tables.items()]
+    return tuple(_refuse_shared(path, accounts))
+
+
+def _account(path: str, key: str, table: Mapping[str, Any]) -> Account:
+    account = Account(
+        key=key,
+        name=str(table.get("name", key)),
+        is_prefixed=table.get("existing") is not True,
+        variables={"CLOUDFLARE_API_TOKEN": f"CLOUDFLARE_API_TOKEN_{key.upper()}"},
+    )
+    try:
+        texts, variables = _settings(path, table)
+        account = replace(account, texts=texts, variables={**account.variables, **variables})
+        with working_for(account):
+            for each in texts:
+                typed(each)
+    except SettingError as error:
+        return replace(account, problem=f"{path}: account {key!r}: {error}")
+    return account
+
+
+def _settings(path: str, table: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+    """The texts and the variables of an account, by setting. Raises `SettingError` without the account's name."""
+    for name, value in table.items():
+        if name not in (*FIELDS, *OTHERS):
+            raise SettingError(f"nothing is called {name!r}: it may hold {', '.join((*OTHERS, *FIELDS))}.")
+        expected = bool if name == "existing" else str
+        if type(value) is not expected and not (name == "tickets_per_day" and type(value) in (int, float)):
+            raise SettingError(f"{name} is {value!r}: write {'true or false' if expected is bool else 'a text'}.")
+    texts, variables = {}, {}
+    for name, known in FIELDS.items():
+        text = str(table.get(name, "")).strip()
+        if not text:
+            if known.required:
+                raise SettingError(f"{name} is missing: set it to the {SETTINGS[known.setting].meaning}.")
+        elif known.holds == "variable":
+            if not text.startswith(known.setting):
+                raise SettingError(
+                    f"{name} is {text!r}: name the variable of the environment that holds it, which must begin with "
+                    f"{known.setting}."
+                )
+            variables[known.setting] = text
+        else:
+            is_path = known.holds == "path" and "://" not in text
+            texts[known.setting] = str(Path(path).parent / Path(text).expanduser()) if is_path else text
+    return texts, variables
+
+
+def _refuse_shared(path: str, accounts: list[Account]) -> Iterator[Account]:
+    """The accounts, those with a problem that share what only one may have."""
+    existing = [account.key for account in accounts if not account.is_prefixed]
+    owners: dict[tuple[str, ...], list[str]] = {}
+    for account in accounts:
+        for what, value in _of_its_own(account).items():
+            owners.setdefault((what, *value), []).append(account.key)
+    for account in accounts:
+        problem = account.problem
+        for what, value in _of_its_own(account).items():
+            others = [key for key in owners[(what, *value)] if key != account.key]
+            if others and not problem:
+                problem = (
+                    f"{path}: accounts {account.key!r} and {others[0]!r} have the same {what} {value[-1]}: give each "
+                    "its own. Until then neither is pulled."
+                )
+        if not problem and not account.is_prefixed and len(existing) > 1:
+            problem = f"{path}: accounts {' and '.join(map(repr, existing))} are both `existing`: only one can be."
+        yield replace(account, problem=problem) if problem else account
+
+
+def _of_its_own(account: Account) -> dict[str, tuple[str, ...]]:
+    """What no other account may have, as far as it is set."""
+    found = {}
+    for what, names in ONLY_ONE.items():
+        with working_for(replace(account, problem="")):
+            values = tuple(environment_value(name) if name != STORAGE else setting(name) for name in names)
+        if values[-1]:
+            found[what] = values
+    return found
