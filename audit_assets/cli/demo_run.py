@@ -181,13 +181,13 @@ def _summarize(
     results: Sequence[dg.ExecuteInProcessResult],
     instance: dg.DagsterInstance,
 ) -> dict[str, Any]:
-    from audit_assets.defs.assets.axiom_ingest import axiom_ingest
+    from audit_assets.defs.account_keys import INGEST, asset_key
     from audit_assets.storage.hours import hour_of
 
     store = HourStore(setting("AUDIT_ASSETS_STORAGE"))
     summaries = [store.read_json(SUMMARY, hour) for hour in judged]
     everything = [*history, *judged]
-    ingested = [hour_of(key) for key in instance.get_materialized_partitions(axiom_ingest.key)]
+    ingested = [hour_of(key) for key in instance.get_materialized_partitions(asset_key(INGEST))]
     return {
         "hours": [summary["hour"] for summary in summaries],
         "history_hours": len(history),

@@ -20,7 +20,7 @@ import dagster as dg
 from audit_assets.cli.job_runs import failures_of, open_instance, run_hours
 from audit_assets.cloudflare.request_pacing import RequestPacer
 from audit_assets.config.errors import AuditAssetsError
-from audit_assets.defs.automation.jobs import history
+from audit_assets.defs.account_keys import HISTORY, name_of
 from audit_assets.defs.automation.ledger import IN_PROGRESS, REQUESTED_BY
 from audit_assets.defs.build import build_defs
 from audit_assets.defs.resources import CloudflareResource
@@ -139,7 +139,7 @@ def load_hours(hours: list[datetime]) -> list[str]:
 def _job() -> dg.JobDefinition:
     """The job `history` of this process, with its share of Cloudflare's limit."""
     pacer = RequestPacer(SystemClock(), share=1 / AT_ONCE)
-    return build_defs(resources={"cloudflare": CloudflareResource(pacer=pacer)}).resolve_job_def(history.name)
+    return build_defs(resources={"cloudflare": CloudflareResource(pacer=pacer)}).resolve_job_def(name_of(HISTORY))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What all hourly assets share, and what Dagster shows of each: what it reads, its table and the columns of that.
+"""What all assets share, and what Dagster shows of each: what it reads, its table and the columns of that.
 
 An asset reads tables, and its dependencies follow from who writes those (storage/tables.py). Each depends on the same
 hour upstream and on no other.
@@ -79,6 +79,27 @@ def hourly_asset(
                     partitions_def=HOURLY,
                     backfill_policy=A_DAY_A_RUN,
                 )(bound_to(account, tagged))
+
+        return define
+
+    return decorate
+
+
+def asset_of_no_hour(*, kinds: set[str], table: str) -> Callable[[Callable[..., Any]], AssetOf]:
+    """The same for an asset without hours."""
+
+    def decorate(body: Callable[..., Any]) -> AssetOf:
+        @wraps(body)
+        def define(account: Account) -> dg.AssetsDefinition:
+            return dg.asset(
+                key_prefix=[*account.prefix] or None,
+                deps=[asset_key(writer, account) for writer in tables.writers_read_by(body.__name__)],
+                kinds=kinds,
+                code_version="1",
+                group_name=account.named(GROUP),
+                owners=OWNERS,
+                metadata=describe_table(table),
+            )(bound_to(account, body))
 
         return define
 

@@ -27,6 +27,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from audit_assets.guard.browser_guard import BrowserGuard
 from audit_assets.guard.start_token import address_with_token, new_token
 from audit_assets.sandbox.axiom.axiom_service import AxiomService
+from audit_assets.sandbox.cloudflare.access_control import new_credential
+from audit_assets.sandbox.cloudflare.cloudflare_accounts import CloudflareAccounts, account_id_of
 from audit_assets.sandbox.cloudflare.cloudflare_service import CloudflareService
 from audit_assets.sandbox.fault_plan import FaultPlan
 from audit_assets.sandbox.linear.issue_rules import TICKETS_PATH
@@ -52,6 +54,7 @@ class Sandbox:
         self.shared = ServiceContext(data_dir, clock or SandboxClock())
         self.faults = FaultPlan()
         self.cloudflare = CloudflareService(self.shared, self.faults)
+        self.accounts = CloudflareAccounts(self.cloudflare)
         self.axiom = AxiomService(self.shared, self.faults)
         self.linear = LinearService(self.shared, self.faults)
         self.url = ""
@@ -69,10 +72,18 @@ class Sandbox:
             **self.linear.environment(self.url),
         }
 
+    def add_account(self, dataset: str) -> CloudflareService:
+        """Another account of the same Cloudflare, with a token and a log of its own, and a dataset for it in Axiom."""
+        self.axiom.add_dataset(dataset)
+        number = len(self.accounts.services) + 1
+        added = CloudflareService(self.shared, self.faults, account_id_of(number), new_credential())
+        self.accounts.services.append(added)
+        return added
+
     def app(self) -> Starlette:
         """The ASGI application, without the guard."""
         routes = [
-            *self.cloudflare.routes(),
+            *self.accounts.routes(),
             *self.axiom.routes(),
             *self.linear.routes(),
             Route("/sandbox/clock", self._clock, methods=["GET", "POST"]),

@@ -23,10 +23,9 @@ from audit_assets.cli.console import output
 from audit_assets.cli.dagster_home import instance_home
 from audit_assets.cli.main import app
 from audit_assets.config.settings import SETTINGS
-from audit_assets.defs.automation.jobs import LAST_ASSETS
-from audit_assets.defs.materialized_hours import INGEST
 from audit_assets.reports.health_facts import SWITCHES
 from audit_assets.storage.hours import key_of
+from audit_assets_tests.defs.keys import INGEST, LAST_ASSETS
 
 HOUR = timedelta(hours=1)
 DAEMONS = ("SENSOR", "SCHEDULER", "QUEUED_RUN_COORDINATOR")

@@ -14,7 +14,6 @@ from audit_assets.cli.doctor_checks import diagnose
 from audit_assets.cli.doctor_results import DoctorRun
 from audit_assets.defs.automation import ledger, pipeline_health
 from audit_assets.defs.automation.hour_planner import newest_due_hour
-from audit_assets.defs.materialized_hours import INGEST
 from audit_assets.reports import health_problems
 from audit_assets.reports.health_facts import SWITCHES
 from audit_assets.reports.health_problems import Kind
@@ -28,6 +27,7 @@ from audit_assets_tests.cli.doctor_world import (
     statuses,
     without_settings,
 )
+from audit_assets_tests.defs.keys import INGEST
 from audit_assets_tests.pipeline import environment_of
 
 WINDOW = 24

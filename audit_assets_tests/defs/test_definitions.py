@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
+from audit_assets.config.accounts import ENVIRONMENT
 from audit_assets.config.settings import SETTINGS
 from audit_assets.defs.assets.raw_audit_entries import raw_audit_entries
 from audit_assets.defs.build import build_defs
@@ -112,7 +113,7 @@ def test_a_store_that_can_not_be_read_does_not_take_down_the_code_location(
     assert partitions.get_num_partitions() in (744, 745, 746)
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize(
-            [raw_audit_entries],
+            [raw_audit_entries(ENVIRONMENT)],
             partition_key="2026-11-22-09:00",
             resources={"cloudflare": CloudflareResource(), "storage": StorageResource()},
             instance=instance,
@@ -141,7 +142,9 @@ def test_doctor_shows_a_first_hour_that_can_not_be_understood(tmp_path: Path) ->
 
 def test_an_asset_can_be_materialised_by_itself(pipeline: Pipeline) -> None:
     resources = {"cloudflare": CloudflareResource(pipeline.clock), "storage": StorageResource(pipeline.clock)}
-    assert dg.materialize([raw_audit_entries], partition_key="2026-11-22-09:00", resources=resources).success
+    assert dg.materialize(
+        [raw_audit_entries(ENVIRONMENT)], partition_key="2026-11-22-09:00", resources=resources
+    ).success
 
 
 def test_each_asset_depends_on_the_same_hour_of_those_whose_tables_it_reads() -> None:

@@ -12,44 +12,23 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from audit_assets.config.accounts import Account, working_for
-from audit_assets.defs.account_keys import asset_key
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
-from audit_assets.defs.hourly_asset import GROUP, OWNERS, describe_table
+from audit_assets.defs.hourly_asset import asset_of_no_hour
 from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.materialized_hours import find_unread_hours
 from audit_assets.defs.resources import LinearResource, StorageResource
 from audit_assets.defs.steps.verdicts import fetch_verdicts
-from audit_assets.storage.tables import PRECISION, VERDICTS, writers_read_by
+from audit_assets.storage.tables import PRECISION, VERDICTS
 from audit_assets.tickets.verdict_table import precision_by_month
 
 
-def ticket_verdicts(account: Account) -> dg.AssetsDefinition:
-    """The asset of an account."""
-
-    @dg.asset(
-        key_prefix=[*account.prefix] or None,
-        deps=[asset_key(writer, account) for writer in writers_read_by(VERDICTS)],
-        kinds={"linear", "polars"},
-        group_name=account.named(GROUP),
-        owners=OWNERS,
-        metadata=describe_table(VERDICTS),
-        code_version="1",
-    )
-    def ticket_verdicts(
-        context: dg.AssetExecutionContext,
-        linear: dg.ResourceParam[LinearResource],
-        storage: dg.ResourceParam[StorageResource],
-    ) -> None:
-        """What people confirmed or dismissed in Linear, and the precision of each month's tickets."""
-        with working_for(account):
-            read_verdicts_again(context, linear, storage)
-
-    return ticket_verdicts
-
-
-def read_verdicts_again(context: dg.AssetExecutionContext, linear: LinearResource, storage: StorageResource) -> None:
-    """Read in Linear what became of the tickets, and store it."""
+@asset_of_no_hour(table=VERDICTS, kinds={"linear", "polars"})
+def ticket_verdicts(
+    context: dg.AssetExecutionContext,
+    linear: dg.ResourceParam[LinearResource],
+    storage: dg.ResourceParam[StorageResource],
+) -> None:
+    """What people confirmed or dismissed in Linear, and the precision of each month's tickets."""
     with raise_as_dagster_failure():
         store = storage.open()
         unread = find_unread_hours(context.instance, store)

@@ -91,6 +91,11 @@ class AxiomService:
         """The settings with which audit_assets uses this service."""
         return {"AXIOM_URL": base_url, "AXIOM_TOKEN": TOKEN, "AXIOM_ORG_ID": ORG_ID, "AXIOM_DATASET": DATASET}
 
+    def add_dataset(self, name: str) -> None:
+        """Make another dataset, unless it is there."""
+        if name not in {each.name for each in self.store.datasets()}:
+            self.store.create(name, "Cloudflare audit entries", self.behaviour.retention_days, self._created)
+
     def close(self) -> None:
         """Close the database."""
         if self._store:

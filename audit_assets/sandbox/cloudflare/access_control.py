@@ -16,7 +16,14 @@ from audit_assets.sandbox.sandbox_clock import SandboxClock
 
 ACCOUNT_ID = "5a11db0c0ffee0ddba11ad0be5eab1e5"
 ORGANIZATION_ID = "0f60db0c0ffee0ddba11ad0be5eab1e5"
-CREDENTIAL = f"sandbox-cloudflare-{secrets.token_hex(16)}"
+
+
+def new_credential() -> str:
+    """An API token that no process had before."""
+    return f"sandbox-cloudflare-{secrets.token_hex(16)}"
+
+
+CREDENTIAL = new_credential()
 """The API token of this process: what a sandbox serves may be somebody's own entries, and loopback is open to all users
 of a machine."""
 
@@ -55,8 +62,10 @@ class Quota:
 class AccessControl:
     """Admits a request, or answers why not."""
 
-    def __init__(self, clock: SandboxClock, quota: Quota) -> None:
+    def __init__(self, clock: SandboxClock, quota: Quota, account_id: str, credential: str) -> None:
         self._clock = clock
+        self._account_id = account_id
+        self._credential = credential
         self._quota = quota
         self._period_ends: datetime | None = None
         self._requests_made = 0
@@ -65,7 +74,7 @@ class AccessControl:
 
     def refusal(self, request: Request) -> Response | None:
         """The reply to a request that is not admitted; None for one that is, which is then counted."""
-        account_id = request.path_params.get("account_id", ACCOUNT_ID)
+        account_id = request.path_params.get("account_id", self._account_id)
         organization_id = request.path_params.get("organization_id", ORGANIZATION_ID)
         bearer = request.headers.get("authorization")
         if not re.fullmatch(r"[0-9a-f]{32}", account_id):
@@ -75,8 +84,8 @@ class AccessControl:
         if bearer is None and not any(name in request.headers for name in OTHER_CREDENTIALS):
             message = "Missing X-Auth-Key, X-Auth-Email or Authorization headers"
             return self._refused(self._quota.missing_credentials_status, (9106, message))
-        is_token = bearer == f"Bearer {CREDENTIAL}" and not self._quota.token_revoked
-        is_own = account_id == ACCOUNT_ID and organization_id == ORGANIZATION_ID
+        is_token = bearer == f"Bearer {self._credential}" and not self._quota.token_revoked
+        is_own = account_id == self._account_id and organization_id == ORGANIZATION_ID
         if not is_token or not is_own or self._has_expired() or self._denies_new_token():
             return self._refused(403, (10000, "Authentication error"))
         return self._counted()

@@ -57,19 +57,22 @@ class Behaviour(ResponseBehaviour, WindowBehaviour, Quota, CountBehaviour):
 
 
 class CloudflareService:
-    """The sandbox's Cloudflare. Calls of a fault plan: "v2", "v1" and "organization", "verify", and "count" for its
-    own count.
+    """One account of the sandbox's Cloudflare, with a token of its own. Calls of a fault plan: "v2", "v1" and
+    "organization", "verify", and "count" for its own count.
 
     Its own kinds of fault: those of `PAGE_FAULTS`; `insert` (options `entries`, optionally `stream`: entries that
     arrive just before this page is made); `block` (option `seconds`: 429 from this call on).
     """
 
-    def __init__(self, context: ServiceContext, plan: FaultPlan) -> None:
+    def __init__(
+        self, context: ServiceContext, plan: FaultPlan, account_id: str = ACCOUNT_ID, credential: str = CREDENTIAL
+    ) -> None:
+        self.account_id, self.credential = account_id, credential
         self.behaviour = Behaviour()
         self.logs = {stream: AuditLog(stream) for stream in ("v2", "v1", "organization")}
         self._context = context
         self._plan = plan
-        self._access = AccessControl(context.clock, self.behaviour)
+        self._access = AccessControl(context.clock, self.behaviour, account_id, credential)
         self._organisation: Organisation | None = None
         self._activity_until = context.clock.now()
 
@@ -92,11 +95,12 @@ class CloudflareService:
 
         The ground truth is returned, and written to truths.json in the sandbox's directory; only tests read it.
         """
-        activity = generate_activity(seed, until, days)
+        activity = generate_activity(seed, until, days, self.account_id)
         self._add_activity(activity)
-        self._organisation, self._activity_until = Organisation(seed, until.date()), until
+        self._organisation, self._activity_until = Organisation(seed, until.date(), self.account_id), until
         truths = json.dumps([asdict(truth) for truth in activity.truths], indent=1)
-        (self._context.data_dir / TRUTHS_FILE).write_text(truths, encoding="utf-8")
+        file = TRUTHS_FILE if self.account_id == ACCOUNT_ID else f"{self.account_id}-{TRUTHS_FILE}"
+        (self._context.data_dir / file).write_text(truths, encoding="utf-8")
         return activity.truths
 
     def load_entries(self, entries: FileEntries) -> None:
@@ -109,8 +113,8 @@ class CloudflareService:
         """The settings with which audit_assets uses this service."""
         return {
             "CLOUDFLARE_API_URL": f"{base_url}/client/v4",
-            "CLOUDFLARE_ACCOUNT_ID": ACCOUNT_ID,
-            "CLOUDFLARE_API_TOKEN": CREDENTIAL,
+            "CLOUDFLARE_ACCOUNT_ID": self.account_id,
+            "CLOUDFLARE_API_TOKEN": self.credential,
         }
 
     def routes(self) -> list[Route]:
@@ -147,11 +151,11 @@ class CloudflareService:
     async def _count(self, request: Request) -> Response:
         async def handle(_: Fault | None) -> Response:
             status, body = unauthorized()
-            if request.headers.get("authorization") == f"Bearer {CREDENTIAL}":
+            if request.headers.get("authorization") == f"Bearer {self.credential}":
                 self._extend_activity()
                 status, body = answer_count(
                     await request.body(),
-                    account_id=ACCOUNT_ID,
+                    account_id=self.account_id,
                     logs=self.logs,
                     now=self._context.clock.now(),
                     behaviour=self.behaviour,

@@ -30,8 +30,9 @@ class Activity:
 class Organisation:
     """The same organisation, entry for entry, for the same seed and `today`, whichever hours are generated."""
 
-    def __init__(self, seed: int, today: date) -> None:
+    def __init__(self, seed: int, today: date, account_id: str = ACCOUNT_ID) -> None:
         self._seed = seed
+        self._account_id = account_id
         self._members = make_members(seed, today)
 
     def ordinary_activity(self, start: datetime, end: datetime) -> Activity:
@@ -51,7 +52,7 @@ class Organisation:
 
     def _entries_of(self, acts: Iterable[Act], name: str) -> list[tuple[Act, dict[str, Any]]]:
         rng = random.Random(f"{self._seed}/written/{name}")  # noqa: S311 - no secret
-        return [(act, entry(act, ACCOUNT_ID, rng)) for act in acts]
+        return [(act, entry(act, self._account_id, rng)) for act in acts]
 
 
 def _streams(happened: Iterable[tuple[Act, dict[str, Any]]], truths: list[Truth]) -> Activity:
@@ -61,10 +62,10 @@ def _streams(happened: Iterable[tuple[Act, dict[str, Any]]], truths: list[Truth]
     return activity
 
 
-def generate_activity(seed: int, until: datetime, days: int) -> Activity:
+def generate_activity(seed: int, until: datetime, days: int, account_id: str = ACCOUNT_ID) -> Activity:
     """The `days` before `until` with the incidents in their last six closed hours."""
     until = until.astimezone(UTC)
-    organisation = Organisation(seed, until.date())
+    organisation = Organisation(seed, until.date(), account_id)
     ordinary = organisation.ordinary_activity(until - days * DAY, until)
     incidents = organisation.incidents(until)
     v2 = sorted(ordinary.v2 + incidents.v2, key=lambda entry: parsed_time(entry["action"]["time"]))

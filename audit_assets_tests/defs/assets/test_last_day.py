@@ -6,7 +6,6 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from audit_assets.defs.assets.flagged_actor_summary import flagged_actor_summary
 from audit_assets.defs.day_metadata import day_metadata
 from audit_assets.storage.tables import VERDICTS
 from audit_assets.tickets.verdict_table import TICKET_VERDICTS
@@ -19,7 +18,7 @@ JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
 def shown(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     """What the asset's page shows: the metadata of its last materialisation."""
     assert result.success
-    made = result.asset_materializations_for_node(flagged_actor_summary.node_def.name)[-1]
+    made = result.asset_materializations_for_node("flagged_actor_summary")[-1]
     return {name: str(made.metadata[name].value) for name in ("last_24_hours", "open_tickets") if name in made.metadata}
 
 

@@ -9,13 +9,14 @@ import dagster as dg
 import pytest
 from dagster._core.scheduler.instigation import InstigatorStatus
 
-from audit_assets.defs.automation.alert_sensors import failed_runs, pipeline_watchdog
+from audit_assets.config.accounts import ENVIRONMENT
+from audit_assets.defs.automation.alert_sensors import alert_sensors_of
 from audit_assets.defs.delivery_resources import ChannelsResource, WebhookResource
-from audit_assets.defs.materialized_hours import INGEST
 from audit_assets.defs.steps.operator_alerts import ALERTS
 from audit_assets.tickets.operator_ticket import operator_ticket_id
 from audit_assets_tests.defs.assets.test_hour import a_quiet_fortnight
 from audit_assets_tests.defs.automation.watched import Watched
+from audit_assets_tests.defs.keys import INGEST
 from audit_assets_tests.linear.workspace import plan
 from audit_assets_tests.notify.receivers import Receiver, receiving
 from audit_assets_tests.pipeline import Pipeline, v2_burst
@@ -287,6 +288,9 @@ def test_a_ticket_that_a_person_closed_stays_closed_and_the_next_problem_opens_a
     account = watched.pipeline.sandbox.environment()["CLOUDFLARE_ACCOUNT_ID"]
     ids = [each["id"] for each in watched.pipeline.tickets()]
     assert ids == [str(operator_ticket_id(account, generation)) for generation in (0, 1)]
+
+
+pipeline_watchdog, failed_runs = alert_sensors_of(ENVIRONMENT)
 
 
 def resources_of(watched: Watched) -> dict[str, Any]:

@@ -10,11 +10,11 @@ import dagster as dg
 import pytest
 from dagster._core.instance.utils import RUNLESS_RUN_ID
 
-from audit_assets.defs.automation.jobs import EVERY_HOUR
 from audit_assets.defs.automation.ledger import REQUESTED_BY, RUN_KEY, plan_requests
 from audit_assets.defs.partitions import key_of, range_tags
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage.tables import TABLES_OF
+from audit_assets_tests.defs.keys import EVERY_HOUR
 from audit_assets_tests.pipeline import QUIET, Pipeline, v2_burst
 from audit_assets_tests.support import JumpingClock
 

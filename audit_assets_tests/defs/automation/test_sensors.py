@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from audit_assets.config.accounts import ENVIRONMENT
 from audit_assets.defs.automation import ledger, pipeline_health
 from audit_assets.defs.automation.hour_planner import ALERT_AFTER_FAILURES
-from audit_assets.defs.automation.jobs import EVERY_HOUR, LAST_ASSETS
 from audit_assets.defs.automation.sensors import missing_hours
 from audit_assets.defs.build import build_defs
 from audit_assets.defs.checks.every_hour_is_done import every_hour_is_done
-from audit_assets.defs.materialized_hours import INGEST
 from audit_assets.defs.partitions import key_of, range_tags
 from audit_assets.defs.resources import StorageResource
 from audit_assets.reports.health_facts import SWITCHES
+from audit_assets_tests.defs.keys import EVERY_HOUR, INGEST, LAST_ASSETS
 
 NOW = datetime(2026, 11, 22, 10, 20, tzinfo=UTC)
 NEWEST = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -300,7 +300,7 @@ def test_overdue_hours_are_named_and_the_check_can_be_run_by_hand(
     assert by_sensor.metadata["missing"].value == 10
     resources = {"storage": StorageResource(StoppedClock())}
     by_hand = dg.define_asset_job("by_hand", selection=dg.AssetSelection.checks(EVERY_HOUR))
-    defs = dg.Definitions(asset_checks=[every_hour_is_done], jobs=[by_hand], resources=resources)
+    defs = dg.Definitions(asset_checks=[every_hour_is_done(ENVIRONMENT)], jobs=[by_hand], resources=resources)
     (evaluation,) = defs.resolve_job_def("by_hand").execute_in_process(instance=instance).get_asset_check_evaluations()
     assert (evaluation.passed, evaluation.description) == (by_sensor.passed, by_sensor.description)
 

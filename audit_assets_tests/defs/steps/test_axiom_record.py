@@ -13,6 +13,7 @@ import pytest
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.events import events_from
 from audit_assets.cloudflare.entries import normalize_entries
+from audit_assets.config.accounts import ENVIRONMENT
 from audit_assets.defs.assets.axiom_ingest import axiom_ingest
 from audit_assets.defs.assets.raw_audit_entries import raw_audit_entries
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, RunInputsResource, StorageResource
@@ -287,7 +288,7 @@ def test_rows_that_are_not_visible_yet_are_waited_for(lived: Pipeline) -> None:
         "run_inputs": RunInputsResource(),
     }
     of_another_run = dg.materialize(
-        [raw_audit_entries, axiom_ingest],
+        [raw_audit_entries(ENVIRONMENT), axiom_ingest(ENVIRONMENT)],
         partition_key=key_of(PAST - HOUR),
         resources=resources,
         instance=lived.instance,
