@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from audit_assets.config.accounts import ENVIRONMENT, Account, working_for
+from audit_assets.config.accounts import ENVIRONMENT, Account, chosen_account, working_for
 from audit_assets.config.errors import SettingError
 from audit_assets.config.settings import ACCOUNTS, SETTINGS, STORAGE, environment_value, setting, typed
 from audit_assets.config.toml_files import read_toml
@@ -21,6 +21,11 @@ KEY = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 """Dagster takes it in the names of jobs and sensors, and every file system in a path."""
 
 LONGEST_KEY = 40
+
+NAME = re.compile(r"[^\W_]([\w .,:&+-]*[\w.])?")
+"""It stands at the beginning of titles: no bracket, and nothing that Markdown or a terminal takes for more than text."""
+
+LONGEST_NAME = 40
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,17 @@ def all_accounts() -> tuple[Account, ...]:
         return _read(path, changed, tuple(environment_value(name) for name in ("AXIOM_ORG_ID", STORAGE)))
 
 
-def has_several_accounts() -> bool:
-    """Whether what people read has to name the account. Raises `SettingError`."""
-    return len(all_accounts()) > 1
+def account_to_name() -> Account | None:
+    """The account that the code works for, if what people read has to name it: where there are several. Raises
+    `SettingError`."""
+    return chosen_account() if len(all_accounts()) > 1 else None
+
+
+def title_start() -> str:
+    """What the titles of tickets and messages begin with: `[Production] ` where there are several accounts. Raises
+    `SettingError`."""
+    account = account_to_name()
+    return f"[{account.name}] " if account else ""
 
 
 @lru_cache(maxsize=4)
@@ -126,6 +139,9 @@ def _settings(path: str, table: Mapping[str, Any]) -> tuple[dict[str, str], dict
         expected = bool if name == "existing" else str
         if type(value) is not expected and not (name == "tickets_per_day" and type(value) in (int, float)):
             raise SettingError(f"{name} is {value!r}: write {'true or false' if expected is bool else 'a text'}.")
+    name = table.get("name", "")
+    if name and (not NAME.fullmatch(name) or len(name) > LONGEST_NAME):
+        raise SettingError(f"name is {name!r}: write at most {LONGEST_NAME} letters, digits, spaces and . , : & + -.")
     texts, variables = {}, {}
     for name, known in FIELDS.items():
         text = str(table.get(name, "")).strip()

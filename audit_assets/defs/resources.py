@@ -19,6 +19,7 @@ from audit_assets.axiom.query_texts import activity_text, check_dataset, entries
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.cloudflare.request_pacing import RequestPacer
 from audit_assets.config.accounts import Account, chosen_account
+from audit_assets.config.accounts_file import title_start
 from audit_assets.config.errors import SettingError
 from audit_assets.config.policy import Tables, tables
 from audit_assets.config.settings import (
@@ -214,6 +215,7 @@ class LinearResource:
             "url": setting("LINEAR_API_URL"),
             "clock": self.clock,
             "limits": self.limits,
+            "title_start": title_start(),
         }
 
 

@@ -53,15 +53,17 @@ class LinearClient:
         limits: HttpLimits | None = None,
         connection: type[GraphqlConnection] = GraphqlConnection,
         issues: type[IssueApi] = IssueApi,
+        title_start: str = "",
     ) -> None:
         """Nothing is sent yet. Team and label are every ticket's, unless the table `fields` has others. A dry run has
-        a `connection` and `issues` of its own. Raises `SettingError` for a setting that can't be right."""
+        a `connection` and `issues` of its own. `title_start`: what every title begins with. Raises `SettingError` for a setting that can't be right."""
         self._connection = connection(api_key=api_key, url=url, clock=clock, limits=limits)
         self.clock = self._connection.clock
         self.issues = issues(self._connection)
         team_key = printable("LINEAR_TEAM_KEY", team_key)
         self._resolver = TargetResolver(self._connection, team_key, printable("LINEAR_LABEL", label) if label else None)
         self._table = fields
+        self._title_start = title_start
 
     def close(self) -> None:
         """Close the connections."""
@@ -98,6 +100,10 @@ class LinearClient:
         """Linear's number for a ticket about that."""
         return fields_for(subject, self._table).priority
 
+    def titled(self, issue: IssueContent) -> IssueContent:
+        """The issue, with the title that it gets in Linear."""
+        return replace(issue, title=f"{self._title_start}{issue.title}")
+
     def create_issue(
         self, issue: IssueContent, subject: TicketSubject, at_least: int | None = None
     ) -> tuple[NewIssue | None, str | None]:
@@ -109,7 +115,7 @@ class LinearClient:
         does for the last target.
         """
         fields = fields_for(subject, self._table)
-        content = replace(issue, priority=min(fields.priority, at_least or fields.priority))
+        content = replace(self.titled(issue), priority=min(fields.priority, at_least or fields.priority))
         targets = self._resolver.targets(fields)
         target = next(targets)
         problems = [*target.problems]

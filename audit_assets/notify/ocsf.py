@@ -34,13 +34,17 @@ ELSEWHERE = frozenset({"actor", "actor_key", "actor_type", "severity"})
 def detection_findings(summary: Mapping[str, Any], *, is_update: bool) -> list[dict[str, Any]]:
     """The flagged actors of an hour's summary, an event each. `is_update`: the receiver got the hour before.
 
-    `finding_info.uid` is the same whenever the hour is sent: its start and the actor's key.
+    `finding_info.uid` is the same whenever the hour is sent: its start and the actor's key, after the account's id where
+    there are several accounts.
     """
     hour = datetime.strptime(summary["hour"], HOUR_FORMAT).replace(tzinfo=UTC)
-    return [_event(actor, hour, summary["hour"], UPDATE if is_update else CREATE) for actor in summary["flagged"]]
+    account, activity = summary.get("account"), UPDATE if is_update else CREATE
+    return [_event(actor, hour, summary["hour"], activity, account) for actor in summary["flagged"]]
 
 
-def _event(actor: Mapping[str, Any], hour: datetime, hour_key: str, activity: int) -> dict[str, Any]:
+def _event(
+    actor: Mapping[str, Any], hour: datetime, hour_key: str, activity: int, account: Mapping[str, str] | None
+) -> dict[str, Any]:
     severity, is_dismissed = SEVERITY_IDS[actor["severity"]], actor["ticket"]["outcome"] == "dismissed"
     end = hour + timedelta(hours=1)
     first, *_ = [*actor["in_words"], "an unusual hour"]
@@ -48,10 +52,14 @@ def _event(actor: Mapping[str, Any], hour: datetime, hour_key: str, activity: in
         **_common(activity, SUPPRESSED if is_dismissed else NEW, severity, end),
         "start_time": _milliseconds(hour),
         "end_time": _milliseconds(end),
-        "message": f"{actor['actor']}: {first}",
-        "finding_info": _finding_info(actor, hour_key, first),
+        "message": f"{_title_start(account)}{actor['actor']}: {first}",
+        "finding_info": _finding_info(actor, hour_key, first, account),
         "evidences": [{"actor": {"user": _user(actor)}}],
-        "unmapped": {"hour": hour_key, **{name: value for name, value in actor.items() if name not in ELSEWHERE}},
+        "unmapped": {
+            "hour": hour_key,
+            **({"account": account} if account else {}),
+            **{name: value for name, value in actor.items() if name not in ELSEWHERE},
+        },
     }
 
 
@@ -89,12 +97,18 @@ def _common(activity: int, status: int, severity: int, time: datetime) -> dict[s
     }
 
 
-def _finding_info(actor: Mapping[str, Any], hour_key: str, first: str) -> dict[str, Any]:
+def _title_start(account: Mapping[str, str] | None) -> str:
+    return f"[{account['name']}] " if account else ""
+
+
+def _finding_info(
+    actor: Mapping[str, Any], hour_key: str, first: str, account: Mapping[str, str] | None
+) -> dict[str, Any]:
     kinds = sorted({deviation["kind"] for deviation in actor["deviations"]})
     is_of_rules = kinds == ["watch_rule"]
     info: dict[str, Any] = {
-        "uid": f"{hour_key}/{actor['actor_key']}",
-        "title": f"{actor['actor']}: {first}",
+        "uid": "/".join([*([account["id"]] if account else []), hour_key, actor["actor_key"]]),
+        "title": f"{_title_start(account)}{actor['actor']}: {first}",
         "desc": "; ".join(actor["in_words"]),
         "types": kinds,
         "analytic": {"name": PRODUCT, "type_id": RULE if is_of_rules else BEHAVIORAL},

@@ -147,11 +147,20 @@ class FlaggedActor(Actor):
     ticket: TicketShown
 
 
+class AccountShown(TypedDict):
+    """One of several accounts."""
+
+    key: Annotated[str, Field(description="in the file of accounts, and before the names of its jobs and assets")]
+    name: str
+    id: Annotated[str, Field(description="Cloudflare's id of the account")]
+
+
 class HourSummary(TypedDict):
     """The output of an hour; times are ISO 8601 in UTC."""
 
     version: int
     hour: Annotated[str, Field(description="its start, such as 2026-11-22-09:00 (UTC)")]
+    account: NotRequired[Annotated[AccountShown, Field(description="where there are several accounts")]]
     dry_run: NotRequired[Annotated[bool, Field(description="true after a dry run: it opened nothing")]]
     entries: Entries
     history_since: str | None
@@ -208,6 +217,7 @@ class PeriodSummary(TypedDict):
 
     version: int
     period: str
+    account: NotRequired[Annotated[AccountShown, Field(description="where there are several accounts")]]
     hours: Annotated[int, Field(description="with a summary")]
     missing: Annotated[list[str], Field(description="hours without one, that have ended")]
     entries: dict[str, int]
@@ -255,7 +265,7 @@ def summarize_period(
     `digests`: those of its days."""
     flagged = [(summary["hour"], actor) for summary in summaries for actor in summary["flagged"]]
     below_threshold = [(summary["hour"], actor) for summary in summaries for actor in summary["below_threshold"]]
-    return {
+    found: PeriodSummary = {
         "version": SUMMARY_VERSION,
         "period": period,
         "hours": len(summaries),
@@ -272,6 +282,9 @@ def summarize_period(
         "below_threshold": _rarest_first(below_threshold),
         "digests": [*digests],
     }
+    if accounts := [summary["account"] for summary in summaries if "account" in summary]:
+        found["account"] = accounts[-1]
+    return found
 
 
 def _tickets_of_period(flagged: Sequence[tuple[str, FlaggedActor]]) -> list[TicketOfPeriod]:

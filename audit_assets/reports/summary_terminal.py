@@ -94,7 +94,7 @@ def _more_days(summary: Mapping[str, Any]) -> str:
 def print_hour(console: Console, summary: HourSummary, ticket_max_age: timedelta) -> None:
     """The summary of one hour."""
     hour = {"hour": summary["hour"]}
-    console.rule(f"{len(summary['flagged'])} flagged, {summary['hour']} UTC", align="left")
+    console.rule(f"{_of_account(summary)}{len(summary['flagged'])} flagged, {summary['hour']} UTC", align="left")
     _print_flagged(console, [{**hour, **actor} for actor in summary["flagged"]], ticket_max_age)
     _print_without_ticket(console, [{**hour, **actor} for actor in summary["below_threshold"]])
     _print_counts(console, summary["entries"])
@@ -102,7 +102,9 @@ def print_hour(console: Console, summary: HourSummary, ticket_max_age: timedelta
 
 def print_period(console: Console, summary: PeriodSummary, ticket_max_age: timedelta) -> None:
     """The summary of a day or a month: its tickets, the most severe first, and what else was unusual."""
-    console.rule(f"{pluralize(len(summary['tickets']), 'ticket')}, {summary['period']} (UTC)", align="left")
+    console.rule(
+        f"{_of_account(summary)}{pluralize(len(summary['tickets']), 'ticket')}, {summary['period']} (UTC)", align="left"
+    )
     for ticket in summary["tickets"]:
         hours = ticket["hours"]
         span = hours[0] if len(hours) == 1 else f"{len(hours)} hours from {hours[0]} to {hours[-1]}"
@@ -121,6 +123,12 @@ def print_period(console: Console, summary: PeriodSummary, ticket_max_age: timed
     _print_counts(console, summary["entries"])
     missing = f"{len(summary['missing']):,} without a summary"
     console.print(f"{pluralize(summary['hours'], 'hour')} with a summary, {missing}")
+
+
+def _of_account(summary: Mapping[str, Any]) -> str:
+    """How a heading begins where there are several accounts."""
+    account = summary.get("account")
+    return f"{account['name']}: " if account else ""
 
 
 def _print_flagged(console: Console, flagged: Sequence[Mapping[str, Any]], ticket_max_age: timedelta) -> None:

@@ -23,4 +23,4 @@ def test_one_account_goes_on_while_the_others_token_is_refused(two: TwoAccounts)
     assert judged.success, problems_of(judged)
     assert "does not let this token read the audit log of account" in problems_of(refused)[0]
     (ticket,) = two.sandbox.linear.issues()
-    assert "Production" in ticket["description"]
+    assert ticket["title"].startswith("[Production] ")

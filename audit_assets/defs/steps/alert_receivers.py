@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Protocol
 
+from audit_assets.config.accounts_file import account_to_name, title_start
 from audit_assets.config.errors import Refused, Unavailable
 from audit_assets.config.settings import webhook_format
 from audit_assets.defs.delivery_resources import ChannelsResource, WebhookResource
@@ -121,18 +122,18 @@ class WebhookReceiver:
         """Send all problems that last; as OCSF, those that are new."""
         ticket, at = asdict(state.ticket) if state.ticket else None, self.webhook.clock.now()
         if webhook_format() == "ocsf":
-            self.webhook.post_alert(problem_events([_as_text(each) for each in problems], ticket, at))
+            self.webhook.post_alert(problem_events([_as_text(each) for each in problems], ticket, at, _account()))
         else:
-            self.webhook.post_alert(health_alert([_as_text(each) for each in state.problems], ticket, at))
+            self.webhook.post_alert(health_alert([_as_text(each) for each in state.problems], ticket, at, _account()))
         return state
 
     def recover(self, state: AlertState) -> AlertState:
         """Send that there are none."""
         at = self.webhook.clock.now()
         if webhook_format() == "ocsf":
-            self.webhook.post_alert(recovery_events(state.sent[self.name], at))
+            self.webhook.post_alert(recovery_events(state.sent[self.name], at, _account()))
         else:
-            self.webhook.post_alert(health_alert([], asdict(state.ticket) if state.ticket else None, at))
+            self.webhook.post_alert(health_alert([], asdict(state.ticket) if state.ticket else None, at, _account()))
         return state
 
 
@@ -168,7 +169,14 @@ class ChannelReceiver:
 def _message(own_id: str, title: str, sentences: Sequence[str], state: AlertState) -> Message:
     identifier, url = (state.ticket.identifier, state.ticket.url) if state.ticket else (None, None)
     severity = SEVERITY if state.problems else "low"
+    title = f"{title_start()}{title}"
     return build_message(own_id, severity, title, sentences, identifier=identifier, url=url)
+
+
+def _account() -> str:
+    """The name of the account, where there are several."""
+    account = account_to_name()
+    return account.name if account else ""
 
 
 def _as_text(problem: OperatorProblem) -> dict[str, str]:

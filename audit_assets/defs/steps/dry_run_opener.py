@@ -88,7 +88,7 @@ class DryRunOpener(TicketOpener):
     def _render(self, opened: OpenedTicket, as_new: IssueContent, findings: int = 1) -> None:
         """Keep what would have been written. `as_new`: a new ticket about the same."""
         writes, identifier = self._take_writes(), opened.identifier or None
-        ticket, written = writes.issue or as_new, bool(writes.issue or writes.comments)
+        ticket, written = writes.issue or self.linear.titled(as_new), bool(writes.issue or writes.comments)
         self.rendered.append(
             RenderedTicket(
                 id=opened.id,

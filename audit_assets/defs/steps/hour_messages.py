@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from audit_assets.config.accounts_file import title_start
 from audit_assets.config.policy_tables import SEVERITIES, Channel
 from audit_assets.defs.delivery_resources import ChannelsResource
 from audit_assets.notify.messages import Message, build_message
@@ -105,6 +106,7 @@ def unsent_reason(store: HourStore, hour: datetime) -> str | None:
 def _message(
     finding_id: str, severity: Any, title: str, sentences: Sequence[str], row: Mapping[str, Any]
 ) -> TicketMessage:
+    title = f"{title_start()}{title}"
     made = build_message(finding_id, severity, title, sentences, identifier=row.get("identifier"), url=row.get("url"))
     return TicketMessage(made, row)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from audit_assets.config.accounts_file import account_to_name
 from audit_assets.config.errors import ServiceError, SettingError, StoreError
 from audit_assets.defs.delivery_resources import WebhookResource
 from audit_assets.defs.steps.dry_runs import is_dry_run
@@ -61,6 +62,8 @@ def build_summary(inputs: RunInputs, hour: datetime) -> HourSummary:
         summary["hours_present"] = present
     if is_dry_run(store, hour):
         summary["dry_run"] = True
+    if account := account_to_name():
+        summary["account"] = {"key": account.key, "name": account.name, "id": inputs.account_id}
     return summary
 
 
