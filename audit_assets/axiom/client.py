@@ -29,6 +29,7 @@ from audit_assets.axiom.ingest_receipts import (
 )
 from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.axiom.query_runner import (
+    ACCOUNTS,
     ACTIVITY,
     ACTORS,
     DATASET_FACTS,
@@ -185,6 +186,14 @@ class AxiomClient:
             "newest", "actor", "actor_type", nulls_last=False
         )
         return names.group_by("actor_key").agg(pl.all().exclude("newest").last()).sort("actor_key")
+
+    def accounts(self, start: datetime, end: datetime) -> dict[str, datetime]:
+        """The accounts of which events of [start, end) can be seen, by id, with the time of the newest."""
+        try:
+            found = self._queries.run(ACCOUNTS, QueryWindow(start, end))
+        except UnknownField:
+            return {}
+        return dict(found.group_by("account").agg(pl.col("newest").max()).sort("newest").iter_rows())
 
     def organisation_hours(self, start: datetime, end: datetime) -> pl.DataFrame:
         """All actors together in [start, end): a row per hour with changes: hour, active_actors, changes."""

@@ -43,6 +43,7 @@ ACTORS_SCHEMA = {
     **dict.fromkeys(("actor_key", "actor", "actor_type", "account", "person", "email", "token"), pl.String),
     "newest": UTC_TIME,
 }
+ACCOUNTS_SCHEMA = {"account": pl.String, "newest": UTC_TIME}
 INCOMPLETE_EVENTS_SCHEMA = {"events": pl.Int64}
 EVENTS_BY_HOUR_SCHEMA = {"hour": UTC_TIME, "events": pl.Int64}
 ORIGINS_SCHEMA = {
@@ -87,6 +88,7 @@ ORIGIN_USES = AplQuery(
 )
 ACTORS = AplQuery("actors", ACTORS_SCHEMA)
 ENTRIES_HELD = AplQuery("entries_held", ENTRIES_HELD_SCHEMA, split=split_by_time_then_prefix)
+ACCOUNTS = AplQuery("accounts", ACCOUNTS_SCHEMA)
 INCOMPLETE_EVENTS = AplQuery("incomplete_events", INCOMPLETE_EVENTS_SCHEMA)
 EVENTS_BY_HOUR = AplQuery("events_by_hour", EVENTS_BY_HOUR_SCHEMA)
 DATASET_FACTS = AplQuery("dataset_facts", DATASET_FACTS_SCHEMA, split=lambda _: [])

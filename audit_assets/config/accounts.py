@@ -17,7 +17,8 @@ class Account:
     `is_prefixed`: whether the key is part of the names of its assets, jobs, sensors and of its store.
 
     `texts`: its own settings, by the setting's name. `variables`: the environment's variables that hold its secrets, by
-    the setting's name. `problem`: why none of its settings can be used, "" if they can.
+    the setting's name. `problem`: why none of its settings can be used, "" if they can. `tokens_of_others`: the
+    variables that hold the tokens of the file's other accounts.
     """
 
     key: str = ""
@@ -26,6 +27,7 @@ class Account:
     texts: Mapping[str, str] = field(default_factory=dict, hash=False)
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
     problem: str = ""
+    tokens_of_others: frozenset[str] = frozenset()
 
     @property
     def prefix(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ KEY = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 LONGEST_KEY = 40
 
 NAME = re.compile(r"[^\W_]([\w .,:&+-]*[\w.])?")
-"""It stands at the beginning of titles: no bracket, and nothing that Markdown or a terminal takes for more than text."""
+"""Titles begin with it: no bracket, and nothing that Markdown or a terminal takes for more than text."""
 
 LONGEST_NAME = 40
 
@@ -59,9 +59,12 @@ its store: those are never another's."""
 
 OTHERS = ("name", "existing")
 
+FINDINGS = "findings dataset"
+
 ONLY_ONE = {
     "id": ("CLOUDFLARE_ACCOUNT_ID",),
     "dataset": ("AXIOM_ORG_ID", "AXIOM_DATASET"),
+    FINDINGS: ("AXIOM_ORG_ID", "AXIOM_FINDINGS_DATASET"),
     "store": (STORAGE,),
 }
 """What no two accounts may have in common, and the settings that it is made of."""
@@ -164,22 +167,32 @@ def _settings(path: str, table: Mapping[str, Any]) -> tuple[dict[str, str], dict
 def _refuse_shared(path: str, accounts: list[Account]) -> Iterator[Account]:
     """The accounts, those with a problem that share what only one may have."""
     existing = [account.key for account in accounts if not account.is_prefixed]
-    owners: dict[tuple[str, ...], list[str]] = {}
-    for account in accounts:
-        for what, value in _of_its_own(account).items():
-            owners.setdefault((what, *value), []).append(account.key)
+    own = {account.key: _of_its_own(account) for account in accounts}
     for account in accounts:
         problem = account.problem
-        for what, value in _of_its_own(account).items():
-            others = [key for key in owners[(what, *value)] if key != account.key]
-            if others and not problem:
+        for key, others in own.items():
+            if key == account.key or problem:
+                continue
+            if shared := _shared(own[account.key], others):
                 problem = (
-                    f"{path}: accounts {account.key!r} and {others[0]!r} have the same {what} {value[-1]}: give each "
-                    "its own. Until then neither is pulled."
+                    f"{path}: accounts {account.key!r} and {key!r} have the same {shared}: give each its own. Until "
+                    "then neither is pulled."
                 )
         if not problem and not account.is_prefixed and len(existing) > 1:
             problem = f"{path}: accounts {' and '.join(map(repr, existing))} are both `existing`: only one can be."
-        yield replace(account, problem=problem) if problem else account
+        others = frozenset(each.variables["CLOUDFLARE_API_TOKEN"] for each in accounts if each is not account)
+        yield replace(account, problem=problem, tokens_of_others=others)
+
+
+def _shared(one: Mapping[str, tuple[str, ...]], other: Mapping[str, tuple[str, ...]]) -> str | None:
+    """What two accounts have in common that they must not; a dataset of findings is shared, but with no entries."""
+    for what in ONLY_ONE:
+        if what in one and one[what] == other.get(what) and what != FINDINGS:
+            return f"{what} {one[what][-1]}"
+    for these, those in ((one, other), (other, one)):
+        if FINDINGS in these and these[FINDINGS] == those.get("dataset"):
+            return f"{FINDINGS} {these[FINDINGS][-1]}"
+    return None
 
 
 def _of_its_own(account: Account) -> dict[str, tuple[str, ...]]:

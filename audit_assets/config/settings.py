@@ -236,11 +236,24 @@ def setting(name: str) -> str:
     if not value and required:
         variable, of = account.variables.get(name, name), f" of account {account.key!r}" if account.key else ""
         raise SettingError(f"{variable} is not set: set it to the {known.meaning}{of}.")
+    if account.key and name == "CLOUDFLARE_API_TOKEN":
+        _refuse_copied_token(account, value)
     if known.type is PATH and value and "://" not in value:
         value = str(Path(value).expanduser().absolute())
     if name == STORAGE and account.is_prefixed and name not in account.texts:
         return f"{value.rstrip('/')}/{STORES_OF_ACCOUNTS}/{account.key}"
     return value
+
+
+def _refuse_copied_token(account: Account, token: str) -> None:
+    """Raises `SettingError` if another account's variable holds the same token: pasted twice, by mistake."""
+    own = account.variables["CLOUDFLARE_API_TOKEN"]
+    for other in sorted(account.tokens_of_others - {own}):
+        if os.environ.get(other, "").strip() == token:
+            raise SettingError(
+                f"{own} holds the very token of {other}: set it to its own account's, or name {other} as the `token` "
+                "of both accounts if one token is meant to read both."
+            )
 
 
 def _account_for(name: str) -> Account:

@@ -44,6 +44,7 @@ from audit_assets.linear.dry_run import (
     RenderedTicket,
 )
 from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.store_account import refuse_foreign_store
 from audit_assets.transport.clock import Clock, SystemClock
 from audit_assets.transport.http import HttpLimits
 from audit_assets.triage.model_client import Model
@@ -266,6 +267,10 @@ class TriageResource:
         return HourNotes(self.model, self.clock)
 
 
+_OWN_STORES: set[tuple[str, str]] = set()
+"""The stores, each with the account whose hours it was found to hold: of this process, which opens one often."""
+
+
 @dataclass(frozen=True)
 class StorageResource:
     """Where the stored hours lie."""
@@ -273,8 +278,14 @@ class StorageResource:
     clock: Clock = field(default_factory=SystemClock)
 
     def open(self) -> HourStore:
-        """The hour store."""
-        return HourStore(setting("AUDIT_ASSETS_STORAGE"))
+        """The hour store. Raises `ForeignStore` for one that holds another account's hours."""
+        store = HourStore(setting("AUDIT_ASSETS_STORAGE"))
+        if is_set("CLOUDFLARE_ACCOUNT_ID"):
+            known = (str(store.root), cloudflare_account())
+            if known not in _OWN_STORES:
+                refuse_foreign_store(store, known[1])
+                _OWN_STORES.add(known)
+        return store
 
     def now(self) -> datetime:
         """The time of day: an hour that has not ended can't be stored."""

@@ -56,7 +56,8 @@ class LinearClient:
         title_start: str = "",
     ) -> None:
         """Nothing is sent yet. Team and label are every ticket's, unless the table `fields` has others. A dry run has
-        a `connection` and `issues` of its own. `title_start`: what every title begins with. Raises `SettingError` for a setting that can't be right."""
+        a `connection` and `issues` of its own. `title_start`: what every title begins with. Raises `SettingError` for a
+        setting that can't be right."""
         self._connection = connection(api_key=api_key, url=url, clock=clock, limits=limits)
         self.clock = self._connection.clock
         self.issues = issues(self._connection)

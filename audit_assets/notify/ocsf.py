@@ -34,7 +34,7 @@ ELSEWHERE = frozenset({"actor", "actor_key", "actor_type", "severity"})
 def detection_findings(summary: Mapping[str, Any], *, is_update: bool) -> list[dict[str, Any]]:
     """The flagged actors of an hour's summary, an event each. `is_update`: the receiver got the hour before.
 
-    `finding_info.uid` is the same whenever the hour is sent: its start and the actor's key, after the account's id where
+    `finding_info.uid` is the same whenever the hour is sent: its start and the actor's key, after the account's id if
     there are several accounts.
     """
     hour = datetime.strptime(summary["hour"], HOUR_FORMAT).replace(tzinfo=UTC)

@@ -20,6 +20,7 @@ from audit_assets.defs.materialized_hours import load_progress
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import AxiomResource, RunInputsResource
 from audit_assets.defs.steps.axiom_events import events_of_hours
+from audit_assets.defs.steps.dataset_account import refuse_foreign_dataset
 from audit_assets.storage.first_start import FILLED_AT_FIRST, first_hour
 from audit_assets.storage.hours import day_of, hours_between, key_of
 from audit_assets.storage.pull_history import newest_settled_hour
@@ -37,6 +38,7 @@ def axiom_ingest(
     with raise_as_dagster_failure():
         inputs = run_inputs.of_run(context.run.run_id)
         with closing(axiom.with_tables(inputs.tables).client()) as client:
+            refuse_foreign_dataset(inputs, client, axiom)
             for _, day in groupby(hours_in(context), key=day_of):
                 hours = list(day)
                 # Counted before: what another run pulls meanwhile is not acknowledged

@@ -1,0 +1,74 @@
+"""Whose hours a store holds: one account's, for ever, since hours of two would be judged as one organisation's.
+
+The account is kept beside the hours by the first pull, with the datasets in Axiom that were found to hold no other's
+entries. A store of before tells by its entries whose it is.
+"""
+
+from typing import Any
+
+import polars as pl
+
+from audit_assets.config.errors import StoreError
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import AN_HOUR
+from audit_assets.storage.tables import ENTRIES, STORE_ACCOUNT
+
+LOOKED_BACK = 72
+"""Hours before the newest in which an entry is looked for, of a store of before."""
+
+
+class ForeignStore(StoreError):
+    """The store is another account's: nothing is written, and another try can't help."""
+
+    permanent = True
+
+
+def refuse_foreign_store(store: HourStore, account_id: str) -> None:
+    """Raises `ForeignStore` if the hours are another account's, as far as that is known. Writes nothing."""
+    owner = _owner(store, _record(store))
+    if owner not in (None, account_id):
+        raise ForeignStore(
+            f"{store.root} holds the hours of the Cloudflare account {owner}, and these would be of {account_id}: "
+            "correct the account's id, or give this account a store of its own. Nothing was written."
+        )
+
+
+def claim_store(store: HourStore, account_id: str) -> None:
+    """Keep that the store is this account's. Raises `ForeignStore` if it is another's."""
+    if "account_id" not in _record(store):
+        owner = _owner(store, {}) or account_id  # of two that begin at once, both get the first one's
+        store.keep_json(STORE_ACCOUNT, {"account_id": owner})
+    refuse_foreign_store(store, account_id)
+
+
+def is_own_dataset(store: HourStore, dataset: str) -> bool:
+    """Whether that dataset was found to hold no other account's entries."""
+    return dataset in _record(store).get("datasets", ())
+
+
+def remember_own_dataset(store: HourStore, dataset: str) -> None:
+    """Keep that it was."""
+    record = _record(store)
+    store.write_json(STORE_ACCOUNT, None, {**record, "datasets": sorted({*record.get("datasets", ()), dataset})})
+
+
+def _record(store: HourStore) -> dict[str, Any]:
+    found = store.read_json(STORE_ACCOUNT, None)
+    return found if isinstance(found, dict) else {}
+
+
+def _owner(store: HourStore, record: dict[str, Any]) -> str | None:
+    if "account_id" in record:
+        return record["account_id"]
+    newest = store.newest(ENTRIES)
+    if newest is None:
+        return None
+    for back in range(LOOKED_BACK):
+        entries = store.scan(ENTRIES, newest - AN_HOUR * back)
+        if entries is None:
+            continue
+        with store.reading(ENTRIES, newest - AN_HOUR * back):
+            first = entries.select(pl.col("account_id").first()).collect()
+        if first.height and first.item():
+            return first.item()
+    return None
