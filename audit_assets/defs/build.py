@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
-from audit_assets.config.accounts import Account, working_for
+from audit_assets.config.accounts import Account
 from audit_assets.config.accounts_file import all_accounts
 from audit_assets.defs.account_keys import Job
 from audit_assets.defs.assets.actor_baselines import actor_baselines
@@ -33,7 +34,7 @@ from audit_assets.defs.checks import (
     raw_audit_entries_checks,
 )
 from audit_assets.defs.delivery_resources import ChannelsResource, HeartbeatResource, WebhookResource
-from audit_assets.defs.partitions import from_first_hour
+from audit_assets.defs.partitions import first_hours, from_hour
 from audit_assets.defs.resources import (
     AxiomResource,
     CloudflareResource,
@@ -82,7 +83,9 @@ def build_defs(
 
     In-process by default: a process for each asset makes an hour about six times slower (docs/facts/dagster.md).
     """
-    parts = [_parts_of(account) for account in all_accounts()]
+    accounts = all_accounts()
+    begins = first_hours(accounts)
+    parts = [_parts_of(account, begins[account.key]) for account in accounts]
     return dg.Definitions(
         assets=[each for part in parts for each in part.assets],
         asset_checks=[each for part in parts for each in part.checks],
@@ -116,12 +119,10 @@ class Parts:
     sensors: Sequence[dg.SensorDefinition]
 
 
-def _parts_of(account: Account) -> Parts:
+def _parts_of(account: Account, first: datetime) -> Parts:
     jobs = [*jobs_of(account), retention_of(account)]
-    with working_for(account):
-        assets = from_first_hour([define(account) for define in ASSETS])
     return Parts(
-        assets=assets,
+        assets=from_hour(first, [define(account) for define in ASSETS]),
         checks=[define(account) for define in CHECKS],
         jobs=jobs,
         schedules=schedules_of(account, jobs),

@@ -6,13 +6,15 @@ on no other: a trailing window declared as a partition mapping makes a backfill 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import dagster as dg
 
+from audit_assets.config.accounts import ENVIRONMENT, Account
 from audit_assets.config.errors import SettingError
 from audit_assets.config.settings import HOUR_FORMAT
-from audit_assets.storage.first_start import days_before, first_hour, remember_first_hour
+from audit_assets.storage.first_start import days_before, first_hour, remember_first_hour, remember_first_hours
 from audit_assets.storage.hours import hour_of, hours_between, key_of
 
 HOURS_TAG = "audit/hours"
@@ -34,16 +36,25 @@ A_DAY_A_RUN = dg.BackfillPolicy.multi_run(max_partitions_per_run=24)
 """One policy for all assets: with two, a backfill falls apart into separate runs (docs/facts/dagster.md, B3)."""
 
 
-def from_first_hour(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-    """The assets, the hourly ones with the hours that exist.
+def first_hours(accounts: Sequence[Account]) -> Mapping[str, datetime]:
+    """The first hour of each account, by its key.
 
-    A first hour that can't be read or understood does not take down the code location, whatever an object store's
-    package raises: the hours are those of the last 31 days then, and their runs fail with the reason (`hours_in`).
+    One that can't be read or understood does not take down the code location, whatever an object store's package
+    raises: the hours are those of the last 31 days then, and their runs fail with the reason (`hours_in`).
     """
-    try:
-        hours = hours_from(remember_first_hour())
-    except Exception:
-        hours = hours_from(days_before(datetime.now(UTC)))
+    found: dict[str, datetime] = {}
+    with suppress(Exception):
+        if accounts == (ENVIRONMENT,):
+            found = {ENVIRONMENT.key: remember_first_hour()}
+        else:
+            found = remember_first_hours(accounts)
+    now = datetime.now(UTC)
+    return {account.key: found.get(account.key) or days_before(now) for account in accounts}
+
+
+def from_hour(first: datetime, assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """The assets, the hourly ones with the hours that exist."""
+    hours = hours_from(first)
     return [
         asset.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=hours))
         if asset.partitions_def == HOURLY

@@ -4,15 +4,18 @@ It is remembered beside the hours, so that every process and machine that shares
 hours are stored that are older, the first hour was a fixed date once: then it is the oldest of them.
 """
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from audit_assets.config import settings
+from audit_assets.config.accounts import ENVIRONMENT, Account, working_for
 from audit_assets.config.errors import StoreError
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import hour_of, key_of
 from audit_assets.storage.pull_history import newest_settled_hour
-from audit_assets.storage.tables import ENTRIES, FIRST_START
+from audit_assets.storage.tables import ENTRIES, FIRST_HOURS, FIRST_START
 
 FILLED_AT_FIRST = timedelta(days=31)
 """The 30 days that an hour is judged against, and a day of hours that are judged against all of them."""
@@ -33,6 +36,33 @@ def remember_first_hour() -> datetime:
     return settings.first_hour() or keep_first_hour(
         HourStore(settings.setting("AUDIT_ASSETS_STORAGE")), datetime.now(UTC)
     )
+
+
+def remember_first_hours(accounts: Sequence[Account]) -> dict[str, datetime]:
+    """The same of several accounts, by key; without those whose first hour can't be read or understood.
+
+    Whoever loads the definitions needs all of them, a run of one account too, so what the stores remember is kept in
+    one file beside them: one read in place of one for each account.
+    """
+    with working_for(ENVIRONMENT):
+        beside = HourStore(settings.setting("AUDIT_ASSETS_STORAGE"))
+    kept = beside.read_json(FIRST_HOURS, None) or {}
+
+    def remember(account: Account) -> tuple[str, datetime] | None:
+        with working_for(account):
+            try:
+                store = settings.setting("AUDIT_ASSETS_STORAGE")
+                known = settings.first_hour() or (hour_of(kept[store]) if store in kept else None)
+                return store, known or remember_first_hour()
+            except Exception:  # an object store's package raises whatever it does
+                return None
+
+    with ThreadPoolExecutor(len(accounts)) as pool:  # a store that does not answer holds up no other
+        found = [*pool.map(remember, accounts)]
+    stored = {store: key_of(hour) for store, hour in filter(None, found)}
+    if stored.items() - kept.items():
+        beside.write_json(FIRST_HOURS, None, kept | stored)
+    return {account.key: each[1] for account, each in zip(accounts, found, strict=True) if each}
 
 
 def keep_first_hour(store: HourStore, now: datetime) -> datetime:

@@ -42,6 +42,7 @@ VERDICTS = "ticket_verdicts"  # what people confirmed and dismissed, for each de
 AXIOM_RECORD = "axiom_record"  # how many events of each hour Axiom was seen to hold, and were pulled
 FIRST_START = "first_start"  # the first hour that exists, where none is set
 PRECISION = "ticket_precision"  # how often each month's tickets were right
+FIRST_HOURS = "first_hours_of_accounts"  # beside the stores of several accounts: what each of them remembers
 STORE_ACCOUNT = "store_account"  # whose hours these are, and which datasets were found to be that account's alone
 FIRST_CONTACT = "first_contact"  # what a probe found otherwise than correctness needs it; `doctor --probe` writes it
 
