@@ -2,6 +2,7 @@
 
 from dagster import DagsterInstance
 
+from audit_assets.config.accounts_file import all_accounts
 from audit_assets.reports.health_facts import (
     EVERY_HOUR,
     FAILED_RUNS,
@@ -23,6 +24,11 @@ token that may read more."""
 
 
 def automation_that_is_off(instance: DagsterInstance) -> list[str]:
-    """What a person still has to turn on, in words."""
+    """What a person still has to turn on, in words; of several accounts, by the name that it has there."""
     on = {state.instigator_name for state in instance.all_instigator_state() if state.is_running}
-    return [words for name, words in AUTOMATION.items() if name not in on]
+    return [
+        words.replace(name, account.named(name))
+        for account in all_accounts()
+        for name, words in AUTOMATION.items()
+        if account.named(name) not in on
+    ]

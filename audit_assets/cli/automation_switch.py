@@ -4,13 +4,14 @@ import dagster as dg
 
 from audit_assets.cli.automation_state import AUTOMATION
 from audit_assets.cli.dagster_services import open_workspace
+from audit_assets.config.accounts import Account
 from audit_assets.config.errors import AuditAssetsError
 
 LOCATION = "audit_assets.definitions"
 
 
-def turn_on_automation(instance: dg.DagsterInstance) -> None:
-    """Turn on judging, tickets and the alerts about the pipeline itself. What is on already stays on. Raises
+def turn_on_automation(instance: dg.DagsterInstance, account: Account) -> None:
+    """Turn on an account's judging, tickets and alerts about the pipeline itself. What is on already stays on. Raises
     `AuditAssetsError` if the definitions can't be loaded."""
     with open_workspace(instance) as workspace:
         context = workspace.create_request_context()
@@ -20,7 +21,7 @@ def turn_on_automation(instance: dg.DagsterInstance) -> None:
                 f"{LOCATION}` prints why."
             )
         (repository,) = context.get_code_location(LOCATION).get_repositories().values()
-        for name in AUTOMATION:
+        for name in map(account.named, AUTOMATION):
             if repository.has_schedule(name):
                 instance.start_schedule(repository.get_schedule(name))
             else:

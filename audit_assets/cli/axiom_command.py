@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from audit_assets.cli.account_option import OneAccount, working_for_one
 from audit_assets.cli.console import output, print_json, progress
 from audit_assets.config.env_file import load_env_file
 
@@ -24,6 +25,7 @@ def dashboard(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="With --upload: replace the one that is there, and what people changed.")
     ] = False,
+    account: OneAccount = None,
 ) -> None:
     """Write the JSON of a dashboard of the dataset: changes by kind, actor and resource type, lateness of entries, and
     findings if AXIOM_FINDINGS_DATASET is set.
@@ -36,16 +38,17 @@ def dashboard(
     if (upload and file) or (overwrite and not upload):
         raise typer.BadParameter("name a file, or upload the dashboard; --overwrite goes with --upload.")
     load_env_file()
-    resource = AxiomResource()
-    if upload:
-        address = resource.upload_dashboard(overwrite=overwrite)
-        output.print(f"The dashboard is at {address}", soft_wrap=True, markup=False, highlight=False)
-    elif file:
-        text = json.dumps(resource.dashboard(), indent=1)
+    with working_for_one(account):
+        if upload:
+            address = AxiomResource().upload_dashboard(overwrite=overwrite)
+            output.print(f"The dashboard is at {address}", soft_wrap=True, markup=False, highlight=False)
+            return
+        document = AxiomResource().dashboard()
+    if file:
         try:
-            file.write_text(f"{text}\n", encoding="utf-8")
+            file.write_text(f"{json.dumps(document, indent=1)}\n", encoding="utf-8")
         except OSError as error:
             raise StoreError(f"{file} can't be written: {error.strerror or error}.") from None
         progress.print(f"Written to {file}.", markup=False, highlight=False)
     else:
-        print_json(resource.dashboard())
+        print_json(document)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audit_assets.cli.account_option import OneAccount, working_for_one
 from audit_assets.cli.console import output, print_json, step
 from audit_assets.config.env_file import load_env_file
 
@@ -33,6 +34,7 @@ def backtest(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the score of every active hour to this Parquet file.")] = None,
     chart: Annotated[Path | None, typer.Option(help="Write an HTML page with a chart of the scores.")] = None,
+    account: OneAccount = None,
     rule: Annotated[
         str | None,
         typer.Option(help="calibrated, or plain (ratio and never-touched types). Default: the policy's."),
@@ -56,6 +58,8 @@ def backtest(
     with ExitStack() as stack:
         if home is not None:
             stack.enter_context(_opened_demo(home, events))
+        if account or events is None:
+            stack.enter_context(working_for_one(account))
         policy = backtest_policy(rule, tickets_per_day)
         data = _read_input(events, since, until)
     result = run_backtest(data, policy)

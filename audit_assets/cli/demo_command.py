@@ -32,6 +32,9 @@ def demo(
         Path | None, typer.Option(help="Use this exported audit log (v1, v2, Logpush; JSON, gzip, zip) instead.")
     ] = None,
     judge_hours: Annotated[int, typer.Option(min=1, max=24, help="How many of the last hours to judge.")] = 6,
+    accounts: Annotated[
+        int, typer.Option(min=1, max=50, help="So many invented accounts, each with an organisation.")
+    ] = 1,
     home: Annotated[Path, typer.Option(help="Folder for the demo's data.")] = Path(".audit_assets/demo"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the demo that is in the folder first.")] = False,
     open_tickets: Annotated[bool, typer.Option("--open", help="Show the tickets in your browser.")] = False,
@@ -47,13 +50,21 @@ def demo(
     from audit_assets.reports.summary_terminal import print_demo
 
     summary = run_demo(
-        history_days=history_days, judge_hours=judge_hours, seed=seed, home=home, entries=entries, fresh=fresh
+        history_days=history_days,
+        judge_hours=judge_hours,
+        seed=seed,
+        home=home,
+        entries=entries,
+        fresh=fresh,
+        accounts=accounts,
     )
     address = page_address(home)
     if as_json:
         print_json({**with_page_links(summary, address), "tickets_page": address})
     else:
-        print_demo(output, with_page_links(summary, address), ticket_max_age())
+        shown = with_page_links(summary, address)
+        for each in shown["accounts"].values() if "accounts" in shown else [shown]:
+            print_demo(output, each, ticket_max_age())
         _print_next(summary, home, address)
     if open_tickets and address:
         open_page(address)
@@ -73,15 +84,19 @@ def _print_next(summary: Mapping[str, Any], home: Path, address: str | None) -> 
 
 def _next_commands(summary: Mapping[str, Any], home: Path) -> list[tuple[str, str]]:
     """What works on the demo's folder, and what it shows."""
-    first, last = hour_of(summary["hours"][0]), hour_of(summary["hours"][-1])
-    since = max(first - AN_HOUR * summary["history_hours"], last - BACKTEST)
-    shown = summary["flagged"][-1]["hour"] if summary["flagged"] else summary["hours"][-1]
+    key, of_one = "", summary
+    if "accounts" in summary:
+        key, of_one = next(iter(summary["accounts"].items()))
+    first, last = hour_of(of_one["hours"][0]), hour_of(of_one["hours"][-1])
+    since = max(first - AN_HOUR * of_one["history_hours"], last - BACKTEST)
+    shown = of_one["flagged"][-1]["hour"] if of_one["flagged"] else of_one["hours"][-1]
     name, span = own_name(), f"--from {since:%Y-%m-%dT%H} --to {last + AN_HOUR:%Y-%m-%dT%H}"
     where = f"--home {shlex.quote(str(home))}"
+    one = f"{where} --account {key}" if key else where
     return [
         (f"{name} summary {where}", "the last 24 hours of this, again"),
-        (f"{name} preview {shown} {where}", "the tickets of an hour, as a run would open them now"),
-        (f"{name} backtest {span} {where}", "what other budgets would have opened"),
+        (f"{name} preview {shown} {one}", "the tickets of an hour, as a run would open them now"),
+        (f"{name} backtest {span} {one}", "what other budgets would have opened"),
         (
             f"{name} dev --sandbox cloudflare,axiom,linear {where}",
             "these hours in the Dagster UI, and the services that the tickets link to. Open an address that it prints "

@@ -1,6 +1,7 @@
 """The folder of a demo: made, emptied only on request, and what the demo in it found."""
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -8,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from audit_assets.cli.home_lock import LOCK, HomeError
+from audit_assets.config.settings import ACCOUNTS
 
 MARK = ".audit-assets-demo"
 """Only a folder that contains this file is emptied."""
+
+ACCOUNTS_FILE = "accounts.toml"
+"""The file of accounts of a demo that has several."""
 
 RESULT = "result.json"
 """What the demo found and with which options, once it has finished."""
@@ -48,6 +53,19 @@ def stored_hours(home: Path) -> Path:
     if not (home / "hours").is_dir():
         raise HomeError(f"{home} holds no hours of a demo: run `audit-assets demo` first, or correct --home.")
     return home / "hours"
+
+
+def read_demo(home: Path) -> None:
+    """Make this process read the hours of the demo in this folder. Raises `HomeError` if there are none."""
+    os.environ["AUDIT_ASSETS_STORAGE"] = str(stored_hours(home).absolute())
+    apply_accounts(home)
+
+
+def apply_accounts(home: Path) -> None:
+    """The accounts of the demo in this folder, or its one account, and nobody else's."""
+    os.environ.pop(ACCOUNTS, None)
+    if (home / ACCOUNTS_FILE).exists():
+        os.environ[ACCOUNTS] = str((home / ACCOUNTS_FILE).absolute())
 
 
 def keep_result(home: Path, options: Mapping[str, Any], summary: Mapping[str, Any]) -> None:

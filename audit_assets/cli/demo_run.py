@@ -19,6 +19,7 @@ from rich.text import Text
 
 from audit_assets.cli.console import HoursDone, progress, step
 from audit_assets.cli.dagster_home import instance_home
+from audit_assets.cli.demo_accounts import account_settings
 from audit_assets.cli.demo_home import check_home, empty_home, existing_result, keep_result, stored_hours
 from audit_assets.cli.demo_progress import count_done
 from audit_assets.cli.home_lock import locked_home
@@ -26,8 +27,11 @@ from audit_assets.cli.invented_entries import without_receivers
 from audit_assets.cli.job_runs import failures_of, open_instance, run_hours
 from audit_assets.cli.sandbox_extra import check_entries, start_sandbox
 from audit_assets.cli.tickets_page import write_page
+from audit_assets.config.accounts import Account, working_for
+from audit_assets.config.accounts_file import all_accounts
 from audit_assets.config.errors import AuditAssetsError
-from audit_assets.config.settings import HOUR_FORMAT, SETTINGS, setting
+from audit_assets.config.settings import ACCOUNTS, HOUR_FORMAT, SETTINGS, setting
+from audit_assets.defs.account_keys import INGEST, asset_key
 from audit_assets.reports.stored_summaries import load_digests
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR
@@ -36,6 +40,7 @@ from audit_assets.tickets.formatting import pluralize
 
 if TYPE_CHECKING:
     from audit_assets.sandbox.sandbox_history import SandboxHistory
+    from audit_assets.sandbox.server import Sandbox
 
 HISTORY_DAYS = 30
 """Of the invented organisation: the window of a baseline."""
@@ -61,9 +66,10 @@ def run_demo(
     home: Path,
     entries: Path | None = None,
     fresh: bool = False,
+    accounts: int = 1,
 ) -> dict[str, Any]:
     """Run the whole job once, on the organisation that `seed` generates or on the file `entries`. Returns the object
-    that `audit-assets demo --json` prints.
+    that `audit-assets demo --json` prints; of several `accounts`, each with an organisation, one of each by its key.
 
     `history_days`: without it, 30 of the organisation, and of a file all up to its newest 90 days. A demo that is in
     `home` already is deleted if `fresh`; otherwise what it found is returned again if it had the same
@@ -71,6 +77,10 @@ def run_demo(
     Changes this process's environment.
     """
     if entries is not None:
+        if accounts > 1:
+            raise DemoError(
+                "--accounts invents organisations, and a file of --entries is one account's: leave one out."
+            )
         check_entries(entries)
     check_home(home, entries)
     options = {
@@ -78,6 +88,7 @@ def run_demo(
         "judge_hours": judge_hours,
         "seed": seed,
         "entries": str(entries.absolute()) if entries else None,
+        **({"accounts": accounts} if accounts > 1 else {}),
     }
     with locked_home(home):
         if not fresh and (found := existing_result(home, options)):
@@ -86,7 +97,8 @@ def run_demo(
         empty_home(home)
         try:
             days = days_to_take(history_days, entries)
-            summary = _run(days=days, judge_hours=judge_hours, seed=seed, home=home, entries=entries)
+            choice = {"seed": seed, "days": days, "entries": entries, "accounts": accounts}
+            summary = _run(choice, judge_hours=judge_hours, home=home)
         except DagsterExecutionInterruptedError:
             raise KeyboardInterrupt from None
         keep_result(home, options, summary)
@@ -100,7 +112,7 @@ def opened_demo(home: Path) -> Iterator[None]:
     stored_hours(home)
     with locked_home(home), ExitStack() as stack:
         sandbox, world = start_sandbox(stack, home / "sandbox")
-        apply_settings(sandbox.environment(), home, world.first)
+        apply_settings(sandbox.environment() | account_settings(sandbox, home), home, world.first)
         yield
 
 
@@ -111,25 +123,46 @@ def days_to_take(history_days: int | None, entries: Path | None) -> int:
     return (history_days or HISTORY_DAYS) + 1
 
 
-def _run(*, days: int, judge_hours: int, seed: int, home: Path, entries: Path | None) -> dict[str, Any]:
+def _run(choice: Mapping[str, Any], *, judge_hours: int, home: Path) -> dict[str, Any]:
+    """`choice`: what the sandbox serves."""
     with ExitStack() as stack:
         with step("Starting the sandbox", Counter):
-            sandbox, world = start_sandbox(stack, home / "sandbox", seed=seed, days=days, entries=entries)
-        apply_settings(sandbox.environment(), home, world.first)
+            sandbox, world = start_sandbox(stack, home / "sandbox", **choice)
+        apply_settings(sandbox.environment() | account_settings(sandbox, home), home, world.first)
         instance = stack.enter_context(open_instance())
-        judged = _hours(max(world.first, world.until - AN_HOUR * judge_hours), world.until)
-        history = _hours(world.first, judged[0])
-        results = []
-        if history:
-            text = f"Pulling and ingesting {pluralize(len(history), 'hour')} of history"
-            done = HoursDone(len(history), count_done(home / "hours", sandbox, history))
-            with step(text, sandbox.shared.call_counts, done):
-                results.append(_run_job("history", history, instance))
-        with step(f"Judging the last {pluralize(len(judged), 'hour')}", sandbox.shared.call_counts):
-            config = {"ops": {"opened_tickets": {"config": {"open_tickets": "always"}}}}
-            results.append(_run_job("hourly_audit", judged, instance, config))
+        accounts, found = all_accounts(), {}
+        for account in accounts:
+            of = f"{account.name}: " if len(accounts) > 1 else ""
+            with working_for(account):
+                found[account.key] = _run_account(account, sandbox, world, instance, judge_hours=judge_hours, of=of)
         write_page(home, sandbox.linear.tickets_file(sandbox.url))
-        return _summarize(world, history, judged, results, instance)
+        named = {key: {"name": account.name, **found[key]} for key, account in zip(found, accounts, strict=True)}
+        return {"accounts": named} if len(accounts) > 1 else found[accounts[0].key]
+
+
+def _run_account(
+    account: Account,
+    sandbox: "Sandbox",
+    world: "SandboxHistory",
+    instance: dg.DagsterInstance,
+    *,
+    judge_hours: int,
+    of: str,
+) -> dict[str, Any]:
+    judged = _hours(max(world.first, world.until - AN_HOUR * judge_hours), world.until)
+    history = _hours(world.first, judged[0])
+    results = []
+    if history:
+        text = f"{of}Pulling and ingesting {pluralize(len(history), 'hour')} of history"
+        stored = Path(setting("AUDIT_ASSETS_STORAGE"))
+        done = HoursDone(len(history), count_done(stored, sandbox, setting("AXIOM_DATASET"), history))
+        with step(text, sandbox.shared.call_counts, done):
+            results.append(_run_job(account.named("history"), history, instance))
+    with step(f"{of}Judging the last {pluralize(len(judged), 'hour')}", sandbox.shared.call_counts):
+        op = asset_key("opened_tickets", account).to_python_identifier()
+        config = {"ops": {op: {"config": {"open_tickets": "always"}}}}
+        results.append(_run_job(account.named("hourly_audit"), judged, instance, config))
+    return _summarize(world, history, judged, results, instance)
 
 
 def apply_settings(settings: Mapping[str, str], home: Path, first: datetime) -> None:
@@ -142,6 +175,7 @@ def apply_settings(settings: Mapping[str, str], home: Path, first: datetime) -> 
         del os.environ[name]
     for name in {*os.environ} - {*without_receivers(os.environ)}:
         del os.environ[name]
+    os.environ.pop(ACCOUNTS, None)
     os.environ.update(settings)
     os.environ.setdefault("AUDIT_ASSETS_TICKETS_PER_DAY", TICKETS_A_DAY)
     os.environ["AUDIT_ASSETS_FIRST_HOUR"] = first.strftime(HOUR_FORMAT)
@@ -181,7 +215,6 @@ def _summarize(
     results: Sequence[dg.ExecuteInProcessResult],
     instance: dg.DagsterInstance,
 ) -> dict[str, Any]:
-    from audit_assets.defs.account_keys import INGEST, asset_key
     from audit_assets.storage.hours import hour_of
 
     store = HourStore(setting("AUDIT_ASSETS_STORAGE"))

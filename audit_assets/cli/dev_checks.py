@@ -9,7 +9,7 @@ from pathlib import Path
 from audit_assets.cli.home_lock import HomeError
 from audit_assets.config.errors import AuditAssetsError, SettingError
 from audit_assets.config.policy import policy
-from audit_assets.config.settings import SETTINGS, dry_run, is_set, typed
+from audit_assets.config.settings import SETTINGS, dry_run, is_set, typed, variable_of
 from audit_assets.defs.steps.watch_rules import load_watch_rules
 from audit_assets.storage.file_modes import PRIVATE_FOLDER
 from audit_assets.storage.hour_store import HourStore
@@ -26,7 +26,7 @@ def setting_problems(sandboxed: Collection[str]) -> Iterator[str]:
         if not is_set(name):
             if service != "linear" or not dry_run():
                 remedy = f"set it to the {known.meaning}, or add {service} to --sandbox."
-                yield f"{name} is not set: {remedy}"
+                yield f"{variable_of(name)} is not set: {remedy}"
             continue
         yield from _problem_of(partial(typed, name))
     yield from _problem_of(policy)

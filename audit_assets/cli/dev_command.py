@@ -12,12 +12,16 @@ import typer
 
 from audit_assets.cli.console import output, progress
 from audit_assets.cli.dagster_home import DEV_HOME, dagster_home
+from audit_assets.cli.demo_accounts import account_settings
+from audit_assets.cli.demo_home import apply_accounts
 from audit_assets.cli.home_lock import locked_home
 from audit_assets.cli.invented_entries import SERVICES, are_invented, keep_apart, without_receivers
 from audit_assets.cli.sandbox_extra import start_sandbox
+from audit_assets.config.accounts import working_for
+from audit_assets.config.accounts_file import all_accounts, check_all_sources
 from audit_assets.config.env_file import load_env_file
 from audit_assets.config.errors import SettingError
-from audit_assets.config.settings import HOUR_FORMAT, check_sources, paths, setting
+from audit_assets.config.settings import ACCOUNTS, HOUR_FORMAT, STORAGE, paths
 from audit_assets.guard.start_token import TOKEN_VARIABLE, new_token
 from audit_assets.storage.file_modes import PRIVATE_FOLDER
 
@@ -45,7 +49,10 @@ def dev(
     load_env_file()
     services = _parse_services(sandbox)
     invented = are_invented(services)
-    check_sources()  # what is started has no `.env` to compare with
+    home = home or default_home(services)
+    if services:
+        _choose_accounts(services, home)
+    check_all_sources()  # what is started has no `.env` to compare with
     _check_settings(services)
     check_port(port)
     environment = {**os.environ, **paths()}
@@ -53,11 +60,10 @@ def dev(
         environment.pop("DAGSTER_HOME", None)  # it is of other hours: these are done in the sandbox alone
     if invented:
         environment = without_receivers(environment)
-    home = home or default_home(services)
     with ExitStack() as stack:
         stack.enter_context(locked_home(home))
         keep_apart(home, services)
-        check_store(str(home / "hours") if services else setting("AUDIT_ASSETS_STORAGE"))
+        check_store(str(home / "hours") if services else paths()[STORAGE])
         instance = dagster_home(environment, home)
         check_dagster_home(instance)
         token = new_token()
@@ -78,13 +84,32 @@ def default_home(services: list[str]) -> Path:
     return DEV_HOME.with_name("sandbox" if are_invented(services) else "-".join(["sandbox", *services]))
 
 
+def _choose_accounts(services: list[str], home: Path) -> None:
+    """The accounts of the sandbox's Cloudflare, if that is used: those of a demo in this home, else one. Raises
+    `SettingError` for several accounts of ours with a service of the sandbox that knows only one of them."""
+    if "cloudflare" in services:
+        apply_accounts(home)
+    elif "axiom" in services and os.environ.get(ACCOUNTS, "").strip():
+        raise SettingError(
+            f"{ACCOUNTS} names several accounts, and the sandbox's Axiom has a dataset for one: unset it, or leave "
+            "axiom out of --sandbox."
+        )
+
+
 def _check_settings(services: list[str]) -> None:
-    """Exit 1 and a sentence each for what is missing or malformed, before anything is started."""
+    """A sentence each for what is missing or malformed, before anything is started. Exit 1 if that keeps all accounts
+    from working."""
     from audit_assets.cli.dev_checks import setting_problems
 
-    if problems := [*setting_problems(services)]:
+    accounts, kept_back = all_accounts(), 0
+    for account in accounts:
+        with working_for(account):
+            problems = [account.problem] if account.problem else [*setting_problems(services)]
+        kept_back += bool(problems)
+        of = f"{account.key}: " if len(accounts) > 1 else ""
         for problem in problems:
-            progress.print(f"audit-assets: {problem}", style="red", markup=False, soft_wrap=True)
+            progress.print(f"audit-assets: {of}{problem}", style="red", markup=False, soft_wrap=True)
+    if kept_back == len(accounts):
         raise typer.Exit(1)
 
 
@@ -119,6 +144,7 @@ def _start_sandbox(stack: ExitStack, services: list[str], home: Path) -> tuple[d
     settings = {"AUDIT_ASSETS_STORAGE": str((home / "hours").absolute())}
     if "cloudflare" in services:
         settings["AUDIT_ASSETS_FIRST_HOUR"] = world.first.strftime(HOUR_FORMAT)
+        settings |= account_settings(sandbox, home)
     for service in services:
         settings |= getattr(sandbox, service).environment(sandbox.url)
     return settings, sandbox.token

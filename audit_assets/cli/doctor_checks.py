@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from audit_assets.cli import doctor_services, doctor_settings
 from audit_assets.cli.doctor_health import collect_facts, describe_health
 from audit_assets.cli.doctor_results import CheckResult, DoctorRun
+from audit_assets.config.accounts import chosen_account
 from audit_assets.config.errors import AuditAssetsError, SettingError
-from audit_assets.config.settings import SETTINGS, is_set
+from audit_assets.config.settings import SETTINGS, is_set, variable_of
 from audit_assets.reports.health_facts import HealthFacts
 from audit_assets.reports.health_problems import HealthProblem, judge_health
 
@@ -29,7 +30,7 @@ CHECKS: dict[str, Callable[[DoctorRun], Iterator[CheckResult]]] = {
 }
 """By subject, in the order in which they are shown: what others rest on comes first."""
 
-HEALTH = "Health"
+ACCOUNT, HEALTH = "Account", "Health"
 
 
 @dataclass
@@ -49,6 +50,10 @@ class Diagnosis:
 def diagnose(run: DoctorRun) -> Diagnosis:
     """Check everything. A problem of one subject does not stop the checks of others."""
     found = Diagnosis()
+    account = chosen_account()
+    if account and account.problem:
+        found.results.append((ACCOUNT, CheckResult("account", "problem", account.problem)))
+        return found
     reported: dict[str, str] = {}
 
     def health(run: DoctorRun) -> Iterator[CheckResult]:
@@ -74,7 +79,7 @@ def _results(
     missing = [name for name in SETTINGS if name.startswith(f"{subject.upper()}_") and not is_set(name)]
     for name in missing:
         yield CheckResult(
-            "missing_setting", "problem", f"{name} is not set", f"Set it to the {SETTINGS[name].meaning}."
+            "missing_setting", "problem", f"{variable_of(name)} is not set", f"Set it to the {SETTINGS[name].meaning}."
         )
     if missing:
         return

@@ -1,5 +1,6 @@
 """What `audit-assets doctor --json` prints: names that stay within a schema version (docs/health.md, 3)."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,6 +41,12 @@ def diagnosis_json(found: Diagnosis, now: datetime) -> dict[str, Any]:
             for subject, result in found.results
         ],
     }
+
+
+def diagnoses_json(by_account: Mapping[str, dict[str, Any]], now: datetime) -> dict[str, Any]:
+    """The diagnoses of several accounts, by key."""
+    is_well = all(each["ok"] for each in by_account.values())
+    return {"schema_version": SCHEMA_VERSION, "at": _time(now), "ok": is_well, "accounts": dict(by_account)}
 
 
 def _facts(facts: HealthFacts) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from audit_assets.config.policy_tables import VERDICT_LABELS
 from audit_assets.config.settings import setting
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, LinearResource, app_url
 from audit_assets.defs.steps.axiom_record import compare_record
+from audit_assets.defs.steps.dataset_account import describe_other_accounts
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.storage.hours import AN_HOUR
 from audit_assets.tickets.formatting import listed, pluralize
@@ -58,11 +59,14 @@ def check_axiom(run: DoctorRun) -> Iterator[CheckResult]:
     problem = None
     with closing(resource.client()) as client:
         facts = client.dataset_facts()
+        mixed = describe_other_accounts(client, resource, setting("CLOUDFLARE_ACCOUNT_ID"))
         with suppress(StoreError):  # reported by the check of the storage
             problem = compare_record(run.store, client, run.this_hour - WINDOW, run.this_hour).problem
     yield _organisation(org_id, access)
     text = f"dataset {dataset} can be queried; it holds {pluralize(facts.rows, 'row')}"
     yield CheckResult("dataset", "ok", text)
+    if mixed:
+        yield CheckResult("dataset_account", "problem", mixed)
     yield from _token(dataset, access)
     if problem:
         yield CheckResult("record", "problem", problem)

@@ -11,6 +11,7 @@ import polars as pl
 
 from audit_assets.cli.doctor_results import CheckResult, DoctorRun, Status
 from audit_assets.config import settings
+from audit_assets.config.accounts_file import variables_of_accounts
 from audit_assets.config.env_file import NAME as ENV_FILE
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.config.policy import policy, tables
@@ -69,7 +70,7 @@ def _unknown_variables() -> Iterator[CheckResult]:
         channels = [channel.name for channel in tables().channels]
     except AuditAssetsError:  # reported by the check of the policy
         return
-    for found in find_unknown(os.environ, channels):
+    for found in find_unknown(os.environ, channels, variables_of_accounts()):
         status: Status = "problem" if found.is_ours else "advice"
         step = (
             f"If {found.nearest} is meant, rename it." if found.nearest else "Unset it: no setting is called like it."

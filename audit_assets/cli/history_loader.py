@@ -19,6 +19,7 @@ import dagster as dg
 
 from audit_assets.cli.job_runs import failures_of, open_instance, run_hours
 from audit_assets.cloudflare.request_pacing import RequestPacer
+from audit_assets.config.accounts import ENVIRONMENT, Account, chosen_account, working_for
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.defs.account_keys import HISTORY, name_of
 from audit_assets.defs.automation.ledger import IN_PROGRESS, REQUESTED_BY
@@ -96,9 +97,10 @@ class HistoryLoader:
     def _load_all(self, stretches: Iterable[list[datetime]], *, is_last: bool) -> list[list[datetime]]:
         """Those that failed, in order."""
         failed: list[list[datetime]] = []
+        account = chosen_account() or ENVIRONMENT
         with ProcessPoolExecutor(AT_ONCE, get_context("spawn")) as pool:
             with _ctrl_c_ignored():  # what is started meanwhile ignores it from the beginning
-                under_way = {pool.submit(load_hours, stretch): stretch for stretch in stretches}
+                under_way = {pool.submit(load_hours, stretch, account): stretch for stretch in stretches}
             try:
                 while under_way:
                     for each in wait(under_way, return_when=FIRST_COMPLETED).done:
@@ -128,9 +130,9 @@ class HistoryLoader:
         return False
 
 
-def load_hours(hours: list[datetime]) -> list[str]:
-    """One run, in a process that does nothing else. Returns why it failed, in sentences."""
-    with open_instance() as instance:
+def load_hours(hours: list[datetime], account: Account) -> list[str]:
+    """One run of an account, in a process that does nothing else. Returns why it failed, in sentences."""
+    with working_for(account), open_instance() as instance:
         result = run_hours(_job(), hours, instance, tags={REQUESTED_BY: STARTED_BY})
     return [] if result.success else [*failures_of(result)] or ["the run ended without a reason"]
 
@@ -153,6 +155,9 @@ def _ctrl_c_ignored() -> Iterator[None]:
 
 
 def end_left_runs(instance: dg.DagsterInstance) -> None:
-    """Report the runs as cancelled that an earlier load left behind when it was killed: Dagster would wait for them."""
-    for run in instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS, tags={REQUESTED_BY: STARTED_BY})):
+    """Report the account's runs as cancelled that an earlier load left behind when it was killed: Dagster would wait
+    for them."""
+    for run in instance.get_runs(
+        dg.RunsFilter(job_name=name_of(HISTORY), statuses=IN_PROGRESS, tags={REQUESTED_BY: STARTED_BY})
+    ):
         instance.report_run_canceled(run, message="audit-assets start was stopped before this run ended.")

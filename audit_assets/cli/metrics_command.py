@@ -1,5 +1,6 @@
 """`audit-assets metrics`: the pipeline's health and the last 24 hours as metrics for Prometheus."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -7,9 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audit_assets.cli.account_option import AnyAccount, chosen_accounts
 from audit_assets.cli.console import progress
+from audit_assets.config.accounts import Account, working_for
 from audit_assets.config.env_file import load_env_file
-from audit_assets.config.errors import AuditAssetsError
+from audit_assets.config.errors import AuditAssetsError, SettingError
+from audit_assets.reports.alert_state import Found
 
 if TYPE_CHECKING:
     from audit_assets.reports.open_metrics import Gauge
@@ -20,6 +24,7 @@ READABLE = 0o644
 
 def metrics(
     out: Annotated[Path | None, typer.Option(help="File to write, whole or not at all; else standard output.")] = None,
+    account: AnyAccount = None,
 ) -> None:
     """Print what Prometheus wants to know of the pipeline, as OpenMetrics text: hours, findings, daemon, problems.
 
@@ -29,7 +34,7 @@ def metrics(
     from audit_assets.storage.durable_files import replace_durably
 
     load_env_file()
-    text = render_metrics(_collect(datetime.now(UTC)))
+    text = render_metrics(_collect_all(chosen_accounts(account), datetime.now(UTC)))
     if out is None:
         print(text, end="")
         return
@@ -38,6 +43,27 @@ def metrics(
     except OSError as error:
         raise AuditAssetsError(f"{out} can't be written: {error.strerror or error}.") from None
     progress.print(f"{out} is written.", markup=False)
+
+
+def _collect_all(accounts: Sequence[Account], now: datetime) -> "list[Gauge]":
+    """The metrics of these accounts; of several, with the label `account`. One that can't be looked at has the problem
+    `settings`, and the others their metrics. Raises `AuditAssetsError` for the only one."""
+    from audit_assets.config.accounts_file import has_several_accounts
+    from audit_assets.reports.open_metrics import of_each_account
+    from audit_assets.reports.pipeline_metrics import problem_metrics
+
+    if not has_several_accounts():
+        with working_for(accounts[0]):
+            return _collect(now)
+    found = {}
+    for account in accounts:
+        with working_for(account):
+            try:
+                found[account.key] = _collect(now)
+            except SettingError as error:
+                progress.print(f"audit-assets: {error}", style="red", markup=False)
+                found[account.key] = [*problem_metrics([Found("settings", str(error), "")])]
+    return of_each_account(found)
 
 
 def _collect(now: datetime) -> "list[Gauge]":

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from audit_assets.cli.account_option import OneAccount, working_for_one
 from audit_assets.cli.console import output, print_json
 from audit_assets.config.env_file import load_env_file
 
@@ -18,6 +19,7 @@ def preview(
     home: Annotated[
         Path | None, typer.Option(help="Folder of a demo, in place of your own hours and services.")
     ] = None,
+    account: OneAccount = None,
     html: Annotated[Path | None, typer.Option(help="Write the tickets as an HTML page to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the tickets, as JSON.")] = False,
 ) -> None:
@@ -38,6 +40,7 @@ def preview(
     with ExitStack() as stack:
         if home is not None:
             stack.enter_context(opened_demo(home))
+        stack.enter_context(working_for_one(account))
         rendered = render_stored_hours(hour)
     if html is not None:
         write_html(preview_html(rendered), html)

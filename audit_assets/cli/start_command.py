@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.text import Text
 
+from audit_assets.cli.account_option import AnyAccount, chosen_accounts
 from audit_assets.cli.console import output, progress
 from audit_assets.cli.dagster_home import DEV_HOME, dagster_home
 from audit_assets.cli.home_lock import locked_home
 from audit_assets.cli.invented_entries import keep_apart
 from audit_assets.cli.progress_line import describe_time, progress_line
+from audit_assets.config.accounts import Account, working_for
+from audit_assets.config.accounts_file import check_all_sources
 from audit_assets.config.env_file import load_env_file
-from audit_assets.config.settings import check_sources, paths
+from audit_assets.config.settings import paths
 from audit_assets.storage.hours import AN_HOUR, hours_between
 from audit_assets.tickets.formatting import pluralize
 from audit_assets.transport.untrusted_text import visible
@@ -42,24 +46,41 @@ SHOWN_DAYS = timedelta(days=30)
 
 def start(
     home: Annotated[Path, typer.Option(help="Folder for Dagster's history, as `dev` takes it.")] = DEV_HOME,
+    account: AnyAccount = None,
 ) -> None:
     """Go live: check the settings, load the history, show what it would have brought, turn on judging and tickets.
 
     Nothing is judged and no ticket is opened before all of the history is there. Interrupted, it continues when it is
-    started again. Afterwards `audit-assets dev` runs what it has turned on.
+    started again. Of several accounts, one after the other: what keeps one back keeps back no other. Afterwards
+    `audit-assets dev` runs what it has turned on.
 
     Example: audit-assets start
     """
     load_env_file()
-    check_sources()
+    check_all_sources()
     os.environ.update(paths())
+    accounts, kept_back = chosen_accounts(account), []
+    for each in accounts:
+        if len(accounts) > 1:
+            output.rule(escape(f"{each.name} ({each.key})"), align="left")
+        try:
+            with working_for(each):
+                _start(home, each)
+        except typer.Exit:
+            kept_back.append(each)
+    if kept_back:
+        raise typer.Exit(1)
+
+
+def _start(home: Path, account: Account) -> None:
+    """Go live with one account. Raises `typer.Exit` after a sentence if it can't."""
     advice = _stop_on_problems("Nothing was loaded.", RECORD)
     more = f"; {pluralize(advice, 'piece')} of advice: `audit-assets doctor`" if advice else ""
     _print(f"The settings are right, and the services let us in{more}.")
     with locked_home(home):
         keep_apart(home, ())
         os.environ["DAGSTER_HOME"] = str(dagster_home(os.environ, home))
-        _go_live(home)
+        _go_live(home, account)
 
 
 def _stop_on_problems(consequence: str, *mended: tuple[str, str]) -> int:
@@ -82,7 +103,7 @@ def _stop_on_problems(consequence: str, *mended: tuple[str, str]) -> int:
     return sum(result.status == "advice" for _, result in results)
 
 
-def _go_live(home: Path) -> None:
+def _go_live(home: Path, account: Account) -> None:
     from audit_assets.cli.automation_state import AUTOMATION
     from audit_assets.cli.automation_switch import turn_on_automation
     from audit_assets.cli.job_runs import open_instance
@@ -104,10 +125,10 @@ def _go_live(home: Path) -> None:
             )
         _stop_on_problems("Nothing was turned on.")
         _show_what_it_would_have_brought()
-        turn_on_automation(instance)
+        turn_on_automation(instance, account)
     command = "audit-assets dev" + ("" if home == DEV_HOME else f" --home {shlex.quote(str(home))}")
     _print(
-        f"Judging, tickets and alerts about the pipeline are turned on: {', '.join(AUTOMATION)}. "
+        f"Judging, tickets and alerts about the pipeline are turned on: {', '.join(map(account.named, AUTOMATION))}. "
         f"They run while this runs: {command}"
     )
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from audit_assets.cli.account_option import OneAccount, working_for_one
 from audit_assets.cli.console import output, print_json
 from audit_assets.config.env_file import load_env_file
 
@@ -53,6 +54,7 @@ def check(
 def replay(
     since: Annotated[str, typer.Option("--from", help="From this day or hour (UTC) on.")],
     until: Annotated[str, typer.Option("--to", help="Up to this day or hour (UTC).")],
+    account: OneAccount = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the counts, as JSON.")] = False,
 ) -> None:
     """Count how often each rule would have alerted in the stored hours, disabled rules too. Reads stored hours only.
@@ -69,7 +71,8 @@ def replay(
 
     load_env_file()
     first, end = parse_span(since, until)
-    store, geography = HourStore(setting("AUDIT_ASSETS_STORAGE")), open_geography()
+    with working_for_one(account):
+        store, geography = HourStore(setting("AUDIT_ASSETS_STORAGE")), open_geography()
     found = replay_rules(
         store,
         load_watch_rules(),

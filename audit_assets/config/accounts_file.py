@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from audit_assets.config.accounts import ENVIRONMENT, Account, chosen_account, working_for
 from audit_assets.config.errors import SettingError
-from audit_assets.config.settings import ACCOUNTS, SETTINGS, STORAGE, environment_value, setting, typed
+from audit_assets.config.settings import ACCOUNTS, SETTINGS, STORAGE, check_sources, environment_value, setting, typed
 from audit_assets.config.toml_files import read_toml
 
 KEY = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -85,10 +85,29 @@ def all_accounts() -> tuple[Account, ...]:
         return _read(path, changed, tuple(environment_value(name) for name in ("AXIOM_ORG_ID", STORAGE)))
 
 
+def has_several_accounts() -> bool:
+    """Whether what people read has to name the account. Raises `SettingError`."""
+    return len(all_accounts()) > 1
+
+
 def account_to_name() -> Account | None:
-    """The account that the code works for, if what people read has to name it: where there are several. Raises
-    `SettingError`."""
-    return chosen_account() if len(all_accounts()) > 1 else None
+    """The account that the code works for, if what people read has to name it. Raises `SettingError`."""
+    return chosen_account() if has_several_accounts() else None
+
+
+def check_all_sources() -> None:
+    """Raise `SettingError` for the first setting of any account that comes from a place that may not decide it."""
+    for account in all_accounts():
+        with working_for(replace(account, problem="")):
+            check_sources()
+
+
+def variables_of_accounts() -> set[str]:
+    """The variables of the environment that the file of accounts names, if it can be read."""
+    try:
+        return {variable for account in all_accounts() for variable in account.variables.values()}
+    except SettingError:
+        return set()
 
 
 def title_start() -> str:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
-from audit_assets.config.accounts import ENVIRONMENT, Account, chosen_account
+from audit_assets.config.accounts import ENVIRONMENT, Account, chosen_account, working_for
 from audit_assets.config.env_file import env_file
 from audit_assets.config.errors import SettingError
 from audit_assets.config.periods import parse_period
@@ -307,6 +307,12 @@ def _channel_names() -> list[str]:
     return sorted(name for name in os.environ if name.startswith(CHANNEL_PREFIX))
 
 
+def variable_of(name: str) -> str:
+    """The variable of the environment that holds a setting: of several accounts each has its own for its secrets."""
+    account = chosen_account()
+    return account.variables.get(name, name) if account else name
+
+
 def check_sources() -> None:
     """Raise `SettingError` for the first setting that comes from a place that may not decide it."""
     for name in (*SETTINGS, *_channel_names()):
@@ -323,8 +329,9 @@ def sources() -> dict[str, list[str]]:
 
 
 def paths() -> dict[str, str]:
-    """The settings that name a file or folder, for a process that runs in another folder."""
-    return {name: path for name, known in SETTINGS.items() if known.type is PATH and (path := setting(name))}
+    """The settings of the environment that name a file or folder, for a process that runs in another folder."""
+    with working_for(ENVIRONMENT):
+        return {name: path for name, known in SETTINGS.items() if known.type is PATH and (path := setting(name))}
 
 
 def is_set(name: str) -> bool:

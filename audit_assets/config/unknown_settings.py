@@ -28,10 +28,13 @@ class UnknownVariable:
     is_ours: bool
 
 
-def find_unknown(variables: Iterable[str], channels: Iterable[str]) -> Iterator[UnknownVariable]:
-    """The variables that look like settings and are none. `channels`: the names of those that the policy has."""
+def find_unknown(
+    variables: Iterable[str], channels: Iterable[str], of_accounts: Iterable[str] = ()
+) -> Iterator[UnknownVariable]:
+    """The variables that look like settings and are none. `channels`: the names of those that the policy has;
+    `of_accounts`: the variables that the file of accounts names."""
     given = {*variables}
-    known = {*SETTINGS, *(f"{CHANNEL_PREFIX}{name.upper()}" for name in channels)}
+    known = {*SETTINGS, *of_accounts, *(f"{CHANNEL_PREFIX}{name.upper()}" for name in channels)}
     for name in sorted(given - known - {TOKEN_VARIABLE}):
         spelled = name.upper()
         if spelled.startswith(TESTS_PREFIX):

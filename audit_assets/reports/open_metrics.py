@@ -28,6 +28,17 @@ def labelled(name: str, help_text: str, label: str, values: Mapping[str, float])
     return Gauge(name, help_text, tuple(({label: key}, value) for key, value in values.items()))
 
 
+def of_each_account(gauges: Mapping[str, Iterable[Gauge]]) -> list[Gauge]:
+    """The metrics of several accounts, by key, together: each value with the label `account`."""
+    together: dict[str, Gauge] = {}
+    for account, of_account in gauges.items():
+        for each in of_account:
+            values = tuple(({"account": account, **labels}, value) for labels, value in each.values)
+            before = together.get(each.name)
+            together[each.name] = Gauge(each.name, each.help, (*(before.values if before else ()), *values))
+    return [*together.values()]
+
+
 def render_metrics(gauges: Iterable[Gauge]) -> str:
     """The text. A metric whose value is not known is left out."""
     lines = [line for each in gauges if each.values for line in _lines(each)]

@@ -22,10 +22,15 @@ def health_metrics(
     yield from _daemon_metrics(facts.daemon, facts.now) if facts.daemon else ()
     free = {disk.what: disk.free for disk in facts.disks}
     yield labelled("disk_free_bytes", "Room where each thing lies.", "place", free)
-    yield gauge("problems", "Problems that an operator is alerted of.", len(problems))
-    yield labelled("problem", "1 for each of these problems.", "kind", {each.kind: 1 for each in problems})
+    yield from problem_metrics(problems)
     expires = token.expires if token else None
     yield gauge("cloudflare_token_expiry_timestamp_seconds", "End of Cloudflare's token.", _seconds(expires))
+
+
+def problem_metrics(problems: Sequence[Found]) -> Iterator[Gauge]:
+    """What is wrong with it."""
+    yield gauge("problems", "Problems that an operator is alerted of.", len(problems))
+    yield labelled("problem", "1 for each of these problems.", "kind", {each.kind: 1 for each in problems})
 
 
 def _hour_metrics(hours: HourFacts, now: datetime) -> Iterator[Gauge]:

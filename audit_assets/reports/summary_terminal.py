@@ -62,7 +62,8 @@ NO_TICKET = {
 def print_demo(console: Console, summary: Mapping[str, Any], ticket_max_age: timedelta) -> None:
     """The result of a demo. `ticket_max_age`: after it an hour opens no tickets, here and below."""
     entries, proof, hours = summary["entries"], summary["proof"], summary["hours"]
-    console.rule(f"{len(summary['flagged'])} flagged, {hours[0]} to {hours[-1]} UTC", align="left")
+    of = f"{summary['name']}: " if "name" in summary else ""
+    console.rule(f"{of}{len(summary['flagged'])} flagged, {hours[0]} to {hours[-1]} UTC", align="left")
     _print_flagged(console, summary["flagged"], ticket_max_age)
     _print_without_ticket(console, summary["below_threshold"])
     _print_digests(console, summary["digests"], ticket_max_age)

@@ -40,14 +40,15 @@ class SandboxHistory:
 
 
 def open_sandbox(
-    data_dir: Path, *, seed: int = 1, days: int = 30, entries: Path | None = None
+    data_dir: Path, *, seed: int = 1, days: int = 30, entries: Path | None = None, accounts: int = 1
 ) -> tuple[Sandbox, SandboxHistory]:
-    """A sandbox with at most `days` of history. A directory that was used before keeps its own choice of entries.
+    """A sandbox with at most `days` of history. `accounts`: so many invented organisations, each in an account of its
+    own. A directory that was used before keeps its own choice of entries.
 
     Raises `SandboxSetupError` for a file that can't be served or a directory that can't be used.
     """
     try:
-        return _open_sandbox(data_dir, seed, days, entries)
+        return _open_sandbox(data_dir, seed, days, entries, accounts)
     except EntriesFileError as error:
         raise SandboxSetupError(str(error)) from None
     except (OSError, duckdb.Error) as error:
@@ -55,13 +56,16 @@ def open_sandbox(
         raise SandboxSetupError(f"{data_dir} can't be used as its directory ({reason})") from None
 
 
-def _open_sandbox(data_dir: Path, seed: int, days: int, entries: Path | None) -> tuple[Sandbox, SandboxHistory]:
+def _open_sandbox(
+    data_dir: Path, seed: int, days: int, entries: Path | None, accounts: int
+) -> tuple[Sandbox, SandboxHistory]:
     sandbox = Sandbox(data_dir)
     choice = _saved_choice(data_dir) or {
         "seed": seed,
         "days": days,
         "until": (sandbox.shared.clock.now() - SETTLED).replace(minute=0, second=0, microsecond=0).isoformat(),
         "entries": str(entries.absolute()) if entries else None,
+        "accounts": accounts,
     }
     history = _load_file(sandbox, choice) if choice["entries"] else _load_organisation(sandbox, choice)
     (data_dir / CHOICE_FILE).write_text(json.dumps(choice), encoding="utf-8")
@@ -71,6 +75,9 @@ def _open_sandbox(data_dir: Path, seed: int, days: int, entries: Path | None) ->
 def _load_organisation(sandbox: Sandbox, choice: dict[str, Any]) -> SandboxHistory:
     until = datetime.fromisoformat(choice["until"])
     sandbox.cloudflare.load_organisation(choice["seed"], until, choice["days"])
+    for number in range(2, choice.get("accounts", 1) + 1):
+        another = sandbox.add_account(f"{sandbox.datasets[0]}-{number}")
+        another.load_organisation(choice["seed"] + number - 1, until, choice["days"])
     return SandboxHistory(until - timedelta(days=choice["days"]), until)
 
 

@@ -26,7 +26,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from audit_assets.guard.browser_guard import BrowserGuard
 from audit_assets.guard.start_token import address_with_token, new_token
-from audit_assets.sandbox.axiom.axiom_service import AxiomService
+from audit_assets.sandbox.axiom.axiom_service import DATASET, AxiomService
 from audit_assets.sandbox.cloudflare.access_control import new_credential
 from audit_assets.sandbox.cloudflare.cloudflare_accounts import CloudflareAccounts, account_id_of
 from audit_assets.sandbox.cloudflare.cloudflare_service import CloudflareService
@@ -55,6 +55,7 @@ class Sandbox:
         self.faults = FaultPlan()
         self.cloudflare = CloudflareService(self.shared, self.faults)
         self.accounts = CloudflareAccounts(self.cloudflare)
+        self.datasets = [DATASET]
         self.axiom = AxiomService(self.shared, self.faults)
         self.linear = LinearService(self.shared, self.faults)
         self.url = ""
@@ -75,6 +76,7 @@ class Sandbox:
     def add_account(self, dataset: str) -> CloudflareService:
         """Another account of the same Cloudflare, with a token and a log of its own, and a dataset for it in Axiom."""
         self.axiom.add_dataset(dataset)
+        self.datasets.append(dataset)
         number = len(self.accounts.services) + 1
         added = CloudflareService(self.shared, self.faults, account_id_of(number), new_credential())
         self.accounts.services.append(added)

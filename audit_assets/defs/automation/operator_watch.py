@@ -9,6 +9,8 @@ from datetime import datetime
 
 import dagster as dg
 
+from audit_assets.config.accounts import chosen_account
+from audit_assets.config.accounts_file import all_accounts
 from audit_assets.config.errors import SettingError
 from audit_assets.config.settings import setting
 from audit_assets.defs.automation.failure_reasons import find_failure_reasons
@@ -23,6 +25,10 @@ from audit_assets.reports.token_expiry import judge_token
 
 UNALERTED = frozenset({"coverage"})
 """What the doctor calls an error and nobody is woken for: `audit-assets start` loads history at any time of day."""
+
+
+SHARED = frozenset({"daemon", "disk"})
+"""What is wrong with the machine and with Dagster, and so with every account."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +67,25 @@ def collect_facts(instance: dg.DagsterInstance, now: datetime) -> HealthFacts:
 
 def alerting_problems(instance: dg.DagsterInstance, facts: HealthFacts) -> list[Found]:
     """What is wrong by these facts and by the reasons of failed runs."""
-    now = facts.now
+    now, shared = facts.now, frozenset() if answers_for_all() else SHARED
     if facts.hours is None or not _is_live(facts.hours, facts.daemon):
         return []
     reasons = find_failure_reasons(instance, facts.hours.failed, now)
     judged = [
         Found(problem.kind, problem.sentence, problem.next_step)
         for problem in judge_health(facts)
-        if problem.severity == "error" and problem.kind not in UNALERTED and not _is_under_way(facts, problem.kind)
+        if problem.severity == "error"
+        and problem.kind not in UNALERTED | shared
+        and not _is_under_way(facts, problem.kind)
     ]
     return [*{each.kind: each for each in (*judged, *reasons)}.values()]
+
+
+def answers_for_all() -> bool:
+    """Whether this account's look reports what all accounts share, Dagster's daemon and the disks: the first one's
+    does, so that it is one alert and not one of each account."""
+    accounts = [account for account in all_accounts() if not account.problem]
+    return len(accounts) < 2 or chosen_account() == accounts[0]
 
 
 def _is_live(hours: HourFacts, daemon: DaemonFacts | None) -> bool:

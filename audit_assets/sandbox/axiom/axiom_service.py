@@ -82,9 +82,9 @@ class AxiomService:
             query_route(f"/{ORG_ID}/query", self._run, self._context.clock.now),
         ]
 
-    def newest_event(self) -> datetime | None:
-        """The newest time of an event that was ingested since the start; None if none was."""
-        newest = self._store.newest if self._store else None
+    def newest_event(self, name: str = DATASET) -> datetime | None:
+        """The newest time of an event that was ingested into a dataset since the start; None if none was."""
+        newest = self._store.newest.get(self._store.dataset(name).id) if self._store else None
         return newest and newest.replace(tzinfo=UTC)
 
     def environment(self, base_url: str) -> dict[str, str]:

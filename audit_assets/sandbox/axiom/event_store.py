@@ -93,8 +93,8 @@ class AxiomStore:
             self._database.execute(setting)
         self._database.execute(SCHEMA)
         self._writing = threading.Lock()
-        self.newest: datetime | None = None
-        """The newest time of an event that was stored since the start, naive and in UTC."""
+        self.newest: dict[int, datetime] = {}
+        """The newest time of an event that was stored since the start, naive and in UTC, by the dataset's id."""
 
     def close(self) -> None:
         """Close the file; everything acknowledged is in it."""
@@ -149,7 +149,8 @@ class AxiomStore:
             _insert(cursor, dataset.id, batch, columns, now.replace(tzinfo=None), rows_visible.replace(tzinfo=None))
             length = dataset.wal_length + len(batch.times)
             cursor.execute("UPDATE datasets SET wal_length = ? WHERE id = ?", [length, dataset.id])
-            self.newest = max(batch.times if self.newest is None else [self.newest, *batch.times], default=None)
+            if batch.times:
+                self.newest[dataset.id] = max(*batch.times, self.newest.get(dataset.id, batch.times[0]))
             return batch, length
 
     @contextlib.contextmanager
