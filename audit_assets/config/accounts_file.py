@@ -149,8 +149,15 @@ def _account(path: str, key: str, table: Mapping[str, Any]) -> Account:
             for each in texts:
                 typed(each)
     except SettingError as error:
-        return replace(account, problem=f"{path}: account {key!r}: {error}")
+        return replace(account, problem=f"{path}: account {key!r}: {_in_words_of_the_file(str(error))}")
     return account
+
+
+def _in_words_of_the_file(sentence: str) -> str:
+    """A sentence about a setting, which the file calls otherwise."""
+    named = ((field, known.setting) for field, known in FIELDS.items() if sentence.startswith(f"{known.setting} is "))
+    field, name = next(named, ("", ""))
+    return f"{field}{sentence.removeprefix(name)}"
 
 
 def _settings(path: str, table: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
@@ -189,6 +196,8 @@ def _refuse_shared(path: str, accounts: list[Account]) -> Iterator[Account]:
     own = {account.key: _of_its_own(account) for account in accounts}
     for account in accounts:
         problem = account.problem
+        if not (problem or account.is_prefixed) and len(existing) > 1:
+            problem = f"{path}: accounts {' and '.join(map(repr, existing))} are both `existing`: only one can be."
         for key, others in own.items():
             if key == account.key or problem:
                 continue
@@ -197,10 +206,9 @@ def _refuse_shared(path: str, accounts: list[Account]) -> Iterator[Account]:
                     f"{path}: accounts {account.key!r} and {key!r} have the same {shared}: give each its own. Until "
                     "then neither is pulled."
                 )
-        if not problem and not account.is_prefixed and len(existing) > 1:
-            problem = f"{path}: accounts {' and '.join(map(repr, existing))} are both `existing`: only one can be."
+        is_second = account.key in existing[1:]  # no two may have the same names in Dagster
         others = frozenset(each.variables["CLOUDFLARE_API_TOKEN"] for each in accounts if each is not account)
-        yield replace(account, problem=problem, tokens_of_others=others)
+        yield replace(account, problem=problem, tokens_of_others=others, is_prefixed=account.is_prefixed or is_second)
 
 
 def _shared(one: Mapping[str, tuple[str, ...]], other: Mapping[str, tuple[str, ...]]) -> str | None:

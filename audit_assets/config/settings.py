@@ -234,7 +234,8 @@ def setting(name: str) -> str:
     required = known.default is None or bool(account.key and name in OWN)
     value = environment_value(name) or ("" if required else known.default or "")
     if not value and required:
-        variable, of = account.variables.get(name, name), f" of account {account.key!r}" if account.key else ""
+        of = f" of account {account.key!r}" if account.key and name in BY_ACCOUNT else ""
+        variable = account.variables.get(name, name)
         raise SettingError(f"{variable} is not set: set it to the {known.meaning}{of}.")
     if account.key and name == "CLOUDFLARE_API_TOKEN":
         _refuse_copied_token(account, value)

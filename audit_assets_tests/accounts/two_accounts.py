@@ -10,7 +10,6 @@ import dagster as dg
 
 from audit_assets.config.accounts import Account, working_for
 from audit_assets.config.accounts_file import all_accounts
-from audit_assets.defs.automation.sensors import missing_hours
 from audit_assets.defs.build import build_defs
 from audit_assets.defs.delivery_resources import HeartbeatResource
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
@@ -77,10 +76,13 @@ class TwoAccounts:
         )
 
     def tick(self, key: str) -> dg.SensorResult:
-        """What the account's sensor of missing hours returns."""
-        context = dg.build_sensor_context(instance=self.instance, definitions=build_defs(resources=self.resources))
-        with self.working(key):
-            made = missing_hours(context, storage=StorageResource(self.clock))
+        """What the account's sensor of missing hours returns, as the daemon calls it."""
+        definitions = build_defs(resources=self.resources)
+        sensor = definitions.get_repository_def().get_sensor_def(f"{key}_missing_hours")
+        context = dg.build_sensor_context(
+            instance=self.instance, definitions=definitions, resources={"storage": self.resources["storage"]}
+        )
+        made = sensor(context)
         assert isinstance(made, dg.SensorResult)
         return made
 

@@ -64,7 +64,9 @@ def test_the_workspace_is_valid_without_credentials_and_with_a_typo(settings: di
 
 
 def test_no_module_reads_a_setting_when_it_is_imported() -> None:
-    run_command(sys.executable, "-W", "ignore", "-c", EVERY_MODULE, **dict.fromkeys(SETTINGS, "\N{SNOWMAN} garbage"))
+    """But for the file of accounts: what there is in Dagster follows from it."""
+    garbage = dict.fromkeys(SETTINGS, "\N{SNOWMAN} garbage") | {"AUDIT_ASSETS_ACCOUNTS": ""}
+    run_command(sys.executable, "-W", "ignore", "-c", EVERY_MODULE, **garbage)
 
 
 def test_dagsters_own_tool_knows_the_project(tmp_path: Path) -> None:

@@ -84,8 +84,9 @@ def alerting_problems(instance: dg.DagsterInstance, facts: HealthFacts) -> list[
 def answers_for_all() -> bool:
     """Whether this account's look reports what all accounts share, Dagster's daemon and the disks: the first one's
     does, so that it is one alert and not one of each account."""
-    accounts = [account for account in all_accounts() if not account.problem]
-    return len(accounts) < 2 or chosen_account() == accounts[0]
+    accounts = all_accounts()
+    first = next((account for account in accounts if not account.problem), accounts[0])
+    return len(accounts) == 1 or chosen_account() == first
 
 
 def _is_live(hours: HourFacts, daemon: DaemonFacts | None) -> bool:
