@@ -6,7 +6,7 @@ would share what only one may have are both refused, by name.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -82,7 +82,8 @@ def all_accounts() -> tuple[Account, ...]:
             changed = (state.st_mtime_ns, state.st_size)
         except OSError:
             changed = (0, 0)  # reading it raises the sentence
-        return _read(path, changed, tuple(environment_value(name) for name in ("AXIOM_ORG_ID", STORAGE)))
+        around = tuple(environment_value(name) for name in ("AXIOM_ORG_ID", "AXIOM_FINDINGS_DATASET", STORAGE))
+        return _read(path, changed, around)
 
 
 def has_several_accounts() -> bool:
@@ -195,20 +196,33 @@ def _refuse_shared(path: str, accounts: list[Account]) -> Iterator[Account]:
     existing = [account.key for account in accounts if not account.is_prefixed]
     own = {account.key: _of_its_own(account) for account in accounts}
     for account in accounts:
-        problem = account.problem
-        if not (problem or account.is_prefixed) and len(existing) > 1:
-            problem = f"{path}: accounts {' and '.join(map(repr, existing))} are both `existing`: only one can be."
-        for key, others in own.items():
-            if key == account.key or problem:
-                continue
-            if shared := _shared(own[account.key], others):
-                problem = (
+        is_second = account.key in existing[1:]  # no two may have the same names in Dagster
+        yield replace(
+            account,
+            problem=account.problem or _mistake(path, account, existing, own),
+            is_prefixed=account.is_prefixed or is_second,
+            tokens_of_others=frozenset(
+                each.variables["CLOUDFLARE_API_TOKEN"] for each in accounts if each is not account
+            ),
+        )
+
+
+def _mistake(
+    path: str, account: Account, existing: Sequence[str], own: Mapping[str, Mapping[str, tuple[str, ...]]]
+) -> str:
+    """Why an account can't be used beside the others; "" if it can. `own`: what no two may share, by their keys."""
+    if account.key in existing and len(existing) > 1:
+        named = " and ".join(map(repr, existing))
+        return str(SettingError(f"{path}: accounts {named} are both `existing`: only one can be."))
+    for key, others in own.items():
+        if key != account.key and (shared := _shared(own[account.key], others)):
+            return str(
+                SettingError(
                     f"{path}: accounts {account.key!r} and {key!r} have the same {shared}: give each its own. Until "
                     "then neither is pulled."
                 )
-        is_second = account.key in existing[1:]  # no two may have the same names in Dagster
-        others = frozenset(each.variables["CLOUDFLARE_API_TOKEN"] for each in accounts if each is not account)
-        yield replace(account, problem=problem, tokens_of_others=others, is_prefixed=account.is_prefixed or is_second)
+            )
+    return ""
 
 
 def _shared(one: Mapping[str, tuple[str, ...]], other: Mapping[str, tuple[str, ...]]) -> str | None:

@@ -1,5 +1,6 @@
 """What is called how: without a file of accounts everything as ever, with one each account's own."""
 
+from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
@@ -7,7 +8,7 @@ import pytest
 
 from audit_assets.cli.automation_state import automation_that_is_off
 from audit_assets.config.accounts import ENVIRONMENT, working_for
-from audit_assets.config.accounts_file import all_accounts
+from audit_assets.config.accounts_file import FIELDS, OTHERS, all_accounts
 from audit_assets.config.errors import SettingError
 from audit_assets.config.settings import environment_value, setting
 from audit_assets.defs.build import build_defs
@@ -161,6 +162,20 @@ def test_what_is_wrong_with_one_account_is_its_own_problem(several: Path, line: 
     if "existing" not in line:
         with working_for(old):
             assert setting("AXIOM_DATASET") == "cloudflare-audit"
+
+
+def test_the_example_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = files("audit_assets.config") / "accounts_example.toml"
+    monkeypatch.setenv("AUDIT_ASSETS_ACCOUNTS", str(example))
+    production, staging = all_accounts()
+    assert (production.problem, staging.problem) == ("", "")
+    assert (production.prefix, staging.prefix) == ((), ("staging",))
+
+
+def test_every_field_is_documented() -> None:
+    page = (files("audit_assets") / "docs" / "accounts.md").read_text(encoding="utf-8")
+    rows = [row.split("|")[1] for row in page.splitlines() if row.startswith("| `")]
+    assert {*FIELDS, *OTHERS} <= {name for row in rows for name in row.replace("`", "").replace(",", " ").split()}
 
 
 def test_what_is_off_is_named_as_it_is_in_dagster(several: Path) -> None:

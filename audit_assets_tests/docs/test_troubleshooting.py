@@ -12,7 +12,7 @@ PAGE = (PACKAGE / "docs" / "troubleshooting.md").read_text()
 
 ERRORS = frozenset(
     {"Refused", "Unavailable", "Incomplete", "StoreError", "SettingError", "Rejected", "HourNotEnded", "HomeError"}
-    | {"PreviewError", "SummaryError", "DemoError"}
+    | {"PreviewError", "SummaryError", "DemoError", "ForeignStore"}
 )
 """What a person reads is the text of one of these."""
 
