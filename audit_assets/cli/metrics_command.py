@@ -69,6 +69,7 @@ def _collect_all(accounts: Sequence[Account], now: datetime) -> "list[Gauge]":
 def _collect(now: datetime) -> "list[Gauge]":
     """All metrics that can be had. Raises `AuditAssetsError`."""
     from audit_assets.cli.dagster_record import opened_record
+    from audit_assets.config.settings import variable_of
     from audit_assets.defs.automation.operator_watch import alerting_problems, collect_facts
     from audit_assets.defs.resources import CloudflareResource, StorageResource
     from audit_assets.defs.steps.token_record import load_token_facts
@@ -80,7 +81,7 @@ def _collect(now: datetime) -> "list[Gauge]":
     token = load_token_facts(CloudflareResource(), storage, now)
     with opened_record() as instance:
         facts = collect_facts(instance, now)
-        problems = [*alerting_problems(instance, facts), *judge_token(token, now)]
+        problems = [*alerting_problems(instance, facts), *judge_token(token, now, variable_of("CLOUDFLARE_API_TOKEN"))]
     day = load_day_numbers(storage.open())
     versions = {"version": version("audit-assets"), "dagster_version": version("dagster")}
     return [*health_metrics(facts, problems, token, versions), *(day_metrics(day) if day else ())]

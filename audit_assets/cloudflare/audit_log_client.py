@@ -87,8 +87,9 @@ class CloudflareClient:
         limits: HttpLimits | None = None,
         pull_seconds: float = PULL_SECONDS,
         pacer: RequestPacer | None = None,
+        variable: str = "CLOUDFLARE_API_TOKEN",
     ) -> None:
-        """Sends nothing yet. `pacer`: that of other clients that use the token.
+        """Sends nothing yet. `pacer`: that of other clients that use the token. `variable`: where the token is set.
 
         Raises `SettingError` or `Refused` for an impossible token, account or address.
         """
@@ -102,6 +103,7 @@ class CloudflareClient:
             )
         self.account_id = account_id
         self.organization_id = organization_id
+        self._variable = variable
         self.clock = clock or SystemClock()
         self.pull_seconds = pull_seconds
         self._base_url = base_url
@@ -246,7 +248,7 @@ class CloudflareClient:
                 where = "its accounts (if it has that, unset CLOUDFLARE_ORGANIZATION_ID)"
             raise _Denied(
                 f"Cloudflare does not let this token read the audit log of {owner} ({answer}): "
-                f"give CLOUDFLARE_API_TOKEN the permission {PERMISSION!r} on {where}, or try again in a minute "
+                f"give {self._variable} the permission {PERMISSION!r} on {where}, or try again in a minute "
                 "if the token is new"
             )
 

@@ -42,6 +42,7 @@ FIELDS = {
     "id": Field("CLOUDFLARE_ACCOUNT_ID", required=True),
     "token": Field("CLOUDFLARE_API_TOKEN", "variable"),
     "streams": Field("CLOUDFLARE_STREAMS"),
+    "organization": Field("CLOUDFLARE_ORGANIZATION_ID"),
     "dataset": Field("AXIOM_DATASET", required=True),
     "findings_dataset": Field("AXIOM_FINDINGS_DATASET"),
     "axiom_org": Field("AXIOM_ORG_ID"),
@@ -54,8 +55,8 @@ FIELDS = {
     "tickets_per_day": Field("AUDIT_ASSETS_TICKETS_PER_DAY"),
     "heartbeat": Field("AUDIT_ASSETS_HEARTBEAT_URL", "variable"),
 }
-"""Whatever else there is to set is set once, for all accounts. So is what an account leaves out, but for its token and
-its store: those are never another's."""
+"""Whatever else there is to set is set once, for all accounts. So is what an account leaves out, but for its token, the
+organization and its store: those are never another's."""
 
 OTHERS = ("name", "existing")
 
@@ -65,6 +66,7 @@ ONLY_ONE = {
     "id": ("CLOUDFLARE_ACCOUNT_ID",),
     "dataset": ("AXIOM_ORG_ID", "AXIOM_DATASET"),
     FINDINGS: ("AXIOM_ORG_ID", "AXIOM_FINDINGS_DATASET"),
+    "organization": ("CLOUDFLARE_ORGANIZATION_ID",),
     "store": (STORAGE,),
 }
 """What no two accounts may have in common, and the settings that it is made of."""

@@ -216,9 +216,12 @@ SETTINGS = {each.name: each for each in _TABLE}
 OWN = ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID", "AXIOM_DATASET")
 """Of several accounts each has its own, which never comes from the environment's variable of that name."""
 
+NEVER_INHERITED = (*OWN, "CLOUDFLARE_ORGANIZATION_ID")
+"""Nor does the organization: all accounts would pull its log, and each would open the tickets about it."""
+
 BY_ACCOUNT = frozenset(
     {
-        *OWN,
+        *NEVER_INHERITED,
         *("CLOUDFLARE_STREAMS", "AXIOM_FINDINGS_DATASET", "AXIOM_ORG_ID", "AXIOM_TOKEN", "LINEAR_TEAM_KEY"),
         *("LINEAR_LABEL", "AUDIT_ASSETS_FIRST_HOUR", "AUDIT_ASSETS_POLICY", "AUDIT_ASSETS_TICKETS_PER_DAY"),
         *("AUDIT_ASSETS_HEARTBEAT_URL", STORAGE),
@@ -277,7 +280,7 @@ def environment_value(name: str) -> str:
     account = _account_for(name)
     if name in account.texts:
         return account.texts[name]
-    if account.key and name in OWN and name not in account.variables:
+    if account.key and name in NEVER_INHERITED and name not in account.variables:
         return ""
     variable = account.variables.get(name, name)
     value, file = os.environ.get(variable, "").strip(), env_file()
@@ -323,8 +326,11 @@ def check_sources() -> None:
 def sources() -> dict[str, list[str]]:
     """The names of the settings that have a value of their own, by where it comes from."""
     file, found = env_file(), {}
+    account = chosen_account() or ENVIRONMENT
+    if account.texts:
+        found[f"the table of {account.key} in {ACCOUNTS}"] = [*account.texts]
     for name in (*SETTINGS, *_channel_names()):
-        if os.environ.get(name, "").strip():
+        if name not in account.texts and os.environ.get(name, "").strip():
             found.setdefault(str(file.path) if file and file.sets(name) else "the environment", []).append(name)
     return found
 

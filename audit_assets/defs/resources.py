@@ -29,6 +29,7 @@ from audit_assets.config.settings import (
     is_set,
     quiet_time,
     setting,
+    variable_of,
 )
 from audit_assets.defs.steps.dry_run_opener import DryRunOpener
 from audit_assets.defs.steps.first_contact import refuse_contradicted
@@ -68,6 +69,7 @@ class CloudflareResource:
         """A client. Raises `SettingError` if a setting is missing."""
         return CloudflareClient(
             token=setting("CLOUDFLARE_API_TOKEN"),
+            variable=variable_of("CLOUDFLARE_API_TOKEN"),
             account_id=cloudflare_account(),
             organization_id=cloudflare_organization(),
             base_url=setting("CLOUDFLARE_API_URL"),

@@ -38,6 +38,7 @@ def problem_of(account: Account) -> str:
     ("what", "fields"),
     [
         ("id " + ONE, f'id = "{ONE}"\ndataset = "two"'),
+        ("organization " + THREE, f'id = "{TWO}"\ndataset = "two"\norganization = "{THREE}"'),
         ("dataset one", f'id = "{TWO}"\ndataset = "one"'),
         ("findings dataset one", f'id = "{TWO}"\ndataset = "two"\nfindings_dataset = "one"'),
         ("store {hours}", f'id = "{TWO}"\ndataset = "two"\nstorage = "hours/accounts/one"'),
@@ -47,7 +48,7 @@ def test_two_accounts_of_the_file_that_share_something_are_both_refused(
     what: str, fields: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUDIT_ASSETS_STORAGE", str(tmp_path / "hours"))
-    text = f'[account.one]\nid = "{ONE}"\ndataset = "one"\n[account.two]\n{fields}\n'
+    text = f'[account.one]\nid = "{ONE}"\ndataset = "one"\norganization = "{THREE}"\n[account.two]\n{fields}\n'
     text += f'[account.three]\nid = "{THREE}"\ndataset = "three"\n'
     found = accounts_of(tmp_path, text, monkeypatch)
     shared = what.format(hours=tmp_path / "hours" / "accounts" / "one")

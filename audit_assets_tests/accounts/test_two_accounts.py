@@ -46,6 +46,7 @@ def test_one_account_goes_on_while_the_others_token_is_refused(two: TwoAccounts)
     refused, judged = two.run(LAB, JUDGED), two.run(PROD, JUDGED)
     assert judged.success, problems_of(judged)
     assert "does not let this token read the audit log of account" in problems_of(refused)[0]
+    assert "give CLOUDFLARE_API_TOKEN_LAB the permission" in problems_of(refused)[0]
 
     (ticket,) = two.sandbox.linear.issues()
     assert ticket["title"].startswith("[Production] ")

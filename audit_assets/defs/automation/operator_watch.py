@@ -12,7 +12,7 @@ import dagster as dg
 from audit_assets.config.accounts import chosen_account
 from audit_assets.config.accounts_file import all_accounts
 from audit_assets.config.errors import SettingError
-from audit_assets.config.settings import setting
+from audit_assets.config.settings import setting, variable_of
 from audit_assets.defs.automation.failure_reasons import find_failure_reasons
 from audit_assets.defs.automation.pipeline_health import collect_disks, collect_health
 from audit_assets.defs.resources import CloudflareResource, StorageResource
@@ -50,7 +50,7 @@ def find_problems(
 ) -> list[Found]:
     """What is wrong by Dagster's record, on this machine and with the token, one of each kind."""
     now = storage.now()
-    of_token = judge_token(load_token_facts(cloudflare, storage, now), now)
+    of_token = judge_token(load_token_facts(cloudflare, storage, now), now, variable_of("CLOUDFLARE_API_TOKEN"))
     try:
         return [*alerting_problems(instance, collect_facts(instance, now)), *of_token]
     except SettingError as error:
