@@ -193,7 +193,8 @@ class AxiomClient:
             found = self._queries.run(ACCOUNTS, QueryWindow(start, end))
         except UnknownField:
             return {}
-        return dict(found.group_by("account").agg(pl.col("newest").max()).sort("newest").iter_rows())
+        named = found.filter(pl.col("account") != "")  # others than ours may have none
+        return dict(named.group_by("account").agg(pl.col("newest").max()).sort("newest").iter_rows())
 
     def organisation_hours(self, start: datetime, end: datetime) -> pl.DataFrame:
         """All actors together in [start, end): a row per hour with changes: hour, active_actors, changes."""

@@ -68,7 +68,7 @@ def _owner(store: HourStore, record: dict[str, Any]) -> str | None:
         if entries is None:
             continue
         with store.reading(ENTRIES, newest - AN_HOUR * back):
-            first = entries.select(pl.col("account_id").first()).collect()
-        if first.height and first.item():
-            return first.item()
+            known = entries.select(pl.col("^account_id$").drop_nulls().first()).collect()
+        if known.width and (owner := known.item()):
+            return owner
     return None

@@ -4,6 +4,5 @@ let window_end = datetime(2026-11-22T00:00:00Z);
 ['cloudflare-audit']
 | where _time >= window_start and _time < window_end
 | extend account = column_ifexists('account_id', '')
-| where isnotempty(account)
 | summarize newest = max(_time) by account
 | limit 50000
