@@ -45,7 +45,7 @@ from audit_assets.linear.dry_run import (
     RenderedTicket,
 )
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.store_account import refuse_foreign_store
+from audit_assets.storage.store_account import claim_store, refuse_foreign_store
 from audit_assets.transport.clock import Clock, SystemClock
 from audit_assets.transport.http import HttpLimits
 from audit_assets.triage.model_client import Model
@@ -269,8 +269,9 @@ class TriageResource:
         return HourNotes(self.model, self.clock)
 
 
-_OWN_STORES: set[tuple[str, str]] = set()
-"""The stores, each with the account whose hours it was found to hold: of this process, which opens one often."""
+_OWN_STORES: dict[tuple[str, str], bool] = {}
+"""The stores that this process opened, each with the account whose hours it holds, and whether the store itself keeps
+whose they are: one is opened often, and each look at an object store is a request."""
 
 
 @dataclass(frozen=True)
@@ -285,9 +286,14 @@ class StorageResource:
         if is_set("CLOUDFLARE_ACCOUNT_ID"):
             known = (str(store.root), cloudflare_account())
             if known not in _OWN_STORES:
-                refuse_foreign_store(store, known[1])
-                _OWN_STORES.add(known)
+                _OWN_STORES[known] = refuse_foreign_store(store, known[1])
         return store
+
+    def claim(self, store: HourStore, account_id: str) -> None:
+        """Keep in a store whose hours it holds, before the first are written. Raises `ForeignStore`."""
+        if not _OWN_STORES.get((str(store.root), account_id)):
+            claim_store(store, account_id)
+            _OWN_STORES[str(store.root), account_id] = True
 
     def now(self) -> datetime:
         """The time of day: an hour that has not ended can't be stored."""

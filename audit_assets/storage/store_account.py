@@ -23,22 +23,24 @@ class ForeignStore(StoreError):
     permanent = True
 
 
-def refuse_foreign_store(store: HourStore, account_id: str) -> None:
-    """Raises `ForeignStore` if the hours are another account's, as far as that is known. Writes nothing."""
-    owner = _owner(store, _record(store))
+def refuse_foreign_store(store: HourStore, account_id: str) -> bool:
+    """Raises `ForeignStore` if the hours are another account's, as far as that is known. Writes nothing. Returns
+    whether it is kept whose they are."""
+    record = _record(store)
+    owner = _owner(store, record)
     if owner not in (None, account_id):
         raise ForeignStore(
             f"{store.root} holds the hours of the Cloudflare account {owner}, and these would be of {account_id}: "
             "correct the account's id, or give this account a store of its own. Nothing was written."
         )
+    return "account_id" in record
 
 
 def claim_store(store: HourStore, account_id: str) -> None:
     """Keep that the store is this account's. Raises `ForeignStore` if it is another's."""
-    if "account_id" not in _record(store):
-        owner = _owner(store, {}) or account_id  # of two that begin at once, both get the first one's
-        store.keep_json(STORE_ACCOUNT, {"account_id": owner})
-    refuse_foreign_store(store, account_id)
+    if not refuse_foreign_store(store, account_id):
+        store.keep_json(STORE_ACCOUNT, {"account_id": account_id})
+        refuse_foreign_store(store, account_id)  # of two that begin at once, both find the first one's
 
 
 def is_own_dataset(store: HourStore, dataset: str) -> bool:

@@ -10,6 +10,7 @@ from audit_assets.config.accounts_file import all_accounts
 from audit_assets.config.errors import SettingError
 from audit_assets.config.settings import setting
 from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.store_account import claim_store
 from audit_assets.storage.tables import ENTRIES, STORE_ACCOUNT
 from audit_assets_tests.accounts.two_accounts import LAB, PROD, TwoAccounts
 from audit_assets_tests.pipeline import Pipeline, problems_of, v2_burst
@@ -108,6 +109,7 @@ def test_a_store_of_before_is_its_accounts_without_migration(
     for name, value in pipeline.sandbox.environment().items():
         monkeypatch.setenv(name, value)
     assert pipeline.run(HOUR, job="history").success
+    claim_store(pipeline.store, pipeline.sandbox.cloudflare.account_id)  # as the first run of another process does
     assert pipeline.store.read_json(STORE_ACCOUNT, None)["account_id"] == pipeline.sandbox.cloudflare.account_id
 
 

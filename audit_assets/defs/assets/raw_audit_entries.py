@@ -20,7 +20,6 @@ from audit_assets.defs.resources import CloudflareResource, StorageResource
 from audit_assets.defs.steps.first_contact import refuse_contradicted
 from audit_assets.defs.steps.hour_entries import FiledHour, file_hours, refuse_hours_to_come
 from audit_assets.storage.hours import AN_HOUR, key_of
-from audit_assets.storage.store_account import claim_store
 from audit_assets.storage.tables import ENTRIES
 
 
@@ -35,7 +34,7 @@ def raw_audit_entries(
         hours, store = hours_in(context), storage.open()
         refuse_hours_to_come(hours, storage.now())
         refuse_contradicted(store, "Cloudflare")
-        claim_store(store, cloudflare.account_id())
+        storage.claim(store, cloudflare.account_id())
         with closing(cloudflare.client()) as client:
             pulls = [client.pull(stream, hours[0], hours[-1] + AN_HOUR) for stream in cloudflare.streams()]
         for filed in file_hours(store, hours, pulls):

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 
 from audit_assets.defs.account_keys import LAST_ASSETS, asset_key, check_key, name_of
 from audit_assets.defs.automation.hour_planner import Plan, newest_due_hour
-from audit_assets.defs.automation.ledger import IN_PROGRESS, hours_under_way, plan_requests
+from audit_assets.defs.automation.ledger import IN_PROGRESS, hours_under_way, is_of_account, plan_requests
 from audit_assets.defs.checks.check_results import unresolved_warnings
 from audit_assets.defs.materialized_hours import ingested_hours
 from audit_assets.reports.health_facts import (
@@ -68,7 +68,7 @@ def collect_hours(instance: dg.DagsterInstance, plan: Plan, now: datetime) -> Ho
         failing=plan.failing,
         overdue=plan.overdue,
         window=HOURS_IN_WINDOW,
-        running=instance.get_runs_count(dg.RunsFilter(statuses=IN_PROGRESS)),
+        running=sum(map(is_of_account, instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS)))),
     )
 
 

@@ -35,9 +35,14 @@ def superseded_runs(
 ) -> Iterator[dg.DagsterRun]:
     """The ended runs of these jobs, or of these assets alone, that were created before then and nothing depends on,
     the oldest first."""
-    needed = _runs_of_newest(_events(instance))
-    old = instance.get_run_records(dg.RunsFilter(statuses=ENDED, created_before=before), ascending=True)
-    ours = [each for each in old if each.dagster_run.job_name in jobs or _is_of(each.dagster_run, assets)]
+    needed = _runs_of_newest(_events(instance), assets)
+    old = [
+        record
+        for job in (*jobs, ANY_ASSETS)  # an instance may have as many runs of other accounts and pipelines
+        for record in instance.get_run_records(dg.RunsFilter(job_name=job, statuses=ENDED, created_before=before))
+    ]
+    in_order = sorted(old, key=lambda record: record.create_timestamp)
+    ours = [each for each in in_order if each.dagster_run.job_name in jobs or _is_of(each.dagster_run, assets)]
     failed_hours = {hour for each in ours if not each.dagster_run.is_success for hour in hours_of(each.dagster_run)}
     done = _done_at(instance, [*map(asset_key, LAST_ASSETS)], failed_hours)
     loaded = _done_at(instance, [asset_key(INGEST)], failed_hours & loaded_hours(instance))
@@ -90,18 +95,20 @@ def _events(instance: dg.DagsterInstance) -> SqlEventLogStorage:
     return storage
 
 
-def _runs_of_newest(events: SqlEventLogStorage) -> set[str]:
-    """The runs of the newest materialisation of each asset and hour, of each check's newest evaluation, and of the
-    newest one that was completed."""
+def _runs_of_newest(events: SqlEventLogStorage, assets: Collection[dg.AssetKey]) -> set[str]:
+    """The runs of the newest materialisation of each of these assets and hour, of each of their checks' newest
+    evaluation, and of the newest one that was completed."""
+    keys = [asset.to_string() for asset in assets]
     materialized = (
         sql.select(sql.func.max(Events.c.id))
         .where(
             Events.c.dagster_event_type == dg.DagsterEventType.ASSET_MATERIALIZATION.value,
-            Events.c.asset_key.is_not(None),
+            Events.c.asset_key.in_(keys),
         )
         .group_by(Events.c.asset_key, Events.c.partition)
     )
-    evaluated = sql.select(sql.func.max(Checks.c.id)).group_by(Checks.c.asset_key, Checks.c.check_name)
+    of_ours = sql.select(sql.func.max(Checks.c.id)).where(Checks.c.asset_key.in_(keys))
+    evaluated = of_ours.group_by(Checks.c.asset_key, Checks.c.check_name)
     completed = evaluated.where(Checks.c.execution_status.in_(COMPLETED))
     queries = [
         sql.select(Events.c.run_id).where(Events.c.id.in_(materialized)).distinct(),
