@@ -298,8 +298,9 @@ def environment_value(name: str) -> str:
 
 
 def _secrets(account: Account) -> list[tuple[str, str]]:
-    """The variables that hold secrets, each with the setting that it is."""
+    """The variables that hold secrets, those of the other accounts too, each with the setting that it is."""
     own = [(variable, name) for name, variable in account.variables.items()]
+    own += [(variable, "CLOUDFLARE_API_TOKEN") for variable in account.tokens_of_others]
     return [
         *((name, name) for name, known in SETTINGS.items() if known.secret),
         *((each, each) for each in _channel_names()),

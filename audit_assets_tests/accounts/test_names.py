@@ -10,7 +10,7 @@ from audit_assets.cli.automation_state import automation_that_is_off
 from audit_assets.config.accounts import ENVIRONMENT, working_for
 from audit_assets.config.accounts_file import FIELDS, OTHERS, all_accounts
 from audit_assets.config.errors import SettingError
-from audit_assets.config.settings import environment_value, setting
+from audit_assets.config.settings import BY_ACCOUNT, environment_value, setting
 from audit_assets.defs.build import build_defs
 
 JOBS = {"hourly_audit", "history", "independent_count", "verdicts", "retention"}
@@ -170,6 +170,10 @@ def test_the_example_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
     production, staging = all_accounts()
     assert (production.problem, staging.problem) == ("", "")
     assert (production.prefix, staging.prefix) == ((), ("staging",))
+
+
+def test_what_an_account_may_have_is_read_for_an_account_alone() -> None:
+    assert {field.setting for field in FIELDS.values()} == BY_ACCOUNT
 
 
 def test_every_field_is_documented() -> None:
