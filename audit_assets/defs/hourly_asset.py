@@ -22,8 +22,11 @@ from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS
 from audit_assets.detection.schemas import BASELINE, SCORES
 from audit_assets.storage import tables
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.pull_history import last_began
+from audit_assets.storage.pull_history import HourPull, content_of, pulls_of
 from audit_assets.tickets.verdict_table import TICKET_VERDICTS
+
+CONTENT, CONTENT_SINCE = "content", "content_since"
+"""The keys of what an hour held when it was judged, and of when the pull began that the first run with that rests on."""
 
 GROUP = "audit_log"
 OWNERS = ["team:security"]
@@ -82,12 +85,20 @@ def describe_table(table: str) -> Mapping[str, Any]:
 
 
 def basis_metadata(store: HourStore, hour: datetime) -> Mapping[str, Any]:
-    """What an asset of an hour rests on, as far as it was recorded: when the pull began (`pull_began`, by Cloudflare's
-    clock), as an hour is pulled again until no late entry can come any more, and how many of the hours before it were
-    there (`hours_present`), as it is judged again once more are."""
-    began = last_began(store.metadata(tables.ENTRIES, hour) or {})
-    present = stored_hours_present(store, hour)
+    """What an asset of an hour rests on, as far as it was recorded: its last pull and what the hour held then, and how
+    many of the hours before it were there (`hours_present`), as it is judged again once more are."""
+    history = store.metadata(tables.ENTRIES, hour) or {}
+    pulls, present = pulls_of(history), stored_hours_present(store, hour)
     return {
-        **({"pull_began": dg.MetadataValue.timestamp(began)} if began else {}),
+        **(basis_of(pulls[-1], content_of(history)) if pulls else {}),
         **({HOURS_PRESENT: present} if present is not None else {}),
+    }
+
+
+def basis_of(pull: HourPull, content: str | None) -> Mapping[str, Any]:
+    """When a pull of an hour began (`pull_began`, by Cloudflare's clock), as an hour is pulled again until no late entry
+    can come any more, and what the hour held then (`content`), as it is run again if a later pull finds another."""
+    return {
+        "pull_began": dg.MetadataValue.timestamp(pull.began),
+        **({CONTENT: content} if content else {}),
     }

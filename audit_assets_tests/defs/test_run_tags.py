@@ -1,6 +1,7 @@
 """Every run shows its hours in Dagster's list of runs, whoever started it."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 
@@ -25,12 +26,12 @@ def test_a_run_that_a_person_starts_is_tagged_with_its_hours(pipeline: Pipeline)
     assert tags_of(pipeline, both) == "2026-11-22-08:00 to 2026-11-22-09:00"
 
 
-def test_the_sensor_and_the_schedule_request_runs_with_the_tag() -> None:
+def test_the_sensor_and_the_schedule_request_runs_with_the_tag(tmp_path: Path) -> None:
     one, two = (_run_request(Request(FIRST, last, 1, "missing")) for last in (FIRST, FIRST + HOUR))
     assert one.tags[HOURS_TAG] == "2026-11-22-08:00"
     assert two.tags[HOURS_TAG] == "2026-11-22-08:00 to 2026-11-22-09:00"
     defs, at = build_defs(), datetime(2026, 11, 22, 10, 16, tzinfo=UTC)
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:  # a schedule gets no instance in memory
         context = dg.build_schedule_context(
             instance=instance, repository_def=defs.get_repository_def(), scheduled_execution_time=at
         )

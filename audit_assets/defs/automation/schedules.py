@@ -6,8 +6,9 @@ A schedule alone loses hours when the daemon is down (docs/facts/dagster.md, B2)
 import dagster as dg
 
 from audit_assets.defs.automation.jobs import hourly_audit, independent_count
+from audit_assets.defs.automation.ledger import plan_requests
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
-from audit_assets.defs.partitions import hours_tag
+from audit_assets.defs.partitions import hours_tag, pulled_again_tag
 from audit_assets.storage.first_start import first_hour
 from audit_assets.storage.hours import key_of
 from audit_assets.storage.pull_history import SETTLING, newest_settled_hour
@@ -21,7 +22,8 @@ SKEW_MINUTES = 1
     cron_schedule=f"{SETTLING.seconds // 60 + SKEW_MINUTES} * * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="The hour that has just settled, a quarter of an hour after its end.",
+    description="The hour that has just settled, a quarter of an hour after its end. In passing, its run pulls hours "
+    "again that are due for that.",
 )
 def every_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """The newest settled hour at the time of the tick, however late the tick is evaluated."""
@@ -30,7 +32,11 @@ def every_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Skip
         first = first_hour()
     if hour < first:
         return dg.SkipReason("No hour that exists has settled yet.")
-    return dg.RunRequest(run_key=key_of(hour), partition_key=key_of(hour), tags=hours_tag(hour, hour))
+    with raise_as_dagster_failure():
+        again = plan_requests(context.instance, context.scheduled_execution_time).again
+    return dg.RunRequest(
+        run_key=key_of(hour), partition_key=key_of(hour), tags={**hours_tag(hour, hour), **pulled_again_tag(again)}
+    )
 
 
 every_day = dg.ScheduleDefinition(

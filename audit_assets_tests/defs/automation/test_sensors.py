@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -341,15 +342,18 @@ def test_nothing_starts_by_itself() -> None:
     assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.STOPPED}
 
 
-def test_the_schedule_requests_the_hour_that_has_settled_for_15_minutes(instance: dg.DagsterInstance) -> None:
+def test_the_schedule_requests_the_hour_that_has_settled_for_15_minutes_and_what_is_due_again(tmp_path: Path) -> None:
     schedule = build_defs().resolve_schedule_def("every_hour")
     assert schedule.cron_schedule == "16 * * * *"
     tick = datetime(2026, 11, 22, 10, 16, tzinfo=UTC)
-    context = dg.build_schedule_context(
-        instance=instance, repository_def=build_defs().get_repository_def(), scheduled_execution_time=tick
-    )
-    (request,) = schedule.evaluate_tick(context).run_requests or []
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:  # a schedule gets no instance in memory
+        done(instance, NEWEST - HOUR * 6, began=timedelta(hours=1))
+        context = dg.build_schedule_context(
+            instance=instance, repository_def=build_defs().get_repository_def(), scheduled_execution_time=tick
+        )
+        (request,) = schedule.evaluate_tick(context).run_requests or []
     assert request.partition_key == "2026-11-22-09:00"
+    assert request.tags["audit/pulled_again"] == "2026-11-22-03:00"
 
 
 def test_a_first_hour_that_can_not_be_understood_fails_the_ticks_with_one_sentence(
