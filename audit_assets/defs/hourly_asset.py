@@ -26,7 +26,7 @@ from audit_assets.storage.pull_history import HourPull, content_of, pulls_of
 from audit_assets.tickets.verdict_table import TICKET_VERDICTS
 
 CONTENT, CONTENT_SINCE = "content", "content_since"
-"""The keys of what an hour held when it was judged, and of when the pull began that the first run with that rests on."""
+"""The keys of what an hour held when it was judged, and of when the pull began that the first run with it rests on."""
 
 GROUP = "audit_log"
 OWNERS = ["team:security"]
@@ -96,7 +96,7 @@ def basis_metadata(store: HourStore, hour: datetime) -> Mapping[str, Any]:
 
 
 def basis_of(pull: HourPull, content: str | None) -> Mapping[str, Any]:
-    """When a pull of an hour began (`pull_began`, by Cloudflare's clock), as an hour is pulled again until no late entry
+    """When a pull of an hour began (`pull_began`, by Cloudflare's clock), as it is pulled again until no late entry
     can come any more, and what the hour held then (`content`), as it is run again if a later pull finds another."""
     return {
         "pull_began": dg.MetadataValue.timestamp(pull.began),

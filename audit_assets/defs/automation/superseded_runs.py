@@ -26,6 +26,9 @@ from audit_assets.storage.hours import hour_of
 AT_ONCE = 500
 """SQLite takes a query of some thousand values."""
 
+KEPT = (dg.DagsterEventType.ASSET_MATERIALIZATION.value, dg.DagsterEventType.ASSET_OBSERVATION.value)
+"""An hour is materialised by a run of its own, and pulled again by the run of a newer one, which is observed."""
+
 COMPLETED = ("SUCCEEDED", "FAILED")
 """Dagster's words for checks that were evaluated."""
 
@@ -91,20 +94,17 @@ def _events(instance: dg.DagsterInstance) -> SqlEventLogStorage:
 
 
 def _runs_of_newest(events: SqlEventLogStorage) -> set[str]:
-    """The runs of the newest materialisation of each asset and hour, of each check's newest evaluation, and of the
-    newest one that was completed."""
-    materialized = (
+    """The runs of the newest materialisation of each asset and hour, and of the newest pull again in passing, of each
+    check's newest evaluation, and of the newest one that was completed."""
+    of_hours = (
         sql.select(sql.func.max(Events.c.id))
-        .where(
-            Events.c.dagster_event_type == dg.DagsterEventType.ASSET_MATERIALIZATION.value,
-            Events.c.asset_key.is_not(None),
-        )
-        .group_by(Events.c.asset_key, Events.c.partition)
+        .where(Events.c.dagster_event_type.in_(KEPT), Events.c.asset_key.is_not(None))
+        .group_by(Events.c.dagster_event_type, Events.c.asset_key, Events.c.partition)
     )
     evaluated = sql.select(sql.func.max(Checks.c.id)).group_by(Checks.c.asset_key, Checks.c.check_name)
     completed = evaluated.where(Checks.c.execution_status.in_(COMPLETED))
     queries = [
-        sql.select(Events.c.run_id).where(Events.c.id.in_(materialized)).distinct(),
+        sql.select(Events.c.run_id).where(Events.c.id.in_(of_hours)).distinct(),
         sql.select(Checks.c.run_id).where(Checks.c.id.in_(evaluated)).distinct(),
         sql.select(Checks.c.run_id).where(Checks.c.id.in_(completed)).distinct(),
     ]
