@@ -1,6 +1,6 @@
 """Pulls that are due again ride on the newest hour's run, and only what has something new gets a run of its own."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
