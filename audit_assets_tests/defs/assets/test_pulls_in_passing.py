@@ -1,5 +1,7 @@
 """Pulls that are due again ride on the newest hour's run, and only what has something new gets a run of its own."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -10,10 +12,13 @@ from audit_assets.defs.automation.jobs import LAST_ASSETS
 from audit_assets.defs.automation.ledger import plan_requests
 from audit_assets.defs.automation.sensors import missing_hours
 from audit_assets.defs.partitions import key_of
-from audit_assets.defs.resources import StorageResource
+from audit_assets.defs.resources import CloudflareResource, StorageResource
+from audit_assets.defs.steps.hour_entries import FiledHour
+from audit_assets.defs.steps.late_entries import pull_again
+from audit_assets.sandbox.cloudflare.audit_log import AuditLog
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.storage.pull_history import REPEATS, SETTLING, pulls_of
-from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, check_of, v2_burst
+from audit_assets_tests.pipeline import DAY, HOUR, QUIET, Pipeline, check_of, v2_burst
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
 ENDED = JUDGED + HOUR
@@ -89,13 +94,20 @@ def test_a_late_entry_of_each_step_reaches_the_ticket_of_its_hour(world: Pipelin
 
 
 def test_an_hour_without_anything_new_needs_no_run_of_its_own_and_settles(world: Pipeline) -> None:
-    before = world.instance.get_latest_materialization_event(LAST_ASSETS[0])
     for newest in (AFTER_1, AFTER_6, AFTER_24, AFTER_72):
         assert carry(world, newest) == []
     assert added(world) == [2, 0, 0, 0, 0]
-    assert before is not None
     assert requests_at(world, AFTER_72 + HOUR * 5) == []
-    assert plan_requests(world.instance, world.clock.now()).due == ()
+    plan = plan_requests(world.instance, world.clock.now())
+    assert plan.due == ()
+
+    assert world.run(AFTER_72).success, "so that of its first run only the pull in passing is still needed"
+    now = world.clock.now()
+    world.clock.sleep(
+        (datetime.now(UTC) - now + DAY * 60).total_seconds()
+    )  # Dagster dates runs by this machine's clock
+    assert world.defs.resolve_job_def("retention").execute_in_process(run_config=QUIET, instance=world.instance).success
+    assert plan_requests(world.instance, now) == plan, "what was pulled again stays so"
 
 
 def test_what_can_not_be_pulled_in_passing_is_due_by_itself(world: Pipeline) -> None:
@@ -109,3 +121,49 @@ def test_what_can_not_be_pulled_in_passing_is_due_by_itself(world: Pipeline) -> 
     (of_its_own,) = tick(world, AFTER_1 + HOUR)
     assert of_its_own.success
     assert added(world) == [2, 45]
+
+
+def pull_judged_hour(pipeline: Pipeline) -> list[FiledHour | str]:
+    """As the run of the newest hour does, but Dagster gets to know nothing of it."""
+    cloudflare = CloudflareResource(pipeline.clock)
+    with closing(cloudflare.client()) as client:
+        return [*pull_again(client, cloudflare.streams(), pipeline.store, [JUDGED])]
+
+
+def test_what_was_stored_when_its_run_died_is_still_judged(world: Pipeline) -> None:
+    world.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45, actor=BOB), visible_at=ENDED + HOUR)
+    requests_at(world, AFTER_1 + HOUR)
+    pull_judged_hour(world)
+    assert added(world) == [2, 45]
+    assert len(carry(world, AFTER_1)) == 1, "the next pull in passing added nothing, and found what nobody had judged"
+    assert added(world) == [2, 45, 0, 0]
+    assert [each["actor"] for each in world.summary(JUDGED)["flagged"]] == [BOB]
+
+
+def test_two_that_pull_an_hour_again_at_once_store_everything_once(world: Pipeline) -> None:
+    world.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45, actor=BOB), visible_at=ENDED + HOUR)
+    requests_at(world, AFTER_1 + HOUR)
+    with ThreadPoolExecutor(2) as both:
+        found = [each for made in both.map(pull_judged_hour, [world, world]) for each in made]
+    contents = {each.content for each in found if isinstance(each, FiledHour)}
+    assert len(found) == 2
+    assert len(contents) == 1, "whichever is written last"
+    ids = world.store.require(ENTRIES, JUDGED)["entry_id"]
+    assert (len(ids), ids.n_unique()) == (47, 47)
+
+
+def test_entries_that_are_no_longer_listed_have_the_hour_run_again_with_its_checks(world: Pipeline) -> None:
+    world.sandbox.cloudflare.logs["v2"] = AuditLog("v2")
+    (of_its_own,) = carry(world, AFTER_1)
+    alarm = check_of(of_its_own, "nothing_is_taken_back")
+    assert alarm.description == "2026-11-22-09:00 entries no longer in Cloudflare's answer: 2"
+    assert tick(world, AFTER_1 + HOUR) == [], "once"
+
+
+def test_an_hour_that_was_judged_before_its_history_grew_is_run_whole_when_it_is_due(world: Pipeline) -> None:
+    (request,) = requests_at(world, AFTER_1 + HOUR)
+    world.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 1, actor=BOB), visible_at=ENDED)
+    assert world.carry_out(request).success
+    assert [each.success for each in tick(world, AFTER_1 + HOUR)] == [True], "the judged hour has grown"
+    due = requests_at(world, AFTER_1 + HOUR + REPEATS[0])
+    assert [(each.partition_key, each.tags["audit/reason"]) for each in due] == [(key_of(AFTER_1), "settling")]
