@@ -7,6 +7,8 @@ carries that on to the tickets. What can't be pulled whole is left as it was, an
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+import polars as pl
+
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.defs.steps.hour_entries import FiledHour, file_hours
@@ -19,12 +21,15 @@ def pull_again(
 ) -> Iterator[FiledHour | str]:
     """Each hour as it is stored now, or a sentence about those that could not be pulled; neighbours share a pull."""
     for stretch in neighbours(hours):
+        named = key_of(stretch[0]) + (f" to {key_of(stretch[-1])}" if len(stretch) > 1 else "")
+        later = f"Late entries of {named} are looked for again later."
         try:
             pulls = [client.pull(stream, stretch[0], stretch[-1] + AN_HOUR) for stream in streams]
             yield from file_hours(store, stretch, pulls)
         except AuditAssetsError as error:
-            named = key_of(stretch[0]) + (f" to {key_of(stretch[-1])}" if len(stretch) > 1 else "")
-            yield f"Late entries of {named} are looked for again later. {error}"
+            yield f"{later} {error}"
+        except pl.exceptions.PolarsError as error:
+            yield f"{later} What is stored can't be read, or another run replaced it: {str(error).splitlines()[0]}."
 
 
 def neighbours(hours: Sequence[datetime]) -> list[list[datetime]]:

@@ -103,9 +103,7 @@ def test_an_hour_without_anything_new_needs_no_run_of_its_own_and_settles(world:
 
     assert world.run(AFTER_72).success, "so that of its first run only the pull in passing is still needed"
     now = world.clock.now()
-    world.clock.sleep(
-        (datetime.now(UTC) - now + DAY * 60).total_seconds()
-    )  # Dagster dates runs by this machine's clock
+    world.clock.sleep((datetime.now(UTC) - now + DAY * 60).total_seconds())  # Dagster dates runs by our own
     assert world.defs.resolve_job_def("retention").execute_in_process(run_config=QUIET, instance=world.instance).success
     assert plan_requests(world.instance, now) == plan, "what was pulled again stays so"
 
@@ -145,9 +143,9 @@ def test_two_that_pull_an_hour_again_at_once_store_everything_once(world: Pipeli
     requests_at(world, AFTER_1 + HOUR)
     with ThreadPoolExecutor(2) as both:
         found = [each for made in both.map(pull_judged_hour, [world, world]) for each in made]
-    contents = {each.content for each in found if isinstance(each, FiledHour)}
     assert len(found) == 2
-    assert len(contents) == 1, "whichever is written last"
+    assert len({each.content for each in found if isinstance(each, FiledHour)}) == 1, "whichever is written last"
+    assert all("another run" in each for each in found if isinstance(each, str)), "one may have to come again"
     ids = world.store.require(ENTRIES, JUDGED)["entry_id"]
     assert (len(ids), ids.n_unique()) == (47, 47)
 
