@@ -8,7 +8,7 @@ from itertools import islice
 import dagster as dg
 
 from audit_assets.config.settings import keep_hours, keep_runs
-from audit_assets.defs.automation.jobs import EVERY_HOUR, history, hourly_audit, independent_count, verdicts
+from audit_assets.defs.automation.jobs import history, hourly_audit, independent_count, verdicts
 from audit_assets.defs.automation.superseded_runs import delete_evaluations, delete_run, superseded_runs
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.resources import StorageResource
@@ -29,7 +29,7 @@ def delete_what_is_superseded(context: dg.OpExecutionContext, storage: dg.Resour
         runs = [run.run_id for run in islice(superseded_runs(context.instance, jobs, assets, before), MOST_RUNS)]
         for run_id in runs:
             delete_run(context.instance, run_id)
-        checks = delete_evaluations(context.instance, [EVERY_HOUR], before)
+        checks = delete_evaluations(context.instance, assets, before)
         files = storage.open().delete_before(now - days) if days else 0
     deleted = {"runs": len(runs), "evaluations": checks, "files_of_hours": files}
     context.add_output_metadata(deleted)
