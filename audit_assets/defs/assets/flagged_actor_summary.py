@@ -17,7 +17,7 @@ from audit_assets.config.settings import ticket_max_age
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.day_metadata import day_metadata
 from audit_assets.defs.delivery_resources import ChannelsResource, HeartbeatResource, WebhookResource
-from audit_assets.defs.hourly_asset import basis_metadata, hourly_asset
+from audit_assets.defs.hourly_asset import CONTENT, basis_metadata, hourly_asset
 from audit_assets.defs.markdown_tables import ROWS_SHOWN, markdown_table
 from audit_assets.defs.materialized_hours import dated_basis
 from audit_assets.defs.partitions import hours_in
@@ -61,7 +61,10 @@ def flagged_actor_summary(
                 deliver_messages(inputs.store, hour, inputs.tables.channels, channels)
             send_hour_heartbeat(inputs.store, hour, storage.now(), heartbeat)
             day = day_metadata(inputs.store, hour) if hour == hours[-1] else {}
-            metadata = {**basis[hour], **_metadata(summary), **day}
+            of_hour = {
+                name: value for name, value in basis[hour].items() if name != CONTENT or "dry_run" not in summary
+            }
+            metadata = {**of_hour, **_metadata(summary), **day}  # a dry run leaves everything to a later run
             context.add_asset_metadata(metadata, partition_key=key_of(hour))
 
 

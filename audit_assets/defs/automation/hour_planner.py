@@ -99,11 +99,12 @@ class History:
 @dataclass(frozen=True)
 class LateEntries:
     """What is known of done hours' late entries. `found`: when the pull began that brought what was not judged yet.
-    `outdated`: hours that were judged before those of their history had the entries that they hold now. `under_way`:
-    hours that the newest hour's run is pulling again."""
+    `to_run`: hours that another pull is not enough for, since they were judged before those of their history had the
+    entries that they hold now, or lack something that a run mends. `under_way`: hours that the newest hour's run is
+    pulling again."""
 
     found: Mapping[datetime, datetime] = field(default_factory=dict)
-    outdated: Collection[datetime] = ()
+    to_run: Collection[datetime] = ()
     under_way: Collection[datetime] = ()
 
 
@@ -184,7 +185,7 @@ def plan_hours(
     def requestable(hours: list[datetime]) -> list[datetime]:
         return [hour for hour in hours if hour not in running and not past.get(hour, NO_RUNS).is_paused(now)]
 
-    to_compare = [hour for hour in due if done[hour] and hour not in late.found and hour not in late.outdated]
+    to_compare = [hour for hour in due if done[hour] and hour not in late.found and hour not in late.to_run]
     in_passing = _pulled_in_passing(requestable(to_compare), {*since, *running}, past, now)
     is_newest_to_come = newest_due_hour(now + SETTLING) not in done
     waiting = {

@@ -24,6 +24,7 @@ from audit_assets.defs.materialized_hours import (
 )
 from audit_assets.defs.partitions import RANGE_END, RANGE_START, pulled_again
 from audit_assets.defs.steps.history_coverage import HOURS_PRESENT
+from audit_assets.defs.unresolved_warnings import MENDED_BY_A_RUN, last_unresolved
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.storage.first_start import first_hour
 from audit_assets.storage.hours import AN_HOUR, hour_of, hours_between
@@ -91,7 +92,7 @@ def plan_requests(instance: dg.DagsterInstance, now: datetime) -> Plan:
         ),
         late=LateEntries(
             found=again.found,
-            outdated=judged_before_their_history_changed(done),
+            to_run=judged_before_their_history_changed(done) | last_unresolved(instance, MENDED_BY_A_RUN).keys(),
             under_way={hour for run in _runs(instance, IN_PROGRESS) for hour in pulled_again(run.tags)},
         ),
     )

@@ -373,3 +373,20 @@ def test_the_schedule_waits_for_the_first_hour(instance: dg.DagsterInstance, mon
         instance=instance, repository_def=defs.get_repository_def(), scheduled_execution_time=tick
     )
     assert not defs.resolve_schedule_def("every_hour").evaluate_tick(context).run_requests
+
+
+def test_an_hour_that_is_due_is_pulled_by_the_newest_hours_run_unless_a_run_of_its_own_mends_something(
+    instance: dg.DagsterInstance,
+) -> None:
+    due = NEWEST - HOUR * 6
+    done(instance, *all_but(NEWEST, due))
+    done(instance, due, began=timedelta(hours=1))
+    assert [each.tags.get("audit/pulled_again") for each in requests_of(instance)] == [key_of(due)]
+    unsent = {"unresolved": {key_of(due): "The channel did not take it."}}
+    summary, _ = LAST_ASSETS
+    instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(asset_key=summary, check_name="findings_were_sent", passed=False, metadata=unsent)
+    )
+    newest, again = requests_of(instance)
+    assert "audit/pulled_again" not in newest.tags
+    assert (again.partition_key, again.tags["audit/reason"]) == (key_of(due), "settling")
