@@ -61,10 +61,9 @@ def flagged_actor_summary(
                 deliver_messages(inputs.store, hour, inputs.tables.channels, channels)
             send_hour_heartbeat(inputs.store, hour, storage.now(), heartbeat)
             day = day_metadata(inputs.store, hour) if hour == hours[-1] else {}
-            of_hour = {
-                name: value for name, value in basis[hour].items() if name != CONTENT or "dry_run" not in summary
-            }
-            metadata = {**of_hour, **_metadata(summary), **day}  # a dry run leaves everything to a later run
+            metadata = {**basis[hour], **_metadata(summary), **day}
+            if "dry_run" in summary:
+                metadata.pop(CONTENT, None)  # a later run opens what is due then
             context.add_asset_metadata(metadata, partition_key=key_of(hour))
 
 

@@ -236,11 +236,12 @@ def _is_of_last_pull(hour: datetime, now: datetime) -> bool:
 def _pulled_in_passing(
     hours: list[datetime], unsettled: Collection[datetime], past: Mapping[datetime, RunHistory], now: datetime
 ) -> tuple[datetime, ...]:
-    """Of hours that are due: the newest few. A last pull waits for earlier hours about which something else is to be
-    done, unless they keep failing: should they get more entries, the hour is judged again."""
+    """Of hours that are due: the newest few. A last pull waits for those of earlier hours, and for whatever else is to
+    be done about them unless they keep failing: should they get more entries, the hour is judged again."""
     others = [hour for hour in unsettled if hour not in hours]
     waited_for = [hour for hour in others if past.get(hour, NO_RUNS).failures < ALERT_AFTER_FAILURES]
-    before = min(waited_for, default=now)
+    last_pulls = [hour for hour in hours if _is_of_last_pull(hour, now)]
+    before = min([*waited_for, *last_pulls[1:]], default=now)
     ready = [hour for hour in hours if hour < before or not _is_of_last_pull(hour, now)]
     return tuple(ready[-MOST_IN_PASSING:])
 

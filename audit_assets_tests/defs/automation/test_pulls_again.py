@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from audit_assets.defs.automation.hour_planner import (
@@ -105,6 +105,7 @@ def test_an_hour_without_late_entries_is_run_once_and_pulled_again_at_each_step(
 
 
 @settings(max_examples=20)
+@example(late=[(2, 25.0)], down=[(49, 27)], fails=[])
 @given(
     late=st.lists(st.tuples(st.integers(0, len(HOURS) - 1), st.floats(0.1, 71.9)), max_size=8),
     down=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 30)), max_size=2),
@@ -154,7 +155,7 @@ def test_a_last_pull_in_passing_waits_for_earlier_hours_about_which_something_is
     done = {hour: hour + AN_HOUR + (REPEATS[-2] if hour - FIRST < AN_HOUR * 2 else REPEATS[-1]) for hour in hours}
     late = LateEntries(found={FIRST: FIRST + REPEATS[-1]})
     known = {"now": now, "first": FIRST, "running": ()}
-    assert plan_hours(done=done, past={}, **known).again == (FIRST, FIRST + AN_HOUR)
+    assert plan_hours(done=done, past={}, **known).again == (FIRST,), "the other is judged against what that brings"
     assert plan_hours(done=done, past={}, late=late, **known).again == ()
     failing = {FIRST: RunHistory(5, 5, now)}
     assert plan_hours(done=done, past=failing, late=late, **known).again == (FIRST + AN_HOUR,)
