@@ -3,8 +3,8 @@
 The newest hour always goes first, in a run of its own, since a fresh finding is worth most; then what is only history,
 which is loaded before anything is judged against it; then the oldest missing hours, a day at a time; then hours that
 are done but due for another pull, because entries may come late, or were judged before their history was there. Most of
-the pulls that are due again the newest hour's run makes in passing: only what then has something new, or whose history
-changed since it was judged, gets a run of its own. A
+the pulls that are due again the newest hour's run makes in passing: only what then has something new, with the hours
+that were judged before it came, gets a run of its own. A
 running hour is not requested again; a failed one is paused for longer each time, but never given up, and waited for by
 none, so that the hours of an outage come in by themselves. An hour's last pull waits for earlier hours, because its
 history is not queried again afterwards.
@@ -185,7 +185,12 @@ def plan_hours(
     def requestable(hours: list[datetime]) -> list[datetime]:
         return [hour for hour in hours if hour not in running and not past.get(hour, NO_RUNS).is_paused(now)]
 
-    to_compare = [hour for hour in due if done[hour] and hour not in late.found and hour not in late.to_run]
+    grown = min(requestable([hour for hour in due if hour in late.found]), default=newest)
+    affected = [
+        hour for hour in done if grown < hour <= newest and hour not in late.found and due_since(hour, done[hour])
+    ]
+    to_run = {*late.found, *late.to_run, *affected}
+    to_compare = [hour for hour in due if done[hour] and hour not in to_run]
     in_passing = _pulled_in_passing(requestable(to_compare), {*since, *running}, past, now)
     is_newest_to_come = newest_due_hour(now + SETTLING) not in done
     waiting = {
@@ -202,7 +207,8 @@ def plan_hours(
         thin = _judged_too_early(history, [hour for hour in requestable(missing) if hour != newest], done)
         since |= {hour: now for hour in thin if hour not in since}
         old = [hour for hour in requestable(missing) if hour != newest and hour not in only_history]
-        settling = [hour for hour in requestable(due) if hour not in thin and hour not in waiting]
+        since |= {hour: now for hour in affected if hour not in since}
+        settling = [hour for hour in requestable(sorted({*due, *affected})) if hour not in {*thin, *waiting}]
         recently_failed = [hour for hour in since if past.get(hour, NO_RUNS).is_paused(now)]
         waited_for = [hour for hour in recently_failed if past[hour].failures < ALERT_AFTER_FAILURES]
         before = min(waited_for, default=newest)

@@ -158,10 +158,11 @@ def test_entries_that_are_no_longer_listed_have_the_hour_run_again_with_its_chec
     assert tick(world, AFTER_1 + HOUR) == [], "once"
 
 
-def test_an_hour_that_was_judged_before_its_history_grew_is_run_whole_when_it_is_due(world: Pipeline) -> None:
+def test_an_hour_that_was_judged_before_its_history_grew_is_run_with_what_grew(world: Pipeline) -> None:
     (request,) = requests_at(world, AFTER_1 + HOUR)
     world.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 1, actor=BOB), visible_at=ENDED)
     assert world.carry_out(request).success
-    assert [each.success for each in tick(world, AFTER_1 + HOUR)] == [True], "the judged hour has grown"
-    due = requests_at(world, AFTER_1 + HOUR + REPEATS[0])
-    assert [(each.partition_key, each.tags["audit/reason"]) for each in due] == [(key_of(AFTER_1), "settling")]
+    (both,) = requests_at(world, AFTER_1 + HOUR)
+    assert both.tags["audit/hours"] == "2026-11-22-09:00 to 2026-11-22-10:00"
+    assert world.carry_out(both).success
+    assert requests_at(world, AFTER_1 + HOUR) == []
