@@ -25,7 +25,6 @@ from audit_assets.axiom.events import events_from
 from audit_assets.axiom.ingest_batches import json_lines
 from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.defs.resources import CloudflareResource
-from audit_assets.defs.steps.hour_entries import FiledHour
 from audit_assets.defs.steps.late_entries import pull_again
 from audit_assets.sandbox.sandbox_clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox, serve_sandbox
@@ -123,9 +122,9 @@ def requests_of_a_pull(pipeline: Pipeline) -> Counter[tuple[str, str]]:
     """What it takes to pull an hour again in passing."""
     before, cloudflare = pipeline.sandbox.shared.call_counts(), CloudflareResource(pipeline.clock)
     with closing(cloudflare.client()) as client:
-        found = [*pull_again(client, cloudflare.streams(), pipeline.store, [HOUR + AN_HOUR])]
-    if not isinstance(found[0], FiledHour):
-        raise RuntimeError(found[0])
+        (found,) = pull_again(client, cloudflare.streams(), pipeline.store, [HOUR + AN_HOUR])
+    if isinstance(found, str):
+        raise RuntimeError(found)
     return pipeline.sandbox.shared.call_counts() - before
 
 
