@@ -17,11 +17,13 @@ from audit_assets.axiom.events import EVENT_SCHEMA
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA
 from audit_assets.defs.partitions import A_DAY_A_RUN, HOURLY, tag_run
 from audit_assets.defs.steps.history_coverage import HOURS_PRESENT, stored_hours_present
+from audit_assets.defs.steps.hour_entries import FiledHour
 from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS
 from audit_assets.detection.schemas import BASELINE, SCORES
 from audit_assets.storage import tables
 from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import key_of
 from audit_assets.storage.pull_history import HourPull, content_of, pulls_of
 from audit_assets.tickets.verdict_table import TICKET_VERDICTS
 
@@ -93,6 +95,11 @@ def basis_metadata(store: HourStore, hour: datetime) -> Mapping[str, Any]:
         **(basis_of(pulls[-1], content_of(history)) if pulls else {}),
         **({HOURS_PRESENT: present} if present is not None else {}),
     }
+
+
+def observe_pull(entries: dg.AssetKey, filed: FiledHour) -> dg.AssetObservation:
+    """By which the ledger knows that an hour was pulled again, and whether a run has seen what that brought."""
+    return dg.AssetObservation(entries, partition=key_of(filed.hour), metadata=basis_of(filed.pulls[-1], filed.content))
 
 
 def basis_of(pull: HourPull, content: str | None) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ on no other: a trailing window declared as a partition mapping makes a backfill 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -87,8 +88,12 @@ def pulled_again_tag(hours: Sequence[datetime]) -> Mapping[str, str]:
 
 
 def pulled_again(tags: Mapping[str, str]) -> list[datetime]:
-    """The hours that a run with these tags pulls again."""
-    return [hour_of(key) for key in tags.get(PULLED_AGAIN_TAG, "").split()]
+    """The hours that a run with these tags pulls again. What names no hour is left out."""
+    hours: list[datetime] = []
+    for key in tags.get(PULLED_AGAIN_TAG, "").split():
+        with suppress(ValueError):
+            hours.append(hour_of(key))
+    return hours
 
 
 def range_tags(first: datetime, last: datetime) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ import dagster as dg
 import polars as pl
 
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
-from audit_assets.defs.hourly_asset import basis_of, hourly_asset
+from audit_assets.defs.hourly_asset import hourly_asset, observe_pull
 from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.partitions import hours_in, pulled_again
 from audit_assets.defs.resources import CloudflareResource, StorageResource
@@ -41,17 +41,12 @@ def raw_audit_entries(
             for filed in file_hours(store, hours, pulls):
                 metadata = {**_metadata(filed), "file": str(store.path(ENTRIES, filed.hour))}
                 context.add_asset_metadata(metadata, partition_key=key_of(filed.hour))
-            again = [hour for hour in pulled_again(context.run.tags) if hour not in hours]
+            again = [hour for hour in pulled_again(context.run.tags) if hour < hours[0]]
             for found in pull_again(client, cloudflare.streams(), store, again):
                 if isinstance(found, str):
                     context.log.warning(found)
                 else:
-                    context.log_event(_observation(context.asset_key, found))
-
-
-def _observation(asset: dg.AssetKey, filed: FiledHour) -> dg.AssetObservation:
-    """By which the ledger knows that an hour was pulled again, and whether a run has seen what that brought."""
-    return dg.AssetObservation(asset, partition=key_of(filed.hour), metadata=basis_of(filed.pulls[-1], filed.content))
+                    context.log_event(observe_pull(context.asset_key, found))
 
 
 def _metadata(filed: FiledHour) -> Mapping[str, Any]:
