@@ -19,13 +19,18 @@ from audit_assets.config.accounts import Account
 from audit_assets.defs.account_keys import asset_key, bound_to
 from audit_assets.defs.partitions import A_DAY_A_RUN, HOURLY, tag_run
 from audit_assets.defs.steps.history_coverage import HOURS_PRESENT, stored_hours_present
+from audit_assets.defs.steps.hour_entries import FiledHour
 from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS
 from audit_assets.detection.schemas import BASELINE, SCORES
 from audit_assets.storage import tables
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.pull_history import last_began
+from audit_assets.storage.hours import key_of
+from audit_assets.storage.pull_history import HourPull, content_of, pulls_of
 from audit_assets.tickets.verdict_table import TICKET_VERDICTS
+
+CONTENT, CONTENT_SINCE = "content", "content_since"
+"""The keys of what an hour held when it was judged, and of when the pull began that the first run with it rests on."""
 
 GROUP = "audit_log"
 OWNERS = ["team:security"]
@@ -115,12 +120,25 @@ def describe_table(table: str) -> Mapping[str, Any]:
 
 
 def basis_metadata(store: HourStore, hour: datetime) -> Mapping[str, Any]:
-    """What an asset of an hour rests on, as far as it was recorded: when the pull began (`pull_began`, by Cloudflare's
-    clock), as an hour is pulled again until no late entry can come any more, and how many of the hours before it were
-    there (`hours_present`), as it is judged again once more are."""
-    began = last_began(store.metadata(tables.ENTRIES, hour) or {})
-    present = stored_hours_present(store, hour)
+    """What an asset of an hour rests on, as far as it was recorded: its last pull and what the hour held then, and how
+    many of the hours before it were there (`hours_present`), as it is judged again once more are."""
+    history = store.metadata(tables.ENTRIES, hour) or {}
+    pulls, present = pulls_of(history), stored_hours_present(store, hour)
     return {
-        **({"pull_began": dg.MetadataValue.timestamp(began)} if began else {}),
+        **(basis_of(pulls[-1], content_of(history)) if pulls else {}),
         **({HOURS_PRESENT: present} if present is not None else {}),
+    }
+
+
+def observe_pull(entries: dg.AssetKey, filed: FiledHour) -> dg.AssetObservation:
+    """By which the ledger knows that an hour was pulled again, and whether a run has seen what that brought."""
+    return dg.AssetObservation(entries, partition=key_of(filed.hour), metadata=basis_of(filed.pulls[-1], filed.content))
+
+
+def basis_of(pull: HourPull, content: str | None) -> Mapping[str, Any]:
+    """When a pull of an hour began (`pull_began`, by Cloudflare's clock), as it is pulled again until no late entry
+    can come any more, and what the hour held then (`content`), as it is run again if a later pull finds another."""
+    return {
+        "pull_began": dg.MetadataValue.timestamp(pull.began),
+        **({CONTENT: content} if content else {}),
     }

@@ -20,6 +20,9 @@ from audit_assets.storage.hours import hour_of, hours_between, key_of
 HOURS_TAG = "audit/hours"
 """Tag of a run: its hours, as people read them in the list of runs."""
 
+PULLED_AGAIN_TAG = "audit/pulled_again"
+"""Tag of a run of the newest hour: the hours that it pulls again in passing, for entries that come late."""
+
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
@@ -87,6 +90,20 @@ def tag_run(context: dg.AssetExecutionContext) -> None:
         return
     span = context.partition_key_range
     context.instance.add_run_tags(context.run.run_id, {**hours_tag(hour_of(span.start), hour_of(span.end))})
+
+
+def pulled_again_tag(hours: Sequence[datetime]) -> Mapping[str, str]:
+    """The tag that has a run pull these hours again; none if there are none."""
+    return {PULLED_AGAIN_TAG: " ".join(map(key_of, sorted(hours)))} if hours else {}
+
+
+def pulled_again(tags: Mapping[str, str]) -> list[datetime]:
+    """The hours that a run with these tags pulls again. What names no hour is left out."""
+    hours: list[datetime] = []
+    for key in tags.get(PULLED_AGAIN_TAG, "").split():
+        with suppress(ValueError):
+            hours.append(hour_of(key))
+    return hours
 
 
 def range_tags(first: datetime, last: datetime) -> Mapping[str, str]:

@@ -26,8 +26,11 @@ REPEATS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), timedelt
 SETTLED = timedelta(hours=24)
 """An hour is settled when its last complete pull began so long after its end, or later."""
 
-PULLS = "pulls"
+PULLS, QUARANTINED = "pulls", "quarantined"
 AT_ONCE = 20_000
+
+ID_LENGTH = 32
+"""So much of a fingerprint is enough to tell the contents of one hour apart: 128 bits."""
 
 
 def newest_settled_hour(now: datetime) -> datetime:
@@ -57,6 +60,15 @@ def last_began(history: Mapping[str, Any]) -> datetime | None:
     """When the hour's last complete pull began, if it was recorded."""
     pulls = pulls_of(history)
     return pulls[-1].began if pulls else None
+
+
+def content_of(history: Mapping[str, Any]) -> str | None:
+    """What the judgement and the checks of an hour rest on, in one word: a pull after which it is the same brought
+    nothing new. It names the entries, how many could not be understood, and how many the last pull did not list. None
+    if that was not recorded."""
+    if QUARANTINED not in history or not (pulls := pulls_of(history)):
+        return None
+    return f"{history['entry_ids_sha256'][:ID_LENGTH]}/{history[QUARANTINED]}/{pulls[-1].no_longer_listed}"
 
 
 def with_pull(

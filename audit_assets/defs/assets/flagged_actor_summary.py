@@ -17,8 +17,9 @@ from audit_assets.config.settings import ticket_max_age
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.day_metadata import day_metadata
 from audit_assets.defs.delivery_resources import ChannelsResource, HeartbeatResource, WebhookResource
-from audit_assets.defs.hourly_asset import basis_metadata, hourly_asset
+from audit_assets.defs.hourly_asset import CONTENT, basis_metadata, hourly_asset
 from audit_assets.defs.markdown_tables import ROWS_SHOWN, markdown_table
+from audit_assets.defs.materialized_hours import dated_basis
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import (
     AxiomResource,
@@ -48,6 +49,7 @@ def flagged_actor_summary(
     with raise_as_dagster_failure():
         inputs = run_inputs.of_run(context.run.run_id)
         hours = hours_in(context)
+        basis = dated_basis(context.instance, {hour: basis_metadata(inputs.store, hour) for hour in hours})
         for hour in hours:
             summary = build_summary(inputs, hour)
             inputs.store.write_json(SUMMARY, hour, summary)
@@ -59,7 +61,9 @@ def flagged_actor_summary(
                 deliver_messages(inputs.store, hour, inputs.tables.channels, channels)
             send_hour_heartbeat(inputs.store, hour, storage.now(), heartbeat)
             day = day_metadata(inputs.store, hour) if hour == hours[-1] else {}
-            metadata = {**basis_metadata(inputs.store, hour), **_metadata(summary), **day}
+            metadata = {**basis[hour], **_metadata(summary), **day}
+            if "dry_run" in summary:
+                metadata.pop(CONTENT, None)  # a later run opens what is due then
             context.add_asset_metadata(metadata, partition_key=key_of(hour))
 
 

@@ -3,6 +3,7 @@
 In: Cloudflare's audit log, each stream of it. Out: for each hour of the run a Parquet hour of entries with the history
 of its pulls, and one of what could not be understood. True afterwards: the hour holds every entry that Cloudflare
 returned for it, now or before, once; if any stream could not be pulled whole, nothing of the run was written.
+The run of the newest hour also pulls hours again that its tag names, for late entries, and records what they hold now.
 """
 
 from collections.abc import Mapping
@@ -13,12 +14,13 @@ import dagster as dg
 import polars as pl
 
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
-from audit_assets.defs.hourly_asset import hourly_asset
+from audit_assets.defs.hourly_asset import hourly_asset, observe_pull
 from audit_assets.defs.markdown_tables import markdown_table
-from audit_assets.defs.partitions import hours_in
+from audit_assets.defs.partitions import hours_in, pulled_again
 from audit_assets.defs.resources import CloudflareResource, StorageResource
 from audit_assets.defs.steps.first_contact import refuse_contradicted
 from audit_assets.defs.steps.hour_entries import FiledHour, file_hours, refuse_hours_to_come
+from audit_assets.defs.steps.late_entries import pull_again
 from audit_assets.storage.hours import AN_HOUR, key_of
 from audit_assets.storage.tables import ENTRIES
 
@@ -37,9 +39,15 @@ def raw_audit_entries(
         storage.claim(store, cloudflare.account_id())
         with closing(cloudflare.client()) as client:
             pulls = [client.pull(stream, hours[0], hours[-1] + AN_HOUR) for stream in cloudflare.streams()]
-        for filed in file_hours(store, hours, pulls):
-            metadata = {**_metadata(filed), "file": str(store.path(ENTRIES, filed.hour))}
-            context.add_asset_metadata(metadata, partition_key=key_of(filed.hour))
+            for filed in file_hours(store, hours, pulls):
+                metadata = {**_metadata(filed), "file": str(store.path(ENTRIES, filed.hour))}
+                context.add_asset_metadata(metadata, partition_key=key_of(filed.hour))
+            again = [hour for hour in pulled_again(context.run.tags) if hour < hours[0]]
+            for found in pull_again(client, cloudflare.streams(), store, again):
+                if isinstance(found, str):
+                    context.log.warning(found)
+                else:
+                    context.log_event(observe_pull(context.asset_key, found))
 
 
 def _metadata(filed: FiledHour) -> Mapping[str, Any]:

@@ -2,7 +2,9 @@
 
 The newest hour always goes first, in a run of its own, since a fresh finding is worth most; then what is only history,
 which is loaded before anything is judged against it; then the oldest missing hours, a day at a time; then hours that
-are done but due for another pull, because entries may come late, or were judged before their history was there. A
+are done but due for another pull, because entries may come late, or were judged before their history was there. Most of
+the pulls that are due again the newest hour's run makes in passing: only what then has something new, with the hours
+that were judged before it came, gets a run of its own. A
 running hour is not requested again; a failed one is paused for longer each time, but never given up, and waited for by
 none, so that the hours of an outage come in by themselves. An hour's last pull waits for earlier hours, because its
 history is not queried again afterwards.
@@ -32,6 +34,13 @@ BACKLOG_RUNS = 4
 LOADING_RUNS = 8
 """Runs that load history, under way or queued: more than are done from one look to the next, so that the queue is never
 empty. They pass on what is newest by Dagster's priorities."""
+
+MOST_IN_PASSING = 8
+"""Hours that the newest hour's run pulls again: twice as many as come due in an hour. More would hold it up."""
+
+WAITS_FOR_NEWEST = AN_HOUR
+"""So long at most a pull that is due again waits for the newest hour's run, which comes a quarter of an hour later;
+then the hour gets a run of its own."""
 
 ALERT_AFTER_FAILURES = 5
 """From so many failed runs on, the check `every_hour_is_done` is an error and names the hour."""
@@ -88,6 +97,18 @@ class History:
 
 
 @dataclass(frozen=True)
+class LateEntries:
+    """What is known of done hours' late entries. `found`: when the pull began that brought what was not judged yet.
+    `to_run`: hours that another pull is not enough for, since they were judged before those of their history had the
+    entries that they hold now, or lack something that a run mends. `under_way`: hours that the newest hour's run is
+    pulling again."""
+
+    found: Mapping[datetime, datetime] = field(default_factory=dict)
+    to_run: Collection[datetime] = ()
+    under_way: Collection[datetime] = ()
+
+
+@dataclass(frozen=True)
 class Request:
     """A run to request: all hours from `first` to `last`; `attempt` counts from 1."""
 
@@ -102,6 +123,7 @@ class Plan:
     """The runs to request, in this order, and what is reported: parts of the hours that are due.
 
     `failed` hours failed since they were last done, `failing` ones often; `overdue` hours have been due for long.
+    `again`: what the newest hour's run is to pull again in passing.
     """
 
     requests: tuple[Request, ...]
@@ -110,6 +132,7 @@ class Plan:
     failed: tuple[datetime, ...]
     failing: tuple[datetime, ...]
     overdue: tuple[datetime, ...]
+    again: tuple[datetime, ...] = ()
 
 
 def due_since(hour: datetime, began: datetime | None) -> datetime | None:
@@ -136,19 +159,24 @@ def plan_hours(
     running: Collection[datetime],
     past: Mapping[datetime, RunHistory],
     history: History | None = None,
+    late: LateEntries | None = None,
 ) -> Plan:
     """What to request, of the hours from `first` on; both it and `now` are in UTC.
 
     `done`: the hours that are, with the time at which their last pull began (None: unknown, pull again).
     `running` hours are left out; `past` holds the runs that were requested before.
     """
-    history = history or History()
+    history, late = history or History(), late or LateEntries()
 
     def failures(hour: datetime) -> int:
         return max(each.get(hour, NO_RUNS).failures for each in (past, history.past))
 
     newest = newest_due_hour(now)
-    since = {hour: at for hour in hours_between(first, newest) if (at := due_since(hour, done.get(hour))) and at <= now}
+    since = {
+        hour: at
+        for hour in hours_between(first, newest)
+        if (at := late.found.get(hour) or due_since(hour, done.get(hour))) and at <= now
+    }
     only_history = {hour for hour in since if hour not in done and history.is_only_history(hour, now)}
     since = {hour: at for hour, at in since.items() if hour not in only_history or hour not in history.loaded}
     missing = [hour for hour in since if hour not in done]
@@ -157,6 +185,19 @@ def plan_hours(
     def requestable(hours: list[datetime]) -> list[datetime]:
         return [hour for hour in hours if hour not in running and not past.get(hour, NO_RUNS).is_paused(now)]
 
+    grown = min(requestable([hour for hour in due if hour in late.found]), default=newest)
+    affected = [
+        hour for hour in done if grown < hour <= newest and hour not in late.found and due_since(hour, done[hour])
+    ]
+    to_run = {*late.found, *late.to_run, *affected}
+    to_compare = [hour for hour in due if done[hour] and hour not in to_run]
+    in_passing = _pulled_in_passing(requestable(to_compare), {*since, *running}, past, now)
+    is_newest_to_come = newest_due_hour(now + SETTLING) not in done
+    waiting = {
+        hour
+        for hour in to_compare
+        if hour in late.under_way or (is_newest_to_come and now - since[hour] <= WAITS_FOR_NEWEST)
+    }
     requests = [_request([newest], past, "newest") for hour in requestable(missing) if hour == newest]
     to_load = [hour for hour in missing if hour in only_history]
     requests += _requests_to_load(to_load, running, history, now)
@@ -166,17 +207,18 @@ def plan_hours(
         thin = _judged_too_early(history, [hour for hour in requestable(missing) if hour != newest], done)
         since |= {hour: now for hour in thin if hour not in since}
         old = [hour for hour in requestable(missing) if hour != newest and hour not in only_history]
-        again = [hour for hour in requestable(due) if hour not in thin]
+        since |= {hour: now for hour in affected if hour not in since}
+        settling = [hour for hour in requestable(sorted({*due, *affected})) if hour not in {*thin, *waiting}]
         recently_failed = [hour for hour in since if past.get(hour, NO_RUNS).is_paused(now)]
         waited_for = [hour for hour in recently_failed if past[hour].failures < ALERT_AFTER_FAILURES]
         before = min(waited_for, default=newest)
-        of_last_pulls = {hour for hour in since if now >= hour + AN_HOUR + REPEATS[-1] + GRACE}
+        of_last_pulls = {hour for hour in since if _is_of_last_pull(hour, now)}
         # The next stretch is requested once the oldest has run, because it is judged against its late entries too. An
         # hour that keeps failing is not waited for any more: the check names it.
         by_reason: dict[Reason, list[datetime]] = {
             "missing": old,
             "thin_history": requestable(thin),
-            "settling": again,
+            "settling": settling,
         }
         last_pulls = _requests(by_reason, past, among={hour for hour in of_last_pulls if hour < before})
         oldest = sorted(last_pulls, key=lambda request: request.first)[:1]
@@ -189,7 +231,25 @@ def plan_hours(
         failed=tuple(hour for hour in since if failures(hour)),
         failing=tuple(hour for hour in since if failures(hour) >= ALERT_AFTER_FAILURES),
         overdue=tuple(hour for hour, at in since.items() if now - at > OVERDUE_AFTER),
+        again=in_passing,
     )
+
+
+def _is_of_last_pull(hour: datetime, now: datetime) -> bool:
+    return now >= hour + AN_HOUR + REPEATS[-1] + GRACE
+
+
+def _pulled_in_passing(
+    hours: list[datetime], unsettled: Collection[datetime], past: Mapping[datetime, RunHistory], now: datetime
+) -> tuple[datetime, ...]:
+    """Of hours that are due: the newest few. A last pull waits for those of earlier hours, and for whatever else is to
+    be done about them unless they keep failing: should they get more entries, the hour is judged again."""
+    others = [hour for hour in unsettled if hour not in hours]
+    waited_for = [hour for hour in others if past.get(hour, NO_RUNS).failures < ALERT_AFTER_FAILURES]
+    last_pulls = [hour for hour in hours if _is_of_last_pull(hour, now)]
+    before = min([*waited_for, *last_pulls[1:]], default=now)
+    ready = [hour for hour in hours if hour < before or not _is_of_last_pull(hour, now)]
+    return tuple(ready[-MOST_IN_PASSING:])
 
 
 def _requests_to_load(

@@ -13,11 +13,22 @@ from typing import NamedTuple
 import dagster as dg
 
 from audit_assets.config.settings import ticket_max_age
-from audit_assets.defs.account_keys import HISTORY, HOURLY_AUDIT, INGEST, JOBS, LAST_ASSETS, asset_key, name_of
-from audit_assets.defs.automation.hour_planner import NO_RUNS, History, Plan, RunHistory, plan_hours
-from audit_assets.defs.materialized_hours import ingested_hours, newest_materializations
-from audit_assets.defs.partitions import RANGE_END, RANGE_START
+from audit_assets.defs.account_keys import (
+    HISTORY,
+    HOURLY_AUDIT,
+    INGEST,
+    JOBS,
+    LAST_ASSETS,
+    asset_key,
+    check_key,
+    name_of,
+)
+from audit_assets.defs.automation.hour_planner import NO_RUNS, History, LateEntries, Plan, RunHistory, plan_hours
+from audit_assets.defs.hourly_asset import CONTENT, CONTENT_SINCE
+from audit_assets.defs.materialized_hours import ingested_hours, newest_materializations, newest_pulls_again
+from audit_assets.defs.partitions import RANGE_END, RANGE_START, pulled_again
 from audit_assets.defs.steps.history_coverage import HOURS_PRESENT
+from audit_assets.defs.unresolved_warnings import MENDED_BY_A_RUN, last_unresolved
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.storage.first_start import first_hour
 from audit_assets.storage.hours import AN_HOUR, hour_of, hours_between
@@ -46,8 +57,8 @@ ANY_ASSETS = "__ASSET_JOB"
 
 
 class Done(NamedTuple):
-    """When an hour was done, by our clock, when the pull began that it is based on, by Cloudflare's, and how many of
-    the hours before it were there.
+    """When an hour was done, by our clock, when the pull began that it is based on, by Cloudflare's, how many of the
+    hours before it were there, and what it held, since when.
 
     Of several assets each is the lesser one: a run that materialised only some of them has not completed the hour.
     """
@@ -55,6 +66,8 @@ class Done(NamedTuple):
     at: datetime
     pull_began: datetime | None
     hours_present: int | None
+    content: str | None = None
+    content_since: datetime | None = None
 
 
 def plan_requests(instance: dg.DagsterInstance, now: datetime) -> Plan:
@@ -62,11 +75,12 @@ def plan_requests(instance: dg.DagsterInstance, now: datetime) -> Plan:
     begins = first_hour()
     first = max(begins, newest_settled_hour(now) - LOOKED_BACK)
     done = _done(instance, first, now)
+    again = _pulled_again(instance, done)
     loaded, loading = loaded_hours(instance), [*_loading_runs(instance)]
     return plan_hours(
         now=now,
         first=first,
-        done={hour: known.pull_began for hour, known in done.items()},
+        done={hour: again.began.get(hour, known.pull_began) for hour, known in done.items()},
         running={hour for run in _runs(instance, IN_PROGRESS) for hour in hours_of(run)},
         past=_run_histories(instance, first, done),
         history=History(
@@ -78,7 +92,44 @@ def plan_requests(instance: dg.DagsterInstance, now: datetime) -> Plan:
             begins=begins,
             judged_within=ticket_max_age(),
         ),
+        late=LateEntries(
+            found=again.found,
+            to_run=judged_before_their_history_changed(done)
+            | last_unresolved(instance, [*map(check_key, MENDED_BY_A_RUN)]).keys(),
+            under_way={hour for run in _runs(instance, IN_PROGRESS) for hour in pulled_again(run.tags)},
+        ),
     )
+
+
+class PulledAgain(NamedTuple):
+    """Of hours that were pulled again in passing: when the last such pull began that brought nothing which was not
+    judged (`began`), or one that did (`found`)."""
+
+    began: dict[datetime, datetime]
+    found: dict[datetime, datetime]
+
+
+def _pulled_again(instance: dg.DagsterInstance, done: Mapping[datetime, Done]) -> PulledAgain:
+    again = PulledAgain({}, {})
+    for record in newest_pulls_again(instance, done):
+        observed = record.event_log_entry.asset_observation
+        hour = hour_of(record.partition_key or "")
+        began, judged = _time_in(observed, "pull_began"), done[hour]
+        if began and judged.pull_began and began > judged.pull_began:
+            is_new = judged.content is None or _text_in(observed, CONTENT) != judged.content
+            (again.found if is_new else again.began)[hour] = began
+    return again
+
+
+def judged_before_their_history_changed(done: Mapping[datetime, Done]) -> set[datetime]:
+    """The hours that were judged before an earlier one got the entries that it holds now."""
+    found: set[datetime] = set()
+    changed: datetime | None = None
+    for hour, known in sorted(done.items()):
+        if changed and known.pull_began and known.pull_began < changed:
+            found.add(hour)
+        changed = max(filter(None, (changed, known.content_since)), default=None)
+    return found
 
 
 def loaded_hours(instance: dg.DagsterInstance) -> set[datetime]:
@@ -109,21 +160,36 @@ def _earlier(made: Sequence[Done]) -> Done:
     """Of one hour's assets. What is unknown of any of them is unknown."""
     pulls = [each.pull_began for each in made if each.pull_began]
     present = [each.hours_present for each in made if each.hours_present is not None]
+    contents = {each.content for each in made}
     return Done(
         min(each.at for each in made),
         min(pulls) if len(pulls) == len(made) else None,
         min(present) if len(present) == len(made) else None,
+        contents.pop() if len(contents) == 1 else None,
+        max((each.content_since for each in made if each.content_since), default=None),
     )
 
 
 def _as_done(record: dg.EventLogRecord) -> Done:
     made = record.asset_materialization
-    began, present = (made.metadata.get(name) if made else None for name in ("pull_began", HOURS_PRESENT))
+    present = made.metadata.get(HOURS_PRESENT) if made else None
     return Done(
         datetime.fromtimestamp(record.timestamp, UTC),
-        datetime.fromtimestamp(began.value, UTC) if isinstance(began, dg.TimestampMetadataValue) else None,
+        _time_in(made, "pull_began"),
         present.value if isinstance(present, dg.IntMetadataValue) else None,
+        _text_in(made, CONTENT),
+        _time_in(made, CONTENT_SINCE),
     )
+
+
+def _time_in(event: dg.AssetMaterialization | dg.AssetObservation | None, name: str) -> datetime | None:
+    found = event.metadata.get(name) if event else None
+    return datetime.fromtimestamp(found.value, UTC) if isinstance(found, dg.TimestampMetadataValue) else None
+
+
+def _text_in(event: dg.AssetMaterialization | dg.AssetObservation | None, name: str) -> str | None:
+    found = event.metadata.get(name) if event else None
+    return found.value if isinstance(found, dg.TextMetadataValue) else None
 
 
 def _run_histories(

@@ -15,8 +15,8 @@ from packaging.requirements import Requirement
 from audit_assets.defs.account_keys import LAST_ASSETS, asset_key, check_key, name_of
 from audit_assets.defs.automation.hour_planner import Plan, newest_due_hour
 from audit_assets.defs.automation.ledger import IN_PROGRESS, hours_under_way, is_of_account, plan_requests
-from audit_assets.defs.checks.check_results import unresolved_warnings
 from audit_assets.defs.materialized_hours import ingested_hours
+from audit_assets.defs.unresolved_warnings import unresolved_warnings
 from audit_assets.reports.health_facts import (
     HOURS_IN_WINDOW,
     SWITCHES,

@@ -10,12 +10,10 @@ import dagster as dg
 from audit_assets.config.accounts import Account
 from audit_assets.config.settings import keep_hours, keep_runs
 from audit_assets.defs.account_keys import (
-    EVERY_HOUR_CHECK,
     JOBS,
     RETENTION,
     asset_key,
     bound_to,
-    check_key,
     name_of,
 )
 from audit_assets.defs.automation.superseded_runs import delete_evaluations, delete_run, superseded_runs
@@ -55,7 +53,7 @@ def delete_what_is_superseded(context: dg.OpExecutionContext, storage: dg.Resour
         deleted_runs = [run.run_id for run in runs]
         for run_id in deleted_runs:
             delete_run(context.instance, run_id)
-        checks = delete_evaluations(context.instance, [check_key(EVERY_HOUR_CHECK)], before)
+        checks = delete_evaluations(context.instance, assets, before)
         files = storage.open().delete_before(now - days) if days else 0
     deleted = {"runs": len(deleted_runs), "evaluations": checks, "files_of_hours": files}
     context.add_output_metadata(deleted)

@@ -10,8 +10,9 @@ import dagster as dg
 
 from audit_assets.config.accounts import Account
 from audit_assets.defs.account_keys import HOURLY_AUDIT, INDEPENDENT_COUNT, RETENTION, Job, bound_to
+from audit_assets.defs.automation.ledger import plan_requests
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
-from audit_assets.defs.partitions import hours_tag
+from audit_assets.defs.partitions import hours_tag, pulled_again_tag
 from audit_assets.storage.first_start import first_hour
 from audit_assets.storage.hours import key_of
 from audit_assets.storage.pull_history import SETTLING, newest_settled_hour
@@ -29,7 +30,8 @@ def schedules_of(account: Account, jobs: Sequence[Job]) -> list[dg.ScheduleDefin
         cron_schedule=f"{SETTLING.seconds // 60 + SKEW_MINUTES} * * * *",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="The hour that has just settled, a quarter of an hour after its end.",
+        description="The hour that has just settled, a quarter of an hour after its end. In passing, its run pulls "
+        "hours again that are due for that.",
     )
     daily = dg.ScheduleDefinition(
         name=account.named("every_day"),
@@ -58,4 +60,8 @@ def every_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Skip
         first = first_hour()
     if hour < first:
         return dg.SkipReason("No hour that exists has settled yet.")
-    return dg.RunRequest(run_key=key_of(hour), partition_key=key_of(hour), tags=hours_tag(hour, hour))
+    with raise_as_dagster_failure():
+        again = plan_requests(context.instance, context.scheduled_execution_time).again
+    return dg.RunRequest(
+        run_key=key_of(hour), partition_key=key_of(hour), tags={**hours_tag(hour, hour), **pulled_again_tag(again)}
+    )

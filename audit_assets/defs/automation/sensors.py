@@ -5,6 +5,7 @@ A run key names its attempt, because a key is never run again, not even after a 
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import dagster as dg
 
@@ -18,7 +19,7 @@ from audit_assets.defs.automation.verdict_planner import MANY_HOURS, MOST_HOURS,
 from audit_assets.defs.checks.every_hour_is_done import report_if_changed
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.materialized_hours import find_unread_hours
-from audit_assets.defs.partitions import hours_tag, range_tags
+from audit_assets.defs.partitions import hours_tag, pulled_again_tag, range_tags
 from audit_assets.defs.resources import LinearResource, StorageResource
 from audit_assets.defs.steps.verdicts import fetch_verdicts
 from audit_assets.storage.hours import key_of
@@ -67,16 +68,20 @@ def missing_hours(context: dg.SensorEvaluationContext, storage: dg.ResourceParam
     if not plan.requests:
         skipped = "Every hour is done, running, or paused after a failure."
         return dg.SensorResult(skip_reason=skipped, asset_events=events)
-    return dg.SensorResult(run_requests=[_run_request(request) for request in plan.requests], asset_events=events)
+    return dg.SensorResult(
+        run_requests=[_run_request(request, plan.again) for request in plan.requests], asset_events=events
+    )
 
 
-def _run_request(request: Request) -> dg.RunRequest:
+def _run_request(request: Request, again: Sequence[datetime] = ()) -> dg.RunRequest:
+    """`again`: what the run of the newest hour pulls again in passing."""
     first, last, attempt = key_of(request.first), key_of(request.last), f"attempt-{request.attempt}"
     tags = {
         REQUESTED_BY: "missing_hours",
         "audit/reason": request.reason,
         "dagster/priority": PRIORITIES[request.reason],
         **hours_tag(request.first, request.last),
+        **(pulled_again_tag(again) if request.reason == "newest" else {}),
     }
     job, key = (HISTORY, "history/") if request.reason == "history" else (HOURLY_AUDIT, "")
     if first == last:

@@ -7,13 +7,12 @@ by deleting the others. The tables are read as they are, since Dagster has no qu
 every event of a year.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
 import sqlalchemy as sql
-from dagster._core.instance.utils import RUNLESS_RUN_ID
 from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Checks
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
@@ -25,6 +24,9 @@ from audit_assets.storage.hours import hour_of
 
 AT_ONCE = 500
 """SQLite takes a query of some thousand values."""
+
+KEPT = (dg.DagsterEventType.ASSET_MATERIALIZATION.value, dg.DagsterEventType.ASSET_OBSERVATION.value)
+"""An hour is materialised by a run of its own, and pulled again by the run of a newer one, which is observed."""
 
 COMPLETED = ("SUCCEEDED", "FAILED")
 """Dagster's words for checks that were evaluated."""
@@ -66,26 +68,23 @@ def delete_run(instance: dg.DagsterInstance, run_id: str) -> None:
             Path(f"{events.path_for_shard(run_id)}{end}").unlink(missing_ok=True)
 
 
-def delete_evaluations(instance: dg.DagsterInstance, checks: Sequence[dg.AssetCheckKey], before: datetime) -> int:
-    """Delete what a sensor reported of these checks before then, but for the newest of each. Returns how many."""
+def delete_evaluations(instance: dg.DagsterInstance, assets: Collection[dg.AssetKey], before: datetime) -> int:
+    """Delete the evaluations of these assets' checks from before then, but for what Dagster shows of each check: its
+    newest, and the newest that was completed. Returns how many. Their hours stay done: checks have no partitions."""
     events = _events(instance)
     newest = sql.select(sql.func.max(Checks.c.id)).group_by(Checks.c.asset_key, Checks.c.check_name)
-    deleted = 0
+    old = sql.select(Checks.c.id, Checks.c.evaluation_event_storage_id).where(
+        Checks.c.asset_key.in_([asset.to_string() for asset in assets]),
+        Checks.c.create_timestamp < before.replace(tzinfo=None),
+        Checks.c.id.not_in(newest),
+        Checks.c.id.not_in(newest.where(Checks.c.execution_status.in_(COMPLETED))),
+    )
     with events.index_connection() as connection:
-        for check in checks:
-            old = sql.select(Checks.c.id, Checks.c.evaluation_event_storage_id).where(
-                Checks.c.asset_key == check.asset_key.to_string(),
-                Checks.c.check_name == check.name,
-                Checks.c.run_id == RUNLESS_RUN_ID,
-                Checks.c.create_timestamp < before.replace(tzinfo=None),
-                Checks.c.id.not_in(newest),
-            )
-            rows = connection.execute(old).fetchall()
-            for part in (rows[first : first + AT_ONCE] for first in range(0, len(rows), AT_ONCE)):
-                connection.execute(sql.delete(Checks).where(Checks.c.id.in_([row[0] for row in part])))
-                connection.execute(sql.delete(Events).where(Events.c.id.in_([row[1] for row in part])))
-            deleted += len(rows)
-    return deleted
+        rows = connection.execute(old).fetchall()
+        for part in (rows[first : first + AT_ONCE] for first in range(0, len(rows), AT_ONCE)):
+            connection.execute(sql.delete(Checks).where(Checks.c.id.in_([row[0] for row in part])))
+            connection.execute(sql.delete(Events).where(Events.c.id.in_([row[1] for row in part if row[1]])))
+    return len(rows)
 
 
 def _events(instance: dg.DagsterInstance) -> SqlEventLogStorage:
@@ -96,22 +95,19 @@ def _events(instance: dg.DagsterInstance) -> SqlEventLogStorage:
 
 
 def _runs_of_newest(events: SqlEventLogStorage, assets: Collection[dg.AssetKey]) -> set[str]:
-    """The runs of the newest materialisation of each of these assets and hour, of each of their checks' newest
-    evaluation, and of the newest one that was completed."""
+    """The runs of the newest materialisation of each of these assets and hour, and of the newest pull again in passing,
+    of each of their checks' newest evaluation, and of the newest one that was completed."""
     keys = [asset.to_string() for asset in assets]
-    materialized = (
+    of_hours = (
         sql.select(sql.func.max(Events.c.id))
-        .where(
-            Events.c.dagster_event_type == dg.DagsterEventType.ASSET_MATERIALIZATION.value,
-            Events.c.asset_key.in_(keys),
-        )
-        .group_by(Events.c.asset_key, Events.c.partition)
+        .where(Events.c.dagster_event_type.in_(KEPT), Events.c.asset_key.in_(keys))
+        .group_by(Events.c.dagster_event_type, Events.c.asset_key, Events.c.partition)
     )
     of_ours = sql.select(sql.func.max(Checks.c.id)).where(Checks.c.asset_key.in_(keys))
     evaluated = of_ours.group_by(Checks.c.asset_key, Checks.c.check_name)
     completed = evaluated.where(Checks.c.execution_status.in_(COMPLETED))
     queries = [
-        sql.select(Events.c.run_id).where(Events.c.id.in_(materialized)).distinct(),
+        sql.select(Events.c.run_id).where(Events.c.id.in_(of_hours)).distinct(),
         sql.select(Checks.c.run_id).where(Checks.c.id.in_(evaluated)).distinct(),
         sql.select(Checks.c.run_id).where(Checks.c.id.in_(completed)).distinct(),
     ]

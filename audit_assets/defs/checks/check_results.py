@@ -19,11 +19,9 @@ from audit_assets.config.errors import AuditAssetsError
 from audit_assets.defs.account_keys import asset_key, bound_to
 from audit_assets.defs.automation.ledger import LOOKED_BACK
 from audit_assets.defs.partitions import hours_in
-from audit_assets.storage.hours import AN_HOUR, hour_of, key_of
+from audit_assets.defs.unresolved_warnings import UNRESOLVED, last_unresolved
+from audit_assets.storage.hours import AN_HOUR, key_of
 from audit_assets.tickets.formatting import pluralize
-
-UNRESOLVED = "unresolved"
-"""Metadata: every hour with an unresolved warning, by partition key, and the warning."""
 
 NAMED = 10
 """So many stretches of hours are named in a sentence; the metadata names all."""
@@ -102,17 +100,9 @@ def warning_check(*, asset: str) -> Callable[[Callable[..., dg.AssetCheckResult]
     return decorate
 
 
-def unresolved_warnings(evaluation: dg.AssetCheckEvaluation) -> dict[str, str]:
-    """Every hour with an unresolved warning, by partition key, as an evaluation holds them."""
-    found = evaluation.metadata.get(UNRESOLVED)
-    return dict(found.value) if isinstance(found, dg.JsonMetadataValue) and isinstance(found.value, dict) else {}
-
-
 def _unresolved_before(instance: dg.DagsterInstance, key: dg.AssetCheckKey, now: datetime) -> dict[datetime, str]:
     """The warnings that the last evaluation left, without those of hours that are too old by now."""
-    last = instance.event_log_storage.get_asset_check_summary_records([key])[key].last_completed_check_execution_record
-    warnings = unresolved_warnings(last.evaluation) if last and last.evaluation else {}
-    return {hour: text for hour_key, text in warnings.items() if (hour := hour_of(hour_key)) >= now - LOOKED_BACK}
+    return {hour: text for hour, text in last_unresolved(instance, [key]).items() if hour >= now - LOOKED_BACK}
 
 
 def name_hours(problems: Mapping[datetime, str]) -> str:

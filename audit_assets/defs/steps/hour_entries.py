@@ -15,7 +15,8 @@ from audit_assets.cloudflare.audit_log_client import Pull
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR, key_of
-from audit_assets.storage.pull_history import SETTLING, HourPull, pulls_of, with_pull
+from audit_assets.storage.pull_history import QUARANTINED as IN_QUARANTINE
+from audit_assets.storage.pull_history import SETTLING, HourPull, content_of, pulls_of, with_pull
 from audit_assets.storage.tables import ENTRIES, QUARANTINE
 
 QUARANTINED = pl.Schema(
@@ -59,6 +60,7 @@ class FiledHour:
     preview: pl.DataFrame
     pulls: Sequence[HourPull]
     entry_ids_sha256: str
+    content: str | None
 
 
 def refuse_hours_to_come(hours: Sequence[datetime], now: datetime) -> None:
@@ -78,11 +80,11 @@ def file_hours(store: HourStore, hours: Sequence[datetime], pulls: Sequence[Pull
         stored = store.scan(ENTRIES, hour)
         with store.reading(ENTRIES, hour):
             held = NOTHING_HELD if stored is None else stored.select("entry_id", "stream").collect()
-        history = _history(store, hour, held, listed, pulls)
         new = listed.join(held.lazy(), on="entry_id", how="anti")
         entries = listed if stored is None else pl.concat([stored, new])
         own = came.filter(pl.col("time").is_between(hour, hour + AN_HOUR, closed="left"))
         quarantined = _all_quarantined(store, hour, own)
+        history = _history(store, hour, held, listed, pulls) | {IN_QUARANTINE: quarantined.height}
         filed = _filed_hour(hour, entries, quarantined.height, history)
         store.write(QUARANTINE, hour, quarantined)  # first: the hour counts as pulled once its entries are there
         store.write(ENTRIES, hour, entries, history)
@@ -137,4 +139,5 @@ def _filed_hour(hour: datetime, entries: pl.LazyFrame, quarantined: int, history
         preview=entries.select(PREVIEW).sort("time").head(PREVIEW_ROWS).collect(),
         pulls=pulls_of(history),
         entry_ids_sha256=history["entry_ids_sha256"],
+        content=content_of(history),
     )

@@ -113,8 +113,11 @@ def test_superseded_runs_go_and_what_is_done_or_due_stays_the_same(
     monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", key_of(FIRST))
     now = after_all_runs(clock)
     before = what_dagster_shows(kept, now)
-    assert retain(kept)["runs"] == 3  # the first failure, the first success, and the run that deleted nothing
+    deleted = retain(kept)
+    assert deleted["runs"] == 3  # the first failure, the first success, and the run that deleted nothing
+    assert deleted["evaluations"] > 0  # those of the third attempt, whose run stays
     assert what_dagster_shows(kept, now) == before
+    assert retain(kept)["evaluations"] == 0
     left = {run.run_id for run in kept.instance.get_runs()} & runs.keys()
     assert {runs[run_id].tags.get(RUN_KEY, runs[run_id].job_name) for run_id in left} == {
         "2026-11-22-06:00/attempt-3",

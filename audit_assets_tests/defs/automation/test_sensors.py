@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -341,15 +342,18 @@ def test_nothing_starts_by_itself() -> None:
     assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.STOPPED}
 
 
-def test_the_schedule_requests_the_hour_that_has_settled_for_15_minutes(instance: dg.DagsterInstance) -> None:
+def test_the_schedule_requests_the_hour_that_has_settled_for_15_minutes_and_what_is_due_again(tmp_path: Path) -> None:
     schedule = build_defs().resolve_schedule_def("every_hour")
     assert schedule.cron_schedule == "16 * * * *"
     tick = datetime(2026, 11, 22, 10, 16, tzinfo=UTC)
-    context = dg.build_schedule_context(
-        instance=instance, repository_def=build_defs().get_repository_def(), scheduled_execution_time=tick
-    )
-    (request,) = schedule.evaluate_tick(context).run_requests or []
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:  # a schedule gets no instance in memory
+        done(instance, NEWEST - HOUR * 6, began=timedelta(hours=1))
+        context = dg.build_schedule_context(
+            instance=instance, repository_def=build_defs().get_repository_def(), scheduled_execution_time=tick
+        )
+        (request,) = schedule.evaluate_tick(context).run_requests or []
     assert request.partition_key == "2026-11-22-09:00"
+    assert request.tags["audit/pulled_again"] == "2026-11-22-03:00"
 
 
 def test_a_first_hour_that_can_not_be_understood_fails_the_ticks_with_one_sentence(
@@ -369,3 +373,20 @@ def test_the_schedule_waits_for_the_first_hour(instance: dg.DagsterInstance, mon
         instance=instance, repository_def=defs.get_repository_def(), scheduled_execution_time=tick
     )
     assert not defs.resolve_schedule_def("every_hour").evaluate_tick(context).run_requests
+
+
+def test_an_hour_that_is_due_is_pulled_by_the_newest_hours_run_unless_a_run_of_its_own_mends_something(
+    instance: dg.DagsterInstance,
+) -> None:
+    due = NEWEST - HOUR * 6
+    done(instance, *all_but(NEWEST, due))
+    done(instance, due, began=timedelta(hours=1))
+    assert [each.tags.get("audit/pulled_again") for each in requests_of(instance)] == [key_of(due)]
+    unsent = {"unresolved": {key_of(due): "The channel did not take it."}}
+    summary, _ = LAST_ASSETS
+    instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(asset_key=summary, check_name="findings_were_sent", passed=False, metadata=unsent)
+    )
+    newest, again = requests_of(instance)
+    assert "audit/pulled_again" not in newest.tags
+    assert (again.partition_key, again.tags["audit/reason"]) == (key_of(due), "settling")
