@@ -32,12 +32,13 @@ def summary(
     from audit_assets.reports.summary_terminal import print_hour, print_period
     from audit_assets.storage.first_start import first_hour
     from audit_assets.storage.hour_store import HourStore
+    from audit_assets.storage.run_cache import RunCache
 
     if as_schema:
         print_json(schema())
         return
     load_env_file()
-    store = HourStore(str(stored_hours(home)) if home else setting("AUDIT_ASSETS_STORAGE"))
+    store = HourStore(str(stored_hours(home)) if home else setting("AUDIT_ASSETS_STORAGE"), RunCache())
     first, now = first_hour(), datetime.now(UTC)
     if period:
         found = load_summary(store, period, first_hour=first, now=now)

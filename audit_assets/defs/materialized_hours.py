@@ -19,6 +19,7 @@ from audit_assets.storage.hours import hour_of, key_of
 from audit_assets.storage.tables import VERDICTS
 
 INGEST, TICKETS = dg.AssetKey("axiom_ingest"), dg.AssetKey("opened_tickets")
+SUMMARIES = dg.AssetKey("flagged_actor_summary")
 
 ROW_COUNT = "dagster/partition_row_count"
 """Dagster's own name for it, which its pages plot."""
@@ -27,6 +28,11 @@ ROW_COUNT = "dagster/partition_row_count"
 def ingested_hours(instance: dg.DagsterInstance) -> set[datetime]:
     """The hours that Axiom holds."""
     return {hour_of(key) for key in instance.get_materialized_partitions(INGEST)}
+
+
+def newest_summarized(instance: dg.DagsterInstance, hour: datetime) -> datetime:
+    """The newest hour that has a summary, this one among them: Dagster knows, and the store would have to be listed."""
+    return max([hour, *map(hour_of, instance.get_materialized_partitions(SUMMARIES))])
 
 
 def acknowledged_events(instance: dg.DagsterInstance) -> Acknowledged:

@@ -41,7 +41,7 @@ from audit_assets.linear.dry_run import (
     ReadOnlyConnection,
     RenderedTicket,
 )
-from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hour_store import HourStore, open_store
 from audit_assets.transport.clock import Clock, SystemClock
 from audit_assets.transport.http import HttpLimits
 from audit_assets.triage.model_client import Model
@@ -269,9 +269,10 @@ class StorageResource:
 
     clock: Clock = field(default_factory=SystemClock)
 
-    def open(self) -> HourStore:
-        """The hour store."""
-        return HourStore(setting("AUDIT_ASSETS_STORAGE"))
+    def open(self, run_id: str | None = None) -> HourStore:
+        """The hour store. `run_id`: of the run that it is for, which reads nothing twice; None to see what is stored
+        at each moment."""
+        return open_store(run_id)
 
     def now(self) -> datetime:
         """The time of day: an hour that has not ended can't be stored."""
@@ -290,7 +291,7 @@ class RunInputsResource:
         """The inputs of a run. Raises `SettingError` for an account or a policy that can't be used, and
         `ContradictedAssumption` for a service whose answers can't be trusted."""
         if self._inputs is None or self._run_id != run_id:
-            store = StorageResource().open()
+            store = StorageResource().open(run_id)
             refuse_contradicted(store, "Cloudflare", "Axiom")
             self._inputs = load_run_inputs(cloudflare_account(), store)
             self._run_id = run_id

@@ -9,7 +9,7 @@ from typing import Any
 
 from audit_assets.config import settings
 from audit_assets.config.errors import StoreError
-from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hour_store import HourStore, open_store
 from audit_assets.storage.hours import hour_of, key_of
 from audit_assets.storage.pull_history import newest_settled_hour
 from audit_assets.storage.tables import ENTRIES, FIRST_START
@@ -18,21 +18,19 @@ FILLED_AT_FIRST = timedelta(days=31)
 """The 30 days that an hour is judged against, and a day of hours that are judged against all of them."""
 
 
-def first_hour() -> datetime:
+def first_hour(store: HourStore | None = None) -> datetime:
     """The first hour that exists, by what is set or remembered; before the first start, the one that it would be now.
-    Raises `SettingError` and `StoreError`."""
+    `store`: one that is open already. Raises `SettingError` and `StoreError`."""
     if set_hour := settings.first_hour():
         return set_hour
-    store = HourStore(settings.setting("AUDIT_ASSETS_STORAGE"))
+    store = store or open_store()
     known = store.read_json(FIRST_START, None)
     return _choose(store, datetime.now(UTC)) if known is None else _remembered(store, known)
 
 
 def remember_first_hour() -> datetime:
     """The same, and it stays so from now on."""
-    return settings.first_hour() or keep_first_hour(
-        HourStore(settings.setting("AUDIT_ASSETS_STORAGE")), datetime.now(UTC)
-    )
+    return settings.first_hour() or keep_first_hour(open_store(), datetime.now(UTC))
 
 
 def keep_first_hour(store: HourStore, now: datetime) -> datetime:

@@ -65,7 +65,7 @@ def nothing_quarantined(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
     """Every entry could be understood. Those that could not are kept, with their reason."""
-    store = storage.open()
+    store = storage.open(context.run.run_id)
     quarantined = {hour: store.require(QUARANTINE, hour) for hour in hours_in(context)}
     problems = {hour: f"{frame.height} quarantined" for hour, frame in quarantined.items() if frame.height}
     reasons = pl.concat(quarantined.values()).group_by("stream", "reason").len().sort("len", descending=True)
@@ -78,7 +78,7 @@ def no_sudden_silence(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
     """Hours without any entry are hours that usually have none: a lost permission looks like silence."""
-    store = storage.open()
+    store = storage.open(context.run.run_id)
     missed = {hour: missed_entries(store, hour) for hour in hours_in(context)}
     problems = {
         hour: f"and the {SILENT_HOURS - 1} hours before it are empty; usually they hold {usual:.0f} entries"
@@ -95,7 +95,7 @@ def missed_entries(store: HourStore, hour: datetime) -> float:
     """
     silent = [hour - AN_HOUR * back for back in range(SILENT_HOURS)]
     try:
-        if list(store.counts(ENTRIES, silent).values()) != [0] * SILENT_HOURS:
+        if any(store.counts(ENTRIES, [each]) != {each: 0} for each in silent):
             return 0.0
         weeks = range(1, WEEKS_COMPARED + 1)
         counts = [store.counts(ENTRIES, [each - WEEK * back for each in silent]) for back in weeks]
@@ -113,7 +113,7 @@ def settled_hours_stay_as_they_are(
     """Nothing came after a pull that began a day or more after the hour's end: the log settles within a day."""
     problems = {
         hour: f"entries that came after a pull of a day or more after its end: {added}"
-        for hour, pulls in _pulls(storage.open(), hours_in(context)).items()
+        for hour, pulls in _pulls(storage.open(context.run.run_id), hours_in(context)).items()
         if (added := added_when_settled(hour, pulls))
     }
     return warn_of_hours(context, problems, now=storage.now())
@@ -126,7 +126,7 @@ def nothing_is_taken_back(
     """The last pull listed every entry that earlier ones had brought. What it did not list is kept."""
     problems = {
         hour: f"entries no longer in Cloudflare's answer: {pulls[-1].no_longer_listed}"
-        for hour, pulls in _pulls(storage.open(), hours_in(context)).items()
+        for hour, pulls in _pulls(storage.open(context.run.run_id), hours_in(context)).items()
         if pulls and pulls[-1].no_longer_listed
     }
     return warn_of_hours(context, problems, now=storage.now())
