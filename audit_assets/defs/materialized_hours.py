@@ -53,9 +53,16 @@ def load_progress(instance: dg.DagsterInstance, hours: Sequence[datetime], now: 
 def ingested_rows(instance: dg.DagsterInstance, hours: Sequence[datetime]) -> Mapping[str, Any]:
     """How many rows Axiom holds of each of these hours, by partition key. An hour only grows: as many rows are the same
     ones."""
-    made = [record.asset_materialization for record in newest_materializations(instance, INGEST, hours)]
+    return {key_of(hour): rows for hour, rows in rows_of(instance, INGEST, hours).items()}
+
+
+def rows_of(instance: dg.DagsterInstance, asset: dg.AssetKey, hours: Iterable[datetime]) -> dict[datetime, Any]:
+    """How many rows an asset made of each of these hours, as far as Dagster knows."""
+    made = [record.asset_materialization for record in newest_materializations(instance, asset, hours)]
     return {
-        each.partition or "": each.metadata[ROW_COUNT].value for each in made if each and ROW_COUNT in each.metadata
+        hour_of(each.partition or ""): each.metadata[ROW_COUNT].value
+        for each in made
+        if each and ROW_COUNT in each.metadata
     }
 
 

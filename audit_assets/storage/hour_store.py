@@ -49,7 +49,8 @@ class HourStore:
     a table that has no hours."""
 
     def __init__(self, root: str, cache: RunCache | None = None) -> None:
-        """`cache`: of the run that it is opened for. Raises `StoreError` for a URL that no installed package of fsspec's knows."""
+        """`cache`: of the run that it is opened for. Raises `StoreError` for a URL that no installed package of
+        fsspec's knows."""
         self._files = StoreFiles(root, cache)
         self._tables = TableFiles(self._files)
         self.root = self._files.root

@@ -15,8 +15,8 @@ MOST_KEPT = 64 << 20
 @dataclass
 class RunCache:
     """`listed`: the objects of the folders that were listed, with what tells one version of an object from another;
-    `opened`: of these folders, those of which the copies were read. `written`: what this run wrote itself. `single_until`: what
-    `layout.json` has (hour_groups.py)."""
+    `opened`: of these folders, those of which the copies were read. `written`: what this run wrote itself.
+    `single_until`: what `layout.json` has (hour_groups.py)."""
 
     listed: dict[str, dict[str, str]] = field(default_factory=dict)
     opened: set[str] = field(default_factory=set)

@@ -48,7 +48,7 @@ class CountingS3:
         if kind == "GET" and ("list-type" in query or not key):
             kind, key = "LIST", query.get("prefix", [""])[0]
         elif kind == "POST":
-            kind, key = ("DELETE" if "delete" in query else "PART"), key
+            kind = "DELETE" if "delete" in query else "PART"
         elif "uploadId" in query:
             kind = "ABORT" if kind == "DELETE" else "PART"
 

@@ -38,10 +38,10 @@ def test_a_run_of_an_hour_makes_few_requests_and_reads_nothing_twice(
     monkeypatch.delenv("AUDIT_ASSETS_FIRST_HOUR")  # it is remembered in the store then
     pipeline = Pipeline(sandbox, clock, tmp_path)
     pipeline.store = HourStore(root)
-    pipeline.remember([entry for day in range(1, 15) for entry in v2_burst(JUDGED - DAY * day, 3)])
-    sandbox.cloudflare.add("v2", v2_burst(JUDGED - HOUR, 5) + v2_burst(JUDGED, 45, action="delete"))
+    pipeline.remember([entry for day in range(2, 15) for entry in v2_burst(JUDGED - DAY * day, 3)])
+    sandbox.cloudflare.add("v2", v2_burst(JUDGED - HOUR * 4, 5) + v2_burst(JUDGED, 45, action="delete"))
     assert not problems_of(pipeline.run(JUDGED - DAY - HOUR, JUDGED - DAY))
-    assert not problems_of(pipeline.run(JUDGED - HOUR * 2))
+    assert not problems_of(pipeline.run(JUDGED - HOUR * 4, JUDGED - HOUR * 2))
     counts = {}
     for name, hour in {"quiet": JUDGED - HOUR, "flagged": JUDGED, "again": JUDGED, "old": JUDGED - DAY}.items():
         s3.calls.clear()
