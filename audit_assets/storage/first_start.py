@@ -43,6 +43,13 @@ def keep_first_hour(store: HourStore, now: datetime) -> datetime:
     return _remembered(store, known)
 
 
+def move_first_hour_back(store: HourStore, hour: datetime, now: datetime) -> None:
+    """Where the store was lost with what it remembered, hours exist from this one on again. Raises `StoreError`."""
+    known = store.read_json(FIRST_START, None) or {"started_at": now.isoformat(timespec="seconds")}
+    if settings.first_hour() is None and ("first_hour" not in known or hour < _remembered(store, known)):
+        store.write_json(FIRST_START, None, {**known, "first_hour": key_of(hour)})
+
+
 def first_started(store: HourStore) -> datetime | None:
     """When that was; None if the first hour was set before. Raises `StoreError`."""
     known = store.read_json(FIRST_START, None)

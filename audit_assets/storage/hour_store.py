@@ -8,7 +8,7 @@ with fsspec's package for it installed), where one put is atomic by itself. No v
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -184,6 +184,15 @@ class HourStore:
             }
             if files:
                 yield [datetime.strptime(f"{day}-{name}", "%Y-%m-%d-%H").replace(tzinfo=UTC) for name in sorted(files)]
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder on this machine, which costs nothing to look into."""
+        return self._files.is_folder
+
+    def hours_of(self, tables: Collection[str], first: datetime, last: datetime) -> dict[str, set[datetime]]:
+        """Which of the hours from the first to the last are stored, by table. Only lists; raises `StoreError`."""
+        return self._tables.hours_of(tables, first, last)
 
     def list_days(self, days: Iterable[datetime]) -> None:
         """Before hours of many days are read: find out with few requests what there is. Raises `StoreError`."""

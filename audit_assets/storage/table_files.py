@@ -6,7 +6,8 @@ earlier versions left it.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -24,10 +25,13 @@ from audit_assets.storage.hour_groups import (
     pack,
     unpack,
 )
+from audit_assets.storage.hours import hours_between
 from audit_assets.storage.store_files import StoreFiles
 
 LAYOUT = "layout.json"
 NEVER, UNKNOWN = "0000-00-00", "9999-99-99"
+
+HOUR_FILE = re.compile(r"\d\d\.(json|parquet|[a-z]+\.zip)")
 
 DAY_PACK = "day.zip"
 MOST_PACKED = 256 << 10
@@ -151,6 +155,37 @@ class TableFiles:
         days = [day for table in old for day in self._files.names(root / table)]
         layout = {SINGLE_UNTIL: max(days, default=NEVER)}
         self._files.create(root / LAYOUT, json.dumps(layout).encode())
+
+    def hours_of(self, tables: Collection[str], first: datetime, last: datetime) -> dict[str, set[datetime]]:
+        """Of which of these hours each of these tables is stored. A request for each thousand objects of a month."""
+        days = {f"{hour:%Y-%m-%d}" for hour in hours_between(first.astimezone(UTC), last)}
+        found = {table: {*self._singles(table, days)} for table in tables}
+        for day, name in self._files_of({FOLDER}, days):
+            group = name.split(".")[1]
+            for table in tables:
+                if GROUP_OF.get(table) == group:
+                    found[table].add((day, name[:2]))
+        return {
+            table: {datetime.strptime(" ".join(each), "%Y-%m-%d %H").replace(tzinfo=UTC) for each in of_table}
+            for table, of_table in found.items()
+        }
+
+    def _singles(self, table: str, days: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Day and hour of those that lie in files of their own."""
+        if not self._files.is_folder and table in GROUP_OF:
+            days = {day for day in days if day <= self._last_single_day()}
+        yield from ((day, name[:2]) for day, name in self._files_of({table}, days))
+
+    def _files_of(self, folders: Collection[str], days: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Day and name of the hours' files in these folders."""
+        for folder in (self._files.root / each for each in folders):
+            if self._files.is_folder:
+                listed = ((day, name) for day in days for name in self._files.names(folder / day))
+            else:
+                months = sorted({day[:7] for day in days})
+                names = (name for month in months for name in self._files.listing(folder, f"{month}-"))
+                listed = ((day, file) for day, _, file in (name.partition("/") for name in names))
+            yield from ((day, name) for day, name in listed if day in days and HOUR_FILE.fullmatch(name))
 
     def list_days(self, days: Iterable[datetime]) -> None:
         """Find out with few requests which objects there are of many days, where a cache can keep it."""

@@ -11,6 +11,7 @@ from audit_assets.config.errors import AuditAssetsError
 from audit_assets.defs.automation.hour_planner import Request
 from audit_assets.defs.automation.jobs import history, hourly_audit, verdicts
 from audit_assets.defs.automation.ledger import IN_PROGRESS, REQUESTED_BY, plan_requests
+from audit_assets.defs.automation.lost_hours import StoreLook, look_again
 from audit_assets.defs.automation.unevaluated_checks import report_last_evaluations
 from audit_assets.defs.automation.verdict_planner import MANY_HOURS, MOST_HOURS, Cursor, plan_verdict_run
 from audit_assets.defs.checks.every_hour_is_done import report_if_changed
@@ -37,18 +38,21 @@ AT_ONCE = HttpLimits(attempts=1, attempt_seconds=20, total_seconds=40)
     "come late, and again if it was judged before its history was there.",
 )
 def missing_hours(context: dg.SensorEvaluationContext, storage: dg.ResourceParam[StorageResource]) -> dg.SensorResult:
-    """See the description. Also reports on the hours as a whole, and on checks that failed runs left unevaluated."""
+    """See the description. Also reports on the hours as a whole and whether the store has them, and on checks that
+    failed runs left unevaluated."""
     now = storage.now()
     with raise_as_dagster_failure():
         plan = plan_requests(context.instance, now)
-    events = report_if_changed(context.instance, plan, now)
+        look = look_again(StoreLook.of(context.cursor), context.instance, storage.open(), now)
+    events = report_if_changed(context.instance, plan, now, look.lost)
     if context.repository_def:
         checks = sorted(context.repository_def.asset_graph.asset_check_keys)
         events += report_last_evaluations(context.instance, checks)
     if not plan.requests:
         skipped = "Every hour is done, running, or paused after a failure."
-        return dg.SensorResult(skip_reason=skipped, asset_events=events)
-    return dg.SensorResult(run_requests=[_run_request(request) for request in plan.requests], asset_events=events)
+        return dg.SensorResult(skip_reason=skipped, asset_events=events, cursor=look.cursor)
+    requests = [_run_request(request) for request in plan.requests]
+    return dg.SensorResult(run_requests=requests, asset_events=events, cursor=look.cursor)
 
 
 def _run_request(request: Request) -> dg.RunRequest:
