@@ -39,15 +39,14 @@ class Pipeline:
         self.clock = clock
         self.store = HourStore(str(storage))
         self.instance = dg.DagsterInstance.ephemeral()
-        self.defs = build_defs(
-            resources={
-                "cloudflare": CloudflareResource(clock),
-                "axiom": AxiomResource(clock),
-                "linear": LinearResource(clock),
-                "storage": StorageResource(clock),
-                "heartbeat": HeartbeatResource(clock),
-            }
-        )
+        self.resources = {
+            "cloudflare": CloudflareResource(clock),
+            "axiom": AxiomResource(clock),
+            "linear": LinearResource(clock),
+            "storage": StorageResource(clock),
+            "heartbeat": HeartbeatResource(clock),
+        }
+        self.defs = build_defs(resources=self.resources)
 
     def run(
         self,

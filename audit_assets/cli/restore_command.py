@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 LISTED_BY_CLOUDFLARE = timedelta(days=18 * 30)
 """So long Cloudflare keeps the audit log: 18 months (docs/facts/cloudflare.md)."""
 
-DRY_RUN: Mapping[str, Any] = {"ops": {"opened_tickets": {"config": {"open_tickets": "always", "dry_run": True}}}}
+EVERY_TICKET: Mapping[str, Any] = {"ops": {"opened_tickets": {"config": {"open_tickets": "always", "dry_run": False}}}}
 
 GONE = (
-    "Not restored: which late entry came with which pull, what was sent to webhook and channels (findings of the last "
-    "hours may be sent once more), the alerts about the pipeline, and what `doctor --probe` found."
+    "Not restored: which late entry came with which pull, when verdicts were first read, what was sent to webhook and "
+    "channels (findings of the last hours may be sent once more), the alerts about the pipeline, and what "
+    "`doctor --probe` found."
 )
 
 
@@ -54,10 +55,9 @@ def restore(
         keep_apart(home, ())
         os.environ["DAGSTER_HOME"] = str(dagster_home(os.environ, home))
         from audit_assets.cli.job_runs import open_instance
-        from audit_assets.defs.build import build_defs
 
         with open_instance() as instance:
-            problems = [*restore_lost(instance, build_defs(), datetime.now(UTC))]
+            problems = [*restore_lost(instance, {}, datetime.now(UTC))]
     for problem in problems:
         output.print(Text(visible(problem), "red"))
     if problems:
@@ -65,10 +65,14 @@ def restore(
         raise typer.Exit(1)
 
 
-def restore_lost(instance: "DagsterInstance", defs: "Definitions", now: datetime) -> Iterator[str]:
-    """Restore what is lost; a sentence for each thing that could not be. Raises `StoreError` and `SettingError`."""
+def restore_lost(instance: "DagsterInstance", resources: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    """Restore what is lost; a sentence for each thing that could not be. `resources`: in place of those of
+    `build_defs`. Raises `StoreError` and `SettingError`."""
     from audit_assets.defs.automation.ledger import hours_under_way
     from audit_assets.defs.automation.lost_hours import find_lost
+    from audit_assets.defs.build import build_defs
+    from audit_assets.defs.resources import LinearResource
+    from audit_assets.defs.steps.ticket_finder import FoundTickets
     from audit_assets.storage.first_start import move_first_hour_back
     from audit_assets.storage.hour_store import open_store
 
@@ -82,10 +86,14 @@ def restore_lost(instance: "DagsterInstance", defs: "Definitions", now: datetime
         return
     if lost.hours:
         move_first_hour_back(store, lost.hours[0], now)
-    runs = _Runs(instance, defs)
+    linear = resources.get("linear", LinearResource())
+    found = FoundTickets(linear.clock, linear.limits)
+    runs, finding = (
+        _Runs(instance, build_defs(resources=each)) for each in (resources, {**resources, "linear": found})
+    )
     yield from runs.run("history", "Pulled", lost.not_pulled)
-    # What had tickets finds them without writing anything; then it is judged with the verdicts that people gave on them
-    yield from runs.run("hourly_audit", "Looked for the tickets", lost.without_their_tickets, DRY_RUN)
+    # Verdicts are about tickets, and decide how an hour is judged
+    yield from finding.run("hourly_audit", "Found the tickets of", lost.without_their_tickets, EVERY_TICKET)
     if lost.verdicts:
         yield from runs.run_verdicts()
     yield from runs.run("hourly_audit", "Judged", lost.judged)
