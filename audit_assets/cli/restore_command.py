@@ -78,7 +78,7 @@ def restore_lost(instance: "DagsterInstance", resources: Mapping[str, Any], now:
 
     store, since = open_store(), now - LISTED_BY_CLOUDFLARE
     if hours_under_way(instance):
-        yield "Runs of hours are queued or under way: stop `audit-assets dev` or the daemon, and end them first."
+        yield "Runs of hours are queued or under way: stop `audit-assets dev` or the daemon, and cancel them first."
         return
     lost = find_lost(instance, store, now, since)
     if not lost.tables:

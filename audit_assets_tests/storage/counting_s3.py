@@ -15,11 +15,12 @@ from werkzeug.serving import make_server
 
 
 class CountingS3:
-    """A running server. `calls`: every request since the last `clear`, as `GET key`, `LIST prefix` and so on; the
-    number of the answer is behind what was not there."""
+    """A running server. `calls`: every request since the last `clear`, as `GET key`, `LIST prefix` and so on, with
+    `(missing)` behind what was not there. `refused`: the part of an upload that gets a 403."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.refused: str | None = None
         self._app = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._serve, threaded=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -57,6 +58,10 @@ class CountingS3:
             self.calls.append(f"{kind} {key}{missing}")
             return start_response(status, headers, *rest)
 
+        if self.refused and query.get("partNumber") == [self.refused]:
+            environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+            start_response("403 Forbidden", [("Content-Type", "application/xml")])
+            return [b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"]
         return self._app(environ, answer)
 
 

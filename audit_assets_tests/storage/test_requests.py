@@ -9,16 +9,21 @@ import pytest
 from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
+from audit_assets.config.errors import StoreError
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import hours_between, key_of
 from audit_assets.storage.run_cache import RunCache
+from audit_assets.storage.store_files import StoreFiles
 from audit_assets_tests.defs.conftest import sandbox as sandbox  # noqa: PLC0414 - a fixture
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, environment_of, problems_of, v2_burst
 from audit_assets_tests.storage.counting_s3 import CountingS3, counting_s3, use
 from audit_assets_tests.support import JumpingClock
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
+LARGE = 101 << 20
+"""Bytes that are uploaded in parts."""
+
 MOST_OF_AN_HOUR, MOST_OF_A_MONTH = 25, 60
 
 
@@ -71,6 +76,23 @@ def test_a_month_s_summary_makes_few_requests_and_is_that_of_each_hour(
     assert len(s3.calls) <= MOST_OF_A_MONTH
     HourStore(root).write_json("flagged_actor_summary", hours[40], _summary(hours[40], 100))
     assert _shown("2026-10")["entries"]["pulled"] == len(hours) + 99, "a copy that is older than its hour is not read"
+
+
+def test_an_upload_in_parts_is_whole_or_leaves_nothing_behind(s3: CountingS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = use(s3, monkeypatch)
+    files = StoreFiles(f"s3://{bucket}")
+    path, large = files.root / "hours" / "large.parquet", bytes(LARGE)
+    files.create(path, b"earlier")
+    s3.refused = "2"
+    with pytest.raises(StoreError, match=r"large\.parquet can't be written: .*Permit its credentials"):
+        files.write(path, large)
+    assert files.read(path) == b"earlier"
+    assert s3.by_kind()["ABORT"] == 1, "what was uploaded of it is not kept, nor paid for"
+    s3.refused = None
+    files.create(path, large)
+    assert files.read(path) == b"earlier", "what is there stays"
+    files.write(path, large)
+    assert files.read(path) == large
 
 
 def _summary(hour: datetime, pulled: int) -> dict[str, object]:

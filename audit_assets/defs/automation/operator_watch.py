@@ -4,14 +4,16 @@ It judges as the doctor and the check `every_hour_is_done` do (reports/health_pr
 when the token ends. It is taken by sensors and, since those end with Dagster's daemon, by `audit-assets watchdog`.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import dagster as dg
 
-from audit_assets.config.errors import SettingError
+from audit_assets.config.errors import SettingError, StoreError
 from audit_assets.config.settings import setting
 from audit_assets.defs.automation.failure_reasons import find_failure_reasons
+from audit_assets.defs.automation.lost_hours import describe_lost, find_lost
 from audit_assets.defs.automation.pipeline_health import collect_disks, collect_health
 from audit_assets.defs.resources import CloudflareResource, StorageResource
 from audit_assets.defs.steps.operator_alerts import AlertResources, send_alerts
@@ -20,6 +22,7 @@ from audit_assets.reports.alert_state import AlertState, Found
 from audit_assets.reports.health_facts import DaemonFacts, HealthFacts, HourFacts
 from audit_assets.reports.health_problems import judge_health
 from audit_assets.reports.token_expiry import judge_token
+from audit_assets.storage.hour_store import open_store
 
 UNALERTED = frozenset({"coverage"})
 """What the doctor calls an error and nobody is woken for: `audit-assets start` loads history at any time of day."""
@@ -56,7 +59,10 @@ def collect_facts(instance: dg.DagsterInstance, now: datetime) -> HealthFacts:
     disks = collect_disks(
         {"the stored hours": setting("AUDIT_ASSETS_STORAGE"), "Dagster's record": instance.root_directory}
     )
-    return replace(collect_health(instance, now), disks=disks)
+    facts = replace(collect_health(instance, now), disks=disks)
+    with suppress(StoreError):  # a store that can't be listed is what the runs report
+        facts = replace(facts, lost=describe_lost(find_lost(instance, open_store(), now)))
+    return facts
 
 
 def alerting_problems(instance: dg.DagsterInstance, facts: HealthFacts) -> list[Found]:
