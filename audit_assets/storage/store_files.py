@@ -145,7 +145,7 @@ class StoreFiles:
 
         def listed() -> dict[str, str]:
             path.fs.invalidate_cache()
-            found = path.fs.find(path.path, detail=True, prefix=prefix)
+            found = cast(dict[str, Any], path.fs.find(path.path, detail=True, prefix=prefix))
             start = len(path.path.rstrip("/")) + 1
             return {name[start:]: _version_of(info) for name, info in found.items()}
 

@@ -7,18 +7,24 @@ from typing import Any
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
+from audit_assets.cli.main import app
 from audit_assets.cli.restore_command import restore_lost
+from audit_assets.defs.automation.hour_planner import newest_due_hour
 from audit_assets.defs.automation.ledger import plan_requests
 from audit_assets.defs.automation.lost_hours import describe_lost, find_lost
-from audit_assets.defs.checks.every_hour_is_done import evaluate
+from audit_assets.defs.checks.every_hour_is_done import evaluate, has_found_lost
+from audit_assets.defs.materialized_hours import SUMMARIES
+from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage import tables
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import hours_between
+from audit_assets_tests.cli.doctor_world import DagsterRecord, without_settings
 from audit_assets_tests.defs.assets.test_hour import a_quiet_fortnight
 from audit_assets_tests.defs.conftest import pipeline as pipeline  # noqa: PLC0414 - a fixture
 from audit_assets_tests.defs.conftest import sandbox as sandbox  # noqa: PLC0414 - a fixture
-from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, problems_of, v2_burst
+from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, environment_of, problems_of, v2_burst
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
 HOURS = hours_between(JUDGED - HOUR * 2, JUDGED)
@@ -57,6 +63,8 @@ def problem_of(pipeline: Pipeline) -> str | None:
     lost = describe_lost(find_lost(pipeline.instance, pipeline.store, now))
     found = evaluate(pipeline.instance, plan_requests(pipeline.instance, now), now, lost)
     assert not found.passed
+    pipeline.instance.report_runless_asset_event(found)
+    assert has_found_lost(pipeline.instance) == bool(lost)
     return next((each for each in (found.description or "").split("; ") if "store lacks" in each), None)
 
 
@@ -107,3 +115,22 @@ def test_a_store_that_was_lost_comes_back_as_it_was(
         assert problem_of(judged) is None
     assert contents(judged.store) == before
     assert judged.tickets() == tickets
+
+
+def test_the_command_restores_an_hour_and_then_finds_nothing_lost(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_settings(monkeypatch, tmp_path)
+    for name, value in environment_of(sandbox, tmp_path / "hours").items():
+        monkeypatch.setenv(name, value)
+    sandbox.shared.clock.advance(datetime.now(UTC) - sandbox.shared.clock.now())
+    hour = newest_due_hour(datetime.now(UTC))
+    record = DagsterRecord()
+    record.done([hour], [SUMMARIES])
+    record.instance.dispose()
+    shutil.rmtree(tmp_path / "hours")
+    result = CliRunner().invoke(app, ["restore"])
+    assert (result.exit_code, "Restored: 1 of 1 hour." in " ".join(result.output.split())) == (0, True), result.output
+    assert HourStore(str(tmp_path / "hours")).read_json(tables.SUMMARY, hour)["entries"]["pulled"] == 0
+    result = CliRunner().invoke(app, ["restore"])
+    assert (result.exit_code, "has what Dagster's record has as done" in " ".join(result.output.split())) == (0, True)

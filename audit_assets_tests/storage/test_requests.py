@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from audit_assets.cli.main import app
 from audit_assets.config.errors import StoreError
 from audit_assets.sandbox.server import Sandbox
+from audit_assets.storage import hour_store
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import hours_between, key_of
 from audit_assets.storage.run_cache import RunCache
@@ -54,6 +55,11 @@ def test_a_run_of_an_hour_makes_few_requests_and_reads_nothing_twice(
         print(f"{name}: {len(s3.calls)} requests, {dict(s3.by_kind())}", *s3.calls, sep="\n  ")
         counts[name] = len(s3.calls)
         assert s3.read_often() == []
+    found = pipeline.summary(JUDGED)
+    with monkeypatch.context() as patched:  # as where each asset runs in a process of its own
+        patched.setattr(hour_store, "cache_of_run", lambda _: RunCache())
+        assert not problems_of(pipeline.run(JUDGED, open_tickets="always"))
+    assert pipeline.summary(JUDGED) == found
     assert len(pipeline.tickets()) == 1
     assert max(counts.values()) <= MOST_OF_AN_HOUR, counts
 

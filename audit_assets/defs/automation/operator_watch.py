@@ -15,6 +15,7 @@ from audit_assets.config.settings import setting
 from audit_assets.defs.automation.failure_reasons import find_failure_reasons
 from audit_assets.defs.automation.lost_hours import describe_lost, find_lost
 from audit_assets.defs.automation.pipeline_health import collect_disks, collect_health
+from audit_assets.defs.checks.every_hour_is_done import has_found_lost
 from audit_assets.defs.resources import CloudflareResource, StorageResource
 from audit_assets.defs.steps.operator_alerts import AlertResources, send_alerts
 from audit_assets.defs.steps.token_record import load_token_facts
@@ -60,6 +61,8 @@ def collect_facts(instance: dg.DagsterInstance, now: datetime) -> HealthFacts:
         {"the stored hours": setting("AUDIT_ASSETS_STORAGE"), "Dagster's record": instance.root_directory}
     )
     facts = replace(collect_health(instance, now), disks=disks)
+    if not has_found_lost(instance):  # the sensor looks into the store, and a look costs requests
+        return facts
     with suppress(StoreError):  # a store that can't be listed is what the runs report
         facts = replace(facts, lost=describe_lost(find_lost(instance, open_store(), now)))
     return facts

@@ -19,6 +19,8 @@ from audit_assets.defs.resources import StorageResource
 from audit_assets.reports.health_facts import HealthFacts, LostHours
 from audit_assets.reports.health_problems import judge_health
 
+LOST_TABLES = "lost_tables"
+
 
 @dg.asset_check(asset=flagged_actor_summary, name=EVERY_HOUR.name)
 def every_hour_is_done(
@@ -56,8 +58,16 @@ def evaluate(
             "judged": hours.judged,
             "hours_in_window": hours.window,
             "lost": lost.count if lost else 0,
+            LOST_TABLES: len(lost.tables) if lost else 0,
         },
     )
+
+
+def has_found_lost(instance: dg.DagsterInstance) -> bool:
+    """Whether the store lacked something when the check was last evaluated."""
+    record = instance.get_latest_asset_check_evaluation_record(EVERY_HOUR)
+    found = record.evaluation.metadata.get(LOST_TABLES) if record and record.evaluation else None
+    return bool(found and found.value)
 
 
 def report_if_changed(
