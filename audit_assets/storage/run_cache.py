@@ -5,11 +5,23 @@ is stored then. Nothing depends on it but the number of requests. A folder on th
 """
 
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from threading import Lock
+from weakref import finalize
 
-MOST_KEPT = 64 << 20
-"""Bytes. What was used longest ago is read again beyond that, and a larger object each time. A judgement."""
+MOST_IN_MEMORY = 64 << 20
+"""Bytes. What was used longest ago is read again beyond that. A judgement."""
+
+LARGE = 8 << 20
+"""Bytes of an object that is kept in a file, so that a large hour is not in memory as long as its run lasts."""
+
+MOST_ON_DISK = 4 << 30
+"""Bytes of all such files. A judgement."""
 
 
 @dataclass
@@ -22,25 +34,31 @@ class RunCache:
     opened: set[str] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
     single_until: str | None = None
+    _in_files: dict[str, Path] = field(default_factory=dict)
+    _folder: Path | None = None
     _kept: "OrderedDict[str, bytes | None]" = field(default_factory=OrderedDict)
     _bytes: int = 0
 
     def __contains__(self, path: str) -> bool:
-        return path in self._kept
+        in_file = self._in_files.get(path)
+        return path in self._kept or (in_file is not None and in_file.exists())
 
     def get(self, path: str) -> bytes | None:
         """What is kept of a path; None if nothing is there."""
+        if path in self._in_files:
+            return self._in_files[path].read_bytes()
         self._kept.move_to_end(path)
         return self._kept[path]
 
     def put(self, path: str, content: bytes | None) -> None:
         """Keep what is at a path; None if nothing is there."""
         self.drop(path)
-        if content is not None and len(content) > MOST_KEPT:
+        if content is not None and len(content) > LARGE:
+            self._put_into_file(path, content)
             return
         self._kept[path] = content
         self._bytes += len(content or b"")
-        while self._bytes > MOST_KEPT:
+        while self._bytes > MOST_IN_MEMORY:
             self._bytes -= len(self._kept.popitem(last=False)[1] or b"")
 
     def knows_missing(self, path: str) -> bool:
@@ -51,6 +69,24 @@ class RunCache:
     def drop(self, path: str) -> None:
         """Forget a path."""
         self._bytes -= len(self._kept.pop(path, None) or b"")
+        if file := self._in_files.pop(path, None):
+            file.unlink(missing_ok=True)
+
+    def _put_into_file(self, path: str, content: bytes) -> None:
+        """Where there is no room for it, it is read again each time."""
+        if sum(file.stat().st_size for file in self._in_files.values()) + len(content) > MOST_ON_DISK:
+            return
+        with suppress(OSError):
+            if self._folder is None:
+                self._folder = Path(mkdtemp(prefix="audit_assets-"))  # for its owner alone
+                finalize(self, rmtree, self._folder, ignore_errors=True)
+            file = self._folder / sha256(path.encode()).hexdigest()
+            try:
+                file.write_bytes(content)
+            except OSError:
+                file.unlink(missing_ok=True)
+                raise
+            self._in_files[path] = file
 
 
 class _OfNewestRun:

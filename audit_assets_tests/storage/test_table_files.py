@@ -1,5 +1,7 @@
 """Where tables lie in an object store: groups, copies of a day, and what earlier versions or a copy left elsewhere."""
 
+import gc
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -10,8 +12,9 @@ import polars as pl
 import pytest
 
 from audit_assets.config.errors import StoreError
+from audit_assets.storage import run_cache
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.run_cache import MOST_KEPT, RunCache, cache_of_run
+from audit_assets.storage.run_cache import RunCache, cache_of_run
 from audit_assets.storage.tables import ACTIVITY, BASELINES, DELIVERIES, ENTRIES, FLAGGED, SUMMARY, TICKETS
 from audit_assets_tests.storage.counting_s3 import CountingS3, counting_s3, use
 
@@ -97,13 +100,28 @@ def test_another_run_in_this_process_begins_with_nothing(root: str) -> None:
     assert HourStore(root, cache_of_run("two")).require(ENTRIES, HOUR).equals(FRAME)
 
 
-def test_what_is_kept_is_bounded_and_what_is_too_large_is_read_again() -> None:
-    cache, half = RunCache(), bytes(MOST_KEPT // 2)
+def test_what_is_kept_is_bounded_and_what_is_large_is_in_a_file_as_long_as_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(run_cache, "MOST_IN_MEMORY", 25)
+    monkeypatch.setattr(run_cache, "LARGE", 12)
+    monkeypatch.setattr(run_cache, "MOST_ON_DISK", 50)
+    cache = RunCache()
     for path in ("a", "b", "c"):
-        cache.put(path, half)
+        cache.put(path, bytes(10))
     assert ["a" in cache, "b" in cache, "c" in cache] == [False, True, True]
-    cache.put("d", bytes(MOST_KEPT + 1))
-    assert "d" not in cache
+    cache.put("d", b"d" * 40)
+    cache.put("e", b"e" * 40)
+    assert ["b" in cache, "d" in cache, "e" in cache] == [True, True, False]
+    assert cache.get("d") == b"d" * 40
+    (folder,) = tmp_path.iterdir()
+    assert folder.stat().st_mode & 0o077 == 0, "nobody else reads it"
+    cache.drop("d")
+    assert [*folder.iterdir()] == []
+    del cache
+    gc.collect()
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_hours_that_were_copied_into_a_folder_are_read_there_and_written_as_files(root: str, tmp_path: Path) -> None:
