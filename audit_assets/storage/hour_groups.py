@@ -9,6 +9,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from audit_assets.storage import tables
 
@@ -61,19 +62,28 @@ def members_of(content: bytes) -> dict[str, bytes]:
         raise ValueError(str(error)) from None
 
 
-def pack(objects: Mapping[str, bytes], versions: Mapping[str, str], single_until: str) -> bytes:
-    """The copies of a day's objects, with the version of each that was copied, and what `layout.json` has."""
-    index = {"versions": {name: versions[name] for name in objects}, SINGLE_UNTIL: single_until}
-    return archive({**objects, INDEX: json.dumps(index).encode()})
+@dataclass(frozen=True)
+class Copies:
+    """Copies of a day's objects (`objects`, by name), the `versions` of what was looked at, and what `layout.json` has.
+    What is in `versions` alone was too large to be copied."""
+
+    objects: Mapping[str, bytes] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    single_until: str | None = None
+
+    def packed(self) -> bytes:
+        """All of it as one object."""
+        index = {"versions": dict(self.versions), SINGLE_UNTIL: self.single_until}
+        return archive({**self.objects, INDEX: json.dumps(index).encode()})
 
 
-def unpack(content: bytes, versions: Mapping[str, str]) -> tuple[dict[str, bytes], str | None]:
-    """Of these copies those that are of today's versions, and what `layout.json` had; nothing of a damaged one."""
+def unpack(content: bytes, versions: Mapping[str, str]) -> Copies:
+    """Of such an object what is of these versions; nothing of a damaged one."""
     try:
         objects = members_of(content)
         index = json.loads(objects.pop(INDEX))
-        copied = index["versions"]
-        current = {name: each for name, each in objects.items() if versions.get(name) == copied.get(name)}
-        return current, str(index[SINGLE_UNTIL])
+        current = {name: each for name, each in index["versions"].items() if versions.get(name) == each}
+        copied = {name: each for name, each in objects.items() if name in current}
+        return Copies(copied, current, str(index[SINGLE_UNTIL]))
     except (KeyError, ValueError, AttributeError, TypeError):
-        return {}, None
+        return Copies()

@@ -27,11 +27,13 @@ MOST_ON_DISK = 4 << 30
 @dataclass
 class RunCache:
     """`listed`: the objects of the folders that were listed, with what tells one version of an object from another;
-    `opened`: of these folders, those of which the copies were read. `written`: what this run wrote itself.
+    `opened`: of these folders, those of which the copies were read. `written`: what this run wrote itself;
+    `too_large`: which versions of objects have no copy for that reason.
     `single_until`: what `layout.json` has (hour_groups.py)."""
 
     listed: dict[str, dict[str, str]] = field(default_factory=dict)
     opened: set[str] = field(default_factory=set)
+    too_large: dict[str, str] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     single_until: str | None = None
     _in_files: dict[str, Path] = field(default_factory=dict)

@@ -172,8 +172,14 @@ class StoreFiles:
 
 
 def _version_of(info: Mapping[str, Any]) -> str:
-    """All that a backend lists of a file: its size and time, and what it has of a version or a hash."""
-    return hashlib.sha256(repr(sorted(info.items())).encode()).hexdigest()
+    """All that a backend lists of a file, as a hash: its size and time, and what it has of a version. Behind it the tag
+    of S3, which of most objects is the MD5 of their content."""
+    return f"{hashlib.sha256(repr(sorted(info.items())).encode()).hexdigest()} {info.get('ETag', '')}"
+
+
+def is_version_of(version: str, content: bytes) -> bool:
+    """Whether a version is certainly that of this content."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest() in version.partition(" ")[2]
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:

@@ -20,13 +20,13 @@ from audit_assets.storage.hour_groups import (
     GROUPS,
     PACKED,
     SINGLE_UNTIL,
+    Copies,
     archive,
     members_of,
-    pack,
     unpack,
 )
 from audit_assets.storage.hours import hours_between
-from audit_assets.storage.store_files import StoreFiles
+from audit_assets.storage.store_files import StoreFiles, is_version_of
 
 LAYOUT = "layout.json"
 NEVER, UNKNOWN = "0000-00-00", "9999-99-99"
@@ -34,7 +34,7 @@ NEVER, UNKNOWN = "0000-00-00", "9999-99-99"
 HOUR_FILE = re.compile(r"\d\d\.(json|parquet|[a-z]+\.zip)")
 
 DAY_PACK = "day.zip"
-MOST_PACKED = 256 << 10
+MOST_PACKED = 1 << 20
 """Bytes of an object that is copied into that of its day: what is larger is read by itself."""
 
 
@@ -212,10 +212,13 @@ class TableFiles:
             cache.listed[str(folder)] = self._files.listing(folder)
         versions = cache.listed[str(folder)]
         if DAY_PACK in versions:
-            copies, until = unpack(self._files.read(folder / DAY_PACK) or b"", versions)
-            cache.single_until = cache.single_until or until
+            copies = unpack(self._files.read(folder / DAY_PACK) or b"", versions)
+            cache.single_until = cache.single_until or copies.single_until
             cache.drop(str(folder / DAY_PACK))
-            for name, content in copies.items():
+            cache.too_large |= {
+                str(folder / name): copies.versions[name] for name in {*copies.versions} - {*copies.objects}
+            }
+            for name, content in copies.objects.items():
                 if (path := str(folder / name)) not in cache:
                     cache.put(path, content)
 
@@ -226,15 +229,25 @@ class TableFiles:
             return
         before, now = cache.listed.get(str(folder), {}), self._files.listing(folder)
         objects: dict[str, bytes] = {}
-        for name in (name for name in now if name.split(".")[1] in PACKED):
+        looked_at = {name: version for name, version in now.items() if name.split(".")[1] in PACKED}
+        for name, version in looked_at.items():
             path = str(folder / name)
-            if before.get(name) != now[name] and path not in cache.written:
-                cache.drop(path)  # somebody else's, newer than what was read
+            if cache.too_large.get(path) == version:
+                continue
+            if path in cache and not self._is_current(path, version, before.get(name)):
+                cache.drop(path)  # another run has written it since
             content = self._files.read(folder / name)
             if content is not None and len(content) <= MOST_PACKED:
                 objects[name] = content
         cache.listed[str(folder)] = now
-        self._files.write(folder / DAY_PACK, pack(objects, now, self._last_single_day()))
+        self._files.write(folder / DAY_PACK, Copies(objects, looked_at, self._last_single_day()).packed())
+
+    def _is_current(self, path: str, version: str, before: str | None) -> bool:
+        """Whether what is kept of an object is what a version has: read when it had the same one, or written since."""
+        cache = self._files.cache
+        if cache is None or path not in cache.written:
+            return version == before
+        return is_version_of(version, cache.get(path) or b"")
 
 
 def _day_in(content: bytes, path: UPath) -> str:

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from audit_assets.config.errors import StoreError
-from audit_assets.storage import run_cache
+from audit_assets.storage import run_cache, table_files
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.run_cache import RunCache, cache_of_run
 from audit_assets.storage.tables import ACTIVITY, BASELINES, DELIVERIES, ENTRIES, FLAGGED, SUMMARY, TICKETS
@@ -90,6 +90,32 @@ def test_a_run_neither_sees_what_another_wrote_meanwhile_nor_hides_it(root: str)
         assert store.read_json(SUMMARY, HOUR) == {"version": 2}
         assert store.require(FLAGGED, HOUR).equals(FRAME)
         assert store.require(FLAGGED, NEXT).equals(OTHER)
+
+
+def test_a_copy_is_never_of_a_version_that_another_run_has_overwritten(root: str) -> None:
+    first, second = HourStore(root, RunCache()), HourStore(root, RunCache())
+    first.write_json(SUMMARY, HOUR, {"version": 1})
+    second.write_json(SUMMARY, HOUR, {"version": 2})  # and then it is killed
+    first.pack_days([HOUR])
+    assert HourStore(root, RunCache()).read_json(SUMMARY, HOUR) == {"version": 2}
+
+
+def test_what_is_too_large_for_a_copy_is_read_by_itself_and_only_then(
+    root: str, s3: CountingS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_files, "MOST_PACKED", 400)
+    store = HourStore(root, RunCache())
+    store.write_json(SUMMARY, HOUR, {"version": 1})
+    store.write(FLAGGED, HOUR, FRAME)
+    store.pack_days([HOUR])
+    later = HourStore(root, RunCache())
+    later.write_json(SUMMARY, NEXT, {"version": 1})
+    s3.calls.clear()
+    later.pack_days([HOUR])
+    assert s3.by_kind() == {"LIST": 1, "PUT": 1}
+    assert later.require(FLAGGED, HOUR).equals(FRAME)
+    assert later.read_json(SUMMARY, HOUR) == {"version": 1}
+    assert s3.by_kind() == {"LIST": 1, "PUT": 1, "GET": 1}
 
 
 def test_another_run_in_this_process_begins_with_nothing(root: str) -> None:
