@@ -18,10 +18,10 @@ from audit_assets.defs.partitions import range_tags
 from audit_assets.defs.resources import AxiomResource, CloudflareResource, LinearResource, StorageResource
 from audit_assets.defs.steps.axiom_record import RECORD
 from audit_assets.sandbox.server import Sandbox
-from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hour_store import HourStore, open_store
 from audit_assets.storage.hours import hours_between, key_of
 from audit_assets.storage.pull_history import newest_settled_hour
-from audit_assets.storage.tables import AXIOM_RECORD
+from audit_assets.storage.tables import AXIOM_RECORD, SUMMARY
 from audit_assets.transport.clock import Clock
 from audit_assets_tests.support import JumpingClock
 
@@ -39,15 +39,14 @@ class Pipeline:
         self.clock = clock
         self.store = HourStore(str(storage))
         self.instance = dg.DagsterInstance.ephemeral()
-        self.defs = build_defs(
-            resources={
-                "cloudflare": CloudflareResource(clock),
-                "axiom": AxiomResource(clock),
-                "linear": LinearResource(clock),
-                "storage": StorageResource(clock),
-                "heartbeat": HeartbeatResource(clock),
-            }
-        )
+        self.resources = {
+            "cloudflare": CloudflareResource(clock),
+            "axiom": AxiomResource(clock),
+            "linear": LinearResource(clock),
+            "storage": StorageResource(clock),
+            "heartbeat": HeartbeatResource(clock),
+        }
+        self.defs = build_defs(resources=self.resources)
 
     def run(
         self,
@@ -123,6 +122,13 @@ def record_pulled(store: HourStore, hours: pl.DataFrame) -> None:
     known = store.read(AXIOM_RECORD, None)
     everything = pulled if known is None else pl.concat([known, pulled])
     store.write(AXIOM_RECORD, None, everything.group_by("hour").agg(pl.col("events").sum()))
+
+
+def file_summary(hour: datetime) -> None:
+    """A summary in the store that is set, for a test that only lets Dagster's record have an hour as judged."""
+    path = Path(str(open_store().path(SUMMARY, hour, "json")))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{}")
 
 
 def dagster_failure_of(result: dg.ExecuteInProcessResult) -> str:

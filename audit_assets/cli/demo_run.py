@@ -23,7 +23,7 @@ from audit_assets.cli.demo_accounts import account_settings
 from audit_assets.cli.demo_home import check_home, empty_home, existing_result, keep_result, stored_hours
 from audit_assets.cli.demo_progress import count_done
 from audit_assets.cli.home_lock import locked_home
-from audit_assets.cli.invented_entries import without_receivers
+from audit_assets.cli.invented_entries import describe_unused_store, without_receivers
 from audit_assets.cli.job_runs import failures_of, open_instance, run_hours
 from audit_assets.cli.sandbox_extra import check_entries, start_sandbox
 from audit_assets.cli.tickets_page import write_page
@@ -83,6 +83,8 @@ def run_demo(
             )
         check_entries(entries)
     check_home(home, entries)
+    if unused := describe_unused_store(home / "hours", "a demo is complete in its own folder"):
+        progress.print(Text(unused))
     options = {
         "history_days": history_days,
         "judge_hours": judge_hours,

@@ -15,7 +15,13 @@ from audit_assets.cli.dagster_home import DEV_HOME, dagster_home
 from audit_assets.cli.demo_accounts import account_settings
 from audit_assets.cli.demo_home import apply_accounts
 from audit_assets.cli.home_lock import locked_home
-from audit_assets.cli.invented_entries import SERVICES, are_invented, keep_apart, without_receivers
+from audit_assets.cli.invented_entries import (
+    SERVICES,
+    are_invented,
+    describe_unused_store,
+    keep_apart,
+    without_receivers,
+)
 from audit_assets.cli.sandbox_extra import start_sandbox
 from audit_assets.config.accounts import working_for
 from audit_assets.config.accounts_file import all_accounts, check_all_sources
@@ -40,7 +46,8 @@ def dev(
     """Run the Dagster UI on loopback, with its daemon. Ctrl-C stops it.
 
     Open the address that it prints: it has a token, without which nobody gets in. With --sandbox cloudflare the entries
-    are invented, and reach nobody: the other two services must be from the sandbox too.
+    are invented, and reach nobody: the other two services must be from the sandbox too. With --sandbox the hours lie in
+    its folder, otherwise in AUDIT_ASSETS_STORAGE.
 
     Example: audit-assets dev --sandbox axiom,linear
     """
@@ -63,6 +70,8 @@ def dev(
     with ExitStack() as stack:
         stack.enter_context(locked_home(home))
         keep_apart(home, services)
+        if services and (unused := describe_unused_store(home / "hours", "services are the sandbox's")):
+            progress.print(unused, markup=False, soft_wrap=True)
         check_store(str(home / "hours") if services else paths()[STORAGE])
         instance = dagster_home(environment, home)
         check_dagster_home(instance)

@@ -44,10 +44,14 @@ def _recorded(run: DoctorRun) -> HealthFacts:
     """What Dagster's record knows; nothing where there is none yet, and none is made."""
     if not has_record():
         return HealthFacts(now=run.now)
+    from audit_assets.defs.automation.lost_hours import describe_lost, find_lost
     from audit_assets.defs.automation.pipeline_health import collect_health
 
     with opened_record() as instance:
-        return collect_health(instance, run.now)
+        facts = collect_health(instance, run.now)
+        with suppress(StoreError):  # reported by the check of the storage
+            facts = replace(facts, lost=describe_lost(find_lost(instance, run.store, run.now)))
+        return facts
 
 
 def _clock_skews() -> dict[str, timedelta]:
@@ -76,6 +80,8 @@ def describe_health(facts: HealthFacts, problems: list[HealthProblem]) -> Iterat
     if hours and hours.newest_judged and not wrong & {"coverage", "stale"}:
         text = f"{hours.present:,} of {hours.window} hours of history are present, {hours.judged:,} judged; the newest "
         yield CheckResult("coverage", "ok", f"{text}judged hour is {key_of(hours.newest_judged)}")
+    if hours and facts.stored and "lost" not in wrong:
+        yield CheckResult("lost", "ok", "the store has what Dagster's record has as done")
     if daemon and daemon.heartbeat and "daemon" not in wrong:
         beat = duration_name(facts.now - daemon.heartbeat)
         on = [name for name, is_on in daemon.switches.items() if is_on]

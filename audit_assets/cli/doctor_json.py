@@ -54,6 +54,7 @@ def _facts(facts: HealthFacts) -> dict[str, Any]:
         "instance": facts.instance,
         "hours_in_window": HOURS_IN_WINDOW,
         "hours_stored": facts.stored,
+        "hours_lost": facts.lost.count if facts.lost else 0,
         "hours": _hours(facts.hours) if facts.hours else None,
         "daemon": _daemon(facts.daemon) if facts.daemon else None,
         "tickets_opened": facts.tickets.passed if facts.tickets else None,

@@ -31,13 +31,18 @@ class CheckResult:
     next_step: str = ""
 
 
+HOURS_LOOKED_AT = 24
+"""Of an object store: each hour is a request."""
+
+
 @dataclass(frozen=True)
 class StoredHours:
-    """The hours of the window that the hour store has: how many, and their entries by how late the pull was that found
-    them."""
+    """The hours of the window that the hour store has: how many, and the entries of the newest (`looked_at` of them) by
+    how late the pull was that found them."""
 
     count: int
     late: Counter[timedelta]
+    looked_at: int
 
 
 class DoctorRun:
@@ -59,11 +64,11 @@ class DoctorRun:
     @cached_property
     def stored(self) -> StoredHours:
         """The stored hours of the window. Raises `StoreError` or `SettingError`."""
+        hours = [self.this_hour - AN_HOUR * back for back in range(1, HOURS_IN_WINDOW + 1)]
+        there = self.store.hours_of([ENTRIES], hours[-1], hours[0])[ENTRIES]
+        stored = [hour for hour in hours if hour in there]
+        looked_at = stored if self.store.is_folder else stored[:HOURS_LOOKED_AT]
         late: Counter[timedelta] = Counter()
-        count = 0
-        for back in range(1, HOURS_IN_WINDOW + 1):
-            hour = self.this_hour - AN_HOUR * back
-            pulls = pulls_of(self.store.metadata(ENTRIES, hour) or {})
-            late += lateness(hour, pulls)
-            count += bool(pulls)
-        return StoredHours(count, late)
+        for hour in looked_at:
+            late += lateness(hour, pulls_of(self.store.metadata(ENTRIES, hour) or {}))
+        return StoredHours(len(stored), late, len(looked_at))

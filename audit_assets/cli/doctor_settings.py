@@ -118,7 +118,10 @@ def check_storage(run: DoctorRun) -> Iterator[CheckResult]:
     if stored.count:
         later = ", ".join(f"{stored.late[delay]:,} {delay // AN_HOUR} h after its end" for delay in REPEATS)
         span = f"{pluralize(stored.count, 'hour')} of the last {WINDOW.days} days stored"
-        by_pull = f"entries by the pull that found them: {stored.late[timedelta(0)]:,} the hour's first, {later}"
+        of_newest = "" if stored.looked_at == stored.count else f" of the newest {stored.looked_at}"
+        by_pull = (
+            f"entries{of_newest} by the pull that found them: {stored.late[timedelta(0)]:,} the hour's first, {later}"
+        )
         yield CheckResult("stored_hours", "ok", f"{span}; {by_pull}")
 
 

@@ -1,6 +1,7 @@
 """Invented entries, as the demo and `--sandbox cloudflare` serve them, stay on this machine: no real dataset, tracker,
 webhook, channel, pager or model gets anything that was made from them, and no home holds both kinds of entries."""
 
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from audit_assets.cli.demo_home import MARK
 from audit_assets.cli.home_lock import HomeError
 from audit_assets.config.errors import SettingError
 from audit_assets.config.settings import CHANNEL_PREFIX
+
+STORAGE = "AUDIT_ASSETS_STORAGE"
 
 SERVICES = ("cloudflare", "axiom", "linear")
 
@@ -40,6 +43,14 @@ def are_invented(services: Collection[str]) -> bool:
 def without_receivers(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables without those that name who gets findings."""
     return {name: value for name, value in environment.items() if not name.startswith(RECEIVERS)}
+
+
+def describe_unused_store(hours: Path, reason: str) -> str | None:
+    """In one sentence that AUDIT_ASSETS_STORAGE is not used, if it is set, and where hours lie in its place: hours with
+    invented entries, or whose events and tickets are the sandbox's, would mix with real ones."""
+    if not os.environ.get(STORAGE, "").strip():
+        return None
+    return f"{STORAGE} is not used: {reason}, so its hours lie in {hours}."
 
 
 def keep_apart(home: Path, services: Collection[str]) -> None:

@@ -15,6 +15,7 @@ from audit_assets.cli.dev_command import dev
 from audit_assets.cli.doctor_command import doctor
 from audit_assets.cli.metrics_command import metrics
 from audit_assets.cli.preview_command import preview
+from audit_assets.cli.restore_command import restore
 from audit_assets.cli.start_command import start
 from audit_assets.cli.summary_command import summary
 from audit_assets.cli.watch_command import watch
@@ -51,7 +52,7 @@ def _program(
     """Finds abuse in a Cloudflare account: audit log in, Linear tickets out, hour by hour."""
 
 
-for command in (demo, start, dev, doctor, summary, preview, backtest, watchdog, metrics):
+for command in (demo, start, dev, doctor, summary, preview, backtest, restore, watchdog, metrics):
     app.command()(command)
 app.add_typer(watch, name="watch")
 app.add_typer(axiom, name="axiom")

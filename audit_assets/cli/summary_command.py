@@ -62,10 +62,11 @@ def _load(account: Account, *, period: str, alone: bool) -> Any:
     from audit_assets.reports.stored_summaries import load_newest_day, load_summary
     from audit_assets.storage.first_start import first_hour
     from audit_assets.storage.hour_store import HourStore
+    from audit_assets.storage.run_cache import RunCache
 
     with working_for(account):
         try:
-            store = HourStore(setting("AUDIT_ASSETS_STORAGE"))
+            store = HourStore(setting("AUDIT_ASSETS_STORAGE"), RunCache())
             first, now = first_hour(), datetime.now(UTC)
             if period:
                 return load_summary(store, period, first_hour=first, now=now)

@@ -18,7 +18,8 @@ Job = dg.JobDefinition | UnresolvedAssetJobDefinition
 P = ParamSpec("P")
 T = TypeVar("T")
 
-INGEST, TICKETS = "axiom_ingest", "opened_tickets"
+PULLED, INGEST, TICKETS = "raw_audit_entries", "axiom_ingest", "opened_tickets"
+SUMMARIES, VERDICT_TABLE = "flagged_actor_summary", "ticket_verdicts"
 
 LAST_ASSETS = ("flagged_actor_summary", "daily_digest")
 """An hour is done when both are materialised; nothing comes after them."""

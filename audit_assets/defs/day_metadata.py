@@ -15,7 +15,7 @@ LINKS = 50
 
 
 def day_metadata(store: HourStore, newest: datetime) -> Mapping[str, dg.MarkdownMetadataValue]:
-    """The metadata of the newest hour of a run. Raises `StoreError`."""
+    """The metadata of the last hour of a run. `newest`: the newest hour with a summary. Raises `StoreError`."""
     day = load_last_day(store, newest)
     links = [ticket_link(*ticket) for ticket in day.open_tickets[:LINKS]]
     more = [f"and {len(day.open_tickets) - LINKS:,} more"] if len(day.open_tickets) > LINKS else []

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEventType
 
-from audit_assets.defs.account_keys import INGEST, TICKETS, asset_key
+from audit_assets.defs.account_keys import INGEST, PULLED, SUMMARIES, TICKETS, asset_key
 from audit_assets.defs.hourly_asset import CONTENT, CONTENT_SINCE
 from audit_assets.defs.steps.axiom_record import Acknowledged
 from audit_assets.defs.steps.history_coverage import estimate_seconds_left
@@ -20,8 +20,6 @@ from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import hour_of, key_of
 from audit_assets.storage.tables import VERDICTS
 
-ENTRIES, SUMMARY = "raw_audit_entries", "flagged_actor_summary"
-
 ROW_COUNT = "dagster/partition_row_count"
 """Dagster's own name for it, which its pages plot."""
 
@@ -29,6 +27,11 @@ ROW_COUNT = "dagster/partition_row_count"
 def ingested_hours(instance: dg.DagsterInstance) -> set[datetime]:
     """The hours that Axiom holds."""
     return {hour_of(key) for key in instance.get_materialized_partitions(asset_key(INGEST))}
+
+
+def newest_summarized(instance: dg.DagsterInstance, hour: datetime) -> datetime:
+    """The newest hour that has a summary, this one among them: Dagster knows, and the store would have to be listed."""
+    return max([hour, *map(hour_of, instance.get_materialized_partitions(asset_key(SUMMARIES)))])
 
 
 def acknowledged_events(instance: dg.DagsterInstance) -> Acknowledged:
@@ -49,9 +52,16 @@ def load_progress(instance: dg.DagsterInstance, hours: Sequence[datetime], now: 
 def ingested_rows(instance: dg.DagsterInstance, hours: Sequence[datetime]) -> Mapping[str, Any]:
     """How many rows Axiom holds of each of these hours, by partition key. An hour only grows: as many rows are the same
     ones."""
-    made = [record.asset_materialization for record in newest_materializations(instance, asset_key(INGEST), hours)]
+    return {key_of(hour): rows for hour, rows in rows_of(instance, INGEST, hours).items()}
+
+
+def rows_of(instance: dg.DagsterInstance, asset: str, hours: Iterable[datetime]) -> dict[datetime, Any]:
+    """How many rows an asset made of each of these hours, as far as Dagster knows."""
+    made = [record.asset_materialization for record in newest_materializations(instance, asset_key(asset), hours)]
     return {
-        each.partition or "": each.metadata[ROW_COUNT].value for each in made if each and ROW_COUNT in each.metadata
+        hour_of(each.partition or ""): each.metadata[ROW_COUNT].value
+        for each in made
+        if each and ROW_COUNT in each.metadata
     }
 
 
@@ -65,7 +75,7 @@ def newest_materializations(
 
 def newest_pulls_again(instance: dg.DagsterInstance, hours: Iterable[datetime]) -> Sequence[dg.EventLogRecord]:
     """What was recorded of each of these hours when it was last pulled again in passing, as far as it was."""
-    wanted = _newest(instance, asset_key(ENTRIES), DagsterEventType.ASSET_OBSERVATION, hours)
+    wanted = _newest(instance, asset_key(PULLED), DagsterEventType.ASSET_OBSERVATION, hours)
     return instance.fetch_observations(wanted, limit=len(wanted.storage_ids or ())).records if wanted else []
 
 
@@ -83,7 +93,7 @@ def dated_basis(
 ) -> Mapping[datetime, Mapping[str, Any]]:
     """What each hour rests on, with the time from which on a run has carried on that content: hours that were judged
     before are judged again when they are due."""
-    made = [record.asset_materialization for record in newest_materializations(instance, asset_key(SUMMARY), basis)]
+    made = [record.asset_materialization for record in newest_materializations(instance, asset_key(SUMMARIES), basis)]
     before = {hour_of(each.partition or ""): each.metadata for each in made if each}
     dated: dict[datetime, Mapping[str, Any]] = {}
     for hour, of_hour in basis.items():

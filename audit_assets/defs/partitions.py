@@ -15,6 +15,7 @@ from audit_assets.config.accounts import ENVIRONMENT, Account
 from audit_assets.config.errors import SettingError
 from audit_assets.config.settings import HOUR_FORMAT
 from audit_assets.storage.first_start import days_before, first_hour, remember_first_hour, remember_first_hours
+from audit_assets.storage.hour_store import open_store
 from audit_assets.storage.hours import hour_of, hours_between, key_of
 
 HOURS_TAG = "audit/hours"
@@ -72,7 +73,7 @@ def hours_in(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) 
     Raises `SettingError` or `StoreError` for a first hour that can't be understood or read, and `SettingError` for a
     run of no hour, such as that of a check alone.
     """
-    first_hour()
+    first_hour(open_store(context.run.run_id))
     if not (context.has_partition_key or context.has_partition_key_range):
         raise SettingError("This run is of no hour: launch it for a partition of an asset.")
     span = context.partition_key_range

@@ -44,7 +44,7 @@ from audit_assets.linear.dry_run import (
     ReadOnlyConnection,
     RenderedTicket,
 )
-from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hour_store import HourStore, open_store
 from audit_assets.storage.store_account import claim_store, refuse_foreign_store
 from audit_assets.transport.clock import Clock, SystemClock
 from audit_assets.transport.http import HttpLimits
@@ -280,9 +280,10 @@ class StorageResource:
 
     clock: Clock = field(default_factory=SystemClock)
 
-    def open(self) -> HourStore:
-        """The hour store. Raises `ForeignStore` for one that holds another account's hours."""
-        store = HourStore(setting("AUDIT_ASSETS_STORAGE"))
+    def open(self, run_id: str | None = None) -> HourStore:
+        """The hour store. `run_id`: of the run that it is for, which reads nothing twice; None to see what is stored
+        at each moment. Raises `ForeignStore` for one that holds another account's hours."""
+        store = open_store(run_id)
         if is_set("CLOUDFLARE_ACCOUNT_ID"):
             known = (str(store.root), cloudflare_account())
             if known not in _OWN_STORES:
@@ -313,7 +314,7 @@ class RunInputsResource:
         `ContradictedAssumption` for a service whose answers can't be trusted."""
         wanted = (run_id, chosen_account())  # a run that a person starts may be of several accounts
         if self._inputs is None or self._loaded_for != wanted:
-            store = StorageResource().open()
+            store = StorageResource().open(run_id)
             refuse_contradicted(store, "Cloudflare", "Axiom")
             self._inputs = load_run_inputs(cloudflare_account(), store)
             self._loaded_for = wanted

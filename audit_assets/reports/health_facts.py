@@ -61,6 +61,17 @@ class CheckFact:
 
 
 @dataclass(frozen=True)
+class LostHours:
+    """What Dagster's record has as done and the hour store lacks: how many hours, the first and the last of them, and
+    which tables."""
+
+    count: int
+    first: datetime | None
+    last: datetime | None
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class DiskFact:
     """A file system: what lies there, and its room in bytes."""
 
@@ -83,14 +94,15 @@ class VersionFact:
 @dataclass(frozen=True)
 class HealthFacts:
     """Everything together. `instance`: where Dagster's record was looked for; `hours` is None if there is none.
-    `stored`: how many of the window's hours the hour store has. `tickets` and `proof`: whether everybody who was
-    flagged has a ticket, and whether Axiom holds every entry. `clock_skew`: how far our clock is ahead of a service's,
-    by its name."""
+    `stored`: how many of the window's hours the hour store has; `lost`: what it should have and lacks. `tickets` and
+    `proof`: whether everybody who was flagged has a ticket, and whether Axiom holds every entry. `clock_skew`: how far
+    our clock is ahead of a service's, by its name."""
 
     now: datetime
     instance: str = ""
     hours: HourFacts | None = None
     stored: int | None = None
+    lost: LostHours | None = None
     daemon: DaemonFacts | None = None
     tickets: CheckFact | None = None
     proof: CheckFact | None = None

@@ -17,6 +17,7 @@ from audit_assets.reports.health_facts import (
     DaemonFacts,
     HealthFacts,
     HourFacts,
+    LostHours,
 )
 from audit_assets.storage.hours import AN_HOUR, key_of
 from audit_assets.tickets.formatting import duration_name, listed, pluralize
@@ -24,6 +25,7 @@ from audit_assets.tickets.formatting import duration_name, listed, pluralize
 Kind = Literal[
     "not_started",
     "no_record",
+    "lost",
     "coverage",
     "stale",
     "never_judged",
@@ -82,6 +84,7 @@ class HealthProblem:
 def judge_health(facts: HealthFacts) -> list[HealthProblem]:
     """Everything that is wrong, the worst first; nothing if all that was looked at is well."""
     found = [
+        *_judge_store(facts.lost),
         *_judge_hours(facts),
         *_judge_switches(facts),
         *_judge_tickets(facts.tickets),
@@ -112,6 +115,18 @@ def state_of(facts: HealthFacts, problems: Sequence[HealthProblem]) -> State:
 def name_hours(hours: Sequence[datetime]) -> str:
     """`2 hours: 2026-11-22-09:00 and 2026-11-22-10:00`."""
     return f"{pluralize(len(hours), 'hour')}: {listed([key_of(hour) for hour in hours])}"
+
+
+def _judge_store(lost: LostHours | None) -> Iterator[HealthProblem]:
+    if lost is None:
+        return
+    lacks = f"the store lacks what Dagster's record has as done ({listed(lost.tables)})"
+    if lost.first and lost.last:
+        of_hours = f"of {pluralize(lost.count, 'hour')}, the first {key_of(lost.first)}, the last {key_of(lost.last)}"
+        lacks = f"{lacks} {of_hours}"
+    sentence = f"{lacks}: `audit-assets restore` restores it"
+    step = "See that AUDIT_ASSETS_STORAGE names the store that was used before. If it does, run `audit-assets restore`."
+    yield HealthProblem("lost", "error", sentence, step)
 
 
 def _judge_hours(facts: HealthFacts) -> Iterator[HealthProblem]:

@@ -14,7 +14,7 @@ from audit_assets.reports.stored_summaries import load_hours
 from audit_assets.reports.summary import HourSummary
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, AN_HOUR, hours_between, key_of
-from audit_assets.storage.tables import SUMMARY, VERDICTS
+from audit_assets.storage.tables import VERDICTS
 from audit_assets.tickets.verdict_table import stored_verdicts
 
 HAS_TICKETS = ("identifier", "url")
@@ -36,8 +36,7 @@ class LastDay(NamedTuple):
 
 
 def load_last_day(store: HourStore, newest: datetime) -> LastDay:
-    """The 24 hours up to the newest one that has a summary; `newest` has one. Raises `StoreError`."""
-    newest = max(newest, store.newest(SUMMARY) or newest)
+    """The 24 hours up to the newest one that has a summary. Raises `StoreError`."""
     summaries = load_hours(store, reversed(hours_between(newest - A_DAY + AN_HOUR, newest)))
     rows = [_row(hour, summary) for hour, summary in summaries.items()]
     verdicts = stored_verdicts(store.read(VERDICTS, None))

@@ -18,6 +18,9 @@ from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, AN_HOUR, days_of, hours_between, key_of
 from audit_assets.storage.tables import DIGESTS, PRECISION, SUMMARY
 
+FEW_DAYS = 3
+"""Of an object store, more are listed together."""
+
 
 def load_summary(store: HourStore, period: str, *, first_hour: datetime, now: datetime) -> HourSummary | PeriodSummary:
     """The summary of an hour, or of all hours of a day or a month; hours before `first_hour` are not missed.
@@ -55,7 +58,10 @@ def load_newest_day(store: HourStore, *, first_hour: datetime, now: datetime) ->
 
 def load_hours(store: HourStore, hours: Iterable[datetime]) -> dict[datetime, HourSummary | None]:
     """The summary of each of these hours, None for one without. Raises `StoreError`."""
-    return {hour: upgrade(store.read_json(SUMMARY, hour)) for hour in hours}
+    asked = list(hours)
+    if len(days := days_of(asked)) > FEW_DAYS:
+        store.list_days(days)
+    return {hour: upgrade(store.read_json(SUMMARY, hour)) for hour in asked}
 
 
 def _load_period(

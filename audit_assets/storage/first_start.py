@@ -12,7 +12,7 @@ from typing import Any
 from audit_assets.config import settings
 from audit_assets.config.accounts import ENVIRONMENT, Account, working_for
 from audit_assets.config.errors import StoreError
-from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hour_store import HourStore, open_store
 from audit_assets.storage.hours import hour_of, key_of
 from audit_assets.storage.pull_history import newest_settled_hour
 from audit_assets.storage.tables import ENTRIES, FIRST_HOURS, FIRST_START
@@ -21,21 +21,19 @@ FILLED_AT_FIRST = timedelta(days=31)
 """The 30 days that an hour is judged against, and a day of hours that are judged against all of them."""
 
 
-def first_hour() -> datetime:
+def first_hour(store: HourStore | None = None) -> datetime:
     """The first hour that exists, by what is set or remembered; before the first start, the one that it would be now.
-    Raises `SettingError` and `StoreError`."""
+    `store`: one that is open already. Raises `SettingError` and `StoreError`."""
     if set_hour := settings.first_hour():
         return set_hour
-    store = HourStore(settings.setting("AUDIT_ASSETS_STORAGE"))
+    store = store or open_store()
     known = store.read_json(FIRST_START, None)
     return _choose(store, datetime.now(UTC)) if known is None else _remembered(store, known)
 
 
 def remember_first_hour() -> datetime:
     """The same, and it stays so from now on."""
-    return settings.first_hour() or keep_first_hour(
-        HourStore(settings.setting("AUDIT_ASSETS_STORAGE")), datetime.now(UTC)
-    )
+    return settings.first_hour() or keep_first_hour(open_store(), datetime.now(UTC))
 
 
 def remember_first_hours(accounts: Sequence[Account]) -> dict[str, datetime]:
@@ -73,6 +71,13 @@ def keep_first_hour(store: HourStore, now: datetime) -> datetime:
             FIRST_START, {"first_hour": key_of(_choose(store, now)), "started_at": now.isoformat(timespec="seconds")}
         )
     return _remembered(store, known)
+
+
+def move_first_hour_back(store: HourStore, hour: datetime, now: datetime) -> None:
+    """Where the store was lost with what it remembered, hours exist from this one on again. Raises `StoreError`."""
+    known = store.read_json(FIRST_START, None) or {"started_at": now.isoformat(timespec="seconds")}
+    if settings.first_hour() is None and ("first_hour" not in known or hour < _remembered(store, known)):
+        store.write_json(FIRST_START, None, {**known, "first_hour": key_of(hour)})
 
 
 def first_started(store: HourStore) -> datetime | None:

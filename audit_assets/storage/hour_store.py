@@ -8,8 +8,8 @@ with fsspec's package for it installed), where one put is atomic by itself. No v
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,13 @@ import polars as pl
 from upath import UPath
 
 from audit_assets.config.errors import StoreError
+from audit_assets.config.settings import setting
+from audit_assets.storage.hour_groups import FOLDER, GROUP_OF
+from audit_assets.storage.hours import days_of
 from audit_assets.storage.renamed_columns import with_current_names, with_current_values
+from audit_assets.storage.run_cache import RunCache, cache_of_run
 from audit_assets.storage.store_files import StoreFiles
+from audit_assets.storage.table_files import TableFiles
 
 METADATA_KEY = "audit_assets.evidence"
 """Key in the Parquet file's footer under which the metadata of a frame lies, so that both are written at once. The text
@@ -43,9 +48,11 @@ class HourStore:
     """Tables by hour. An hour that was never written reads as None: it is missing, not empty. The hour None is that of
     a table that has no hours."""
 
-    def __init__(self, root: str) -> None:
-        """Raises `StoreError` for a URL that no installed package of fsspec's knows."""
-        self._files = StoreFiles(root)
+    def __init__(self, root: str, cache: RunCache | None = None) -> None:
+        """`cache`: of the run that it is opened for. Raises `StoreError` for a URL that no installed package of
+        fsspec's knows."""
+        self._files = StoreFiles(root, cache)
+        self._tables = TableFiles(self._files)
         self.root = self._files.root
 
     def write(
@@ -68,7 +75,12 @@ class HourStore:
             row_group_size=ROWS_AT_ONCE,
             metadata={METADATA_KEY: json.dumps(dict(metadata or {}))},
         )
-        self._files.write(self.path(table, hour), buffer.getvalue())
+        self._tables.write(table, hour, "parquet", buffer.getvalue())
+
+    def together(self) -> AbstractContextManager[None]:
+        """For a block that writes several tables of one asset: an object store gets one object of them when it ends,
+        and none if it fails. In a folder each is written at once."""
+        return nullcontext() if self._files.is_folder else self._tables.together()
 
     def read(self, table: str, hour: datetime | None, columns: Sequence[str] | None = None) -> pl.DataFrame | None:
         """An hour of a table, or None if it was never written. Raises `StoreError` if it can't be read.
@@ -88,18 +100,18 @@ class HourStore:
 
     def scan(self, table: str, hour: datetime | None) -> pl.LazyFrame | None:
         """As `read`, but lazily: it is in memory only as far as it is needed. To be collected within `reading`."""
-        path = self.path(table, hour)
-        source = self._source(path)
+        source = self._source(table, hour)
         if source is None:
             return None
         with self.reading(table, hour):
             return with_current_names(table, pl.scan_parquet(source, glob=False))
 
-    def _source(self, path: UPath) -> Path | bytes | None:
+    def _source(self, table: str, hour: datetime | None) -> Path | bytes | None:
         """A local file by its path, so that only the columns in question are read."""
-        if not self._files.is_folder:
-            return self._files.read(path)
-        return Path(str(path)) if self._files.read(path, FOOTER_TAIL) is not None else None
+        path = self.path(table, hour)
+        if self._files.is_folder and self._files.read(path, FOOTER_TAIL) is not None:
+            return Path(str(path))
+        return self._tables.read(table, hour, "parquet")
 
     def parts(self, table: str, hour: datetime) -> Iterator[pl.DataFrame]:
         """As `require`, at most ROWS_AT_ONCE rows at a time; no part if the hour is empty."""
@@ -115,7 +127,7 @@ class HourStore:
 
     def metadata(self, table: str, hour: datetime | None) -> dict[str, Any] | None:
         """The metadata written with an hour, or None if the hour was never written. Reads no column."""
-        footer = self._footer(self.path(table, hour))
+        footer = self._footer(table, hour)
         if footer is None:
             return None
         with self.reading(table, hour):
@@ -125,7 +137,7 @@ class HourStore:
         """How many rows each of these hours holds; hours that were never written are left out. Reads no column."""
         found: dict[datetime, int] = {}
         for hour in hours:
-            footer = self._footer(self.path(table, hour))
+            footer = self._footer(table, hour)
             if footer is not None:
                 with self.reading(table, hour):
                     found[hour] = pl.scan_parquet(footer).select(pl.len()).collect().item()
@@ -133,12 +145,12 @@ class HourStore:
 
     def write_json(self, table: str, hour: datetime | None, value: Any) -> None:
         """Replace an hour of a table that holds one JSON value an hour."""
-        self._files.write(self.path(table, hour, "json"), json.dumps(value, indent=1).encode())
+        self._tables.write(table, hour, "json", json.dumps(value, indent=1).encode())
 
     def read_json(self, table: str, hour: datetime | None) -> Any:
         """The JSON value of an hour, or None if it was never written."""
         path = self.path(table, hour, "json")
-        content = self._files.read(path)
+        content = self._tables.read(table, hour, "json")
         try:
             return None if content is None else with_current_values(table, json.loads(content))
         except (ValueError, RecursionError):
@@ -160,12 +172,37 @@ class HourStore:
 
     def _hours_by_day(self, table: str, *, newest_first: bool) -> Iterator[list[datetime]]:
         """The hours of each day that has any."""
-        folder = self.root / table
-        for day in sorted(filter(DAY.fullmatch, self._files.names(folder)), reverse=newest_first):
-            files = filter(HOUR_FILE.fullmatch, self._files.names(folder / day))
-            hours = [datetime.strptime(f"{day}-{name[:2]}", "%Y-%m-%d-%H").replace(tzinfo=UTC) for name in files]
-            if hours:
-                yield hours
+        folders = [(table, HOUR_FILE)]
+        if not self._files.is_folder and table in GROUP_OF:
+            folders.append((FOLDER, re.compile(rf"\d\d\.{GROUP_OF[table]}\.zip")))
+        days = {day for folder, _ in folders for day in self._files.names(self.root / folder) if DAY.fullmatch(day)}
+        for day in sorted(days, reverse=newest_first):
+            files = {
+                name[:2]
+                for folder, pattern in folders
+                for name in filter(pattern.fullmatch, self._files.names(self.root / folder / day))
+            }
+            if files:
+                yield [datetime.strptime(f"{day}-{name}", "%Y-%m-%d-%H").replace(tzinfo=UTC) for name in sorted(files)]
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder on this machine, which costs nothing to look into."""
+        return self._files.is_folder
+
+    def hours_of(self, tables: Collection[str], first: datetime, last: datetime) -> dict[str, set[datetime]]:
+        """Which of the hours from the first to the last are stored, by table. Only lists; raises `StoreError`."""
+        return self._tables.hours_of(tables, first, last)
+
+    def list_days(self, days: Iterable[datetime]) -> None:
+        """Before hours of many days are read: find out with few requests what there is. Raises `StoreError`."""
+        self._tables.list_days(days)
+
+    def pack_days(self, hours: Iterable[datetime]) -> None:
+        """After hours were judged: copy what is small of their days into an object each, where there are any, for
+        whoever reads many hours. Raises `StoreError`."""
+        for day in days_of(hours):
+            self._tables.pack_day(day)
 
     def delete_before(self, day: datetime) -> int:
         """Delete the hours of all UTC days before that of `day`, in every table that has hours. Returns how many files.
@@ -190,11 +227,8 @@ class HourStore:
         self._files.delete(probe)
 
     def path(self, table: str, hour: datetime | None, suffix: str = "parquet") -> UPath:
-        """Where an hour of a table lies. Without a colon: no file name on Windows has one, and URLs would escape it."""
-        if hour is None:
-            return self.root / f"{table}.{suffix}"
-        hour = hour.astimezone(UTC)
-        return self.root / table / f"{hour:%Y-%m-%d}" / f"{hour:%H}.{suffix}"
+        """Where an hour of a table lies."""
+        return self._tables.path(table, hour, suffix)
 
     def missing(self, table: str, hour: datetime) -> StoreError:
         """The error for an hour that must be there."""
@@ -210,13 +244,19 @@ class HourStore:
             reason = str(error).splitlines()[0]
             raise StoreError(f"{named} ({reason}): remove it, then run the hour again.") from None
 
-    def _footer(self, path: UPath) -> io.BytesIO | None:
+    def _footer(self, table: str, hour: datetime | None) -> io.BytesIO | None:
         """The end of a Parquet file, which holds the number of its rows and its metadata: in one read, unless it is
         larger than most."""
-        end = self._files.read(path, USUAL_FOOTER)
+        end = self._tables.read(table, hour, "parquet", USUAL_FOOTER)
         if end is None:
             return None
         length = int.from_bytes(end[-FOOTER_TAIL:][:4], "little") + FOOTER_TAIL
         if length > len(end) == USUAL_FOOTER:
-            end = self._files.read(path, length) or end
+            end = self._tables.read(table, hour, "parquet", length) or end
         return io.BytesIO(end[-length:])
+
+
+def open_store(run_id: str | None = None) -> HourStore:
+    """The store that is set. `run_id`: of the run that it is for, which reads nothing twice; None to see what is stored
+    at each moment. Raises `SettingError` and `StoreError`."""
+    return HourStore(setting("AUDIT_ASSETS_STORAGE"), cache_of_run(run_id) if run_id else None)

@@ -4,17 +4,19 @@ Every exception of every backend leaves here as one sentence with what to do, an
 longer than TIME_LIMIT: fsspec has no deadline of its own, and a store that never answers would hold a run for ever.
 """
 
+import hashlib
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from upath import UPath
 
 from audit_assets.config.errors import StoreError
 from audit_assets.storage.durable_files import create_durably, replace_durably
+from audit_assets.storage.run_cache import RunCache
 
 T = TypeVar("T")
 
@@ -39,8 +41,9 @@ ADVICE = (
 class StoreFiles:
     """The files under a root. A file that was never written reads as None."""
 
-    def __init__(self, root: str) -> None:
-        """Nothing is read yet. Raises `StoreError` for a URL that no installed package of fsspec's knows."""
+    def __init__(self, root: str, cache: RunCache | None = None) -> None:
+        """Nothing is read yet. `cache`: of the run that this is for; a folder on this machine needs none. Raises
+        `StoreError` for a URL that no installed package of fsspec's knows."""
         try:
             self.root = UPath(root)
             if self.root.protocol in ("file", "local"):
@@ -51,6 +54,7 @@ class StoreFiles:
                 raise ValueError(f"{root.split('://', maxsplit=1)[0]}:// is no protocol that is known")
         except (ImportError, ValueError) as error:
             raise StoreError(f"{SETTING} can't be used: {error}. Install what it names, or correct it.") from None
+        self.cache = None if self.is_folder else cache
 
     @property
     def is_folder(self) -> bool:
@@ -59,7 +63,19 @@ class StoreFiles:
 
     def read(self, path: UPath, last: int | None = None) -> bytes | None:
         """A file, or its last so many bytes (or more)."""
+        if self.cache is None:
+            return self._read(path, last)
+        whole, end = str(path), f"{path}#{last}"
+        for known in (whole, end):
+            if known in self.cache:
+                return self.cache.get(known)
+        if self.cache.knows_missing(whole):
+            return None
+        content = self._read(path, last)
+        self.cache.put(whole if last is None or content is None else end, content)
+        return content
 
+    def _read(self, path: UPath, last: int | None) -> bytes | None:
         def local() -> bytes:
             with Path(str(path)).open("rb") as file:
                 if last is not None:
@@ -68,7 +84,8 @@ class StoreFiles:
                 return file.read()
 
         def remote() -> bytes:
-            return cast(bytes, path.fs.cat_file(path.path, start=None if last is None else -last))
+            # From a byte on: without one, s3fs asks for the size before it reads
+            return cast(bytes, path.fs.cat_file(path.path, start=0 if last is None else -last))
 
         try:
             return self._done("read", path, local if self.is_folder else remote)
@@ -82,6 +99,7 @@ class StoreFiles:
             self._done("write", path, lambda: replace_durably(Path(str(path)), content))
         else:
             self._done("write", path, lambda: path.fs.pipe_file(path.path, content))
+        self._remember(path, content)
 
     def create(self, path: UPath, content: bytes) -> None:
         """Write a file that is not there yet; one that is there stays as it is, also if another process writes it at
@@ -95,9 +113,12 @@ class StoreFiles:
                     raise
 
         self._done("write", path, (lambda: create_durably(Path(str(path)), content)) if self.is_folder else remote)
+        if self.cache is not None:
+            self.cache.drop(str(path))  # another process may have been the first
 
     def delete(self, path: UPath) -> None:
         """Take a file, or an empty folder, away."""
+        self._remember(path, None)
         self._done("delete", path, path.rmdir if self.is_folder and path.is_dir() else path.unlink)
 
     def names(self, path: UPath) -> list[str]:
@@ -105,6 +126,8 @@ class StoreFiles:
 
         def listed() -> list[str]:
             try:
+                if not self.is_folder:
+                    path.fs.invalidate_cache()  # backends keep listings, whatever other processes write meanwhile
                 return sorted(each.name for each in path.iterdir())
             except NotADirectoryError as error:
                 if self.is_folder and not self.root.is_dir():
@@ -116,6 +139,26 @@ class StoreFiles:
         except FileNotFoundError:
             return []
 
+    def listing(self, path: UPath, prefix: str = "") -> dict[str, str]:
+        """The files of an object store below a folder, whose names there begin so, and what tells one version of each
+        from another. A request for a thousand files."""
+
+        def listed() -> dict[str, str]:
+            path.fs.invalidate_cache()
+            found = cast(dict[str, Any], path.fs.find(path.path, detail=True, prefix=prefix))
+            start = len(path.path.rstrip("/")) + 1
+            return {name[start:]: _version_of(info) for name, info in found.items()}
+
+        try:
+            return self._done("list", path, listed)
+        except FileNotFoundError:
+            return {}
+
+    def _remember(self, path: UPath, content: bytes | None) -> None:
+        if self.cache is not None:
+            self.cache.put(str(path), content)
+            self.cache.written.add(str(path))
+
     def _done(self, what: str, path: UPath, call: Callable[[], T]) -> T:
         """What the call returns. Raises `StoreError`, and `FileNotFoundError` when reading."""
         try:
@@ -126,6 +169,17 @@ class StoreFiles:
             raise _store_error(what, path, error) from None
         except Exception as error:  # a backend raises whatever its libraries do
             raise _store_error(what, path, error) from None
+
+
+def _version_of(info: Mapping[str, Any]) -> str:
+    """All that a backend lists of a file, as a hash: its size and time, and what it has of a version. Behind it the tag
+    of S3, which of most objects is the MD5 of their content."""
+    return f"{hashlib.sha256(repr(sorted(info.items())).encode()).hexdigest()} {info.get('ETag', '')}"
+
+
+def is_version_of(version: str, content: bytes) -> bool:
+    """Whether a version is certainly that of this content."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest() in version.partition(" ")[2]
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:

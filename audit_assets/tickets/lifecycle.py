@@ -22,7 +22,9 @@ AN_HOUR = timedelta(hours=1)
 
 Stage = Literal["open", "recently_completed", "completed_long_ago", "dismissed"]
 
-Outcome = Literal["opened", "joined", "reopened", "already_on_ticket", "dismissed", "on_shared_ticket", "unreadable"]
+Outcome = Literal[
+    "opened", "joined", "reopened", "already_on_ticket", "dismissed", "on_shared_ticket", "unreadable", "too_old"
+]
 
 ON_OWN_TICKET: tuple[Outcome, ...] = ("opened", "joined", "reopened", "already_on_ticket")
 """The outcomes of a finding that is on its actor's ticket."""
@@ -36,8 +38,9 @@ class OpenedTicket:
     recently · "already_on_ticket": nothing was written · "dismissed": people have dismissed all of it, nothing was
     written · "on_shared_ticket": it is on one ticket with many others · "unreadable": the id is
     taken by an issue that is archived or that this key can't see, so nothing could be written and a person has to look
-    (docs/facts/linear.md, 4). `identifier` and `url` are None if Linear does not show the issue. `closed`: the ticket's
-    state is a closed one. `refused`: what Linear did not let us do besides, and what the ticket lacks of its fields, a
+    (docs/facts/linear.md, 4) · "too_old": the hour was on no ticket, and is too old for one. `identifier` and `url` are
+    None if Linear does not show the issue. `closed`: the ticket's state is a closed one. `refused`: what Linear did not
+    let us do besides, and what the ticket lacks of its fields, a
     sentence each. `exceeds`: in words, what the tickets show of earlier dismissals that the finding goes beyond.
     `raised`: the priority of a ticket that it joined was raised, or may have been by a run that was interrupted.
     """

@@ -25,7 +25,8 @@ from audit_assets.cli.main import app
 from audit_assets.config.settings import SETTINGS
 from audit_assets.reports.health_facts import SWITCHES
 from audit_assets.storage.hours import key_of
-from audit_assets_tests.defs.keys import INGEST, LAST_ASSETS
+from audit_assets_tests.defs.keys import INGEST, LAST_ASSETS, SUMMARIES
+from audit_assets_tests.pipeline import file_summary
 
 HOUR = timedelta(hours=1)
 DAEMONS = ("SENSOR", "SCHEDULER", "QUEUED_RUN_COORDINATOR")
@@ -78,6 +79,8 @@ class DagsterRecord:
             for asset in assets:
                 made = dg.AssetMaterialization(asset, partition=key_of(hour), metadata=pulled)
                 self.instance.report_runless_asset_event(made)
+                if asset == SUMMARIES:
+                    file_summary(hour)
 
     def turn_on(self, *names: str) -> None:
         """Turn on a schedule or sensors, as the UI does."""

@@ -240,8 +240,12 @@ def test_an_error_is_reported_in_one_sentence(tmp_path: Path, arguments: Sequenc
 
 
 def test_a_demo_that_is_there_is_shown_again_and_never_deleted_unasked(folder: Path, summary: dict[str, Any]) -> None:
-    again = demo(folder, "--json", "--history-days", "5")
+    again = demo(folder, "--json", "--history-days", "5", AUDIT_ASSETS_STORAGE="s3://real/hours")
     assert summary_of(again) == summary
+    assert " ".join(again.stderr.split()).startswith(
+        "AUDIT_ASSETS_STORAGE is not used: a demo is complete in its own folder, so its hours lie in "
+        ".audit_assets/demo/hours."
+    )
     assert ".audit_assets/demo holds this demo already: its result again. --fresh runs it anew." in again.stderr
     (folder / "log.json").write_text(json.dumps(v2_burst(LAST, 2)))
     for other in (["--history-days", "4"], ["--entries", "log.json"]):

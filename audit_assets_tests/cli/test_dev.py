@@ -137,6 +137,22 @@ def test_invented_entries_reach_no_channel_model_or_other_instance(
     assert not {name: value for name, value in real.items() if started[0].get(name) == value}
 
 
+def test_the_hours_lie_in_the_store_that_is_set_unless_services_are_the_sandbox_s(
+    started: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = str(Path("real").absolute())
+    monkeypatch.setenv("AUDIT_ASSETS_STORAGE", real)
+    assert dev() == 0
+    assert "not used" not in capsys.readouterr().err
+    assert dev("--sandbox", "linear") == 0
+    own = Path(".audit_assets/sandbox-linear/hours")
+    assert f"AUDIT_ASSETS_STORAGE is not used: services are the sandbox's, so its hours lie in {own}." in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert [environment["AUDIT_ASSETS_STORAGE"] for environment in started] == [real, str(own.absolute())]
+    assert [*Path("real").iterdir()] == [], "nothing of the sandbox's is in the store that was set"
+
+
 def test_invented_and_real_entries_are_never_in_one_home(
     started: list[dict[str, str]], capsys: pytest.CaptureFixture[str]
 ) -> None:

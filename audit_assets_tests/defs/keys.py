@@ -3,5 +3,6 @@
 from audit_assets.defs import account_keys
 
 INGEST = account_keys.asset_key(account_keys.INGEST)
+SUMMARIES = account_keys.asset_key(account_keys.SUMMARIES)
 LAST_ASSETS = tuple(map(account_keys.asset_key, account_keys.LAST_ASSETS))
 EVERY_HOUR = account_keys.check_key(account_keys.EVERY_HOUR_CHECK)

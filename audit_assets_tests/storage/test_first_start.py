@@ -10,7 +10,14 @@ import pytest
 from audit_assets.config.errors import SettingError, StoreError
 from audit_assets.defs.automation.ledger import LOOKED_BACK
 from audit_assets.storage import first_start
-from audit_assets.storage.first_start import FILLED_AT_FIRST, first_hour, keep_first_hour, remember_first_hour
+from audit_assets.storage.first_start import (
+    FILLED_AT_FIRST,
+    first_hour,
+    first_started,
+    keep_first_hour,
+    move_first_hour_back,
+    remember_first_hour,
+)
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.tables import ENTRIES, FIRST_START
 
@@ -36,6 +43,15 @@ def test_it_is_31_days_before_the_first_start_and_never_moves(store: HourStore) 
     assert keep_first_hour(store, NOW) == FIRST == NEWEST - timedelta(days=31)
     assert keep_first_hour(HourStore(str(store.root)), NOW + timedelta(days=400)) == FIRST
     assert first_hour() == remember_first_hour() == FIRST
+
+
+def test_it_moves_back_alone_where_a_store_was_lost_with_what_it_remembered(store: HourStore) -> None:
+    keep_first_hour(store, NOW + timedelta(days=400))  # as a code server does at once in an empty store
+    move_first_hour_back(store, FIRST, NOW)
+    assert first_hour() == FIRST
+    assert first_started(store) == NOW + timedelta(days=400)
+    move_first_hour_back(store, FIRST + HOUR, NOW)
+    assert first_hour() == FIRST
 
 
 def test_the_hours_that_exist_at_first_are_those_that_the_sensor_requests() -> None:

@@ -163,7 +163,7 @@ def test_credentials_that_may_not_do_it_are_named(credentials: None, monkeypatch
     )
     with answering(reply % (len(body), body)) as refusing:
         monkeypatch.setenv("AWS_ENDPOINT_URL", refusing)
-        with pytest.raises(StoreError, match=r"can't be written: .*\. Permit its credentials to read, write") as error:
+        with pytest.raises(StoreError, match=r"can't be read: .*\. Permit its credentials to read, write") as error:
             HourStore("s3://bucket/hours").write("actor_scores", HOUR, FRAME)
     assert "canary" not in str(error.value)
 

@@ -22,6 +22,7 @@ from audit_assets.defs.resources import AxiomResource, RunInputsResource
 from audit_assets.defs.steps.axiom_events import events_of_hours
 from audit_assets.defs.steps.dataset_account import refuse_foreign_dataset
 from audit_assets.storage.first_start import FILLED_AT_FIRST, first_hour
+from audit_assets.storage.hour_store import open_store
 from audit_assets.storage.hours import day_of, hours_between, key_of
 from audit_assets.storage.pull_history import newest_settled_hour
 from audit_assets.storage.tables import AXIOM_DATASET, ENTRIES, QUARANTINE
@@ -63,5 +64,5 @@ def _progress(context: dg.AssetExecutionContext, now: datetime) -> Mapping[str, 
     if context.run.job_name != name_of(HISTORY):
         return {}
     newest = newest_settled_hour(now)
-    hours = hours_between(max(first_hour(), newest - FILLED_AT_FIRST), newest)
+    hours = hours_between(max(first_hour(open_store(context.run.run_id)), newest - FILLED_AT_FIRST), newest)
     return load_progress(context.instance, hours, now)

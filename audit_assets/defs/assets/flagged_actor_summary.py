@@ -19,7 +19,7 @@ from audit_assets.defs.day_metadata import day_metadata
 from audit_assets.defs.delivery_resources import ChannelsResource, HeartbeatResource, WebhookResource
 from audit_assets.defs.hourly_asset import CONTENT, basis_metadata, hourly_asset
 from audit_assets.defs.markdown_tables import ROWS_SHOWN, markdown_table
-from audit_assets.defs.materialized_hours import dated_basis
+from audit_assets.defs.materialized_hours import dated_basis, newest_summarized
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import (
     AxiomResource,
@@ -60,11 +60,13 @@ def flagged_actor_summary(
                 deliver_summary(inputs.store, hour, summary, webhook)
                 deliver_messages(inputs.store, hour, inputs.tables.channels, channels)
             send_hour_heartbeat(inputs.store, hour, storage.now(), heartbeat)
-            day = day_metadata(inputs.store, hour) if hour == hours[-1] else {}
+            newest = newest_summarized(context.instance, hour)
+            day = day_metadata(inputs.store, newest) if hour == hours[-1] else {}
             metadata = {**basis[hour], **_metadata(summary), **day}
             if "dry_run" in summary:
                 metadata.pop(CONTENT, None)  # a later run opens what is due then
             context.add_asset_metadata(metadata, partition_key=key_of(hour))
+        inputs.store.pack_days(hours)
 
 
 def _metadata(summary: HourSummary) -> Mapping[str, Any]:

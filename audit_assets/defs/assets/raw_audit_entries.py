@@ -33,7 +33,7 @@ def raw_audit_entries(
 ) -> None:
     """Every entry of Cloudflare's audit log of the hour, from all streams, as typed rows with the raw JSON."""
     with raise_as_dagster_failure():
-        hours, store = hours_in(context), storage.open()
+        hours, store = hours_in(context), storage.open(context.run.run_id)
         refuse_hours_to_come(hours, storage.now())
         refuse_contradicted(store, "Cloudflare")
         storage.claim(store, cloudflare.account_id())

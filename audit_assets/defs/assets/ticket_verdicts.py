@@ -30,7 +30,7 @@ def ticket_verdicts(
 ) -> None:
     """What people confirmed or dismissed in Linear, and the precision of each month's tickets."""
     with raise_as_dagster_failure():
-        store = storage.open()
+        store = storage.open(context.run.run_id)
         unread = find_unread_hours(context.instance, store)
         table = fetch_verdicts(store, linear, storage.now(), unread).table
         months = precision_by_month(table)

@@ -4,6 +4,7 @@ It judges as the doctor and the check `every_hour_is_done` do (reports/health_pr
 when the token ends. It is taken by sensors and, since those end with Dagster's daemon, by `audit-assets watchdog`.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,10 +12,12 @@ import dagster as dg
 
 from audit_assets.config.accounts import chosen_account
 from audit_assets.config.accounts_file import all_accounts
-from audit_assets.config.errors import SettingError
+from audit_assets.config.errors import SettingError, StoreError
 from audit_assets.config.settings import setting, variable_of
 from audit_assets.defs.automation.failure_reasons import find_failure_reasons
+from audit_assets.defs.automation.lost_hours import describe_lost, find_lost
 from audit_assets.defs.automation.pipeline_health import collect_disks, collect_health
+from audit_assets.defs.checks.every_hour_is_done import has_found_lost
 from audit_assets.defs.resources import CloudflareResource, StorageResource
 from audit_assets.defs.steps.operator_alerts import AlertResources, send_alerts
 from audit_assets.defs.steps.token_record import load_token_facts
@@ -22,6 +25,7 @@ from audit_assets.reports.alert_state import AlertState, Found
 from audit_assets.reports.health_facts import DaemonFacts, HealthFacts, HourFacts
 from audit_assets.reports.health_problems import judge_health
 from audit_assets.reports.token_expiry import judge_token
+from audit_assets.storage.hour_store import open_store
 
 UNALERTED = frozenset({"coverage"})
 """What the doctor calls an error and nobody is woken for: `audit-assets start` loads history at any time of day."""
@@ -62,7 +66,12 @@ def collect_facts(instance: dg.DagsterInstance, now: datetime) -> HealthFacts:
     disks = collect_disks(
         {"the stored hours": setting("AUDIT_ASSETS_STORAGE"), "Dagster's record": instance.root_directory}
     )
-    return replace(collect_health(instance, now), disks=disks)
+    facts = replace(collect_health(instance, now), disks=disks)
+    if not has_found_lost(instance):  # the sensor looks into the store, and a look costs requests
+        return facts
+    with suppress(StoreError):  # a store that can't be listed is what the runs report
+        facts = replace(facts, lost=describe_lost(find_lost(instance, open_store(), now)))
+    return facts
 
 
 def alerting_problems(instance: dg.DagsterInstance, facts: HealthFacts) -> list[Found]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 from packaging.requirements import Requirement
 
-from audit_assets.defs.account_keys import LAST_ASSETS, asset_key, check_key, name_of
+from audit_assets.defs.account_keys import LAST_ASSETS, PULLED, asset_key, check_key, name_of
 from audit_assets.defs.automation.hour_planner import Plan, newest_due_hour
 from audit_assets.defs.automation.ledger import IN_PROGRESS, hours_under_way, is_of_account, plan_requests
 from audit_assets.defs.materialized_hours import ingested_hours
@@ -30,8 +30,6 @@ from audit_assets.reports.health_facts import (
 from audit_assets.storage.hours import AN_HOUR, hour_of
 
 PACKAGE = "audit-assets"
-
-PULLED = "raw_audit_entries"
 
 TICKETS_CHECK = ("opened_tickets", "every_flagged_actor_has_a_ticket")
 PROOF_CHECK = ("axiom_ingest", "axiom_holds_every_entry")

@@ -14,6 +14,7 @@ from audit_assets.config.errors import AuditAssetsError
 from audit_assets.defs.account_keys import HISTORY, HOURLY_AUDIT, VERDICTS, Job, asset_key, bound_to, name_of
 from audit_assets.defs.automation.hour_planner import Request
 from audit_assets.defs.automation.ledger import IN_PROGRESS, REQUESTED_BY, plan_requests
+from audit_assets.defs.automation.lost_hours import StoreLook, look_again
 from audit_assets.defs.automation.unevaluated_checks import report_last_evaluations
 from audit_assets.defs.automation.verdict_planner import MANY_HOURS, MOST_HOURS, Cursor, plan_verdict_run
 from audit_assets.defs.checks.every_hour_is_done import report_if_changed
@@ -56,21 +57,22 @@ def sensors_of(account: Account, jobs: Sequence[Job]) -> list[dg.SensorDefinitio
 
 
 def missing_hours(context: dg.SensorEvaluationContext, storage: dg.ResourceParam[StorageResource]) -> dg.SensorResult:
-    """See its description. Also reports on the hours as a whole, and on checks that failed runs left unevaluated."""
+    """See its description. Also reports on the hours as a whole and whether the store has them, and on checks that
+    failed runs left unevaluated."""
     now = storage.now()
     with raise_as_dagster_failure():
         plan = plan_requests(context.instance, now)
-    events = report_if_changed(context.instance, plan, now)
+        look = look_again(StoreLook.of(context.cursor), context.instance, storage.open(), now)
+    events = report_if_changed(context.instance, plan, now, look.lost)
     if context.repository_def:
         every = context.repository_def.asset_graph.asset_check_keys
         checks = sorted(key for key in every if key.asset_key in {asset_key(name) for name in TABLES_OF})
         events += report_last_evaluations(context.instance, checks)
     if not plan.requests:
         skipped = "Every hour is done, running, or paused after a failure."
-        return dg.SensorResult(skip_reason=skipped, asset_events=events)
-    return dg.SensorResult(
-        run_requests=[_run_request(request, plan.again) for request in plan.requests], asset_events=events
-    )
+        return dg.SensorResult(skip_reason=skipped, asset_events=events, cursor=look.cursor)
+    requests = [_run_request(request, plan.again) for request in plan.requests]
+    return dg.SensorResult(run_requests=requests, asset_events=events, cursor=look.cursor)
 
 
 def _run_request(request: Request, again: Sequence[datetime] = ()) -> dg.RunRequest:

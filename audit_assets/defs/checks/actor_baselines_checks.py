@@ -16,7 +16,7 @@ def baseline_coverage(
 
     Nothing is carried on from earlier hours: what was missing for them is missing for this one as well.
     """
-    store, problems = storage.open(), {}
+    store, problems = storage.open(context.run.run_id), {}
     for hour in hours_in(context):
         present = stored_hours_present(store, hour)
         if present is not None and present < HOURS_IN_WINDOW:

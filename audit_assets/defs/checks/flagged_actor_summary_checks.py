@@ -15,7 +15,7 @@ def summary_was_delivered(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
     """The team's webhook, if it has one, accepted the hour's summary. It is sent again when the hour is run again."""
-    store = storage.open()
+    store = storage.open(context.run.run_id)
     deliveries = {hour: store.read_json(DELIVERIES, hour) or {} for hour in hours_in(context)}
     problems = {
         hour: f"was not delivered: {delivery['problem']}"
@@ -30,7 +30,7 @@ def heartbeat_was_sent(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
     """The heartbeat address, if there is one, took the call of each recent hour. The next hour calls it again."""
-    store = storage.open()
+    store = storage.open(context.run.run_id)
     calls = {hour: store.read_json(HEARTBEATS, hour) or {} for hour in hours_in(context)}
     problems = {hour: f"sent no heartbeat: {call['problem']}" for hour, call in calls.items() if call.get("problem")}
     return warn_of_hours(context, problems, now=storage.now())
@@ -41,7 +41,7 @@ def findings_were_sent(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
     """Every channel of the policy took the hour's findings. What it did not take is sent when the hour is run again."""
-    store = storage.open()
+    store = storage.open(context.run.run_id)
     problems = {hour: problem for hour in hours_in(context) if (problem := unsent_reason(store, hour))}
     return warn_of_hours(context, problems, now=storage.now())
 
@@ -51,6 +51,6 @@ def findings_are_in_axiom(
     context: dg.AssetCheckExecutionContext, storage: dg.ResourceParam[StorageResource]
 ) -> dg.AssetCheckResult:
     """The dataset of findings, if there is one, took the hour's. What it lacks is sent when the hour is run again."""
-    store = storage.open()
+    store = storage.open(context.run.run_id)
     problems = {hour: problem for hour in hours_in(context) if (problem := not_ingested_reason(store, hour))}
     return warn_of_hours(context, problems, now=storage.now())

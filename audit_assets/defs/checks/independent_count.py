@@ -33,7 +33,7 @@ def cloudflare_counts_the_same(
     """Cloudflare's own count of the last settled days, by action type, is what was pulled. Advice: which of the two
     streams it counts is not documented, and found out here."""
     before = _last_metadata(context)
-    store, now = storage.open(), storage.now()
+    store, now = storage.open(context.run.run_id), storage.now()
     days = days_to_compare(store, now)
     known = {COUNTED: before[COUNTED]} if COUNTED in before else {}
     try:

@@ -31,7 +31,7 @@ def every_flagged_actor_has_a_ticket(
     """Every flagged actor has a ticket that people can read, or was dismissed by them: no ticket is hidden from this
     key or missing for the hour's age, and Linear refused no part of one. A dry run is mentioned, and is no failure; nor
     is the age of hours before the first start, which were too old when they were judged."""
-    store = storage.open()
+    store = storage.open(context.run.run_id)
     tickets = {hour: store.require(TICKETS, hour) for hour in hours_in(context)}
     started = first_started(store)
     due = {

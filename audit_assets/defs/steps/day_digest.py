@@ -13,7 +13,7 @@ import polars as pl
 from audit_assets.cloudflare.entries import ENTRY_SCHEMA
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.defs.resources import AxiomResource, LinearResource
-from audit_assets.defs.steps.history_coverage import stored_hours_present
+from audit_assets.defs.steps.history_coverage import hours_present_when_flagged
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.skip_reasons import STILL_OWED, OpenTickets, skip_reason
 from audit_assets.detection.schemas import FLAG as FLAGGED_BY_NAME
@@ -95,7 +95,7 @@ def _publish(
         return {"outcome": "nothing", "findings": 0, "actors": 0} if outcome_before else None
     found = _day(inputs.account_id, day, flags, axiom)
     counts = {"findings": found.total, "actors": len(found.hours_of)}
-    last = _hours_of(day)[-1]
+    last = _hours_of(inputs.store, day)[-1]
     baselines, owed = inputs.store.require(BASELINES, last), outcome_before in STILL_OWED
     present = _fewest_hours_present(inputs.store, day)
     if reason := skip_reason(mode, now, last, baselines, hours_present=present, still_owed=owed):
@@ -108,19 +108,19 @@ def _publish(
 
 def _fewest_hours_present(store: HourStore, day: datetime) -> int | None:
     """On how many hours of history that hour of a day rests which has the fewest."""
-    known = (stored_hours_present(store, hour) for hour in _hours_of(day))
+    known = (hours_present_when_flagged(store, hour) for hour in _hours_of(store, day))
     return min((each for each in known if each is not None), default=None)
 
 
-def _hours_of(day: datetime) -> list[datetime]:
+def _hours_of(store: HourStore, day: datetime) -> list[datetime]:
     """The hours of a day that exist."""
-    return hours_between(max(day, first_hour()), day + A_DAY - AN_HOUR)
+    return hours_between(max(day, first_hour(store)), day + A_DAY - AN_HOUR)
 
 
 def _flags_of(store: HourStore, day: datetime) -> pl.DataFrame | None:
     """What opened no ticket on a day, or None if one of its hours is missing: mostly that is the last one."""
     frames: list[pl.DataFrame] = []
-    for hour in reversed(_hours_of(day)):
+    for hour in reversed(_hours_of(store, day)):
         if (flags := store.read(FLAGGED, hour)) is None:
             return None
         # Earlier versions stored fewer columns

@@ -11,7 +11,7 @@ from audit_assets.reports.health_facts import HOURS_IN_WINDOW
 from audit_assets.reports.health_problems import ENOUGH_COVERAGE
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR
-from audit_assets.storage.tables import BASELINES
+from audit_assets.storage.tables import BASELINES, FLAGGED
 
 ENOUGH_HOURS = round(HOURS_IN_WINDOW * ENOUGH_COVERAGE)
 """With fewer, what is missing looks unusual: a first backfill that judged an hour by 5 of 30 days opened three tickets
@@ -48,6 +48,12 @@ def estimate_seconds_left(done: Sequence[datetime], missing: int, now: datetime)
 def stored_hours_present(store: HourStore, hour: datetime) -> int | None:
     """On how many hours the stored baselines of an hour rest; None if an earlier version made them."""
     return (store.metadata(BASELINES, hour) or {}).get(HOURS_PRESENT)
+
+
+def hours_present_when_flagged(store: HourStore, hour: datetime) -> int | None:
+    """The same of the baselines that its flags were made from, without reading the baselines of an hour."""
+    known = store.metadata(FLAGGED, hour) or {}
+    return known[HOURS_PRESENT] if HOURS_PRESENT in known else stored_hours_present(store, hour)
 
 
 def is_enough(there: int, of: int) -> bool:

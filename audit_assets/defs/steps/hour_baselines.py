@@ -55,12 +55,13 @@ class HourBaselines:
         here = pl.col("hour") == hour
         # The UTC day up to the hour: an earlier one may have opened the same ticket, and groups act over hours
         today = self.assessed.filter(pl.col("hour").is_between(day_of(hour), hour))
-        store.write(ACTIVITY, hour, self.activity.filter(here))
-        store.write(TOUCHED, hour, self.touched.filter(here))
-        store.write(BASELINES, hour, self.usual.filter(here), {HOURS_PRESENT: hours_present})
-        store.write(ORIGINS, hour, uses_within(self.origins, day_of(hour), hour + AN_HOUR))
-        store.write(NAMES, hour, self.names)
-        store.write(ASSESSED, hour, today)
+        with store.together():
+            store.write(ACTIVITY, hour, self.activity.filter(here))
+            store.write(TOUCHED, hour, self.touched.filter(here))
+            store.write(BASELINES, hour, self.usual.filter(here), {HOURS_PRESENT: hours_present})
+            store.write(ORIGINS, hour, uses_within(self.origins, day_of(hour), hour + AN_HOUR))
+            store.write(NAMES, hour, self.names)
+            store.write(ASSESSED, hour, today)
 
 
 def query_baselines(

@@ -13,6 +13,7 @@ import polars as pl
 from audit_assets.config.errors import StoreError
 from audit_assets.config.policy_tables import Policy
 from audit_assets.defs.resources import AxiomResource
+from audit_assets.defs.steps.history_coverage import HOURS_PRESENT, stored_hours_present
 from audit_assets.defs.steps.hour_watch import HourWatch
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.detection.allowances import PERSON
@@ -61,7 +62,7 @@ def flag_hours(
         linked = found.join(_links(found, hour, axiom), on="ticket_key", how="left", maintain_order="left")
         noted = add_past_dismissals(linked, inputs.store.read(VERDICTS, None))
         flagged = noted.select(FLAGGED_ACTORS.names()).cast(FLAGGED_ACTORS)
-        inputs.store.write(FLAGGED, hour, flagged)
+        inputs.store.write(FLAGGED, hour, flagged, {HOURS_PRESENT: stored_hours_present(inputs.store, hour)})
         yield hour, flagged, watch.problem_of(hour)
 
 

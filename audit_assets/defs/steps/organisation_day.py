@@ -63,13 +63,14 @@ def refresh_day(inputs: RunInputs, day: datetime, axiom: AxiomResource, acknowle
     everybody = build_organisation(activity, day, origins)
     ranked = rank_scores(score_stream(activity, origins), budget=BUDGET_OF_HISTORY)
     scores = ranked.filter(pl.col("hour") >= day - SCORE_HISTORY)
-    store.write(PRIORS, day, everybody.priors, {"since": everybody.since.isoformat()})
-    store.write(NEWCOMERS, day, everybody.habits)
-    store.write(TOUCHED_BY, day, everybody.touched)
-    store.write(ORIGINS_BEFORE, day, everybody.origins)
-    # The scores come last: their metadata shows that all is written
     known = {"made_from": made_from, "hours_present": len(before), **count_marked_hours(activity)}
-    store.write(SCORES_BEFORE, day, scores.select(SCORES.names()), known)
+    with store.together():
+        store.write(PRIORS, day, everybody.priors, {"since": everybody.since.isoformat()})
+        store.write(NEWCOMERS, day, everybody.habits)
+        store.write(TOUCHED_BY, day, everybody.touched)
+        store.write(ORIGINS_BEFORE, day, everybody.origins)
+        # The scores come last: their metadata shows that all is written
+        store.write(SCORES_BEFORE, day, scores.select(SCORES.names()), known)
 
 
 def read_organisation(store: HourStore, day: datetime) -> Organisation:

@@ -16,7 +16,8 @@ from audit_assets.defs.checks.every_hour_is_done import every_hour_is_done
 from audit_assets.defs.partitions import key_of, range_tags
 from audit_assets.defs.resources import StorageResource
 from audit_assets.reports.health_facts import SWITCHES
-from audit_assets_tests.defs.keys import EVERY_HOUR, INGEST, LAST_ASSETS
+from audit_assets_tests.defs.keys import EVERY_HOUR, INGEST, LAST_ASSETS, SUMMARIES
+from audit_assets_tests.pipeline import file_summary
 
 NOW = datetime(2026, 11, 22, 10, 20, tzinfo=UTC)
 NEWEST = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -44,7 +45,8 @@ DAYS_BACK = 3
 
 
 @pytest.fixture
-def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+def instance(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    monkeypatch.setenv("AUDIT_ASSETS_STORAGE", str(tmp_path / "hours"))
     monkeypatch.setattr(ledger, "LOOKED_BACK", timedelta(days=DAYS_BACK))
     monkeypatch.setattr(pipeline_health, "HOURS_IN_WINDOW", DAYS_BACK * 24)
     with dg.DagsterInstance.ephemeral() as made:
@@ -81,6 +83,8 @@ def done(instance: dg.DagsterInstance, *hours: datetime, began: timedelta | None
 def materialised(instance: dg.DagsterInstance, asset: dg.AssetKey, hour: datetime, began: timedelta | None) -> None:
     metadata = {"pull_began": dg.MetadataValue.timestamp(hour + HOUR + began)} if began else {}
     instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=key_of(hour), metadata=metadata))
+    if asset == SUMMARIES:
+        file_summary(hour)
 
 
 def a_run(

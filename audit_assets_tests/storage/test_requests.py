@@ -1,0 +1,117 @@
+"""How many requests an object store gets: of a run of an hour, and of a month's summary. Every HTTP request counts."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import fsspec
+import pytest
+from typer.testing import CliRunner
+
+from audit_assets.cli.main import app
+from audit_assets.config.errors import StoreError
+from audit_assets.sandbox.server import Sandbox
+from audit_assets.storage import hour_store
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import hours_between, key_of
+from audit_assets.storage.run_cache import RunCache
+from audit_assets.storage.store_files import StoreFiles
+from audit_assets_tests.defs.conftest import sandbox as sandbox  # noqa: PLC0414 - a fixture
+from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, environment_of, problems_of, v2_burst
+from audit_assets_tests.storage.counting_s3 import CountingS3, counting_s3, use
+from audit_assets_tests.support import JumpingClock
+
+JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
+PART = 5 << 20
+"""Bytes: S3 takes no smaller part but the last. In place of the 50 MB of s3fs, which take long."""
+
+MOST_OF_AN_HOUR, MOST_OF_A_MONTH = 25, 60
+
+
+@pytest.fixture
+def s3() -> Iterator[CountingS3]:
+    with counting_s3() as server:
+        yield server
+
+
+def test_a_run_of_an_hour_makes_few_requests_and_reads_nothing_twice(
+    s3: CountingS3, sandbox: Sandbox, clock: JumpingClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment_of(sandbox, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    root = f"s3://{use(s3, monkeypatch)}/team"
+    monkeypatch.setenv("AUDIT_ASSETS_STORAGE", root)
+    monkeypatch.delenv("AUDIT_ASSETS_FIRST_HOUR")  # it is remembered in the store then
+    pipeline = Pipeline(sandbox, clock, tmp_path)
+    pipeline.store = HourStore(root)
+    pipeline.remember([entry for day in range(2, 15) for entry in v2_burst(JUDGED - DAY * day, 3)])
+    sandbox.cloudflare.add("v2", v2_burst(JUDGED - HOUR * 4, 5) + v2_burst(JUDGED, 45, action="delete"))
+    assert not problems_of(pipeline.run(JUDGED - DAY - HOUR, JUDGED - DAY))
+    assert not problems_of(pipeline.run(JUDGED - HOUR * 4, JUDGED - HOUR * 2))
+    counts = {}
+    for name, hour in {"quiet": JUDGED - HOUR, "flagged": JUDGED, "again": JUDGED, "old": JUDGED - DAY}.items():
+        s3.calls.clear()
+        assert not problems_of(pipeline.run(hour, open_tickets="always"))
+        print(f"{name}: {len(s3.calls)} requests, {dict(s3.by_kind())}", *s3.calls, sep="\n  ")
+        counts[name] = len(s3.calls)
+        assert s3.read_often() == []
+    found = pipeline.summary(JUDGED)
+    with monkeypatch.context() as patched:  # as where each asset runs in a process of its own
+        patched.setattr(hour_store, "cache_of_run", lambda _: RunCache())
+        assert not problems_of(pipeline.run(JUDGED, open_tickets="always"))
+    assert pipeline.summary(JUDGED) == found
+    assert len(pipeline.tickets()) == 1
+    assert max(counts.values()) <= MOST_OF_AN_HOUR, counts
+
+
+def test_a_month_s_summary_makes_few_requests_and_is_that_of_each_hour(
+    s3: CountingS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = f"s3://{use(s3, monkeypatch)}/team"
+    first = datetime(2026, 10, 1, tzinfo=UTC)
+    hours = hours_between(first, first + DAY * 31 - HOUR)
+    for day in range(31):
+        store = HourStore(root, RunCache())
+        for hour in hours[24 * day : 24 * day + 24]:
+            store.write_json("flagged_actor_summary", hour, _summary(hour, 1))
+        store.pack_days([first + timedelta(days=day)])
+    monkeypatch.setenv("AUDIT_ASSETS_STORAGE", root)
+    s3.calls.clear()
+    assert _shown("2026-10")["entries"]["pulled"] == len(hours)
+    print(f"a month: {len(s3.calls)} requests, {dict(s3.by_kind())}")
+    assert len(s3.calls) <= MOST_OF_A_MONTH
+    HourStore(root).write_json("flagged_actor_summary", hours[40], _summary(hours[40], 100))
+    assert _shown("2026-10")["entries"]["pulled"] == len(hours) + 99, "a copy that is older than its hour is not read"
+
+
+def test_an_upload_in_parts_is_whole_or_leaves_nothing_behind(s3: CountingS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = use(s3, monkeypatch)
+    upload = fsspec.get_filesystem_class("s3")._pipe_file
+    monkeypatch.setattr(upload, "__defaults__", (PART, *upload.__defaults__[1:]))
+    files = StoreFiles(f"s3://{bucket}")
+    path, large = files.root / "hours" / "large.parquet", bytes(2 * PART + 1)
+    files.create(path, b"earlier")
+    s3.refused = "2"
+    with pytest.raises(StoreError, match=r"large\.parquet can't be written: .*Permit its credentials"):
+        files.write(path, large)
+    assert files.read(path) == b"earlier"
+    assert s3.by_kind()["ABORT"] == 1, "what was uploaded of it is not kept, nor paid for"
+    s3.refused = None
+    files.create(path, large)
+    assert files.read(path) == b"earlier", "what is there stays"
+    files.write(path, large)
+    assert files.read(path) == large
+    assert s3.by_kind()["PART"] > 6, "it was in parts"
+
+
+def _summary(hour: datetime, pulled: int) -> dict[str, object]:
+    entries = {"pulled": pulled, "by_stream": {"v2": pulled}, "changes": 0, "actors": 0, "quarantined": 0}
+    empty = {"still_learning": {}, "dismissed": 0, "flagged": [], "below_threshold": [], "history_since": None}
+    return {"version": 2, "hour": key_of(hour), "entries": entries, "learning": False, **empty}
+
+
+def _shown(period: str) -> dict[str, dict[str, int]]:
+    result = CliRunner().invoke(app, ["summary", period, "--json"])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
