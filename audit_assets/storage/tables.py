@@ -33,6 +33,8 @@ PRIORS = "organisation_priors"  # of each class of actor before the day
 NEWCOMERS = "organisation_newcomers"  # what newcomers' hours looked like before the day
 TOUCHED_BY = "organisation_touched"  # who touched which resource type before the day
 ORIGINS_BEFORE = "organisation_origins"  # from where everybody acted before the day
+HISTORY_BEFORE = "organisation_activity"  # what Axiom held of the hours before the day, as far as it is judged by
+PAST_BEFORE = "past_aggregates"  # by which digests what each actor changed before the day is known in Axiom
 SCORES_BEFORE = "organisation_scores"  # of the organisation's last weeks before the day
 DIGESTS = "digests"  # what became of the day's digest
 
@@ -60,13 +62,25 @@ TABLES_OF = {
     "raw_audit_entries": AssetTables(writes=(ENTRIES, QUARANTINE)),
     "axiom_ingest": AssetTables(writes=(AXIOM_DATASET,), reads=(ENTRIES, QUARANTINE)),
     "organisation_history": AssetTables(
-        writes=(PRIORS, NEWCOMERS, TOUCHED_BY, ORIGINS_BEFORE, SCORES_BEFORE, AXIOM_RECORD),
+        writes=(
+            PRIORS,
+            NEWCOMERS,
+            TOUCHED_BY,
+            ORIGINS_BEFORE,
+            HISTORY_BEFORE,
+            PAST_BEFORE,
+            SCORES_BEFORE,
+            AXIOM_RECORD,
+        ),
         reads=(AXIOM_DATASET,),
         reads_late=(VERDICTS,),
     ),
     "actor_baselines": AssetTables(
         writes=(ACTIVITY, BASELINES, TOUCHED, ASSESSED, ORIGINS, NAMES),
-        reads=(ENTRIES, AXIOM_DATASET, PRIORS, NEWCOMERS, TOUCHED_BY, ORIGINS_BEFORE, AXIOM_RECORD),
+        reads=(
+            *(ENTRIES, AXIOM_DATASET, AXIOM_RECORD),
+            *(PRIORS, NEWCOMERS, TOUCHED_BY, ORIGINS_BEFORE, HISTORY_BEFORE, PAST_BEFORE),
+        ),
         reads_late=(VERDICTS,),
     ),
     "flagged_actors": AssetTables(

@@ -10,14 +10,19 @@ from datetime import datetime
 
 import polars as pl
 
+from audit_assets.axiom.aggregates import TOGETHER, organisation_hours_in, organisation_types_in, with_organisation
+from audit_assets.axiom.client import AxiomClient, count_deletes
 from audit_assets.axiom.events import LONGEST_TEXT
+from audit_assets.axiom.hour_facts import changes_in, latest_names, names_in, origin_uses_in
 from audit_assets.cloudflare.actor_keys import with_owners
 from audit_assets.config.errors import Incomplete
 from audit_assets.defs.resources import AxiomResource
-from audit_assets.defs.steps.axiom_record import Acknowledged, verify_record
+from audit_assets.defs.steps.axiom_record import Acknowledged, known_events
+from audit_assets.defs.steps.day_history import read_names, read_past
 from audit_assets.defs.steps.history_coverage import HOURS_PRESENT
 from audit_assets.defs.steps.organisation_day import mark_activity, read_organisation
-from audit_assets.defs.steps.origin_history import query_origin_uses
+from audit_assets.defs.steps.hour_facts_read import read_facts
+from audit_assets.defs.steps.origin_history import fold_origin_uses
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.detection.baselines import build_baselines
@@ -70,17 +75,21 @@ def query_baselines(
     `Incomplete` if it counts other changes than were pulled, or holds other events, in any hour that is read."""
     changes = pl.concat([inputs.entries_of(hour).changes for hour in hours])
     judged = changes.group_by("actor_key", hour=pl.col("time").dt.truncate("1h")).agg(changes=pl.len().cast(pl.Int64))
-    today, until = day_of(hours[0]), hours[-1] + AN_HOUR
-    since = today - ACTIVITY_HISTORY
+    today, until, store = day_of(hours[0]), hours[-1] + AN_HOUR, inputs.store
     with closing(axiom.client()) as client:
-        names = with_owners(client.actors(today - A_DAY, until))
-        acting = client.organisation_activity(today, until)["actor_key"]
-        activity = client.activity(acting.unique().sort().to_list(), since, until)
-        origins = query_origin_uses(client, names["actor_key"], today, until, inputs.geography)
-        organisation_hours = client.organisation_hours(hours[0] - MEMORY, until)
-        organisation_types = client.organisation_types(hours[0] - MEMORY, until)
-        _refuse_other_counts(changes, activity)
-        verify_record(inputs.store, client, since, until, acknowledged)
+        facts = _read_today(store, client, today, hours, acknowledged)
+        new = with_organisation(changes_in(facts, client.change_filter))
+        origin_uses = origin_uses_in(facts, client.change_filter)
+        acting = new["actor_key"].unique().sort().to_list()
+        counted = pl.concat([read_past(store, client, today, acting, acknowledged), new])
+    names = with_owners(
+        latest_names(pl.concat([read_names(store, today, today - A_DAY), names_in(facts)])).drop("newest")
+    )
+    origins = fold_origin_uses(origin_uses, today, inputs.geography)
+    activity = count_deletes(counted.filter(~pl.col("actor_key").is_in(TOGETHER)))
+    remembered = counted.filter(pl.col("hour") >= hours[0] - MEMORY)
+    organisation_hours, organisation_types = organisation_hours_in(remembered), organisation_types_in(remembered)
+    _refuse_other_counts(changes, activity)
     _refuse_other_totals(judged, organisation_hours.filter(pl.col("hour") >= hours[0]))
     touches = pl.concat([inputs.entries_of(hour).touches for hour in hours])
     marked = mark_activity(
@@ -95,6 +104,15 @@ def query_baselines(
     usual, touched = build_baselines(examples, organisation_hours, organisation_types, judged=who, hours=hours)
     assessed = _assess(inputs.store, marked, origins, hours)
     return HourBaselines(judged, activity, marked, usual, touched, assessed, origins, names)
+
+
+def _read_today(
+    store: HourStore, client: AxiomClient, today: datetime, judged: Sequence[datetime], acknowledged: Acknowledged
+) -> pl.DataFrame:
+    """FACTS of the hours from `today` on: the judged ones from their entries, those between them as they are known."""
+    until = judged[-1] + AN_HOUR
+    known = known_events(store, today, until, acknowledged, counted_since=today).filter(pl.col("events") > 0)
+    return read_facts(store, client, {*known["hour"], *judged}, acknowledged, by_entries=judged)
 
 
 def _assess(store: HourStore, marked: pl.DataFrame, origins: pl.DataFrame, hours: Sequence[datetime]) -> pl.DataFrame:
