@@ -1,8 +1,9 @@
 """The hour's entries, and what could not be understood of it → the Axiom dataset.
 
-In: the Parquet hour and its quarantine. Out: events in Axiom, and the hour's aggregate beside them. True afterwards: Axiom has acknowledged every entry of
-the hour, and of every other member of the log its raw text with the reason; what was there already was not sent again.
-Whether they can be *seen* there is proved by a check of its own, since Axiom shows new rows only after a while.
+In: the Parquet hour and its quarantine. Out: events in Axiom, and the hour's aggregate beside them. True afterwards:
+Axiom has acknowledged every entry of the hour, and of every other member of the log its raw text with the reason, and
+after them the aggregate of both; what was there already was not sent again. Whether entries can be *seen* there is
+proved by a check of its own, since Axiom shows new rows only after a while.
 """
 
 from collections.abc import Mapping

@@ -13,7 +13,6 @@ from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import AxiomResource, RunInputsResource, StorageResource
 from audit_assets.defs.steps.axiom_events import expected_in_axiom
-from audit_assets.detection.schemas import WINDOW
 from audit_assets.storage.hours import AN_HOUR
 
 COPIES_TOLERATED = 0.01
@@ -71,13 +70,12 @@ def axiom_dataset_is_fit(
     axiom: dg.ResourceParam[AxiomResource],
     run_inputs: dg.ResourceParam[RunInputsResource],
 ) -> dg.AssetCheckResult:
-    """The dataset keeps events long enough, has room for their fields, and dropped none of them in the last 30 days.
-
-    Each evaluation looks at all of it, so that nothing has to be carried on from the one before.
+    """The dataset keeps events long enough, has room for their fields, and dropped none of them in these hours. `doctor`
+    looks at a year of them.
     """
     hours, inputs = hours_in(context), run_inputs.of_run(context.run.run_id)
     with closing(axiom.with_tables(inputs.tables).client()) as client:
-        incomplete = client.incomplete_events(hours[0] - WINDOW, hours[-1] + AN_HOUR)
+        incomplete = client.incomplete_events(hours[0], hours[-1] + AN_HOUR)
         issues = find_issues(client.dataset_limits(), incomplete)
     return dg.AssetCheckResult(
         passed=all(issue.kind == "unknown" for issue in issues),

@@ -47,9 +47,9 @@ NOT_KNOWN = Acknowledged()
 
 @dataclass(frozen=True)
 class RecordComparison:
-    """`held`: how many events the hours hold (hour, held). `found_right`: RECORD of what is not recorded so yet. `more`,
-    `fewer`: the hours that hold too much or too little (columns of RECORD, and what is `held`). `showed_late`: some
-    held too little at first, and enough after a while."""
+    """`held`: how many events the hours hold (hour, held). `found_right`: RECORD of what is not recorded so yet.
+    `more`, `fewer`: the hours that hold too much or too little (columns of RECORD, and what is `held`). `showed_late`:
+    some held too little at first, and enough after a while."""
 
     dataset: str
     held: pl.DataFrame

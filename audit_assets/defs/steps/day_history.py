@@ -1,8 +1,8 @@
-"""What Axiom held of all hours before a UTC day (History): read once, then kept up by the hours that are new or changed.
+"""What Axiom held of all hours before a UTC day (History): read once, then kept up by hours that are new or changed.
 
-The history of the day before, as it is stored, and the aggregates of a few hours make that of a day, so that a day reads
-no more after a year than after a month. Without one, or after another policy decides what counts as a change, the
-entries of all hours are read. From it follows the past of each actor, which is put into Axiom for the day's hours to ask.
+The history of the day before, as it is stored, and the aggregates of a few hours make that of a day, so that a day
+reads no more after a year than after a month. Without one, or after another policy decides what counts as a change, the
+entries of all hours are read. From it follows the past of each actor, put into Axiom for the day's hours to ask.
 """
 
 import hashlib

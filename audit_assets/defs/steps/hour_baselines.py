@@ -3,7 +3,7 @@
 One set of queries to Axiom serves all hours of a run. Nothing in the baselines lies in or after the hour itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,12 +75,16 @@ def query_baselines(
     `Incomplete` if it counts other changes than were pulled, or holds other events, in any hour that is read."""
     changes = pl.concat([inputs.entries_of(hour).changes for hour in hours])
     judged = changes.group_by("actor_key", hour=pl.col("time").dt.truncate("1h")).agg(changes=pl.len().cast(pl.Int64))
-    today, until, store = day_of(hours[0]), hours[-1] + AN_HOUR, inputs.store
+    today, store = day_of(hours[0]), inputs.store
     with closing(axiom.client()) as client:
-        facts = _read_today(store, client, today, hours, acknowledged)
+
+        def refuse(facts: pl.DataFrame) -> None:
+            _refuse_other_counts(changes, changes_in(facts, client.change_filter))
+
+        facts = _read_today(store, client, hours, acknowledged, refuse)
         new = with_organisation(changes_in(facts, client.change_filter))
         origin_uses = origin_uses_in(facts, client.change_filter)
-        acting = new["actor_key"].unique().sort().to_list()
+        acting = sorted({*new["actor_key"], *TOGETHER})
         counted = pl.concat([read_past(store, client, today, acting, acknowledged), new])
     names = with_owners(
         latest_names(pl.concat([read_names(store, today, today - A_DAY), names_in(facts)])).drop("newest")
@@ -89,7 +93,6 @@ def query_baselines(
     activity = count_deletes(counted.filter(~pl.col("actor_key").is_in(TOGETHER)))
     remembered = counted.filter(pl.col("hour") >= hours[0] - MEMORY)
     organisation_hours, organisation_types = organisation_hours_in(remembered), organisation_types_in(remembered)
-    _refuse_other_counts(changes, activity)
     _refuse_other_totals(judged, organisation_hours.filter(pl.col("hour") >= hours[0]))
     touches = pl.concat([inputs.entries_of(hour).touches for hour in hours])
     marked = mark_activity(
@@ -107,12 +110,16 @@ def query_baselines(
 
 
 def _read_today(
-    store: HourStore, client: AxiomClient, today: datetime, judged: Sequence[datetime], acknowledged: Acknowledged
+    store: HourStore,
+    client: AxiomClient,
+    judged: Sequence[datetime],
+    acknowledged: Acknowledged,
+    refuse: Callable[[pl.DataFrame], None],
 ) -> pl.DataFrame:
-    """FACTS of the hours from `today` on: the judged ones from their entries, those between them as they are known."""
-    until = judged[-1] + AN_HOUR
+    """FACTS of the UTC day up to the judged hours: these from their entries, the others as they are known."""
+    today, until = day_of(judged[0]), judged[-1] + AN_HOUR
     known = known_events(store, today, until, acknowledged, counted_since=today).filter(pl.col("events") > 0)
-    return read_facts(store, client, {*known["hour"], *judged}, acknowledged, by_entries=judged)
+    return read_facts(store, client, {*known["hour"], *judged}, acknowledged, by_entries=judged, refuse=refuse)
 
 
 def _assess(store: HourStore, marked: pl.DataFrame, origins: pl.DataFrame, hours: Sequence[datetime]) -> pl.DataFrame:

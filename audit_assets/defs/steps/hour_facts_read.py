@@ -4,7 +4,7 @@ An aggregate is believed if it is the one that Axiom acknowledged last of the ho
 are what was pulled. An hour from before there were aggregates, or whose aggregate is not visible, is read by entries.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 
@@ -24,17 +24,26 @@ def read_facts(
     acknowledged: Acknowledged,
     *,
     by_entries: Collection[datetime] = (),
+    refuse: Callable[[pl.DataFrame], None] = lambda _: None,
 ) -> pl.DataFrame:
-    """FACTS of these hours. `by_entries`: those of which an aggregate would not do.
+    """FACTS of these hours. `by_entries`: those of which an aggregate would not do. `refuse` is called with what was
+    read of entries, before it is compared with what was pulled: it may know better what is wrong.
 
     Raises `Incomplete` if Axiom holds other events than were pulled, `StoreError`, and as `AxiomClient` does.
     """
     found = _aggregated(client, sorted({*hours} - {*by_entries}), acknowledged)
     parts = [FACTS.to_frame(), *found.values()]
     write_record(store, count_events(pl.concat(parts)))
-    for stretch in _stretches(sorted({*hours} - found.keys())):
-        parts.append(_from_entries(store, client, stretch[0], stretch[-1] + AN_HOUR, acknowledged))
-    return pl.concat(parts)
+    stretches = [(hours[0], hours[-1] + AN_HOUR) for hours in _stretches(sorted({*hours} - found.keys()))]
+    while True:
+        read = [client.hour_facts(*stretch) for stretch in stretches]
+        refuse(pl.concat([FACTS.to_frame(), *read]))
+        compared = [
+            verify_record(store, client, *stretch, acknowledged, count_events(facts))
+            for stretch, facts in zip(stretches, read, strict=True)
+        ]
+        if not any(each.showed_late for each in compared):  # else some of it was not read yet
+            return pl.concat([*parts, *read])
 
 
 def _aggregated(
@@ -45,16 +54,6 @@ def _aggregated(
     for day, known in groupby(sorted(digests), key=day_of):
         found |= client.aggregates.hours(day, {hour: digests[hour] for hour in known})
     return found
-
-
-def _from_entries(
-    store: HourStore, client: AxiomClient, start: datetime, end: datetime, acknowledged: Acknowledged
-) -> pl.DataFrame:
-    """FACTS of [start, end), read again if some of it was not visible at first."""
-    while True:
-        facts = client.hour_facts(start, end)
-        if not verify_record(store, client, start, end, acknowledged, count_events(facts)).showed_late:
-            return facts
 
 
 def _stretches(hours: Sequence[datetime]) -> Iterator[list[datetime]]:

@@ -1,7 +1,8 @@
 """The organisation before a UTC day: priors, who touched what, and the scores that the alert threshold follows from.
 
-It is made anew from the history (day_history.py) when hours before the day have been ingested since, or brought late entries, when the policy changed, or
-what people decided on the tickets of these hours. Nothing in it lies in the day itself.
+It is made anew from the history (day_history.py) when hours before the day have been ingested since, or brought late
+entries, when the policy changed, or what people decided on the tickets of these hours. Nothing in it lies in the day
+itself.
 """
 
 import hashlib
