@@ -1,9 +1,9 @@
 """Aggregates as rows of the dataset: of each hour its FACTS, and of each day what every actor changed before it.
 
-A row is packed: it holds all of an actor in one text, so that what a query reads does not grow with the history. Its
-fields are its own, so that no query of entries finds it. All rows of a day have times in the day's first two seconds,
-so that they are read without the entries around them. Whoever reads them knows the digest of what was sent: rows of
-another generation, of another sender, or of which some are missing, are not read. Pure.
+A row is packed: it holds an hour, or all of an actor, in one text, so that the rows that a query reads do not grow with
+the history. Its fields are its own, so that no query of entries finds it. All rows of a day have times in the day's
+first two seconds, so that they are read without the entries around them. Whoever reads them knows the digest of what
+was sent: rows of another generation, of another sender, or of which some are missing, are not read. Pure.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from audit_assets.axiom.query_window import DAY, EPOCH
 A_SECOND = timedelta(seconds=1)
 
 LONGEST_TEXT = 200_000
-"""Characters of a row's text; an actor who needs more has several rows. Axiom takes 1 MB (docs/facts/axiom.md, 2.1)."""
+"""Characters of a row's text; what needs more has several rows. Axiom takes 1 MB (docs/facts/axiom.md, 2.1)."""
 
 AGGREGATE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     TIME: UTC_TIME,
@@ -45,7 +45,10 @@ TOGETHER = (ORGANISATION_TYPES, ORGANISATION_HOURS)
 
 ACTIVE, CHANGED = "active", "changed"
 
-_LINE = [name for name in FACTS if name not in ("hour", "actor_key")]
+EVERYBODY = ""
+"""In place of an actor key: whoever reads an hour reads all of it, so that its actors share rows."""
+
+_LINE = [name for name in FACTS if name != "hour"]
 _FACTS_LINE = pl.Struct({**{name: FACTS[name] for name in _LINE}, "newest": pl.Int64})
 _PAST_LINE = pl.Struct(
     {"type": pl.String, "kind": pl.String, "hours_ago": pl.List(pl.Int64), "changes": pl.List(pl.Int64)}
@@ -65,9 +68,7 @@ def second_second(day: datetime) -> tuple[datetime, datetime]:
 def pack_hour(facts: pl.DataFrame, hour: datetime) -> pl.DataFrame:
     """The rows (AGGREGATE_SCHEMA) that hold the FACTS of an hour; none if it holds none."""
     line = pl.struct(pl.col("newest").dt.epoch("us") if name == "newest" else name for name in _LINE)
-    lines = facts.select(
-        pl.col("actor_key").fill_null("").alias("actor"), line.struct.json_encode().alias("line"), "events"
-    )
+    lines = facts.select("events", actor=pl.lit(EVERYBODY), line=line.struct.json_encode())
     rows = _rows(lines, HOUR_KIND, _name_of_hour(hour), first_second(_day_of(hour))[0])
     return _with_digest(rows, [], int(facts["events"].sum()))
 
@@ -85,7 +86,7 @@ def unpack_hours(rows: pl.DataFrame, digests: Mapping[datetime, str]) -> dict[da
         whole = _true_rows(own, HOUR_KIND)
         if _digest(whole["aggregate_id"]) == digest:
             lines = _lines(whole, _FACTS_LINE).with_columns(pl.col("newest").cast(UTC_TIME), hour=pl.lit(hour))
-            found[hour] = lines.rename({"aggregate_actor": "actor_key"}).select(FACTS.names()).cast(FACTS)  # type: ignore[arg-type]
+            found[hour] = lines.select(FACTS.names()).cast(FACTS)  # type: ignore[arg-type]
     return found
 
 

@@ -70,8 +70,9 @@ def axiom_dataset_is_fit(
     axiom: dg.ResourceParam[AxiomResource],
     run_inputs: dg.ResourceParam[RunInputsResource],
 ) -> dg.AssetCheckResult:
-    """The dataset keeps events long enough, has room for their fields, and dropped none of them in these hours. `doctor`
-    looks at a year of them.
+    """The dataset keeps events long enough, has room for their fields, and dropped none of them in these hours.
+
+    `doctor` looks at a year of them: in each run that would cost more the longer the history is.
     """
     hours, inputs = hours_in(context), run_inputs.of_run(context.run.run_id)
     with closing(axiom.with_tables(inputs.tables).client()) as client:

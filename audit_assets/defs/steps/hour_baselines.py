@@ -20,8 +20,8 @@ from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.axiom_record import Acknowledged, known_events
 from audit_assets.defs.steps.day_history import read_names, read_past
 from audit_assets.defs.steps.history_coverage import HOURS_PRESENT
-from audit_assets.defs.steps.organisation_day import mark_activity, read_organisation
 from audit_assets.defs.steps.hour_facts_read import read_facts
+from audit_assets.defs.steps.organisation_day import mark_activity, read_organisation
 from audit_assets.defs.steps.origin_history import fold_origin_uses
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.verdicts import read_verdicts
