@@ -1,5 +1,4 @@
-// What each hour holds, as far as baselines need it: distinct events of each kind, by whom, from where. A copy that says
-// anything else is one more.
+// What each hour holds, as far as baselines need it. Physical copies are one; a copy that says anything else is one more.
 let window_start = datetime(2026-11-22T10:00:00Z);
 let window_end = datetime(2026-11-22T11:00:00Z);
 ['cloudflare-audit']

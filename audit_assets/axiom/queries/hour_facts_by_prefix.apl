@@ -1,5 +1,4 @@
-// hour_facts.apl for a part of the ids: an hour may hold more than a result has rows. What has no id is in every part, and
-// so is seen to be too much.
+// hour_facts.apl for a part of the ids: an hour may hold more than a result has rows. What has no id is in every part.
 let window_start = datetime(2026-11-22T10:00:00Z);
 let window_end = datetime(2026-11-22T11:00:00Z);
 let id_prefix = "a7";

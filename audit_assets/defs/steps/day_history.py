@@ -78,7 +78,7 @@ def refresh_history(store: HourStore, client: AxiomClient, day: datetime, acknow
     write_record(store, known.filter(pl.col("events") == 0))
     if stored is None or made_for != day or not different.is_empty():
         if stored is not None:
-            history = _kept_up(store, client, stored, [*different["hour"]], acknowledged)
+            history = _kept_up(store, client, stored, different, acknowledged)
         history = _within(history, day)
         frames = [getattr(history, part).with_columns(part=pl.lit(part)) for part in _PARTS]
         store.write(HISTORY_BEFORE, day, pl.concat(frames, how="diagonal"), _made_by(client.change_filter))
@@ -162,11 +162,11 @@ def _read_all(store: HourStore, client: AxiomClient, day: datetime, acknowledged
 
 
 def _kept_up(
-    store: HourStore, client: AxiomClient, stored: History, hours: list[datetime], acknowledged: Acknowledged
+    store: HourStore, client: AxiomClient, stored: History, different: pl.DataFrame, acknowledged: Acknowledged
 ) -> History:
-    """A stored history with these hours as they are now."""
-    facts = read_facts(store, client, hours, acknowledged)
-    others = ~pl.col("hour").is_in(hours)
+    """A stored history with these hours (RECORD) as they are now."""
+    facts = read_facts(store, client, different, acknowledged)
+    others = ~pl.col("hour").is_in(different["hour"].to_list())
     return History(
         changes=pl.concat([stored.changes.filter(others), changes_in(facts, client.change_filter)]),
         names=pl.concat([stored.names, names_in(facts)]),

@@ -119,7 +119,7 @@ def _read_today(
     """FACTS of the UTC day up to the judged hours: these from their entries, the others as they are known."""
     today, until = day_of(judged[0]), judged[-1] + AN_HOUR
     known = known_events(store, today, until, acknowledged, counted_since=today).filter(pl.col("events") > 0)
-    return read_facts(store, client, {*known["hour"], *judged}, acknowledged, by_entries=judged, refuse=refuse)
+    return read_facts(store, client, known, acknowledged, by_entries=judged, refuse=refuse)
 
 
 def _assess(store: HourStore, marked: pl.DataFrame, origins: pl.DataFrame, hours: Sequence[datetime]) -> pl.DataFrame:

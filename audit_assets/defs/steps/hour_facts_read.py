@@ -20,21 +20,23 @@ from audit_assets.storage.hours import AN_HOUR, day_of
 def read_facts(
     store: HourStore,
     client: AxiomClient,
-    hours: Collection[datetime],
+    known: pl.DataFrame,
     acknowledged: Acknowledged,
     *,
     by_entries: Collection[datetime] = (),
     refuse: Callable[[pl.DataFrame], None] = lambda _: None,
 ) -> pl.DataFrame:
-    """FACTS of these hours. `by_entries`: those of which an aggregate would not do. `refuse` is called with what was
-    read of entries, before it is compared with what was pulled: it may know better what is wrong.
+    """FACTS of the hours that are `known` to hold so many events or more (RECORD), and of those which are to be read
+    `by_entries` alone. `refuse` is called with what was read of entries, before it is compared with what was pulled: it
+    may know better what is wrong.
 
     Raises `Incomplete` if Axiom holds other events than were pulled, `StoreError`, and as `AxiomClient` does.
     """
-    found = _aggregated(client, sorted({*hours} - {*by_entries}), acknowledged)
+    hours = {*known["hour"], *by_entries}
+    found = _aggregated(client, known.filter(~pl.col("hour").is_in([*by_entries])), acknowledged)
     parts = [FACTS.to_frame(), *found.values()]
     write_record(store, count_events(pl.concat(parts)))
-    stretches = [(hours[0], hours[-1] + AN_HOUR) for hours in _stretches(sorted({*hours} - found.keys()))]
+    stretches = [(each[0], each[-1] + AN_HOUR) for each in _stretches(sorted(hours - found.keys()))]
     while True:
         read = [client.hour_facts(*stretch) for stretch in stretches]
         refuse(pl.concat([FACTS.to_frame(), *read]))
@@ -46,14 +48,15 @@ def read_facts(
             return pl.concat([*parts, *read])
 
 
-def _aggregated(
-    client: AxiomClient, hours: Sequence[datetime], acknowledged: Acknowledged
-) -> dict[datetime, pl.DataFrame]:
-    digests = acknowledged.digests(hours) if hours else {}
+def _aggregated(client: AxiomClient, known: pl.DataFrame, acknowledged: Acknowledged) -> dict[datetime, pl.DataFrame]:
+    """By hour, of those whose aggregate is there. One that counts fewer events than the hour is known to hold was made
+    of an hour of which not everything is stored any more."""
+    events = dict(known.select("hour", "events").iter_rows())
+    digests = acknowledged.digests(sorted(events)) if events else {}
     found: dict[datetime, pl.DataFrame] = {}
-    for day, known in groupby(sorted(digests), key=day_of):
-        found |= client.aggregates.hours(day, {hour: digests[hour] for hour in known})
-    return found
+    for day, of_day in groupby(sorted(digests), key=day_of):
+        found |= client.aggregates.hours(day, {hour: digests[hour] for hour in of_day})
+    return {hour: facts for hour, facts in found.items() if facts["events"].sum() >= events[hour]}
 
 
 def _stretches(hours: Sequence[datetime]) -> Iterator[list[datetime]]:
