@@ -70,7 +70,7 @@ def refresh_history(store: HourStore, client: AxiomClient, day: datetime, acknow
 
     Raises `Incomplete` if Axiom holds other events than were pulled in any hour that is read.
     """
-    made_for, stored = _newest_stored(store, day, client.change_filter)
+    made_for, stored = _newest_stored(store, day, client)
     counted_since = day - STILL_GROWS if made_for == day else day - REACH
     known = known_events(store, day - REACH, day, acknowledged, counted_since=counted_since)
     history = _read_all(store, client, day, acknowledged) if stored is None else stored
@@ -81,14 +81,15 @@ def refresh_history(store: HourStore, client: AxiomClient, day: datetime, acknow
             history = _kept_up(store, client, stored, different, acknowledged)
         history = _within(history, day)
         frames = [getattr(history, part).with_columns(part=pl.lit(part)) for part in _PARTS]
-        store.write(HISTORY_BEFORE, day, pl.concat(frames, how="diagonal"), _made_by(client.change_filter))
+        store.write(HISTORY_BEFORE, day, pl.concat(frames, how="diagonal"), _made_of(client.dataset, client.change_filter))
     return history
 
 
-def is_kept(store: HourStore, client_dataset: str, day: datetime, change_filter: ChangeFilter) -> bool:
-    """Whether the history before a day is stored by what counts as a change, and the past was sent to the dataset."""
-    made_by, sent_to = store.metadata(HISTORY_BEFORE, day), store.metadata(PAST_BEFORE, day)
-    return made_by == _made_by(change_filter) and sent_to == {"dataset": client_dataset}
+def is_kept(store: HourStore, dataset: str, day: datetime, change_filter: ChangeFilter) -> bool:
+    """Whether the history before a day is stored as it is in the dataset by what counts as a change, and the past was
+    sent there."""
+    made_of, sent_to = store.metadata(HISTORY_BEFORE, day), store.metadata(PAST_BEFORE, day)
+    return made_of == _made_of(dataset, change_filter) and sent_to == {"dataset": dataset}
 
 
 def read_names(store: HourStore, day: datetime, since: datetime) -> pl.DataFrame:
@@ -126,11 +127,11 @@ def read_past(
 
 
 def _newest_stored(
-    store: HourStore, day: datetime, change_filter: ChangeFilter
+    store: HourStore, day: datetime, client: AxiomClient
 ) -> tuple[datetime | None, History | None]:
     for back in range(DAYS_BACK + 1):
         made_for = day - A_DAY * back
-        if store.metadata(HISTORY_BEFORE, made_for) == _made_by(change_filter):
+        if store.metadata(HISTORY_BEFORE, made_for) == _made_of(client.dataset, client.change_filter):
             return made_for, History(*(_stored_part(store, made_for, part) for part in _PARTS))
     return None, None
 
@@ -191,5 +192,5 @@ def _within(history: History, day: datetime) -> History:
     )
 
 
-def _made_by(change_filter: ChangeFilter) -> dict[str, str]:
-    return {"made_by": hashlib.sha256(f"{FORMAT} {change_filter!r}".encode()).hexdigest()}
+def _made_of(dataset: str, change_filter: ChangeFilter) -> dict[str, str]:
+    return {"made_of": hashlib.sha256(f"{FORMAT} {dataset} {change_filter!r}".encode()).hexdigest()}

@@ -58,7 +58,7 @@ def lived(pipeline: Pipeline) -> Pipeline:
 
 def late(hour: datetime, number: int = 99) -> list[dict[str, Any]]:
     """One entry more of an hour."""
-    return [entry_of(hour, random.Random(hour.timestamp()), number)]  # noqa: S311
+    return [entry_of(hour, random.Random(hour.timestamp() + number), number)]  # noqa: S311
 
 
 def assert_as_by_entries(pipeline: Pipeline, hour: datetime) -> None:
