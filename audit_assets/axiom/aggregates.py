@@ -49,7 +49,8 @@ EVERYBODY = ""
 """In place of an actor key: whoever reads an hour reads all of it, so that its actors share rows."""
 
 _LINE = [name for name in FACTS if name != "hour"]
-_FACTS_LINE = pl.Struct({**{name: FACTS[name] for name in _LINE}, "newest": pl.Int64})
+_TIMES = ("oldest", "newest")
+_FACTS_LINE = pl.Struct({name: pl.Int64 if name in _TIMES else FACTS[name] for name in _LINE})
 _PAST_LINE = pl.Struct(
     {"type": pl.String, "kind": pl.String, "hours_ago": pl.List(pl.Int64), "changes": pl.List(pl.Int64)}
 )
@@ -67,7 +68,7 @@ def second_second(day: datetime) -> tuple[datetime, datetime]:
 
 def pack_hour(facts: pl.DataFrame, hour: datetime) -> pl.DataFrame:
     """The rows (AGGREGATE_SCHEMA) that hold the FACTS of an hour; none if it holds none."""
-    line = pl.struct(pl.col("newest").dt.epoch("us") if name == "newest" else name for name in _LINE)
+    line = pl.struct(pl.col(name).dt.epoch("us") if name in _TIMES else name for name in _LINE)
     lines = facts.select("events", actor=pl.lit(EVERYBODY), line=line.struct.json_encode())
     rows = _rows(lines, HOUR_KIND, _name_of_hour(hour), first_second(_day_of(hour))[0])
     return _with_digest(rows, [], int(facts["events"].sum()))
@@ -85,7 +86,7 @@ def unpack_hours(rows: pl.DataFrame, digests: Mapping[datetime, str]) -> dict[da
         own = rows.filter(pl.col("aggregate_of") == _name_of_hour(hour), pl.col("aggregate_digest") == digest)
         whole = _true_rows(own, HOUR_KIND)
         if _digest(whole["aggregate_id"]) == digest:
-            lines = _lines(whole, _FACTS_LINE).with_columns(pl.col("newest").cast(UTC_TIME), hour=pl.lit(hour))
+            lines = _lines(whole, _FACTS_LINE).with_columns(pl.col(_TIMES).cast(UTC_TIME), hour=pl.lit(hour))
             found[hour] = lines.select(FACTS.names()).cast(FACTS)  # type: ignore[arg-type]
     return found
 

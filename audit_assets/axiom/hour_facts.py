@@ -11,6 +11,7 @@ from audit_assets.axiom.query_runner import (
     CHANGES_BY_KIND_SCHEMA,
     HOUR_FACTS_SCHEMA,
     ORIGIN_USES_SCHEMA,
+    ORIGINS_SCHEMA,
 )
 from audit_assets.config.change_filter import ChangeFilter, is_change
 
@@ -21,10 +22,10 @@ CHANGE_KINDS = ("create", "update", "delete")
 """As in the query files."""
 
 FACTS = pl.Schema({**HOUR_FACTS_SCHEMA, "cut": pl.Boolean})
-"""A row for each kind of event that an hour holds: so many distinct `events`, and the time of the `newest`. `cut`: the
-actor's addresses, user agents and interfaces were more than are listed, and are null."""
+"""A row for each kind of event that an hour holds: so many distinct `events`, and the times of the `oldest` and
+`newest`. `cut`: the actor's addresses, user agents and interfaces were more than are listed, and are null."""
 
-KINDS = [name for name in FACTS if name not in ("events", "newest")]
+KINDS = [name for name in FACTS if name not in ("events", "oldest", "newest")]
 
 _NAMES = {
     **{"account": "account_id", "person": "actor_id", "email": "actor_email", "token": "token_id"},
@@ -37,6 +38,7 @@ def facts_of_events(events: pl.DataFrame) -> pl.DataFrame:
     """FACTS of events (EVENT_SCHEMA), as queries/hour_facts.apl counts them once Axiom holds them."""
     named = events.unique("entry_id").select(
         hour=pl.col(TIME).dt.truncate("1h"),
+        oldest=pl.col(TIME),
         newest=pl.col(TIME),
         events=pl.lit(1, pl.Int64),
         cut=pl.lit(value=False),
@@ -54,7 +56,7 @@ def join_facts(parts: list[pl.DataFrame]) -> pl.DataFrame:
     listed = everything.with_columns(
         *(pl.when(~too_many).then(pl.col(name)).alias(name) for name in ("address", "agent", "via")), cut=too_many
     )
-    counted = listed.group_by(KINDS).agg(pl.col("events").sum(), pl.col("newest").max())
+    counted = listed.group_by(KINDS).agg(pl.col("events").sum(), pl.col("oldest").min(), pl.col("newest").max())
     return counted.select(FACTS.names()).sort(KINDS)
 
 
@@ -89,6 +91,14 @@ def origin_uses_in(facts: pl.DataFrame, change_filter: ChangeFilter) -> pl.DataF
         .unique()
         .select(*ORIGIN_USES_SCHEMA)
     )
+
+
+def origins_in(facts: pl.DataFrame) -> pl.DataFrame:
+    """From where everybody acted (ORIGINS_SCHEMA), as queries/origins.apl lists it."""
+    acted = facts.filter(pl.col("actor_key").fill_null("") != "")
+    day = pl.when(~pl.col("cut")).then(pl.col("hour").dt.truncate("1d"))
+    by_origin = acted.with_columns(day=day).group_by(name for name in ORIGINS_SCHEMA if name != "oldest")
+    return by_origin.agg(pl.col("oldest").min()).select(*ORIGINS_SCHEMA)
 
 
 def latest_names(names: pl.DataFrame) -> pl.DataFrame:

@@ -61,7 +61,7 @@ HOUR_FACTS_SCHEMA = {
     **dict.fromkeys(("address", "agent", "via", "resource_type", "resource_product"), pl.String),
     **dict.fromkeys(("change_kind", "action", "action_result", "stream"), pl.String),
     "events": pl.Int64,
-    "newest": UTC_TIME,
+    **{"oldest": UTC_TIME, "newest": UTC_TIME},
 }
 AGGREGATE_ROWS_SCHEMA = {
     **{"aggregate_of": pl.String, "aggregate_actor": pl.String, "aggregate_part": pl.Int64},

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 # By hour, as Parquet
 ENTRIES = "raw_audit_entries"  # the hour's audit entries, with the history of their pulls
 QUARANTINE = "quarantined_entries"  # what the log listed and could not be understood, with the reason
-ACTIVITY = "actor_activity"  # what the hour's actors changed, as Axiom counts it
+ACTIVITY = "actor_activity"  # what everybody changed in the hour's UTC day, up to the hour, as Axiom counts it
 BASELINES = "actor_baselines"  # what is usual for each actor of the hour and for the organisation
 TOUCHED = "touched_resource_types"  # the resource types that each actor of the hour touched before
 ASSESSED = "actor_scores"  # of all actors in the hour's UTC day, up to the hour, before they are ranked
 ORIGINS = "actor_origins"  # from where everybody acted in the hour's UTC day, up to the hour
+ADDRESSES = "actor_addresses"  # which addresses and user agents everybody used in the hour's UTC day, before the hour
 NAMES = "actor_names"  # of everybody who did anything in the hour's UTC day or the day before
 FLAGGED = "flagged_actors"  # every deviation of the hour and its disposition
 TICKETS = "opened_tickets"  # what became of each flagged actor of the hour in Linear
@@ -76,7 +77,7 @@ TABLES_OF = {
         reads_late=(VERDICTS,),
     ),
     "actor_baselines": AssetTables(
-        writes=(ACTIVITY, BASELINES, TOUCHED, ASSESSED, ORIGINS, NAMES),
+        writes=(ACTIVITY, BASELINES, TOUCHED, ASSESSED, ORIGINS, ADDRESSES, NAMES),
         reads=(
             *(ENTRIES, AXIOM_DATASET, AXIOM_RECORD),
             *(PRIORS, NEWCOMERS, TOUCHED_BY, ORIGINS_BEFORE, HISTORY_BEFORE, PAST_BEFORE),
@@ -93,7 +94,10 @@ TABLES_OF = {
     ),
     "opened_tickets": AssetTables(
         writes=(TICKETS, RENDERED, MESSAGES),
-        reads=(ENTRIES, QUARANTINE, AXIOM_DATASET, ORIGINS_BEFORE, BASELINES, ORIGINS, FLAGGED),
+        reads=(
+            *(ENTRIES, QUARANTINE, AXIOM_DATASET, ORIGINS_BEFORE, HISTORY_BEFORE, PAST_BEFORE),
+            *(ACTIVITY, BASELINES, ORIGINS, ADDRESSES, FLAGGED),
+        ),
     ),
     "daily_digest": AssetTables(writes=(DIGESTS,), reads=(ENTRIES, BASELINES, FLAGGED, TICKETS)),
     "flagged_actor_summary": AssetTables(

@@ -9,5 +9,5 @@ let id_prefix = "a7";
 | extend email = column_ifexists('actor_email', ''), token = column_ifexists('token_id', '')
 | extend address = column_ifexists('ip_address', ''), agent = column_ifexists('user_agent', ''), via = column_ifexists('interface', '')
 | distinct entry_id, _time, hour, actor_key, actor, actor_type, account, person, email, token, address, agent, via, resource_type, resource_product, change_kind, action, action_result, stream
-| summarize events = count(), newest = max(_time) by hour, actor_key, actor, actor_type, account, person, email, token, address, agent, via, resource_type, resource_product, change_kind, action, action_result, stream
+| summarize events = count(), oldest = min(_time), newest = max(_time) by hour, actor_key, actor, actor_type, account, person, email, token, address, agent, via, resource_type, resource_product, change_kind, action, action_result, stream
 | limit 50000

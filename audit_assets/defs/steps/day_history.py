@@ -6,6 +6,7 @@ entries of all hours are read. From it follows the past of each actor, put into 
 """
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +22,7 @@ from audit_assets.axiom.hour_facts import (
     names_in,
     origin_uses_in,
 )
-from audit_assets.axiom.query_runner import ACTORS_SCHEMA, CHANGES_BY_KIND_SCHEMA, ORIGIN_USES_SCHEMA
+from audit_assets.axiom.query_runner import ACTORS_SCHEMA, CHANGES_BY_KIND_SCHEMA, ORIGIN_USES_SCHEMA, ORIGINS_SCHEMA
 from audit_assets.config.change_filter import ChangeFilter
 from audit_assets.defs.steps.axiom_record import RECORD, Acknowledged, known_events, verify_record, write_record
 from audit_assets.defs.steps.hour_facts_read import read_facts
@@ -81,7 +82,9 @@ def refresh_history(store: HourStore, client: AxiomClient, day: datetime, acknow
             history = _kept_up(store, client, stored, different, acknowledged)
         history = _within(history, day)
         frames = [getattr(history, part).with_columns(part=pl.lit(part)) for part in _PARTS]
-        store.write(HISTORY_BEFORE, day, pl.concat(frames, how="diagonal"), _made_of(client.dataset, client.change_filter))
+        store.write(
+            HISTORY_BEFORE, day, pl.concat(frames, how="diagonal"), _made_of(client.dataset, client.change_filter)
+        )
     return history
 
 
@@ -95,6 +98,15 @@ def is_kept(store: HourStore, dataset: str, day: datetime, change_filter: Change
 def read_names(store: HourStore, day: datetime, since: datetime) -> pl.DataFrame:
     """The names of all actors of [since, day) (ACTORS_SCHEMA). Raises `StoreError` if the history is not stored."""
     return _stored_part(store, day, "names").filter(pl.col("newest") >= since)
+
+
+def read_addresses(store: HourStore, day: datetime, since: datetime, actors: Collection[str]) -> pl.DataFrame:
+    """From where these actors acted in [since, day): as `AxiomClient.origins` has it, but `oldest` is the hour of the
+    oldest use. Raises `StoreError` if the history is not stored."""
+    uses = _stored_part(store, day, "origins").filter(pl.col("hour") >= since, pl.col("actor_key").is_in([*actors]))
+    of_day = pl.when(pl.col("changed").is_not_null()).then(pl.col("hour").dt.truncate("1d"))
+    by_origin = uses.with_columns(day=of_day).group_by(name for name in ORIGINS_SCHEMA if name != "oldest")
+    return by_origin.agg(oldest=pl.col("hour").min()).select(*ORIGINS_SCHEMA)
 
 
 def send_past(store: HourStore, client: AxiomClient, day: datetime, history: History) -> None:
@@ -115,10 +127,8 @@ def read_past(
 ) -> pl.DataFrame:
     """What these actors changed in the ACTIVITY_HISTORY before a day (CHANGES_BY_KIND_SCHEMA), asked of Axiom: of its
     aggregate, or of the entries of these months if some of it can't be seen. Raises as `refresh_history`."""
-    digests = dict(store.require(PAST_BEFORE, day, ["actor_key", "digest"]).iter_rows())
-    wanted = {actor: digests[actor] for actor in actors if actor in digests}
-    past = client.aggregates.past(day, wanted)
-    if past["actor_key"].n_unique() == len(wanted):
+    past = aggregated_past(store, client, day, actors)
+    if past is not None:
         return past
     while True:
         changes = client.organisation_changes(day - ACTIVITY_HISTORY, day)
@@ -126,9 +136,16 @@ def read_past(
             return with_organisation(changes).filter(pl.col("actor_key").is_in(actors))
 
 
-def _newest_stored(
-    store: HourStore, day: datetime, client: AxiomClient
-) -> tuple[datetime | None, History | None]:
+def aggregated_past(
+    store: HourStore, client: AxiomClient, day: datetime, actors: Collection[str]
+) -> pl.DataFrame | None:
+    """The same of the aggregate alone; None if some of it can't be seen."""
+    sent = store.require(PAST_BEFORE, day).filter(pl.col("actor_key").is_in([*actors]))
+    past = client.aggregates.past(day, dict(sent.select("actor_key", "digest").iter_rows()))
+    return past if past["actor_key"].n_unique() == sent.height else None
+
+
+def _newest_stored(store: HourStore, day: datetime, client: AxiomClient) -> tuple[datetime | None, History | None]:
     for back in range(DAYS_BACK + 1):
         made_for = day - A_DAY * back
         if store.metadata(HISTORY_BEFORE, made_for) == _made_of(client.dataset, client.change_filter):

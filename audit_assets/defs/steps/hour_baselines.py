@@ -13,7 +13,7 @@ import polars as pl
 from audit_assets.axiom.aggregates import TOGETHER, organisation_hours_in, organisation_types_in, with_organisation
 from audit_assets.axiom.client import AxiomClient, count_deletes
 from audit_assets.axiom.events import LONGEST_TEXT
-from audit_assets.axiom.hour_facts import changes_in, latest_names, names_in, origin_uses_in
+from audit_assets.axiom.hour_facts import changes_in, latest_names, names_in, origin_uses_in, origins_in
 from audit_assets.cloudflare.actor_keys import with_owners
 from audit_assets.config.errors import Incomplete
 from audit_assets.defs.resources import AxiomResource
@@ -32,7 +32,7 @@ from audit_assets.detection.schemas import MEMORY
 from audit_assets.detection.severity import raise_severity
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, AN_HOUR, day_of, days_of, key_of
-from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, NAMES, ORIGINS, TOUCHED
+from audit_assets.storage.tables import ACTIVITY, ADDRESSES, ASSESSED, BASELINES, NAMES, ORIGINS, TOUCHED
 from audit_assets.tickets.formatting import pluralize
 
 RUN_AGAIN = "Run the hour again; if it stays so, something else writes into the dataset."
@@ -43,8 +43,8 @@ class HourBaselines:
     """What is known before some hours. `judged`: who made how many changes in which hour. `activity` (ACTIVITY) as
     Axiom has it, `marked` the same as the scores take it, `usual` (BASELINE), `touched` (TOUCHED); `assessed`: the
     scores of all actors' hours in the UTC days of the hours (SCORES without what `rank_scores` fills); `origins`:
-    ORIGIN_USES of everybody in these days up to the hours; `names`: actor_key, actor, actor_type, owner_key and owner
-    of everybody of the day before these days and since."""
+    ORIGIN_USES of everybody in these days up to the hours; `facts`: FACTS of the same; `names`: actor_key, actor,
+    actor_type, owner_key and owner of everybody of the day before these days and since."""
 
     judged: pl.DataFrame
     activity: pl.DataFrame
@@ -53,19 +53,21 @@ class HourBaselines:
     touched: pl.DataFrame
     assessed: pl.DataFrame
     origins: pl.DataFrame
+    facts: pl.DataFrame
     names: pl.DataFrame
 
     def write(self, store: HourStore, hour: datetime, hours_present: int) -> None:
         """Store the tables of one of the hours. `hours_present`: of the hours before it, so many are there."""
         here = pl.col("hour") == hour
         # The UTC day up to the hour: an earlier one may have opened the same ticket, and groups act over hours
-        today = self.assessed.filter(pl.col("hour").is_between(day_of(hour), hour))
-        store.write(ACTIVITY, hour, self.activity.filter(here))
+        up_to_now = pl.col("hour").is_between(day_of(hour), hour)
+        store.write(ACTIVITY, hour, self.activity.filter(up_to_now))
         store.write(TOUCHED, hour, self.touched.filter(here))
         store.write(BASELINES, hour, self.usual.filter(here), {HOURS_PRESENT: hours_present})
         store.write(ORIGINS, hour, uses_within(self.origins, day_of(hour), hour + AN_HOUR))
+        store.write(ADDRESSES, hour, origins_in(self.facts.filter(up_to_now & ~here)))
         store.write(NAMES, hour, self.names)
-        store.write(ASSESSED, hour, today)
+        store.write(ASSESSED, hour, self.assessed.filter(up_to_now))
 
 
 def query_baselines(
@@ -106,7 +108,7 @@ def query_baselines(
     who = judged.select("hour", "actor_key")
     usual, touched = build_baselines(examples, organisation_hours, organisation_types, judged=who, hours=hours)
     assessed = _assess(inputs.store, marked, origins, hours)
-    return HourBaselines(judged, activity, marked, usual, touched, assessed, origins, names)
+    return HourBaselines(judged, activity, marked, usual, touched, assessed, origins, facts, names)
 
 
 def _read_today(

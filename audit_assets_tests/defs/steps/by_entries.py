@@ -64,7 +64,7 @@ def hour_by_entries(pipeline: Pipeline, hour: datetime) -> dict[str, pl.DataFram
         origins=uses_within(origins, today, today + DAY),
     )
     return {
-        ACTIVITY: activity.filter(pl.col("hour") == hour),
+        ACTIVITY: activity.filter(pl.col("hour").is_between(today, hour)),
         BASELINES: usual,
         TOUCHED: touched,
         NAMES: names,
