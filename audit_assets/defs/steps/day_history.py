@@ -139,8 +139,11 @@ def read_past(
 def aggregated_past(
     store: HourStore, client: AxiomClient, day: datetime, actors: Collection[str]
 ) -> pl.DataFrame | None:
-    """The same of the aggregate alone; None if some of it can't be seen."""
-    sent = store.require(PAST_BEFORE, day).filter(pl.col("actor_key").is_in([*actors]))
+    """The same of the aggregate alone; None if there is none of the day, or some of it can't be seen."""
+    known = store.read(PAST_BEFORE, day)
+    if known is None:
+        return None
+    sent = known.filter(pl.col("actor_key").is_in([*actors]))
     past = client.aggregates.past(day, dict(sent.select("actor_key", "digest").iter_rows()))
     return past if past["actor_key"].n_unique() == sent.height else None
 
