@@ -35,6 +35,7 @@ NEWCOMERS = "organisation_newcomers"  # what newcomers' hours looked like before
 TOUCHED_BY = "organisation_touched"  # who touched which resource type before the day
 ORIGINS_BEFORE = "organisation_origins"  # from where everybody acted before the day
 HISTORY_BEFORE = "organisation_activity"  # what Axiom held of the hours before the day, as far as it is judged by
+NAMES_BEFORE = "organisation_names"  # of everybody who did anything in the day before the day
 PAST_BEFORE = "past_aggregates"  # by which digests what each actor changed before the day is known in Axiom
 SCORES_BEFORE = "organisation_scores"  # of the organisation's last weeks before the day
 DIGESTS = "digests"  # what became of the day's digest
@@ -64,14 +65,8 @@ TABLES_OF = {
     "axiom_ingest": AssetTables(writes=(AXIOM_DATASET,), reads=(ENTRIES, QUARANTINE)),
     "organisation_history": AssetTables(
         writes=(
-            PRIORS,
-            NEWCOMERS,
-            TOUCHED_BY,
-            ORIGINS_BEFORE,
-            HISTORY_BEFORE,
-            PAST_BEFORE,
-            SCORES_BEFORE,
-            AXIOM_RECORD,
+            *(PRIORS, NEWCOMERS, TOUCHED_BY, ORIGINS_BEFORE, SCORES_BEFORE),
+            *(HISTORY_BEFORE, NAMES_BEFORE, PAST_BEFORE, AXIOM_RECORD),
         ),
         reads=(AXIOM_DATASET,),
         reads_late=(VERDICTS,),
@@ -80,7 +75,7 @@ TABLES_OF = {
         writes=(ACTIVITY, BASELINES, TOUCHED, ASSESSED, ORIGINS, ADDRESSES, NAMES),
         reads=(
             *(ENTRIES, AXIOM_DATASET, AXIOM_RECORD),
-            *(PRIORS, NEWCOMERS, TOUCHED_BY, ORIGINS_BEFORE, HISTORY_BEFORE, PAST_BEFORE),
+            *(PRIORS, NEWCOMERS, TOUCHED_BY, ORIGINS_BEFORE, NAMES_BEFORE, PAST_BEFORE),
         ),
         reads_late=(VERDICTS,),
     ),

@@ -8,7 +8,7 @@ entries of all hours are read. From it follows the past of each actor, put into 
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -33,7 +33,7 @@ from audit_assets.detection.ranking import REACH
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, AN_HOUR
 from audit_assets.storage.pull_history import REPEATS
-from audit_assets.storage.tables import HISTORY_BEFORE, PAST_BEFORE
+from audit_assets.storage.tables import HISTORY_BEFORE, NAMES_BEFORE, PAST_BEFORE
 
 STILL_GROWS = REPEATS[-1] + A_DAY
 """So far before a day an hour may still bring late entries: the day is judged anew until its own last pull."""
@@ -45,6 +45,9 @@ FORMAT = "1"
 
 DAYS_BACK = 7
 """A stored history of so many days before a day is kept up; older ones would mean too many aggregates. A judgement."""
+
+KEPT = timedelta(days=35)
+"""So long a history is kept, which grows to that of 316 days: hours of the last 31 days may be judged again."""
 
 _PARTS: dict[str, dict] = {
     "changes": CHANGES_BY_KIND_SCHEMA,
@@ -82,9 +85,11 @@ def refresh_history(store: HourStore, client: AxiomClient, day: datetime, acknow
             history = _kept_up(store, client, stored, different, acknowledged)
         history = _within(history, day)
         frames = [getattr(history, part).with_columns(part=pl.lit(part)) for part in _PARTS]
-        store.write(
-            HISTORY_BEFORE, day, pl.concat(frames, how="diagonal"), _made_of(client.dataset, client.change_filter)
-        )
+        # The history comes last: its metadata shows that both are written
+        store.write(NAMES_BEFORE, day, history.names.filter(pl.col("newest") >= day - A_DAY))
+        made_of = _made_of(client.dataset, client.change_filter)
+        store.write(HISTORY_BEFORE, day, pl.concat(frames, how="diagonal"), made_of)
+        store.delete(HISTORY_BEFORE, day - KEPT)
     return history
 
 
@@ -95,9 +100,9 @@ def is_kept(store: HourStore, dataset: str, day: datetime, change_filter: Change
     return made_of == _made_of(dataset, change_filter) and sent_to == {"dataset": dataset}
 
 
-def read_names(store: HourStore, day: datetime, since: datetime) -> pl.DataFrame:
-    """The names of all actors of [since, day) (ACTORS_SCHEMA). Raises `StoreError` if the history is not stored."""
-    return _stored_part(store, day, "names").filter(pl.col("newest") >= since)
+def read_names(store: HourStore, day: datetime) -> pl.DataFrame:
+    """The names of all actors of the day before a day (ACTORS_SCHEMA). Raises `StoreError` if they are not stored."""
+    return store.require(NAMES_BEFORE, day)
 
 
 def read_addresses(store: HourStore, day: datetime, since: datetime, actors: Collection[str]) -> pl.DataFrame:

@@ -88,9 +88,7 @@ def query_baselines(
         origin_uses = origin_uses_in(facts, client.change_filter)
         acting = sorted({*new["actor_key"], *TOGETHER})
         counted = pl.concat([read_past(store, client, today, acting, acknowledged), new])
-    names = with_owners(
-        latest_names(pl.concat([read_names(store, today, today - A_DAY), names_in(facts)])).drop("newest")
-    )
+    names = with_owners(latest_names(pl.concat([read_names(store, today), names_in(facts)])).drop("newest"))
     origins = fold_origin_uses(origin_uses, today, inputs.geography)
     activity = count_deletes(counted.filter(~pl.col("actor_key").is_in(TOGETHER)))
     remembered = counted.filter(pl.col("hour") >= hours[0] - MEMORY)
