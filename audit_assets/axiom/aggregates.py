@@ -71,12 +71,12 @@ def pack_hour(facts: pl.DataFrame, hour: datetime) -> pl.DataFrame:
     line = pl.struct(pl.col(name).dt.epoch("us") if name in _TIMES else name for name in _LINE)
     lines = facts.select("events", actor=pl.lit(EVERYBODY), line=line.struct.json_encode())
     rows = _rows(lines, HOUR_KIND, _name_of_hour(hour), first_second(_day_of(hour))[0])
-    return _with_digest(rows, [], int(facts["events"].sum()))
+    return _with_digests(rows, HOUR_KIND, int(facts["events"].sum()))
 
 
 def digest_of_hour(rows: pl.DataFrame) -> str:
     """By which the rows of an hour are known."""
-    return _digest(rows["aggregate_id"])
+    return _digest(_contents(rows, HOUR_KIND))
 
 
 def unpack_hours(rows: pl.DataFrame, digests: Mapping[datetime, str]) -> dict[datetime, pl.DataFrame]:
@@ -85,7 +85,7 @@ def unpack_hours(rows: pl.DataFrame, digests: Mapping[datetime, str]) -> dict[da
     for hour, digest in digests.items():
         own = rows.filter(pl.col("aggregate_of") == _name_of_hour(hour), pl.col("aggregate_digest") == digest)
         whole = _true_rows(own, HOUR_KIND)
-        if _digest(whole["aggregate_id"]) == digest:
+        if digest_of_hour(whole) == digest:
             lines = _lines(whole, _FACTS_LINE).with_columns(pl.col(_TIMES).cast(UTC_TIME), hour=pl.lit(hour))
             found[hour] = lines.select(FACTS.names()).cast(FACTS)  # type: ignore[arg-type]
     return found
@@ -105,7 +105,7 @@ def pack_past(changes: pl.DataFrame, day: datetime, generation: int) -> pl.DataF
         "events",
     )
     rows = _rows(lines, PAST_KIND, f"{day:%Y-%m-%d}", second_second(day)[0])
-    return _with_digest(rows, ["aggregate_actor"], generation)
+    return _with_digests(rows, PAST_KIND, generation)
 
 
 def unpack_past(rows: pl.DataFrame, day: datetime, digests: Mapping[str, str]) -> pl.DataFrame:
@@ -119,7 +119,7 @@ def unpack_past(rows: pl.DataFrame, day: datetime, digests: Mapping[str, str]) -
     whole = [
         part
         for (actor,), part in true.group_by("aggregate_actor")
-        if _digest(part["aggregate_id"]) == digests[str(actor)]
+        if _digest(_contents(part, PAST_KIND)) == digests[str(actor)]
     ]
     if not whole:
         return pl.DataFrame(schema=CHANGES_BY_KIND_SCHEMA)
@@ -170,7 +170,7 @@ def digests_of_past(rows: pl.DataFrame) -> pl.DataFrame:
 def _rows(lines: pl.DataFrame, kind: str, of: str, time: datetime) -> pl.DataFrame:
     """The lines of each actor (`line`, `events`) in as few rows as their length allows; without digest."""
     length = pl.col("line").str.len_chars() + 1
-    parts = (
+    return (
         lines.sort("actor", "line")
         .with_columns(aggregate_part=(length.cum_sum() - length).over("actor").cast(pl.Int64) // LONGEST_TEXT)
         .group_by("actor", "aggregate_part", maintain_order=True)
@@ -184,35 +184,43 @@ def _rows(lines: pl.DataFrame, kind: str, of: str, time: datetime) -> pl.DataFra
         .rename({"actor": "aggregate_actor"})
         .drop("text")
     )
-    return parts.with_columns(pl.Series("aggregate_id", _identities(parts, kind), pl.String))
 
 
-def _with_digest(rows: pl.DataFrame, by: list[str], generation: int) -> pl.DataFrame:
-    scopes = rows.group_by(by, maintain_order=True) if by else [((), rows)]
-    marked = [
-        part.with_columns(
-            aggregate_digest=pl.lit(_digest(part["aggregate_id"])),
+def _with_digests(rows: pl.DataFrame, kind: str, generation: int) -> pl.DataFrame:
+    """The rows in AGGREGATE_SCHEMA. A row that is equal in two generations has an id in each."""
+    marked = [pl.DataFrame(schema=AGGREGATE_SCHEMA)]
+    for _, part in rows.group_by("aggregate_actor", maintain_order=True):
+        contents = _contents(part, kind)
+        digest = _digest(contents)
+        known = part.with_columns(
+            pl.Series("aggregate_id", [_identity(digest, content) for content in contents]),
+            aggregate_digest=pl.lit(digest),
             aggregate_rows=pl.lit(part.height, pl.Int64),
             aggregate_generation=pl.lit(generation, pl.Int64),
-        ).select(pl.col(name).cast(dtype) for name, dtype in AGGREGATE_SCHEMA.items())
-        for _, part in scopes
-    ]
-    return pl.concat([pl.DataFrame(schema=AGGREGATE_SCHEMA), *marked])
+        )
+        marked.append(known.select(pl.col(name).cast(dtype) for name, dtype in AGGREGATE_SCHEMA.items()))
+    return pl.concat(marked)
 
 
 def _true_rows(rows: pl.DataFrame, kind: str) -> pl.DataFrame:
     """Each row once, and none whose content is not what its id was made from."""
     single = rows.unique(["aggregate_id", "aggregate_text"])
-    return single.filter(pl.col("aggregate_id") == pl.Series(_identities(single, kind), dtype=pl.String))
+    made_from = zip(single["aggregate_digest"], _contents(single, kind), strict=True)
+    return single.filter(pl.col("aggregate_id") == pl.Series([_identity(*each) for each in made_from], dtype=pl.String))
 
 
-def _identities(rows: pl.DataFrame, kind: str) -> list[str]:
+def _contents(rows: pl.DataFrame, kind: str) -> list[str]:
+    """Of each row a hash of what it holds."""
     named = rows.select("aggregate_of", "aggregate_actor", "aggregate_part", "aggregate_text").iter_rows()
     return [_sha256(f"{kind}\0{of}\0{actor}\0{part}\0{text}") for of, actor, part, text in named]
 
 
-def _digest(identities: Iterable[str]) -> str:
-    return _sha256("\n".join(sorted(identities)))
+def _digest(contents: Iterable[str]) -> str:
+    return _sha256("\n".join(sorted(contents)))
+
+
+def _identity(digest: str, content: str) -> str:
+    return _sha256(f"{digest}\0{content}")
 
 
 def _sha256(text: str) -> str:
