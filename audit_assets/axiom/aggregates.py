@@ -9,6 +9,7 @@ was sent: rows of another generation, of another sender, or of which some are mi
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from string import ascii_lowercase
 
 import polars as pl
 
@@ -50,7 +51,10 @@ EVERYBODY = ""
 
 _LINE = [name for name in FACTS if name != "hour"]
 _TIMES = ("oldest", "newest")
-_FACTS_LINE = pl.Struct({name: pl.Int64 if name in _TIMES else FACTS[name] for name in _LINE})
+_LETTERS = dict(zip(_LINE, ascii_lowercase, strict=False))
+"""In place of the names, which each line repeats."""
+
+_FACTS_LINE = pl.Struct({_LETTERS[name]: pl.Int64 if name in _TIMES else FACTS[name] for name in _LINE})
 _PAST_LINE = pl.Struct(
     {"type": pl.String, "kind": pl.String, "hours_ago": pl.List(pl.Int64), "changes": pl.List(pl.Int64)}
 )
@@ -68,7 +72,8 @@ def second_second(day: datetime) -> tuple[datetime, datetime]:
 
 def pack_hour(facts: pl.DataFrame, hour: datetime) -> pl.DataFrame:
     """The rows (AGGREGATE_SCHEMA) that hold the FACTS of an hour; none if it holds none."""
-    line = pl.struct(pl.col(name).dt.epoch("us") if name in _TIMES else name for name in _LINE)
+    values = (pl.col(name).dt.epoch("us") if name in _TIMES else pl.col(name) for name in _LINE)
+    line = pl.struct(value.alias(_LETTERS[name]) for name, value in zip(_LINE, values, strict=True))
     lines = facts.select("events", actor=pl.lit(EVERYBODY), line=line.struct.json_encode())
     rows = _rows(lines, HOUR_KIND, _name_of_hour(hour), first_second(_day_of(hour))[0])
     return _with_digests(rows, HOUR_KIND, int(facts["events"].sum()))
@@ -86,7 +91,8 @@ def unpack_hours(rows: pl.DataFrame, digests: Mapping[datetime, str]) -> dict[da
         own = rows.filter(pl.col("aggregate_of") == _name_of_hour(hour), pl.col("aggregate_digest") == digest)
         whole = _true_rows(own, HOUR_KIND)
         if digest_of_hour(whole) == digest:
-            lines = _lines(whole, _FACTS_LINE).with_columns(pl.col(_TIMES).cast(UTC_TIME), hour=pl.lit(hour))
+            named = _lines(whole, _FACTS_LINE).rename({letter: name for name, letter in _LETTERS.items()})
+            lines = named.with_columns(pl.col(_TIMES).cast(UTC_TIME), hour=pl.lit(hour))
             found[hour] = lines.select(FACTS.names()).cast(FACTS)  # type: ignore[arg-type]
     return found
 
