@@ -135,6 +135,7 @@ def read_past(
     past = aggregated_past(store, client, day, actors)
     if past is not None:
         return past
+    store.delete(PAST_BEFORE, day)  # so that the next run sends it again
     while True:
         changes = client.organisation_changes(day - ACTIVITY_HISTORY, day)
         if not verify_record(store, client, day - ACTIVITY_HISTORY, day, acknowledged).showed_late:

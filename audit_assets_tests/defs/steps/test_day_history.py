@@ -208,6 +208,8 @@ def test_without_any_aggregate_the_entries_are_read(judged: Pipeline) -> None:
     scans = judge(judged, JUDGED)
     assert queries(scans, "What everybody changed") == 1, "what actors changed before the day"
     assert_as_by_entries(judged, JUDGED)
+    assert queries(judge(judged, JUDGED), "What everybody changed") == 0, "which was sent again"
+    assert_as_by_entries(judged, JUDGED)
 
 
 def test_no_question_about_entries_sees_an_aggregate(judged: Pipeline) -> None:
