@@ -12,10 +12,12 @@ import polars as pl
 
 from audit_assets.axiom import query_texts
 from audit_assets.axiom.addresses import CLASSIC_URL
+from audit_assets.axiom.aggregate_store import AggregateStore
 from audit_assets.axiom.axiom_py_adapter import AxiomConnection, NoReply
 from audit_assets.axiom.dashboard_upload import upload_dashboard
 from audit_assets.axiom.dataset_health import kept_since, retention_days_of
 from audit_assets.axiom.events import TIME
+from audit_assets.axiom.hour_facts import join_facts, latest_names
 from audit_assets.axiom.ingest_delivery import BatchSender, poll_pauses, span
 from audit_assets.axiom.ingest_receipts import (
     INGESTED_HOURS_SCHEMA,
@@ -36,6 +38,7 @@ from audit_assets.axiom.query_runner import (
     ENTRIES_HELD,
     ENTRIES_HELD_SCHEMA,
     EVENTS_BY_HOUR,
+    HOUR_FACTS,
     INCOMPLETE_EVENTS,
     ORGANISATION_ACTIVITY,
     ORGANISATION_HOURS,
@@ -95,7 +98,9 @@ class AxiomClient:
             limits=self._limits,
             dataset_setting=dataset_setting,
         )
-        self._queries = QueryRunner(self._connection, self._clock, self._limits, change_filter or ChangeFilter())
+        self.change_filter = change_filter or ChangeFilter()
+        self._queries = QueryRunner(self._connection, self._clock, self._limits, self.change_filter)
+        self.aggregates = AggregateStore(self._connection, self._queries, self._clock, self._limits)
 
     def __enter__(self) -> "AxiomClient":
         return self
@@ -160,7 +165,7 @@ class AxiomClient:
 
         Each entry counts once, however often it was ingested. `start` and `end` are full hours.
         """
-        return _count_deletes(self._of_actors(ACTIVITY, actor_keys, start, end))
+        return count_deletes(self._of_actors(ACTIVITY, actor_keys, start, end))
 
     def origins(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
         """From where these actors acted in [start, end), changes or not: ORIGINS_SCHEMA, a row per actor, UTC day and
@@ -176,16 +181,26 @@ class AxiomClient:
         return self._of_actors(ORIGIN_USES, actor_keys, start, end)
 
     def organisation_activity(self, start: datetime, end: datetime) -> pl.DataFrame:
-        """Like `activity`, of everybody. Much data in a large organisation: queried once a day."""
-        return _count_deletes(self._run_when_visible(ORGANISATION_ACTIVITY, QueryWindow(start, end)))
+        """Like `activity`, of everybody."""
+        return count_deletes(self.organisation_changes(start, end))
+
+    def organisation_changes(self, start: datetime, end: datetime) -> pl.DataFrame:
+        """The same by kind of change: CHANGES_BY_KIND_SCHEMA. Much data in a large organisation."""
+        return self._run_when_visible(ORGANISATION_ACTIVITY, QueryWindow(start, end))
 
     def actors(self, start: datetime, end: datetime) -> pl.DataFrame:
         """The latest name of each actor of [start, end), and what identifies who is behind it: actor_key, actor,
         actor_type, account, person (an id), email, token; one row each. What an entry lacks is null or empty."""
-        names = self._run_when_visible(ACTORS, QueryWindow(start, end)).sort(
-            "newest", "actor", "actor_type", nulls_last=False
-        )
-        return names.group_by("actor_key").agg(pl.all().exclude("newest").last()).sort("actor_key")
+        return self.latest_names(start, end).drop("newest")
+
+    def latest_names(self, start: datetime, end: datetime) -> pl.DataFrame:
+        """The same, with the time of the newest use of the name: ACTORS_SCHEMA."""
+        return latest_names(self._run_when_visible(ACTORS, QueryWindow(start, end)))
+
+    def hour_facts(self, start: datetime, end: datetime) -> pl.DataFrame:
+        """All that baselines need of the entries of [start, end), whatever counts as a change: FACTS."""
+        counted = self._run_when_visible(HOUR_FACTS, QueryWindow(start, end))
+        return join_facts([counted.with_columns(cut=pl.lit(value=False))])
 
     def accounts(self, start: datetime, end: datetime) -> dict[str, datetime]:
         """The accounts of which events of [start, end) can be seen, by id, with the time of the newest."""
@@ -215,8 +230,7 @@ class AxiomClient:
         Looks again until none does or `visibility_seconds` are over. An hour that may be gone because of its age is
         left out.
         """
-        since = kept_since(self.dataset_limits().retention_days, self._clock.now())
-        lacking = expected.filter(pl.col("hour") >= since).with_columns(held=pl.lit(0, pl.Int64))
+        lacking = self.still_kept(expected).with_columns(held=pl.lit(0, pl.Int64))
         for pause in self._pauses():
             if lacking.is_empty():
                 break
@@ -225,6 +239,12 @@ class AxiomClient:
             found = lacking.drop("held").join(held, on="hour", how="left").with_columns(pl.col("held").fill_null(0))
             lacking = found.filter(pl.col("held") < pl.col("events"))
         return lacking
+
+    def still_kept(self, hours: pl.DataFrame) -> pl.DataFrame:
+        """Those hours (column `hour`) that the dataset surely keeps; the others may be gone because of their age."""
+        if hours.is_empty():
+            return hours
+        return hours.filter(pl.col("hour") >= kept_since(self.dataset_limits().retention_days, self._clock.now()))
 
     def dataset_facts(self) -> DatasetFacts:
         """What `doctor` reports on the dataset. Reading it needs the capability to query."""
@@ -307,7 +327,8 @@ class AxiomClient:
         return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
 
 
-def _count_deletes(by_kind: pl.DataFrame) -> pl.DataFrame:
+def count_deletes(by_kind: pl.DataFrame) -> pl.DataFrame:
+    """ACTIVITY_SCHEMA from CHANGES_BY_KIND_SCHEMA."""
     key, changes = ["actor_key", "hour", "resource_type"], pl.col("changes")
     is_delete = pl.col("change_kind") == "delete"
     return by_kind.group_by(key).agg(changes.sum(), deletes=changes.filter(is_delete).sum()).sort(key)

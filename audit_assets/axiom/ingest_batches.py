@@ -33,9 +33,9 @@ class Batch:
     body: bytes
 
 
-def batches(events: pl.DataFrame) -> Iterator[Batch]:
-    """Every event (a frame in EVENT_SCHEMA) in exactly one batch, by time."""
-    ordered = events.sort(TIME, "entry_id")
+def batches(events: pl.DataFrame, identity: str = "entry_id") -> Iterator[Batch]:
+    """Every event (a frame in EVENT_SCHEMA, or of another `identity`) in exactly one batch, by time."""
+    ordered = events.sort(TIME, identity)
     for _, day in ordered.group_by(pl.col(TIME).dt.date(), maintain_order=True):
         for part in day.iter_slices(MOST_EVENTS):
             yield from _within_bytes(part)

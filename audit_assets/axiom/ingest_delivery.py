@@ -108,7 +108,8 @@ def _first_error(failures: Any) -> str:
 
 
 class BatchSender:
-    """Sends batches to one dataset. `held` returns the entry_ids that are visible in [start, end)."""
+    """Sends batches to one dataset. `held` returns the ids that are visible in [start, end); `identity`: the field that
+    holds them."""
 
     def __init__(
         self,
@@ -116,8 +117,10 @@ class BatchSender:
         held: Callable[[datetime, datetime], pl.Series],
         clock: Clock,
         limits: AxiomLimits,
+        identity: str = "entry_id",
     ) -> None:
         self._connection = connection
+        self._identity = identity
         self._held = held
         self._clock = clock
         self._limits = limits
@@ -130,7 +133,7 @@ class BatchSender:
         Raises `Refused`, `Unavailable`, or `Incomplete` when Axiom keeps rejecting some; what was accepted before
         stays, and the next run finds it there.
         """
-        for batch in batches(events):
+        for batch in batches(events, self._identity):
             self.batches += 1
             self._send_whole(batch)
 
@@ -149,7 +152,7 @@ class BatchSender:
             missing = self._missing_after_waiting(left.events, outcome)
             if missing.is_empty():
                 return
-            left, reason = _one_batch(missing), outcome.reason
+            left, reason = self._one_batch(missing), outcome.reason
         raise Incomplete(
             f"{len(left.events):,} of {len(batch.events):,} events are not in Axiom dataset "
             f"'{self._connection.dataset}' after {self._limits.sends} attempts: {reason}. Run the hour again later."
@@ -158,7 +161,7 @@ class BatchSender:
     def _send_halves(self, batch: Batch) -> None:
         middle = len(batch.events) // 2
         for half in (batch.events.head(middle), batch.events.tail(-middle)):
-            self._send_whole(_one_batch(half))
+            self._send_whole(self._one_batch(half))
 
     def _send_until_taken(self, batch: Batch) -> IngestOutcome:
         """Send until Axiom took it or may have taken it: what it certainly did not take can be sent again blindly."""
@@ -184,10 +187,16 @@ class BatchSender:
         missing = events
         for pause in poll_pauses(self._limits.visibility_seconds):
             self._clock.sleep(pause)
-            missing = missing.join(self._held(start, end).to_frame("entry_id"), on="entry_id", how="anti")
+            held = self._held(start, end).to_frame(self._identity)
+            missing = missing.join(held, on=self._identity, how="anti")
             if missing.is_empty():
                 break
         return missing
+
+    def _one_batch(self, events: pl.DataFrame) -> Batch:
+        """A batch of some of another batch's events, which therefore fit into one."""
+        [batch] = batches(events, self._identity)
+        return batch
 
 
 def span(frame: pl.DataFrame, column: str, unit: str) -> tuple[datetime, datetime]:
@@ -205,9 +214,3 @@ def poll_pauses(total: float) -> Iterator[float]:
         yield min(pause, left)
         left -= pause
         pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
-
-
-def _one_batch(events: pl.DataFrame) -> Batch:
-    """A batch of some of another batch's events, which therefore fit into one."""
-    [batch] = batches(events)
-    return batch

@@ -56,7 +56,24 @@ ORIGIN_USES_SCHEMA = {
     "hour": UTC_TIME,
     **dict.fromkeys(("changed", "failed"), pl.Boolean),
 }
+HOUR_FACTS_SCHEMA = {
+    "hour": UTC_TIME,
+    **dict.fromkeys(("actor_key", "actor", "actor_type", "account", "person", "email", "token"), pl.String),
+    **dict.fromkeys(("address", "agent", "via", "resource_type", "resource_product"), pl.String),
+    **dict.fromkeys(("change_kind", "action", "action_result", "stream"), pl.String),
+    "events": pl.Int64,
+    **{"oldest": UTC_TIME, "newest": UTC_TIME},
+}
+AGGREGATE_ROWS_SCHEMA = {
+    **{"aggregate_of": pl.String, "aggregate_actor": pl.String, "aggregate_part": pl.Int64},
+    **{"aggregate_digest": pl.String, "aggregate_id": pl.String, "aggregate_text": pl.String},
+}
+AGGREGATES_HELD_SCHEMA = {"aggregate_id": pl.String}
 DATASET_FACTS_SCHEMA = {"rows": pl.Int64, "oldest": UTC_TIME}
+
+HOUR_KIND, PAST_KIND = "hour-1", "past-1"
+"""Kinds of aggregates: of an hour, and of what an actor changed before a day. The number is that of their format: rows
+of another are not read."""
 
 OUT_OF_MEMORY = 432
 """Axiom's own status for a query that needs more memory than it may have (docs/facts/axiom.md, 2.2)."""
@@ -67,13 +84,15 @@ INVALID_FIELD = b"invalid field"
 
 @dataclass(frozen=True)
 class AplQuery:
-    """A query file, the schema of its result, whether it takes the change filter, and how to split its window.
+    """A query file, the schema of its result, whether it takes the change filter, the kinds of aggregates that it is
+    about (none: of entries), and how to split its window.
     `may_omit`: instead of failing, the result lacks a part that can't be made smaller, and has a row with nothing but
     the part's first actor for it."""
 
     name: str
     schema: Schema
     filters_changes: bool = False
+    kinds: tuple[str, ...] = ()
     split: Split = split_by_actors_then_time
     may_omit: bool = False
 
@@ -91,6 +110,10 @@ ENTRIES_HELD = AplQuery("entries_held", ENTRIES_HELD_SCHEMA, split=split_by_time
 ACCOUNTS = AplQuery("accounts", ACCOUNTS_SCHEMA)
 INCOMPLETE_EVENTS = AplQuery("incomplete_events", INCOMPLETE_EVENTS_SCHEMA)
 EVENTS_BY_HOUR = AplQuery("events_by_hour", EVENTS_BY_HOUR_SCHEMA)
+HOUR_FACTS = AplQuery("hour_facts", HOUR_FACTS_SCHEMA, split=split_by_time_then_prefix)
+HOUR_AGGREGATES = AplQuery("hour_aggregates", AGGREGATE_ROWS_SCHEMA, kinds=(HOUR_KIND,))
+PAST_AGGREGATES = AplQuery("past_aggregates", AGGREGATE_ROWS_SCHEMA, kinds=(PAST_KIND,))
+AGGREGATES_HELD = AplQuery("aggregates_held", AGGREGATES_HELD_SCHEMA)
 DATASET_FACTS = AplQuery("dataset_facts", DATASET_FACTS_SCHEMA, split=lambda _: [])
 
 
@@ -154,6 +177,8 @@ class QueryRunner:
             values["actors"] = window.actors
         if window.prefix:
             name, values["id_prefix"] = f"{name}_by_prefix", window.prefix
+        if query.kinds:
+            values["kinds"] = query_texts.Names(query.kinds)
         if query.filters_changes:
             values |= query_texts.change_filter_values(self._change_filter)
         return name, query_texts.fill(name, self._connection.dataset, **values)

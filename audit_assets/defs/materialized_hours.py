@@ -24,6 +24,10 @@ ROW_COUNT = "dagster/partition_row_count"
 """Dagster's own name for it, which its pages plot."""
 
 
+AGGREGATE = "aggregate"
+"""Under it is the digest by which an hour's aggregate in Axiom is known."""
+
+
 def ingested_hours(instance: dg.DagsterInstance) -> set[datetime]:
     """The hours that Axiom holds."""
     return {hour_of(key) for key in instance.get_materialized_partitions(asset_key(INGEST))}
@@ -35,8 +39,10 @@ def newest_summarized(instance: dg.DagsterInstance, hour: datetime) -> datetime:
 
 
 def acknowledged_events(instance: dg.DagsterInstance) -> Acknowledged:
-    """The hours that Axiom holds, and how many events of each."""
-    return Acknowledged(ingested_hours(instance), partial(ingested_rows, instance))
+    """The hours that Axiom holds, how many events of each, and their aggregates."""
+    return Acknowledged(
+        ingested_hours(instance), partial(ingested_rows, instance), partial(_aggregate_digests, instance)
+    )
 
 
 def load_progress(instance: dg.DagsterInstance, hours: Sequence[datetime], now: datetime) -> Mapping[str, Any]:
@@ -62,6 +68,16 @@ def rows_of(instance: dg.DagsterInstance, asset: str, hours: Iterable[datetime])
         hour_of(each.partition or ""): each.metadata[ROW_COUNT].value
         for each in made
         if each and ROW_COUNT in each.metadata
+    }
+
+
+def _aggregate_digests(instance: dg.DagsterInstance, hours: Sequence[datetime]) -> Mapping[datetime, str]:
+    """The digests of those hours whose aggregates Axiom has taken."""
+    made = [record.asset_materialization for record in newest_materializations(instance, asset_key(INGEST), hours)]
+    return {
+        hour_of(each.partition): str(each.metadata[AGGREGATE].value)
+        for each in made
+        if each and each.partition and AGGREGATE in each.metadata
     }
 
 

@@ -20,7 +20,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "history": (tables.PRIORS, tables.NEWCOMERS, tables.TOUCHED_BY, tables.ORIGINS_BEFORE, tables.SCORES_BEFORE),
     "baselines": (
         *(tables.ACTIVITY, tables.TOUCHED, tables.BASELINES),
-        *(tables.ORIGINS, tables.NAMES, tables.ASSESSED),
+        *(tables.ORIGINS, tables.ADDRESSES, tables.NAMES, tables.ASSESSED),
     ),
     "flags": (tables.FLAGGED,),
     "tickets": (tables.TICKETS, tables.RENDERED, tables.MESSAGES),

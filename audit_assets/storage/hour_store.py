@@ -204,6 +204,11 @@ class HourStore:
         for day in days_of(hours):
             self._tables.pack_day(day)
 
+    def delete(self, table: str, hour: datetime) -> None:
+        """Delete an hour of a table that holds frames, if it is there. Raises `StoreError` if it can't be deleted."""
+        if self._footer(table, hour) is not None:
+            self._files.delete(self.path(table, hour))
+
     def delete_before(self, day: datetime) -> int:
         """Delete the hours of all UTC days before that of `day`, in every table that has hours. Returns how many files.
         Raises `StoreError` if one can't be deleted: those that are left go next time."""

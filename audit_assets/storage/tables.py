@@ -10,11 +10,12 @@ from dataclasses import dataclass
 # By hour, as Parquet
 ENTRIES = "raw_audit_entries"  # the hour's audit entries, with the history of their pulls
 QUARANTINE = "quarantined_entries"  # what the log listed and could not be understood, with the reason
-ACTIVITY = "actor_activity"  # what the hour's actors changed, as Axiom counts it
+ACTIVITY = "actor_activity"  # what everybody changed in the hour's UTC day, up to the hour, as Axiom counts it
 BASELINES = "actor_baselines"  # what is usual for each actor of the hour and for the organisation
 TOUCHED = "touched_resource_types"  # the resource types that each actor of the hour touched before
 ASSESSED = "actor_scores"  # of all actors in the hour's UTC day, up to the hour, before they are ranked
 ORIGINS = "actor_origins"  # from where everybody acted in the hour's UTC day, up to the hour
+ADDRESSES = "actor_addresses"  # which addresses and user agents everybody used in the hour's UTC day, before the hour
 NAMES = "actor_names"  # of everybody who did anything in the hour's UTC day or the day before
 FLAGGED = "flagged_actors"  # every deviation of the hour and its disposition
 TICKETS = "opened_tickets"  # what became of each flagged actor of the hour in Linear
@@ -33,6 +34,9 @@ PRIORS = "organisation_priors"  # of each class of actor before the day
 NEWCOMERS = "organisation_newcomers"  # what newcomers' hours looked like before the day
 TOUCHED_BY = "organisation_touched"  # who touched which resource type before the day
 ORIGINS_BEFORE = "organisation_origins"  # from where everybody acted before the day
+HISTORY_BEFORE = "organisation_activity"  # what Axiom held of the hours before the day, as far as it is judged by
+NAMES_BEFORE = "organisation_names"  # of everybody who did anything in the day before the day
+PAST_BEFORE = "past_aggregates"  # by which digests what each actor changed before the day is known in Axiom
 SCORES_BEFORE = "organisation_scores"  # of the organisation's last weeks before the day
 DIGESTS = "digests"  # what became of the day's digest
 
@@ -62,13 +66,19 @@ TABLES_OF = {
     "raw_audit_entries": AssetTables(writes=(ENTRIES, QUARANTINE)),
     "axiom_ingest": AssetTables(writes=(AXIOM_DATASET,), reads=(ENTRIES, QUARANTINE)),
     "organisation_history": AssetTables(
-        writes=(PRIORS, NEWCOMERS, TOUCHED_BY, ORIGINS_BEFORE, SCORES_BEFORE, AXIOM_RECORD),
+        writes=(
+            *(PRIORS, NEWCOMERS, TOUCHED_BY, ORIGINS_BEFORE, SCORES_BEFORE),
+            *(HISTORY_BEFORE, NAMES_BEFORE, PAST_BEFORE, AXIOM_RECORD),
+        ),
         reads=(AXIOM_DATASET,),
         reads_late=(VERDICTS,),
     ),
     "actor_baselines": AssetTables(
-        writes=(ACTIVITY, BASELINES, TOUCHED, ASSESSED, ORIGINS, NAMES),
-        reads=(ENTRIES, AXIOM_DATASET, PRIORS, NEWCOMERS, TOUCHED_BY, ORIGINS_BEFORE, AXIOM_RECORD),
+        writes=(ACTIVITY, BASELINES, TOUCHED, ASSESSED, ORIGINS, ADDRESSES, NAMES),
+        reads=(
+            *(ENTRIES, AXIOM_DATASET, AXIOM_RECORD),
+            *(PRIORS, NEWCOMERS, TOUCHED_BY, ORIGINS_BEFORE, NAMES_BEFORE, PAST_BEFORE),
+        ),
         reads_late=(VERDICTS,),
     ),
     "flagged_actors": AssetTables(
@@ -81,7 +91,10 @@ TABLES_OF = {
     ),
     "opened_tickets": AssetTables(
         writes=(TICKETS, RENDERED, MESSAGES),
-        reads=(ENTRIES, QUARANTINE, AXIOM_DATASET, ORIGINS_BEFORE, BASELINES, ORIGINS, FLAGGED),
+        reads=(
+            *(ENTRIES, QUARANTINE, AXIOM_DATASET, ORIGINS_BEFORE, HISTORY_BEFORE, PAST_BEFORE),
+            *(ACTIVITY, BASELINES, ORIGINS, ADDRESSES, FLAGGED),
+        ),
     ),
     "daily_digest": AssetTables(writes=(DIGESTS,), reads=(ENTRIES, BASELINES, FLAGGED, TICKETS)),
     "flagged_actor_summary": AssetTables(

@@ -5,14 +5,17 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from audit_assets.axiom.aggregates import digest_of_hour, pack_hour
 from audit_assets.axiom.client import AxiomClient
 from audit_assets.axiom.dashboard import build_dashboard
 from audit_assets.axiom.dataset_health import find_issues
 from audit_assets.axiom.events import events_from
+from audit_assets.axiom.hour_facts import facts_of_events
 from audit_assets.axiom.ingest_receipts import DatasetFacts
 from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.config.change_filter import ChangeFilter
@@ -23,6 +26,8 @@ from audit_assets_tests.axiom.made_entries import ANNE, AT, HOUR, client_of, ent
 from audit_assets_tests.support import JumpingClock
 
 ENTRIES = entries()
+AGGREGATE = pack_hour(facts_of_events(events_from(ENTRIES)).filter(pl.col("hour") == AT), AT)
+DAY = AT.replace(hour=0)
 DASHBOARD = build_dashboard("cloudflare-audit", None, ChangeFilter())
 LIMITS = AxiomLimits(attempts=2, sends=2, visibility_seconds=4.0)
 WINDOW = (AT, AT + HOUR)
@@ -36,6 +41,10 @@ CALLS: dict[str, Callable[[AxiomClient], Any]] = {
     "organisation_hours": lambda axiom: axiom.organisation_hours(*WINDOW),
     "organisation_types": lambda axiom: axiom.organisation_types(*WINDOW),
     "actors": lambda axiom: axiom.actors(*WINDOW),
+    "hour_facts": lambda axiom: axiom.hour_facts(*WINDOW),
+    "send_aggregates": lambda axiom: axiom.aggregates.ingest(AGGREGATE),
+    "hour_aggregates": lambda axiom: axiom.aggregates.hours(DAY, {AT: digest_of_hour(AGGREGATE)}),
+    "past_aggregates": lambda axiom: axiom.aggregates.past(DAY, {ANNE: "0" * 64}),
     "hours_lacking": lambda axiom: axiom.hours_lacking(axiom.events_by_hour(*WINDOW)),
     "dataset_facts": lambda axiom: _check_facts(axiom.dataset_facts()),
     "dashboard": lambda axiom: axiom.upload_dashboard("audit", DASHBOARD, overwrite=True).encode(),
@@ -70,6 +79,7 @@ def between(services: Sandbox) -> Iterator[ChangingServer]:
     with client_of(services, JumpingClock(services.shared.clock)) as axiom:
         axiom.ingest(events_from(ENTRIES))
         assert axiom.prove(ENTRIES).holds
+        axiom.aggregates.ingest(AGGREGATE)
     with changing(services.environment()["AXIOM_URL"]) as server:
         yield server
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_assets.axiom import query_texts as queries
+from audit_assets.axiom.aggregates import AGGREGATE_SCHEMA
 from audit_assets.axiom.events import EVENT_SCHEMA, OF_SOME_ENTRIES
 from audit_assets.config.change_filter import ChangeFilter
 from audit_assets.config.errors import SettingError
@@ -169,7 +170,8 @@ def test_an_independent_parser_finds_every_query_valid() -> None:
         pytest.skip(
             "needs node, and KUSTO_MODULES: the node_modules folder after npm install @kusto/language-service-next"
         )
-    schema = ",".join(f"{name}:{KUSTO_TYPES[str(dtype).split('(')[0]]}" for name, dtype in EVENT_SCHEMA.items())
+    fields = EVENT_SCHEMA | AGGREGATE_SCHEMA
+    schema = ",".join(f"{name}:{KUSTO_TYPES[str(dtype).split('(')[0]]}" for name, dtype in fields.items())
     environment = {
         "PATH": os.environ["PATH"],
         "NODE_PATH": modules,

@@ -35,6 +35,14 @@ def test_what_is_written_is_read_back_with_its_metadata(store: HourStore) -> Non
     assert store.counts("entries", [HOUR, LATER]) == {HOUR: 2}
 
 
+def test_an_hour_is_deleted_whether_it_is_there_or_not(store: HourStore) -> None:
+    store.write("entries", HOUR, FRAME)
+    store.write("entries", LATER, FRAME)
+    for _ in range(2):
+        store.delete("entries", HOUR)
+    assert store.counts("entries", [HOUR, LATER]) == {LATER: 2}
+
+
 def test_an_hour_that_was_never_written_is_missing_and_not_empty(store: HourStore) -> None:
     assert store.read("entries", HOUR) is None
     assert store.metadata("entries", HOUR) is None

@@ -1,8 +1,9 @@
 """The hour's entries, and what could not be understood of it → the Axiom dataset.
 
-In: the Parquet hour and its quarantine. Out: events in Axiom. True afterwards: Axiom has acknowledged every entry of
-the hour, and of every other member of the log its raw text with the reason; what was there already was not sent again.
-Whether they can be *seen* there is proved by a check of its own, since Axiom shows new rows only after a while.
+In: the Parquet hour and its quarantine. Out: events in Axiom, and the hour's aggregate beside them. True afterwards:
+Axiom has acknowledged every entry of the hour, and of every other member of the log its raw text with the reason, and
+after them the aggregate of both; what was there already was not sent again. Whether entries can be *seen* there is
+proved by a check of its own, since Axiom shows new rows only after a while.
 """
 
 from collections.abc import Mapping
@@ -12,11 +13,14 @@ from itertools import groupby
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
+from audit_assets.axiom.aggregates import digest_of_hour, pack_hour
+from audit_assets.axiom.hour_facts import facts_of_events, join_facts
 from audit_assets.defs.account_keys import HISTORY, name_of
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.hourly_asset import hourly_asset
-from audit_assets.defs.materialized_hours import load_progress
+from audit_assets.defs.materialized_hours import AGGREGATE, load_progress
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import AxiomResource, RunInputsResource
 from audit_assets.defs.steps.axiom_events import events_of_hours
@@ -44,10 +48,15 @@ def axiom_ingest(
                 hours = list(day)
                 # Counted before: what another run pulls meanwhile is not acknowledged
                 entries, quarantined = (inputs.store.counts(table, hours) for table in (ENTRIES, QUARANTINE))
+                parts = []
                 for events in events_of_hours(inputs, hours):
                     receipt = client.ingest(events)
+                    parts.append(facts_of_events(events))
                     sent = f"{receipt.sent:,} events sent in {receipt.batches} batches"
                     context.log.info(f"{sent}, {receipt.already_there:,} were there")
+                facts = join_facts(parts)
+                aggregates = {hour: pack_hour(facts.filter(pl.col("hour") == hour), hour) for hour in hours}
+                client.aggregates.ingest(pl.concat(aggregates.values()))
                 progress = _progress(context, axiom.clock.now())
                 for hour in hours:
                     metadata = {
@@ -55,6 +64,7 @@ def axiom_ingest(
                         "dagster/partition_row_count": entries[hour] + quarantined[hour],
                         "quarantined": quarantined[hour],
                         "dataset": axiom.dataset(),
+                        AGGREGATE: digest_of_hour(aggregates[hour]),
                     }
                     context.add_asset_metadata(metadata, partition_key=key_of(hour))
 

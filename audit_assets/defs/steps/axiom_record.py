@@ -33,11 +33,12 @@ START_ANEW = (
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """What Dagster knows of the hours that Axiom has acknowledged: which (`hours`), and how many events of some of them
-    (`count_events`, by partition key)."""
+    """What Dagster knows of the hours that Axiom has acknowledged: which (`hours`), how many events of some of them
+    (`count_events`, by partition key), and by which digests the aggregates of some of them are known (`digests`)."""
 
     hours: Collection[datetime] = ()
     count_events: Callable[[Sequence[datetime]], Mapping[str, Any]] = lambda _: {}
+    digests: Callable[[Sequence[datetime]], Mapping[datetime, str]] = lambda _: {}
 
 
 NOT_KNOWN = Acknowledged()
@@ -46,13 +47,16 @@ NOT_KNOWN = Acknowledged()
 
 @dataclass(frozen=True)
 class RecordComparison:
-    """`found_right`: RECORD of what is not recorded so yet. `more`, `fewer`: the hours that hold too much or too little
-    (columns of RECORD, and what is `held`)."""
+    """`held`: how many events the hours hold (hour, held). `found_right`: RECORD of what is not recorded so yet.
+    `more`, `fewer`: the hours that hold too much or too little (columns of RECORD, and what is `held`). `showed_late`:
+    some held too little at first, and enough after a while."""
 
     dataset: str
+    held: pl.DataFrame
     found_right: pl.DataFrame
     more: pl.DataFrame
     fewer: pl.DataFrame
+    showed_late: bool
 
     @property
     def problem(self) -> str | None:
@@ -67,18 +71,30 @@ class RecordComparison:
 
 
 def verify_record(
-    store: HourStore, client: AxiomClient, start: datetime, end: datetime, acknowledged: Acknowledged
-) -> None:
-    """Compare [start, end), and keep what is right. Call it after reading what is to be believed, and before use.
+    store: HourStore,
+    client: AxiomClient,
+    start: datetime,
+    end: datetime,
+    acknowledged: Acknowledged,
+    held: pl.DataFrame | None = None,
+) -> RecordComparison:
+    """Compare [start, end), and keep what is right. Call it after reading what is to be believed, and before use; if
+    something showed late, read again. `held`: what was read already (EVENTS_BY_HOUR_SCHEMA).
 
     Raises `Incomplete` with the hours that are not right, `StoreError`, and as `AxiomClient` does.
     """
-    compared = compare_record(store, client, start, end, acknowledged)
-    if not compared.found_right.is_empty():
-        everything = pl.concat([_read_record(store), compared.found_right])
-        store.write(AXIOM_RECORD, None, everything.group_by("hour").agg(pl.col("events").max()).sort("hour"))
+    compared = compare_record(store, client, start, end, acknowledged, held)
+    write_record(store, compared.found_right)
     if compared.problem:
         raise Incomplete(compared.problem)
+    return compared
+
+
+def write_record(store: HourStore, right: pl.DataFrame) -> None:
+    """Keep of these hours that Axiom holds so many events (RECORD) or more, as they were pulled."""
+    if not right.is_empty():
+        everything = pl.concat([_read_record(store), right])
+        store.write(AXIOM_RECORD, None, everything.group_by("hour").agg(pl.col("events").max()).sort("hour"))
 
 
 def compare_record(
@@ -87,25 +103,41 @@ def compare_record(
     start: datetime,
     end: datetime,
     acknowledged: Acknowledged = NOT_KNOWN,
+    held: pl.DataFrame | None = None,
 ) -> RecordComparison:
     """Compare the hours [start, end). Writes nothing; raises `StoreError`, and as `AxiomClient` does."""
     record = _read_record(store)
     known = pl.concat([record, _newly_acknowledged(record, start, end, acknowledged)])
-    held = client.events_by_hour(start, end).rename({"events": "held"})
+    found = (client.events_by_hour(start, end) if held is None else held).rename({"events": "held"})
     in_window = known.filter(pl.col("hour").is_between(start, end, closed="left"))
-    both = in_window.join(held, on="hour", how="full", coalesce=True).with_columns(
+    both = in_window.join(found, on="hour", how="full", coalesce=True).with_columns(
         pl.col("events", "held").fill_null(0)
     )
     # The store is read after Axiom: what was pulled meanwhile is in it
     stored = _count_stored(store, both.filter(pl.col("held") > pl.col("events"))["hour"])
     beyond = stored.join(both, on="hour").with_columns(events=pl.max_horizontal("events", "stored"))
     more = beyond.filter(pl.col("held") > pl.col("events")).select(both.columns)
-    fewer = both.filter(pl.col("held") < pl.col("events"))
-    if not fewer.is_empty():
-        fewer = client.hours_lacking(fewer.select(RECORD.names()))
+    lacking = fewer = both.filter(pl.col("held") < pl.col("events"))
+    if not lacking.is_empty():
+        fewer = client.hours_lacking(lacking.select(RECORD.names()))
     right = both.join(more, on="hour", how="anti").select("hour", events=pl.max_horizontal("events", "held"))
     found_right = right.join(record, on=RECORD.names(), how="anti")
-    return RecordComparison(client.dataset, found_right, more.sort("hour"), fewer.sort("hour"))
+    showed_late = fewer.height < client.still_kept(lacking).height
+    return RecordComparison(client.dataset, found, found_right, more.sort("hour"), fewer.sort("hour"), showed_late)
+
+
+def known_events(
+    store: HourStore, start: datetime, end: datetime, acknowledged: Acknowledged, *, counted_since: datetime
+) -> pl.DataFrame:
+    """RECORD of the hours [start, end) as far as they are known: of hours before `counted_since` what is recorded, of
+    later ones what Axiom acknowledged since, too."""
+    record = _read_record(store)
+    recorded = set(record["hour"])
+    hours = sorted(h for h in acknowledged.hours if start <= h < end and (h >= counted_since or h not in recorded))
+    counted = acknowledged.count_events(hours).items() if hours else []
+    newer = pl.DataFrame([(hour_of(key), events) for key, events in counted], schema=RECORD, orient="row")
+    known = pl.concat([record.filter(pl.col("hour").is_between(start, end, closed="left")), newer])
+    return known.group_by("hour").agg(pl.col("events").max()).sort("hour")
 
 
 def recorded_hours(store: HourStore) -> set[datetime]:

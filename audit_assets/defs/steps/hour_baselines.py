@@ -3,21 +3,26 @@
 One set of queries to Axiom serves all hours of a run. Nothing in the baselines lies in or after the hour itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
 
+from audit_assets.axiom.aggregates import TOGETHER, organisation_hours_in, organisation_types_in, with_organisation
+from audit_assets.axiom.client import AxiomClient, count_deletes
 from audit_assets.axiom.events import LONGEST_TEXT
+from audit_assets.axiom.hour_facts import changes_in, latest_names, names_in, origin_uses_in, origins_in
 from audit_assets.cloudflare.actor_keys import with_owners
 from audit_assets.config.errors import Incomplete
 from audit_assets.defs.resources import AxiomResource
-from audit_assets.defs.steps.axiom_record import Acknowledged, verify_record
+from audit_assets.defs.steps.axiom_record import Acknowledged, known_events
+from audit_assets.defs.steps.day_history import read_names, read_past
 from audit_assets.defs.steps.history_coverage import HOURS_PRESENT
+from audit_assets.defs.steps.hour_facts_read import read_facts
 from audit_assets.defs.steps.organisation_day import mark_activity, read_organisation
-from audit_assets.defs.steps.origin_history import query_origin_uses
+from audit_assets.defs.steps.origin_history import fold_origin_uses
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.detection.baselines import build_baselines
@@ -27,7 +32,7 @@ from audit_assets.detection.schemas import MEMORY
 from audit_assets.detection.severity import raise_severity
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, AN_HOUR, day_of, days_of, key_of
-from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, NAMES, ORIGINS, TOUCHED
+from audit_assets.storage.tables import ACTIVITY, ADDRESSES, ASSESSED, BASELINES, NAMES, ORIGINS, TOUCHED
 from audit_assets.tickets.formatting import pluralize
 
 RUN_AGAIN = "Run the hour again; if it stays so, something else writes into the dataset."
@@ -38,8 +43,8 @@ class HourBaselines:
     """What is known before some hours. `judged`: who made how many changes in which hour. `activity` (ACTIVITY) as
     Axiom has it, `marked` the same as the scores take it, `usual` (BASELINE), `touched` (TOUCHED); `assessed`: the
     scores of all actors' hours in the UTC days of the hours (SCORES without what `rank_scores` fills); `origins`:
-    ORIGIN_USES of everybody in these days up to the hours; `names`: actor_key, actor, actor_type, owner_key and owner
-    of everybody of the day before these days and since."""
+    ORIGIN_USES of everybody in these days up to the hours; `facts`: FACTS of the same; `names`: actor_key, actor,
+    actor_type, owner_key and owner of everybody of the day before these days and since."""
 
     judged: pl.DataFrame
     activity: pl.DataFrame
@@ -48,20 +53,22 @@ class HourBaselines:
     touched: pl.DataFrame
     assessed: pl.DataFrame
     origins: pl.DataFrame
+    facts: pl.DataFrame
     names: pl.DataFrame
 
     def write(self, store: HourStore, hour: datetime, hours_present: int) -> None:
         """Store the tables of one of the hours. `hours_present`: of the hours before it, so many are there."""
         here = pl.col("hour") == hour
         # The UTC day up to the hour: an earlier one may have opened the same ticket, and groups act over hours
-        today = self.assessed.filter(pl.col("hour").is_between(day_of(hour), hour))
+        up_to_now = pl.col("hour").is_between(day_of(hour), hour)
         with store.together():
-            store.write(ACTIVITY, hour, self.activity.filter(here))
+            store.write(ACTIVITY, hour, self.activity.filter(up_to_now))
             store.write(TOUCHED, hour, self.touched.filter(here))
             store.write(BASELINES, hour, self.usual.filter(here), {HOURS_PRESENT: hours_present})
             store.write(ORIGINS, hour, uses_within(self.origins, day_of(hour), hour + AN_HOUR))
+            store.write(ADDRESSES, hour, origins_in(self.facts.filter(up_to_now & ~here)))
             store.write(NAMES, hour, self.names)
-            store.write(ASSESSED, hour, today)
+            store.write(ASSESSED, hour, self.assessed.filter(up_to_now))
 
 
 def query_baselines(
@@ -71,17 +78,22 @@ def query_baselines(
     `Incomplete` if it counts other changes than were pulled, or holds other events, in any hour that is read."""
     changes = pl.concat([inputs.entries_of(hour).changes for hour in hours])
     judged = changes.group_by("actor_key", hour=pl.col("time").dt.truncate("1h")).agg(changes=pl.len().cast(pl.Int64))
-    today, until = day_of(hours[0]), hours[-1] + AN_HOUR
-    since = today - ACTIVITY_HISTORY
+    today, store = day_of(hours[0]), inputs.store
     with closing(axiom.client()) as client:
-        names = with_owners(client.actors(today - A_DAY, until))
-        acting = client.organisation_activity(today, until)["actor_key"]
-        activity = client.activity(acting.unique().sort().to_list(), since, until)
-        origins = query_origin_uses(client, names["actor_key"], today, until, inputs.geography)
-        organisation_hours = client.organisation_hours(hours[0] - MEMORY, until)
-        organisation_types = client.organisation_types(hours[0] - MEMORY, until)
-        _refuse_other_counts(changes, activity)
-        verify_record(inputs.store, client, since, until, acknowledged)
+
+        def refuse(facts: pl.DataFrame) -> None:
+            _refuse_other_counts(changes, changes_in(facts, client.change_filter))
+
+        facts = _read_today(store, client, hours, acknowledged, refuse)
+        new = with_organisation(changes_in(facts, client.change_filter))
+        origin_uses = origin_uses_in(facts, client.change_filter)
+        acting = sorted({*new["actor_key"], *TOGETHER})
+        counted = pl.concat([read_past(store, client, today, acting, acknowledged), new])
+    names = with_owners(latest_names(pl.concat([read_names(store, today), names_in(facts)])).drop("newest"))
+    origins = fold_origin_uses(origin_uses, today, inputs.geography)
+    activity = count_deletes(counted.filter(~pl.col("actor_key").is_in(TOGETHER)))
+    remembered = counted.filter(pl.col("hour") >= hours[0] - MEMORY)
+    organisation_hours, organisation_types = organisation_hours_in(remembered), organisation_types_in(remembered)
     _refuse_other_totals(judged, organisation_hours.filter(pl.col("hour") >= hours[0]))
     touches = pl.concat([inputs.entries_of(hour).touches for hour in hours])
     marked = mark_activity(
@@ -95,7 +107,20 @@ def query_baselines(
     who = judged.select("hour", "actor_key")
     usual, touched = build_baselines(examples, organisation_hours, organisation_types, judged=who, hours=hours)
     assessed = _assess(inputs.store, marked, origins, hours)
-    return HourBaselines(judged, activity, marked, usual, touched, assessed, origins, names)
+    return HourBaselines(judged, activity, marked, usual, touched, assessed, origins, facts, names)
+
+
+def _read_today(
+    store: HourStore,
+    client: AxiomClient,
+    judged: Sequence[datetime],
+    acknowledged: Acknowledged,
+    refuse: Callable[[pl.DataFrame], None],
+) -> pl.DataFrame:
+    """FACTS of the UTC day up to the judged hours: these from their entries, the others as they are known."""
+    today, until = day_of(judged[0]), judged[-1] + AN_HOUR
+    known = known_events(store, today, until, acknowledged, counted_since=today).filter(pl.col("events") > 0)
+    return read_facts(store, client, known, acknowledged, by_entries=judged, refuse=refuse)
 
 
 def _assess(store: HourStore, marked: pl.DataFrame, origins: pl.DataFrame, hours: Sequence[datetime]) -> pl.DataFrame:

@@ -7,14 +7,18 @@ from datetime import datetime
 
 import polars as pl
 
+from audit_assets.axiom.client import count_deletes
 from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.defs.resources import AxiomResource
+from audit_assets.defs.steps.day_history import aggregated_past
 from audit_assets.defs.steps.ticket_extras import LEAST_SECONDS, TicketExtras
 from audit_assets.detection.baselines import history_since
 from audit_assets.detection.schemas import WINDOW
 from audit_assets.linear.issues import Upload
-from audit_assets.storage.hours import AN_HOUR
+from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import AN_HOUR, day_of
+from audit_assets.storage.tables import ACTIVITY, BASELINES
 from audit_assets.tickets.chart_data import activity_of, describe_chart
 from audit_assets.tickets.chart_drawing import draw_png
 from audit_assets.tickets.finding import Chart, Finding
@@ -65,14 +69,20 @@ class HourCharts(TicketExtras):
             return self.end(f"They could not be drawn ({type(error).__name__}: {str(error)[:LONGEST_QUOTE]}).")
 
 
-def build_charts(flagged: pl.DataFrame, baselines: pl.DataFrame, axiom: AxiomResource) -> HourCharts:
-    """The charts of the tickets of these flagged actors, of one hour; `baselines` are that hour's."""
+def build_charts(flagged: pl.DataFrame, store: HourStore, axiom: AxiomResource) -> HourCharts:
+    """The charts of the tickets of these flagged actors, of one hour."""
     members, hour = members_of(flagged), flagged["hour"][0]
-    return HourCharts(lambda: _activity(axiom, members, hour), history_since(baselines), axiom.clock)
+    known_since = history_since(store.require(BASELINES, hour))
+    return HourCharts(lambda: _activity(axiom, store, members, hour), known_since, axiom.clock)
 
 
-def _activity(axiom: AxiomResource, members: pl.DataFrame, hour: datetime) -> pl.DataFrame:
+def _activity(axiom: AxiomResource, store: HourStore, members: pl.DataFrame, hour: datetime) -> pl.DataFrame:
     """One query to Axiom serves all tickets of an hour. Raises `ServiceError`."""
+    actors, since = [*members["actor_key"].unique()], hour - WINDOW
     with closing(replace(axiom, limits=SHORT_WAIT).client()) as client:
-        changes = client.activity([*members["actor_key"].unique()], hour - WINDOW, hour + AN_HOUR)
+        past = aggregated_past(store, client, day_of(hour), actors)
+        if past is None:
+            changes = client.activity(actors, since, hour + AN_HOUR)
+        else:
+            changes = pl.concat([count_deletes(past), store.require(ACTIVITY, hour)]).filter(pl.col("hour") >= since)
     return members.join(changes, on="actor_key")

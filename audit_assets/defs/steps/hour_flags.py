@@ -79,7 +79,7 @@ def _judged(inputs: RunInputs, hour: datetime, before: pl.DataFrame, policy: Pol
     today = rank_scores(pl.concat([history, assessed.select(SCORES.names())]), budget=budget, since=day_of(hour))
     known, scores = pl.concat([history, today]), today.filter(pl.col("hour") == hour)
     return JudgedHours(
-        activity=store.require(ACTIVITY, hour),
+        activity=store.require(ACTIVITY, hour).filter(pl.col("hour") == hour),
         baselines=store.require(BASELINES, hour),
         touched=store.require(TOUCHED, hour),
         scores=scores.rename({"actor": "actor_key"}),

@@ -1,7 +1,8 @@
 """The organisation before a UTC day: priors, who touched what, and the scores that the alert threshold follows from.
 
-It is made anew when hours before the day have been ingested since, or brought late entries, when the policy changed, or
-what people decided on the tickets of these hours. Nothing in it lies in the day itself.
+It is made anew from the history (day_history.py) when hours before the day have been ingested since, or brought late
+entries, when the policy changed, or what people decided on the tickets of these hours. Nothing in it lies in the day
+itself.
 """
 
 import hashlib
@@ -13,32 +14,29 @@ from typing import Any
 
 import polars as pl
 
+from audit_assets.axiom.client import count_deletes
 from audit_assets.cloudflare.actor_keys import with_owners
 from audit_assets.config.policy import Tables
 from audit_assets.config.policy_tables import ConfirmedIncident
 from audit_assets.defs.resources import AxiomResource
-from audit_assets.defs.steps.axiom_record import Acknowledged, verify_record
-from audit_assets.defs.steps.origin_history import query_origin_uses
+from audit_assets.defs.steps.axiom_record import Acknowledged
+from audit_assets.defs.steps.day_history import ORIGIN_REACH, STILL_GROWS, is_kept, refresh_history, send_past
+from audit_assets.defs.steps.origin_history import fold_origin_uses
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.detection.activity_arrays import add_actor_types
 from audit_assets.detection.alert_threshold import SCORE_HISTORY
 from audit_assets.detection.confirmed_incidents import mark_incidents
 from audit_assets.detection.hour_scores import Organisation, build_organisation, score_stream
-from audit_assets.detection.origin_uses import ORIGIN_HISTORY
 from audit_assets.detection.ranking import BUDGET_OF_HISTORY, REACH, rank_scores
 from audit_assets.detection.schemas import SCORES
 from audit_assets.detection.verdict_marks import DISMISSED_TYPE_KNOWN, count_marked_hours, mark_verdicts
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.hours import A_DAY, key_of
-from audit_assets.storage.pull_history import REPEATS
+from audit_assets.storage.hours import key_of
 from audit_assets.storage.tables import NEWCOMERS, ORIGINS_BEFORE, PRIORS, SCORES_BEFORE, TOUCHED_BY
 
 METHOD = "7"
 """Raised when the scores are made in another way: what was written before is made anew."""
-
-STILL_GROWS = REPEATS[-1] + A_DAY
-"""So far before a day an hour may still bring late entries: the day is judged anew until its own last pull."""
 
 
 def refresh_day(inputs: RunInputs, day: datetime, axiom: AxiomResource, acknowledged: Acknowledged) -> None:
@@ -51,15 +49,15 @@ def refresh_day(inputs: RunInputs, day: datetime, axiom: AxiomResource, acknowle
     rows = acknowledged.count_events(_still_growing(day, before))
     edition = inputs.geography.edition if inputs.geography else ""
     made_from = _fingerprint(before, rows, inputs.tables, [*_verdicts_before(day, verdicts), [edition]])
-    if (store.metadata(SCORES_BEFORE, day) or {}).get("made_from") == made_from:
+    is_same = (store.metadata(SCORES_BEFORE, day) or {}).get("made_from") == made_from
+    if is_same and is_kept(store, axiom.dataset(), day, inputs.tables.counted):
         return
     with closing(axiom.client()) as client:
-        changes = client.organisation_activity(day - REACH, day)
-        actors = with_owners(client.actors(day - REACH, day))
-        origins_since = day - SCORE_HISTORY - ORIGIN_HISTORY
-        origins = query_origin_uses(client, actors["actor_key"], origins_since, day, inputs.geography)
-        verify_record(store, client, day - REACH, day, acknowledged)
-    activity = mark_activity(changes, actors, inputs.tables.confirmed_incident, verdicts)
+        history = refresh_history(store, client, day, acknowledged)
+        send_past(store, client, day, history)
+    actors = with_owners(history.names.drop("newest"))
+    origins = fold_origin_uses(history.origins, day - ORIGIN_REACH, inputs.geography)
+    activity = mark_activity(count_deletes(history.changes), actors, inputs.tables.confirmed_incident, verdicts)
     everybody = build_organisation(activity, day, origins)
     ranked = rank_scores(score_stream(activity, origins), budget=BUDGET_OF_HISTORY)
     scores = ranked.filter(pl.col("hour") >= day - SCORE_HISTORY)

@@ -27,6 +27,16 @@ def query_origin_uses(
     return pl.concat([ORIGIN_USES.to_frame(), *found])
 
 
+def fold_origin_uses(rows: pl.DataFrame, start: datetime, geography: Geography | None) -> pl.DataFrame:
+    """ORIGIN_USES from what was counted of hours (ORIGIN_USES_SCHEMA of Axiom, in which `changed` is null for an actor
+    of whom not everything is listed), in the same way."""
+    listed = rows.with_columns(pl.when(pl.col("changed").is_not_null()).then("hour").alias("hour"))
+    keys = sorted({*rows["actor_key"]})
+    batches = (keys[at : at + ACTORS_AT_ONCE] for at in range(0, len(keys), ACTORS_AT_ONCE))
+    folded = [_folded(listed.filter(pl.col("actor_key").is_in(batch)), start, geography) for batch in batches]
+    return pl.concat([ORIGIN_USES.to_frame(), *folded])
+
+
 def known_origins(store: HourStore, hour: datetime) -> pl.DataFrame | None:
     """ORIGIN_USES of everybody before the UTC day of a judged hour and in the day; None if they are not stored."""
     before, today = store.read(ORIGINS_BEFORE, day_of(hour)), store.read(ORIGINS, hour)

@@ -1,6 +1,6 @@
 """The flagged actors of an hour put on tickets, by the opener that is given: one that opens them, or a dry run's."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,6 +13,7 @@ from audit_assets.cloudflare.addresses import with_canonical_addresses
 from audit_assets.config.errors import AuditAssetsError, ServiceError
 from audit_assets.config.settings import dagster_url, tickets_per_hour
 from audit_assets.defs.resources import AxiomResource
+from audit_assets.defs.steps.day_history import read_addresses
 from audit_assets.defs.steps.hour_charts import build_charts
 from audit_assets.defs.steps.hour_messages import TicketMessage, message_of, message_of_shared
 from audit_assets.defs.steps.origin_history import known_origins, networks_of
@@ -22,8 +23,9 @@ from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.ticket_opener import AddNote, TicketOpener
 from audit_assets.detection.schemas import NAMES_OF_SEVERAL, WINDOW
 from audit_assets.detection.unreadable_entries import UNREADABLE
+from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import AN_HOUR, day_of, key_of
-from audit_assets.storage.tables import BASELINES, ENTRIES, QUARANTINE
+from audit_assets.storage.tables import ADDRESSES, ENTRIES, QUARANTINE
 from audit_assets.tickets.changed_values import add_values, entry_ids_of
 from audit_assets.tickets.finding import Finding
 from audit_assets.tickets.finding_builder import BY_TICKET, Links, by_ticket, findings_of
@@ -128,12 +130,12 @@ def _write_actors(
     of_actors = flagged.join(chosen, on="actor_key", how="right", maintain_order="right")
     hour, singles = flagged["hour"][0], of_actors.filter("single")
     changes = with_canonical_addresses(inputs.entries_of(hour).changes, "ip_address")
-    seen, unknown = _fetch_origins(axiom, members_of(singles)["actor_key"].unique(), hour)
+    seen, unknown = _fetch_origins(inputs.store, axiom, [*members_of(singles)["actor_key"].unique()], hour)
     links = _links_of(axiom, singles, hour, run_id)
     found = findings_of(inputs.account_id, singles, changes, seen=seen, links=links)
     alone = _with_values(inputs, _with_users(inputs, found, hour))
     others = findings_of(inputs.account_id, of_actors.filter(~pl.col("single")), changes.clear())
-    charts = build_charts(singles, inputs.store.require(BASELINES, hour), axiom)
+    charts = build_charts(singles, inputs.store, axiom)
     related = RelatedTickets(find_relations(inputs, singles, hour), opener, hour)
 
     def open_one(finding: Finding) -> OpenedTicket:
@@ -191,14 +193,19 @@ def _with_values(inputs: RunInputs, findings: Sequence[Finding]) -> list[Finding
 
 
 def _fetch_origins(
-    axiom: AxiomResource, actors: Iterable[str], hour: datetime
+    store: HourStore, axiom: AxiomResource, actors: Collection[str], hour: datetime
 ) -> tuple[pl.DataFrame | None, str | None]:
     """From where these actors (keys) acted in the 30 UTC days before the day of the hour, and in that day up to the
-    hour: as `AxiomClient.origins` has it. None and a warning if Axiom does not answer: tickets are opened all the same.
+    hour: as `AxiomClient.origins` has it. Of an hour of an earlier version Axiom is asked; None and a warning if it
+    does not answer: tickets are opened all the same.
     """
+    since, today = day_of(hour) - WINDOW, store.read(ADDRESSES, hour)
+    if today is not None:
+        known = [read_addresses(store, day_of(hour), since, actors), today.filter(pl.col("actor_key").is_in(actors))]
+        return with_canonical_addresses(pl.concat(known), "address"), None
     try:
         with closing(axiom.client()) as client:
-            seen = client.origins([*actors], day_of(hour) - WINDOW, hour)
+            seen = client.origins([*actors], since, hour)
             return with_canonical_addresses(seen, "address"), None
     except AuditAssetsError as error:
         return None, f"The tickets do not show whether an address was used before: {error}"

@@ -9,6 +9,7 @@ import json
 import threading
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,6 +43,15 @@ WHO = "sandbox"
 Handle = Callable[[Request, Fault | None], Awaitable[Response]]
 
 
+@dataclass(frozen=True)
+class Scan:
+    """A query and the rows that it read: all of the dataset within its range, whatever it filters."""
+
+    apl: str
+    rows_examined: int
+    rows_matched: int
+
+
 class AxiomService:
     """The routes, on one database. `behaviour` may be changed while it runs."""
 
@@ -54,6 +64,8 @@ class AxiomService:
         self._created = context.clock.now()
         self._minute = (0, 0)
         self.dashboards = Dashboards()
+        self.scans: list[Scan] = []
+        """What each query that was answered has read, in their order."""
 
     @property
     def store(self) -> AxiomStore:
@@ -188,9 +200,11 @@ class AxiomService:
         now = self._context.clock.now()
         query = parse_query_request(await _json(request), request.query_params.get("format", ""), now)
         result = await asyncio.to_thread(self._run, query, now)
+        status = result["status"]
+        self.scans.append(Scan(query.apl, status["rowsExamined"], status["rowsMatched"]))
         headers = {
             "X-Axiom-History-Query-Id": uuid.uuid4().hex,
-            "X-Axiom-Query-Cost-Gbms": str(result["status"]["rowsExamined"]),
+            "X-Axiom-Query-Cost-Gbms": str(status["rowsExamined"]),
             **_monthly("X-QueryLimit", 10**9),
         }
         return JSONResponse(axiom_faults.query_answer(result, fault), headers=headers)

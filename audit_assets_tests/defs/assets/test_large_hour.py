@@ -22,7 +22,7 @@ def test_a_large_hour_is_filed_sent_and_summed_up_whole(pipeline: Pipeline) -> N
     pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45))
     pipeline.sandbox.cloudflare.add("v1", [v1_entry(JUDGED, number=number) for number in range(12)])
     assert not problems_of(pipeline.run(JUDGED))
-    assert pipeline.sandbox.shared.call_counts()["axiom", "ingest"] == 6
+    assert pipeline.sandbox.shared.call_counts()["axiom", "ingest"] == 6 + 1, "and the aggregate of the hour"
     stored = pipeline.store.require("raw_audit_entries", JUDGED)
     assert stored["entry_id"].n_unique() == stored.height == 57
     assert pipeline.summary(JUDGED)["entries"]["by_stream"] == {"v1": 12, "v2": 45}

@@ -13,6 +13,8 @@ import pytest
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.sandbox_clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox, serve_sandbox
+from audit_assets.storage.tables import ADDRESSES
+from audit_assets_tests.defs.assets.test_overflow import run_from_tickets
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, v1_entry, v2_burst, v2_entry
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -124,21 +126,22 @@ def test_an_api_token_is_shown_by_its_name_and_id(pipeline: Pipeline) -> None:
     assert '**What to do now:** Find the system that holds `token "deploy"' in described
 
 
-def test_the_tickets_of_an_hour_cost_one_more_query_and_their_charts_another(lived: Pipeline) -> None:
+def test_the_charts_of_an_hour_cost_one_more_query_and_its_tickets_none(lived: Pipeline) -> None:
     lived.remember([entry for day in range(1, 15) for entry in v2_burst(JUDGED - DAY * day, 3, actor="bob@x.com")])
     alice = [entry | actor_from() for entry in v2_burst(JUDGED, 40)]
     lived.sandbox.cloudflare.add("v2", [*alice, *v2_burst(JUDGED, 40, actor="bob@x.com")])
     without = queries_without_tickets(lived)
     assert lived.run(JUDGED).success
     assert len(lived.tickets()) == 2
-    assert lived.sandbox.shared.call_counts()["axiom", "query"] == without + 2
+    assert lived.sandbox.shared.call_counts()["axiom", "query"] == without + 1
 
 
 def test_without_axiom_s_answer_the_ticket_goes_out_and_mentions_it(lived: Pipeline) -> None:
     lived.sandbox.cloudflare.add("v2", [entry | actor_from(ELSEWHERE) for entry in v2_burst(JUDGED, 40)])
-    without = queries_without_tickets(lived)
-    lived.sandbox.faults.add(Fault("axiom", "query", "status", at=without + 1, times=99, options={"status": 503}))
-    assert lived.run(JUDGED).success
+    assert lived.run(JUDGED, open_tickets="never").success
+    lived.store.path(ADDRESSES, JUDGED).unlink()  # as of an hour that an earlier version judged
+    lived.sandbox.faults.add(Fault("axiom", "query", "status", times=99, options={"status": 503}))
+    assert run_from_tickets(lived).success
     (ticket,) = lived.tickets()
     assert section(ticket["description"], "From where").startswith(
         "Whether any of it was used before is not known: Axiom did not answer when this was written.\n"
