@@ -24,7 +24,7 @@ from audit_assets.detection.baselines import build_baselines
 from audit_assets.detection.hour_scores import ACTIVITY_HISTORY, score_hours
 from audit_assets.detection.origin_uses import uses_within
 from audit_assets.detection.schemas import MEMORY
-from audit_assets.detection.severity import raise_severity
+from audit_assets.detection.severity import TOUCHES, raise_severity
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, AN_HOUR, day_of, days_of, key_of
 from audit_assets.storage.tables import ACTIVITY, ASSESSED, BASELINES, NAMES, ORIGINS, TOUCHED
@@ -68,8 +68,8 @@ def query_baselines(
 ) -> HourBaselines:
     """Ask Axiom for the history of everybody who is active in the UTC days of these hours up to them. Raises
     `Incomplete` if it counts other changes than were pulled, or holds other events, in any hour that is read."""
-    changes = pl.concat([inputs.entries_of(hour).changes for hour in hours])
-    judged = changes.group_by("actor_key", hour=pl.col("time").dt.truncate("1h")).agg(changes=pl.len().cast(pl.Int64))
+    changes = pl.concat([inputs.entries_of(hour).change_counts for hour in hours])
+    judged = changes.group_by("actor_key", "hour").agg(pl.col("changes").sum())
     today, until = day_of(hours[0]), hours[-1] + AN_HOUR
     since = today - ACTIVITY_HISTORY
     with closing(axiom.client()) as client:
@@ -82,13 +82,12 @@ def query_baselines(
         _refuse_other_counts(changes, activity)
         verify_record(inputs.store, client, since, until, acknowledged)
     _refuse_other_totals(judged, organisation_hours.filter(pl.col("hour") >= hours[0]))
-    touches = pl.concat([inputs.entries_of(hour).touches for hour in hours])
     marked = mark_activity(
         activity,
         names,
         inputs.tables.confirmed_incident,
         read_verdicts(inputs.store),
-        raise_severity(touches, inputs.tables.sensitive),
+        raise_severity(changes.select(TOUCHES.names()), inputs.tables.sensitive),
     )
     examples = marked.filter(~pl.col("confirmed")).rename({"actor": "actor_key"})
     who = judged.select("hour", "actor_key")
@@ -115,7 +114,7 @@ def _refuse_other_counts(changes: pl.DataFrame, activity: pl.DataFrame) -> None:
     """Axiom must count each hour as the Parquet hour does, by actor and resource type: a cut within a query would show
     nowhere else, nor would an event that somebody else has sent under the id of an entry before it was pulled."""
     by = ["hour", "actor_key", pl.col("resource_type").fill_null("").str.head(LONGEST_TEXT)]
-    pulled = changes.with_columns(hour=pl.col("time").dt.truncate("1h")).group_by(by).agg(changes=pl.len())
+    pulled = changes.group_by(by).agg(pl.col("changes").sum())
     counted = activity.group_by(by).agg(counted=pl.col("changes").sum())
     both = pulled.join(counted, on=["hour", "actor_key", "resource_type"], how="left")
     other = both.with_columns(pl.col("counted").fill_null(0)).filter(pl.col("changes") != pl.col("counted"))

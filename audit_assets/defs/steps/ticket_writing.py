@@ -127,7 +127,7 @@ def _write_actors(
     chosen = assign_slots(flagged, tickets_per_hour())
     of_actors = flagged.join(chosen, on="actor_key", how="right", maintain_order="right")
     hour, singles = flagged["hour"][0], of_actors.filter("single")
-    changes = with_canonical_addresses(inputs.entries_of(hour).changes, "ip_address")
+    changes = with_canonical_addresses(inputs.changes_of(hour, members_of(singles)["actor_key"]), "ip_address")
     seen, unknown = _fetch_origins(axiom, members_of(singles)["actor_key"].unique(), hour)
     links = _links_of(axiom, singles, hour, run_id)
     found = findings_of(inputs.account_id, singles, changes, seen=seen, links=links)
