@@ -57,13 +57,18 @@ class _Decimal(float):
     __slots__ = ()
 
 
+def text_of(body: bytes) -> str:
+    """JSON text; a byte that is not UTF-8 becomes a lone surrogate, by which its entry is recognised later."""
+    return body.decode("utf-8", "surrogateescape")
+
+
 def read_plain_entry(span: bytes) -> Any:
     """The value that `parse_json` reads from the same text; of an object, one that `entry_text` writes fast.
 
     Raises `msgspec.MsgspecError` for text that it does not take, some of which `parse_json` takes, and RecursionError
     for what is nested more than DEEPEST levels deep, or too deeply for the stack.
     """
-    if span.count(b"{") + span.count(b"[") > DEEPEST and is_deeper(span.decode("utf-8", "surrogateescape")):
+    if len(span) > 2 * DEEPEST and span.count(b"{") + span.count(b"[") > DEEPEST and is_deeper(text_of(span)):
         raise RecursionError
     value = _read_plain(span)
     return PlainEntry(value) if type(value) is dict else value

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from audit_assets.cloudflare.entries import Unreadable
-from audit_assets.cloudflare.entry_json import DEEPEST, TOKEN, is_deeper, parse_json, read_plain_entry
+from audit_assets.cloudflare.entry_json import DEEPEST, TOKEN, is_deeper, parse_json, read_plain_entry, text_of
 from audit_assets.config.errors import Incomplete
 from audit_assets.transport.http import TryAgain
 
@@ -92,7 +92,6 @@ _split_entries = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def _parse_envelope(body: bytes) -> Any:
-    """A byte that is not UTF-8 becomes a lone surrogate, by which its entry is recognised later."""
     try:
         return _parse_plain_page(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -103,10 +102,10 @@ def _parse_plain_page(body: bytes) -> dict[str, Any]:
     """The envelope of nearly every page: msgspec finds its entries, and Python reads those that msgspec does not take.
     Raises for a page that is to be read by Python as a whole."""
     members = _split_members(body)
-    if is_deeper(_text_of(b"".join(bytes(span) for name, span in members.items() if name != "result"))):
+    if is_deeper(text_of(b"".join(bytes(span) for name, span in members.items() if name != "result"))):
         raise RecursionError
     entries = [_parse_plain_entry(bytes(span)) for span in _split_entries(members.pop("result", b"null"))]
-    around = {name: parse_json(_text_of(bytes(span))) for name, span in members.items()}
+    around = {name: parse_json(text_of(bytes(span))) for name, span in members.items()}
     return {**around, "result": entries}
 
 
@@ -114,16 +113,12 @@ def _parse_plain_entry(span: bytes) -> Any:
     try:
         return read_plain_entry(span)
     except msgspec.MsgspecError:
-        return parse_json(_text_of(span))
-
-
-def _text_of(body: bytes) -> str:
-    return body.decode("utf-8", "surrogateescape")
+        return parse_json(text_of(span))
 
 
 def _parse_any_page(body: bytes) -> Any:
     """The same as Python reads it, an entry that is nested too deeply by itself."""
-    text = _text_of(body)
+    text = text_of(body)
     try:
         envelope = parse_json(text)
     except RecursionError:
