@@ -138,9 +138,9 @@ class Normalizer:
         quarantined: list[Quarantined] = []
         for place, item in enumerate(items):
             try:
-                if place in times:
+                raw = _plain_text(item) if place in times else None
+                if raw is not None:
                     native_id, self._latest = times[place]
-                    raw = entry_text(item)
                     entry_id = self._id_if_new(native_id, raw)
                     if entry_id:
                         kept[place] = entry_id, native_id, self._latest, raw
@@ -239,6 +239,14 @@ def _value(item: Any) -> Any:
     try:
         return parse_json(shallow_text(item.text))
     except (ValueError, RecursionError):
+        return None
+
+
+def _plain_text(entry: Any) -> str | None:
+    """The text of a plain entry; None if it can't be written after all, as where little of the stack is left."""
+    try:
+        return entry_text(entry)
+    except NotJson:
         return None
 
 

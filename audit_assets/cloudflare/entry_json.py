@@ -40,6 +40,10 @@ _STEPS = bytes({ord("{"): 1, ord("["): 1, ord("}"): 255, ord("]"): 255}.get(byte
 _NEITHER_MARK_NOR_QUOTE = bytes(byte for byte in range(256) if byte not in b'{}[]"')
 
 
+_DIGITS = bytes(ord("0") if chr(byte) in "0123456789" else 0 for byte in range(256))
+_MANY_DIGITS = b"0" * LONGEST_INTEGER
+
+
 class NotJson(ValueError):
     """Why something can't be written as JSON text."""
 
@@ -65,22 +69,31 @@ def text_of(body: bytes) -> str:
 def read_plain_entry(span: bytes) -> Any:
     """The value that `parse_json` reads from the same text; of an object, one that `entry_text` writes fast.
 
-    Raises `msgspec.MsgspecError` for text that it does not take, some of which `parse_json` takes, and RecursionError
-    for what is nested more than DEEPEST levels deep, or too deeply for the stack.
+    Raises `msgspec.MsgspecError` for text that it does not take, some of which `parse_json` takes, or takes otherwise,
+    and RecursionError for what is nested more than DEEPEST levels deep, or too deeply for the stack.
     """
+    if len(span) >= LONGEST_INTEGER and _MANY_DIGITS in span.translate(_DIGITS):
+        raise msgspec.DecodeError("an integer that is kept as text")
     if len(span) > 2 * DEEPEST and span.count(b"{") + span.count(b"[") > DEEPEST and is_deeper(text_of(span)):
         raise RecursionError
     value = _read_plain(span)
     return PlainEntry(value) if type(value) is dict else value
 
 
+def _read_decimal(text: str) -> _Decimal:
+    value = _Decimal(text)
+    if value - value != 0:
+        raise ValueError("a number without end")
+    return value
+
+
 def _write_decimal(value: Any) -> msgspec.Raw:
-    if type(value) is not _Decimal or value - value != 0:
+    if type(value) is not _Decimal:
         raise ValueError("not JSON")
     return msgspec.Raw(float.__repr__(value).encode())
 
 
-_read_plain = msgspec.json.Decoder(float_hook=_Decimal).decode
+_read_plain = msgspec.json.Decoder(float_hook=_read_decimal).decode
 _write_plain = msgspec.json.Encoder(order="sorted", enc_hook=_write_decimal).encode
 
 
