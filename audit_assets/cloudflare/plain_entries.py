@@ -6,6 +6,7 @@ change) is worked out once for each combination. All other entries are left to w
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import compress
 from typing import Any
 
@@ -111,8 +112,8 @@ class PlainEntries:
             "resource_id": [each or None for each in self._values("resource", "id")],
         }
         return [
-            (_ACTOR_COLUMNS, _zipped([*of_actor, nobody]), self._actor),
-            (_ACTION_COLUMNS, _zipped(of_action), self._action),
+            (_ACTOR_COLUMNS, _zipped([*of_actor, nobody]), partial(_actor, self._account_id)),
+            (_ACTION_COLUMNS, _zipped(of_action), partial(_action, self._stream)),
             (("user_agent", "method", "status_code"), _zipped(of_request), _request),
             (("resource_type", "resource_product"), _zipped(of_resource), _resource),
             (("zone_id", "zone_name"), _zipped(of_zone), lambda *zone: (*map(text, zone),)),
@@ -139,22 +140,6 @@ class PlainEntries:
         for place in places:
             self._plain[place] = False
 
-    def _actor(self, *values: str | None) -> tuple[Any, ...]:
-        kind, email, actor_id, interface, address, token_id, token_name, nobody = map(text, values)
-        actor_type = "token" if token_id else (kind or nobody or UNKNOWN).lower()
-        return (
-            actor_key(self._account_id, token_id, actor_id, email, actor_type),
-            actor_label(token_id, token_name, actor_id, email, actor_type),
-            actor_type,
-            *(email, actor_id, token_id, token_name, interface, address_of(address)),
-        )
-
-    def _action(self, verb: str | None, description: str | None, result: Any, reading: str | None) -> tuple[Any, ...]:
-        action, kind = text(verb), change_kind(self._stream, text(verb), text(description), reading)
-        outcome = result_of(result)
-        lowered = action.lower() if action else None
-        return lowered, kind, text(description), outcome, kind is not None and outcome != FAILURE
-
 
 _DTYPES: dict[str, type[pl.DataType]] = {"status_code": pl.Int64, "is_change": pl.Boolean}
 
@@ -163,6 +148,26 @@ _ACTOR_COLUMNS = (
     *("token_id", "token_name", "interface", "ip_address"),
 )
 _ACTION_COLUMNS = ("action", "change_kind", "action_description", "action_result", "is_change")
+
+
+def _actor(account_id: str, *values: str | None) -> tuple[Any, ...]:
+    kind, email, actor_id, interface, address, token_id, token_name, nobody = map(text, values)
+    actor_type = "token" if token_id else (kind or nobody or UNKNOWN).lower()
+    return (
+        actor_key(account_id, token_id, actor_id, email, actor_type),
+        actor_label(token_id, token_name, actor_id, email, actor_type),
+        actor_type,
+        *(email, actor_id, token_id, token_name, interface, address_of(address)),
+    )
+
+
+def _action(
+    stream: str, verb: str | None, description: str | None, result: Any, reading: str | None
+) -> tuple[Any, ...]:
+    action, described, outcome = text(verb), text(description), result_of(result)
+    kind = change_kind(stream, action, described, reading)
+    lowered = action.lower() if action else None
+    return lowered, kind, described, outcome, kind is not None and outcome != FAILURE
 
 
 def _request(user_agent: str | None, method: str | None, status: Any) -> tuple[Any, ...]:

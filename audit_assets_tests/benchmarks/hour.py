@@ -31,7 +31,13 @@ MOST_MEMORY = 600
 
 ORDINARY_HOURS, ORDINARY_ENTRIES = 10, 50
 
-IMPORT = "import audit_assets.definitions; from audit_assets_tests.benchmarks.pulling import peak_memory; print(peak_memory())"
+IMPORT = "\n".join(
+    [
+        "import audit_assets.definitions",
+        "from audit_assets_tests.benchmarks.pulling import peak_memory",
+        "print(peak_memory())",
+    ]
+)
 
 Hour = Mapping[str, Any]
 """Its `seconds`, and its `bodies`: each a `hour_runs.Body` as JSON."""
