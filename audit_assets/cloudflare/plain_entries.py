@@ -61,7 +61,7 @@ class PlainEntries:
         self._columns = self._combinations()
         self.places = [*compress(range(len(items)), self._plain)]
         self.ids: list[str] = [*compress(ids, self._plain)]
-        self.times: list[int] = [*compress(times, self._plain)]
+        self.times = [time for time in compress(times, self._plain) if time is not None]
 
     def columns(self, kept: Sequence[int]) -> dict[str, pl.Series]:
         """The columns that are read from these of the entries, by their places in the list. A text that repeats is kept
