@@ -41,7 +41,7 @@ MOST_MEMORY = 600
 MOST_TIMES = 3.0
 """Times the floor that a pull may take."""
 
-ROUNDS = 5
+ROUNDS = 3
 
 Cost = tuple[float, float]
 """Seconds that went by, and seconds of this process on the processor."""
