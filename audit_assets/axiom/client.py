@@ -27,9 +27,9 @@ from audit_assets.axiom.ingest_receipts import (
     IngestReceipt,
     Proof,
     ingested_hours,
-    proof_of,
 )
 from audit_assets.axiom.limits import AxiomLimits
+from audit_assets.axiom.proofs import prove_entries
 from audit_assets.axiom.query_runner import (
     ACCOUNTS,
     ACTIVITY,
@@ -146,18 +146,7 @@ class AxiomClient:
         """
         if expected.is_empty():
             return Proof(0, 0, 0, 0, 0, 0, pl.DataFrame(schema=PROVED_HOURS_SCHEMA))
-        expected_ids = expected.select("entry_id", hour=pl.col("time").dt.truncate("1h")).unique("entry_id")
-        hours = expected_ids.select("hour").unique()
-        held = self._entries_held(*span(expected_ids, "hour", "1h"))
-        for pause in self._pauses():
-            missing = expected_ids.join(held, on="entry_id", how="anti")
-            if missing.is_empty():
-                break
-            self._clock.sleep(pause)
-            start, end = span(missing, "hour", "1h")
-            others = held.filter(~pl.col("hour").is_between(start, end, closed="left"))
-            held = pl.concat([others, self._entries_held(start, end)])
-        return proof_of(expected_ids, held.join(hours, on="hour", how="semi"))
+        return prove_entries(expected, self._entries_held, self._pauses(), self._clock.sleep)
 
     def activity(self, actor_keys: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
         """What these actors changed in [start, end), and how much of that were deletes: ACTIVITY_SCHEMA, a row per

@@ -5,6 +5,7 @@ Rows leave the frame a slice at a time, so that 200,000 events are never in memo
 
 import gzip
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import polars as pl
@@ -18,9 +19,13 @@ MOST_BYTES = 2_000_000
 """Uncompressed. Axiom's limit is unpublished, so this is a judgement; counted as Axiom counts processed bytes."""
 
 COMPRESSION = 3
-"""Of gzip's 1 to 9: for JSON within a few per cent of the default's size, in a third of its time."""
+"""Of gzip's 1 to 9, as measured on events: 1 saves a twentieth of the time and takes a tenth more bytes; 6 saves a
+sixth of the bytes in more than twice the time."""
 
-NULL_FIELD = r'"[a-z0-9_]+":null,'
+ENCODED_AT_ONCE = 1_000
+"""Events that are written as text at a time: some 2 MB, which stay in the processor's cache until they are joined."""
+
+NULL_FIELD = '"{}":null,'
 """A field without a value. Inside a JSON string every quote follows a backslash, so both quotes here are those of a
 key, whatever the strings hold."""
 
@@ -41,21 +46,39 @@ def batches(events: pl.DataFrame, identity: str = "entry_id") -> Iterator[Batch]
             yield from _within_bytes(part)
 
 
+def batches_ahead(events: pl.DataFrame, identity: str = "entry_id") -> Iterator[Batch]:
+    """As `batches`; the next one is made while the one before is sent."""
+    made = batches(events, identity)
+    with ThreadPoolExecutor(1, "next-batch") as worker:
+        following = worker.submit(next, made, None)
+        while (batch := following.result()) is not None:
+            following = worker.submit(next, made, None)
+            yield batch
+
+
 def json_lines(events: pl.DataFrame) -> pl.Series:
     """Each event as a JSON object: times in RFC 3339, fields without a value left out."""
     stamped = events.with_columns(pl.col(TIME).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
-    whole = pl.struct(pl.all()).struct.json_encode()
-    return stamped.select(whole.str.replace_all(NULL_FIELD, "").alias("line"))["line"]
+    parts = [_encoded(part) for part in stamped.iter_slices(ENCODED_AT_ONCE)]
+    return pl.concat([pl.Series("line", [], pl.String), *parts])
+
+
+def _encoded(events: pl.DataFrame) -> pl.Series:
+    nulls = {column.name: column.null_count() for column in events}
+    whole = pl.struct(name for name, count in nulls.items() if count < events.height).struct.json_encode()
+    for name in [name for name, count in nulls.items() if 0 < count < events.height]:
+        whole = whole.str.replace_all(NULL_FIELD.format(name), "", literal=True)
+    return events.select(line=whole)["line"]
 
 
 def _within_bytes(events: pl.DataFrame) -> Iterator[Batch]:
     """Cut where a multiple of the budget is passed; a line may straddle it, hence a budget of one line less."""
     lines = json_lines(events)
     sizes = lines.str.len_bytes().cast(pl.Int64) + 1
-    budget = max(1, MOST_BYTES - max(sizes.to_list(), default=0))
+    budget = max(1, MOST_BYTES - int(sizes.max() or 0))  # type: ignore[arg-type] - whole numbers
     number = ((sizes.cum_sum() - sizes) // budget).rename("number")
     start = 0
     for length in number.rle().struct.field("len"):
-        body = "\n".join(lines.slice(start, length)).encode()
-        yield Batch(events.slice(start, length), gzip.compress(body, COMPRESSION, mtime=0))
+        body: str = lines.slice(start, length).str.join("\n").item()
+        yield Batch(events.slice(start, length), gzip.compress(body.encode(), COMPRESSION, mtime=0))
         start += length

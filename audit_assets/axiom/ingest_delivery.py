@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from audit_assets.axiom import error_messages
 from audit_assets.axiom.axiom_py_adapter import AxiomConnection, AxiomReply, NoReply
 from audit_assets.axiom.events import TIME
-from audit_assets.axiom.ingest_batches import Batch, batches
+from audit_assets.axiom.ingest_batches import Batch, batches, batches_ahead
 from audit_assets.axiom.limits import LONGEST_POLL_SECONDS, AxiomLimits
 from audit_assets.config.errors import Incomplete, Refused
 from audit_assets.transport.clock import Clock
@@ -133,7 +133,7 @@ class BatchSender:
         Raises `Refused`, `Unavailable`, or `Incomplete` when Axiom keeps rejecting some; what was accepted before
         stays, and the next run finds it there.
         """
-        for batch in batches(events, self._identity):
+        for batch in batches_ahead(events, self._identity):
             self.batches += 1
             self._send_whole(batch)
 

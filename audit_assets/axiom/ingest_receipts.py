@@ -59,30 +59,6 @@ class Proof:
         return self.missing == 0
 
 
-def proof_of(expected_ids: pl.DataFrame, held: pl.DataFrame) -> Proof:
-    """Compare the expected ids (entry_id, hour) with those held in their hours (ENTRIES_HELD_SCHEMA)."""
-    ids = held.group_by("entry_id", "hour").agg(pl.col("copies").sum())
-    found = expected_ids.join(ids, on=["entry_id", "hour"], how="semi")
-    unexpected = ids.join(expected_ids, on=["entry_id", "hour"], how="anti")
-    hours = (
-        expected_ids.group_by("hour").agg(expected=pl.len())
-        .join(found.group_by("hour").agg(found=pl.len()), on="hour", how="left")
-        .join(unexpected.group_by("hour").agg(unexpected=pl.len()), on="hour", how="left")
-        .with_columns(pl.col("found", "unexpected").fill_null(0))
-        .select(pl.col(name).cast(dtype) for name, dtype in PROVED_HOURS_SCHEMA.items())
-        .sort("hour")
-    )  # fmt: skip
-    return Proof(
-        expected=len(expected_ids),
-        found=len(found),
-        missing=len(expected_ids) - len(found),
-        unexpected=len(unexpected),
-        rows=int(ids["copies"].sum()),
-        copies=int((ids["copies"] - 1).sum()),
-        hours=hours,
-    )
-
-
 @dataclass(frozen=True)
 class DatasetLimits:
     """The limits of a dataset, as far as this token may read them; else None."""

@@ -63,7 +63,7 @@ def replay(
     """
     from audit_assets.config.settings import setting
     from audit_assets.defs.steps.geography import open_geography
-    from audit_assets.defs.steps.hour_watch import with_known_networks
+    from audit_assets.defs.steps.hour_watch import with_stored_networks
     from audit_assets.defs.steps.watch_rules import load_watch_rules
     from audit_assets.reports.backtest_input import parse_span
     from audit_assets.reports.watch_replay import print_replay, replay_rules
@@ -78,7 +78,7 @@ def replay(
         load_watch_rules(),
         first,
         end,
-        lambda entries, hour: with_known_networks(store, entries, hour, geography),
+        lambda entries, hour: with_stored_networks(store, entries, hour, geography),
     )
     if as_json:
         print_json(found.as_json())

@@ -21,11 +21,11 @@ from audit_assets.cloudflare.entry_fields import (
     STREAMS,
     EntryFields,
     escape_surrogates,
-    has_empty_actor,
     parse_fields,
     text,
 )
 from audit_assets.cloudflare.entry_json import NotJson, entry_text, parse_json, rescue_entry, salvage_text, shallow_text
+from audit_assets.cloudflare.plain_entries import UNKNOWN, PlainEntries, type_of_nobody
 
 ENTRY_SCHEMA = pl.Schema(
     {
@@ -65,13 +65,6 @@ ENTRY_SCHEMA = pl.Schema(
 its JSON text; of one that JSON can't hold it is ASCII, with a mark in place of what is missing (`rescue_entry`)."""
 
 _MOSTLY_UNIQUE = frozenset({"entry_id", "native_id", "ray_id", "uri", "raw"})
-
-UNKNOWN = "unknown"
-"""The type of an actor or resource that an entry does not name, or not in a way that can be read."""
-
-UNNAMED = "unnamed"
-"""The type of an actor whose fields are all empty, as Cloudflare's own systems write them (docs/facts/cloudflare.md,
-10): an actor of its own. It is not called "system", since a policy may leave that type out."""
 
 CREDIBLE = (
     (datetime(2009, 1, 1, tzinfo=UTC) - timestamps.EPOCH) // timestamps.MICROSECOND,
@@ -134,18 +127,39 @@ class Normalizer:
         self._latest: int | None = None
 
     def normalize(self, items: Sequence[Any]) -> tuple[pl.DataFrame, list[Quarantined]]:
-        """The entries that were not seen before, in ENTRY_SCHEMA, and the quarantined items."""
-        rows: list[dict[str, Any]] = []
+        """The entries that were not seen before, in ENTRY_SCHEMA, and the quarantined items.
+
+        Plain entries are read together, the others one by one; which entry came first is decided in their order.
+        """
+        plain = None if self.stream == "v1" else PlainEntries(items, self.stream, self.account_id, CREDIBLE)
+        times = dict(zip(plain.places, zip(plain.ids, plain.times, strict=True), strict=True)) if plain else {}
+        kept: dict[int, tuple[str, str, int, str]] = {}
+        rows: dict[int, dict[str, Any]] = {}
         quarantined: list[Quarantined] = []
-        for item in items:
+        for place, item in enumerate(items):
             try:
-                row = self._row(item)
+                raw = _plain_text(item) if place in times else None
+                if raw is not None:
+                    native_id, self._latest = times[place]
+                    entry_id = self._id_if_new(native_id, raw)
+                    if entry_id:
+                        kept[place] = entry_id, native_id, self._latest, raw
+                elif row := self._row(item):
+                    rows[place] = row
             except _UnusableEntry as failure:
                 quarantined.append(self._quarantine(item, str(failure)))
-                continue
-            if row is not None:
-                rows.append(row)
-        return pl.DataFrame([_column(name, [row[name] for row in rows]) for name in ENTRY_SCHEMA]), quarantined
+        frame = self._frame(kept, plain)
+        return (_with_rows(frame, [*kept], rows) if rows else frame), quarantined
+
+    def _frame(self, kept: dict[int, tuple[str, str, int, str]], plain: PlainEntries | None) -> pl.DataFrame:
+        """The plain entries at these places, each with its entry_id, native_id, time and raw."""
+        if not (kept and plain):
+            return ENTRY_SCHEMA.to_frame()
+        own = dict(zip(("entry_id", "native_id", "time", "raw"), zip(*kept.values(), strict=True), strict=True))
+        columns = plain.columns([*kept]) | {name: _column(name, values) for name, values in own.items()}
+        same = {"stream": self.stream, "account_id": self.account_id}
+        columns |= {name: pl.Series(name, [value]).new_from_index(0, len(kept)) for name, value in same.items()}
+        return pl.DataFrame([columns[name] for name in ENTRY_SCHEMA])
 
     def _row(self, item: Any) -> dict[str, Any] | None:
         """The entry's values by the columns of ENTRY_SCHEMA; None if it was seen before."""
@@ -161,15 +175,14 @@ class Normalizer:
         if time is None:
             raise _UnusableEntry(flaw or "it has no time that can be read")
         self._latest = time
-        entry_id = self._id_prefix.copy()
-        entry_id.update(native_id.encode("utf-8", "surrogatepass"))
-        if self._is_known(entry_id.digest(), compared):
+        entry_id = self._id_if_new(native_id, compared)
+        if entry_id is None:
             return None
-        actor_type = "token" if fields.token_id else (fields.actor_type or _nobody(entry)).lower()
+        actor_type = "token" if fields.token_id else (fields.actor_type or type_of_nobody(entry)).lower()
         actor_id, email, token_id = fields.actor_id, fields.actor_email, fields.token_id
         kind = change_kind(self.stream, fields.action, fields.action_description, fields.uri)
         row = fields._asdict() | {
-            "entry_id": entry_id.hexdigest(),
+            "entry_id": entry_id,
             "stream": self.stream,
             "account_id": self.account_id,
             "native_id": native_id,
@@ -185,15 +198,20 @@ class Normalizer:
         }
         return row if flaw is None else {name: escape_surrogates(value) for name, value in row.items()}
 
-    def _is_known(self, entry_id: bytes, compared: Hashable) -> bool:
-        """Whether this very entry came before; half of an id and a hash of the body are enough to recognise it."""
+    def _id_if_new(self, native_id: str, compared: Hashable) -> str | None:
+        """The entry_id, unless this very entry came before; half of an id and a hash of the body are enough to
+        recognise it."""
+        digest = self._id_prefix.copy()
+        digest.update(native_id.encode("utf-8", "surrogatepass"))
+        entry_id = digest.digest()
         identity, body = entry_id[:16], hash(compared)
         before = self._bodies.get(identity)
         if before is None:
             self._bodies[identity] = body
-        elif before != body:  # the reason goes into a stored id, so its wording stays
+            return entry_id.hex()
+        if before != body:  # the reason goes into a stored id, so its wording stays
             raise _UnusableEntry("another entry with the same id says something else")
-        return before is not None
+        return None
 
     def _quarantine(self, item: Any, reason: str) -> Quarantined:
         after = self._latest
@@ -224,6 +242,14 @@ def _value(item: Any) -> Any:
         return None
 
 
+def _plain_text(entry: Any) -> str | None:
+    """The text of a plain entry; None if it can't be written after all, as where little of the stack is left."""
+    try:
+        return entry_text(entry)
+    except NotJson:
+        return None
+
+
 def _texts(item: Any, entry: dict[Any, Any]) -> tuple[str, Hashable, str | None]:
     """What is kept of an entry, what others with its id are compared by, and why it can't be kept as it is, if so."""
     if isinstance(item, Unreadable):
@@ -239,10 +265,6 @@ def _texts(item: Any, entry: dict[Any, Any]) -> tuple[str, Hashable, str | None]
     return rescued, (flaw, whole), flaw
 
 
-def _nobody(entry: dict[Any, Any]) -> str:
-    return UNNAMED if has_empty_actor(entry) else UNKNOWN
-
-
 def _time(fields: EntryFields) -> int | None:
     try:
         time = timestamps.parse_microseconds(fields.time)
@@ -251,7 +273,14 @@ def _time(fields: EntryFields) -> int | None:
     return time if CREDIBLE[0] <= time < CREDIBLE[1] else None
 
 
-def _column(name: str, values: list[Any]) -> pl.Series:
+def _with_rows(frame: pl.DataFrame, places: list[int], rows: dict[int, dict[str, Any]]) -> pl.DataFrame:
+    """The entries at these places and those that were read one by one, in the order of their places."""
+    others = pl.DataFrame([_column(name, [row[name] for row in rows.values()]) for name in ENTRY_SCHEMA])
+    order = pl.Series([*places, *rows]).arg_sort()
+    return pl.concat([frame, others])[order] if places else others
+
+
+def _column(name: str, values: Sequence[Any]) -> pl.Series:
     """Times are microseconds since 1970, which polars takes much faster than datetimes.
 
     A text that repeats is kept once: of an hour of 200,000 entries that saves some 60 MB.

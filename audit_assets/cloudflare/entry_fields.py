@@ -86,11 +86,11 @@ def _parse_v2(entry: dict[Any, Any]) -> EntryFields:
         token_id=text(actor.get("token_id")),
         token_name=text(actor.get("token_name")),
         interface=text(actor.get("context")),
-        ip_address=_address(actor.get("ip_address")),
+        ip_address=address_of(actor.get("ip_address")),
         user_agent=text(http.get("user_agent")),
         action=text(action.get("type")),
         action_description=text(action.get("description")),
-        action_result=_result(action.get("result")),
+        action_result=result_of(action.get("result")),
         resource_type=text(resource.get("type")) or product,
         resource_id=text(resource.get("id")),
         resource_product=product,
@@ -98,7 +98,7 @@ def _parse_v2(entry: dict[Any, Any]) -> EntryFields:
         zone_name=text(zone.get("name")),
         method=text(http.get("method")),
         uri=text(http.get("uri")),
-        status_code=_status(http.get("status_code")),
+        status_code=status_of(http.get("status_code")),
         ray_id=text(http.get("cf_ray_id")),
     )
 
@@ -115,10 +115,10 @@ def _parse_v1(entry: dict[Any, Any]) -> EntryFields:
         actor_email=text(actor.get("email")),
         actor_id=text(actor.get("id")),
         interface=text(entry.get("interface")),
-        ip_address=_address(actor.get("ip")),
+        ip_address=address_of(actor.get("ip")),
         action=text(action.get("type")),
         action_description=text(action.get("info")),
-        action_result=_result(action.get("result")),
+        action_result=result_of(action.get("result")),
         resource_type=kind,
         resource_id=resource_id,
         zone_id=(resource_id if kind == "zone" else None)
@@ -133,12 +133,13 @@ def _part(entry: dict[Any, Any], name: str) -> dict[Any, Any]:
     return part if isinstance(part, dict) else _EMPTY
 
 
-def _address(value: Any) -> str | None:
+def address_of(value: Any) -> str | None:
+    """An address in its one spelling."""
     written = text(value)
     return None if written is None else canonical_address(written)
 
 
-def _result(value: Any) -> str:
+def result_of(value: Any) -> str:
     """v1 has a boolean, v2 a word (docs/facts/cloudflare.md, 2.4 and 3)."""
     if isinstance(value, bool):
         return "success" if value else "failure"
@@ -146,7 +147,8 @@ def _result(value: Any) -> str:
     return _BOOLEAN_WORDS.get(word, word)
 
 
-def _status(value: Any) -> int | None:
+def status_of(value: Any) -> int | None:
+    """An HTTP status."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:
         return int(value)
     return value if type(value) is int and -(2**63) <= value < 2**63 else None

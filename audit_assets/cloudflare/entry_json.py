@@ -6,9 +6,12 @@ none of that may stop the page that it came on.
 
 import json
 import re
+from contextlib import suppress
 from itertools import accumulate
 from json import JSONDecoder, JSONEncoder
 from typing import Any
+
+import msgspec
 
 DEEPEST = 500
 """Levels that an entry may have, its own braces among them. Python itself reads as many as the stack of the moment
@@ -37,8 +40,61 @@ _STEPS = bytes({ord("{"): 1, ord("["): 1, ord("}"): 255, ord("]"): 255}.get(byte
 _NEITHER_MARK_NOR_QUOTE = bytes(byte for byte in range(256) if byte not in b'{}[]"')
 
 
+_DIGITS = bytes(ord("0") if chr(byte) in "0123456789" else 0 for byte in range(256))
+_MANY_DIGITS = b"0" * LONGEST_INTEGER
+
+
 class NotJson(ValueError):
     """Why something can't be written as JSON text."""
+
+
+class PlainEntry(dict[str, Any]):
+    """An entry that msgspec read: Unicode throughout, not too deep, and written by msgspec in a tenth of the time."""
+
+    __slots__ = ()
+
+
+class _Decimal(float):
+    """A number with a fraction or an exponent. msgspec writes a float in another way than Python, and whoever reads an
+    entry again compares texts; what is of another type, its encoder asks us for."""
+
+    __slots__ = ()
+
+
+def text_of(body: bytes) -> str:
+    """JSON text; a byte that is not UTF-8 becomes a lone surrogate, by which its entry is recognised later."""
+    return body.decode("utf-8", "surrogateescape")
+
+
+def read_plain_entry(span: bytes) -> Any:
+    """The value that `parse_json` reads from the same text; of an object, one that `entry_text` writes fast.
+
+    Raises `msgspec.MsgspecError` for text that it does not take, some of which `parse_json` takes, or takes otherwise,
+    and RecursionError for what is nested more than DEEPEST levels deep, or too deeply for the stack.
+    """
+    if len(span) >= LONGEST_INTEGER and _MANY_DIGITS in span.translate(_DIGITS):
+        raise msgspec.DecodeError("an integer that is kept as text")
+    if len(span) > 2 * DEEPEST and span.count(b"{") + span.count(b"[") > DEEPEST and is_deeper(text_of(span)):
+        raise RecursionError
+    value = _read_plain(span)
+    return PlainEntry(value) if type(value) is dict else value
+
+
+def _read_decimal(text: str) -> _Decimal:
+    value = _Decimal(text)
+    if value - value != 0:
+        raise ValueError("a number without end")
+    return value
+
+
+def _write_decimal(value: Any) -> msgspec.Raw:
+    if type(value) is not _Decimal:
+        raise ValueError("not JSON")
+    return msgspec.Raw(float.__repr__(value).encode())
+
+
+_read_plain = msgspec.json.Decoder(float_hook=_read_decimal).decode
+_write_plain = msgspec.json.Encoder(order="sorted", enc_hook=_write_decimal).encode
 
 
 def is_deeper(text: str, levels: int = DEEPEST) -> bool:
@@ -54,6 +110,9 @@ def is_deeper(text: str, levels: int = DEEPEST) -> bool:
 
 def entry_text(entry: Any) -> str:
     """Compact JSON text, valid Unicode, with sorted keys, so that equal entries are equal texts. Raises NotJson."""
+    if type(entry) is PlainEntry:
+        with suppress(ValueError, OverflowError, RecursionError):  # Python's own encoder knows the reason
+            return _write_plain(entry).decode()
     try:
         text = _write(entry)
     except RecursionError:

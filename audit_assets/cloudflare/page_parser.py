@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from audit_assets.cloudflare.entries import Unreadable
-from audit_assets.cloudflare.entry_json import DEEPEST, TOKEN, is_deeper, parse_json
+from audit_assets.cloudflare.entry_json import DEEPEST, TOKEN, is_deeper, parse_json, read_plain_entry, text_of
 from audit_assets.config.errors import Incomplete
 from audit_assets.transport.http import TryAgain
 
@@ -85,9 +87,38 @@ def envelope_or_none(body: bytes) -> Any:
         return None
 
 
+_split_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_split_entries = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
 def _parse_envelope(body: bytes) -> Any:
-    """A byte that is not UTF-8 becomes a lone surrogate, by which its entry is recognised later."""
-    text = body.decode("utf-8", "surrogateescape")
+    try:
+        return _parse_plain_page(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return _parse_any_page(body)
+
+
+def _parse_plain_page(body: bytes) -> dict[str, Any]:
+    """The envelope of nearly every page: msgspec finds its entries, and Python reads those that msgspec does not take.
+    Raises for a page that is to be read by Python as a whole."""
+    members = _split_members(body)
+    if is_deeper(text_of(b"".join(bytes(span) for name, span in members.items() if name != "result"))):
+        raise RecursionError
+    entries = [_parse_plain_entry(bytes(span)) for span in _split_entries(members.pop("result", b"null"))]
+    around = {name: parse_json(text_of(bytes(span))) for name, span in members.items()}
+    return {**around, "result": entries}
+
+
+def _parse_plain_entry(span: bytes) -> Any:
+    try:
+        return read_plain_entry(span)
+    except msgspec.MsgspecError:
+        return parse_json(text_of(span))
+
+
+def _parse_any_page(body: bytes) -> Any:
+    """The same as Python reads it, an entry that is nested too deeply by itself."""
+    text = text_of(body)
     try:
         envelope = parse_json(text)
     except RecursionError:

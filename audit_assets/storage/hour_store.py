@@ -113,17 +113,22 @@ class HourStore:
             return Path(str(path))
         return self._tables.read(table, hour, "parquet")
 
-    def parts(self, table: str, hour: datetime) -> Iterator[pl.DataFrame]:
+    def parts(self, table: str, hour: datetime, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         """As `require`, at most ROWS_AT_ONCE rows at a time; no part if the hour is empty."""
+        for lazily in self.lazy_parts(table, hour):
+            with self.reading(table, hour):
+                part = (lazily if columns is None else lazily.select(columns)).collect()
+            yield part
+
+    def lazy_parts(self, table: str, hour: datetime) -> Iterator[pl.LazyFrame]:
+        """As `parts`, lazily: to be collected within `reading`."""
         whole = self.scan(table, hour)
         if whole is None:
             raise self.missing(table, hour)
         with self.reading(table, hour):
             rows = whole.select(pl.len()).collect().item()
         for first in range(0, rows, ROWS_AT_ONCE):
-            with self.reading(table, hour):
-                part = whole.slice(first, ROWS_AT_ONCE).collect()
-            yield part
+            yield whole.slice(first, ROWS_AT_ONCE)
 
     def metadata(self, table: str, hour: datetime | None) -> dict[str, Any] | None:
         """The metadata written with an hour, or None if the hour was never written. Reads no column."""

@@ -81,8 +81,13 @@ def find_matches(rules: Sequence[WatchRule], entries: pl.LazyFrame) -> pl.DataFr
     roles = pl.concat([pl.DataFrame(schema={"entry_id": pl.String, **ROLE_OF_ENTRY}), *found]).unique()
     matched, excluded, after = (roles.filter(pl.col("role") == role) for role in ("match", "unless", "after"))
     matched = matched.join(excluded, on=["entry_id", "rule"], how="anti")
-    in_order = pl.concat([matched, after]).join(known, on="entry_id").sort("time", "entry_id", "rule", "role")
-    return _without_excepted(rules, in_order).select(MATCHES.names()).cast(MATCHES)
+    both = pl.concat([matched, after]).join(known, on="entry_id")
+    return in_order(_without_excepted(rules, both).select(MATCHES.names()).cast(MATCHES))
+
+
+def in_order(matches: pl.DataFrame) -> pl.DataFrame:
+    """MATCHES in the order of their times, also of several parts of an hour."""
+    return matches.sort("time", "entry_id", "rule", "role")
 
 
 def is_any(matches: Sequence[Match], entries: pl.DataFrame) -> pl.Series:

@@ -38,12 +38,19 @@ def parts_of_raw(raw: pl.Expr) -> dict[str, pl.Expr]:
     levels: then it is the whole text, for what is asked of fields, since nothing may be hidden that way."""
     is_readable = raw.str.json_path_match("$.id").is_not_null()
     columns = {
-        name: pl.concat_str([raw.str.json_path_match(path) for path in paths], separator="\n", ignore_nulls=True)
+        name: pl.concat_str([_member(raw, path) for path in paths], separator="\n", ignore_nulls=True)
         for name, paths in PARTS.items()
     }
     for name in ("request", "response", "before"):
         columns[name] = pl.when(is_readable).then(columns[name]).otherwise(raw)
     return {name: folded_column(column).alias(name) for name, column in columns.items()}
+
+
+def _member(raw: pl.Expr, path: str) -> pl.Expr:
+    """What is at a path. Each look parses the whole text, so only texts that name the key at all are looked into: in
+    `raw` no letter of a key is escaped."""
+    key = path.rpartition(".")[2]
+    return pl.when(raw.str.contains(f'"{key}":', literal=True)).then(raw).str.json_path_match(path)
 
 
 def has_value(column: str, patterns: tuple[str, ...]) -> pl.Expr:

@@ -11,7 +11,6 @@ import argparse
 import importlib
 import json
 import os
-import resource
 import threading
 import time
 from collections.abc import Callable
@@ -27,6 +26,7 @@ import dagster as dg
 import httpx
 
 from audit_assets_tests.benchmarks.hour_world import HISTORY
+from audit_assets_tests.benchmarks.pulling import peak_memory
 from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR
 from audit_assets_tests.support import bearer
 
@@ -209,7 +209,7 @@ def full(world: str) -> dict[str, Any]:
     finally:
         stopped.set()
         following.join()
-    return {**took, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return {**took, "peak": peak_memory() / 1024}
 
 
 def main() -> None:

@@ -58,7 +58,8 @@ def incompleteness(inputs: RunInputs, hour: datetime, streams: Sequence[str]) ->
     settled = hour + AN_HOUR + SETTLING
     if began < settled:
         return f"was pulled at {began:%H:%M}, before it had settled: run it again from {settled:%Y-%m-%d %H:%M} UTC on"
-    if entries["entry_id"].is_duplicated().any():
+    ids = entries["entry_id"]
+    if ids.hash().n_unique() < len(ids) and ids.n_unique() < len(ids):  # of their hashes, in a quarter of the memory
         return "holds an entry twice"
     if not entries.filter((pl.col("time") < hour) | (pl.col("time") >= hour + AN_HOUR)).is_empty():
         return "holds entries of another hour"

@@ -29,7 +29,7 @@ from audit_assets.detection.baselines import build_baselines
 from audit_assets.detection.hour_scores import ACTIVITY_HISTORY, score_hours
 from audit_assets.detection.origin_uses import uses_within
 from audit_assets.detection.schemas import MEMORY
-from audit_assets.detection.severity import raise_severity
+from audit_assets.detection.severity import TOUCHES, raise_severity
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import A_DAY, AN_HOUR, day_of, days_of, key_of
 from audit_assets.storage.tables import ACTIVITY, ADDRESSES, ASSESSED, BASELINES, NAMES, ORIGINS, TOUCHED
@@ -76,8 +76,8 @@ def query_baselines(
 ) -> HourBaselines:
     """Ask Axiom for the history of everybody who is active in the UTC days of these hours up to them. Raises
     `Incomplete` if it counts other changes than were pulled, or holds other events, in any hour that is read."""
-    changes = pl.concat([inputs.entries_of(hour).changes for hour in hours])
-    judged = changes.group_by("actor_key", hour=pl.col("time").dt.truncate("1h")).agg(changes=pl.len().cast(pl.Int64))
+    changes = pl.concat([inputs.entries_of(hour).change_counts for hour in hours])
+    judged = changes.group_by("actor_key", "hour").agg(pl.col("changes").sum())
     today, store = day_of(hours[0]), inputs.store
     with closing(axiom.client()) as client:
 
@@ -95,13 +95,12 @@ def query_baselines(
     remembered = counted.filter(pl.col("hour") >= hours[0] - MEMORY)
     organisation_hours, organisation_types = organisation_hours_in(remembered), organisation_types_in(remembered)
     _refuse_other_totals(judged, organisation_hours.filter(pl.col("hour") >= hours[0]))
-    touches = pl.concat([inputs.entries_of(hour).touches for hour in hours])
     marked = mark_activity(
         activity,
         names,
         inputs.tables.confirmed_incident,
         read_verdicts(inputs.store),
-        raise_severity(touches, inputs.tables.sensitive),
+        raise_severity(changes.select(TOUCHES.names()), inputs.tables.sensitive),
     )
     examples = marked.filter(~pl.col("confirmed")).rename({"actor": "actor_key"})
     who = judged.select("hour", "actor_key")
@@ -141,7 +140,7 @@ def _refuse_other_counts(changes: pl.DataFrame, activity: pl.DataFrame) -> None:
     """Axiom must count each hour as the Parquet hour does, by actor and resource type: a cut within a query would show
     nowhere else, nor would an event that somebody else has sent under the id of an entry before it was pulled."""
     by = ["hour", "actor_key", pl.col("resource_type").fill_null("").str.head(LONGEST_TEXT)]
-    pulled = changes.with_columns(hour=pl.col("time").dt.truncate("1h")).group_by(by).agg(changes=pl.len())
+    pulled = changes.group_by(by).agg(pl.col("changes").sum())
     counted = activity.group_by(by).agg(counted=pl.col("changes").sum())
     both = pulled.join(counted, on=["hour", "actor_key", "resource_type"], how="left")
     other = both.with_columns(pl.col("counted").fill_null(0)).filter(pl.col("changes") != pl.col("counted"))

@@ -87,7 +87,7 @@ def _entries(inputs: RunInputs, hour: datetime) -> Entries:
     return {
         "pulled": loaded.entries.height,
         "by_stream": dict(loaded.entries.group_by("stream").len().sort("stream").iter_rows()),
-        "changes": loaded.changes.height,
+        "changes": int(loaded.change_counts["changes"].sum()),
         "actors": loaded.actors.height,
         "quarantined": inputs.store.require(QUARANTINE, hour, ["stream"]).height,
     }

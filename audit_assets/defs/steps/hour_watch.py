@@ -21,7 +21,7 @@ from audit_assets.storage.hours import AN_HOUR, day_of, hours_between, key_of
 from audit_assets.storage.tables import ENTRIES, FLAGGED
 from audit_assets.tickets.formatting import listed, pluralize
 from audit_assets.watch.alerts import find_alerts
-from audit_assets.watch.matching import find_matches
+from audit_assets.watch.matching import MATCHES, find_matches, in_order
 from audit_assets.watch.new_networks import rules_about_networks, with_new_networks
 from audit_assets.watch.rules import WatchRule
 
@@ -43,8 +43,6 @@ class HourWatch:
         first = hour - self._hours_back * AN_HOUR
         self._matches = {each: known for each, known in self._matches.items() if each >= first}
         own = self._matches_of(hour)
-        if own is None:
-            raise self._store.missing(ENTRIES, hour)
         before = _readable(self._matches_of, hours_between(first, hour - AN_HOUR))
         alerts = find_alerts(self._rules, pl.concat([*before, own]), hour, hour + AN_HOUR)
         key = ["actor_key", "rule"]
@@ -66,16 +64,16 @@ class HourWatch:
         who = f"{pluralize(len(cut), 'actor')}, the first {cut[0]}"
         return f"{rules} find no network new here in {key_of(hour)}: Axiom holds more addresses than it lists of {who}."
 
-    def _matches_of(self, hour: datetime) -> pl.DataFrame | None:
-        """What an hour matches; None if it is not stored."""
+    def _matches_of(self, hour: datetime) -> pl.DataFrame:
+        """What an hour matches, found by parts. Raises `StoreError` if it is not stored or can't be read."""
         if hour not in self._matches:
-            with self._store.reading(ENTRIES, hour):
-                entries = self._store.scan(ENTRIES, hour)
-                if entries is None:
-                    return None
-                if self._about_networks:
-                    entries = with_known_networks(self._store, entries, hour, self._geography)
-                self._matches[hour] = find_matches(self._rules, entries)
+            uses = known_origins(self._store, hour) if self._about_networks else None
+            found = [MATCHES.to_frame()]
+            for part in self._store.lazy_parts(ENTRIES, hour):
+                entries = part if uses is None else with_known_networks(part, uses, self._geography)
+                with self._store.reading(ENTRIES, hour):
+                    found.append(find_matches(self._rules, entries))
+            self._matches[hour] = in_order(pl.concat(found))
         return self._matches[hour]
 
     def _alerted(self, hour: datetime) -> pl.DataFrame:
@@ -88,12 +86,17 @@ class HourWatch:
         return alerted.select("actor_key", rule="resource_type").unique()
 
 
-def with_known_networks(
+def with_stored_networks(
     store: HourStore, entries: pl.LazyFrame, hour: datetime, geography: Geography | None
 ) -> pl.LazyFrame:
     """The entries of an hour with what rules ask of their networks, if it is stored what was known."""
     uses = known_origins(store, hour)
-    return entries if uses is None else with_new_networks(entries_with_networks(entries, geography), uses)
+    return entries if uses is None else with_known_networks(entries, uses, geography)
+
+
+def with_known_networks(entries: pl.LazyFrame, uses: pl.DataFrame, geography: Geography | None) -> pl.LazyFrame:
+    """Entries of an hour with what rules ask of their networks. `uses`: the `known_origins` of the hour."""
+    return with_new_networks(entries_with_networks(entries, geography), uses)
 
 
 def _readable(read: Callable[[datetime], pl.DataFrame | None], hours: Sequence[datetime]) -> list[pl.DataFrame]:

@@ -1,7 +1,7 @@
 """What the assets of a run share, loaded once: account, policy and watch rules as of the run's start, hours' entries.
 
-A policy or rule file that is edited meanwhile is the next run's. Of an hour's entries only the columns that the assets
-need are loaded, and as many hours are kept as fit: the raw text of an hour is never in memory as a whole.
+A policy or rule file that is edited meanwhile is the next run's. An hour is read by parts: what is kept of all its
+entries is which they are, and how often who did what. As many hours are kept as fit.
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ from datetime import datetime
 
 import polars as pl
 
+from audit_assets.cloudflare.entries import ENTRY_SCHEMA
 from audit_assets.config.change_filter import COLUMNS, ChangeFilter, is_change
 from audit_assets.config.policy import Tables, tables
 from audit_assets.defs.steps.geography import Geography, open_geography
@@ -19,31 +20,34 @@ from audit_assets.storage.tables import ENTRIES
 from audit_assets.tickets.finding_evidence import BEHIND
 from audit_assets.watch.rules import WatchRules
 
-ENTRY_COLUMNS = ("entry_id", "time", "stream", "actor_key", "actor", "actor_type")
+ENTRY_COLUMNS = ("entry_id", "time", "stream")
 """What is kept of every entry of an hour."""
 
 CHANGE_COLUMNS = tuple(dict.fromkeys(["time", "actor_key", "actor", "resource_type", *COLUMNS, *BEHIND]))
-"""What is kept of the entries that count as changes."""
+"""What tickets need of a change."""
+
+CHANGE_COUNTS = pl.Schema({**TOUCHES, "changes": pl.Int64})
+"""How many changes of an hour are alike: a row per actor, hour, resource type, action and kind of change."""
+
+ACTORS = ("actor_key", "actor", "actor_type")
 
 MOST_ROWS = 200_000
-"""Rows that a run keeps, about 100 MB: what is beyond is read again by each asset that needs it."""
+"""Rows that a run keeps, some 20 MB: what is beyond is read again by each asset that needs it."""
 
 
 @dataclass(frozen=True)
 class HourEntries:
-    """The entries of an hour, oldest first: `entries` all of them (ENTRY_COLUMNS), `changes` those that count
-    (CHANGE_COLUMNS), `actors` the actor_key, actor and actor_type of everybody in them, as the last entry has it."""
+    """The entries of an hour: `entries` all of them, oldest first (ENTRY_COLUMNS), `change_counts` how many of them
+    count as changes (CHANGE_COUNTS), `actors` who everybody in them is, as the last entry has it (ACTORS)."""
 
     entries: pl.DataFrame
-    changes: pl.DataFrame
+    change_counts: pl.DataFrame
     actors: pl.DataFrame
 
     @property
     def touches(self) -> pl.DataFrame:
         """Who changed what, and how: TOUCHES of detection."""
-        hour = pl.col("time").dt.truncate("1h").cast(TOUCHES["hour"])
-        changes = self.changes.select("actor_key", "resource_type", "action", hour=hour, kind="change_kind")
-        return changes.select(TOUCHES.names())
+        return self.change_counts.select(TOUCHES.names())
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,21 @@ class RunInputs:
             self._kept[hour] = loaded
         return loaded
 
+    def changes_of(self, hour: datetime, actor_keys: pl.Series) -> pl.DataFrame:
+        """The changes of these actors in a stored hour, and those by which tokens that they used were made, oldest
+        first (CHANGE_COLUMNS)."""
+        keys = actor_keys.unique().implode()
+        theirs = self._changes(hour, pl.col("actor_key").is_in(keys))
+        tokens = theirs["token_id"].drop_nulls().unique().implode()
+        is_creation = (pl.col("change_kind") == "create") & pl.col("resource_id").is_in(tokens)
+        creations = self._changes(hour, is_creation & ~pl.col("actor_key").is_in(keys)) if len(theirs) else theirs
+        return pl.concat([theirs, creations]).sort("time", maintain_order=True)
+
+    def _changes(self, hour: datetime, chosen: pl.Expr) -> pl.DataFrame:
+        counts = is_change(self.tables.counted)
+        parts = [part.filter(counts & chosen) for part in self.store.parts(ENTRIES, hour, CHANGE_COLUMNS)]
+        return pl.concat([ENTRY_SCHEMA.to_frame().select(CHANGE_COLUMNS), *parts])
+
 
 def load_run_inputs(account_id: str, store: HourStore) -> RunInputs:
     """The inputs of a run that starts now. Raises `SettingError` for a policy, watch rules or an MMDB file that
@@ -75,13 +94,31 @@ def load_run_inputs(account_id: str, store: HourStore) -> RunInputs:
 
 
 def _load(store: HourStore, hour: datetime, change_filter: ChangeFilter) -> HourEntries:
-    stored = store.scan(ENTRIES, hour)
-    if stored is None:
-        raise store.missing(ENTRIES, hour)
-    with store.reading(ENTRIES, hour):
-        entries, changes = pl.collect_all(
-            [stored.select(ENTRY_COLUMNS), stored.select(CHANGE_COLUMNS).filter(is_change(change_filter))]
-        )
-    in_order = entries.sort("time", maintain_order=True)
-    actors = in_order.select("actor_key", "actor", "actor_type").unique("actor_key", keep="last", maintain_order=True)
-    return HourEntries(in_order, changes.sort("time", maintain_order=True), actors)
+    """An hour, by parts."""
+    read = dict.fromkeys([*ENTRY_COLUMNS, *ACTORS, "resource_type", *COLUMNS])
+    empty = ENTRY_SCHEMA.to_frame()
+    entries, counts, actors = [empty.select(ENTRY_COLUMNS)], [CHANGE_COUNTS.to_frame()], [_last_of_actors(empty)]
+    for part in store.parts(ENTRIES, hour, [*read]):
+        entries.append(part.select(ENTRY_COLUMNS))
+        counts.append(_counted(part.filter(is_change(change_filter))))
+        actors.append(_last_of_actors(part))
+    whole = pl.concat(entries)
+    return HourEntries(
+        whole if whole["time"].is_sorted() else whole.sort("time", maintain_order=True),
+        pl.concat(counts).group_by(TOUCHES.names(), maintain_order=True).agg(pl.col("changes").sum()),
+        _last_of_actors(pl.concat(actors)).select(ACTORS),
+    )
+
+
+def _counted(changes: pl.DataFrame) -> pl.DataFrame:
+    """CHANGE_COUNTS of entries."""
+    hour = pl.col("time").dt.truncate("1h").cast(TOUCHES["hour"])
+    alike = changes.select("actor_key", "resource_type", "action", hour=hour, kind="change_kind")
+    counted = alike.group_by(TOUCHES.names(), maintain_order=True).agg(changes=pl.len())
+    return counted.select(pl.col(name).cast(dtype) for name, dtype in CHANGE_COUNTS.items())
+
+
+def _last_of_actors(entries: pl.DataFrame) -> pl.DataFrame:
+    """Of each actor the last entry, in the order of time."""
+    in_order = entries.select(*ACTORS, "time").sort("time", maintain_order=True)
+    return in_order.unique("actor_key", keep="last", maintain_order=True)

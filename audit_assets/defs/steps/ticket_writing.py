@@ -129,8 +129,9 @@ def _write_actors(
     chosen = assign_slots(flagged, tickets_per_hour())
     of_actors = flagged.join(chosen, on="actor_key", how="right", maintain_order="right")
     hour, singles = flagged["hour"][0], of_actors.filter("single")
-    changes = with_canonical_addresses(inputs.entries_of(hour).changes, "ip_address")
-    seen, unknown = _fetch_origins(inputs.store, axiom, [*members_of(singles)["actor_key"].unique()], hour)
+    acting = members_of(singles)["actor_key"]
+    changes = with_canonical_addresses(inputs.changes_of(hour, acting), "ip_address")
+    seen, unknown = _fetch_origins(inputs.store, axiom, [*acting.unique()], hour)
     links = _links_of(axiom, singles, hour, run_id)
     found = findings_of(inputs.account_id, singles, changes, seen=seen, links=links)
     alone = _with_values(inputs, _with_users(inputs, found, hour))
