@@ -11,6 +11,7 @@ from audit_assets.cli.axiom_command import axiom
 from audit_assets.cli.backtest_command import backtest
 from audit_assets.cli.console import output, progress
 from audit_assets.cli.demo_command import demo
+from audit_assets.cli.deploy_command import deploy
 from audit_assets.cli.dev_command import dev
 from audit_assets.cli.doctor_command import doctor
 from audit_assets.cli.metrics_command import metrics
@@ -51,7 +52,7 @@ def _program(
     """Finds abuse in a Cloudflare account: audit log in, Linear tickets out, hour by hour."""
 
 
-for command in (demo, start, dev, doctor, summary, preview, backtest, watchdog, metrics):
+for command in (demo, start, dev, doctor, summary, preview, backtest, watchdog, metrics, deploy):
     app.command()(command)
 app.add_typer(watch, name="watch")
 app.add_typer(axiom, name="axiom")
