@@ -27,6 +27,7 @@ from audit_assets.cli.job_runs import failures_of, open_instance, run_hours
 from audit_assets.cli.sandbox_extra import check_entries, start_sandbox
 from audit_assets.cli.tickets_page import write_page
 from audit_assets.config.errors import AuditAssetsError
+from audit_assets.config.secret_files import FILE
 from audit_assets.config.settings import HOUR_FORMAT, SETTINGS, setting
 from audit_assets.reports.stored_summaries import load_digests
 from audit_assets.storage.hour_store import HourStore
@@ -138,7 +139,7 @@ def apply_settings(settings: Mapping[str, str], home: Path, first: datetime) -> 
     Other settings of the three services are removed: a demo must not reach a real account by mistake, and neither
     a webhook, a language model or a pager.
     """
-    for name in [name for name in os.environ if name in SETTINGS and name.startswith(SERVICES)]:
+    for name in [name for name in os.environ if name.removesuffix(FILE) in SETTINGS and name.startswith(SERVICES)]:
         del os.environ[name]
     for name in {*os.environ} - {*without_receivers(os.environ)}:
         del os.environ[name]

@@ -17,6 +17,7 @@ from audit_assets.cli.invented_entries import SERVICES, are_invented, keep_apart
 from audit_assets.cli.sandbox_extra import start_sandbox
 from audit_assets.config.env_file import load_env_file
 from audit_assets.config.errors import SettingError
+from audit_assets.config.secret_files import file_variable
 from audit_assets.config.settings import HOUR_FORMAT, check_sources, paths, setting
 from audit_assets.guard.start_token import TOKEN_VARIABLE, new_token
 from audit_assets.storage.file_modes import PRIVATE_FOLDER
@@ -63,6 +64,8 @@ def dev(
         token = new_token()
         if services:
             settings, token = _start_sandbox(stack, services, home)
+            for name in settings:
+                environment.pop(file_variable(name), None)
             environment |= settings
         environment[TOKEN_VARIABLE] = token
         environment["DAGSTER_HOME"] = str(instance)

@@ -7,6 +7,7 @@ handed to a client and kept nowhere else, because Dagster prints the fields of r
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from audit_assets.config.env_file import env_file
 from audit_assets.config.errors import SettingError
 from audit_assets.config.periods import parse_period
+from audit_assets.config.secret_files import FILE, file_variable, names_file, read_secret
 
 HOUR_FORMAT = "%Y-%m-%d-%H:%M"
 """Hours are named as Dagster names hourly partitions."""
@@ -99,7 +101,11 @@ READING = ("CLOUDFLARE_API_TOKEN", "AXIOM_TOKEN")
 """The secrets with which what is reported was read."""
 
 CHANNEL_PREFIX = "AUDIT_ASSETS_CHANNEL_"
-"""A channel's address is in a variable called so, with the channel's name in capitals behind it. It is a secret."""
+"""A channel's address is in a variable called so, with the channel's name in capitals behind it. It is a secret, and
+may be in a file as others are."""
+
+HTTPS_PROXY, NO_PROXY = "HTTPS_PROXY", "NO_PROXY"
+"""As every program calls them; in small letters too."""
 
 _TABLE = (
     Setting("CLOUDFLARE_API_TOKEN", "API token with the permission Account Settings Read", secret=True),
@@ -152,6 +158,13 @@ _TABLE = (
     Setting(
         "AUDIT_ASSETS_KEEP_HOURS_DAYS", "days that stored hours are kept, 62 or more; empty: for ever", "", KEPT_HOURS
     ),
+    Setting(
+        HTTPS_PROXY,
+        "HTTP proxy that leads to https addresses, such as http://proxy.example.com:3128",
+        "",
+        gets=("CLOUDFLARE_API_TOKEN", "AXIOM_TOKEN", "LINEAR_API_KEY"),
+    ),
+    Setting(NO_PROXY, "hosts and domains that are reached without that proxy, with commas between", ""),
     Setting("AUDIT_ASSETS_PRESET", "which hours alert: balanced, quiet or plain", "balanced"),
     Setting("AUDIT_ASSETS_TICKETS_PER_DAY", "tickets a day that people can read, in place of the preset's", "", NUMBER),
     Setting(
@@ -223,18 +236,28 @@ def setting(name: str) -> str:
 def environment_value(name: str) -> str:
     """A variable of the environment, "" if it is not set. Raises `SettingError` if a `.env` would let it have, or
     receive, a secret that the file does not hold: who writes a file in a folder is not always who set the secret."""
+    if _is_secret(name) and names_file(name):
+        return read_secret(name)
     value, file = os.environ.get(name, "").strip(), env_file()
     if not value or file is None or not file.sets(name):
         return value
-    receives = READING if name.startswith(CHANNEL_PREFIX) else SETTINGS[name].gets
+    receives = READING if name.startswith(CHANNEL_PREFIX) else SETTINGS[name.upper()].gets
     for secret in _secret_names():
         held = os.environ.get(secret, "").strip()
-        if held and not file.sets(secret) and (secret in receives or file.copies(name, held)):
+        in_environment = held and not file.sets(secret)
+        if (in_environment and file.copies(name, held)) or (
+            secret in receives and (in_environment or names_file(secret))
+        ):
+            source = secret if in_environment else file_variable(secret)
             raise SettingError(
-                f"{name} comes from {file.path}, but {secret} from the environment, and who writes that file must not "
+                f"{name} comes from {file.path}, but {source} from the environment, and who writes that file must not "
                 "decide where it goes: set both in the environment, or both in the file."
             )
     return value
+
+
+def _is_secret(name: str) -> bool:
+    return name.startswith(CHANNEL_PREFIX) or SETTINGS[name.upper()].secret
 
 
 def _secret_names() -> list[str]:
@@ -242,7 +265,16 @@ def _secret_names() -> list[str]:
 
 
 def _channel_names() -> list[str]:
-    return sorted(name for name in os.environ if name.startswith(CHANNEL_PREFIX))
+    return sorted({name.removesuffix(FILE) for name in os.environ if name.startswith(CHANNEL_PREFIX)})
+
+
+def secrets_from_files() -> list[str]:
+    """The secrets that files hold, as far as these can be read."""
+    found = []
+    for name in filter(names_file, _secret_names()):
+        with suppress(SettingError):
+            found.append(read_secret(name))
+    return found
 
 
 def check_sources() -> None:
@@ -252,9 +284,11 @@ def check_sources() -> None:
 
 
 def sources() -> dict[str, list[str]]:
-    """The names of the settings that have a value of their own, by where it comes from."""
+    """The names of the settings that have a value of their own, by where it comes from; a secret in a file by the name
+    of the variable that names it."""
     file, found = env_file(), {}
-    for name in (*SETTINGS, *_channel_names()):
+    secrets = _secret_names()
+    for name in (*SETTINGS, *_channel_names(), *map(file_variable, secrets)):
         if os.environ.get(name, "").strip():
             found.setdefault(str(file.path) if file and file.sets(name) else "the environment", []).append(name)
     return found
@@ -262,12 +296,15 @@ def sources() -> dict[str, list[str]]:
 
 def paths() -> dict[str, str]:
     """The settings that name a file or folder, for a process that runs in another folder."""
-    return {name: path for name, known in SETTINGS.items() if known.type is PATH and (path := setting(name))}
+    named = {name: path for name, known in SETTINGS.items() if known.type is PATH and (path := setting(name))}
+    variables = map(file_variable, filter(names_file, _secret_names()))
+    return named | {name: str(Path(os.environ[name].strip()).expanduser().absolute()) for name in variables}
 
 
 def is_set(name: str) -> bool:
     """Whether a setting has a value, its own or a default."""
-    return bool(os.environ.get(name, "").strip()) or SETTINGS[name].default is not None
+    known = SETTINGS[name]
+    return bool(os.environ.get(name, "").strip()) or known.default is not None or (known.secret and names_file(name))
 
 
 def typed(name: str) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from audit_assets.config.secret_files import file_variable
 from audit_assets.config.settings import CHANNEL_PREFIX, SETTINGS
 from audit_assets.guard.start_token import TOKEN_VARIABLE
 
@@ -31,7 +32,9 @@ class UnknownVariable:
 def find_unknown(variables: Iterable[str], channels: Iterable[str]) -> Iterator[UnknownVariable]:
     """The variables that look like settings and are none. `channels`: the names of those that the policy has."""
     given = {*variables}
-    known = {*SETTINGS, *(f"{CHANNEL_PREFIX}{name.upper()}" for name in channels)}
+    addresses = [f"{CHANNEL_PREFIX}{name.upper()}" for name in channels]
+    secrets = [*(name for name, setting in SETTINGS.items() if setting.secret), *addresses]
+    known = {*SETTINGS, *addresses, *map(file_variable, secrets)}
     for name in sorted(given - known - {TOKEN_VARIABLE}):
         spelled = name.upper()
         if spelled.startswith(TESTS_PREFIX):

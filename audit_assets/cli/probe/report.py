@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from audit_assets.cli.probe.assumptions import Answer, Result
-from audit_assets.config.settings import ACCOUNT_ID, PATH, SETTINGS, TEXT, WEB_ADDRESS, sources
+from audit_assets.config.settings import ACCOUNT_ID, PATH, SETTINGS, TEXT, WEB_ADDRESS, secrets_from_files, sources
 from audit_assets.transport.untrusted_text import visible
 
 COLOURS: dict[Answer, str] = {"confirmed": "green", "contradicted": "bold red", "unknown": "yellow"}
@@ -51,7 +51,8 @@ class Redaction:
 def redaction_of(environment: dict[str, str]) -> Redaction:
     """A redaction by the settings that are in force: those that may name somebody, so no numbers and the like."""
     names = [name for listed in sources().values() for name in listed]
-    return Redaction([environment.get(name, "").strip() for name in names if _may_identify(name, environment)])
+    values = [environment.get(name, "").strip() for name in names if _may_identify(name, environment)]
+    return Redaction([*values, *secrets_from_files()])
 
 
 def _may_identify(name: str, environment: dict[str, str]) -> bool:
