@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +44,7 @@ def dev(
     """
     from audit_assets.cli.dev_checks import check_dagster_home, check_port, check_store
 
+    _check_extra()
     load_env_file()
     services = _parse_services(sandbox)
     invented = are_invented(services)
@@ -72,6 +74,15 @@ def dev(
         environment.setdefault("AUDIT_ASSETS_DAGSTER_URL", f"http://127.0.0.1:{port}")
         command = [sys.executable, "-m", "audit_assets.cli.dagster_services", str(port)]
         raise typer.Exit(run_until_exit(command, environment, home))
+
+
+def _check_extra() -> None:
+    """Raises `SettingError`, with the command that installs it, where Dagster's web server is not installed."""
+    if find_spec("dagster_webserver") is None:
+        raise SettingError(
+            "`audit-assets dev` needs the package dagster-webserver: pip install 'audit-assets[ui]'. Without it a code "
+            "server and Dagster's daemon run, and every other command."
+        )
 
 
 def default_home(services: list[str]) -> Path:
