@@ -13,7 +13,7 @@ LOCATION_VARIABLE = "DAGSTER_LOCATION_NAME"
 
 
 def location_name() -> str:
-    """The name under which Dagster keeps what is on: the variable's, where a workspace has another one than the module."""
+    """The name under which Dagster keeps what is on: the variable's, or the module's, as dagster gives it."""
     return os.environ.get(LOCATION_VARIABLE, "").strip() or MODULE
 
 

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 CODE_SERVER, DAEMON, WEB_SERVER = "code server", "daemon", "web server"
 BIN = Path(sys.executable).parent
-LONGEST_WAIT = 100.0
+LONGEST_WAIT = 400.0
 """Seconds, for anything: then a test fails instead of waiting."""
 
 
