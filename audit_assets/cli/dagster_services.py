@@ -28,6 +28,9 @@ HOST = "127.0.0.1"
 POLL_MILLISECONDS = 2000
 """How often a page asks for news: the default of `dagster dev`."""
 
+SHUTDOWN_SECONDS = 2
+"""That open pages have: their WebSockets would keep the server for as long as somebody looks at it."""
+
 DAEMON = [sys.executable, "-m", "dagster._daemon", "run", "-m", MODULE]
 
 
@@ -54,7 +57,11 @@ def _serve(stack: ExitStack, port: int, token: str) -> int:
     daemon = stack.enter_context(_running_daemon())
     workspace = stack.enter_context(open_workspace(instance))
     ui = create_app_from_workspace_process_context(workspace, live_data_poll_rate=POLL_MILLISECONDS)
-    server = uvicorn.Server(uvicorn.Config(BrowserGuard(ui, token), log_level="warning", lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            BrowserGuard(ui, token), log_level="warning", lifespan="off", timeout_graceful_shutdown=SHUTDOWN_SECONDS
+        )
+    )
     threading.Thread(target=_stop_after, args=(daemon, server), daemon=True).start()
     address = address_with_token(f"http://{HOST}:{listening.getsockname()[1]}/", token)
     print(f"The Dagster UI: {address}", flush=True)

@@ -1,8 +1,6 @@
 """`audit-assets dev`: the Dagster UI on loopback, on request with services of the sandbox."""
 
 import os
-import signal
-import subprocess
 import sys
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -16,12 +14,12 @@ from audit_assets.cli.dagster_home import DEV_HOME, dagster_home
 from audit_assets.cli.home_lock import locked_home
 from audit_assets.cli.invented_entries import SERVICES, are_invented, keep_apart, without_receivers
 from audit_assets.cli.sandbox_extra import start_sandbox
+from audit_assets.cli.stopping import run_until_exit
 from audit_assets.config.env_file import load_env_file
 from audit_assets.config.errors import SettingError
 from audit_assets.config.secret_files import file_variable
 from audit_assets.config.settings import HOUR_FORMAT, check_sources, paths, setting
 from audit_assets.guard.start_token import TOKEN_VARIABLE, new_token
-from audit_assets.storage.file_modes import PRIVATE_FOLDER
 
 
 def dev(
@@ -100,22 +98,6 @@ def _check_settings(services: list[str]) -> None:
         for problem in problems:
             progress.print(f"audit-assets: {problem}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1)
-
-
-def run_until_exit(command: list[str], environment: dict[str, str], folder: Path) -> int:
-    """Run a command until it ends or this process is asked to end; returns its exit code.
-
-    It runs in a folder of its own: Dagster lets a `.env` in its working directory override the environment, including
-    the sandbox's addresses.
-    """
-    folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
-    with subprocess.Popen(command, env=environment, cwd=folder) as child:  # noqa: S603 - no part of it is untrusted
-        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-        while True:
-            try:
-                return child.wait()
-            except KeyboardInterrupt:
-                continue  # Ctrl-C reached the child as well, which shuts down in its own time
 
 
 def _parse_services(names: str) -> list[str]:

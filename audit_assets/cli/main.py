@@ -17,6 +17,7 @@ from audit_assets.cli.doctor_command import doctor
 from audit_assets.cli.metrics_command import metrics
 from audit_assets.cli.preview_command import preview
 from audit_assets.cli.start_command import start
+from audit_assets.cli.stopping import TERMINATED, Terminated, raise_terminated_on_sigterm
 from audit_assets.cli.summary_command import summary
 from audit_assets.cli.watch_command import watch
 from audit_assets.cli.watchdog_command import watchdog
@@ -59,8 +60,10 @@ app.add_typer(axiom, name="axiom")
 
 
 def main() -> None:
-    """Run a command. Exit 1 and one sentence on standard error if it fails, 130 and one line after Ctrl-C."""
+    """Run a command. Exit 1 and one sentence on standard error if it fails, 130 and one line after Ctrl-C, 143 and the
+    same line after SIGTERM."""
     keep_files_private()
+    raise_terminated_on_sigterm()
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     try:
         app()
@@ -71,4 +74,4 @@ def main() -> None:
         if isinstance(ended, SystemExit) and ended.code != STOPPED:
             raise
         progress.print("audit-assets: stopped.")
-        sys.exit(STOPPED)
+        sys.exit(TERMINATED if isinstance(ended, Terminated) else STOPPED)

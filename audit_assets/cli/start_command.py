@@ -132,6 +132,7 @@ def _load_history(instance: "DagsterInstance") -> "LoadedHistory":
         try:
             loaded = loader.load(missing, known=len(hours) - len(missing))
         except KeyboardInterrupt:
+            end_left_runs(instance)  # of the days that SIGTERM ended
             there = loader.progress
             progress.print(f"{there.loaded:,} of {there.total:,} hours are there: `audit-assets start` continues.")
             raise
