@@ -17,7 +17,7 @@ from audit_assets.cli.doctor_command import doctor
 from audit_assets.cli.metrics_command import metrics
 from audit_assets.cli.preview_command import preview
 from audit_assets.cli.start_command import start
-from audit_assets.cli.stopping import TERMINATED, Terminated, raise_terminated_on_sigterm
+from audit_assets.cli.stopping import TERMINATED, raise_terminated_on_sigterm, was_terminated
 from audit_assets.cli.summary_command import summary
 from audit_assets.cli.watch_command import watch
 from audit_assets.cli.watchdog_command import watchdog
@@ -74,4 +74,4 @@ def main() -> None:
         if isinstance(ended, SystemExit) and ended.code != STOPPED:
             raise
         progress.print("audit-assets: stopped.")
-        sys.exit(TERMINATED if isinstance(ended, Terminated) else STOPPED)
+        sys.exit(TERMINATED if was_terminated() else STOPPED)

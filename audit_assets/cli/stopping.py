@@ -1,12 +1,14 @@
 """SIGTERM, with which systemd, Docker and Kubernetes ask a process to end: whatever runs has 10 seconds.
 
 A command that gets one unwinds as after Ctrl-C, but waits for nothing that takes longer; `audit-assets dev` passes it
-on to all that it started. What is under way is given up: files are written whole or not at all, and the hour is run again.
+on to all that it started. What is under way is given up: files are written whole or not at all, and the hour is run
+again.
 """
 
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,14 +24,23 @@ GRACE_SECONDS = 7.0
 """That what was started has to end by itself; then it is killed. Together with our own end it is less than 10."""
 
 
+_received = threading.Event()
+
+
 class Terminated(KeyboardInterrupt):
     """This process got a SIGTERM."""
+
+
+def was_terminated() -> bool:
+    """Whether this process got a SIGTERM: Typer makes an exit of its own of what is raised then."""
+    return _received.is_set()
 
 
 def raise_terminated_on_sigterm() -> None:
     """From now on."""
 
     def handle(_signal: int, _frame: FrameType | None) -> NoReturn:
+        _received.set()
         raise Terminated
 
     signal.signal(signal.SIGTERM, handle)
