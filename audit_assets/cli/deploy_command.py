@@ -17,7 +17,7 @@ PACKAGE = "audit_assets.deploy"
 READABLE_FOLDER, READABLE_FILE = 0o755, 0o644
 """None of these files holds a secret, and a container reads them as another user."""
 
-NEXT_STEP = "README.md there says which of them are for Docker, Kubernetes and systemd, and what to do next."
+NEXT_STEP = "README.md there has what to do next, with Docker, Kubernetes or systemd."
 
 
 def deploy(
