@@ -50,6 +50,12 @@ class InstanceFacts:
         return self.launcher not in OF_THE_CODE_SERVER
 
 
+def launcher_name(instance: "DagsterInstance") -> str:
+    """The class that starts runs. It is not made: one of Kubernetes needs its cluster for that."""
+    launcher = instance.get_ref().run_launcher_data
+    return launcher.class_name if launcher else "DefaultRunLauncher"
+
+
 def check_instance(_: DoctorRun) -> Iterator[CheckResult]:
     """Storage, launcher, monitoring, retries, the pool of tickets and the executor. Nothing where Dagster was not used
     yet, or can't be read: the check of the pipeline's health reports that."""
@@ -71,11 +77,10 @@ def read_instance(instance: "DagsterInstance") -> InstanceFacts:
     own = pools.get(TICKETS_POOL)
     concurrency = instance.get_concurrency_config()
     pool, queue = concurrency.pool_config, concurrency.run_queue_config
-    launcher = instance.get_ref().run_launcher_data
     executor = defs.resolve_job_def("hourly_audit").executor_def.name
     return InstanceFacts(
         storage=type(instance.event_log_storage).__name__.removesuffix("EventLogStorage"),
-        launcher=launcher.class_name if launcher else "DefaultRunLauncher",
+        launcher=launcher_name(instance),
         pool_limit=own.limit if own and not own.from_default else None,
         default_limit=pool.default_pool_limit,
         by_run=pool.pool_granularity is not None and pool.pool_granularity.value == "run",

@@ -29,10 +29,11 @@ class CodeServerRunLauncher(dg.DefaultRunLauncher):
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """RUNNING if the code server that started the run still has it, or does not answer in time, as under load; else
-        NOT_FOUND: nobody listens there any more, or another server does."""
+        """RUNNING if the code server that started the run still has it, or does not answer in time, as under load, and
+        for a run that no code server started, as `audit-assets start` makes them; else NOT_FOUND: nobody listens there
+        any more, or another server does."""
         if not (address := run.tags.get(GRPC_INFO_TAG)):
-            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, msg="no code server has started it")
+            return CheckRunHealthResult(WorkerStatus.RUNNING, msg="no code server has started it")
         client = DagsterGrpcClient(**json.loads(address))
         request = CanCancelExecutionRequest(run_id=run.run_id)
         try:
