@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from upath import UPath
 
@@ -24,6 +24,10 @@ TIME_LIMIT = 120.0
 """Seconds. Backends retry by themselves for less; a large hour of 100 MB takes ten on a slow line."""
 
 SETTING = "AUDIT_ASSETS_STORAGE"
+
+THROUGH_THE_PROXY = {"session_kwargs": {"trust_env": True}}
+OPTIONS: dict[str, dict[str, Any]] = {"gs": THROUGH_THE_PROXY, "gcs": THROUGH_THE_PROXY}
+"""By protocol: gcsfs follows HTTPS_PROXY only if it is asked to; the other backends do by themselves."""
 
 NO_CONTAINER = re.compile(r"(bucket|container) .*not (exist|found)|nosuchbucket|containernotfound", re.IGNORECASE)
 """How backends call a bucket that does not exist: s3fs raises for it what it raises for a missing file."""
@@ -42,7 +46,7 @@ class StoreFiles:
     def __init__(self, root: str) -> None:
         """Nothing is read yet. Raises `StoreError` for a URL that no installed package of fsspec's knows."""
         try:
-            self.root = UPath(root)
+            self.root = UPath(root, **OPTIONS.get(root.split("://", maxsplit=1)[0], {}))
             if self.root.protocol in ("file", "local"):
                 self.root = UPath(self.root.path)  # written as any folder is: durably, and for its owner alone
             if not isinstance(self.root, Path):
