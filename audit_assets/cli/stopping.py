@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from audit_assets.storage.file_modes import PRIVATE_FOLDER
 
@@ -54,7 +54,7 @@ def run_until_exit(command: list[str], environment: Mapping[str, str], folder: P
     after Ctrl-C it shuts down in its own time, and after SIGTERM nothing of it is left within GRACE_SECONDS.
     """
     folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
-    own_group = {} if os.name == "nt" else {"process_group": 0}
+    own_group: dict[str, Any] = {} if os.name == "nt" else {"process_group": 0}
     with subprocess.Popen(command, env=environment, cwd=folder, **own_group) as child:  # noqa: S603 - no part of it is untrusted
         try:
             with _passed_on(child):

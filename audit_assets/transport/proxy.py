@@ -10,7 +10,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from http.client import HTTPSConnection
 from urllib.parse import quote, unquote, urlsplit
-from urllib.request import proxy_bypass_environment
+from urllib.request import proxy_bypass_environment  # pyright: ignore[reportAttributeAccessIssue] - no stub has it
 
 from audit_assets.config.errors import SettingError
 from audit_assets.config.settings import HTTPS_PROXY, NO_PROXY, environment_value

@@ -33,7 +33,7 @@ def health(port: int | None) -> WorkerStatus:
 @pytest.mark.parametrize(("has_it", "status"), [(True, WorkerStatus.RUNNING), (False, WorkerStatus.NOT_FOUND)])
 def test_its_code_server_knows(has_it: bool, status: WorkerStatus) -> None:
     class CodeServer(DagsterApiServicer):
-        def CanCancelExecution(self, _request: Any, _context: Any) -> CanCancelExecutionReply:
+        def CanCancelExecution(self, request: Any, context: Any) -> CanCancelExecutionReply:  # noqa: ARG002 - gRPC's
             answer = serialize_value(CanCancelExecutionResult(can_cancel=has_it))
             return CanCancelExecutionReply(serialized_can_cancel_execution_result=answer)
 
