@@ -211,7 +211,7 @@ STORES = {
 CHECK = """
 import sys
 from audit_assets.config.errors import StoreError
-store_files.TIME_LIMIT = 5.0
+from audit_assets.storage.hour_store import HourStore
 try:
     HourStore(sys.argv[1]).check()
 except StoreError as error:
