@@ -88,6 +88,16 @@ def test_every_missing_setting_is_named_in_a_sentence_before_anything_starts(
     assert not Path(".audit_assets").exists()
 
 
+def test_without_dagsters_web_server_the_extra_is_named(
+    started: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dev_command, "find_spec", lambda _name: None)
+    assert dev() == 1
+    (sentence,) = sentences(capsys)
+    assert "needs the package dagster-webserver: pip install 'audit-assets[ui]'. Without it a code server" in sentence
+    assert started == []
+
+
 def test_what_is_taken_from_the_sandbox_needs_no_settings(
     started: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
