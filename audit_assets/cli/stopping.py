@@ -64,7 +64,7 @@ def run_until_exit(command: list[str], environment: Mapping[str, str], folder: P
 
 
 @contextmanager
-def _passed_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
+def _passed_on(child: subprocess.Popen[Any]) -> Iterator[None]:
     """Within: Ctrl-C goes to the child's group, which a terminal no longer does, and SIGTERM ends the block."""
     raise_terminated_on_sigterm()
     before = signal.signal(signal.SIGINT, lambda *_: _signal_group(child, signal.SIGINT))
@@ -74,7 +74,7 @@ def _passed_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _ended(child: subprocess.Popen[bytes]) -> int:
+def _ended(child: subprocess.Popen[Any]) -> int:
     """The exit code, once nothing of the child's group is left."""
     _signal_group(child, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
@@ -83,7 +83,7 @@ def _ended(child: subprocess.Popen[bytes]) -> int:
     return child.wait()
 
 
-def _signal_group(child: subprocess.Popen[bytes], number: int) -> None:
+def _signal_group(child: subprocess.Popen[Any], number: int) -> None:
     with suppress(ProcessLookupError):
         if os.name == "nt":
             child.send_signal(number)
