@@ -22,7 +22,7 @@ settings.load_profile("any machine")  # how long an example takes says more of t
 os.environ["AUDIT_ASSETS_FIRST_HOUR"] = "2026-03-10-00:00"
 """Tests have days of their own; by default the hours of the last 31 days exist."""
 
-LONGEST = ("faults", "test_going_live.py", "test_start.py", "test_demo.py")
+LONGEST = ("faults", "test_deployment.py", "test_going_live.py", "test_start.py", "test_demo.py")
 """Folders and files whose tests come first: at the end no worker waits for another."""
 
 

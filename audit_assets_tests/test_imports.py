@@ -64,3 +64,19 @@ def test_every_module_is_imported_without_a_warning() -> None:
 def test_only_imports_at_the_top_level_can_make_a_circle() -> None:
     source = "import a.b\nfrom c import d\nif x:\n    import e\ndef f():\n    import g\nclass H:\n    from i import j\n"
     assert set(imported_on_import(source)) == {"a.b", "c", "c.d", "e", "i", "i.j"}
+
+
+OF_THE_UI = ("audit_assets.cli.dagster_services", "audit_assets.guard.browser_guard", "audit_assets.sandbox")
+"""What is imported only where the extra `ui` or `sandbox` is installed."""
+
+
+def test_without_the_extras_everything_but_the_ui_and_the_sandbox_can_be_imported() -> None:
+    others = [name for name in MODULES if not name.startswith(OF_THE_UI)]
+    missing = "".join(
+        f"sys.modules[{name!r}] = None; " for name in ("dagster_webserver", "uvicorn", "starlette", "duckdb")
+    )
+    command = [sys.executable, "-c", f"import sys; {missing}import {', '.join(others)}"]
+    run = subprocess.run(  # noqa: S603 - our own
+        command, capture_output=True, text=True, check=False, timeout=120, cwd=PACKAGE.parent
+    )
+    assert (run.returncode, run.stderr) == (0, "")

@@ -29,6 +29,7 @@ from audit_assets.axiom.addresses import NO_ADDRESS, resolve_addresses
 from audit_assets.axiom.limits import CONNECT_SECONDS, AxiomLimits
 from audit_assets.config.errors import Refused, SettingError
 from audit_assets.transport.clock import Clock
+from audit_assets.transport.proxy import proxy_for
 from audit_assets.transport.redaction import Mask
 from audit_assets.transport.retry_policy import TryAgain
 
@@ -85,7 +86,8 @@ class AxiomConnection:
         _check_token(token, on_edge=edge_url is not None)
         self.dataset = dataset
         self.dataset_setting = dataset_setting
-        self._masked = Mask(token)
+        proxy = proxy_for(edge_url or classic_url)
+        self._masked = Mask(token, *(proxy.secrets if proxy else ()))
         # Empty strings, not None: axiom-py would read the environment again.
         self._axiom = _UncachedClient(
             token=token,
@@ -94,7 +96,9 @@ class AxiomConnection:
             edge_url=edge_url,
         )
         self._session = self._axiom.session
-        self._session.trust_env = False  # no .netrc, no proxy: they would see or replace the token
+        self._session.trust_env = False  # no .netrc, which would replace the token, and no proxy but ours
+        if proxy:
+            self._session.proxies = {"https": proxy.with_credentials()}
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self._session.headers["Accept-Encoding"] = "gzip"
         self._session.hooks = {"response": [_take_reply]}
@@ -176,6 +180,11 @@ class _BoundedAdapter(HTTPAdapter):
         self._clock = clock
         self._limits = limits
         self.poolmanager.pool_classes_by_scheme = _bounded_pools(limits.attempt_seconds)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **options)
+        manager.pool_classes_by_scheme = _bounded_pools(self._limits.attempt_seconds)
+        return manager
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
         deadline = self._clock.monotonic() + self._limits.attempt_seconds
@@ -272,10 +281,12 @@ def _never_connected(error: requests.exceptions.ConnectionError) -> bool:
     if isinstance(error, requests.exceptions.SSLError):
         # A TLS connection that is dropped after the request ends in an SSLError too
         return any(isinstance(part, ssl.SSLCertVerificationError) for part in getattr(cause, "args", ()))
-    return type(cause).__name__ in ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError")
+    return type(cause).__name__ in ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "ProxyError")
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy of HTTPS_PROXY gave no connection"
     if isinstance(error, requests.exceptions.ConnectionError) and _never_connected(error):
         return "no connection"
     return f"the connection failed ({type(error).__name__})"

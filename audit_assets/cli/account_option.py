@@ -41,8 +41,9 @@ def working_for_one(key: str | None) -> Iterator[Account]:
         raise SettingError(
             f"There are several accounts, and this is about one: name it with --account {_keys(accounts)}."
         )
-    with working_for(accounts[0]):
-        yield accounts[0]
+    for account in accounts:
+        with working_for(account):
+            yield account
 
 
 def _keys(accounts: tuple[Account, ...]) -> str:

@@ -3,11 +3,9 @@
 import dagster as dg
 
 from audit_assets.cli.automation_state import AUTOMATION
-from audit_assets.cli.dagster_services import open_workspace
+from audit_assets.cli.workspace import MODULE, location_name, open_workspace
 from audit_assets.config.accounts import Account
 from audit_assets.config.errors import AuditAssetsError
-
-LOCATION = "audit_assets.definitions"
 
 
 def turn_on_automation(instance: dg.DagsterInstance, account: Account) -> None:
@@ -15,12 +13,12 @@ def turn_on_automation(instance: dg.DagsterInstance, account: Account) -> None:
     `AuditAssetsError` if the definitions can't be loaded."""
     with open_workspace(instance) as workspace:
         context = workspace.create_request_context()
-        if not context.has_code_location(LOCATION):
+        if not context.has_code_location(location_name()):
             raise AuditAssetsError(
-                f"Dagster can't load {LOCATION}, so nothing was turned on: `dagster definitions validate -m "
-                f"{LOCATION}` prints why."
+                f"Dagster can't load {MODULE}, so nothing was turned on: `dagster definitions validate -m "
+                f"{MODULE}` prints why."
             )
-        (repository,) = context.get_code_location(LOCATION).get_repositories().values()
+        (repository,) = context.get_code_location(location_name()).get_repositories().values()
         for name in map(account.named, AUTOMATION):
             if repository.has_schedule(name):
                 instance.start_schedule(repository.get_schedule(name))

@@ -12,25 +12,24 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import uvicorn
 from dagster import DagsterInstance
-from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import ModuleTarget
 from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.cli import DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_MAX_OVERFLOW, DEFAULT_POOL_RECYCLE
-from dagster_webserver.version import __version__
 
 from audit_assets.cli.automation_state import automation_that_is_off
 from audit_assets.cli.console import progress
+from audit_assets.cli.workspace import MODULE, open_workspace
 from audit_assets.guard.browser_guard import BrowserGuard
 from audit_assets.guard.start_token import TOKEN_VARIABLE, address_with_token
 
 HOST = "127.0.0.1"
-MODULE = "audit_assets.definitions"
 POLL_MILLISECONDS = 2000
 """How often a page asks for news: the default of `dagster dev`."""
+
+SHUTDOWN_SECONDS = 2
+"""That open pages have: their WebSockets would keep the server for as long as somebody looks at it."""
 
 DAEMON = [sys.executable, "-m", "dagster._daemon", "run", "-m", MODULE]
 
@@ -54,10 +53,15 @@ def _serve(stack: ExitStack, port: int, token: str) -> int:
         progress.print(f"audit-assets: {HOST}:{port} can't be listened on ({reason}): choose another --port.")
         return 1
     instance = stack.enter_context(DagsterInstance.get())
+    instance.optimize_for_webserver(DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_RECYCLE, DEFAULT_POOL_MAX_OVERFLOW)
     daemon = stack.enter_context(_running_daemon())
     workspace = stack.enter_context(open_workspace(instance))
     ui = create_app_from_workspace_process_context(workspace, live_data_poll_rate=POLL_MILLISECONDS)
-    server = uvicorn.Server(uvicorn.Config(BrowserGuard(ui, token), log_level="warning", lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            BrowserGuard(ui, token), log_level="warning", lifespan="off", timeout_graceful_shutdown=SHUTDOWN_SECONDS
+        )
+    )
     threading.Thread(target=_stop_after, args=(daemon, server), daemon=True).start()
     address = address_with_token(f"http://{HOST}:{listening.getsockname()[1]}/", token)
     print(f"The Dagster UI: {address}", flush=True)
@@ -78,13 +82,6 @@ def _running_daemon() -> Iterator[subprocess.Popen[bytes]]:
             yield daemon
         finally:
             daemon.terminate()
-
-
-def open_workspace(instance: DagsterInstance) -> WorkspaceProcessContext:
-    """The definitions, in a process of their own, as Dagster's web server loads them."""
-    instance.optimize_for_webserver(DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_RECYCLE, DEFAULT_POOL_MAX_OVERFLOW)
-    target = ModuleTarget(MODULE, attribute=None, working_directory=str(Path.cwd()), location_name=None)
-    return WorkspaceProcessContext(instance, target, version=__version__, code_server_log_level="warning")
 
 
 def _stop_after(daemon: subprocess.Popen[bytes], server: uvicorn.Server) -> None:

@@ -30,6 +30,7 @@ from audit_assets.cli.tickets_page import write_page
 from audit_assets.config.accounts import Account, working_for
 from audit_assets.config.accounts_file import all_accounts
 from audit_assets.config.errors import AuditAssetsError
+from audit_assets.config.secret_files import FILE
 from audit_assets.config.settings import ACCOUNTS, HOUR_FORMAT, SETTINGS, setting
 from audit_assets.defs.account_keys import INGEST, asset_key
 from audit_assets.reports.stored_summaries import load_digests
@@ -139,7 +140,7 @@ def _run(choice: Mapping[str, Any], *, judge_hours: int, home: Path) -> dict[str
                 found[account.key] = _run_account(account, sandbox, world, instance, judge_hours=judge_hours, of=of)
         write_page(home, sandbox.linear.tickets_file(sandbox.url))
         named = {key: {"name": account.name, **found[key]} for key, account in zip(found, accounts, strict=True)}
-        return {"accounts": named} if len(accounts) > 1 else found[accounts[0].key]
+        return {"accounts": named} if len(accounts) > 1 else next(iter(found.values()))
 
 
 def _run_account(
@@ -173,7 +174,7 @@ def apply_settings(settings: Mapping[str, str], home: Path, first: datetime) -> 
     Other settings of the three services are removed: a demo must not reach a real account by mistake, and neither
     a webhook, a language model or a pager.
     """
-    for name in [name for name in os.environ if name in SETTINGS and name.startswith(SERVICES)]:
+    for name in [name for name in os.environ if name.removesuffix(FILE) in SETTINGS and name.startswith(SERVICES)]:
         del os.environ[name]
     for name in {*os.environ} - {*without_receivers(os.environ)}:
         del os.environ[name]

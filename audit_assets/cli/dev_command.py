@@ -1,10 +1,9 @@
 """`audit-assets dev`: the Dagster UI on loopback, on request with services of the sandbox."""
 
 import os
-import signal
-import subprocess
 import sys
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -23,13 +22,14 @@ from audit_assets.cli.invented_entries import (
     without_receivers,
 )
 from audit_assets.cli.sandbox_extra import start_sandbox
+from audit_assets.cli.stopping import run_until_exit
 from audit_assets.config.accounts import working_for
-from audit_assets.config.accounts_file import all_accounts, check_all_sources
+from audit_assets.config.accounts_file import all_accounts, all_paths, check_all_sources
 from audit_assets.config.env_file import load_env_file
 from audit_assets.config.errors import SettingError
+from audit_assets.config.secret_files import file_variable
 from audit_assets.config.settings import ACCOUNTS, HOUR_FORMAT, STORAGE, paths
 from audit_assets.guard.start_token import TOKEN_VARIABLE, new_token
-from audit_assets.storage.file_modes import PRIVATE_FOLDER
 
 
 def dev(
@@ -53,6 +53,7 @@ def dev(
     """
     from audit_assets.cli.dev_checks import check_dagster_home, check_port, check_store
 
+    _check_extra()
     load_env_file()
     services = _parse_services(sandbox)
     invented = are_invented(services)
@@ -62,7 +63,7 @@ def dev(
     check_all_sources()  # what is started has no `.env` to compare with
     _check_settings(services)
     check_port(port)
-    environment = {**os.environ, **paths()}
+    environment = {**os.environ, **all_paths()}
     if services:
         environment.pop("DAGSTER_HOME", None)  # it is of other hours: these are done in the sandbox alone
     if invented:
@@ -78,12 +79,23 @@ def dev(
         token = new_token()
         if services:
             settings, token = _start_sandbox(stack, services, home)
+            for name in settings:
+                environment.pop(file_variable(name), None)
             environment |= settings
         environment[TOKEN_VARIABLE] = token
         environment["DAGSTER_HOME"] = str(instance)
         environment.setdefault("AUDIT_ASSETS_DAGSTER_URL", f"http://127.0.0.1:{port}")
         command = [sys.executable, "-m", "audit_assets.cli.dagster_services", str(port)]
         raise typer.Exit(run_until_exit(command, environment, home))
+
+
+def _check_extra() -> None:
+    """Raises `SettingError`, with the command that installs it, where Dagster's web server is not installed."""
+    if find_spec("dagster_webserver") is None:
+        raise SettingError(
+            "`audit-assets dev` needs the package dagster-webserver: pip install 'audit-assets[ui]'. Without it a code "
+            "server and Dagster's daemon run, and every other command."
+        )
 
 
 def default_home(services: list[str]) -> Path:
@@ -120,22 +132,6 @@ def _check_settings(services: list[str]) -> None:
             progress.print(f"audit-assets: {of}{problem}", style="red", markup=False, soft_wrap=True)
     if kept_back == len(accounts):
         raise typer.Exit(1)
-
-
-def run_until_exit(command: list[str], environment: dict[str, str], folder: Path) -> int:
-    """Run a command until it ends or this process is asked to end; returns its exit code.
-
-    It runs in a folder of its own: Dagster lets a `.env` in its working directory override the environment, including
-    the sandbox's addresses.
-    """
-    folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
-    with subprocess.Popen(command, env=environment, cwd=folder) as child:  # noqa: S603 - no part of it is untrusted
-        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-        while True:
-            try:
-                return child.wait()
-            except KeyboardInterrupt:
-                continue  # Ctrl-C reached the child as well, which shuts down in its own time
 
 
 def _parse_services(names: str) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from audit_assets.cli import doctor_services, doctor_settings
 from audit_assets.cli.doctor_health import collect_facts, describe_health
+from audit_assets.cli.doctor_instance import check_instance
 from audit_assets.cli.doctor_results import CheckResult, DoctorRun
 from audit_assets.config.accounts import chosen_account
 from audit_assets.config.errors import AuditAssetsError, SettingError
@@ -27,6 +28,7 @@ CHECKS: dict[str, Callable[[DoctorRun], Iterator[CheckResult]]] = {
     "Channels": doctor_settings.check_channels,
     "Geography": doctor_settings.check_geography,
     "Triage": doctor_settings.check_triage,
+    "Dagster": check_instance,
 }
 """By subject, in the order in which they are shown: what others rest on comes first."""
 

@@ -50,7 +50,7 @@ def doctor(
             found[each] = diagnose(DoctorRun(now))
     if as_json:
         shown = {each.key: diagnosis_json(of_account, now) for each, of_account in found.items()}
-        print_json(diagnoses_json(shown, now) if len(accounts) > 1 else shown[accounts[0].key])
+        print_json(diagnoses_json(shown, now) if len(accounts) > 1 else next(iter(shown.values())))
     else:
         for each, of_account in found.items():
             if len(accounts) > 1:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from itertools import groupby
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 
 import dagster as dg
 
 from audit_assets.cli.job_runs import failures_of, open_instance, run_hours
+from audit_assets.cli.stopping import Terminated
 from audit_assets.cloudflare.request_pacing import RequestPacer
 from audit_assets.config.accounts import ENVIRONMENT, Account, chosen_account, working_for
 from audit_assets.config.errors import AuditAssetsError
@@ -78,7 +79,7 @@ class HistoryLoader:
 
     def load(self, hours: Sequence[datetime], *, known: int = 0) -> LoadedHistory:
         """Load these hours, besides the `known` ones that are there already. After Ctrl-C no other day is begun, and
-        those under way are waited for: raises `KeyboardInterrupt` then."""
+        those under way are waited for: raises `KeyboardInterrupt` then. After SIGTERM nothing is waited for."""
         with open_instance():
             pass  # Dagster's databases are made by one process: several at once leave them unusable
         self.progress = LoadedHistory(len(hours) + known, known)
@@ -107,6 +108,10 @@ class HistoryLoader:
                         stretch = under_way.pop(each)
                         if not self._take(each, stretch, is_last=is_last):
                             failed.append(stretch)
+            except Terminated:
+                for process in active_children():
+                    process.terminate()
+                raise
             except KeyboardInterrupt:
                 self._report("Stopping: the days under way are finished first.")
                 pool.shutdown(cancel_futures=True)

@@ -11,12 +11,14 @@ from audit_assets.cli.axiom_command import axiom
 from audit_assets.cli.backtest_command import backtest
 from audit_assets.cli.console import output, progress
 from audit_assets.cli.demo_command import demo
+from audit_assets.cli.deploy_command import deploy
 from audit_assets.cli.dev_command import dev
 from audit_assets.cli.doctor_command import doctor
 from audit_assets.cli.metrics_command import metrics
 from audit_assets.cli.preview_command import preview
 from audit_assets.cli.restore_command import restore
 from audit_assets.cli.start_command import start
+from audit_assets.cli.stopping import TERMINATED, raise_terminated_on_sigterm, was_terminated
 from audit_assets.cli.summary_command import summary
 from audit_assets.cli.watch_command import watch
 from audit_assets.cli.watchdog_command import watchdog
@@ -52,15 +54,17 @@ def _program(
     """Finds abuse in a Cloudflare account: audit log in, Linear tickets out, hour by hour."""
 
 
-for command in (demo, start, dev, doctor, summary, preview, backtest, restore, watchdog, metrics):
+for command in (demo, start, dev, doctor, summary, preview, backtest, restore, watchdog, metrics, deploy):
     app.command()(command)
 app.add_typer(watch, name="watch")
 app.add_typer(axiom, name="axiom")
 
 
 def main() -> None:
-    """Run a command. Exit 1 and one sentence on standard error if it fails, 130 and one line after Ctrl-C."""
+    """Run a command. Exit 1 and one sentence on standard error if it fails, 130 and one line after Ctrl-C, 143 and the
+    same line after SIGTERM."""
     keep_files_private()
+    raise_terminated_on_sigterm()
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     try:
         app()
@@ -71,4 +75,4 @@ def main() -> None:
         if isinstance(ended, SystemExit) and ended.code != STOPPED:
             raise
         progress.print("audit-assets: stopped.")
-        sys.exit(STOPPED)
+        sys.exit(TERMINATED if was_terminated() else STOPPED)

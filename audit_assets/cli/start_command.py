@@ -15,7 +15,7 @@ from rich.text import Text
 from audit_assets.cli.account_option import AnyAccount, chosen_accounts
 from audit_assets.cli.console import output, progress
 from audit_assets.cli.dagster_home import DEV_HOME, dagster_home
-from audit_assets.cli.home_lock import locked_home
+from audit_assets.cli.home_lock import HomeError, locked_home
 from audit_assets.cli.invented_entries import keep_apart
 from audit_assets.cli.progress_line import describe_time, progress_line
 from audit_assets.config.accounts import Account, working_for
@@ -40,6 +40,9 @@ CONFIGURATION = (
 RECORD = ("Axiom", "record")
 """What the doctor finds where Axiom holds other hours than were pulled here, as a new machine does with a dataset that
 was there before: loading them mends it."""
+
+DAEMON_BEATS = 120.0
+"""Seconds: a daemon that runs shows it every 30 (docs/facts/dagster.md, B13)."""
 
 SHOWN_DAYS = timedelta(days=30)
 
@@ -110,6 +113,7 @@ def _go_live(home: Path, account: Account) -> None:
     from audit_assets.defs.steps.history_coverage import is_enough
 
     with open_instance() as instance:
+        refuse_beside_daemon(instance, datetime.now(UTC))
         loaded = _load_history(instance)
         if not is_enough(loaded.loaded, loaded.total):
             _print(
@@ -133,6 +137,20 @@ def _go_live(home: Path, account: Account) -> None:
     )
 
 
+def refuse_beside_daemon(instance: "DagsterInstance", now: datetime) -> None:
+    """Raises `HomeError` if Dagster's daemon runs on this instance, with a launcher that takes the runs of this command
+    for dead: they have no container (docs/facts/dagster.md, B13)."""
+    from audit_assets.cli.doctor_instance import OF_THE_CODE_SERVER, launcher_name
+
+    beats = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
+    if launcher_name(instance) in OF_THE_CODE_SERVER or not beats or now.timestamp() - max(beats) > DAEMON_BEATS:
+        return
+    raise HomeError(
+        "Dagster's daemon runs, and takes the runs of this command for dead, since they have no container: stop it "
+        "until this has ended, or turn on the sensor missing_hours in the UI instead, which loads the same history."
+    )
+
+
 def _load_history(instance: "DagsterInstance") -> "LoadedHistory":
     """Load what is missing of the hours that exist, 31 days at most, and report what could not be loaded."""
     from audit_assets.cli.history_loader import HistoryLoader, LoadedHistory, end_left_runs
@@ -153,6 +171,7 @@ def _load_history(instance: "DagsterInstance") -> "LoadedHistory":
         try:
             loaded = loader.load(missing, known=len(hours) - len(missing))
         except KeyboardInterrupt:
+            end_left_runs(instance)  # of the days that SIGTERM ended
             there = loader.progress
             progress.print(f"{there.loaded:,} of {there.total:,} hours are there: `audit-assets start` continues.")
             raise

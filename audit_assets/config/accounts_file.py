@@ -14,7 +14,17 @@ from typing import Any, Literal
 
 from audit_assets.config.accounts import ENVIRONMENT, Account, chosen_account, working_for
 from audit_assets.config.errors import SettingError
-from audit_assets.config.settings import ACCOUNTS, SETTINGS, STORAGE, check_sources, environment_value, setting, typed
+from audit_assets.config.settings import (
+    ACCOUNTS,
+    SETTINGS,
+    STORAGE,
+    check_sources,
+    environment_value,
+    paths,
+    paths_of_secrets,
+    setting,
+    typed,
+)
 from audit_assets.config.toml_files import read_toml
 
 KEY = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -103,6 +113,11 @@ def check_all_sources() -> None:
     for account in all_accounts():
         with working_for(replace(account, problem="")):
             check_sources()
+
+
+def all_paths() -> dict[str, str]:
+    """What `paths` returns, and the files that hold the accounts' secrets. Raises `SettingError`."""
+    return paths() | paths_of_secrets(variables_of_accounts())
 
 
 def variables_of_accounts() -> set[str]:

@@ -166,10 +166,10 @@ class Channel:
 
     def __post_init__(self) -> None:
         """Raises `ValueError` for a name that no variable can have, without repeating it: it may be an address."""
-        if not CHANNEL_NAME.fullmatch(self.name):
+        if not CHANNEL_NAME.fullmatch(self.name) or self.name.endswith("_file"):
             raise ValueError(
-                "a channel's name is lower-case letters, digits and underscores, such as pager; its address goes into "
-                "the environment variable AUDIT_ASSETS_CHANNEL_ with the name in capitals"
+                "a channel's name is lower-case letters, digits and underscores, such as pager, and does not end in "
+                "_file; its address goes into the environment variable AUDIT_ASSETS_CHANNEL_ with the name in capitals"
             )
         if not self.severities:
             raise ValueError("severities is empty, so the channel would get nothing: leave it out, or name some")

@@ -7,6 +7,8 @@ handed to a client and kept nowhere else, because Dagster prints the fields of r
 
 import os
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +20,7 @@ from audit_assets.config.accounts import ENVIRONMENT, Account, chosen_account, w
 from audit_assets.config.env_file import env_file
 from audit_assets.config.errors import SettingError
 from audit_assets.config.periods import parse_period
+from audit_assets.config.secret_files import FILE, file_variable, names_file, read_secret
 
 HOUR_FORMAT = "%Y-%m-%d-%H:%M"
 """Hours are named as Dagster names hourly partitions."""
@@ -100,7 +103,11 @@ READING = ("CLOUDFLARE_API_TOKEN", "AXIOM_TOKEN")
 """The secrets with which what is reported was read."""
 
 CHANNEL_PREFIX = "AUDIT_ASSETS_CHANNEL_"
-"""A channel's address is in a variable called so, with the channel's name in capitals behind it. It is a secret."""
+"""A channel's address is in a variable called so, with the channel's name in capitals behind it. It is a secret, and
+may be in a file as others are."""
+
+HTTPS_PROXY, NO_PROXY = "HTTPS_PROXY", "NO_PROXY"
+"""As every program calls them; in small letters too."""
 
 ACCOUNTS, STORAGE = "AUDIT_ASSETS_ACCOUNTS", "AUDIT_ASSETS_STORAGE"
 
@@ -157,6 +164,13 @@ _TABLE = (
     Setting(
         "AUDIT_ASSETS_KEEP_HOURS_DAYS", "days that stored hours are kept, 62 or more; empty: for ever", "", KEPT_HOURS
     ),
+    Setting(
+        HTTPS_PROXY,
+        "HTTP proxy that leads to https addresses, such as http://proxy.example.com:3128",
+        "",
+        gets=("CLOUDFLARE_API_TOKEN", "AXIOM_TOKEN", "LINEAR_API_KEY"),
+    ),
+    Setting(NO_PROXY, "hosts and domains that are reached without that proxy, with commas between", ""),
     Setting("AUDIT_ASSETS_PRESET", "which hours alert: balanced, quiet or plain", "balanced"),
     Setting("AUDIT_ASSETS_TICKETS_PER_DAY", "tickets a day that people can read, in place of the preset's", "", NUMBER),
     Setting(
@@ -283,18 +297,28 @@ def environment_value(name: str) -> str:
     if account.key and name in NEVER_INHERITED and name not in account.variables:
         return ""
     variable = account.variables.get(name, name)
+    if _is_secret(name) and names_file(variable):
+        return read_secret(variable)
     value, file = os.environ.get(variable, "").strip(), env_file()
     if not value or file is None or not file.sets(variable):
         return value
-    receives = READING if name.startswith(CHANNEL_PREFIX) else SETTINGS[name].gets
+    receives = READING if name.startswith(CHANNEL_PREFIX) else SETTINGS[name.upper()].gets
     for secret, stands_for in _secrets(account):
         held = os.environ.get(secret, "").strip()
-        if held and not file.sets(secret) and (stands_for in receives or file.copies(variable, held)):
+        in_environment = held and not file.sets(secret)
+        if (in_environment and file.copies(variable, held)) or (
+            stands_for in receives and (in_environment or names_file(secret))
+        ):
+            source = secret if in_environment else file_variable(secret)
             raise SettingError(
-                f"{variable} comes from {file.path}, but {secret} from the environment, and who writes that file must "
+                f"{variable} comes from {file.path}, but {source} from the environment, and who writes that file must "
                 "not decide where it goes: set both in the environment, or both in the file."
             )
     return value
+
+
+def _is_secret(name: str) -> bool:
+    return name.startswith(CHANNEL_PREFIX) or SETTINGS[name.upper()].secret
 
 
 def _secrets(account: Account) -> list[tuple[str, str]]:
@@ -308,8 +332,22 @@ def _secrets(account: Account) -> list[tuple[str, str]]:
     ]
 
 
+def _secret_names() -> list[str]:
+    """The variables that hold secrets."""
+    return [variable for variable, _ in _secrets(chosen_account() or ENVIRONMENT)]
+
+
 def _channel_names() -> list[str]:
-    return sorted(name for name in os.environ if name.startswith(CHANNEL_PREFIX))
+    return sorted({name.removesuffix(FILE) for name in os.environ if name.startswith(CHANNEL_PREFIX)})
+
+
+def secrets_from_files() -> list[str]:
+    """The secrets that files hold, as far as these can be read."""
+    found = []
+    for name in filter(names_file, _secret_names()):
+        with suppress(SettingError):
+            found.append(read_secret(name))
+    return found
 
 
 def variable_of(name: str) -> str:
@@ -325,12 +363,14 @@ def check_sources() -> None:
 
 
 def sources() -> dict[str, list[str]]:
-    """The names of the settings that have a value of their own, by where it comes from."""
+    """The names of the settings that have a value of their own, by where it comes from; a secret in a file by the name
+    of the variable that names it."""
     file, found = env_file(), {}
     account = chosen_account() or ENVIRONMENT
     if account.texts:
         found[f"the table of {account.key} in {ACCOUNTS}"] = [*account.texts]
-    for name in (*SETTINGS, *_channel_names()):
+    names = dict.fromkeys((*SETTINGS, *_channel_names(), *map(file_variable, _secret_names())))
+    for name in names:
         if name not in account.texts and os.environ.get(name, "").strip():
             found.setdefault(str(file.path) if file and file.sets(name) else "the environment", []).append(name)
     return found
@@ -339,7 +379,16 @@ def sources() -> dict[str, list[str]]:
 def paths() -> dict[str, str]:
     """The settings of the environment that name a file or folder, for a process that runs in another folder."""
     with working_for(ENVIRONMENT):
-        return {name: path for name, known in SETTINGS.items() if known.type is PATH and (path := setting(name))}
+        named = {name: path for name, known in SETTINGS.items() if known.type is PATH and (path := setting(name))}
+        return named | paths_of_secrets(_secret_names())
+
+
+def paths_of_secrets(variables: Iterable[str]) -> dict[str, str]:
+    """Of these secrets, the variables that name a file, each with its whole path."""
+    return {
+        name: str(Path(os.environ[name].strip()).expanduser().absolute())
+        for name in map(file_variable, filter(names_file, variables))
+    }
 
 
 def is_set(name: str) -> bool:
@@ -348,8 +397,9 @@ def is_set(name: str) -> bool:
         account = _account_for(name)
     except SettingError:
         return False
-    value = account.texts.get(name) or os.environ.get(account.variables.get(name, name), "").strip()
-    return bool(value) or SETTINGS[name].default is not None
+    variable, known = account.variables.get(name, name), SETTINGS[name]
+    value = account.texts.get(name) or os.environ.get(variable, "").strip()
+    return bool(value) or known.default is not None or (known.secret and names_file(variable))
 
 
 def typed(name: str) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from audit_assets.config.secret_files import file_variable
 from audit_assets.config.settings import CHANNEL_PREFIX, SETTINGS
 from audit_assets.guard.start_token import TOKEN_VARIABLE
 
@@ -34,7 +35,9 @@ def find_unknown(
     """The variables that look like settings and are none. `channels`: the names of those that the policy has;
     `of_accounts`: the variables that the file of accounts names."""
     given = {*variables}
-    known = {*SETTINGS, *of_accounts, *(f"{CHANNEL_PREFIX}{name.upper()}" for name in channels)}
+    addresses, of_accounts = [f"{CHANNEL_PREFIX}{name.upper()}" for name in channels], {*of_accounts}
+    secrets = {*(name for name, setting in SETTINGS.items() if setting.secret), *addresses, *of_accounts}
+    known = {*SETTINGS, *secrets, *map(file_variable, secrets)}
     for name in sorted(given - known - {TOKEN_VARIABLE}):
         spelled = name.upper()
         if spelled.startswith(TESTS_PREFIX):

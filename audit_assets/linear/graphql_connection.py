@@ -13,7 +13,8 @@ from audit_assets.config.errors import SettingError
 from audit_assets.linear.answer_shapes import check_shape
 from audit_assets.linear.reply_parser import parse_reply
 from audit_assets.transport.clock import Clock
-from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Reply, TryAgain, is_loopback
+from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Reply, TryAgain
+from audit_assets.transport.loopback import is_loopback
 
 T = TypeVar("T")
 

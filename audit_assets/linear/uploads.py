@@ -13,7 +13,8 @@ import httpx
 
 from audit_assets.config.errors import Incomplete, Unavailable
 from audit_assets.linear.graphql_connection import GraphqlConnection, succeeded
-from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Reply, is_loopback
+from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Reply
+from audit_assets.transport.loopback import is_loopback
 
 TRIES = 2
 LARGEST_ANSWER = 256 * 1024

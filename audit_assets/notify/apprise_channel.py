@@ -17,6 +17,7 @@ from typing import Any
 from audit_assets.config.errors import Refused, SettingError, Unavailable
 from audit_assets.config.settings import CHANNEL_PREFIX, environment_value
 from audit_assets.notify.messages import Message
+from audit_assets.transport.proxy import proxy_variables
 
 INHERITED = frozenset(
     {"PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "SYSTEMROOT", "LANG", "LC_ALL", "TZ", "TMPDIR", "TEMP"}
@@ -99,7 +100,8 @@ def _run(channel: str, messages: Sequence[Message], limits: ChannelLimits) -> tu
     command = [sys.executable, "-m", f"{__package__}.apprise_process"]
     kept = {name: value for name, value in os.environ.items() if name.upper() in INHERITED}
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, env={**kept, "NETRC": os.devnull}, text=True, **pipes) as process:  # noqa: S603
+    given = {**kept, **proxy_variables(), "NETRC": os.devnull}
+    with subprocess.Popen(command, env=given, text=True, **pipes) as process:  # noqa: S603 - ours
         try:
             output, _ = process.communicate(json.dumps(order), timeout=limits.total_seconds)
             ended = True

@@ -27,6 +27,10 @@ TIME_LIMIT = 120.0
 
 SETTING = "AUDIT_ASSETS_STORAGE"
 
+THROUGH_THE_PROXY = {"session_kwargs": {"trust_env": True}}
+OPTIONS: dict[str, dict[str, Any]] = {"gs": THROUGH_THE_PROXY, "gcs": THROUGH_THE_PROXY}
+"""By protocol: gcsfs follows HTTPS_PROXY only if it is asked to; the other backends do by themselves."""
+
 NO_CONTAINER = re.compile(r"(bucket|container) .*not (exist|found)|nosuchbucket|containernotfound", re.IGNORECASE)
 """How backends call a bucket that does not exist: s3fs raises for it what it raises for a missing file."""
 
@@ -45,7 +49,7 @@ class StoreFiles:
         """Nothing is read yet. `cache`: of the run that this is for; a folder on this machine needs none. Raises
         `StoreError` for a URL that no installed package of fsspec's knows."""
         try:
-            self.root = UPath(root)
+            self.root = UPath(root, **OPTIONS.get(root.split("://", maxsplit=1)[0], {}))
             if self.root.protocol in ("file", "local"):
                 self.root = UPath(self.root.path)  # written as any folder is: durably, and for its owner alone
             if not isinstance(self.root, Path):

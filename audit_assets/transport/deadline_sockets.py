@@ -8,12 +8,13 @@ read and write, of headers as of bodies, ends when the time of the whole attempt
 import logging
 import ssl
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 import httpcore
 import httpx
 
 from audit_assets.transport.clock import Clock
+from audit_assets.transport.proxy import Proxy, proxy_for
 
 for library in ("httpx", "httpcore"):  # they log addresses, which may be secret, and headers, which may repeat a token
     logging.getLogger(library).setLevel(logging.WARNING)
@@ -75,8 +76,47 @@ def _ssl_context() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-class BoundedTransport(httpx.HTTPTransport):
-    """httpx's own transport over sockets that end by `deadline`. It has no option for those, so its pool is ours."""
+class _BoundedPools:
+    """A pool of connections to the services themselves, and one through each proxy that leads to one of them."""
 
     def __init__(self, deadline: Deadline) -> None:
-        self._pool = httpcore.ConnectionPool(ssl_context=_ssl_context(), network_backend=_BoundedBackend(deadline))
+        self._backend = _BoundedBackend(deadline)
+        self._pools: dict[Proxy | None, httpcore.ConnectionPool] = {}
+
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        """Through the proxy of that address, if it has one."""
+        url = request.url
+        host = url.host.decode("ascii")
+        named = f"[{host}]" if ":" in host else host
+        proxy = proxy_for(f"{url.scheme.decode('ascii')}://{named}:{url.port or ''}")
+        if proxy not in self._pools:
+            self._pools[proxy] = self._pool(proxy)
+        return self._pools[proxy].handle_request(request)
+
+    def _pool(self, proxy: Proxy | None) -> httpcore.ConnectionPool:
+        if proxy is None:
+            return httpcore.ConnectionPool(ssl_context=_ssl_context(), network_backend=self._backend)
+        return httpcore.HTTPProxy(
+            proxy.url,
+            proxy_auth=proxy.credentials,
+            ssl_context=_ssl_context(),
+            network_backend=self._backend,
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        for pool in self._pools.values():
+            pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class BoundedTransport(httpx.HTTPTransport):
+    """httpx's own transport over sockets that end by `deadline`. It has no option for those, so its pools are ours."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._pool: Any = _BoundedPools(deadline)

@@ -5,7 +5,6 @@ reply or raises `TryAgain`. `exchange` is for requests that may safely be sent t
 nobody knows whether the request was carried out (docs/facts/reliability.md, 2f); `send` sends once.
 """
 
-import ipaddress
 import re
 import zlib
 from collections.abc import Callable, Mapping
@@ -19,6 +18,8 @@ import httpx
 from audit_assets.config.errors import Refused, Unavailable
 from audit_assets.transport.clock import Clock, SystemClock
 from audit_assets.transport.deadline_sockets import BoundedTransport, Deadline
+from audit_assets.transport.loopback import is_loopback
+from audit_assets.transport.proxy import proxy_for
 from audit_assets.transport.redaction import Mask
 from audit_assets.transport.retry_policy import HttpLimits, TryAgain, retry_after_seconds, retry_policy
 
@@ -85,17 +86,20 @@ class BoundedHttpClient:
         limits: HttpLimits | None = None,
         secret_address: bool = False,
     ) -> None:
-        """Raises `Refused` for an address or a token that can't be used. Sends nothing yet. `secret_address`: the
-        address holds a token of its own, so that no error repeats a part of it."""
+        """Raises `Refused` for an address or a token that can't be used, `SettingError` for a proxy. Sends nothing yet.
+        `secret_address`: the address holds a token of its own, so that no error repeats a part of it."""
         self.service = service
         self.clock = clock or SystemClock()
         self.limits = limits or HttpLimits()
         of_address = _parts_of_address(base_url) if secret_address else []
-        self._masked = Mask(*(word for value in headers.values() for word in value.split()), *of_address)
+        address = checked_address(service, base_url)
+        proxy = proxy_for(str(address))
+        of_proxy = proxy.secrets if proxy else ()
+        self._masked = Mask(*(word for value in headers.values() for word in value.split()), *of_address, *of_proxy)
         self._deadline = Deadline(self.clock)
         try:
             self._http = httpx.Client(
-                base_url=checked_address(service, base_url),
+                base_url=address,
                 headers={**headers, "Accept-Encoding": "gzip"},
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # kept, an odd one would break each request
                 timeout=httpx.Timeout(30.0, connect=10.0),
@@ -186,6 +190,8 @@ class BoundedHttpClient:
             raise TryAgain("no connection in time") from None
         except httpx.TimeoutException:
             raise TooSlow(f"no whole answer within {self.limits.attempt_seconds:.0f} s") from None
+        except httpx.ProxyError as error:
+            raise TryAgain(self.quoted(f"the proxy of HTTPS_PROXY gave no connection ({error})")) from None
         except (httpx.NetworkError, httpx.ProtocolError) as error:
             raise TryAgain(self.quoted(f"the connection failed ({type(error).__name__}: {error})")) from None
 
@@ -246,14 +252,6 @@ def checked_address(service: str, address: str) -> httpx.URL:
     if url.scheme == "http" and url.host:
         raise Refused(f"{service}: http://{url.host} would carry the token in clear: set an https:// address")
     raise Refused(f"{service}: the address is not valid: it must begin with https://")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _parts_of_address(address: str) -> list[str]:

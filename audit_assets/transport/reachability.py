@@ -2,12 +2,15 @@
 
 import socket
 import ssl
+from contextlib import closing
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 
 from audit_assets.config.errors import Refused, Unavailable
 from audit_assets.transport.clock import Clock
 from audit_assets.transport.http import BoundedHttpClient, HttpLimits, checked_address
+from audit_assets.transport.proxy import proxy_for, tunnel_through
 from audit_assets.transport.retry_policy import TryAgain
 
 CONNECT_SECONDS = 10.0
@@ -23,14 +26,21 @@ def check_reachable(service: str, address: str) -> None:
     """
     url = checked_address(service, address)
     port = url.port or (443 if url.scheme == "https" else 80)
+    proxy = proxy_for(str(url))
     try:
+        if proxy:
+            with closing(tunnel_through(proxy, url.host, port, CONNECT_SECONDS)) as tunnel:
+                tunnel.connect()
+            return
         with socket.create_connection((url.host, port), CONNECT_SECONDS) as connection:
             if url.scheme == "https":
                 with ssl.create_default_context().wrap_socket(connection, server_hostname=url.host):
                     pass
     except ssl.SSLCertVerificationError as error:
         raise Refused(f"{service} has a certificate that is not trusted: {error.verify_message}.") from None
-    except (OSError, UnicodeError) as error:
+    except (OSError, UnicodeError, HTTPException) as error:
+        if proxy:
+            raise Unavailable(f"{service} can't be reached through the proxy of HTTPS_PROXY.") from None
         reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
         raise Unavailable(f"{service} can't be reached: {reason}.") from None
 

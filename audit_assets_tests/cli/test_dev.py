@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from audit_assets.cli import dev_command
 from audit_assets.cli.automation_state import automation_that_is_off
 from audit_assets.cli.dagster_home import instance_home
-from audit_assets.cli.dev_command import run_until_exit
 from audit_assets.cli.main import app, main
+from audit_assets.cli.stopping import run_until_exit
 from audit_assets.config.settings import SETTINGS
 from audit_assets.definitions import defs
 from audit_assets.guard.start_token import TOKEN_VARIABLE
@@ -86,6 +86,16 @@ def test_every_missing_setting_is_named_in_a_sentence_before_anything_starts(
     assert "missing.toml" in policy
     assert started == []
     assert not Path(".audit_assets").exists()
+
+
+def test_without_dagsters_web_server_the_extra_is_named(
+    started: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dev_command, "find_spec", lambda _name: None)
+    assert dev() == 1
+    (sentence,) = sentences(capsys)
+    assert "needs the package dagster-webserver: pip install 'audit-assets[ui]'. Without it a code server" in sentence
+    assert started == []
 
 
 def test_what_is_taken_from_the_sandbox_needs_no_settings(
@@ -292,7 +302,7 @@ def test_a_home_of_dagster_may_be_relative(
 def test_it_stops_dagster_when_it_is_terminated(tmp_path: Path) -> None:
     script = (
         "import os, pathlib, sys\n"
-        "from audit_assets.cli.dev_command import run_until_exit\n"
+        "from audit_assets.cli.stopping import run_until_exit\n"
         "child = 'import os, pathlib, time; pathlib.Path(\"pid\").write_text(str(os.getpid())); time.sleep(60)'\n"
         "sys.exit(abs(run_until_exit([sys.executable, '-c', child], dict(os.environ), pathlib.Path(sys.argv[1]))))\n"
     )

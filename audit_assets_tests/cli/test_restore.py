@@ -15,7 +15,6 @@ from audit_assets.defs.automation.hour_planner import newest_due_hour
 from audit_assets.defs.automation.ledger import plan_requests
 from audit_assets.defs.automation.lost_hours import describe_lost, find_lost
 from audit_assets.defs.checks.every_hour_is_done import evaluate, has_found_lost
-from audit_assets.defs.materialized_hours import SUMMARIES
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage import tables
 from audit_assets.storage.hour_store import HourStore
@@ -24,6 +23,7 @@ from audit_assets_tests.cli.doctor_world import DagsterRecord, without_settings
 from audit_assets_tests.defs.assets.test_hour import a_quiet_fortnight
 from audit_assets_tests.defs.conftest import pipeline as pipeline  # noqa: PLC0414 - a fixture
 from audit_assets_tests.defs.conftest import sandbox as sandbox  # noqa: PLC0414 - a fixture
+from audit_assets_tests.defs.keys import SUMMARIES
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, environment_of, problems_of, v2_burst
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)

@@ -1,20 +1,24 @@
 """`audit-assets start`: history first, then what it would have brought, then judging and tickets."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import httpx
 import pytest
+from dagster._daemon.types import DaemonHeartbeat
 
 from audit_assets.axiom.events import events_from
 from audit_assets.cli import history_loader
 from audit_assets.cli.automation_state import AUTOMATION
 from audit_assets.cli.dagster_home import instance_home
 from audit_assets.cli.history_loader import STARTED_BY, HistoryLoader, end_left_runs
+from audit_assets.cli.home_lock import HomeError
 from audit_assets.cli.invented_entries import KIND
 from audit_assets.cli.progress_line import describe_time
+from audit_assets.cli.start_command import refuse_beside_daemon
 from audit_assets.defs.automation.ledger import REQUESTED_BY, loaded_hours
 from audit_assets.defs.build import build_defs
 from audit_assets.sandbox.fault_plan import Fault
@@ -200,6 +204,24 @@ def test_runs_that_a_killed_start_left_behind_hold_up_nothing(loading: Sandbox) 
         end_left_runs(instance)
         statuses = {run.tags[REQUESTED_BY]: run.status for run in instance.get_runs()}
     assert statuses == {STARTED_BY: dg.DagsterRunStatus.CANCELED, "missing_hours": dg.DagsterRunStatus.STARTED}
+
+
+@pytest.mark.parametrize("launcher", ["dagster_docker.DockerRunLauncher", "dagster.DefaultRunLauncher"])
+def test_it_does_not_load_beside_a_daemon_that_takes_its_runs_for_dead(tmp_path: Path, launcher: str) -> None:
+    module, name = launcher.split(".")
+    pytest.importorskip(module)
+    (tmp_path / "dagster.yaml").write_text(f"run_launcher: {{module: {module}, class: {name}}}")
+    now = datetime.now(UTC)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        refuse_beside_daemon(instance, now)
+        instance.add_daemon_heartbeat(DaemonHeartbeat(now.timestamp(), "SENSOR", None))
+        with (
+            nullcontext()
+            if name == "DefaultRunLauncher"
+            else pytest.raises(HomeError, match="stop it until this has ended")
+        ):
+            refuse_beside_daemon(instance, now)
+        refuse_beside_daemon(instance, now + HOUR)  # it was stopped
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from rich.table import Column, Table
 
 from audit_assets.cli.probe.assumptions import Answer, Result
 from audit_assets.config.accounts import ENVIRONMENT, chosen_account
-from audit_assets.config.settings import ACCOUNT_ID, PATH, SETTINGS, TEXT, WEB_ADDRESS, sources
+from audit_assets.config.settings import ACCOUNT_ID, PATH, SETTINGS, TEXT, WEB_ADDRESS, secrets_from_files, sources
 from audit_assets.transport.untrusted_text import visible
 
 COLOURS: dict[Answer, str] = {"confirmed": "green", "contradicted": "bold red", "unknown": "yellow"}
@@ -53,8 +53,8 @@ def redaction_of(environment: dict[str, str]) -> Redaction:
     """A redaction by the settings that are in force: those that may name somebody, so no numbers and the like."""
     names = [name for listed in sources().values() for name in listed]
     account = chosen_account() or ENVIRONMENT
-    own = [account.name, *account.texts.values()]
-    return Redaction([environment.get(name, "").strip() for name in names if _may_identify(name, environment)] + own)
+    values = [environment.get(name, "").strip() for name in names if _may_identify(name, environment)]
+    return Redaction([*values, *secrets_from_files(), account.name, *account.texts.values()])
 
 
 def _may_identify(name: str, environment: dict[str, str]) -> bool:

@@ -8,7 +8,6 @@ import dagster as dg
 import pytest
 
 from audit_assets.defs.automation.hour_planner import GRACE
-from audit_assets.defs.automation.jobs import LAST_ASSETS
 from audit_assets.defs.automation.ledger import plan_requests
 from audit_assets.defs.automation.sensors import missing_hours
 from audit_assets.defs.partitions import key_of
@@ -18,6 +17,7 @@ from audit_assets.defs.steps.late_entries import pull_again
 from audit_assets.sandbox.cloudflare.audit_log import AuditLog
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.storage.pull_history import REPEATS, SETTLING, pulls_of
+from audit_assets_tests.defs.keys import LAST_ASSETS
 from audit_assets_tests.pipeline import DAY, HOUR, QUIET, Pipeline, check_of, v2_burst
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)

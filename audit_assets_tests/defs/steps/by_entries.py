@@ -55,7 +55,7 @@ def hour_by_entries(pipeline: Pipeline, hour: datetime) -> dict[str, pl.DataFram
     verdicts = read_verdicts(pipeline.store)
     marked = mark_activity(activity, names, inputs.tables.confirmed_incident, verdicts, raises)
     examples = marked.filter(~pl.col("confirmed")).rename({"actor": "actor_key"})
-    who = entries.changes.select("actor_key", hour=pl.lit(hour).cast(pl.Datetime("us", "UTC"))).unique()
+    who = entries.change_counts.select("actor_key", hour=pl.lit(hour).cast(pl.Datetime("us", "UTC"))).unique()
     usual, touched = build_baselines(examples, organisation_hours, organisation_types, judged=who, hours=[hour])
     assessed = score_hours(
         marked.filter(pl.col("hour") >= today - ACTIVITY_HISTORY),
