@@ -72,7 +72,7 @@ def running(folder: Path) -> list[str]:
     address = f"file:{folder / DAGSTER_HOME / 'history/runs.db'}?mode=ro"
     try:
         with closing(sqlite3.connect(address, uri=True)) as database:
-            rows = database.execute(f"SELECT status FROM runs WHERE status IN ({known})")  # noqa: S608 - Dagster's names
+            rows = database.execute(f"SELECT status FROM runs WHERE status IN ({known})")  # noqa: S608
             return [status for (status,) in rows]
     except sqlite3.OperationalError:
         return []
