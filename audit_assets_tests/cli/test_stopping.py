@@ -66,8 +66,8 @@ def started(folder: Path, sandbox: Sandbox, *arguments: str) -> Iterator[subproc
 
 
 def running(folder: Path) -> list[str]:
-    """The statuses of the runs that are in progress, as far as Dagster knows. Its database is read alone: whoever opened
-    it as Dagster does, while a command makes it, would leave one that nobody can open."""
+    """The statuses of the runs that are in progress, as far as Dagster knows. Its database is only read: whoever
+    opened it as Dagster does, while a command makes it, would leave one that nobody can open."""
     known = ", ".join(f"'{status.value}'" for status in IN_PROGRESS)
     address = f"file:{folder / DAGSTER_HOME / 'history/runs.db'}?mode=ro"
     try:
