@@ -1,6 +1,6 @@
 """The option --account: which of several accounts a command is about."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -19,14 +19,14 @@ AnyAccount = Annotated[
 ]
 
 
-def chosen_accounts(key: str | None) -> tuple[Account, ...]:
+def chosen_accounts(key: str | None) -> list[Account]:
     """The account of that key, all without one. Raises `SettingError` for a key that no account has."""
-    accounts = all_accounts()
+    accounts = [*all_accounts()]
     if key is None:
         return accounts
-    if accounts == (ENVIRONMENT,):
+    if accounts == [ENVIRONMENT]:
         raise SettingError(f"--account names one of several accounts, and {ACCOUNTS} is not set: leave it out.")
-    found = tuple(account for account in accounts if account.key == key)
+    found = [account for account in accounts if account.key == key]
     if not found:
         raise SettingError(f"No account is called {key!r}: name one of {_keys(accounts)}.")
     return found
@@ -46,6 +46,6 @@ def working_for_one(key: str | None) -> Iterator[Account]:
             yield account
 
 
-def _keys(accounts: tuple[Account, ...]) -> str:
+def _keys(accounts: Sequence[Account]) -> str:
     *others, last = (account.key for account in accounts)
     return f"{', '.join(others)} or {last}" if others else last

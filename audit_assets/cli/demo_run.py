@@ -133,7 +133,7 @@ def _run(choice: Mapping[str, Any], *, judge_hours: int, home: Path) -> dict[str
             sandbox, world = start_sandbox(stack, home / "sandbox", **choice)
         apply_settings(sandbox.environment() | account_settings(sandbox, home), home, world.first)
         instance = stack.enter_context(open_instance())
-        accounts, found = all_accounts(), {}
+        accounts, found = [*all_accounts()], {}
         for account in accounts:
             of = f"{account.name}: " if len(accounts) > 1 else ""
             with working_for(account):

@@ -48,9 +48,9 @@ def is_own_dataset(store: HourStore, dataset: str) -> bool:
     return dataset in _record(store).get("datasets", ())
 
 
-def remember_own_dataset(store: HourStore, dataset: str) -> None:
-    """Keep that it was."""
-    record = _record(store)
+def remember_own_dataset(store: HourStore, account_id: str, dataset: str) -> None:
+    """Keep that it was, in the store of this account."""
+    record = {"account_id": account_id, **_record(store)}
     store.write_json(STORE_ACCOUNT, None, {**record, "datasets": sorted({*record.get("datasets", ()), dataset})})
 
 

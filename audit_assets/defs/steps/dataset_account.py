@@ -24,7 +24,7 @@ def refuse_foreign_dataset(inputs: RunInputs, client: AxiomClient, axiom: AxiomR
         return
     if problem := describe_other_accounts(client, axiom, inputs.account_id):
         raise SettingError(f"{problem} Nothing was sent.")
-    remember_own_dataset(inputs.store, name)
+    remember_own_dataset(inputs.store, inputs.account_id, name)
 
 
 def describe_other_accounts(client: AxiomClient, axiom: AxiomResource, account_id: str) -> str | None:
