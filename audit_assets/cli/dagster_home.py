@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
+from audit_assets.config.home_paths import whole_path
 from audit_assets.storage.file_modes import PRIVATE_FOLDER
 
 DEV_HOME = Path(".audit_assets") / "dev"
@@ -21,7 +22,7 @@ def dagster_home(environment: Mapping[str, str], home: Path) -> Path:
 def given_home(environment: Mapping[str, str]) -> Path | None:
     """The folder that DAGSTER_HOME names, if it does."""
     given = environment.get("DAGSTER_HOME", "").strip()
-    return Path(given).expanduser().absolute() if given else None
+    return whole_path("DAGSTER_HOME", given) if given else None
 
 
 def instance_home(home: Path) -> Path:

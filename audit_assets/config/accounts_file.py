@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from audit_assets.config.accounts import ENVIRONMENT, Account, chosen_account, working_for
 from audit_assets.config.errors import SettingError
+from audit_assets.config.home_paths import whole_path
 from audit_assets.config.settings import (
     ACCOUNTS,
     SETTINGS,
@@ -203,8 +204,9 @@ def _settings(path: str, table: Mapping[str, Any]) -> tuple[dict[str, str], dict
                 )
             variables[known.setting] = text
         else:
-            is_path = known.holds == "path" and "://" not in text
-            texts[known.setting] = str(Path(path).parent / Path(text).expanduser()) if is_path else text
+            if known.holds == "path" and "://" not in text:
+                text = str(whole_path(name, text) if text.startswith("~") else Path(path).parent / text)
+            texts[known.setting] = text
     return texts, variables
 
 

@@ -6,10 +6,10 @@ not choose which files are read: who writes it in a folder could otherwise have 
 
 import os
 import stat
-from pathlib import Path
 
 from audit_assets.config.env_file import env_file
 from audit_assets.config.errors import SettingError
+from audit_assets.config.home_paths import whole_path
 
 FILE = "_FILE"
 """Behind the name of a secret."""
@@ -40,7 +40,7 @@ def read_secret(secret: str) -> str:
             f"{variable} comes from {env.path}, and who writes that file must not decide which files are read: set it "
             f"in the environment, or {secret} itself in the file."
         )
-    path = Path(given).expanduser()
+    path = whole_path(variable, given)
     try:
         with path.open("rb") as file:
             mode, content = os.fstat(file.fileno()).st_mode, file.read(LARGEST + 1)

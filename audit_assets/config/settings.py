@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
@@ -19,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from audit_assets.config.accounts import ENVIRONMENT, Account, chosen_account, working_for
 from audit_assets.config.env_file import env_file
 from audit_assets.config.errors import SettingError
+from audit_assets.config.home_paths import whole_path
 from audit_assets.config.periods import parse_period
 from audit_assets.config.secret_files import FILE, file_variable, names_file, read_secret
 
@@ -257,7 +257,7 @@ def setting(name: str) -> str:
     if account.key and name == "CLOUDFLARE_API_TOKEN":
         _refuse_copied_token(account, value)
     if known.type is PATH and value and "://" not in value:
-        value = str(Path(value).expanduser().absolute())
+        value = str(whole_path(name, value))
     if name == STORAGE and account.is_prefixed and name not in account.texts:
         return f"{value.rstrip('/')}/{STORES_OF_ACCOUNTS}/{account.key}"
     return value
@@ -386,7 +386,7 @@ def paths() -> dict[str, str]:
 def paths_of_secrets(variables: Iterable[str]) -> dict[str, str]:
     """Of these secrets, the variables that name a file, each with its whole path."""
     return {
-        name: str(Path(os.environ[name].strip()).expanduser().absolute())
+        name: str(whole_path(name, os.environ[name].strip()))
         for name in map(file_variable, filter(names_file, variables))
     }
 

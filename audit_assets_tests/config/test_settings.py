@@ -116,3 +116,13 @@ def test_what_might_be_a_dry_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("LINEAR_DRY_RUN", "ja")
     with pytest.raises(SettingError, match="LINEAR_DRY_RUN is 'ja': set it to 1 to open no tickets, or to 0"):
         settings.dry_run()
+
+
+@pytest.mark.parametrize("name", ["AUDIT_ASSETS_POLICY", "AUDIT_ASSETS_STORAGE"])
+def test_a_home_that_nobody_has_is_one_sentence(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "~nobody-has-this-name/x")
+    with pytest.raises(SettingError) as error:
+        settings.setting(name)
+    assert str(error.value) == (
+        f"{name} is '~nobody-has-this-name/x', and no such home is known here: write the whole path."
+    )
