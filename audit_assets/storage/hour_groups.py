@@ -17,7 +17,10 @@ FOLDER = "hours"
 """Of the groups: `hours/<day>/<hour>.<group>.zip`."""
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "history": (tables.PRIORS, tables.NEWCOMERS, tables.TOUCHED_BY, tables.ORIGINS_BEFORE, tables.SCORES_BEFORE),
+    "history": (
+        *(tables.PRIORS, tables.NEWCOMERS, tables.TOUCHED_BY, tables.ORIGINS_BEFORE, tables.SCORES_BEFORE),
+        *(tables.NAMES_BEFORE, tables.PAST_BEFORE),
+    ),
     "baselines": (
         *(tables.ACTIVITY, tables.TOUCHED, tables.BASELINES),
         *(tables.ORIGINS, tables.ADDRESSES, tables.NAMES, tables.ASSESSED),

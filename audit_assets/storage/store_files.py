@@ -76,7 +76,8 @@ class StoreFiles:
         if self.cache.knows_missing(whole):
             return None
         content = self._read(path, last)
-        self.cache.put(whole if last is None or content is None else end, content)
+        is_whole = last is None or content is None or len(content) < last  # all of a small file is its end
+        self.cache.put(whole if is_whole else end, content)
         return content
 
     def _read(self, path: UPath, last: int | None) -> bytes | None:

@@ -70,7 +70,7 @@ def test_a_file_that_can_not_be_used_is_one_sentence(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("AXIOM_TOKEN_FILE", "secret")
     with pytest.raises(SettingError) as error:
         setting("AXIOM_TOKEN")
-    assert str(error.value).startswith(f"AXIOM_TOKEN_FILE names secret, {reason}")
+    assert str(error.value).startswith(f"AXIOM_TOKEN_FILE names {Path('secret').absolute()}, {reason}")
     assert "canary" not in str(error.value)
 
 

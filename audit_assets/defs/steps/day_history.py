@@ -135,7 +135,8 @@ def read_past(
     past = aggregated_past(store, client, day, actors)
     if past is not None:
         return past
-    store.delete(PAST_BEFORE, day)  # so that the next run sends it again
+    if (known := store.read(PAST_BEFORE, day)) is not None:
+        store.write(PAST_BEFORE, day, known.clear())  # of no dataset, so that the next run sends it again
     while True:
         changes = client.organisation_changes(day - ACTIVITY_HISTORY, day)
         if not verify_record(store, client, day - ACTIVITY_HISTORY, day, acknowledged).showed_late:
@@ -147,7 +148,7 @@ def aggregated_past(
 ) -> pl.DataFrame | None:
     """The same of the aggregate alone; None if there is none of the day, or some of it can't be seen."""
     known = store.read(PAST_BEFORE, day)
-    if known is None:
+    if known is None or store.metadata(PAST_BEFORE, day) != {"dataset": client.dataset}:
         return None
     sent = known.filter(pl.col("actor_key").is_in([*actors]))
     past = client.aggregates.past(day, dict(sent.select("actor_key", "digest").iter_rows()))
