@@ -13,7 +13,6 @@ from audit_assets.cli.console import progress
 from audit_assets.config.accounts import Account, working_for
 from audit_assets.config.env_file import load_env_file
 from audit_assets.config.errors import AuditAssetsError, SettingError
-from audit_assets.reports.alert_state import Found
 
 if TYPE_CHECKING:
     from audit_assets.reports.open_metrics import Gauge
@@ -49,6 +48,7 @@ def _collect_all(accounts: Sequence[Account], now: datetime) -> "list[Gauge]":
     """The metrics of these accounts; of several, with the label `account`. One that can't be looked at has the problem
     `settings`, and the others their metrics. Raises `AuditAssetsError` for the only one."""
     from audit_assets.config.accounts_file import has_several_accounts
+    from audit_assets.reports.alert_state import Found
     from audit_assets.reports.open_metrics import of_each_account
     from audit_assets.reports.pipeline_metrics import problem_metrics
 

@@ -120,6 +120,7 @@ def _answers(axiom: AxiomClient) -> dict[str, Any]:
         "events_by_hour": int(axiom.events_by_hour(AT, AT + HOUR)["events"].sum()),
         "entries_held": len(axiom.entry_ids(AT, AT + HOUR)),
         "dataset_facts": axiom.dataset_facts().rows,
+        "accounts": [*axiom.accounts(AT, AT + HOUR)],
         "hour_facts": int(axiom.hour_facts(AT, AT + HOUR)["events"].sum()),
     }
 

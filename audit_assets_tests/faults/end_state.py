@@ -18,7 +18,7 @@ import polars as pl
 from audit_assets.config.errors import StoreError
 from audit_assets.sandbox.axiom.axiom_service import DATASET
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.tables import AXIOM_RECORD, ENTRIES, FLAGGED, QUARANTINE, SUMMARY
+from audit_assets.storage.tables import AXIOM_RECORD, ENTRIES, FLAGGED, QUARANTINE, STORE_ACCOUNT, SUMMARY
 from audit_assets_tests.faults.hour import RunReport, is_readable
 from audit_assets_tests.faults.points import FILE_STEPS, NEW_FOLDER
 from audit_assets_tests.faults.world import THE_HOUR, World
@@ -236,12 +236,13 @@ def _without_outcomes(summary: dict[str, Any]) -> dict[str, Any]:
 def _unreadable(world: World) -> Iterable[str]:
     """Readers skip hidden names; a file under any other must be whole."""
     store = HourStore(str(world.hours))
+    of_no_hour = (store.path(AXIOM_RECORD, None), store.path(STORE_ACCOUNT, None, "json"))
     for path in sorted(world.hours.rglob("*")):
         if path.is_file() and not path.name.startswith("."):
             named = re.fullmatch(r"(\d\d)\.(parquet|json)", path.name)
             hour = datetime.fromisoformat(f"{path.parent.name}T{named[1]}:00:00+00:00") if named else None
             try:
-                if hour is None and path != store.path(AXIOM_RECORD, None):
+                if hour is None and path not in of_no_hour:
                     raise ValueError("a name of its own")
                 reader = store.read if path.suffix == ".parquet" else store.read_json
                 reader(path.parent.parent.name if hour else path.stem, hour)
