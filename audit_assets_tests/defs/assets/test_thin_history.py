@@ -13,6 +13,7 @@ from audit_assets_tests.pipeline import (
     Pipeline,
     check_of,
     dagster_failure_of,
+    record_pulled,
     record_silence,
     v2_burst,
     v2_entry,
@@ -74,9 +75,10 @@ def test_a_ticket_that_no_longer_holds_gets_one_comment(thin: Pipeline) -> None:
     thin.sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45))
     assert thin.run(JUDGED, open_tickets="always", flags=BUDGET).success
     (opened,) = thin.tickets()
-    usual = [entry for day in range(15, 30) for entry in v2_burst(JUDGED - DAY * day, 45)]
-    thin.sandbox.cloudflare.add("v2", usual)
-    assert thin.run(JUDGED - DAY * 29, JUDGED - DAY * 15, job="history").success
+    days = [JUDGED - DAY * day for day in range(15, 30)]
+    thin.sandbox.cloudflare.add("v2", [entry for day in days for entry in v2_burst(day, 45)])
+    assert thin.run(days[-1], days[0], job="history").success
+    record_pulled(thin.store, pl.DataFrame({"hour": days}).with_columns(events=45))
     record_silence(thin.store, thin.clock)
 
     thin.sandbox.faults.add(Fault("linear", "commentCreate", "status", times=99, options={"status": 400}))
