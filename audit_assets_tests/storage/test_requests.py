@@ -44,23 +44,24 @@ def test_a_run_of_an_hour_makes_few_requests_and_reads_nothing_twice(
     monkeypatch.setenv("AUDIT_ASSETS_STORAGE", root)
     monkeypatch.delenv("AUDIT_ASSETS_FIRST_HOUR")  # it is remembered in the store then
     pipeline = Pipeline(sandbox, clock, tmp_path)
-    pipeline.store = HourStore(root)
-    pipeline.remember([entry for day in range(2, 15) for entry in v2_burst(JUDGED - DAY * day, 3)])
-    sandbox.cloudflare.add("v2", v2_burst(JUDGED - HOUR * 4, 5) + v2_burst(JUDGED, 45, action="delete"))
-    assert not problems_of(pipeline.run(JUDGED - DAY - HOUR, JUDGED - DAY))
-    assert not problems_of(pipeline.run(JUDGED - HOUR * 4, JUDGED - HOUR * 2))
-    counts = {}
-    for name, hour in {"quiet": JUDGED - HOUR, "flagged": JUDGED, "again": JUDGED, "old": JUDGED - DAY}.items():
-        s3.calls.clear()
-        assert not problems_of(pipeline.run(hour, open_tickets="always"))
-        print(f"{name}: {len(s3.calls)} requests, {dict(s3.by_kind())}", *s3.calls, sep="\n  ")
-        counts[name] = len(s3.calls)
-        assert s3.read_often() == []
-    found = pipeline.summary(JUDGED)
-    with monkeypatch.context() as patched:  # as where each asset runs in a process of its own
-        patched.setattr(hour_store, "cache_of_run", lambda _: RunCache())
-        assert not problems_of(pipeline.run(JUDGED, open_tickets="always"))
-    assert pipeline.summary(JUDGED) == found
+    with pipeline.instance:
+        pipeline.store = HourStore(root)
+        pipeline.remember([entry for day in range(2, 15) for entry in v2_burst(JUDGED - DAY * day, 3)])
+        sandbox.cloudflare.add("v2", v2_burst(JUDGED - HOUR * 4, 5) + v2_burst(JUDGED, 45, action="delete"))
+        assert not problems_of(pipeline.run(JUDGED - DAY - HOUR, JUDGED - DAY))
+        assert not problems_of(pipeline.run(JUDGED - HOUR * 4, JUDGED - HOUR * 2))
+        counts = {}
+        for name, hour in {"quiet": JUDGED - HOUR, "flagged": JUDGED, "again": JUDGED, "old": JUDGED - DAY}.items():
+            s3.calls.clear()
+            assert not problems_of(pipeline.run(hour, open_tickets="always"))
+            print(f"{name}: {len(s3.calls)} requests, {dict(s3.by_kind())}", *s3.calls, sep="\n  ")
+            counts[name] = len(s3.calls)
+            assert s3.read_often() == []
+        found = pipeline.summary(JUDGED)
+        with monkeypatch.context() as patched:  # as where each asset runs in a process of its own
+            patched.setattr(hour_store, "cache_of_run", lambda _: RunCache())
+            assert not problems_of(pipeline.run(JUDGED, open_tickets="always"))
+        assert pipeline.summary(JUDGED) == found
     assert len(pipeline.tickets()) == 1
     assert max(counts.values()) <= MOST_OF_AN_HOUR, counts
 
