@@ -117,6 +117,14 @@ def test_a_store_that_was_lost_comes_back_as_it_was(
     assert judged.tickets() == tickets
 
 
+def test_what_hours_of_an_earlier_version_never_had_is_not_lost(judged: Pipeline) -> None:
+    root = Path(str(judged.store.root))
+    for later in (tables.ADDRESSES, tables.NAMES_BEFORE, tables.PAST_BEFORE, tables.HISTORY_BEFORE):
+        shutil.rmtree(root / later)
+    assert problem_of(judged) is None
+    assert judged.run(JUDGED).success
+
+
 def test_the_command_restores_an_hour_and_then_finds_nothing_lost(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,18 +20,30 @@ from audit_assets.reports.health_facts import LostHours
 from audit_assets.storage.hour_groups import GROUPS
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import day_of, hour_of
-from audit_assets.storage.tables import ENTRIES, FLAGGED, QUARANTINE, SUMMARY, VERDICTS
+from audit_assets.storage.tables import (
+    ADDRESSES,
+    ENTRIES,
+    FLAGGED,
+    NAMES_BEFORE,
+    PAST_BEFORE,
+    QUARANTINE,
+    SUMMARY,
+    VERDICTS,
+)
 from audit_assets.storage.tables import TICKETS as TICKETS_TABLE
+
+SINCE_AGGREGATES = frozenset({ADDRESSES, NAMES_BEFORE, PAST_BEFORE})
+"""What hours lack that were judged before there were aggregates: it is not missed, and made anew when it is needed."""
 
 WRITTEN_BY: Mapping[str, tuple[str, ...]] = {
     "raw_audit_entries": (ENTRIES, QUARANTINE),
-    "organisation_history": GROUPS["history"],
-    "actor_baselines": GROUPS["baselines"],
+    "organisation_history": tuple(table for table in GROUPS["history"] if table not in SINCE_AGGREGATES),
+    "actor_baselines": tuple(table for table in GROUPS["baselines"] if table not in SINCE_AGGREGATES),
     "flagged_actors": (FLAGGED,),
     "opened_tickets": (TICKETS_TABLE,),
     "flagged_actor_summary": (SUMMARY,),
 }
-"""The tables that an asset writes of every hour."""
+"""The tables that an asset writes of every hour, and always has."""
 
 TABLES = tuple(table for tables in WRITTEN_BY.values() for table in tables)
 
