@@ -93,7 +93,7 @@ def unpack_hours(rows: pl.DataFrame, digests: Mapping[datetime, str]) -> dict[da
         if digest_of_hour(whole) == digest:
             named = _lines(whole, _FACTS_LINE).rename({letter: name for name, letter in _LETTERS.items()})
             lines = named.with_columns(pl.col(_TIMES).cast(UTC_TIME), hour=pl.lit(hour))
-            found[hour] = lines.select(FACTS.names()).cast(FACTS)  # type: ignore[arg-type]
+            found[hour] = lines.select(FACTS.names()).cast(FACTS)  # type: ignore[arg-type] - a Schema is one of its columns' types
     return found
 
 

@@ -9,7 +9,7 @@ import typer
 from audit_assets.config.accounts import ENVIRONMENT, Account, working_for
 from audit_assets.config.accounts_file import all_accounts
 from audit_assets.config.errors import SettingError
-from audit_assets.config.settings import ACCOUNTS
+from audit_assets.config.settings_table import ACCOUNTS
 
 OneAccount = Annotated[
     str | None, typer.Option("--account", metavar="KEY", help="Of several accounts, the one to work for.")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit_assets.cli.demo_home import ACCOUNTS_FILE
-from audit_assets.config.settings import ACCOUNTS
+from audit_assets.config.settings_table import ACCOUNTS
 
 if TYPE_CHECKING:
     from audit_assets.sandbox.server import Sandbox

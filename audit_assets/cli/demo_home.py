@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audit_assets.cli.home_lock import LOCK, HomeError
-from audit_assets.config.settings import ACCOUNTS
+from audit_assets.config.settings_table import ACCOUNTS
 
 MARK = ".audit-assets-demo"
 """Only a folder that contains this file is emptied."""

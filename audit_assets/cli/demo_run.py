@@ -31,7 +31,8 @@ from audit_assets.config.accounts import Account, working_for
 from audit_assets.config.accounts_file import all_accounts
 from audit_assets.config.errors import AuditAssetsError
 from audit_assets.config.secret_files import FILE
-from audit_assets.config.settings import ACCOUNTS, HOUR_FORMAT, SETTINGS, setting
+from audit_assets.config.settings import setting
+from audit_assets.config.settings_table import ACCOUNTS, HOUR_FORMAT, SETTINGS
 from audit_assets.defs.account_keys import INGEST, asset_key
 from audit_assets.reports.stored_summaries import load_digests
 from audit_assets.storage.hour_store import HourStore

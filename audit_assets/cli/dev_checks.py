@@ -9,7 +9,8 @@ from pathlib import Path
 from audit_assets.cli.home_lock import HomeError
 from audit_assets.config.errors import AuditAssetsError, SettingError
 from audit_assets.config.policy import policy
-from audit_assets.config.settings import SETTINGS, dry_run, is_set, typed, variable_of
+from audit_assets.config.settings import dry_run, is_set, typed, variable_of
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets.defs.steps.watch_rules import load_watch_rules
 from audit_assets.storage.file_modes import PRIVATE_FOLDER
 from audit_assets.storage.hour_store import HourStore

@@ -28,7 +28,8 @@ from audit_assets.config.accounts_file import all_accounts, all_paths, check_all
 from audit_assets.config.env_file import load_env_file
 from audit_assets.config.errors import SettingError
 from audit_assets.config.secret_files import file_variable
-from audit_assets.config.settings import ACCOUNTS, HOUR_FORMAT, STORAGE, paths
+from audit_assets.config.settings import paths
+from audit_assets.config.settings_table import ACCOUNTS, HOUR_FORMAT, STORAGE
 from audit_assets.guard.start_token import TOKEN_VARIABLE, new_token
 
 

@@ -12,7 +12,8 @@ from audit_assets.cli.doctor_instance import check_instance
 from audit_assets.cli.doctor_results import CheckResult, DoctorRun
 from audit_assets.config.accounts import chosen_account
 from audit_assets.config.errors import AuditAssetsError, SettingError
-from audit_assets.config.settings import SETTINGS, is_set, variable_of
+from audit_assets.config.settings import is_set, variable_of
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets.reports.health_facts import HealthFacts
 from audit_assets.reports.health_problems import HealthProblem, judge_health
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from audit_assets.cli.demo_home import MARK
 from audit_assets.cli.home_lock import HomeError
 from audit_assets.config.errors import SettingError
-from audit_assets.config.settings import CHANNEL_PREFIX
+from audit_assets.config.settings_table import CHANNEL_PREFIX
 
 STORAGE = "AUDIT_ASSETS_STORAGE"
 

@@ -15,17 +15,8 @@ from typing import Any, Literal
 from audit_assets.config.accounts import ENVIRONMENT, Account, chosen_account, working_for
 from audit_assets.config.errors import SettingError
 from audit_assets.config.home_paths import whole_path
-from audit_assets.config.settings import (
-    ACCOUNTS,
-    SETTINGS,
-    STORAGE,
-    check_sources,
-    environment_value,
-    paths,
-    paths_of_secrets,
-    setting,
-    typed,
-)
+from audit_assets.config.settings import check_sources, environment_value, paths, paths_of_secrets, setting, typed
+from audit_assets.config.settings_table import ACCOUNTS, SETTINGS, STORAGE
 from audit_assets.config.toml_files import read_toml
 
 KEY = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")

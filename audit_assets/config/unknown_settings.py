@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from audit_assets.config.secret_files import file_variable
-from audit_assets.config.settings import CHANNEL_PREFIX, SETTINGS
+from audit_assets.config.settings_table import CHANNEL_PREFIX, SETTINGS
 from audit_assets.guard.start_token import TOKEN_VARIABLE
 
 OWN_PREFIX = "AUDIT_ASSETS_"

@@ -13,7 +13,7 @@ import dagster as dg
 
 from audit_assets.config.accounts import ENVIRONMENT, Account
 from audit_assets.config.errors import SettingError
-from audit_assets.config.settings import HOUR_FORMAT
+from audit_assets.config.settings_table import HOUR_FORMAT
 from audit_assets.storage.first_start import days_before, first_hour, remember_first_hour, remember_first_hours
 from audit_assets.storage.hour_store import open_store
 from audit_assets.storage.hours import hour_of, hours_between, key_of

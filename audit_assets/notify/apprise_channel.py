@@ -15,7 +15,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from audit_assets.config.errors import Refused, SettingError, Unavailable
-from audit_assets.config.settings import CHANNEL_PREFIX, environment_value
+from audit_assets.config.settings import environment_value
+from audit_assets.config.settings_table import CHANNEL_PREFIX
 from audit_assets.notify.messages import Message
 from audit_assets.transport.proxy import proxy_variables
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from audit_assets.config.settings import HOUR_FORMAT
+from audit_assets.config.settings_table import HOUR_FORMAT
 from audit_assets.detection.ranking import SAME_TICKET
 from audit_assets.detection.schemas import GROUP_KINDS, HOUR, HOUR_OF_ACTOR, ORGANISATION, THRESHOLD_FALL
 from audit_assets.detection.severity import severity_rank

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from audit_assets.config.settings import HOUR_FORMAT
+from audit_assets.config.settings_table import HOUR_FORMAT
 
 AN_HOUR = timedelta(hours=1)
 A_DAY = timedelta(days=1)

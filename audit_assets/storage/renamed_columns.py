@@ -28,6 +28,7 @@ RENAMED_IN = frozenset({ASSESSED, BASELINES, FLAGGED, SCORES_BEFORE, TICKETS})
 """The tables of which an hour may have been written under old names."""
 
 DIGEST_OUTCOMES = {"told": "published"}
+"""What earlier versions stored as the outcome of a digest, and its name of today."""
 
 
 def with_current_names(table: str, frame: pl.LazyFrame) -> pl.LazyFrame:

@@ -13,7 +13,8 @@ from urllib.parse import quote, unquote, urlsplit
 from urllib.request import proxy_bypass_environment  # pyright: ignore[reportAttributeAccessIssue] - no stub has it
 
 from audit_assets.config.errors import SettingError
-from audit_assets.config.settings import HTTPS_PROXY, NO_PROXY, environment_value
+from audit_assets.config.settings import environment_value
+from audit_assets.config.settings_table import HTTPS_PROXY, NO_PROXY
 from audit_assets.transport.loopback import is_loopback
 
 DEFAULT_PORT = 80

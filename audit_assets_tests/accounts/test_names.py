@@ -10,7 +10,8 @@ from audit_assets.cli.automation_state import automation_that_is_off
 from audit_assets.config.accounts import ENVIRONMENT, working_for
 from audit_assets.config.accounts_file import FIELDS, OTHERS, all_accounts
 from audit_assets.config.errors import SettingError
-from audit_assets.config.settings import BY_ACCOUNT, environment_value, setting
+from audit_assets.config.settings import environment_value, setting
+from audit_assets.config.settings_table import BY_ACCOUNT
 from audit_assets.defs.build import build_defs
 
 JOBS = {"hourly_audit", "history", "independent_count", "verdicts", "retention"}

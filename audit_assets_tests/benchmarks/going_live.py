@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from audit_assets.config.settings import SETTINGS
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets.sandbox.sandbox_history import open_sandbox
 from audit_assets.sandbox.server import Sandbox, serve_sandbox
 

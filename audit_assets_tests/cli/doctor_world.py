@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from audit_assets.cli.console import output
 from audit_assets.cli.dagster_home import instance_home
 from audit_assets.cli.main import app
-from audit_assets.config.settings import SETTINGS
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets.reports.health_facts import SWITCHES
 from audit_assets.storage.hours import key_of
 from audit_assets_tests.defs.keys import INGEST, LAST_ASSETS, SUMMARIES

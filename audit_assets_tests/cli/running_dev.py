@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from audit_assets.config.settings import SETTINGS
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets.guard.start_token import PARAMETER
 from audit_assets.sandbox.server import bound_socket
 from audit_assets_tests.support import bearer

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
 from audit_assets.config.errors import Refused, SettingError, StoreError
-from audit_assets.config.settings import SETTINGS
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.pipeline import environment_of
 

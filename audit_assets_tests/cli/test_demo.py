@@ -22,7 +22,7 @@ from audit_assets.cli.demo_home import MARK
 from audit_assets.cli.demo_run import apply_settings, days_to_take
 from audit_assets.cli.home_lock import LOCK, locked_home
 from audit_assets.cli.sandbox_extra import start_sandbox
-from audit_assets.config.settings import SETTINGS
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets_tests.pipeline import v2_burst, v2_entry
 from audit_assets_tests.support import free_port
 

@@ -16,7 +16,7 @@ from audit_assets.cli.automation_state import automation_that_is_off
 from audit_assets.cli.dagster_home import instance_home
 from audit_assets.cli.main import app, main
 from audit_assets.cli.stopping import run_until_exit
-from audit_assets.config.settings import SETTINGS
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets.definitions import defs
 from audit_assets.guard.start_token import TOKEN_VARIABLE
 from audit_assets.sandbox.server import bound_socket

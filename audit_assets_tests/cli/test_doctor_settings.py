@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_assets.config.settings import SETTINGS
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets.config.unknown_settings import UnknownVariable, find_unknown
 from audit_assets.sandbox.axiom import axiom_service
 from audit_assets.sandbox.fault_plan import Fault

@@ -16,7 +16,7 @@ import dagster as dg
 import httpx
 import pytest
 
-from audit_assets.config.settings import SETTINGS
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets.defs.automation.ledger import IN_PROGRESS
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox

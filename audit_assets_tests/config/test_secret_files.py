@@ -10,7 +10,8 @@ from audit_assets.config.env_file import load_env_file
 from audit_assets.config.errors import SettingError
 from audit_assets.config.policy_tables import Channel
 from audit_assets.config.secret_files import LARGEST
-from audit_assets.config.settings import SETTINGS, check_sources, environment_value, is_set, paths, setting, sources
+from audit_assets.config.settings import check_sources, environment_value, is_set, paths, setting, sources
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets.config.unknown_settings import find_unknown
 from audit_assets.notify.apprise_channel import check_channel
 

@@ -9,7 +9,8 @@ from audit_assets.cli import dev_checks, dev_command
 from audit_assets.cli.main import app
 from audit_assets.config.env_file import load_env_file
 from audit_assets.config.errors import SettingError
-from audit_assets.config.settings import SETTINGS, environment_value, paths, setting
+from audit_assets.config.settings import environment_value, paths, setting
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets.notify.apprise_channel import send_messages
 from audit_assets_tests.support import free_port
 

@@ -6,8 +6,9 @@ import pytest
 
 from audit_assets.config import settings
 from audit_assets.config.errors import SettingError
+from audit_assets.config.settings_table import SETTINGS, TEXT
 
-REQUIRED = [name for name, setting in settings.SETTINGS.items() if setting.default is None]
+REQUIRED = [name for name, setting in SETTINGS.items() if setting.default is None]
 
 
 @pytest.mark.parametrize("name", REQUIRED)
@@ -28,14 +29,14 @@ def test_a_default_is_taken_when_the_setting_is_empty(monkeypatch: pytest.Monkey
 
 
 def test_every_default_is_of_its_settings_type() -> None:
-    for name, known in settings.SETTINGS.items():
+    for name, known in SETTINGS.items():
         if known.default is not None:
             settings.typed(name)
 
 
 def test_no_secret_is_repeated_in_an_error() -> None:
-    for name, known in settings.SETTINGS.items():
-        assert not known.secret or known.type is settings.TEXT, f"{name} would be repeated when it is wrong"
+    for name, known in SETTINGS.items():
+        assert not known.secret or known.type is TEXT, f"{name} would be repeated when it is wrong"
 
 
 @pytest.mark.parametrize("value", ["yesterday", "2026-11-22-10:30", "2026-11-22", "2026-13-01-00:00"])

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
 from audit_assets.config.accounts import ENVIRONMENT
-from audit_assets.config.settings import SETTINGS
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets.defs.assets.raw_audit_entries import raw_audit_entries
 from audit_assets.defs.build import build_defs
 from audit_assets.defs.resources import CloudflareResource, StorageResource

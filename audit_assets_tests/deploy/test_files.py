@@ -21,7 +21,7 @@ from audit_assets.cli.doctor_instance import judge_instance, read_instance
 from audit_assets.cli.main import app
 from audit_assets.config.errors import SettingError
 from audit_assets.config.secret_files import file_variable
-from audit_assets.config.settings import SETTINGS
+from audit_assets.config.settings_table import SETTINGS
 
 SHIPPED = dict(shipped_files())
 COMPOSE_SCHEMA = os.environ.get("AUDIT_ASSETS_TESTS_COMPOSE_SCHEMA")

@@ -4,7 +4,7 @@ import re
 
 from dotenv import dotenv_values
 
-from audit_assets.config.settings import SETTINGS
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets_tests.docs.test_readme import ROOT
 
 EXAMPLE = ROOT / ".env.example"

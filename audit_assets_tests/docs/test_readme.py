@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
 from audit_assets.config.secret_files import file_variable
-from audit_assets.config.settings import SETTINGS
+from audit_assets.config.settings_table import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "audit_assets" / "docs"

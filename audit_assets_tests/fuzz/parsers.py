@@ -33,6 +33,7 @@ from audit_assets.cloudflare.timestamps import parse_microseconds, to_datetime
 from audit_assets.config import policy, settings
 from audit_assets.config.env_file import load_env_file
 from audit_assets.config.errors import AuditAssetsError
+from audit_assets.config.settings_table import CHANNEL_PREFIX, SETTINGS
 from audit_assets.config.toml_files import read_defaults, read_own_file
 from audit_assets.defs.steps.geography import open_geography
 from audit_assets.detection.networks import network_of
@@ -75,7 +76,7 @@ TABLE = {
     ],
 }
 VALUES = {"id": "1", "metadata": {"name": "ssl"}, "oldValue": "off", "newValue": {"value": ["on"]}, "resource": {}}
-NAMES = [*settings.SETTINGS, f"{settings.CHANNEL_PREFIX}A"]
+NAMES = [*SETTINGS, f"{CHANNEL_PREFIX}A"]
 
 POLICY = """
 [[allow]]
@@ -254,7 +255,7 @@ def _read_watch(content: bytes) -> None:
 def _read_setting(drawn: tuple[str, str]) -> None:
     name, text = drawn
     with suppress(ValueError), _environment(**{name: text}):  # what the system takes for no value at all
-        if name in settings.SETTINGS:
+        if name in SETTINGS:
             settings.typed(name)
         for parse in (lambda: checked_address(name, text), lambda: resolve_addresses(text, None)):
             with suppress(*DOCUMENTED):

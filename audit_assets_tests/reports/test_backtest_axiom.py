@@ -15,7 +15,7 @@ from audit_assets.cli.main import app, main
 from audit_assets.cloudflare.actor_keys import with_owners
 from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.config.errors import AuditAssetsError
-from audit_assets.config.settings import SETTINGS
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets.detection.verdict_marks import VERDICTS
 from audit_assets.reports.backtest_input import parse_span, read_axiom
 from audit_assets.sandbox.organisation.organisation_activity import generate_activity

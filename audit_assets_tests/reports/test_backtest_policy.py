@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from audit_assets.cli import backtest_command
 from audit_assets.cli.main import app
 from audit_assets.config.errors import SettingError
-from audit_assets.config.settings import SETTINGS
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets.detection.schemas import THRESHOLD_FALL
 from audit_assets.detection.severity import SEVERITIES
 from audit_assets_tests.detection.streams import at, burst, quiet, stream

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from audit_assets.cli.dagster_home import instance_home
 from audit_assets.cli.main import app
-from audit_assets.config.settings import SETTINGS
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage.file_modes import readable_by_others
 from audit_assets.storage.hour_store import HourStore

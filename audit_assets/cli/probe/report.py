@@ -17,7 +17,8 @@ from rich.table import Column, Table
 
 from audit_assets.cli.probe.assumptions import Answer, Result
 from audit_assets.config.accounts import ENVIRONMENT, chosen_account
-from audit_assets.config.settings import ACCOUNT_ID, PATH, SETTINGS, TEXT, WEB_ADDRESS, secrets_from_files, sources
+from audit_assets.config.settings import secrets_from_files, sources
+from audit_assets.config.settings_table import ACCOUNT_ID, PATH, SETTINGS, TEXT, WEB_ADDRESS
 from audit_assets.transport.untrusted_text import visible
 
 COLOURS: dict[Answer, str] = {"confirmed": "green", "contradicted": "bold red", "unknown": "yellow"}

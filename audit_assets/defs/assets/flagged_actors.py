@@ -14,7 +14,7 @@ import polars as pl
 from pydantic import Field
 
 from audit_assets.config.policy import policy
-from audit_assets.config.settings import LARGEST_NUMBER
+from audit_assets.config.settings_table import LARGEST_NUMBER
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.hourly_asset import hourly_asset
 from audit_assets.defs.markdown_tables import markdown_table

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_assets.config.settings import SETTINGS
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets.sandbox.sandbox_clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets_tests.pipeline import environment_of

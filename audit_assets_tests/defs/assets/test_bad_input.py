@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from audit_assets.config.settings import SETTINGS
+from audit_assets.config.settings_table import SETTINGS
 from audit_assets.defs.partitions import key_of
 from audit_assets.sandbox.cloudflare.audit_log import AuditLog
 from audit_assets.sandbox.fault_plan import Fault
