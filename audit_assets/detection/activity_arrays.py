@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from audit_assets.detection.schemas import ACTOR_ACTIVITY, BEYOND_DISMISSED, DELETES, HOUR, MARKS, OWNER
+from audit_assets.detection.schemas import ACTOR_ACTIVITY, BEYOND_DISMISSED, DELETES, ELSEWHERE, HOUR, MARKS, OWNER
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -30,8 +30,9 @@ class ActivityArrays:
     """Active hours in order of time (then actor), and their touches of resource types in the same order.
 
     A value per active hour: `actor`, `actor_type`, `hour` (hours since 1970), `changes`, `deletes` (so many of them),
-    `confirmed` (the hour belongs to an incident and is no example of what is usual), `dismissed` (people dismissed the
-    volume of the hour), `beyond_dismissed` (so many of its changes are beyond what people dismissed before: all, unless
+    `confirmed` (the hour belongs to an incident and is no example of what is usual), `elsewhere` (it is of another
+    account, and only its actor is compared with it), `dismissed` (people dismissed the volume of the hour),
+    `beyond_dismissed` (so many of its changes are beyond what people dismissed before: all, unless
     they did). A value per touch: `touch_row` (the index of its active hour), `touch_type` (its resource type),
     `touch_dismissed` (people had dismissed this resource type for the actor before). `actor`, `actor_type` and
     `touch_type` are indices into the sorted `actors`, `actor_types` and `resource_types`: names decide nothing but the
@@ -44,6 +45,7 @@ class ActivityArrays:
     changes: Ints
     deletes: Ints
     confirmed: Flags
+    elsewhere: Flags
     dismissed: Flags
     beyond_dismissed: Ints
     touch_row: Ints
@@ -52,6 +54,17 @@ class ActivityArrays:
     actors: pl.Series
     actor_types: pl.Series
     resource_types: pl.Series
+
+    @property
+    def usual_here(self) -> Flags:
+        """The active hours that are examples of what is usual in this organisation."""
+        return ~self.confirmed & ~self.elsewhere
+
+    @property
+    def began(self) -> int:
+        """The first active hour of this organisation, 0 without any."""
+        here = self.hour[~self.elsewhere]
+        return int(here[0]) if len(here) else 0
 
     @property
     def touch_actor(self) -> Ints:
@@ -64,6 +77,10 @@ class ActivityArrays:
     @property
     def touch_confirmed(self) -> Flags:
         return self.confirmed[self.touch_row]
+
+    @property
+    def touch_elsewhere(self) -> Flags:
+        return self.elsewhere[self.touch_row]
 
 
 class ActorWindows:
@@ -137,12 +154,13 @@ def add_actor_types(activity: pl.DataFrame, actors: pl.DataFrame) -> pl.DataFram
 
 
 def build_activity_arrays(activity: pl.DataFrame) -> ActivityArrays:
-    """The arrays of tidy rows (ACTOR_ACTIVITY, with or without DELETES, MARKS and BEYOND_DISMISSED)."""
+    """The arrays of tidy rows (ACTOR_ACTIVITY, with or without DELETES, MARKS, ELSEWHERE and BEYOND_DISMISSED)."""
     beyond = pl.col(BEYOND_DISMISSED if BEYOND_DISMISSED in activity.columns else "changes")
     marks = {
         name: (pl.col(name) if name in activity.columns else pl.lit(value=False)).fill_null(value=False).any()
         for name in MARKS
     }
+    account = pl.col(ELSEWHERE) if ELSEWHERE in activity.columns else pl.lit(None, pl.String)
     deletes = pl.col(DELETES) if DELETES in activity.columns else pl.lit(0)
     actors, actor_types, resource_types = (
         activity[column].drop_nulls().unique().sort() for column in ("actor", "actor_type", "resource_type")
@@ -156,6 +174,7 @@ def build_activity_arrays(activity: pl.DataFrame) -> ActivityArrays:
             deletes=deletes.fill_null(0).sum(),
             beyond=beyond.fill_null(pl.col("changes")).sum(),
             **marks,
+            elsewhere=account.is_not_null().any(),
         )
         .with_columns(
             actor_index=_index("actor", actors),
@@ -164,6 +183,7 @@ def build_activity_arrays(activity: pl.DataFrame) -> ActivityArrays:
             hour_number=pl.col("hour").dt.epoch("s") // 3600,
             confirmed=pl.col("confirmed").any().over("actor", "hour"),
             dismissed=pl.col("dismissed").any().over("actor", "hour"),
+            elsewhere=pl.col("elsewhere").any().over("actor", "hour"),
         )
         .sort("hour_number", "actor_index", "type_index")
         .collect()
@@ -183,6 +203,7 @@ def build_activity_arrays(activity: pl.DataFrame) -> ActivityArrays:
         changes=changes,
         deletes=deletes,
         confirmed=rows["confirmed"].to_numpy()[first],
+        elsewhere=rows["elsewhere"].to_numpy()[first],
         dismissed=rows["dismissed"].to_numpy()[first],
         beyond_dismissed=beyond_dismissed,
         touch_row=touch_row.astype(np.int64),

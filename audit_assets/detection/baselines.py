@@ -11,6 +11,7 @@ import polars as pl
 from audit_assets.detection.schemas import (
     BASELINE,
     BEYOND_DISMISSED,
+    ELSEWHERE,
     HOUR,
     HOUR_OF_ACTOR,
     MEMORY,
@@ -36,9 +37,10 @@ def build_baselines(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What is usual before each of some hours.
 
-    `activity` (ACTIVITY, with or without MARKS and BEYOND_DISMISSED), `organisation_hours` and `organisation_types` are
-    the history; `judged` has a row (hour, actor_key) for each actor that is active in one of the `hours`. Returns a
-    BASELINE frame with a row for each of these and one for the organisation per hour, and a TOUCHED frame.
+    `activity` (ACTIVITY, with or without MARKS, ELSEWHERE and BEYOND_DISMISSED), `organisation_hours` and
+    `organisation_types` are the history; `judged` has a row (hour, actor_key) for each actor that is active in one of
+    the `hours`. Returns a BASELINE frame with a row for each of these and one for the organisation per hour, and a
+    TOUCHED frame.
     """
     each_hour = pl.DataFrame({"hour": hours}, schema={"hour": HOUR})
     activity = _with_marks(activity)
@@ -70,7 +72,7 @@ def _baselines_of_actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.Dat
     by_hour = activity.lazy().group_by("actor_key", past=pl.col("hour"))
     beyond = activity.lazy().group_by(HOUR_OF_ACTOR).agg(beyond=pl.col(BEYOND_DISMISSED).sum())
     is_covered = pl.col("beyond") <= pl.col("baseline_mean").fill_null(0)
-    active_hours = by_hour.agg(pl.col("changes").sum(), pl.col("dismissed").any())
+    active_hours = by_hour.agg(pl.col("changes").sum(), pl.col("dismissed").any(), pl.col(ELSEWHERE).drop_nulls())
     remembered = judged.lazy().join(active_hours, on="actor_key").filter(AN_HOUR_BEFORE, WITHIN_MEMORY)
     in_window = pl.col("changes").filter(WITHIN_WINDOW)
     usual = remembered.group_by(HOUR_OF_ACTOR).agg(
@@ -79,12 +81,19 @@ def _baselines_of_actors(activity: pl.DataFrame, judged: pl.DataFrame) -> pl.Dat
         baseline_max=in_window.max(),
         known_since=pl.col("past").min(),
         dismissed=pl.col("changes").filter("dismissed").max(),
+        hours_elsewhere=(pl.col(ELSEWHERE).list.len() > 0).filter(WITHIN_WINDOW).sum(),
+        other_accounts=pl.col(ELSEWHERE).explode().drop_nulls().unique().sort(),
     )
+    accounts = pl.col("other_accounts")
     return (
         judged.lazy()
         .join(usual, on=HOUR_OF_ACTOR, how="left")
         .join(beyond, on=HOUR_OF_ACTOR, how="left")
-        .with_columns(pl.col("active_hours").fill_null(0), dismissed=pl.when(is_covered).then("dismissed"))
+        .with_columns(
+            pl.col("active_hours", "hours_elsewhere").fill_null(0),
+            dismissed=pl.when(is_covered).then("dismissed"),
+            other_accounts=pl.when(accounts.list.len() > 0).then(accounts),
+        )
         .select(BASELINE.names())
         .collect()
         .cast(BASELINE)
@@ -112,6 +121,8 @@ def _baseline_of_organisation(organisation_hours: pl.DataFrame, hours: pl.DataFr
             actor_key=pl.lit(None, pl.String),
             baseline_max=pl.lit(None, pl.Int64),
             dismissed=pl.lit(None, pl.Int64),
+            hours_elsewhere=pl.lit(None, pl.Int64),
+            other_accounts=pl.lit(None, pl.List(pl.String)),
         )
         .select(BASELINE.names())
         .collect()
@@ -120,8 +131,9 @@ def _baseline_of_organisation(organisation_hours: pl.DataFrame, hours: pl.DataFr
 
 
 def _with_marks(activity: pl.DataFrame) -> pl.DataFrame:
-    """ACTIVITY with its marks; without any, people have dismissed nothing."""
+    """ACTIVITY with its marks; without any, people have dismissed nothing, and all of it was here."""
     nothing = {
+        ELSEWHERE: pl.lit(None, pl.String),
         "dismissed": pl.lit(value=False),
         "type_dismissed": pl.lit(value=False),
         BEYOND_DISMISSED: pl.col("changes"),

@@ -13,6 +13,7 @@ from audit_assets.detection.organisation_wide import UNUSUAL_P
 from audit_assets.detection.origin_columns import ORIGIN_COLUMNS
 from audit_assets.detection.plain_rule import find_plain_deviations
 from audit_assets.detection.schemas import (
+    BASELINE,
     FLAG,
     HOUR_OF_ACTOR,
     MANY_DELETES,
@@ -46,7 +47,8 @@ def flag_deviations(judged: JudgedHours, policy: Policy) -> pl.DataFrame:
     """Every deviation of the hours and what becomes of it: a FLAG frame, the most severe first."""
     plain = find_plain_deviations(judged.activity, judged.baselines, judged.touched, policy.plain)
     found = _with_horizon(plain) if policy.preset == "plain" else _calibrated(judged, plain)
-    found = mark_allowed(_with_names(found, judged.names), judged.activity, policy.allowances)
+    found = _with_other_accounts(_with_names(found, judged.names), judged.baselines)
+    found = mark_allowed(found, judged.activity, policy.allowances)
     if policy.preset == "plain":
         disposition = pl.when(pl.col("allowed_because").is_null()).then(pl.lit("ticket")).otherwise(pl.lit("allowed"))
         flagged = found.with_columns(disposition=disposition)
@@ -198,6 +200,13 @@ def _with_names(found: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
     return found.join(names, on="actor_key", how="left", maintain_order="left").with_columns(
         pl.col("actor").fill_null(pl.col("actor_key")), pl.col("actor_type").fill_null("unknown")
     )
+
+
+def _with_other_accounts(found: pl.DataFrame, baselines: pl.DataFrame) -> pl.DataFrame:
+    """From which other accounts the actor is known."""
+    baselines = pl.concat([BASELINE.to_frame(), baselines], how="diagonal")  # stored ones of before lack it
+    known = baselines.drop_nulls("other_accounts").select(*HOUR_OF_ACTOR, "hours_elsewhere", "other_accounts")
+    return found.join(known, on=HOUR_OF_ACTOR, how="left", maintain_order="left")
 
 
 def _with_member_names(found: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:

@@ -26,7 +26,7 @@ from audit_assets.detection.newcomers import (
     measure_hours,
     measure_surprise,
 )
-from audit_assets.detection.novelty import NoveltyScores, score_novelty
+from audit_assets.detection.novelty import MEMORY_HOURS, NoveltyScores, score_novelty
 from audit_assets.detection.origin_columns import ORIGIN_COLUMNS
 from audit_assets.detection.origin_uses import ORIGIN_HISTORY, ORIGIN_USES, uses_within
 from audit_assets.detection.schemas import (
@@ -104,11 +104,11 @@ def score_stream(activity: pl.DataFrame, origins: pl.DataFrame | None = None) ->
     """The scores of a whole stream (ACTOR_ACTIVITY of all actors): SCORES with RANKED_COLUMNS null. `origins`:
     ORIGIN_USES of all actors, if they are known."""
     arrays = build_activity_arrays(activity)
-    novelty, since = score_novelty(arrays), activity["hour"].min()
+    novelty = score_novelty(arrays)
     habits = estimate_habits(_measure(arrays, novelty), np.unique(arrays.hour // HOURS_A_DAY).tolist())
     novelties = _novelty_columns(arrays, novelty, 0)
     new_origins = _unusual_origins(activity, origins)
-    scores = _score(arrays, estimate_daily_priors(arrays), habits, novelties, new_origins, since=0, known_since=since)
+    scores = _score(arrays, estimate_daily_priors(arrays), habits, novelties, new_origins, since=0, began=arrays.began)
     return _with_owners(scores, activity)
 
 
@@ -130,7 +130,7 @@ def score_hours(
         novelties,
         _unusual_origins(activity, known, since),
         since=first,
-        known_since=organisation.since,
+        began=int(organisation.since.timestamp()) // 3600,
     )
     return _with_owners(scores, activity)
 
@@ -156,9 +156,9 @@ def _with_owners(scores: pl.DataFrame, activity: pl.DataFrame) -> pl.DataFrame:
 def _measure(arrays: ActivityArrays, novelty: NoveltyScores) -> pl.DataFrame:
     """All measures of the hours of everybody, as `estimate_habits` takes them."""
     windows = ActorWindows(arrays)
-    began = int(arrays.hour[0]) if len(arrays.hour) else 0
-    measured = measure_hours(arrays, windows, sum_changes(arrays, windows, HOURS_A_DAY), began)
-    return measured.with_columns(surprise=measure_surprise(pl.lit(pl.Series(novelty.surprise))))
+    measured = measure_hours(arrays, windows, sum_changes(arrays, windows, HOURS_A_DAY), arrays.began)
+    surprise = measure_surprise(pl.lit(pl.Series(novelty.surprise)))
+    return measured.with_columns(surprise=surprise).filter(pl.Series(~arrays.elsewhere))
 
 
 def _score(
@@ -169,12 +169,12 @@ def _score(
     new_origins: pl.DataFrame,
     *,
     since: int,
-    known_since: object,
+    began: int,
 ) -> pl.DataFrame:
-    """SCORES, not ranked yet, of the `activity` from `since` on; `novelties` and `new_origins` of the same hours."""
-    began = int(known_since.timestamp()) // 3600 if isinstance(known_since, datetime) else 0
+    """SCORES, not ranked yet, of the `activity` from `since` on; `novelties` and `new_origins` of the same hours.
+    `began`: the first hour of which anything is known."""
     volumes = _columns_of_actors(activity, volume_columns(activity, priors), began).filter(
-        pl.col("hour_number") >= since
+        pl.Series(~activity.elsewhere), pl.col("hour_number") >= since
     )
     measured = volumes.join(novelties, on=["actor", "hour_number"], how="left").with_columns(
         hour=pl.from_epoch(pl.col("hour_number") * 3600, "s").cast(HOUR),
@@ -201,7 +201,7 @@ def _score(
                 pl.when(pl.col("familiarity") == LITTLE_KNOWN).then(pl.lit("actor")),
                 pl.when("newcomer").then(pl.lit("newcomer")),
                 pl.when(pl.col("by_default")).then(pl.lit("prior")),
-                pl.when(pl.col("hour") - MEMORY < pl.lit(known_since, HOUR)).then(pl.lit("types")),
+                pl.when(pl.col("hour_number") - MEMORY_HOURS < began).then(pl.lit("types")),
             ).list.drop_nulls(),
         )
         .with_columns(pl.lit(None, SCORES[name]).alias(name) for name in RANKED_COLUMNS)

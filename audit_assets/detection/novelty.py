@@ -77,11 +77,12 @@ def tail_mass(weights: Floats, unseen: float, known: Flags, types: Ints) -> Floa
     return np.where(asked > 0, unseen + (1 - unseen) * np.minimum(share, 1), unseen)
 
 
-def expected_types(known: Flags, asked: Ints) -> tuple[Floats, float]:
+def expected_types(known: Flags, asked: Ints, own_sets: Flags) -> tuple[Floats, float]:
     """How much each type is to be expected of some actors (`asked`, a row for each), and the mass of types never seen
     in the organisation (2.4, "Base law" and "Good-Turing").
 
-    `known` (actors x types, boolean) holds who touched what in the memory.
+    `known` (actors x types, boolean) holds who touched what in the memory, `own_sets` the same of the asked ones, with
+    what they touched in other accounts.
     """
     present = np.flatnonzero(known.any(axis=1))
     sets = known[present].astype(float)
@@ -89,9 +90,8 @@ def expected_types(known: Flags, asked: Ints) -> tuple[Floats, float]:
     first_uses = FIRST_USE_FACTOR * (float((touched_by == 1).sum()) + 1)
     unseen = first_uses / (touched_by.sum() + first_uses)
     organisation = touched_by / max(len(present), 1)
-    own_sets = known[asked].astype(float)
     norms = np.outer(np.maximum(own_sets.sum(axis=1), 1), np.maximum(sets.sum(axis=1), 1))
-    alike = np.rint((own_sets @ sets.T) ** 2 / norms / SIMILARITY_PRECISION) * SIMILARITY_PRECISION
+    alike = np.rint((own_sets.astype(float) @ sets.T) ** 2 / norms / SIMILARITY_PRECISION) * SIMILARITY_PRECISION
     alike[asked[:, None] == present[None, :]] = 0
     weight = np.maximum(alike.sum(axis=1), 1e-12)
     effective = weight**2 / np.maximum((alike**2).sum(axis=1), 1e-12)
@@ -102,7 +102,7 @@ def expected_types(known: Flags, asked: Ints) -> tuple[Floats, float]:
 def score_novelty(activity: ActivityArrays, *, since: int = 0) -> NoveltyScores:
     """Scores the active hours from `since` on (hours since 1970) against the hours before each."""
     always_new = _find_new_touches(activity)
-    new = always_new & (activity.touch_hour >= since)
+    new = always_new & (activity.touch_hour >= since) & ~activity.touch_elsewhere
     surprise, new_to_organisation = _surprises(activity, new)
     rate = rate_of_new_types(*(count.astype(float) for count in _count_remembered(activity)))
     new_types, new_and_shared, touched = (
@@ -187,28 +187,33 @@ def _surprises(activity: ActivityArrays, new: Flags) -> tuple[Floats, Flags]:
     """Per touch the mass t_k of its type as expected of its actor on its day, and whether nobody ever had the type."""
     surprise, new_to_organisation = np.ones(len(new)), np.zeros(len(new), dtype=bool)
     touch_actor = activity.touch_actor
-    for of_day, known in _days_with_new_types(activity, new):
+    for of_day, known, own in _days_with_new_types(activity, new):
         touches = of_day[np.argsort(touch_actor[of_day], kind="stable")]
         actors, first = np.unique(touch_actor[touches], return_index=True)
-        weights, unseen = expected_types(known, actors)
+        weights, unseen = expected_types(known, actors, own[actors])
         for row, of_actor in enumerate(np.split(touches, first[1:])):
             types = activity.touch_type[of_actor]
-            surprise[of_actor] = tail_mass(weights[row], unseen, known[actors[row]], types)
+            surprise[of_actor] = tail_mass(weights[row], unseen, own[actors[row]], types)
             new_to_organisation[of_actor] = weights[row][types] <= 0
     return surprise, new_to_organisation
 
 
-def _days_with_new_types(activity: ActivityArrays, new: Flags) -> Iterator[tuple[Ints, Flags]]:
-    """Per UTC day with new types: these touches, and who had touched what in the 90 days before the day."""
+def _days_with_new_types(activity: ActivityArrays, new: Flags) -> Iterator[tuple[Ints, Flags, Flags]]:
+    """Per UTC day with new types: these touches, who had touched what in the 90 days before the day, and the same with
+    what actors had touched in other accounts."""
     last = np.full((len(activity.actors), len(activity.resource_types)), NEVER, dtype=np.int32)
     actor, kind, hour = activity.touch_actor, activity.touch_type, activity.touch_hour
-    counts = ~activity.touch_confirmed
+    counts, elsewhere = ~activity.touch_confirmed, activity.touch_elsewhere
+    last_anywhere = last.copy() if elsewhere.any() else last
     day = hour // HOURS_A_DAY
     starts = np.flatnonzero(np.diff(day, prepend=-1))
     ends = np.append(starts, len(day))[1:]
     for start, end in zip(starts, ends, strict=True):
         touches = np.flatnonzero(new[start:end]) + start
         if len(touches):
-            yield touches, last >= day[start] * HOURS_A_DAY - MEMORY_HOURS
+            oldest = day[start] * HOURS_A_DAY - MEMORY_HOURS
+            yield touches, last >= oldest, last_anywhere >= oldest
         usual = np.flatnonzero(counts[start:end]) + start
-        last[actor[usual], kind[usual]] = hour[usual]
+        last_anywhere[actor[usual], kind[usual]] = hour[usual]
+        here = usual[~elsewhere[usual]]
+        last[actor[here], kind[here]] = hour[here]

@@ -48,12 +48,16 @@ BASELINE = pl.Schema(
         "baseline_max": pl.Int64,
         "known_since": HOUR,
         "dismissed": pl.Int64,
+        "hours_elsewhere": pl.Int64,
+        "other_accounts": pl.List(pl.String),
     }
 )
 """What is usual before an hour: `active_hours` in the window (for the organisation: actor-hours); `baseline_mean`, the
 mean changes of an active hour (null without any); `baseline_max`, the most changes of one (null for the organisation);
 `known_since`, the oldest active hour within the memory; `dismissed`, the most changes of an hour within the memory that
-people dismissed as usual for the actor (null: none, or none that covers what this hour touches)."""
+people dismissed as usual for the actor (null: none, or none that covers what this hour touches). So many of the active
+hours (`hours_elsewhere`) are the same person's in other accounts; `other_accounts`, the names of those in which it was
+active within the memory (null: none)."""
 
 TOUCHED = pl.Schema(
     {"hour": HOUR, "actor_key": pl.String, "resource_type": pl.String, "last_touched": HOUR, "dismissed": pl.Boolean}
@@ -102,7 +106,8 @@ FLAG = pl.Schema(
         "time_share": pl.Float64,
         **ORIGIN_COLUMNS,
         **dict.fromkeys(("hours_since_first", "smaller_hours", "known_hours"), pl.Int64),
-        **dict.fromkeys(("colleagues", "organisation_actors"), pl.Int64),
+        **dict.fromkeys(("colleagues", "organisation_actors", "hours_elsewhere"), pl.Int64),
+        "other_accounts": pl.List(pl.String),
         **dict.fromkeys(("new_types", "touched_types", "new_type_days", "hour_changes"), pl.Int64),
         "usual_deletes": pl.Float64,
         "members": pl.List(pl.String),
@@ -130,6 +135,8 @@ story.
 is in the organisation's finding), `repeated` (watch_alerts.py). `severity` may also be `low`; which changes raised it
 is in `severity_because`. For VOLUME, `changes_by_type` are all changes of the hour itself: a dismissal covers these
 types alone.
+
+`hours_elsewhere` and `other_accounts` as in BASELINE.
 
 The following are null with the plain rule. For VOLUME, `changes` and `baseline_mean` are of the last `horizon_hours`,
 and `horizon` names the hours they are compared with. `p` is the probability of the deviation, `tickets_a_day` how often
@@ -217,6 +224,11 @@ MARKS = ("confirmed", "dismissed", "type_dismissed")
 are scored, but later hours are judged as if they had not been. `dismissed`: people dismissed the volume of the hour as
 usual. `type_dismissed`: people had dismissed before that the actor touches this resource type, as often and as
 severely."""
+
+ELSEWHERE = "elsewhere"
+"""A further column of activity (String; missing or null: none): the name of the other account in which the same person
+made these changes. They are part of the actor's past, but no hour of this organisation: they have no scores, and nobody
+else is compared with them."""
 
 BEYOND_DISMISSED = "beyond_dismissed"
 """A further column of activity (Int64; missing: all changes): so many of the row's changes are beyond twice what people

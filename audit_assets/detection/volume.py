@@ -171,7 +171,7 @@ def score_volume(activity: ActivityArrays, priors: pl.DataFrame, horizon: Horizo
 def sum_changes(activity: ActivityArrays, windows: ActorWindows, hours: int) -> Floats:
     """Per active hour the changes of so many hours up to it; of confirmed hours only the judged one itself counts."""
     counted = activity.changes * ~activity.confirmed
-    return windows.sums(counted.astype(float), windows.bounds(hours - 1, -1)) + activity.changes - counted
+    return _sums_in_account(activity, windows, counted.astype(float), hours) + activity.changes - counted
 
 
 def sum_up(activity: ActivityArrays, windows: ActorWindows, horizon: Horizon) -> Floats:
@@ -185,13 +185,15 @@ def sum_up(activity: ActivityArrays, windows: ActorWindows, horizon: Horizon) ->
     days = pl.DataFrame(
         {
             "actor": activity.actor,
+            "elsewhere": activity.elsewhere,
             "time": pl.from_epoch(pl.Series(activity.hour) * 3600),
             "changes": np.where(activity.confirmed, 0, of_day),
         }
     )
     # The 24 hours up to each of these hours lie wholly within the horizon
     hours = f"{horizon.hours - HOURS_A_DAY + 1}h"
-    busiest = days.select(pl.col("changes").rolling_max_by("time", window_size=hours).over("actor")).to_series()
+    busiest = days.select(pl.col("changes").rolling_max_by("time", window_size=hours).over("actor", "elsewhere"))
+    busiest = busiest.to_series()
     without = sum_changes(undismissed, windows, horizon.hours) - np.maximum(busiest.to_numpy(), of_day)
     return np.maximum(without, 0)
 
@@ -199,7 +201,17 @@ def sum_up(activity: ActivityArrays, windows: ActorWindows, horizon: Horizon) ->
 def count_active_hours(activity: ActivityArrays, windows: ActorWindows, hours: int) -> Floats:
     """Per active hour how many of so many hours up to it were active; of confirmed hours only the judged one counts."""
     active = (~activity.confirmed).astype(float)
-    return windows.sums(active, windows.bounds(hours - 1, -1)) + 1 - active
+    return _sums_in_account(activity, windows, active, hours) + 1 - active
+
+
+def _sums_in_account(activity: ActivityArrays, windows: ActorWindows, values: Floats, hours: int) -> Floats:
+    """Per active hour the sum of so many hours up to it, of the same account: what a person did elsewhere yesterday
+    is compared with, and is nothing that was done here."""
+    bounds = windows.bounds(hours - 1, -1)
+    here = windows.sums(values * ~activity.elsewhere, bounds)
+    if not activity.elsewhere.any():
+        return here
+    return np.where(activity.elsewhere, windows.sums(values * activity.elsewhere, bounds), here)
 
 
 def estimate_daily_priors(activity: ActivityArrays, days: Ints | None = None) -> pl.DataFrame:
@@ -215,7 +227,7 @@ def estimate_daily_priors(activity: ActivityArrays, days: Ints | None = None) ->
     rows = []
     for day, low, high in zip(days.tolist(), since.tolist(), until.tolist(), strict=True):
         actor, actor_type = activity.actor[low:high], activity.actor_type[low:high]
-        usual = ~activity.confirmed[low:high]
+        usual = activity.usual_here[low:high]
         classes = [(None, usual)]
         classes += [(name, usual & (actor_type == index)) for index, name in enumerate(activity.actor_types)]
         for summed, z in logarithms.items():

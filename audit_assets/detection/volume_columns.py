@@ -100,7 +100,7 @@ def _most_dismissed(activity: ActivityArrays, scores: VolumeScores, horizon: Hor
     if not activity.dismissed.any():
         return np.zeros(len(activity.hour))
     windows, beyond = ActorWindows(activity), activity.beyond_dismissed
-    of_earlier_hours = np.where(activity.dismissed, 0, beyond).astype(float)
+    of_earlier_hours = np.where(activity.dismissed | activity.elsewhere, 0, beyond).astype(float)
     earlier = windows.sums(of_earlier_hours, windows.bounds(horizon.hours - 1, 0))
     is_covered = earlier + beyond <= scores.baseline_mean
     return np.where(is_covered, _most_before(activity, scores.changes, activity.dismissed, MEMORY), 0.0)

@@ -115,6 +115,12 @@ class DeviationShown(TypedDict):
         Annotated[int, Field(description="of a newcomer: active hours of everybody in 90 days with fewer changes")]
     ]
     known_hours: NotRequired[Annotated[int, Field(description="of a newcomer: active hours of everybody in 90 days")]]
+    hours_elsewhere: NotRequired[
+        Annotated[int, Field(description="of active_hours, those of the same person in other accounts")]
+    ]
+    other_accounts: NotRequired[
+        Annotated[list[str], Field(description="names of accounts in which the same person is known")]
+    ]
     p: NotRequired[float]
     return_period_years: NotRequired[
         Annotated[float, Field(description="expected once in so many years for this actor")]

@@ -19,7 +19,7 @@ FOLDER = "hours"
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "history": (
         *(tables.PRIORS, tables.NEWCOMERS, tables.TOUCHED_BY, tables.ORIGINS_BEFORE, tables.SCORES_BEFORE),
-        *(tables.NAMES_BEFORE, tables.PAST_BEFORE),
+        *(tables.NAMES_BEFORE, tables.PAST_BEFORE, tables.ELSEWHERE_BEFORE),
     ),
     "baselines": (
         *(tables.ACTIVITY, tables.TOUCHED, tables.BASELINES),

@@ -37,6 +37,7 @@ ORIGINS_BEFORE = "organisation_origins"  # from where everybody acted before the
 HISTORY_BEFORE = "organisation_activity"  # what Axiom held of the hours before the day, as far as it is judged by
 NAMES_BEFORE = "organisation_names"  # of everybody who did anything in the day before the day
 PAST_BEFORE = "past_aggregates"  # by which digests what each actor changed before the day is known in Axiom
+ELSEWHERE_BEFORE = "people_elsewhere"  # what the account's people did in others before the day, while not known here
 SCORES_BEFORE = "organisation_scores"  # of the organisation's last weeks before the day
 DIGESTS = "digests"  # what became of the day's digest
 
@@ -44,6 +45,7 @@ DIGESTS = "digests"  # what became of the day's digest
 AXIOM_DATASET = "axiom_dataset"  # all entries as events: the durable, queryable record
 VERDICTS = "ticket_verdicts"  # what people confirmed and dismissed, for each deviation that is on a ticket
 AXIOM_RECORD = "axiom_record"  # how many events of each hour Axiom was seen to hold, and were pulled
+PEOPLE = "people_activity"  # what the account's people did before its newest day, for the other accounts to read
 FIRST_START = "first_start"  # the first hour that exists, where none is set
 PRECISION = "ticket_precision"  # how often each month's tickets were right
 FIRST_HOURS = "first_hours_of_accounts"  # beside the stores of several accounts: what each of them remembers
@@ -69,6 +71,7 @@ TABLES_OF = {
         writes=(
             *(PRIORS, NEWCOMERS, TOUCHED_BY, ORIGINS_BEFORE, SCORES_BEFORE),
             *(HISTORY_BEFORE, NAMES_BEFORE, PAST_BEFORE, AXIOM_RECORD),
+            *(ELSEWHERE_BEFORE, PEOPLE),
         ),
         reads=(AXIOM_DATASET,),
         reads_late=(VERDICTS,),
@@ -77,7 +80,7 @@ TABLES_OF = {
         writes=(ACTIVITY, BASELINES, TOUCHED, ASSESSED, ORIGINS, ADDRESSES, NAMES),
         reads=(
             *(ENTRIES, AXIOM_DATASET, AXIOM_RECORD),
-            *(PRIORS, NEWCOMERS, TOUCHED_BY, ORIGINS_BEFORE, NAMES_BEFORE, PAST_BEFORE),
+            *(PRIORS, NEWCOMERS, TOUCHED_BY, ORIGINS_BEFORE, NAMES_BEFORE, PAST_BEFORE, ELSEWHERE_BEFORE),
         ),
         reads_late=(VERDICTS,),
     ),

@@ -11,6 +11,7 @@ from audit_assets.tickets.deviation_sentences import (
     caution,
     describe_in_ticket,
     describe_origin,
+    describe_other_accounts,
     describe_time,
     describe_together,
 )
@@ -142,6 +143,8 @@ def _reasons(finding: Finding, deviations: tuple[Deviation, ...]) -> Iterator[Sa
         yield unusual_time
     if new_origin := describe_origin(finding.deviations):
         yield new_origin
+    if other_accounts := describe_other_accounts(finding.deviations):
+        yield other_accounts
     if little_known := caution(finding):
         yield little_known
 

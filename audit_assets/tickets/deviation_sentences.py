@@ -125,6 +125,17 @@ def describe_origin(deviations: Sequence[Deviation]) -> SafeMarkdown | None:
     return SafeMarkdown(f"not used by this actor in 60 days: this {new}{nobody}; expected in {percent} of its hours")
 
 
+def describe_other_accounts(deviations: Sequence[Deviation]) -> SafeMarkdown | None:
+    """In which other accounts the same person has the past that the hour is compared with, in one line; None if in
+    none."""
+    first = next((each for each in deviations if each.other_accounts), None)
+    if first is None:
+        return None
+    accounts, elsewhere = listed([short_code(name) for name in first.other_accounts]), first.hours_elsewhere or 0
+    compared = f"{elsewhere:,} of the {pluralize(first.active_hours, 'active hour')} of {USUAL_DAYS} days were there"
+    return SafeMarkdown(f"compared with what this person does in {accounts} too: {compared}")
+
+
 def _percent(share: float) -> str:
     return f"{round(100 * share)} %" if share >= LEAST_SHARE else "less than 1 %"
 

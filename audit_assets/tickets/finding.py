@@ -100,7 +100,8 @@ class Deviation:
     of the actor's active hours of 90 days was near this time, on weekdays or at weekends as the hour is; None where the
     time is usual. `new_origins`, `p_origin`, `new_network_here` as in ORIGIN_COLUMNS. Of a newcomer,
     `hours_since_first`: so many hours before this one it was first seen; `smaller_hours` of the `known_hours` of
-    everybody in 90 days had fewer changes. Kind `unreadable_entries`: so many entries (`changes`) could not be read,
+    everybody in 90 days had fewer changes. `other_accounts`: the same person's, in which it was active in
+    `hours_elsewhere` of the `active_hours`. Kind `unreadable_entries`: so many entries (`changes`) could not be read,
     for the reason in `resource_type`. Kind `threshold_fall`: so many hours (`changes`) of the `members`, after
     `baseline_mean` in as long before, lowered the alert threshold of the actors that are as well known
     (`judged_against`) from `threshold_before` to `threshold`. Kind `watch_rule`: so many entries matched the rule that
@@ -143,6 +144,8 @@ class Deviation:
     hours_since_first: int | None = None
     smaller_hours: int | None = None
     known_hours: int | None = None
+    hours_elsewhere: int | None = None
+    other_accounts: tuple[str, ...] = ()
     credential: str | None = None
     credential_key: str | None = None
     watch: WatchedRule | None = None

@@ -159,6 +159,7 @@ def deviation_of(row: Mapping[str, Any]) -> Deviation:
         "changes_by_type": tuple((each["resource_type"], each["changes"]) for each in row.get("changes_by_type") or ()),
         "dismissed": _past_dismissal(row),
         "new_origins": tuple(row.get("new_origins") or ()),
+        "other_accounts": tuple(row.get("other_accounts") or ()),
     }
     same = {each.name: row.get(each.name) for each in fields(Deviation) if each.name not in adapted}
     return Deviation(**same, **adapted)

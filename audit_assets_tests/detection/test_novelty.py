@@ -39,7 +39,7 @@ def test_a_colleagues_type_is_more_expected_than_a_strangers():
     known = np.array(
         [[1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 1]], dtype=bool
     )
-    weights, unseen = expected_types(known, np.array([0]))
+    weights, unseen = expected_types(known, np.array([0]), known[[0]])
     assert weights[0, 2] > weights[0, 3] > 0
     assert unseen == pytest.approx(2 / (14 + 2))
 

@@ -18,6 +18,7 @@ from audit_assets.defs.resources import AxiomResource, RunInputsResource
 from audit_assets.defs.steps.axiom_record import recorded_hours
 from audit_assets.defs.steps.history_coverage import HOURS_IN_WINDOW, HOURS_PRESENT, count_hours_present
 from audit_assets.defs.steps.hour_baselines import query_baselines
+from audit_assets.defs.steps.people_elsewhere import ACCOUNTS_NOT_READ, describe_not_read
 from audit_assets.detection.verdict_marks import count_marked_hours
 from audit_assets.storage.hours import key_of
 from audit_assets.storage.tables import BASELINES
@@ -34,6 +35,8 @@ def actor_baselines(
         inputs, hours = run_inputs.of_run(context.run.run_id), hours_in(context)
         acknowledged = acknowledged_events(context.instance)
         found = query_baselines(inputs, hours, axiom.with_tables(inputs.tables), acknowledged)
+        if found.accounts_not_read:
+            context.log.warning(describe_not_read(found.accounts_not_read))
         present = {*acknowledged.hours} | recorded_hours(inputs.store)
         for hour in hours:
             hours_present = count_hours_present(present, hour)
@@ -43,6 +46,7 @@ def actor_baselines(
                 "active_actors": found.judged.filter(here).height,
                 HOURS_PRESENT: hours_present,
                 "hours_in_window": HOURS_IN_WINDOW,
+                ACCOUNTS_NOT_READ: [*found.accounts_not_read],
                 **count_marked_hours(found.marked.filter(pl.col("hour") < hour)),
                 "preview": dg.MetadataValue.md(markdown_table(found.usual.filter(here).drop("hour").head(10))),
             }

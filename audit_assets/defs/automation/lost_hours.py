@@ -22,6 +22,7 @@ from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import day_of, hour_of
 from audit_assets.storage.tables import (
     ADDRESSES,
+    ELSEWHERE_BEFORE,
     ENTRIES,
     FLAGGED,
     NAMES_BEFORE,
@@ -32,13 +33,14 @@ from audit_assets.storage.tables import (
 )
 from audit_assets.storage.tables import TICKETS as TICKETS_TABLE
 
-SINCE_AGGREGATES = frozenset({ADDRESSES, NAMES_BEFORE, PAST_BEFORE})
-"""What hours lack that were judged before there were aggregates: it is not missed, and made anew when it is needed."""
+NOT_ALWAYS = frozenset({ADDRESSES, NAMES_BEFORE, PAST_BEFORE, ELSEWHERE_BEFORE})
+"""What hours lack that were judged before there were aggregates, or where there was one account: it is not missed, and
+made anew when it is needed."""
 
 WRITTEN_BY: Mapping[str, tuple[str, ...]] = {
     "raw_audit_entries": (ENTRIES, QUARANTINE),
-    "organisation_history": tuple(table for table in GROUPS["history"] if table not in SINCE_AGGREGATES),
-    "actor_baselines": tuple(table for table in GROUPS["baselines"] if table not in SINCE_AGGREGATES),
+    "organisation_history": tuple(table for table in GROUPS["history"] if table not in NOT_ALWAYS),
+    "actor_baselines": tuple(table for table in GROUPS["baselines"] if table not in NOT_ALWAYS),
     "flagged_actors": (FLAGGED,),
     "opened_tickets": (TICKETS_TABLE,),
     "flagged_actor_summary": (SUMMARY,),

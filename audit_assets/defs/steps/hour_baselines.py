@@ -23,6 +23,7 @@ from audit_assets.defs.steps.history_coverage import HOURS_PRESENT
 from audit_assets.defs.steps.hour_facts_read import read_facts
 from audit_assets.defs.steps.organisation_day import mark_activity, read_organisation
 from audit_assets.defs.steps.origin_history import fold_origin_uses
+from audit_assets.defs.steps.people_elsewhere import read_elsewhere
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.detection.baselines import build_baselines
@@ -44,7 +45,8 @@ class HourBaselines:
     Axiom has it, `marked` the same as the scores take it, `usual` (BASELINE), `touched` (TOUCHED); `assessed`: the
     scores of all actors' hours in the UTC days of the hours (SCORES without what `rank_scores` fills); `origins`:
     ORIGIN_USES of everybody in these days up to the hours; `facts`: FACTS of the same; `names`: actor_key, actor,
-    actor_type, owner_key and owner of everybody of the day before these days and since."""
+    actor_type, owner_key and owner of everybody of the day before these days and since. `accounts_not_read`: it is
+    without the past of people in these accounts."""
 
     judged: pl.DataFrame
     activity: pl.DataFrame
@@ -55,6 +57,7 @@ class HourBaselines:
     origins: pl.DataFrame
     facts: pl.DataFrame
     names: pl.DataFrame
+    accounts_not_read: tuple[str, ...] = ()
 
     def write(self, store: HourStore, hour: datetime, hours_present: int) -> None:
         """Store the tables of one of the hours. `hours_present`: of the hours before it, so many are there."""
@@ -89,7 +92,8 @@ def query_baselines(
         origin_uses = origin_uses_in(facts, client.change_filter)
         acting = sorted({*new["actor_key"], *TOGETHER})
         counted = pl.concat([read_past(store, client, today, acting, acknowledged), new])
-    names = with_owners(latest_names(pl.concat([read_names(store, today), names_in(facts)])).drop("newest"))
+    named = latest_names(pl.concat([read_names(store, today), names_in(facts)]))
+    names = with_owners(named.drop("newest"))
     origins = fold_origin_uses(origin_uses, today, inputs.geography)
     activity = count_deletes(counted.filter(~pl.col("actor_key").is_in(TOGETHER)))
     remembered = counted.filter(pl.col("hour") >= hours[0] - MEMORY)
@@ -102,11 +106,14 @@ def query_baselines(
         read_verdicts(inputs.store),
         raise_severity(changes.select(TOUCHES.names()), inputs.tables.sensitive),
     )
-    examples = marked.filter(~pl.col("confirmed")).rename({"actor": "actor_key"})
+    elsewhere = read_elsewhere(store, today, named, new["actor_key"])
+    with_past = elsewhere.joined_to(marked)
+    examples = with_past.filter(~pl.col("confirmed").fill_null(value=False)).rename({"actor": "actor_key"})
     who = judged.select("hour", "actor_key")
     usual, touched = build_baselines(examples, organisation_hours, organisation_types, judged=who, hours=hours)
-    assessed = _assess(inputs.store, marked, origins, hours)
-    return HourBaselines(judged, activity, marked, usual, touched, assessed, origins, facts, names)
+    assessed = _assess(inputs.store, with_past, origins, hours)
+    accounts = elsewhere.not_read
+    return HourBaselines(judged, activity, marked, usual, touched, assessed, origins, facts, names, accounts)
 
 
 def _read_today(

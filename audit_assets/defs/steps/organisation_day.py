@@ -22,6 +22,7 @@ from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.axiom_record import Acknowledged
 from audit_assets.defs.steps.day_history import ORIGIN_REACH, STILL_GROWS, is_kept, refresh_history, send_past
 from audit_assets.defs.steps.origin_history import fold_origin_uses
+from audit_assets.defs.steps.people_elsewhere import ACCOUNTS_NOT_READ, other_accounts, refresh_elsewhere
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.detection.activity_arrays import add_actor_types
@@ -48,7 +49,9 @@ def refresh_day(inputs: RunInputs, day: datetime, axiom: AxiomResource, acknowle
     before = sorted(hour for hour in acknowledged.hours if day - REACH <= hour < day)
     rows = acknowledged.count_events(_still_growing(day, before))
     edition = inputs.geography.edition if inputs.geography else ""
-    made_from = _fingerprint(before, rows, inputs.tables, [*_verdicts_before(day, verdicts), [edition]])
+    accounts = [account.key for account in other_accounts()]
+    decides = [*_verdicts_before(day, verdicts), [edition], *([accounts] if accounts else ())]
+    made_from = _fingerprint(before, rows, inputs.tables, decides)
     is_same = (store.metadata(SCORES_BEFORE, day) or {}).get("made_from") == made_from
     if is_same and is_kept(store, axiom.dataset(), day, inputs.tables.counted):
         return
@@ -59,10 +62,16 @@ def refresh_day(inputs: RunInputs, day: datetime, axiom: AxiomResource, acknowle
     origins = fold_origin_uses(history.origins, day - ORIGIN_REACH, inputs.geography)
     activity = mark_activity(count_deletes(history.changes), actors, inputs.tables.confirmed_incident, verdicts)
     everybody = build_organisation(activity, day, origins)
-    ranked = rank_scores(score_stream(activity, origins), budget=BUDGET_OF_HISTORY)
-    scores = ranked.filter(pl.col("hour") >= day - SCORE_HISTORY)
-    known = {"made_from": made_from, "hours_present": len(before), **count_marked_hours(activity)}
     with store.together():
+        elsewhere = refresh_elsewhere(store, day, history.names, activity)
+        ranked = rank_scores(score_stream(elsewhere.joined_to(activity), origins), budget=BUDGET_OF_HISTORY)
+        scores = ranked.filter(pl.col("hour") >= day - SCORE_HISTORY)
+        known = {
+            "made_from": made_from,
+            "hours_present": len(before),
+            **count_marked_hours(activity),
+            ACCOUNTS_NOT_READ: elsewhere.not_read,
+        }
         store.write(PRIORS, day, everybody.priors, {"since": everybody.since.isoformat()})
         store.write(NEWCOMERS, day, everybody.habits)
         store.write(TOUCHED_BY, day, everybody.touched)
