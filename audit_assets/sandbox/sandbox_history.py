@@ -73,11 +73,12 @@ def _open_sandbox(
 
 
 def _load_organisation(sandbox: Sandbox, choice: dict[str, Any]) -> SandboxHistory:
-    until = datetime.fromisoformat(choice["until"])
+    until, accounts = datetime.fromisoformat(choice["until"]), choice.get("accounts", 1)
     sandbox.cloudflare.load_organisation(choice["seed"], until, choice["days"])
-    for number in range(2, choice.get("accounts", 1) + 1):
+    for number in range(2, accounts + 1):
         another = sandbox.add_account(f"{sandbox.datasets[0]}-{number}")
-        another.load_organisation(choice["seed"] + number - 1, until, choice["days"])
+        visitor = choice["seed"] if number == accounts else None
+        another.load_organisation(choice["seed"] + number - 1, until, choice["days"], seed_of_visitor=visitor)
     return SandboxHistory(until - timedelta(days=choice["days"]), until)
 
 

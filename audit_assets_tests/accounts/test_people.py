@@ -1,5 +1,6 @@
 """People who are one across accounts: what they did in the others is their past in one in which they are new."""
 
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -95,7 +96,7 @@ def test_the_next_days_see_the_hour_as_it_was_judged(known: TwoAccounts) -> None
     judge(known, v2_burst(JUDGED, 4, actor=ANNE))
     tomorrow = JUDGED + DAY
     known.clock.sleep(DAY.total_seconds())
-    judge(known, v2_burst(tomorrow, 5, actor=ANNE, resource_type="zones"), tomorrow)
+    made = judge(known, v2_burst(tomorrow, 5, actor=ANNE, resource_type="zones"), tomorrow)
     with known.working(LAB) as store:
         then, key = row_of(store, ASSESSED, ANNE), row_of(store, ASSESSED, ANNE)["actor"]
         before = store.require(SCORES_BEFORE, tomorrow.replace(hour=0))
@@ -105,6 +106,8 @@ def test_the_next_days_see_the_hour_as_it_was_judged(known: TwoAccounts) -> None
     assert {name: again[name] for name in measured} == {name: then[name] for name in measured}
     assert before.filter(pl.col("actor") == key).height == 1, "her hours elsewhere are none of this account's"
     assert (later["familiarity"], later["new_resource_types"]) == ("well_known", [])
+    (day,) = made.asset_materializations_for_node(f"{LAB}__organisation_history")
+    assert day.metadata["people_known_elsewhere"].value == 1
     assert (usual["active_hours"], usual["hours_elsewhere"]) == (30, 29)
 
 
@@ -131,11 +134,8 @@ def test_an_account_whose_store_is_damaged_holds_up_no_other(known: TwoAccounts)
     for asset in ("organisation_history", "actor_baselines"):
         (event,) = made.asset_materializations_for_node(f"{LAB}__{asset}")
         assert event.metadata["accounts_not_read"].value == ["Production"]
-    warnings = [
-        record.event_log_entry.user_message
-        for record in known.instance.get_records_for_run(made.run_id).records
-        if record.event_log_entry.level >= 30
-    ]
+    logged = known.instance.get_records_for_run(made.run_id).records
+    warnings = [each.event_log_entry.user_message for each in logged if each.event_log_entry.level == logging.WARNING]
     assert any("What people did in Production could not be read" in each for each in warnings)
 
 

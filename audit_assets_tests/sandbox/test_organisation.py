@@ -21,6 +21,7 @@ from audit_assets.sandbox.organisation.organisation_activity import (
     visibility_delay,
 )
 from audit_assets.sandbox.organisation.organisation_members import OFFICES, make_members
+from audit_assets.sandbox.organisation.resource_catalogue import KINDS
 from audit_assets_tests.sandbox.cloudflare_calls import Caller, Door, caller, door, faults, service, text
 
 __all__ = ["caller", "door", "faults", "service"]
@@ -244,6 +245,19 @@ def test_every_entry_is_visible_within_a_quarter_of_an_hour(activity: Activity) 
     assert timedelta(0) < delays[0]
     assert delays[-1] < timedelta(minutes=15)
     assert delays[len(delays) // 2] < timedelta(minutes=1)
+
+
+def test_somebody_of_another_organisation_is_active_here_for_the_first_time() -> None:
+    visit = Organisation(7, FRIDAY.date()).visit(8, FRIDAY)
+    (truth,) = visit.truths
+    here, there = make_members(7, FRIDAY.date()), make_members(8, FRIDAY.date())
+    assert truth.actor_id not in {person.id for person in here.people}
+    (visitor,) = [person for person in there.people if person.id == truth.actor_id]
+    assert {entry["actor"]["email"] for entry in visit.v2} == {visitor.email}
+    assert {entry["resource"]["type"] for entry in visit.v2}.isdisjoint(KINDS[kind].type for kind in visitor.usual)
+    assert {entry["action"]["time"][:13] for entry in visit.v2} == {truth.hours[0][:13]}
+    assert len(visit.v2) == truth.deviations[0].changes
+    assert Organisation(7, FRIDAY.date()).visit(8, FRIDAY) == visit
 
 
 def test_the_service_has_new_activity_as_time_passes(

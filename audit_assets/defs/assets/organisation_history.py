@@ -14,7 +14,7 @@ from audit_assets.defs.materialized_hours import acknowledged_events
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import AxiomResource, RunInputsResource
 from audit_assets.defs.steps.organisation_day import METHOD, refresh_day
-from audit_assets.defs.steps.people_elsewhere import ACCOUNTS_NOT_READ, describe_not_read
+from audit_assets.defs.steps.people_elsewhere import ACCOUNTS_NOT_READ, PEOPLE_ELSEWHERE, describe_not_read
 from audit_assets.detection.verdict_marks import MARKED_HOURS
 from audit_assets.storage.hours import day_of, days_of, key_of
 from audit_assets.storage.tables import SCORES_BEFORE
@@ -42,7 +42,7 @@ def organisation_history(
                 "day": f"{day:%Y-%m-%d}",
                 "active_hours": scores.height,
                 "actors": scores["actor"].n_unique(),
-                **{name: known.get(name, 0) for name in ("hours_present", *MARKED_HOURS)},
+                **{name: known.get(name, 0) for name in ("hours_present", PEOPLE_ELSEWHERE, *MARKED_HOURS)},
                 ACCOUNTS_NOT_READ: known.get(ACCOUNTS_NOT_READ, []),
             }
             context.add_asset_metadata(metadata, partition_key=key_of(hour))

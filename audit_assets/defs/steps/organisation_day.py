@@ -22,7 +22,12 @@ from audit_assets.defs.resources import AxiomResource
 from audit_assets.defs.steps.axiom_record import Acknowledged
 from audit_assets.defs.steps.day_history import ORIGIN_REACH, STILL_GROWS, is_kept, refresh_history, send_past
 from audit_assets.defs.steps.origin_history import fold_origin_uses
-from audit_assets.defs.steps.people_elsewhere import ACCOUNTS_NOT_READ, other_accounts, refresh_elsewhere
+from audit_assets.defs.steps.people_elsewhere import (
+    ACCOUNTS_NOT_READ,
+    PEOPLE_ELSEWHERE,
+    other_accounts,
+    refresh_elsewhere,
+)
 from audit_assets.defs.steps.run_inputs import RunInputs
 from audit_assets.defs.steps.verdicts import read_verdicts
 from audit_assets.detection.activity_arrays import add_actor_types
@@ -71,6 +76,7 @@ def refresh_day(inputs: RunInputs, day: datetime, axiom: AxiomResource, acknowle
             "hours_present": len(before),
             **count_marked_hours(activity),
             ACCOUNTS_NOT_READ: elsewhere.not_read,
+            PEOPLE_ELSEWHERE: elsewhere.activity["actor_key"].n_unique(),
         }
         store.write(PRIORS, day, everybody.priors, {"since": everybody.since.isoformat()})
         store.write(NEWCOMERS, day, everybody.habits)

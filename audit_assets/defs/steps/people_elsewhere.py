@@ -27,6 +27,9 @@ from audit_assets.tickets.formatting import listed
 ACCOUNTS_NOT_READ = "accounts_not_read"
 """In the metadata of what was made without the past of people in these accounts."""
 
+PEOPLE_ELSEWHERE = "people_known_elsewhere"
+"""In the metadata of a day: of so many people hours in other accounts are the past here."""
+
 KNOWN_PEOPLE = pl.Schema({"actor_key": pl.String, "email": pl.String})
 
 PEOPLE_ACTIVITY = pl.Schema(

@@ -89,19 +89,25 @@ class CloudflareService:
         """Add an entry at that time, with any text."""
         self.logs[stream].add([TimedEntry(time, text)])
 
-    def load_organisation(self, seed: int, until: datetime, days: int) -> list[Truth]:
+    def load_organisation(
+        self, seed: int, until: datetime, days: int, *, seed_of_visitor: int | None = None
+    ) -> list[Truth]:
         """Serve the invented organisation: `days` of history before `until`, incidents in the last six closed hours,
-        and new activity as time passes.
+        and new activity as time passes. `seed_of_visitor`: of another one, somebody of which has a part in an incident.
 
         The ground truth is returned, and written to truths.json in the sandbox's directory; only tests read it.
         """
         activity = generate_activity(seed, until, days, self.account_id)
         self._add_activity(activity)
         self._organisation, self._activity_until = Organisation(seed, until.date(), self.account_id), until
-        truths = json.dumps([asdict(truth) for truth in activity.truths], indent=1)
+        truths = [*activity.truths]
+        if seed_of_visitor is not None:
+            visit = self._organisation.visit(seed_of_visitor, until)
+            self._add_activity(visit)
+            truths += visit.truths
         file = TRUTHS_FILE if self.account_id == ACCOUNT_ID else f"{self.account_id}-{TRUTHS_FILE}"
-        (self._context.data_dir / file).write_text(truths, encoding="utf-8")
-        return activity.truths
+        (self._context.data_dir / file).write_text(json.dumps([*map(asdict, truths)], indent=1), encoding="utf-8")
+        return truths
 
     def load_entries(self, entries: FileEntries) -> None:
         """Serve the entries of a file. They may be older than 18 months, so v1's limit is lifted."""

@@ -12,7 +12,7 @@ from audit_assets.exports.timed_entries import parsed_time
 from audit_assets.sandbox.cloudflare.access_control import ACCOUNT_ID
 from audit_assets.sandbox.organisation.daily_activity import day_of
 from audit_assets.sandbox.organisation.entry_formats import Act, entry
-from audit_assets.sandbox.organisation.organisation_incidents import Truth, make_incidents
+from audit_assets.sandbox.organisation.organisation_incidents import Truth, make_incidents, make_visit
 from audit_assets.sandbox.organisation.organisation_members import make_members
 
 DAY = timedelta(days=1)
@@ -49,6 +49,12 @@ class Organisation:
         """The incidents in the six closed hours before `until`."""
         acts, truths = make_incidents(self._members, until, self._seed)
         return _streams(self._entries_of(acts, f"incidents/{until.isoformat()}"), truths)
+
+    def visit(self, seed_of_visitor: int, until: datetime) -> Activity:
+        """The incident in which somebody of another organisation has a part, in the six closed hours before `until`."""
+        of_visitor = make_members(seed_of_visitor, until.date())
+        acts, truths = make_visit(of_visitor, self._members, until, self._seed)
+        return _streams(self._entries_of(acts, f"visit/{until.isoformat()}"), truths)
 
     def _entries_of(self, acts: Iterable[Act], name: str) -> list[tuple[Act, dict[str, Any]]]:
         rng = random.Random(f"{self._seed}/written/{name}")  # noqa: S311 - no secret

@@ -56,6 +56,21 @@ def make_incidents(members: Members, until: datetime, seed: int) -> tuple[list[A
     return [act for acts, _ in made for act in acts], [truth for _, truth in made]
 
 
+def make_visit(members: Members, visited: Members, until: datetime, seed: int) -> tuple[list[Act], list[Truth]]:
+    """The acts and the ground truth of one more incident: a developer of one account (`members`), whose session was
+    taken over, is active in another one for the first time, among the zones of those who are `visited`."""
+    closed = until.replace(minute=0, second=0, microsecond=0)
+    rng = random.Random(f"{seed}/visit/{closed.isoformat()}")  # noqa: S311 - no secret
+    actor, hour, policies = members.person_with("developer"), closed - 3 * HOUR, 70
+    acts = list(_spread(actor, hour, 10, 40, policies, "access_policy", "update", visited, rng))
+    expected = [
+        Expected(_name(hour), "volume", None, policies),
+        Expected(_name(hour), "new_resource_type", "access_policy", policies),
+    ]
+    why = "a developer of another account, whose session was taken over, opens access policies in this one"
+    return acts, [_truth("known_from_another_account", actor, [hour], expected, why)]
+
+
 def _stolen_token(members: Members, closed: datetime, rng: random.Random) -> tuple[list[Act], Truth]:
     actor, hour, records = members.token_named(DEPLOYER), closed - 2 * HOUR, 340
     acts = list(_spread(actor, hour, 6, 31, records, "dns_record", "delete", members, rng))
