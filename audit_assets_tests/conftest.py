@@ -22,6 +22,9 @@ settings.load_profile("any machine")  # how long an example takes says more of t
 os.environ["AUDIT_ASSETS_FIRST_HOUR"] = "2026-03-10-00:00"
 """Tests have days of their own; by default the hours of the last 31 days exist."""
 
+for _name in ("COLUMNS", "LINES"):
+    os.environ.pop(_name, None)  # of the terminal in which the tests were started: commands would wrap their lines
+
 LONGEST = ("faults", "test_deployment.py", "test_going_live.py", "test_start.py", "test_demo.py")
 """Folders and files whose tests come first: at the end no worker waits for another."""
 
