@@ -27,8 +27,8 @@ from audit_assets_tests.pipeline import v2_burst, v2_entry
 HISTORY = timedelta(hours=48)
 ASSETS = ("raw_audit_entries", "axiom_ingest", "flagged_actors", "opened_tickets", "flagged_actor_summary")
 
-DELETE_ZONES = {PROD: ((5, "carol"), (40, "dave")), LAB: ((17, "erin"), (40, "dave"))}
-"""Who deletes a zone in which hour: a watch rule alerts on that without any history. One does in both accounts."""
+DELETE_ZONES = {PROD: ((5, "carol"), (40, "dave")), LAB: ((17, "erin"), (40, "frank"))}
+"""Who deletes a zone in which hour: a watch rule alerts on that without any history."""
 
 
 @dataclass(frozen=True)
