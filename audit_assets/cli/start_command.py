@@ -21,6 +21,7 @@ from audit_assets.cli.progress_line import describe_time, progress_line
 from audit_assets.config.accounts import Account, working_for
 from audit_assets.config.accounts_file import check_all_sources
 from audit_assets.config.env_file import load_env_file
+from audit_assets.config.errors import AuditAssetsError
 from audit_assets.config.settings import paths
 from audit_assets.storage.hours import AN_HOUR, hours_between
 from audit_assets.tickets.formatting import pluralize
@@ -71,7 +72,16 @@ def start(
                 _start(home, each)
         except typer.Exit:
             kept_back.append(each)
+        except HomeError:
+            raise  # it is the home of all
+        except AuditAssetsError as error:
+            if len(accounts) == 1:
+                raise
+            output.print(Text(str(error), "red"))
+            kept_back.append(each)
     if kept_back:
+        if len(accounts) > 1:
+            _print(f"Not turned on, for the reasons above: {', '.join(each.name for each in kept_back)}.")
         raise typer.Exit(1)
 
 

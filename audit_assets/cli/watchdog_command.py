@@ -41,7 +41,7 @@ def _look_at(account: Account, *, alone: bool) -> bool:
                 found = find_problems(instance, CloudflareResource(), resources.storage)
         except RecordError as error:
             step = "Without it Dagster runs nothing: look at its disk and its database."
-            found = [Found("record", str(error), step)] if answers_for_all() else []
+            found = [Found("record", str(error), step)] if answers_for_all(None) else []
         state = send_alerts(found, resources)
     for problem in found:
         output.print(Text(f"{of}{problem.sentence} → {problem.next_step}"), soft_wrap=True)

@@ -127,6 +127,15 @@ def title_start() -> str:
     return f"[{account.name}] " if account else ""
 
 
+def where_set(name: str) -> str:
+    """Where a person corrects a setting: the variable of the environment, or the account's table in the file."""
+    account = chosen_account()
+    if account is None or name not in account.texts:
+        return name
+    field = next(field for field, known in FIELDS.items() if known.setting == name)
+    return f"`{field}` of account {account.key!r}"
+
+
 @lru_cache(maxsize=4)
 def _read(path: str, _changed: tuple[int, int], _around: tuple[str, ...]) -> tuple[Account, ...]:
     found = read_toml(path, f"{ACCOUNTS} names {path}")

@@ -19,7 +19,7 @@ from audit_assets.axiom.query_texts import activity_text, check_dataset, entries
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.cloudflare.request_pacing import RequestPacer
 from audit_assets.config.accounts import Account, chosen_account
-from audit_assets.config.accounts_file import title_start
+from audit_assets.config.accounts_file import title_start, where_set
 from audit_assets.config.errors import SettingError
 from audit_assets.config.policy import Tables, tables
 from audit_assets.config.settings import (
@@ -109,6 +109,7 @@ class AxiomResource:
             clock=self.clock,
             limits=self.limits,
             change_filter=(self.tables or tables()).counted,
+            dataset_setting=where_set("AXIOM_DATASET"),
         )
 
     def connection(self, token: str | None = None) -> AxiomConnection:
@@ -121,6 +122,7 @@ class AxiomResource:
             edge=None,
             clock=self.clock,
             limits=self.limits or AxiomLimits(),
+            dataset_setting=where_set("AXIOM_DATASET"),
         )
 
     def dataset(self) -> str:

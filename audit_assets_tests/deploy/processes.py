@@ -17,7 +17,7 @@ T = TypeVar("T")
 CODE_SERVER, DAEMON, WEB_SERVER = "code server", "daemon", "web server"
 BIN = Path(sys.executable).parent
 LONGEST_WAIT = 400.0
-"""Seconds, for anything: then a test fails instead of waiting."""
+"""Seconds in which nothing changes: then a test fails instead of waiting."""
 
 
 @dataclass
@@ -73,19 +73,21 @@ class Deployment:
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
-    def wait_for(self, what: str, found: Callable[[], T | None], seconds: float = LONGEST_WAIT) -> T:
-        """What is found at last."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+    def wait_for(self, what: str, found: Callable[[], T | None], progress: Callable[[], object] = lambda: None) -> T:
+        """What is found at last. `progress`: what changes as long as there is any."""
+        known, since = progress(), time.monotonic()
+        while time.monotonic() - since < LONGEST_WAIT:
             try:
                 if value := found():
                     return value
             except httpx.TransportError:
                 pass
+            if (now := progress()) != known:
+                known, since = now, time.monotonic()
             dead = [name for name, process in self.running.items() if process.poll() is not None]
             assert not dead, f"ended by itself: {dead}, {self.logs()}"
-            time.sleep(0.2)
-        raise AssertionError(f"{what}: not within {seconds:g} s. {self.logs()}")
+            time.sleep(0.5)
+        raise AssertionError(f"{what}: nothing has changed for {LONGEST_WAIT:g} s. {self.logs()}")
 
     def logs(self) -> str:
         """The ends of what the processes printed."""

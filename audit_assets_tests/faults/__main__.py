@@ -1,9 +1,10 @@
 """The fault suite in full, with a table at its end. Exit 1 if anything was lost, double, missing or wrong.
 
-    python -m audit_assets_tests.faults [--times 100] [--workers 2] [--seed 0] [--only PART]
+    python -m audit_assets_tests.faults [--times 100] [--workers 2] [--seed 0] [--only PART] [--servers]
 
 Runs are killed at each of the named points, while 5 % of the requests to every service fail. Then each request of a
-run fails in each way, and so does each step of each of its files. The other parts are commands or tests of their own.
+run fails in each way, and so does each step of each of its files. With `--servers` Dagster's storage is PostgreSQL and
+the hours are on an S3 server, which fails too. The other parts are commands or tests of their own.
 A short form runs in pytest. If kills or failures are interrupted, the tables show what was tried.
 """
 
@@ -14,9 +15,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import chain
 from multiprocessing import active_children, get_context
 from pathlib import Path
@@ -37,8 +38,10 @@ from audit_assets_tests.faults.attempts import (
     required_kills,
 )
 from audit_assets_tests.faults.end_state import Violations, describe
-from audit_assets_tests.faults.points import NAMED
+from audit_assets_tests.faults.places import OneMachine, Place, Servers
 from audit_assets_tests.faults.world import Past
+from audit_assets_tests.servers.postgres import missing, running_postgres
+from audit_assets_tests.servers.s3 import running_s3
 
 COLUMNS = ("entries_lost", "entries_twice", "hours_missing", "tickets_twice", "proofs_wrong")
 """The violations that have a column; the others share one."""
@@ -66,16 +69,17 @@ SHOWN = 40
 class Workers:
     """Processes that try attempts side by side, until somebody interrupts."""
 
-    def __init__(self, number: int, past: Path) -> None:
+    def __init__(self, number: int, past: Path, place: Place) -> None:
         self._number = number
         self._past = past
+        self.place = place
         self.interrupted = False
 
     def tried(self, attempts: Sequence[Attempt]) -> list[Result]:
         """Their results, or those of as many as there was time for."""
         results: list[Result] = []
         with (
-            ProcessPoolExecutor(self._number, get_context("spawn"), become_worker, (self._past,)) as pool,
+            ProcessPoolExecutor(self._number, get_context("spawn"), become_worker, (self._past, self.place)) as pool,
             suppress(KeyboardInterrupt),
         ):
             trying = [pool.submit(carry_out, attempt) for attempt in attempts]
@@ -96,7 +100,7 @@ class Workers:
 def killed(workers: Workers, points: Sequence[str], times: int, seed: int) -> list[Result]:
     """Kill as often as required at every point: in rows at first, then one by one where a failing request or the work
     of an earlier run led past a point."""
-    due = required_kills(points, times)
+    due = required_kills(points, workers.place.named, times)
     results = workers.tried([*kills(points, due, f"{seed}")])
     for turn in range(TURNS):
         missing = due - kills_of(results)
@@ -137,14 +141,14 @@ def _cells(results: Sequence[Result]) -> Iterable[str]:
     return (f"{number:,}" for number in numbers)
 
 
-def table_of_kills(points: Sequence[str], results: Sequence[Result]) -> Table:
+def table_of_kills(points: Sequence[str], named: Sequence[str], results: Sequence[Result]) -> Table:
     """How often each of the named points was killed at, and the others together."""
     at = kills_of(results)
-    others = [at[point] for point in points if point not in NAMED]
+    others = [at[point] for point in points if point not in named]
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("killed at", no_wrap=True)
     table.add_column("times", justify="right")
-    for point in sorted(NAMED, key=points.index):
+    for point in sorted(named, key=points.index):
         table.add_row(point, f"{at[point]:,}")
     table.add_row(f"{len(others):,} other points, each", f"{min(others):,} to {max(others):,}")
     return table
@@ -156,12 +160,13 @@ def disturbed(options: argparse.Namespace, console: Console) -> bool:
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         past = Path(folder) / "past"
-        Past(past).build()
-        bench = bench_on(past, stack)
-        points, workers, results = bench.trials.points, Workers(options.workers, past), list[Result]()
+        place = stack.enter_context(_servers()) if options.servers else OneMachine()
+        Past(past, place).build()
+        bench = bench_on(past, place, stack)
+        points, workers, results = bench.trials.points, Workers(options.workers, past, place), list[Result]()
         if options.only != "failures":
             results += killed(workers, points, options.times, options.seed)
-            console.print(table_of_kills(points, results), "")
+            console.print(table_of_kills(points, place.named, results), "")
         if options.only != "kills" and not workers.interrupted:
             results += workers.tried([*failures(bench)])
     console.print(table_of(results))
@@ -170,11 +175,24 @@ def disturbed(options: argparse.Namespace, console: Console) -> bool:
     wrong = [result for result in results if result.found]
     for result in wrong[:SHOWN]:
         console.print(f"{result.what}: {describe(result.found)}", markup=False, highlight=False)
-    due = Counter[str]() if options.only == "failures" or workers.interrupted else required_kills(points, options.times)
+    due = (
+        Counter[str]()
+        if options.only == "failures" or workers.interrupted
+        else required_kills(points, place.named, options.times)
+    )
     too_few = due - kills_of(results)
     for point, times in too_few.items():
         console.print(f"killed {times:,} times too rarely at '{point}'", markup=False, highlight=False)
     return bool(wrong or too_few or workers.interrupted)
+
+
+@contextmanager
+def _servers() -> Iterator[Servers]:
+    """PostgreSQL and an S3 server, which all workers share."""
+    if reason := missing():
+        raise SystemExit(reason)
+    with running_postgres() as postgres, running_s3() as s3:
+        yield Servers(postgres, s3)
 
 
 def main() -> int:
@@ -186,11 +204,14 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=100, help="how often runs are killed at each named point")
     parser.add_argument("--workers", type=int, default=2, help="number of parallel processes")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random failures while runs are killed")
+    parser.add_argument(
+        "--servers", action="store_true", help="kills and failures on PostgreSQL and an S3 server, and nothing else"
+    )
     parser.add_argument("--only", choices=[*DISTURBED, *OTHERS], help="run one part only")
     options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     wrong = disturbed(options, console) if options.only in (None, *DISTURBED) else False
-    for part, command in OTHERS.items():
+    for part, command in () if options.servers else OTHERS.items():
         if options.only in (None, part):
             console.rule(part, align="left", style="dim")
             sys.stdout.flush()

@@ -16,12 +16,13 @@ from typing import Protocol
 from audit_assets_tests.faults.end_state import Violations
 from audit_assets_tests.faults.failing import DISK_ERRORS, SERVICES, NthFailure
 from audit_assets_tests.faults.kinds import SHARE
-from audit_assets_tests.faults.points import NAMED
+from audit_assets_tests.faults.places import Place
 from audit_assets_tests.faults.trial import Trials, launcher
 from audit_assets_tests.faults.world import Past
+from audit_assets_tests.servers.s3_process import SERVICE
 
 ELSEWHERE = 20
-"""A run is killed at a point of NAMED so many times as often as at another."""
+"""A run is killed at a named point so many times as often as at another."""
 
 IN_A_ROW = 5
 """Times that an hour is killed, each time further on: cheaper than one kill a trial, and harder to survive."""
@@ -101,9 +102,9 @@ class FailingFile:
         return Result(row, failed.what, failed.hit, (), failed.found, spent)
 
 
-def required_kills(points: Sequence[str], times: int) -> Counter[str]:
-    """How often a run is to be killed at each point."""
-    return Counter({point: times if point in NAMED else -(-times // ELSEWHERE) for point in points})
+def required_kills(points: Sequence[str], named: Sequence[str], times: int) -> Counter[str]:
+    """How often a run is to be killed at each point; `named`: one of each kind."""
+    return Counter({point: times if point in named else -(-times // ELSEWHERE) for point in points})
 
 
 def kills(points: Sequence[str], missing: Counter[str], seed: str, *, in_a_row: int = IN_A_ROW) -> Iterator[Kills]:
@@ -119,7 +120,7 @@ def kills(points: Sequence[str], missing: Counter[str], seed: str, *, in_a_row: 
 
 def failures(bench: Bench) -> Iterator[FailingRequest | FailingFile]:
     """Each request of a run in each way, and each step of each of its files with each error."""
-    for service in SERVICES:
+    for service in (*SERVICES, SERVICE):
         for number in count(1):
             if not bench.nth.has(service, number):
                 break
@@ -135,19 +136,19 @@ _open = ExitStack()
 """Of this process, once it is a worker: what its attempts need, and what stays open until it ends."""
 
 
-def bench_on(past: Path, stack: ExitStack) -> Bench:
+def bench_on(past: Path, place: Place, stack: ExitStack) -> Bench:
     """What attempts need, until the stack is closed."""
     children = stack.enter_context(launcher())
-    return Bench(Trials(Past(past), children), NthFailure(Past(past)))
+    return Bench(Trials(Past(past, place), children), NthFailure(Past(past, place)))
 
 
-def become_worker(past: Path) -> None:
+def become_worker(past: Path, place: Place) -> None:
     """Make this process ready; its launcher ends with it."""
     signal.signal(
         signal.SIGINT, signal.SIG_DFL
     )  # Dagster makes SIGTERM the same: a worker must end when it is interrupted
     logging.disable(logging.ERROR)  # of the sandbox's server, which hangs up on purpose
-    _bench.append(bench_on(past, _open))
+    _bench.append(bench_on(past, place, _open))
 
 
 def carry_out(attempt: Attempt) -> Result:

@@ -20,6 +20,7 @@ import dagster as dg
 from dagster._core.test_utils import get_freezable_log_manager
 
 from audit_assets.axiom.limits import AxiomLimits
+from audit_assets.config.accounts_file import all_accounts
 from audit_assets.defs.automation.hour_planner import FIRST_PAUSE
 from audit_assets.defs.resources import StorageResource
 from audit_assets.sandbox.sandbox_clock import SandboxClock
@@ -125,18 +126,26 @@ class Daemon:
         return [self.run(each, kill_at=at) for each, at in zip(requests, points, strict=False)]
 
     def requests(self) -> list[dg.RunRequest]:
-        """What the sensor requests, without those whose key has had a run."""
+        """What the sensor of each account requests, without those whose key has had a run."""
+        return [request for account in all_accounts() for request in self._requests_of(account.named(SENSOR))]
+
+    def _requests_of(self, sensor: str) -> list[dg.RunRequest]:
         context = dg.build_sensor_context(
             instance=self.instance,
             repository_def=self.defs.get_repository_def(),
-            sensor_name=SENSOR,
+            sensor_name=sensor,
             resources={"storage": StorageResource(self.clock)},
         )
         with context:
-            evaluated = self.defs.resolve_sensor_def(SENSOR).evaluate_tick(context)
+            evaluated = self.defs.resolve_sensor_def(sensor).evaluate_tick(context)
         for event in evaluated.asset_events:
             self.instance.report_runless_asset_event(event)
-        return [each for each in evaluated.run_requests or [] if not self._had(each)]
+        requested = evaluated.run_requests or []
+        return [
+            each.with_replaced_attrs(tags={**each.tags, SENSOR_NAME: sensor})
+            for each in requested
+            if not self._had(each, sensor)
+        ]
 
     def run(self, request: dg.RunRequest, *, kill_at: int | None = None) -> DaemonRun:
         """Make a run; `kill_at` a point, if it has as many."""
@@ -180,7 +189,7 @@ class Daemon:
                 instance=self.instance,
                 raise_on_error=False,
                 partition_key=request.partition_key,
-                tags={**request.tags, **({RUN_KEY: request.run_key, SENSOR_NAME: SENSOR} if request.run_key else {})},
+                tags={**request.tags, **({RUN_KEY: request.run_key} if request.run_key else {})},
             )
         )
 
@@ -202,7 +211,7 @@ class Daemon:
             if passed <= number:
                 note(instance, *arguments, **options)
 
-        with patch.object(dg.DagsterInstance, "handle_new_event", noted), Points(reached, self.hours).watched():
+        with patch.object(dg.DagsterInstance, "handle_new_event", noted), Points(reached, str(self.hours)).watched():
             yield
 
     def _find_dead_runs(self) -> None:
@@ -214,8 +223,8 @@ class Daemon:
         ):
             self.instance.report_run_failed(run, "the process is gone")
 
-    def _had(self, request: dg.RunRequest) -> bool:
-        tags = {RUN_KEY: request.run_key or "", SENSOR_NAME: SENSOR}
+    def _had(self, request: dg.RunRequest, sensor: str) -> bool:
+        tags = {RUN_KEY: request.run_key or "", SENSOR_NAME: sensor}
         return bool(self.instance.get_runs(dg.RunsFilter(tags=tags), limit=1))
 
 

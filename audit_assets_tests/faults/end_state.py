@@ -11,19 +11,28 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import fsspec
 import polars as pl
 
 from audit_assets.config.errors import StoreError
 from audit_assets.sandbox.axiom.axiom_service import DATASET
+from audit_assets.storage.hour_groups import FOLDER, members_of
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.tables import AXIOM_RECORD, ENTRIES, FLAGGED, QUARANTINE, STORE_ACCOUNT, SUMMARY
 from audit_assets_tests.faults.hour import RunReport, is_readable
-from audit_assets_tests.faults.points import FILE_STEPS, NEW_FOLDER
+from audit_assets_tests.faults.points import FILE_STEPS, NEW_FOLDER, S3
 from audit_assets_tests.faults.world import THE_HOUR, World
 
 CHART = re.compile(r"!\[[^]]*\]\(http://127\.0\.0\.1:\d+/storage/assets/([0-9a-f-]{36})\)\n\n")
+
+OBJECT = re.compile(
+    rf"({AXIOM_RECORD}\.parquet|({STORE_ACCOUNT}|layout)\.json|{FOLDER}/[\d-]{{10}}/(\d\d\.[a-z]+|day)\.zip"
+    r"|[a-z_]+/[\d-]{10}/\d\d\.(parquet|json))"
+)
+"""What an object in the store may be called."""
 
 LINEARS_OWN = ("outcome", "identifier", "url")
 """What a summary has of a ticket that depends on when it was opened; the ticket itself is compared in Linear."""
@@ -114,8 +123,8 @@ class Violations:
 def read_end_state(world: World, report: RunReport | None, hour: datetime = THE_HOUR) -> EndState:
     """Read everything. `report`: of the last run, None if it was killed."""
     state = EndState(done=bool(report and report.success), proof=report.proof if report else {})
-    store = HourStore(str(world.hours))
-    state.unreadable = [*_unreadable(world)]
+    store = HourStore(world.storage)
+    state.unreadable = [*(_unreadable_objects(world) if world.bucket else _unreadable(world))]
     if not state.unreadable:
         entries, doubtful, flags = (store.read(table, hour) for table in (ENTRIES, QUARANTINE, FLAGGED))
         state.entries = Counter(_rows(entries, "entry_id", "raw"))
@@ -235,9 +244,9 @@ def _without_outcomes(summary: dict[str, Any]) -> dict[str, Any]:
 
 def _unreadable(world: World) -> Iterable[str]:
     """Readers skip hidden names; a file under any other must be whole."""
-    store = HourStore(str(world.hours))
+    store, root = HourStore(world.storage), Path(world.storage)
     of_no_hour = (store.path(AXIOM_RECORD, None), store.path(STORE_ACCOUNT, None, "json"))
-    for path in sorted(world.hours.rglob("*")):
+    for path in sorted(root.rglob("*")):
         if path.is_file() and not path.name.startswith("."):
             named = re.fullmatch(r"(\d\d)\.(parquet|json)", path.name)
             hour = datetime.fromisoformat(f"{path.parent.name}T{named[1]}:00:00+00:00") if named else None
@@ -247,7 +256,32 @@ def _unreadable(world: World) -> Iterable[str]:
                 reader = store.read if path.suffix == ".parquet" else store.read_json
                 reader(path.parent.parent.name if hour else path.stem, hour)
             except (StoreError, ValueError):
-                yield str(path.relative_to(world.hours))
+                yield str(path.relative_to(root))
+
+
+def _unreadable_objects(world: World) -> Iterable[str]:
+    """The same of an object store, which has no hidden names."""
+    system, root = fsspec.filesystem("s3"), world.storage.removeprefix(S3)
+    for path in sorted(system.find(root)):
+        name, content = path.removeprefix(f"{root}/"), system.cat_file(path)
+        try:
+            if not OBJECT.fullmatch(name):
+                raise ValueError("a name of its own")
+            members = members_of(content) if name.endswith(".zip") else {name: content}
+            for member, text in members.items():
+                _read_whole(member, text)
+        except (ValueError, pl.exceptions.PolarsError):
+            yield name
+
+
+def _read_whole(name: str, content: bytes) -> None:
+    if name.endswith(".zip"):
+        for member, text in members_of(content).items():
+            _read_whole(member, text)
+    elif name.endswith(".parquet"):
+        pl.read_parquet(content)
+    else:
+        json.loads(content)
 
 
 def _held(world: World) -> dict[str, int]:

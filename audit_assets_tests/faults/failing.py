@@ -1,20 +1,21 @@
 """Fail the N-th: one request of a run, or one step of one of its files, goes wrong; then the hour is simply run again.
 
 As SQLite tests itself: N = 1, 2, 3 and so on until there is none left to fail (docs/facts/reliability.md, 1). In this
-process, on an instance in memory, since nothing is killed.
+process, since nothing is killed, and on one machine on an instance in memory.
 """
 
 import errno
 import os
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import dagster as dg
 
 from audit_assets.axiom.limits import AxiomLimits
-from audit_assets.sandbox.service_context import Call
+from audit_assets.storage import store_files
 from audit_assets.transport.http import HttpLimits
 from audit_assets_tests.faults import protocols
 from audit_assets_tests.faults.end_state import (
@@ -29,6 +30,7 @@ from audit_assets_tests.faults.hour import RunReport, definitions, run_hour
 from audit_assets_tests.faults.kinds import CONNECTION_FAILURES, Failure, failures_of
 from audit_assets_tests.faults.points import FILE_STEPS, NEW_FOLDER, Points
 from audit_assets_tests.faults.world import THE_HOUR, Past, World
+from audit_assets_tests.servers.s3_process import SERVICE
 from audit_assets_tests.support import JumpingClock
 
 SHORT = 1.5
@@ -60,8 +62,9 @@ class NthFailure:
         self._past = past
         with past.begin() as world:
             passed: list[str] = []
-            report = _run(world, Points(passed.append, world.hours).watched())
-            self._calls: list[Call] = [*world.sandbox.shared.calls]
+            report = _run(world, Points(passed.append, world.storage).watched())
+            self._calls = [(call.service, call.call) for call in world.sandbox.shared.calls]
+            self._calls += [(SERVICE, call) for call in world.bucket.calls()] if world.bucket else []
             self.file_steps = [point for point in passed if any(step in point for step in FAILING_STEPS)]
             self.clean = read_end_state(world, report)
         assert not (wrong := violations(self.clean, self.clean)), describe(wrong)
@@ -79,19 +82,23 @@ class NthFailure:
         )
 
     def _calls_to(self, service: str) -> list[str]:
-        return [call.call for call in self._calls if call.service == service]
+        return [call for of, call in self._calls if of == service]
 
     def number_of(self, call: str) -> int:
         """Which request to its service the first one of that call is."""
-        (service,) = {each.service for each in self._calls if each.call == call}
+        (service,) = {of for of, each in self._calls if each == call}
         return self._calls_to(service).index(call) + 1
+
+    def numbers_of(self, service: str, call: str) -> list[int]:
+        """Which requests to a service are of that call."""
+        return [number for number, each in enumerate(self._calls_to(service), start=1) if each == call]
 
     def request(self, service: str, number: int, failure: Failure, *, protocol: str | None = None) -> FailureResult:
         """Let the `number`-th request of a run to that service (from 1) fail so. Not hit: there were not as many."""
         with self._past.begin() as world, protocols.followed(protocol, world.environment()):
-            world.sandbox.faults.add(failure.at(service, number))
+            world.let_fail(failure.at(service, number))
             report = _run(world)
-            hit = not world.sandbox.faults.pending()
+            hit = not world.faults_to_come()
             return self._judged(world, f"{service} request {number}: {failure.name}", report, hit)
 
     def file_step(self, point: str, error: int, *, protocol: str | None = None) -> FailureResult:
@@ -104,9 +111,9 @@ class NthFailure:
                 raise OSError(error, os.strerror(error))
 
         with self._past.begin() as world, protocols.followed(protocol, world.environment()):
-            report = _run(world, Points(reached, world.hours).watched())
+            report = _run(world, Points(reached, world.storage).watched())
             failed = self._judged(world, f"{point}: {errno.errorcode[error]}", report, bool(hits))
-            litter = [path for path in world.hours.rglob(".*") if path.is_file()]
+            litter = [path for path in Path(world.storage).rglob(".*") if path.is_file()]
             failed.found.add("files_torn", len(litter), "temporary files left behind")
             return failed
 
@@ -115,12 +122,19 @@ class NthFailure:
         state = read_end_state(world, report)
         found = unexplained(report) + violations_in_between(state)
         if not report.success:
-            world.sandbox.faults.clear()
+            world.let_nothing_fail()
             state = read_end_state(world, _run(world))
         return FailureResult(what, hit, report.success, found + violations(state, self.clean))
 
 
 def _run(world: World, seam: AbstractContextManager[Any] | None = None) -> RunReport:
     defs = definitions(JumpingClock(world.sandbox.shared.clock), limits=LIMITS, axiom_limits=AXIOM_LIMITS)
-    with patch.dict(os.environ, world.environment()), dg.DagsterInstance.ephemeral() as instance, seam or nullcontext():
+    with ExitStack() as stack:
+        stack.enter_context(patch.dict(os.environ, world.environment()))
+        if world.bucket:
+            stack.enter_context(patch.object(store_files, "TIME_LIMIT", SHORT))
+            instance = stack.enter_context(dg.DagsterInstance.from_config(world.settings["DAGSTER_HOME"]))
+        else:
+            instance = stack.enter_context(dg.DagsterInstance.ephemeral())
+        stack.enter_context(seam or nullcontext())
         return run_hour(defs, instance, THE_HOUR)

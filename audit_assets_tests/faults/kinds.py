@@ -17,12 +17,14 @@ HTML = "<!DOCTYPE html><html><body><h1>Service temporarily unavailable</h1></bod
 
 @dataclass(frozen=True)
 class Failure:
-    """One way to fail. `slow`: it holds the caller for real seconds."""
+    """One way to fail. `slow`: it holds the caller for real seconds. `final`: no client tries it again, so that a run
+    with several hundred requests, of which some fail so, never ends well."""
 
     name: str
     kind: str
     options: Mapping[str, Any] = field(default_factory=dict)
     slow: bool = False
+    final: bool = False
 
     def at(self, service: str, number: int, call: str = "*") -> Fault:
         """The `number`-th request from now on fails so: of all to that service, or of those of one call."""
@@ -43,6 +45,15 @@ CONNECTION_FAILURES = (
     Failure("reset after it was applied", "reset_after"),
     Failure("torn body", "torn"),
 )
+
+S3_FAILURES = (
+    *(failure for failure in CONNECTION_FAILURES if failure.kind != "status"),
+    Failure("500", "status", {"status": 500, "body": "<Error><Code>InternalError</Code></Error>"}),
+    Failure("503 SlowDown", "status", {"status": 503, "body": "<Error><Code>SlowDown</Code></Error>"}),
+    Failure("403", "status", {"status": 403, "body": "<Error><Code>AccessDenied</Code></Error>"}, final=True),
+    Failure("503 with HTML", "status", {"status": 503, "body": HTML}),
+)
+"""Of an object store: what it answers is XML, and what waits in front of it answers in HTML."""
 
 SERVICE_FAILURES: Mapping[tuple[str, str], tuple[Failure, ...]] = {
     ("cloudflare", "*"): (
@@ -103,6 +114,9 @@ CALLS = (
 )
 """Every call that an hour makes, as the sandbox names them."""
 
+S3_CALLS = (("s3", "GET"), ("s3", "PUT"), ("s3", "LIST"))
+"""Those of an hour on an object store."""
+
 SHARE = 0.05
 """The share of requests that fail while runs are killed."""
 
@@ -112,13 +126,16 @@ MOST_REQUESTS_OF_A_CALL = 60
 
 def failures_of(service: str, call: str) -> tuple[Failure, ...]:
     """All ways in which that call of a service can fail."""
+    if service == "s3":
+        return S3_FAILURES
     return (*CONNECTION_FAILURES, *SERVICE_FAILURES.get((service, "*"), ()), *SERVICE_FAILURES.get((service, call), ()))
 
 
-def random_faults(rng: random.Random, share: float) -> Iterator[Fault]:
-    """Faults for one run: this share of the requests of every call fails, in any way that does not hold the caller."""
-    for service, call in CALLS:
-        kinds = [failure for failure in failures_of(service, call) if not failure.slow]
+def random_faults(rng: random.Random, share: float, *, on_s3: bool = False) -> Iterator[Fault]:
+    """Faults for one run: this share of the requests of every call fails, in any way that does not hold the caller.
+    `on_s3`: those of an object store are among them."""
+    for service, call in (*CALLS, *(S3_CALLS if on_s3 else ())):
+        kinds = [failure for failure in failures_of(service, call) if not (failure.slow or failure.final)]
         for number in range(1, MOST_REQUESTS_OF_A_CALL):
             if rng.random() < share:
                 yield rng.choice(kinds).at(service, number, call)

@@ -17,9 +17,13 @@ from unittest.mock import patch
 import dagster as dg
 import httpx
 from requests.adapters import HTTPAdapter
+from s3fs import S3FileSystem
 from urllib3.connection import HTTPConnection
 
+from audit_assets.storage.hour_groups import FOLDER
+
 Reached = Callable[[str], None]
+S3 = "s3://"
 
 NOTED_EVENTS = {
     "STEP_START": ("{step} about to start", None),
@@ -69,16 +73,35 @@ NAMED = (
 """One of each kind, and those where simplified programs lost something (docs/facts/reliability.md, 5): the short form
 uses these alone, the full form most often. A run has many more."""
 
+NAMED_ON_S3 = (
+    *(point for point in NAMED if not any(step in point for step in FILE_STEPS)),
+    "raw_audit_entries put about to be sent",
+    "raw_audit_entries put landed, its answer not read",
+    "axiom_record put landed, its answer not read",
+    "baselines put landed, its answer not read",
+    "flags put about to be sent",
+    "flags put landed, its answer not read",
+    "tickets put about to be sent",
+    "tickets put landed, its answer not read",
+    "digest put landed, its answer not read",
+    "summary put about to be sent",
+    "summary put landed, its answer not read",
+    "day put about to be sent",
+    "day put landed, its answer not read",
+)
+"""The same where the hours are in an object store: a put has no steps that another process could see."""
+
 ORDINALS = ("", " (2nd)", " (3rd)")
 
 
 class Points:
     """Calls `reached` with the name of each point as it is passed, in the block of `watched`."""
 
-    def __init__(self, reached: Reached, root: Path) -> None:
-        """`root`: of the hour store; files elsewhere are not ours."""
+    def __init__(self, reached: Reached, storage: str) -> None:
+        """`storage`: the root of the hour store; files elsewhere are not ours."""
         self._reached = reached
-        self._root = root.resolve()
+        self._bucket = storage.removeprefix(S3) + "/" if storage.startswith(S3) else None
+        self._root = Path(storage).resolve()
         self._passed: Counter[str] = Counter()
         self._step = self._request = "the run"
         self._renamed_in_root: str | None = None
@@ -96,6 +119,7 @@ class Points:
                 (HTTPAdapter, "send", self._send_to_axiom),
                 (HTTPConnection, "getresponse", self._get_response),
                 (dg.DagsterInstance, "handle_new_event", self._note),
+                *([(S3FileSystem, "_call_s3", self._call_s3)] if self._bucket else ()),
             ):
                 stack.enter_context(patch.object(owner, name, made(getattr(owner, name))))
             yield
@@ -191,6 +215,17 @@ class Points:
 
         return got
 
+    def _call_s3(self, inner: Callable[..., Any]) -> Callable[..., Any]:
+        async def called(system: S3FileSystem, method: str, *arguments: Any, **options: Any) -> Any:
+            path = f"{options.get('Bucket')}/{options.get('Key', options.get('Prefix', ''))}"
+            name = f"{_named_object(path.removeprefix(self._bucket or ''))} {method.partition('_')[0]}"
+            self.passed(f"{name} {SENT[0]}")
+            answer = await inner(system, method, *arguments, **options)
+            self.passed(f"{name} {SENT[2]}")
+            return answer
+
+        return called
+
     def _note(self, inner: Callable[..., Any]) -> Callable[..., Any]:
         def noted(instance: dg.DagsterInstance, event: Any, **options: Any) -> None:
             kind = event.dagster_event.event_type_value if event.dagster_event else ""
@@ -229,6 +264,15 @@ class _TornFile:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
+
+
+def _named_object(path: str) -> str:
+    """`raw_audit_entries` of its hour's file, `flags` of `hours/2026-11-22/23.flags.zip`, `store_account`, or `day`."""
+    table, _, file = path.partition("/")
+    if not file:
+        return table.partition(".")[0]
+    parts = file.partition("/")[2].split(".")
+    return (parts[1] if len(parts) > 2 else parts[0] or FOLDER) if table == FOLDER else table
 
 
 def _named(request: httpx.Request) -> str:

@@ -103,6 +103,7 @@ class Trials:
     def __init__(self, past: Past, children: Launcher) -> None:
         self._past = past
         self._children = children
+        self.place = past.place
         with past.begin() as world:
             ran = children.run(world)
             self.points = ran.passed
@@ -128,9 +129,9 @@ class Trials:
         state = EndState(done=False)
         with self._past.begin() as world:
             while outcome.runs - len(outcome.killed) < patience and not state.done:
-                world.sandbox.faults.clear()
-                for fault in random_faults(rng, share):
-                    world.sandbox.faults.add(fault)
+                world.let_nothing_fail()
+                for fault in random_faults(rng, share, on_s3=world.bucket is not None):
+                    world.let_fail(fault)
                 ran = self._children.run(world, kill_at=remaining[0] if remaining else None, protocol=protocol)
                 outcome.runs += 1
                 if ran.killed:

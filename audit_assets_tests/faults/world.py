@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from audit_assets.cli.dagster_home import instance_home
+from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.sandbox_clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets.storage.hour_store import HourStore
 from audit_assets_tests.faults.hour import run_here
+from audit_assets_tests.faults.places import Place, Settings
 from audit_assets_tests.pipeline import DAY, HOUR, environment_of, remember, v1_entry, v2_burst, v2_entry
+from audit_assets_tests.servers.s3 import Bucket
+from audit_assets_tests.servers.s3_process import SERVICE
 from audit_assets_tests.support import JumpingClock, clock_address
 
 THE_HOUR = datetime(2026, 11, 22, 23, tzinfo=UTC)
@@ -48,28 +51,48 @@ ROW_DELAY = timedelta(seconds=4)
 
 @dataclass(frozen=True)
 class World:
-    """One trial's own: the running services, and the folder of the store and of Dagster's home."""
+    """One trial's own: the running services, a folder, and the settings of its store and of its Dagster."""
 
     sandbox: Sandbox
     folder: Path
+    settings: Settings
+    bucket: Bucket | None = None
+    """What the store is in, if it is not in the folder."""
 
     @property
-    def hours(self) -> Path:
+    def storage(self) -> str:
         """The root of the hour store."""
-        return self.folder / "hours"
+        return self.settings["AUDIT_ASSETS_STORAGE"]
 
     def environment(self) -> dict[str, str]:
         """The settings of a process that runs hours here."""
-        home = str(instance_home(self.folder))
         first = {"AUDIT_ASSETS_FIRST_HOUR": f"{THE_HOUR:%Y-%m-%d-%H:%M}"}
-        return {**environment_of(self.sandbox, self.hours), **first, "DAGSTER_HOME": home}
+        return {**environment_of(self.sandbox, self.folder), **first, **self.settings}
+
+    def let_fail(self, fault: Fault) -> None:
+        """Plan one more fault, of whichever server it is about."""
+        if self.bucket and fault.service == SERVICE:
+            self.bucket.add(fault)
+        else:
+            self.sandbox.faults.add(fault)
+
+    def let_nothing_fail(self) -> None:
+        """Drop all faults that are still to come."""
+        self.sandbox.faults.clear()
+        if self.bucket:
+            self.bucket.clear()
+
+    def faults_to_come(self) -> int:
+        """How many."""
+        return len(self.sandbox.faults.pending()) + (len(self.bucket.pending()) if self.bucket else 0)
 
 
 class Past:
     """A folder to begin from. Nothing in it is changed after `build`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, place: Place) -> None:
         self._folder = folder
+        self.place = place
 
     @contextmanager
     def begin(self, *, at: datetime = THE_HOUR + HOUR * 1.5) -> Iterator[World]:
@@ -78,7 +101,8 @@ class Past:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-", dir=SCRATCH)))
             if self._folder.exists():
                 shutil.copytree(self._folder, folder, dirs_exist_ok=True)
-            yield stack.enter_context(_serving(folder, at))
+            settings, bucket = stack.enter_context(self.place.opened(folder))
+            yield World(stack.enter_context(_serving(folder, at)), folder, settings, bucket)
 
     def build(self) -> None:
         """A fortnight straight into Axiom, and THE_EVENING_BEFORE as the job runs it."""
@@ -86,20 +110,21 @@ class Past:
         begun = self.begin(at=THE_EVENING_BEFORE + HOUR * 4 / 3)
         with begun as world, patch.dict(os.environ, world.environment() | existing):
             clock = JumpingClock(world.sandbox.shared.clock)
-            remember(HourStore(str(world.hours)), [*_quiet_days()], clock)
+            remember(HourStore(world.storage), [*_quiet_days()], clock)
             assert run_here(clock_address(world.sandbox), THE_EVENING_BEFORE).success
             shutil.copytree(world.folder, self._folder)
+            self.place.keep(world.settings)
 
 
 @contextmanager
-def _serving(folder: Path, at: datetime) -> Iterator[World]:
+def _serving(folder: Path, at: datetime) -> Iterator[Sandbox]:
     sandbox = Sandbox(folder / "sandbox", clock=SandboxClock(at))
     sandbox.axiom.behaviour.row_delay = sandbox.axiom.behaviour.field_delay = ROW_DELAY
     sandbox.cloudflare.add("v2", [*_quiet_days(), *_before(), *_the_hour()])
     sandbox.cloudflare.add("v1", [v1_entry(THE_HOUR + timedelta(minutes=n), number=n) for n in range(5)])
     sandbox.cloudflare.add_text("v2", '{"id": 5, "action": "no time"}', THE_HOUR + timedelta(minutes=50))
     with serve_sandbox(sandbox):
-        yield World(sandbox, folder)
+        yield sandbox
 
 
 def _quiet_days() -> Iterator[Mapping[str, Any]]:

@@ -28,6 +28,9 @@ PART = 5 << 20
 
 MOST_OF_AN_HOUR, MOST_OF_A_MONTH = 25, 60
 
+HOURS_OF_WATCH_RULES = 30
+"""At most, before the judged one: some rules count over a day. Findings look at the 168 of the week before."""
+
 
 @pytest.fixture
 def s3() -> Iterator[CountingS3]:
@@ -64,6 +67,26 @@ def test_a_run_of_an_hour_makes_few_requests_and_reads_nothing_twice(
         assert pipeline.summary(JUDGED) == found
     assert len(pipeline.tickets()) == 1
     assert max(counts.values()) <= MOST_OF_AN_HOUR, counts
+
+
+def test_findings_that_share_something_ask_for_no_hour_that_is_not_stored(
+    s3: CountingS3, sandbox: Sandbox, clock: JumpingClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment_of(sandbox, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    root = f"s3://{use(s3, monkeypatch)}/team"
+    monkeypatch.setenv("AUDIT_ASSETS_STORAGE", root)
+    pipeline = Pipeline(sandbox, clock, tmp_path)
+    with pipeline.instance:
+        pipeline.store = HourStore(root)
+        pipeline.remember([entry for day in range(2, 15) for entry in v2_burst(JUDGED - DAY * day, 3)])
+        for actor in ("alice@example.com", "bob@example.com"):  # from one address, at one resource
+            sandbox.cloudflare.add("v2", v2_burst(JUDGED, 90, actor=actor, action="delete"))
+        s3.calls.clear()
+        assert not problems_of(pipeline.run(JUDGED, open_tickets="always"))
+    assert len(pipeline.tickets()) == 2
+    missing = [call for call in s3.calls if call.startswith("GET team/raw_audit_entries/") and "(missing)" in call]
+    assert len(missing) <= HOURS_OF_WATCH_RULES, missing
 
 
 def test_a_month_s_summary_makes_few_requests_and_is_that_of_each_hour(

@@ -7,6 +7,7 @@ when the token ends. It is taken by sensors and, since those end with Dagster's 
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 
 import dagster as dg
 
@@ -14,6 +15,7 @@ from audit_assets.config.accounts import chosen_account
 from audit_assets.config.accounts_file import all_accounts
 from audit_assets.config.errors import SettingError, StoreError
 from audit_assets.config.settings import setting, variable_of
+from audit_assets.config.settings_table import STORAGE
 from audit_assets.defs.automation.failure_reasons import find_failure_reasons
 from audit_assets.defs.automation.lost_hours import describe_lost, find_lost
 from audit_assets.defs.automation.pipeline_health import collect_disks, collect_health
@@ -22,7 +24,7 @@ from audit_assets.defs.resources import CloudflareResource, StorageResource
 from audit_assets.defs.steps.operator_alerts import AlertResources, send_alerts
 from audit_assets.defs.steps.token_record import load_token_facts
 from audit_assets.reports.alert_state import AlertState, Found
-from audit_assets.reports.health_facts import DaemonFacts, HealthFacts, HourFacts
+from audit_assets.reports.health_facts import MISSING_HOURS, PIPELINE_WATCHDOG, DaemonFacts, HealthFacts, HourFacts
 from audit_assets.reports.health_problems import judge_health
 from audit_assets.reports.token_expiry import judge_token
 from audit_assets.storage.hour_store import open_store
@@ -63,9 +65,7 @@ def find_problems(
 
 def collect_facts(instance: dg.DagsterInstance, now: datetime) -> HealthFacts:
     """What Dagster's record and this machine show. Raises `SettingError`."""
-    disks = collect_disks(
-        {"the stored hours": setting("AUDIT_ASSETS_STORAGE"), "Dagster's record": instance.root_directory}
-    )
+    disks = collect_disks({**_stores(), "Dagster's record": instance.root_directory})
     facts = replace(collect_health(instance, now), disks=disks)
     if not has_found_lost(instance):  # the sensor looks into the store, and a look costs requests
         return facts
@@ -74,9 +74,17 @@ def collect_facts(instance: dg.DagsterInstance, now: datetime) -> HealthFacts:
     return facts
 
 
+def _stores() -> dict[str, str]:
+    """Where this account's hours lie, and those of others in a place of their own, which may be another disk."""
+    chosen = chosen_account()
+    others = [account for account in all_accounts() if account != chosen and STORAGE in account.texts]
+    named = {f"the stored hours of {account.name}": account.texts[STORAGE] for account in others}
+    return {"the stored hours": setting(STORAGE), **named}
+
+
 def alerting_problems(instance: dg.DagsterInstance, facts: HealthFacts) -> list[Found]:
     """What is wrong by these facts and by the reasons of failed runs."""
-    now, shared = facts.now, frozenset() if answers_for_all() else SHARED
+    now, shared = facts.now, frozenset() if answers_for_all(instance) else SHARED
     if facts.hours is None or not _is_live(facts.hours, facts.daemon):
         return []
     reasons = find_failure_reasons(instance, facts.hours.failed, now)
@@ -90,12 +98,15 @@ def alerting_problems(instance: dg.DagsterInstance, facts: HealthFacts) -> list[
     return [*{each.kind: each for each in (*judged, *reasons)}.values()]
 
 
-def answers_for_all() -> bool:
-    """Whether this account's look reports what all accounts share, Dagster's daemon and the disks: the first one's
-    does, so that it is one alert and not one of each account."""
+def answers_for_all(instance: dg.DagsterInstance | None) -> bool:
+    """Whether this account's look reports what all accounts share, Dagster's daemon and the disks, so that it is one
+    alert and not one of each account: the first one's does that is watched, which nobody does whose sensors are off.
+    `instance`: None if it can't be read."""
     accounts = all_accounts()
-    first = next((account for account in accounts if not account.problem), accounts[0])
-    return len(accounts) == 1 or chosen_account() == first
+    usable = [account for account in accounts if not account.problem]
+    on = {state.instigator_name for state in instance.all_instigator_state() if state.is_running} if instance else set()
+    by_sensor = [[each for each in usable if each.named(sensor) in on] for sensor in (PIPELINE_WATCHDOG, MISSING_HOURS)]
+    return chosen_account() in (None, next(chain(*by_sensor, usable, accounts)))
 
 
 def _is_live(hours: HourFacts, daemon: DaemonFacts | None) -> bool:

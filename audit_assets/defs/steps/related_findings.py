@@ -157,12 +157,17 @@ def _acted(stored: pl.LazyFrame, counted: ChangeFilter) -> pl.LazyFrame:
 
 
 def _before(store: HourStore, hour: datetime, candidates: pl.DataFrame, counted: ChangeFilter) -> pl.DataFrame | None:
-    """TRACES of everybody who shared before the day what findings have in common; None if that is not known."""
+    """TRACES of everybody who shared before the day what findings have in common; None if that is not known. Of the
+    hours those that are stored are asked for: each is a request to an object store."""
     if candidates.is_empty():
         return TRACES.to_frame()
     resources = candidates.filter(pl.col("kind") == RESOURCE)["value"]
     hours = hours_between(hour - WITHIN - BEFORE, hour - WITHIN - AN_HOUR)
-    found = (_uses(store, each, resources, counted) for each in hours)
+    try:
+        stored = store.hours_of([ENTRIES], hours[0], hours[-1])[ENTRIES]
+    except StoreError:
+        return None
+    found = (_uses(store, each, resources, counted) for each in hours if each in stored)
     uses = [each.join(candidates, on=["kind", "value"], how="semi") for each in found if each is not None]
     if len(uses) < LEAST_HOURS:
         return None

@@ -5,15 +5,20 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psycopg2
 
 from audit_assets.sandbox.server import bound_socket
 
 USER = "dagster"
 PASSWORD = "canary-postgres-7b1e"
+FIRST = "postgres"
+"""The database that is there from the beginning."""
+
 SERVER_USER = "postgres"
 """PostgreSQL refuses to run as root: the package makes this user."""
 
@@ -24,15 +29,32 @@ class Postgres:
 
     port: int
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, database: str = FIRST) -> dict[str, str]:
         """The variables that the shipped dagster.yaml reads."""
         return {
             "DAGSTER_PG_HOST": "127.0.0.1",
             "DAGSTER_PG_PORT": str(self.port),
             "DAGSTER_PG_USERNAME": USER,
             "DAGSTER_PG_PASSWORD": PASSWORD,
-            "DAGSTER_PG_DB": "postgres",
+            "DAGSTER_PG_DB": database,
         }
+
+    def create(self, database: str, *, like: str | None = None) -> None:
+        """Make a database, as a copy of another one that nobody uses now. Names are the tests' own."""
+        self.run(f"CREATE DATABASE {database}" + (f" TEMPLATE {like} STRATEGY file_copy" if like else ""))
+
+    def drop(self, database: str) -> None:
+        """Remove a database, whoever is connected."""
+        self.run(f"DROP DATABASE {database} WITH (FORCE)")
+
+    def run(self, statement: str) -> None:
+        """Carry out a statement that can't be part of a transaction."""
+        with closing(
+            psycopg2.connect(host="127.0.0.1", port=self.port, user=USER, password=PASSWORD, dbname=FIRST)
+        ) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
 
 
 def missing() -> str | None:
