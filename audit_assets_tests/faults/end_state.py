@@ -21,7 +21,7 @@ from audit_assets.config.errors import StoreError
 from audit_assets.sandbox.axiom.axiom_service import DATASET
 from audit_assets.storage.hour_groups import FOLDER, members_of
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.tables import AXIOM_RECORD, ENTRIES, FLAGGED, QUARANTINE, STORE_ACCOUNT, SUMMARY
+from audit_assets.storage.tables import AXIOM_RECORD, ENTRIES, FLAGGED, PEOPLE, QUARANTINE, STORE_ACCOUNT, SUMMARY
 from audit_assets_tests.faults.hour import RunReport, is_readable
 from audit_assets_tests.faults.points import FILE_STEPS, NEW_FOLDER, S3
 from audit_assets_tests.faults.world import THE_HOUR, World
@@ -29,7 +29,7 @@ from audit_assets_tests.faults.world import THE_HOUR, World
 CHART = re.compile(r"!\[[^]]*\]\(http://127\.0\.0\.1:\d+/storage/assets/([0-9a-f-]{36})\)\n\n")
 
 OBJECT = re.compile(
-    rf"({AXIOM_RECORD}\.parquet|({STORE_ACCOUNT}|layout)\.json|{FOLDER}/[\d-]{{10}}/(\d\d\.[a-z]+|day)\.zip"
+    rf"(({AXIOM_RECORD}|{PEOPLE})\.parquet|({STORE_ACCOUNT}|layout)\.json|{FOLDER}/[\d-]{{10}}/(\d\d\.[a-z]+|day)\.zip"
     r"|[a-z_]+/[\d-]{10}/\d\d\.(parquet|json))"
 )
 """What an object in the store may be called."""
@@ -245,7 +245,7 @@ def _without_outcomes(summary: dict[str, Any]) -> dict[str, Any]:
 def _unreadable(world: World) -> Iterable[str]:
     """Readers skip hidden names; a file under any other must be whole."""
     store, root = HourStore(world.storage), Path(world.storage)
-    of_no_hour = (store.path(AXIOM_RECORD, None), store.path(STORE_ACCOUNT, None, "json"))
+    of_no_hour = (store.path(AXIOM_RECORD, None), store.path(PEOPLE, None), store.path(STORE_ACCOUNT, None, "json"))
     for path in sorted(root.rglob("*")):
         if path.is_file() and not path.name.startswith("."):
             named = re.fullmatch(r"(\d\d)\.(parquet|json)", path.name)
