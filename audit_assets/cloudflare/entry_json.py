@@ -56,8 +56,11 @@ class PlainEntry(msgspec.Struct, frozen=True, gc=False):
     text: str
 
     def value(self) -> dict[str, Any]:
-        """The value that `parse_json` reads from the same text."""
-        return _read_plain(self.span)
+        """The value that `parse_json` reads from the text; where the stack has no room for it, its upper levels."""
+        try:
+            return _read_plain(self.span)
+        except RecursionError:
+            return parse_json(shallow_text(text_of(self.span)))
 
 
 class _Decimal(float):
