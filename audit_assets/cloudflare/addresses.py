@@ -3,8 +3,11 @@
 import ipaddress
 import re
 from functools import lru_cache
+from typing import TypeVar
 
 import polars as pl
+
+F = TypeVar("F", pl.DataFrame, pl.LazyFrame)
 
 LONGEST = 100
 """Characters: no address has more, with its brackets, zone and port."""
@@ -29,8 +32,9 @@ def canonical_address(written: str) -> str:
     return str(mapped or address)
 
 
-def with_canonical_addresses(frame: pl.DataFrame, column: str) -> pl.DataFrame:
-    """The frame with one spelling of each address in that column of texts: what was stored before entries had one."""
-    written = frame[column].drop_nulls().unique().to_list()
+def with_canonical_addresses(frame: F, column: str) -> F:
+    """The frame with one spelling of each address in that column of texts: what was stored before entries had one.
+    Collects that column of a lazy one."""
+    written = frame.lazy().select(pl.col(column).drop_nulls().unique()).collect().to_series().to_list()
     spellings = {each: canonical_address(each) for each in written}
     return frame.with_columns(pl.col(column).replace(spellings))

@@ -24,8 +24,17 @@ from audit_assets.cloudflare.entry_fields import (
     parse_fields,
     text,
 )
-from audit_assets.cloudflare.entry_json import NotJson, entry_text, parse_json, rescue_entry, salvage_text, shallow_text
+from audit_assets.cloudflare.entry_json import (
+    NotJson,
+    PlainEntry,
+    entry_text,
+    parse_json,
+    rescue_entry,
+    salvage_text,
+    shallow_text,
+)
 from audit_assets.cloudflare.plain_entries import UNKNOWN, PlainEntries, type_of_nobody
+from audit_assets.cloudflare.seen_entries import IDENTITY_BYTES, SeenEntries
 
 ENTRY_SCHEMA = pl.Schema(
     {
@@ -123,7 +132,9 @@ class Normalizer:
         self.stream = stream
         self.account_id: str = escape_surrogates(account_id)
         self._id_prefix = hashlib.sha256(f"{stream}\0{self.account_id}\0".encode())
-        self._bodies: dict[bytes, int] = {}
+        self._seen = SeenEntries()
+        self._known: dict[bytes, int] = {}  # of the entries of a page, those that were seen, and
+        self._new: dict[bytes, int] = {}  # of these, those that came on it
         self._latest: int | None = None
 
     def normalize(self, items: Sequence[Any]) -> tuple[pl.DataFrame, list[Quarantined]]:
@@ -132,22 +143,25 @@ class Normalizer:
         Plain entries are read together, the others one by one; which entry came first is decided in their order.
         """
         plain = None if self.stream == "v1" else PlainEntries(items, self.stream, self.account_id, CREDIBLE)
-        times = dict(zip(plain.places, zip(plain.ids, plain.times, strict=True), strict=True)) if plain else {}
+        digests = [self._digest(native_id) for native_id in plain.ids] if plain else []
+        own = zip(digests, plain.ids, plain.times, strict=True) if plain else ()
+        known = dict(zip(plain.places, own, strict=True)) if plain else {}
+        self._known = self._seen.before([digest[:IDENTITY_BYTES] for digest in digests])
+        self._new = {}
         kept: dict[int, tuple[str, str, int, str]] = {}
         rows: dict[int, dict[str, Any]] = {}
         quarantined: list[Quarantined] = []
         for place, item in enumerate(items):
             try:
-                raw = _plain_text(item) if place in times else None
-                if raw is not None:
-                    native_id, self._latest = times[place]
-                    entry_id = self._id_if_new(native_id, raw)
-                    if entry_id:
-                        kept[place] = entry_id, native_id, self._latest, raw
+                if place in known:
+                    digest, native_id, self._latest = known[place]
+                    if self._is_new(digest, item.text):
+                        kept[place] = digest.hex(), native_id, self._latest, item.text
                 elif row := self._row(item):
                     rows[place] = row
             except _UnusableEntry as failure:
                 quarantined.append(self._quarantine(item, str(failure)))
+        self._seen.add(self._new)
         frame = self._frame(kept, plain)
         return (_with_rows(frame, [*kept], rows) if rows else frame), quarantined
 
@@ -156,7 +170,7 @@ class Normalizer:
         if not (kept and plain):
             return ENTRY_SCHEMA.to_frame()
         own = dict(zip(("entry_id", "native_id", "time", "raw"), zip(*kept.values(), strict=True), strict=True))
-        columns = plain.columns([*kept]) | {name: _column(name, values) for name, values in own.items()}
+        columns = plain.columns(kept) | {name: _column(name, values) for name, values in own.items()}
         same = {"stream": self.stream, "account_id": self.account_id}
         columns |= {name: pl.Series(name, [value]).new_from_index(0, len(kept)) for name, value in same.items()}
         return pl.DataFrame([columns[name] for name in ENTRY_SCHEMA])
@@ -175,14 +189,16 @@ class Normalizer:
         if time is None:
             raise _UnusableEntry(flaw or "it has no time that can be read")
         self._latest = time
-        entry_id = self._id_if_new(native_id, compared)
-        if entry_id is None:
+        digest = self._digest(native_id)
+        if digest[:IDENTITY_BYTES] not in self._known:
+            self._known |= self._seen.before([digest[:IDENTITY_BYTES]])
+        if not self._is_new(digest, compared):
             return None
         actor_type = "token" if fields.token_id else (fields.actor_type or type_of_nobody(entry)).lower()
         actor_id, email, token_id = fields.actor_id, fields.actor_email, fields.token_id
         kind = change_kind(self.stream, fields.action, fields.action_description, fields.uri)
         row = fields._asdict() | {
-            "entry_id": entry_id,
+            "entry_id": digest.hex(),
             "stream": self.stream,
             "account_id": self.account_id,
             "native_id": native_id,
@@ -198,20 +214,23 @@ class Normalizer:
         }
         return row if flaw is None else {name: escape_surrogates(value) for name, value in row.items()}
 
-    def _id_if_new(self, native_id: str, compared: Hashable) -> str | None:
-        """The entry_id, unless this very entry came before; half of an id and a hash of the body are enough to
-        recognise it."""
+    def _digest(self, native_id: str) -> bytes:
+        """The entry_id, as bytes."""
         digest = self._id_prefix.copy()
         digest.update(native_id.encode("utf-8", "surrogatepass"))
-        entry_id = digest.digest()
-        identity, body = entry_id[:16], hash(compared)
-        before = self._bodies.get(identity)
+        return digest.digest()
+
+    def _is_new(self, digest: bytes, compared: Hashable) -> bool:
+        """Whether this very entry did not come before; half of an id and a hash of the body are enough to recognise
+        it."""
+        identity, body = digest[:IDENTITY_BYTES], hash(compared)
+        before = self._known.get(identity)
         if before is None:
-            self._bodies[identity] = body
-            return entry_id.hex()
+            self._known[identity] = self._new[identity] = body
+            return True
         if before != body:  # the reason goes into a stored id, so its wording stays
             raise _UnusableEntry("another entry with the same id says something else")
-        return None
+        return False
 
     def _quarantine(self, item: Any, reason: str) -> Quarantined:
         after = self._latest
@@ -223,7 +242,7 @@ class Normalizer:
             reason=reason,
             native_id=escape_surrogates(text(entry.get("id"))),
             time=None if time is None else timestamps.to_datetime(time),
-            raw=salvage_text(item.text if isinstance(item, Unreadable) else item),
+            raw=salvage_text(item.text if isinstance(item, Unreadable) else value),
             after=None if after is None else timestamps.to_datetime(after),
         )
 
@@ -233,7 +252,9 @@ class _UnusableEntry(Exception):
 
 
 def _value(item: Any) -> Any:
-    """The item, of an unreadable one its upper levels; None if not even these can be parsed."""
+    """The item's value, of an unreadable one its upper levels; None if not even these can be parsed."""
+    if isinstance(item, PlainEntry):
+        return item.value()
     if not isinstance(item, Unreadable):
         return item
     try:
@@ -242,16 +263,10 @@ def _value(item: Any) -> Any:
         return None
 
 
-def _plain_text(entry: Any) -> str | None:
-    """The text of a plain entry; None if it can't be written after all, as where little of the stack is left."""
-    try:
-        return entry_text(entry)
-    except NotJson:
-        return None
-
-
 def _texts(item: Any, entry: dict[Any, Any]) -> tuple[str, Hashable, str | None]:
     """What is kept of an entry, what others with its id are compared by, and why it can't be kept as it is, if so."""
+    if isinstance(item, PlainEntry):
+        return item.text, item.text, None
     if isinstance(item, Unreadable):
         flaw = item.reason
     else:

@@ -27,8 +27,8 @@ AROUND_AN_ENTRY = 2
 
 @dataclass(frozen=True)
 class Page:
-    """The entries of one reply, as Cloudflare wrote them, and the cursor of the next page, if there is one; the
-    server's time, and the size and hash of the body."""
+    """The entries of one reply, as Cloudflare wrote them, each a JSON value, a `PlainEntry` or an `Unreadable`, and the
+    cursor of the next page, if there is one; the server's time, and the size and hash of the body."""
 
     entries: list[Any]
     cursor: str | None
@@ -82,7 +82,7 @@ def _text(value: Any) -> str:
 def envelope_or_none(body: bytes) -> Any:
     """The JSON value of a body; None if it is not JSON, such as an error page of Cloudflare's edge."""
     try:
-        return _parse_envelope(body)
+        return _parse_any_page(body)
     except TryAgain:
         return None
 

@@ -5,12 +5,15 @@ of a page. Of these, most columns hold few different values, and what follows fr
 change) is worked out once for each combination. All other entries are left to whoever reads them one by one.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
-from itertools import compress
 from typing import Any
 
 import polars as pl
+from msgspec import MsgspecError, Struct
+from msgspec.json import Decoder
+from msgspec.structs import astuple
 
 from audit_assets.cloudflare.actor_keys import actor_key, actor_label
 from audit_assets.cloudflare.change_kinds import FAILURE, READ_ONLY_PATHS, change_kind
@@ -26,13 +29,58 @@ UNNAMED = "unnamed"
 
 PLAIN_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](?:\.[0-9]{1,9})?Z$"
 
-_EMPTY: dict[str, Any] = {}
-_TEXT = frozenset({str, type(None)})
-_TEXT_OR_BOOLEAN = _TEXT | {bool}
-_TEXT_OR_INTEGER = _TEXT | {int}
 
-_PARTS = ("action", "actor", "raw", "resource", "zone")
-_ACTOR = ("type", "email", "id", "context", "ip_address", "token_id", "token_name")
+class _Action(Struct, frozen=True, gc=False):
+    time: str | None = None
+    type: str | None = None
+    description: str | None = None
+    result: str | bool | None = None
+
+
+class _Actor(Struct, frozen=True, gc=False):
+    type: str | None = None
+    email: str | None = None
+    id: str | None = None
+    context: str | None = None
+    ip_address: str | None = None
+    token_id: str | None = None
+    token_name: str | None = None
+
+
+class _Request(Struct, frozen=True, gc=False):
+    uri: str | None = None
+    user_agent: str | None = None
+    method: str | None = None
+    status_code: str | int | None = None
+    cf_ray_id: str | None = None
+
+
+class _Resource(Struct, frozen=True, gc=False):
+    id: str | None = None
+    type: str | None = None
+    product: str | None = None
+
+
+class _Zone(Struct, frozen=True, gc=False):
+    id: str | None = None
+    name: str | None = None
+
+
+_NO_ACTION, _NOBODY, _NO_REQUEST, _NO_RESOURCE, _NO_ZONE = _Action(), _Actor(), _Request(), _Resource(), _Zone()
+
+
+class _Fields(Struct, frozen=True, gc=False):
+    """What is read of a plain entry. msgspec refuses text with a value of another type there."""
+
+    id: str | None = None
+    action: _Action | None = None
+    actor: _Actor | None = None
+    raw: _Request | None = None
+    resource: _Resource | None = None
+    zone: _Zone | None = None
+
+
+_read = Decoder(_Fields).decode
 
 
 def type_of_nobody(entry: dict[Any, Any]) -> str:
@@ -47,98 +95,75 @@ class PlainEntries:
     def __init__(self, items: Sequence[Any], stream: str, account_id: str, credible: tuple[int, int]) -> None:
         self._stream = stream
         self._account_id = account_id
-        self._plain = [type(item) is PlainEntry for item in items]
-        entries = [item if plain else _EMPTY for item, plain in zip(items, self._plain, strict=True)]
-        self._parts = {name: self._part(entries, name) for name in _PARTS}
-        ids = self._checked([entry.get("id") or None for entry in entries], _TEXT)
-        times = _microseconds(self._checked([action.get("time") for action in self._parts["action"]], _TEXT))
+        read = [_fields_or_none(item) for item in items]
+        written = [(fields.action or _NO_ACTION).time if fields and fields.id else None for fields in read]
+        times = _microseconds(written)
         first, last = credible
-        self._plain = [
-            plain and native_id is not None and time is not None and first <= time < last
-            for plain, native_id, time in zip(self._plain, ids, times, strict=True)
-        ]
-        self._entries = entries
-        self._columns = self._combinations()
-        self.places = [*compress(range(len(items)), self._plain)]
-        self.ids: list[str] = [*compress(ids, self._plain)]
-        self.times = [time for time in compress(times, self._plain) if time is not None]
+        self.places = [place for place, time in enumerate(times) if time is not None and first <= time < last]
+        self._items = {place: (items[place], fields) for place in self.places if (fields := read[place])}
+        self.ids: list[str] = [fields.id or "" for _, fields in self._items.values()]
+        self.times = [time for time in (times[place] for place in self.places) if time is not None]
 
-    def columns(self, kept: Sequence[int]) -> dict[str, pl.Series]:
+    def columns(self, kept: Iterable[int]) -> dict[str, pl.Series]:
         """The columns that are read from these of the entries, by their places in the list. A text that repeats is kept
         once: of an hour of 200,000 entries that saves some 60 MB."""
-        found = {
-            name: pl.Series(name, [values[place] for place in kept], dtype=pl.String)
-            for name, values in self._single.items()
+        entries = [self._items[place] for place in kept]
+        fields = [each for _, each in entries]
+        requests = [each.raw or _NO_REQUEST for each in fields]
+        resources = [each.resource or _NO_RESOURCE for each in fields]
+        single = {
+            "uri": [each.uri or None for each in requests],
+            "ray_id": [each.cf_ray_id or None for each in requests],
+            "resource_id": [each.id or None for each in resources],
         }
-        for names, keys, follows in self._columns:
-            numbers: dict[tuple[Any, ...], int] = {}
-            numbered = [numbers.setdefault(keys[place], len(numbers)) for place in kept]
-            by_column = zip(*(follows(*combination) for combination in numbers), strict=True)
-            combinations = pl.DataFrame(
-                [
-                    pl.Series(name, values, dtype=_DTYPES.get(name, pl.String))
-                    for name, values in zip(names, by_column, strict=True)
-                ]
-            )
-            for column in combinations[pl.Series(numbered, dtype=pl.UInt32)]:
-                found[column.name] = column
+        found = {name: pl.Series(name, values, dtype=pl.String) for name, values in single.items()}
+        actors = [(each.actor or _NOBODY, _nobody(item, each.actor or _NOBODY)) for item, each in entries]
+        actions = [
+            (action.type, action.description, action.result, request.uri if _is_reading(request.uri) else None)
+            for action, request in zip((each.action or _NO_ACTION for each in fields), requests, strict=True)
+        ]
+        for names, keys, follows in (
+            (_ACTOR_COLUMNS, actors, partial(_actor, self._account_id)),
+            (_ACTION_COLUMNS, actions, partial(_action, self._stream)),
+            (_REQUEST_COLUMNS, [(each.user_agent, each.method, each.status_code) for each in requests], _request),
+            (_RESOURCE_COLUMNS, [(each.type, each.product) for each in resources], _resource),
+            (_ZONE_COLUMNS, [(each.zone or _NO_ZONE,) for each in fields], _zone),
+        ):
+            found |= _columns_of(names, keys, follows)
         return found
 
-    def _combinations(self) -> list[tuple[tuple[str, ...], list[tuple[Any, ...]], Callable[..., tuple[Any, ...]]]]:
-        """The names of columns, the combination of each entry, and what makes the columns of a combination."""
-        of_actor = [self._values("actor", name) for name in _ACTOR]
-        nobody = [
-            None if kind or token else type_of_nobody(entry)
-            for kind, token, entry in zip(of_actor[0], of_actor[5], self._entries, strict=True)
-        ]
-        uris = self._values("raw", "uri")
-        reading = [uri if uri and uri.partition("?")[0] in READ_ONLY_PATHS else None for uri in uris]
-        of_action = [
-            self._values("action", "type"),
-            self._values("action", "description"),
-            self._values("action", "result", _TEXT_OR_BOOLEAN),
-            reading,
-        ]
-        of_request = [
-            self._values("raw", "user_agent"),
-            self._values("raw", "method"),
-            self._values("raw", "status_code", _TEXT_OR_INTEGER),
-        ]
-        of_resource = [self._values("resource", "type"), self._values("resource", "product")]
-        of_zone = [self._values("zone", "id"), self._values("zone", "name")]
-        self._single = {
-            "uri": [uri or None for uri in uris],
-            "ray_id": [ray or None for ray in self._values("raw", "cf_ray_id")],
-            "resource_id": [each or None for each in self._values("resource", "id")],
-        }
-        return [
-            (_ACTOR_COLUMNS, _zipped([*of_actor, nobody]), partial(_actor, self._account_id)),
-            (_ACTION_COLUMNS, _zipped(of_action), partial(_action, self._stream)),
-            (("user_agent", "method", "status_code"), _zipped(of_request), _request),
-            (("resource_type", "resource_product"), _zipped(of_resource), _resource),
-            (("zone_id", "zone_name"), _zipped(of_zone), lambda *zone: (*map(text, zone),)),
-        ]
 
-    def _part(self, entries: Iterable[dict[str, Any]], name: str) -> list[dict[str, Any]]:
-        parts = [entry.get(name) or _EMPTY for entry in entries]
-        if not {*map(type, parts)} <= {dict}:
-            self._leave_out(place for place, part in enumerate(parts) if type(part) is not dict)
-            parts = [part if type(part) is dict else _EMPTY for part in parts]
-        return parts
+def _fields_or_none(item: Any) -> _Fields | None:
+    if type(item) is PlainEntry:
+        with suppress(MsgspecError, RecursionError):
+            return _read(item.span)
+    return None
 
-    def _values(self, part: str, name: str, types: frozenset[type] = _TEXT) -> list[Any]:
-        return self._checked([each.get(name) for each in self._parts[part]], types)
 
-    def _checked(self, values: list[Any], types: frozenset[type]) -> list[Any]:
-        """The values; an entry with one of another type is not plain."""
-        if {*map(type, values)} <= types:
-            return values
-        self._leave_out(place for place, value in enumerate(values) if type(value) not in types)
-        return [value if type(value) in types else None for value in values]
+def _nobody(item: PlainEntry, actor: _Actor) -> str | None:
+    """The type of an actor that has none; None of one that has."""
+    return None if actor.type or actor.token_id else type_of_nobody(item.value())
 
-    def _leave_out(self, places: Iterable[int]) -> None:
-        for place in places:
-            self._plain[place] = False
+
+def _is_reading(uri: str | None) -> bool:
+    return bool(uri) and uri.partition("?")[0] in READ_ONLY_PATHS
+
+
+def _columns_of(
+    names: Sequence[str], keys: Iterable[tuple[Any, ...]], follows: Callable[..., tuple[Any, ...]]
+) -> Iterator[tuple[str, pl.Series]]:
+    """The columns that follow from a key of each entry, worked out once for each key that occurs."""
+    numbers: dict[tuple[Any, ...], int] = {}
+    numbered = [numbers.setdefault(key, len(numbers)) for key in keys]
+    by_column = zip(*(follows(*key) for key in numbers), strict=True)
+    of_keys = pl.DataFrame(
+        [
+            pl.Series(name, values, dtype=_DTYPES.get(name, pl.String))
+            for name, values in zip(names, by_column, strict=True)
+        ]
+    )
+    for column in of_keys[pl.Series(numbered, dtype=pl.UInt32)]:
+        yield column.name, column
 
 
 _DTYPES: dict[str, type[pl.DataType]] = {"status_code": pl.Int64, "is_change": pl.Boolean}
@@ -148,10 +173,13 @@ _ACTOR_COLUMNS = (
     *("token_id", "token_name", "interface", "ip_address"),
 )
 _ACTION_COLUMNS = ("action", "change_kind", "action_description", "action_result", "is_change")
+_REQUEST_COLUMNS = ("user_agent", "method", "status_code")
+_RESOURCE_COLUMNS = ("resource_type", "resource_product")
+_ZONE_COLUMNS = ("zone_id", "zone_name")
 
 
-def _actor(account_id: str, *values: str | None) -> tuple[Any, ...]:
-    kind, email, actor_id, interface, address, token_id, token_name, nobody = map(text, values)
+def _actor(account_id: str, actor: _Actor, nobody: str | None) -> tuple[Any, ...]:
+    kind, email, actor_id, interface, address, token_id, token_name = map(text, astuple(actor))
     actor_type = "token" if token_id else (kind or nobody or UNKNOWN).lower()
     return (
         actor_key(account_id, token_id, actor_id, email, actor_type),
@@ -178,8 +206,8 @@ def _resource(kind: str | None, product: str | None) -> tuple[Any, ...]:
     return text(kind) or text(product) or UNKNOWN, text(product)
 
 
-def _zipped(columns: list[list[Any]]) -> list[tuple[Any, ...]]:
-    return [*zip(*columns, strict=True)]
+def _zone(zone: _Zone) -> tuple[Any, ...]:
+    return text(zone.id), text(zone.name)
 
 
 def _microseconds(times: list[str | None]) -> list[int | None]:

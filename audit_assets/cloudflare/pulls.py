@@ -125,9 +125,7 @@ class PullBuilder:
             oldest, newest = frame.select(pl.col("time").min(), pl.col("time").max().alias("newest")).row(0)
             self.window.check_times((oldest, newest), since)
             self.newest = max(newest, self.newest or newest)
-            self._add_by_hour(
-                frame.filter(pl.col("time").is_between(self.window.start, self.window.end, closed="left"))
-            )
+            self._add_by_hour(frame, oldest, newest)
         known = len(self._quarantined)
         for each in quarantined:
             self.window.check_times([each.time] if each.time else [], since)
@@ -150,9 +148,15 @@ class PullBuilder:
         )
         return Pull(self._hours, quarantined, evidence)
 
-    def _add_by_hour(self, frame: pl.DataFrame) -> None:
+    def _add_by_hour(self, frame: pl.DataFrame, oldest: datetime, newest: datetime) -> None:
+        """Add what lies in the window. Most pages lie in one hour, and need not be taken apart."""
+        first, last = (time.replace(minute=0, second=0, microsecond=0) for time in (oldest, newest))
+        if first == last and self.window.start <= oldest and newest < self.window.end:
+            self._hours[first].add(frame)
+            return
+        inside = frame.filter(pl.col("time").is_between(self.window.start, self.window.end, closed="left"))
         hour = pl.col("time").dt.truncate("1h").alias("hour")
-        by_hour = frame.with_columns(hour).partition_by("hour", as_dict=True, include_key=False, maintain_order=True)
+        by_hour = inside.with_columns(hour).partition_by("hour", as_dict=True, include_key=False, maintain_order=True)
         for (start,), entries in by_hour.items():
             self._hours[start].add(entries)
 

@@ -74,7 +74,7 @@ def by_ticket(flagged: pl.DataFrame) -> pl.DataFrame:
 def findings_of(
     account_id: str,
     flagged: pl.DataFrame,
-    entries: pl.DataFrame,
+    entries: pl.DataFrame | pl.LazyFrame,
     *,
     seen: pl.DataFrame | None = None,
     links: Links | None = None,
@@ -87,7 +87,7 @@ def findings_of(
     """
     if flagged.is_empty():
         return []
-    in_order = entries.sort("time")
+    in_order = entries.lazy().sort("time", maintain_order=True)
     evidence = evidence_of(flagged, in_order, seen)
     by_actor = flagged.partition_by("actor_key", maintain_order=True)
     return [build_finding(account_id, rows.to_dicts(), evidence, links or Links()) for rows in by_actor]

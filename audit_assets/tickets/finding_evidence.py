@@ -29,10 +29,14 @@ def members_of(flagged: pl.DataFrame) -> pl.DataFrame:
     return flagged.select(finding="actor_key", actor_key=acted).explode("actor_key").unique(maintain_order=True)
 
 
-def evidence_of(flagged: pl.DataFrame, entries: pl.DataFrame, seen: pl.DataFrame | None) -> dict[str, dict[str, Any]]:
-    """Per flagged actor what its ticket shows of the hour's entries, which are in the order of their times."""
+def evidence_of(flagged: pl.DataFrame, entries: pl.LazyFrame, seen: pl.DataFrame | None) -> dict[str, dict[str, Any]]:
+    """Per flagged actor what its ticket shows of the hour's entries, which are in the order of their times.
+
+    What is found of them is collected piece by piece: of an hour of 500,000 changes it is in memory with the columns
+    that each piece takes, and never with all.
+    """
     members = members_of(flagged)
-    theirs = entries.join(members, on="actor_key", maintain_order="left")
+    theirs = entries.join(members.lazy(), on="actor_key", maintain_order="left")
     behind = pl.concat([_behind(flagged, theirs), _matched_alone(flagged, theirs)], how="diagonal")
     hour = flagged["hour"][0]
     before = None if seen is None else seen.join(members, on="actor_key")
@@ -44,40 +48,40 @@ def evidence_of(flagged: pl.DataFrame, entries: pl.DataFrame, seen: pl.DataFrame
         _action_summaries(behind),
         _change_totals(behind),
         origins_of(behind, before, hour),
-        days_before(evidence, before, hour),
+        days_before(evidence, before, hour).lazy(),
         _first_active(flagged, theirs, before),
     ):
-        evidence = evidence.join(part, on="finding", how="left")
+        evidence = evidence.join(part.collect(), on="finding", how="left")
     counted = evidence.with_columns(pl.col("others", "total").fill_null(0).cast(pl.Int64))
     return {row.pop("finding"): row for row in counted.iter_rows(named=True)}
 
 
-def _behind(flagged: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
+def _behind(flagged: pl.DataFrame, theirs: pl.LazyFrame) -> pl.LazyFrame:
     """The entries that a finding is about: all of a burst's or a group's, else those of the resource types that
     deviate."""
-    bursts = members_of(flagged.filter(pl.col("kind").is_in([VOLUME, MANY_DELETES, *GROUP_KINDS])))
+    bursts = members_of(flagged.filter(pl.col("kind").is_in([VOLUME, MANY_DELETES, *GROUP_KINDS]))).lazy()
     of_types = flagged.filter(pl.col("kind") != WATCH_RULE)
-    deviating = of_types.select("resource_type", finding="actor_key").unique()
+    deviating = of_types.select("resource_type", finding="actor_key").unique().lazy()
     of_burst = theirs.join(bursts, on=["finding", "actor_key"], how="semi", maintain_order="left")
     others = theirs.join(bursts, on=["finding", "actor_key"], how="anti", maintain_order="left")
     deviate = others.join(deviating, on=["finding", "resource_type"], how="semi", maintain_order="left")
     return pl.concat([of_burst, deviate])
 
 
-def _matched_alone(flagged: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
+def _matched_alone(flagged: pl.DataFrame, theirs: pl.LazyFrame) -> pl.LazyFrame:
     """The entries behind the findings that only watch rules have: what the rules matched, changes or not, and all
     changes of the hour that did the same to the same resource types, since the rows keep but a few of many."""
     if "matched" not in flagged.columns:
         return theirs.clear()
     alone = flagged.filter((pl.col("kind") == WATCH_RULE).all().over("actor_key"))
-    matched = alone.select("matched", finding="actor_key").explode("matched").unnest("matched")
+    matched = alone.select("matched", finding="actor_key").explode("matched").unnest("matched").lazy()
     the_same = ["finding", "actor_key", "action", "resource_type"]
     changes = theirs.join(matched, on=the_same, how="semi", nulls_equal=True, maintain_order="left")
     both = pl.concat([changes, matched], how="diagonal")
     return both.unique(["finding", "entry_id"], keep="first").sort("time", "resource_id")
 
 
-def _creations(theirs: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
+def _creations(theirs: pl.LazyFrame, entries: pl.LazyFrame) -> pl.LazyFrame:
     """Per finding when and by whom its token was created in the hour, by the token's id: a name proves nothing."""
     created = entries.filter(pl.col("change_kind") == "create").select(
         pl.col("resource_id").alias("token_id"), created_at="time", created_by="actor"
@@ -86,32 +90,41 @@ def _creations(theirs: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
     return tokens.join(created, on="token_id").sort("created_at").unique("finding", keep="first").drop("token_id")
 
 
-def _ends(behind: pl.DataFrame) -> pl.DataFrame:
-    """Per finding the first entries and the last ones, none of them twice, and the total."""
+def _ends(behind: pl.LazyFrame) -> pl.LazyFrame:
+    """Per finding the first entries and the last ones, none of them twice, and the total. Which they are is found by
+    few columns; with all columns only these are looked at."""
+    place, total = pl.int_range(pl.len()).over("finding"), pl.len().over("finding")
     of_several = pl.col("finding").is_in([*NAMES_OF_SEVERAL]) | (pl.col("actor_key").n_unique().over("finding") > 1)
+    numbered = behind.select("finding", "entry_id", of_several=of_several, total=total, place=place)
+    is_shown = (pl.col("place") < ENTRIES_SHOWN) | (pl.col("place") >= pl.col("total") - ENTRIES_SHOWN)
+    ends = numbered.filter(is_shown).collect()
+    of_findings = ends.lazy().select("finding", "of_several", "total").unique()
     who = pl.when("of_several").then("actor").alias("actor")
     line = pl.struct(who, *(pl.col(column).alias(name) for name, column in SHOWN.items()))
     return (
-        behind.with_columns(of_several=of_several)
+        behind.filter(pl.col("entry_id").is_in(ends["entry_id"].unique().implode()))
+        .join(of_findings, on="finding", maintain_order="left")
         .group_by("finding", maintain_order=True)
         .agg(
-            entries=line.head(ENTRIES_SHOWN), last_entries=line.slice(ENTRIES_SHOWN).tail(ENTRIES_SHOWN), total=pl.len()
+            entries=line.head(ENTRIES_SHOWN),
+            last_entries=line.slice(ENTRIES_SHOWN).tail(ENTRIES_SHOWN),
+            total=pl.col("total").first(),
         )
     )
 
 
-def _first_active(flagged: pl.DataFrame, theirs: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+def _first_active(flagged: pl.DataFrame, theirs: pl.LazyFrame, before: pl.DataFrame | None) -> pl.LazyFrame:
     """Per finding about credentials when the first of them began; null if one acted before, or if that is not known."""
     if before is None or "credential_key" not in flagged.columns:
-        return flagged.select(finding="actor_key", first_active=pl.lit(None, pl.Datetime("us", "UTC"))).unique()
+        return flagged.lazy().select(finding="actor_key", first_active=pl.lit(None, pl.Datetime("us", "UTC"))).unique()
     credentials = flagged.select(finding="actor_key", actor_key="credential_key").drop_nulls().unique()
     acted_before = before.select("finding", "actor_key").unique()
-    new = credentials.join(acted_before, on=["finding", "actor_key"], how="anti")
+    new = credentials.join(acted_before, on=["finding", "actor_key"], how="anti").lazy()
     began = theirs.join(new, on=["finding", "actor_key"], how="semi").group_by("finding")
     return began.agg(first_active=pl.col("time").min())
 
 
-def _action_summaries(behind: pl.DataFrame) -> pl.DataFrame:
+def _action_summaries(behind: pl.LazyFrame) -> pl.LazyFrame:
     """Per finding the entries by action and resource type, what was done most first."""
     by_action = behind.group_by("finding", "action", "resource_type").agg(
         changes=pl.len().cast(pl.Int64),
@@ -124,7 +137,7 @@ def _action_summaries(behind: pl.DataFrame) -> pl.DataFrame:
     return in_order.group_by("finding", maintain_order=True).agg(action_summaries=summary)
 
 
-def _change_totals(behind: pl.DataFrame) -> pl.DataFrame:
+def _change_totals(behind: pl.LazyFrame) -> pl.LazyFrame:
     """Per finding the changes by their kind and resource type, what was done most first."""
     names_all = pl.col("resource_id").is_not_null().all()
     by_kind = (

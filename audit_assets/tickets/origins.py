@@ -22,14 +22,14 @@ AXIOM_COLUMNS = ("address", "agent", "via", "token")
 """Their names in the rows of `AxiomClient.origins`."""
 
 
-def origins_of(behind: pl.DataFrame, before: pl.DataFrame | None, hour: datetime) -> pl.DataFrame:
+def origins_of(behind: pl.LazyFrame, before: pl.DataFrame | None, hour: datetime) -> pl.LazyFrame:
     """Per `finding` its `origins`, a list of what Origin takes: what was never used before first, then by changes.
 
     `behind`: the entries of an hour, with a column `finding`, at least ENTRY_COLUMNS, and token_name. `before`: the
     rows of `AxiomClient.origins`, with that column; None if they are not known.
     """
     used = _comparable(behind, ENTRY_COLUMNS)
-    seen = None if before is None else _comparable(before, AXIOM_COLUMNS)
+    seen = None if before is None else _comparable(before.lazy(), AXIOM_COLUMNS).collect()
     kinds = zip(get_args(OriginKind), ENTRY_COLUMNS, AXIOM_COLUMNS, strict=True)
     origins = pl.concat([_of_kind(kind, used, column, seen, before_it, hour) for kind, column, before_it in kinds])
     in_order = origins.sort(pl.col("first_used").is_not_null(), -pl.col("changes"), "value")
@@ -56,12 +56,12 @@ def start_of_day(hour: datetime) -> datetime:
 
 
 def _of_kind(
-    kind: str, used: pl.DataFrame, column: str, seen: pl.DataFrame | None, column_before: str, hour: datetime
-) -> pl.DataFrame:
+    kind: str, used: pl.LazyFrame, column: str, seen: pl.DataFrame | None, column_before: str, hour: datetime
+) -> pl.LazyFrame:
     label = pl.col("token_name").drop_nulls().last() if column == "token_id" else pl.lit(None, pl.String)
     found = used.group_by("finding", value=column).agg(changes=pl.len().cast(pl.Int64), label=label)
     known = _NOTHING_SEEN if seen is None else _days(seen, column_before, hour)
-    origins = found.join(known, on=["finding", "value"], how="left")
+    origins = found.join(known.lazy(), on=["finding", "value"], how="left")
     return origins.with_columns(pl.col("days").fill_null(0), kind=pl.lit(kind))
 
 
@@ -77,7 +77,7 @@ def _days(seen: pl.DataFrame, column: str, hour: datetime) -> pl.DataFrame:
     return by_value.agg(days=earlier_days.n_unique().cast(pl.Int64), first_used=pl.col("oldest").min())
 
 
-def _comparable(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+def _comparable(frame: pl.LazyFrame, columns: Sequence[str]) -> pl.LazyFrame:
     """With texts as far as Axiom keeps them, nothing in place of empty ones, and one word per interface."""
     _, _, interface, _ = columns
     cut = frame.with_columns(pl.col(columns).replace("", None).str.head(COMPARED_LENGTH))

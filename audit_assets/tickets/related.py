@@ -82,8 +82,13 @@ def traces_of(evidence: pl.DataFrame) -> pl.DataFrame:
         TOKEN: pl.col("token_id"),
         CREATED: pl.when(pl.col("change_kind") == "create").then("resource_id"),
     }
-    found = [evidence.select("ticket_key", "hour", kind=pl.lit(kind), value=value) for kind, value in values.items()]
-    return pl.concat([TRACES.to_frame(), *found]).filter(pl.col("value").fill_null("") != "").unique()
+    found = [
+        evidence.select("ticket_key", "hour", kind=pl.lit(kind), value=value)
+        .filter(pl.col("value").fill_null("") != "")
+        .unique()
+        for kind, value in values.items()
+    ]
+    return pl.concat([TRACES.to_frame(), *found])
 
 
 def changed_resource() -> pl.Expr:

@@ -34,7 +34,7 @@ ORDINARY_HOURS, ORDINARY_ENTRIES = 10, 50
 IMPORT = "\n".join(
     [
         "import audit_assets.definitions",
-        "from audit_assets_tests.benchmarks.pulling import peak_memory",
+        "from audit_assets_tests.benchmarks.process_memory import peak_memory",
         "print(peak_memory())",
     ]
 )
@@ -73,7 +73,7 @@ def imported() -> tuple[float, float]:
     """Seconds and MB of a process that imports the definitions and does nothing."""
     began = time.perf_counter()
     ended = subprocess.run([sys.executable, "-c", IMPORT], stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - our own
-    return time.perf_counter() - began, int(ended.stdout) / 1024
+    return time.perf_counter() - began, float(ended.stdout)
 
 
 def total(hour: Hour, what: str, name: str | None = None) -> float:

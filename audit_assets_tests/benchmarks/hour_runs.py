@@ -3,22 +3,22 @@
     python -m audit_assets_tests.benchmarks.hour_runs history|ordinary|full --world URL [--hours N]
 
 `hour.py` starts it, with the settings in the environment. The bodies of our assets and checks are measured where they
-are called: `dagster.asset` and `dagster.asset_check` are replaced by ones that wrap what they decorate, before the
-definitions are imported. Waits are recorded, and skipped by advancing the sandbox's clock.
+are called: while the definitions are built, `dagster.asset` and its like for checks are replaced by ones that wrap what
+they decorate. The most memory is the kernel's own mark of it, reset where a body begins. Waits are recorded, and
+skipped by advancing the sandbox's clock.
 """
 
 import argparse
 import importlib
 import json
-import os
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import wraps
+from inspect import isgeneratorfunction
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -26,14 +26,11 @@ import dagster as dg
 import httpx
 
 from audit_assets_tests.benchmarks.hour_world import HISTORY
-from audit_assets_tests.benchmarks.pulling import peak_memory
+from audit_assets_tests.benchmarks.process_memory import forget_peak, memory_now, peak_memory
 from audit_assets_tests.cloudflare.samples import AN_HOUR, HOUR
 from audit_assets_tests.support import bearer
 
-PAGE = os.sysconf("SC_PAGE_SIZE")
-MEGABYTE = 1024 * 1024
-BETWEEN_SAMPLES = 0.005
-"""Seconds between two readings of the memory."""
+DECORATORS = ("asset", "asset_check", "multi_asset_check")
 
 
 @dataclass
@@ -66,9 +63,22 @@ class Meter:
     def __init__(self) -> None:
         self.bodies: list[Body] = []
         self.current = Body("none")
+        self.between = 0.0
+        """The most memory outside of the bodies, in MB."""
+
+    @property
+    def peak(self) -> float:
+        """The most memory since `start`, in MB."""
+        return max([self.between, peak_memory(), *(body.memory_peak for body in self.bodies)])
+
+    def start(self) -> None:
+        """Forget what was measured so far."""
+        self.bodies.clear()
+        self.between = 0.0
+        forget_peak()
 
     def decorating(self, decorate: Callable[..., Any]) -> Callable[..., Any]:
-        """`dagster.asset` or `dagster.asset_check`, for bodies that are measured."""
+        """One of the DECORATORS, for bodies that are measured."""
         return lambda **options: lambda body: decorate(**options)(self._measured(body))
 
     def ledger(self, query: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,17 +93,21 @@ class Meter:
 
         return timed
 
-    def follow_memory(self, stopped: threading.Event) -> None:
-        """Note the most memory in each body, until stopped."""
-        while not stopped.wait(BETWEEN_SAMPLES):
-            body = self.current
-            body.memory_peak = max(body.memory_peak, memory_now())
+    def _measured(self, body: Callable[..., Any], name: str | None = None) -> Callable[..., Any]:
+        if isgeneratorfunction(body):  # as Dagster sees from the wrapper, too
+            measured_list = self._measured(lambda *arguments, **options: [*body(*arguments, **options)], body.__name__)
 
-    def _measured(self, body: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(body)
+            def generator(*arguments: Any, **options: Any) -> Iterator[Any]:
+                yield from measured_list(*arguments, **options)
+
+            return generator
+
         @wraps(body)
         def measured(*arguments: Any, **options: Any) -> Any:
-            before = memory_now()
-            noted = self.current = Body(body.__name__, before, before)
+            self.between = max(self.between, peak_memory())
+            forget_peak()
+            noted = self.current = Body(name or body.__name__, memory_now())
             self.bodies.append(noted)
             began, processor = time.perf_counter(), time.process_time()
             try:
@@ -101,6 +115,8 @@ class Meter:
             finally:
                 noted.seconds = time.perf_counter() - began - noted.ledger - noted.skipping
                 noted.computing = min(noted.seconds, time.process_time() - processor)
+                noted.memory_peak = peak_memory()
+                forget_peak()
                 self.current = Body("none")
 
         return measured
@@ -136,45 +152,42 @@ class MeasuredPipeline:
 
     def __init__(self, world: str) -> None:
         self.meter = Meter()
-        decorating = self.meter.decorating
-        with patch.multiple(dg, asset=decorating(dg.asset), asset_check=decorating(dg.asset_check)):
-            build = importlib.import_module("audit_assets.defs.build")
-        self._partitions = importlib.import_module("audit_assets.defs.partitions")
         clock = SandboxWaits(world, self.meter)
-        self._defs: dg.Definitions = build.build_defs(
-            resources={
-                "cloudflare": build.CloudflareResource(clock),
-                "axiom": build.AxiomResource(clock),
-                "linear": build.LinearResource(clock),
-                "storage": build.StorageResource(clock),
-            }
-        )
+        with ExitStack() as patches:
+            for name in DECORATORS:
+                patches.enter_context(patch.object(dg, name, self.meter.decorating(getattr(dg, name))))
+            build = importlib.import_module("audit_assets.defs.build")
+            self._defs: dg.Definitions = build.build_defs(
+                resources={
+                    "cloudflare": build.CloudflareResource(clock),
+                    "axiom": build.AxiomResource(clock),
+                    "linear": build.LinearResource(clock),
+                    "storage": build.StorageResource(clock),
+                }
+            )
+        self._partitions = importlib.import_module("audit_assets.defs.partitions")
 
     def history(self, instance: dg.DagsterInstance) -> None:
         """Pull and ingest the hours before HOUR."""
-        self._run(instance, "history", tags=self._partitions.range_tags(HOUR - HISTORY, HOUR - AN_HOUR))
+        self._run(instance, "history", {}, tags=self._partitions.range_tags(HOUR - HISTORY, HOUR - AN_HOUR))
 
     def hour(self, instance: dg.DagsterInstance, hour: datetime) -> dict[str, Any]:
         """Run an hour with all its assets and checks; the seconds it took, and its bodies."""
-        self.meter.bodies.clear()
+        self.meter.start()
         began = time.perf_counter()
-        self._run(instance, "hourly_audit", partition_key=self._partitions.key_of(hour))
+        opening = {"opened_tickets": {"config": {"open_tickets": "always"}}}  # a fortnight of history opens none yet
+        self._run(instance, "hourly_audit", opening, partition_key=self._partitions.key_of(hour))
         skipping = sum(body.skipping for body in self.meter.bodies)
         return {
             "seconds": time.perf_counter() - began - skipping,
             "bodies": [asdict(body) for body in self.meter.bodies],
         }
 
-    def _run(self, instance: dg.DagsterInstance, job: str, **partition: Any) -> None:
-        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    def _run(self, instance: dg.DagsterInstance, job: str, ops: dict[str, Any], **partition: Any) -> None:
+        config = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, "ops": ops}
         ledger = self.meter.ledger(instance.get_materialized_partitions)
         with patch.object(instance, "get_materialized_partitions", ledger):
-            self._defs.resolve_job_def(job).execute_in_process(run_config=quiet, instance=instance, **partition)
-
-
-def memory_now() -> float:
-    """MB of this process that are in memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE / MEGABYTE
+            self._defs.resolve_job_def(job).execute_in_process(run_config=config, instance=instance, **partition)
 
 
 def history(world: str) -> dict[str, Any]:
@@ -200,16 +213,8 @@ def ordinary(world: str, hours: int) -> dict[str, Any]:
 def full(world: str) -> dict[str, Any]:
     """One hour on the instance of DAGSTER_HOME, and the memory it took."""
     pipeline = MeasuredPipeline(world)
-    stopped = threading.Event()
-    following = threading.Thread(target=pipeline.meter.follow_memory, args=(stopped,))
-    following.start()
-    try:
-        with dg.DagsterInstance.get() as instance:
-            took = pipeline.hour(instance, HOUR)
-    finally:
-        stopped.set()
-        following.join()
-    return {**took, "peak": peak_memory() / 1024}
+    with dg.DagsterInstance.get() as instance:
+        return {**pipeline.hour(instance, HOUR), "peak": pipeline.meter.peak}
 
 
 def main() -> None:

@@ -31,7 +31,8 @@ from audit_assets.cloudflare.entries import Normalizer
 from audit_assets.cloudflare.page_parser import parse_page
 from audit_assets.storage.hour_store import ROWS_AT_ONCE, HourStore
 from audit_assets.storage.tables import ENTRIES
-from audit_assets_tests.benchmarks.pulling import PAGE, ROUNDS, best_of_rounds, page_body, peak_memory
+from audit_assets_tests.benchmarks.process_memory import peak_memory
+from audit_assets_tests.benchmarks.pulling import PAGE, ROUNDS, best_of_rounds, page_body
 from audit_assets_tests.cloudflare.samples import ACCOUNT, HOUR
 
 MOST_TIMES = 1.5
@@ -111,7 +112,7 @@ def send_bare(url: str, bodies: list[bytes]) -> None:
 
 
 def memory(url: str, folder: str) -> None:
-    """Print the peak memory before and after the stored hour is sent, in kB."""
+    """Print the peak memory before and after the stored hour is sent, in MB."""
     before = peak_memory()
     send_ours(url, HourStore(folder).parts(ENTRIES, HOUR))
     print(before, peak_memory())
@@ -126,7 +127,7 @@ def memory_of_ingest(url: str, count: int) -> tuple[float, float]:
         HourStore(folder).write(ENTRIES, HOUR, hour.entries())
         command = [sys.executable, "-m", "audit_assets_tests.benchmarks.ingesting", "--memory", url, folder]
         printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S603 - our own
-    before, peak = (int(part) / 1024 for part in printed.split())
+    before, peak = map(float, printed.split())
     return before, peak
 
 

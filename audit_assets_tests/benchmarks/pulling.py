@@ -13,8 +13,6 @@ import argparse
 import gzip
 import json
 import math
-import re
-import resource
 import subprocess
 import sys
 import time
@@ -22,7 +20,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -30,6 +27,7 @@ import httpx
 from audit_assets.cloudflare.audit_log_client import CloudflareClient
 from audit_assets.cloudflare.entries import Normalizer
 from audit_assets.cloudflare.page_parser import Page, parse_page
+from audit_assets_tests.benchmarks.process_memory import peak_memory
 from audit_assets_tests.cloudflare.samples import ACCOUNT, AN_HOUR, HOUR, v2_entry
 from audit_assets_tests.support import JumpingClock
 
@@ -198,21 +196,12 @@ def memory_of_pull(entries: int) -> tuple[float, float]:
     with child("--serve", str(entries)) as server:
         address = f"http://127.0.0.1:{next_line_of(server)}/"
         with child("--memory", address) as measured:
-            before, peak = (int(part) / 1024 for part in next_line_of(measured).split())
+            before, peak = map(float, next_line_of(measured).split())
     return before, peak
 
 
-def peak_memory() -> int:
-    """The most memory that this process had, in kB. `ru_maxrss` would be that of the process which started it, if that
-    had more: it survives the start of another program."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(re.findall(r"VmHWM:\s+([0-9]+) kB", status.read_text())[0])
-
-
 def memory(address: str) -> None:
-    """Print the peak memory before and after a pull, in kB."""
+    """Print the peak memory before and after a pull, in MB."""
     before = peak_memory()
     pull(address)
     print(before, peak_memory(), flush=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from audit_assets.cloudflare.entries import Unreadable
-from audit_assets.cloudflare.entry_json import DEEPEST
+from audit_assets.cloudflare.entry_json import DEEPEST, PlainEntry
 from audit_assets.cloudflare.page_parser import parse_page
 from audit_assets.config.errors import Incomplete
 from audit_assets.transport.http import TryAgain
@@ -20,9 +20,14 @@ def body(**parts: Any) -> bytes:
     return json.dumps({"success": True, "errors": [], "result": entries, "result_info": {"count": 2}} | parts).encode()
 
 
+def values_of(entries: list[Any]) -> list[Any]:
+    """What the entries of a page are, however they were read."""
+    return [each.value() if isinstance(each, PlainEntry) else each for each in entries]
+
+
 def test_a_page_is_its_entries_and_its_cursor() -> None:
     page = parse_page(body(result_info={"count": 2, "cursor": "next"}), "v2", HOUR)
-    assert (page.entries, page.cursor) == ([v2_entry(1), v2_entry(2)], "next")
+    assert (values_of(page.entries), page.cursor) == ([v2_entry(1), v2_entry(2)], "next")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +96,7 @@ def test_a_broken_byte_stays_with_its_entry() -> None:
     broken = body().replace(b"Harbourline", b"Harbour\xffline", 1)
     entries = parse_page(broken, "v2", HOUR).entries
     assert entries[0]["account"]["name"] == "Harbour\udcffline"
-    assert entries[1] == v2_entry(2)
+    assert values_of(entries)[1] == v2_entry(2)
 
 
 def test_control_characters_and_endless_integers_do_not_stop_a_page() -> None:
@@ -99,7 +104,7 @@ def test_control_characters_and_endless_integers_do_not_stop_a_page() -> None:
     entries = parse_page(odd, "v2", HOUR).entries
     assert entries[0]["account"]["name"] == "Harbour\0line"
     assert entries[0]["resource"]["request"]["ttl"] == "9" * 5000
-    assert entries[1] == v2_entry(2)
+    assert values_of(entries)[1] == v2_entry(2)
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -114,7 +119,7 @@ def test_an_endlessly_nested_entry_affects_no_other(number: int) -> None:
     assert isinstance(unreadable, Unreadable)
     assert unreadable.reason == "it is nested too deeply"
     assert unreadable.text.encode() == parts[number - 1]
-    assert entries == [v2_entry(3 - number)]
+    assert values_of(entries) == [v2_entry(3 - number)]
 
 
 @pytest.mark.parametrize("levels", [DEEPEST - 2, DEEPEST - 1, 900, 990, 1_500])
@@ -128,6 +133,6 @@ def test_how_deep_an_entry_may_be_does_not_hang_on_the_stack(
     page = f'{{"success":true,"result":[{deep} , {neighbour}\n],"result_info":{{}}}}'.encode()
     entries = parse_page(page, "v2", HOUR).entries
     with more_stack():
-        assert parse_page(page, "v2", HOUR).entries == entries
+        assert values_of(parse_page(page, "v2", HOUR).entries) == values_of(entries)
     assert (entries[0] == Unreadable(deep, "it is nested too deeply")) == (levels + 2 > DEEPEST)
     assert (entries[1] == Unreadable(neighbour, "it is nested too deeply")) == (beside + 1 > DEEPEST)

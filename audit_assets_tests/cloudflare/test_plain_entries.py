@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_assets.cloudflare.entries import Normalizer
-from audit_assets.cloudflare.entry_json import PlainEntry, entry_text, parse_json, read_plain_entry, text_of
+from audit_assets.cloudflare.entry_json import PlainEntry, parse_json, read_plain_entry, text_of
 from audit_assets.cloudflare.page_parser import parse_page
 from audit_assets_tests.cloudflare.samples import ACCOUNT, HOUR, v1_entry, v2_entry
 from audit_assets_tests.cloudflare.test_hostile_entries import json_values, twisted_entries
@@ -71,6 +71,10 @@ def page_of(texts: list[bytes]) -> bytes:
     return b'{"success":true,"result":[' + b" ,\n".join(texts) + b'],"result_info":{}}'
 
 
+def value_of(item: Any) -> Any:
+    return item.value() if isinstance(item, PlainEntry) else item
+
+
 def outcome(normalizer: Normalizer, items: list[Any]) -> tuple[pl.DataFrame, list[Any]]:
     frame, quarantined = normalizer.normalize(items)
     return frame, [(each.record(), each.after) for each in quarantined]
@@ -83,7 +87,7 @@ def test_pages_come_to_the_same_whoever_reads_them(pages: list[list[bytes]], str
     for texts in pages:
         by_python = [parse_json(text_of(text)) for text in texts]
         read = parse_page(page_of(texts), stream, HOUR).entries
-        assert repr(read) == repr(by_python)
+        assert repr([value_of(each) for each in read]) == repr(by_python)
         frame, quarantined = outcome(fast, read)
         expected, expected_quarantined = outcome(slow, by_python)
         assert frame.schema == expected.schema
@@ -99,7 +103,7 @@ def test_a_number_is_written_as_python_writes_it(number: str) -> None:
     fast, also = Normalizer("v2", ACCOUNT).normalize(
         parse_page(page_of([json.dumps(v2_entry()).encode()[:-1] + f',"n":{number}}}'.encode()]), "v2", HOUR).entries
     )
-    assert repr(read) == repr(parse_json(text))
+    assert repr(value_of(read)) == repr(parse_json(text))
     assert fast.equals(frame)
     assert quarantined == also == []
 
@@ -109,7 +113,7 @@ def test_usual_entries_are_read_the_fast_way() -> None:
         text = json.dumps(entry).encode()
         [read] = parse_page(page_of([text]), "v2", HOUR).entries
         assert type(read) is PlainEntry
-        assert entry_text(read) == json.dumps(entry, separators=(",", ":"), sort_keys=True)
+        assert read.text == json.dumps(entry, separators=(",", ":"), sort_keys=True)
 
 
 def test_what_is_nested_too_deeply_is_not_read_the_fast_way() -> None:

@@ -23,7 +23,7 @@ from audit_assets.watch.rules import WatchRules
 ENTRY_COLUMNS = ("entry_id", "time", "stream")
 """What is kept of every entry of an hour."""
 
-CHANGE_COLUMNS = tuple(dict.fromkeys(["time", "actor_key", "actor", "resource_type", *COLUMNS, *BEHIND]))
+CHANGE_COLUMNS = tuple(dict.fromkeys(["time", "actor_key", "actor", "resource_type", *BEHIND]))
 """What tickets need of a change."""
 
 CHANGE_COUNTS = pl.Schema({**TOUCHES, "changes": pl.Int64})
@@ -71,20 +71,19 @@ class RunInputs:
             self._kept[hour] = loaded
         return loaded
 
-    def changes_of(self, hour: datetime, actor_keys: pl.Series) -> pl.DataFrame:
-        """The changes of these actors in a stored hour, and those by which tokens that they used were made, oldest
-        first (CHANGE_COLUMNS)."""
-        keys = actor_keys.unique().implode()
-        theirs = self._changes(hour, pl.col("actor_key").is_in(keys))
-        tokens = theirs["token_id"].drop_nulls().unique().implode()
-        is_creation = (pl.col("change_kind") == "create") & pl.col("resource_id").is_in(tokens)
-        creations = self._changes(hour, is_creation & ~pl.col("actor_key").is_in(keys)) if len(theirs) else theirs
-        return pl.concat([theirs, creations]).sort("time", maintain_order=True)
-
-    def _changes(self, hour: datetime, chosen: pl.Expr) -> pl.DataFrame:
-        counts = is_change(self.tables.counted)
-        parts = [part.filter(counts & chosen) for part in self.store.parts(ENTRIES, hour, CHANGE_COLUMNS)]
-        return pl.concat([ENTRY_SCHEMA.to_frame().select(CHANGE_COLUMNS), *parts])
+    def changes_of(self, hour: datetime, actor_keys: pl.Series) -> pl.LazyFrame:
+        """The changes of these actors in a stored hour, and those by which tokens that they used were made
+        (CHANGE_COLUMNS). To be collected within `store.reading`, and not with all columns: of 500,000 changes these
+        take 240 MB."""
+        stored = self.store.scan(ENTRIES, hour)
+        if stored is None:
+            raise self.store.missing(ENTRIES, hour)
+        changes = stored.filter(is_change(self.tables.counted)).select(CHANGE_COLUMNS)
+        theirs = pl.col("actor_key").is_in(actor_keys.unique().implode())
+        with self.store.reading(ENTRIES, hour):
+            tokens = changes.filter(theirs).select(pl.col("token_id").drop_nulls().unique()).collect().to_series()
+        is_creation = (pl.col("change_kind") == "create") & pl.col("resource_id").is_in(tokens.implode())
+        return changes.filter(theirs | is_creation)
 
 
 def load_run_inputs(account_id: str, store: HourStore) -> RunInputs:

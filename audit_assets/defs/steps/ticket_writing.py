@@ -130,10 +130,11 @@ def _write_actors(
     of_actors = flagged.join(chosen, on="actor_key", how="right", maintain_order="right")
     hour, singles = flagged["hour"][0], of_actors.filter("single")
     acting = members_of(singles)["actor_key"]
-    changes = with_canonical_addresses(inputs.changes_of(hour, acting), "ip_address")
     seen, unknown = _fetch_origins(inputs.store, axiom, [*acting.unique()], hour)
     links = _links_of(axiom, singles, hour, run_id)
-    found = findings_of(inputs.account_id, singles, changes, seen=seen, links=links)
+    with inputs.store.reading(ENTRIES, hour):
+        changes = with_canonical_addresses(inputs.changes_of(hour, acting), "ip_address")
+        found = findings_of(inputs.account_id, singles, changes, seen=seen, links=links)
     alone = _with_values(inputs, _with_users(inputs, found, hour))
     others = findings_of(inputs.account_id, of_actors.filter(~pl.col("single")), changes.clear())
     charts = build_charts(singles, inputs.store, axiom)

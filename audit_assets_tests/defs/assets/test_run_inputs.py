@@ -77,7 +77,7 @@ def test_the_entries_that_are_kept_have_all_columns_that_tickets_need(pipeline: 
     assert not problems_of(pipeline.run(JUDGED))
     inputs = RunInputsResource().of_run("a run")
     loaded = inputs.entries_of(JUDGED)
-    changes = inputs.changes_of(JUDGED, loaded.actors["actor_key"])
+    changes = inputs.changes_of(JUDGED, loaded.actors["actor_key"]).collect()
     assert changes["time"].to_list() == [JUDGED, JUDGED + HOUR / 2]
     assert "raw" not in {*loaded.entries.columns, *changes.columns}
     assert set(loaded.actors["actor"]) == {"bob@example.com", "alice@example.com"}
