@@ -24,6 +24,11 @@ class Postgres:
 
     port: int
 
+    @property
+    def url(self) -> str:
+        """Of its only database."""
+        return f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/postgres"
+
     def environment(self) -> dict[str, str]:
         """The variables that the shipped dagster.yaml reads."""
         return {
