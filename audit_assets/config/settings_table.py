@@ -147,7 +147,7 @@ _TABLE = (
     Setting(STORAGE, "where the Parquet hours lie: a folder or an fsspec URL", ".audit_assets/hours", PATH),
     Setting(
         "AUDIT_ASSETS_KEEP_RUNS_DAYS",
-        "days that Dagster's runs are kept once later ones superseded them",
+        "days that Dagster's runs are kept whole; then superseded ones are deleted, others thinned",
         "7",
         WHOLE_NUMBER,
     ),

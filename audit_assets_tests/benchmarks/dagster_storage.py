@@ -1,10 +1,11 @@
-"""What an hour and account costs in runs and in Dagster's own database, and how much of that retention gives back.
+"""What an hour and account costs in runs and in Dagster's own database, and how much of that stays after retention.
 
-    python -m audit_assets_tests.benchmarks.dagster_storage [--days 4] [--postgres postgresql://user@host:port/database]
+    python -m audit_assets_tests.benchmarks.dagster_storage [--hours 24] [--postgres [URL]]
 
-A small company's hours at the sandbox's time: the sensor is evaluated each hour when the newest one is due, until
-nothing is left to do. Entries come late at the rates of LATE_HOURS. Measured are the hours after the first three days,
-when the last pulls of earlier hours are due as well. PostgreSQL needs `dagster-postgres` and an empty database.
+A small company's hours at the sandbox's time. The first three days are caught up on, a day a run, so that the last
+pulls of earlier hours are due as well, and retention deletes what it can of them. Then the sensor is evaluated each
+hour when the newest one is due, until nothing is left to do, and retention comes again. Entries come late at the rates
+of LATE_HOURS. On PostgreSQL: `dagster-postgres`, and an empty database, or none for a server of the benchmark's own.
 """
 
 import argparse
@@ -22,10 +23,12 @@ import sqlalchemy as sql
 from rich.console import Console
 
 from audit_assets.defs.automation.hour_planner import GRACE
+from audit_assets.defs.automation.retention import delete_from_dagster
 from audit_assets.storage.pull_history import REPEATS, SETTLING
 from audit_assets_tests.benchmarks.hour import table_of
+from audit_assets_tests.servers.postgres import running_postgres
 from audit_assets_tests.faults.company import COLLEAGUES, FIRST, Scenario, company
-from audit_assets_tests.faults.daemon import QUIET, Daemon
+from audit_assets_tests.faults.daemon import Daemon
 from audit_assets_tests.pipeline import HOUR, v2_entry
 
 ENTRIES = 35
@@ -38,7 +41,14 @@ some minutes is known (docs/facts/cloudflare.md, 2.6)."""
 HOURS_BEFORE = REPEATS[-1] // HOUR + 2
 """After so many hours each hour costs the same."""
 
-HOURS_A_DAY, HOURS_A_YEAR = 24, 365 * 24
+HOURS_A_YEAR = 365 * 24
+
+MOST_RUNS, MOST_KB = 1.5, 60
+"""An hour and account: of runs, and of what stays of it in Dagster's database."""
+
+EVENTS_WITH_BYTES = (
+    "SELECT coalesce(dagster_event_type, 'log lines'), count(*), sum(length(event)) FROM event_logs GROUP BY 1"
+)
 
 SQLITE_TABLES = "SELECT m.tbl_name, sum(s.pgsize) FROM dbstat s JOIN sqlite_master m ON m.name = s.name GROUP BY 1"
 POSTGRES_TABLES = (
@@ -92,56 +102,81 @@ def sizes_of(postgres: str | None, folder: Path) -> Sizes:
     return sizes
 
 
+def events_of(postgres: str | None, folder: Path) -> dict[str, tuple[int, int]]:
+    """How many events there are of each kind, and their length: on SQLite those of the runs' files."""
+    found: dict[str, tuple[int, int]] = {}
+    runs = [file for file in folder.rglob("history/runs/*.db") if file.name != "index.db"]
+    for address in [postgres] if postgres else [f"sqlite:///{file}" for file in runs]:
+        engine = sql.create_engine(address or "")
+        with engine.connect() as connection:
+            for kind, number, length in connection.execute(sql.text(EVENTS_WITH_BYTES)):
+                before = found.get(kind, (0, 0))
+                found[kind] = (before[0] + number, before[1] + length)
+        engine.dispose()
+    return found
+
+
 def run_hours(daemon: Daemon, first: int, last: int) -> Counter[str]:
     """The hours of these numbers, each when it is due. How many runs there were, by why they were requested."""
-    clock, runs = daemon.sandbox.shared.clock, Counter[str]()
+    runs = Counter[str]()
     for number in range(first, last):
-        clock.advance(FIRST + HOUR * (number + 1) + SETTLING + GRACE - clock.now())
-        while made := daemon.tick():
-            runs.update(each.request.tags["audit/reason"] for each in made)
-            if not all(each.success for each in made):
-                raise RuntimeError("a run failed")
+        runs += run_until(daemon, number)
     return runs
 
 
-def retain(daemon: Daemon) -> None:
-    """The job `retention`, once all runs are old enough for it. Dagster dates them by the clock of this machine."""
-    clock = daemon.sandbox.shared.clock
-    clock.advance(max(clock.now(), datetime.now(UTC)) + timedelta(days=400) - clock.now())
-    daemon.defs.resolve_job_def("retention").execute_in_process(run_config=QUIET, instance=daemon.instance)
+def run_until(daemon: Daemon, number: int) -> Counter[str]:
+    """Everything that is due when the hour of that number is."""
+    clock, runs = daemon.sandbox.shared.clock, Counter[str]()
+    clock.advance(FIRST + HOUR * (number + 1) + SETTLING + GRACE - clock.now())
+    while made := daemon.tick():
+        runs.update(each.request.tags["audit/reason"] for each in made)
+        if not all(each.success for each in made):
+            raise RuntimeError("a run failed")
+    return runs
 
 
-def report(days: int, postgres: str | None) -> None:
+def retain(instance: dg.DagsterInstance) -> Counter[str]:
+    """What the job `retention` deletes in Dagster, as if all runs were old enough for it."""
+    return Counter(delete_from_dagster(instance, max(FIRST, datetime.now(UTC)) + timedelta(days=400)))
+
+
+def report(hours: int, postgres: str | None) -> None:
     """Measure and print."""
-    measured = days * HOURS_A_DAY - HOURS_BEFORE
+    console = Console(width=120)
     with tempfile.TemporaryDirectory() as name:
         folder, home = Path(name), Path(name) / "dagster"
-        with company(folder / "world", scenario(days * HOURS_A_DAY)) as daemon, instance_on(postgres, home) as instance:
+        with (
+            company(folder / "world", scenario(HOURS_BEFORE + hours)) as daemon,
+            instance_on(postgres, home) as instance,
+        ):
             daemon.close()
             daemon.instance = instance
-            run_hours(daemon, 0, HOURS_BEFORE)
-            before = sizes_of(postgres, home)
-            runs = run_hours(daemon, HOURS_BEFORE, days * HOURS_A_DAY)
-            after = sizes_of(postgres, home)
-            all_runs = instance.get_runs_count()
-            retain(daemon)
-            retained, kept_runs = sizes_of(postgres, home), instance.get_runs_count() - 1
+            run_until(daemon, HOURS_BEFORE - 1)
+            retain(instance)
+            before, events_before = sizes_of(postgres, home), events_of(postgres, home)
+            runs = run_hours(daemon, HOURS_BEFORE, HOURS_BEFORE + hours)
+            after, events_after = sizes_of(postgres, home), events_of(postgres, home)
+            deleted = retain(instance)
+            retained = sizes_of(postgres, home)
             daemon.instance = dg.DagsterInstance.ephemeral()
-    table = table_of(
-        f"{'PostgreSQL' if postgres else 'SQLite'}, an hour and account", "bytes", "of all before", "after"
-    )
-    share = retained.total() / after.total()
-    for name, size in (after - before).most_common():
-        table.add_row(name, f"{size / measured:,.0f}", f"{after[name]:,}", f"{retained[name]:,}")
-    an_hour = (after - before).total() / measured
-    table.add_row("together", f"{an_hour:,.0f}", f"{after.total():,}", f"{retained.total():,}", style="bold")
-    console = Console(width=120)
-    console.print(table)
+    database = "PostgreSQL" if postgres else "SQLite"
+    kinds = table_of(f"{database}, an hour and account: events", "number", "bytes as JSON")
+    for kind, (number, length) in sorted(events_after.items(), key=lambda each: -each[1][1]):
+        known = events_before.get(kind, (0, 0))
+        kinds.add_row(kind, f"{(number - known[0]) / hours:.1f}", f"{(length - known[1]) / hours:,.0f}")
+    console.print(kinds)
+    tables = table_of(f"{database}, an hour and account: bytes with indexes", "before retention", "after it")
+    for table, size in (after - before).most_common():
+        tables.add_row(table, f"{size / hours:,.0f}", f"{(retained[table] - before[table]) / hours:,.0f}")
+    written, stays = [(each.total() - before.total()) / hours / 1_000 for each in (after, retained)]
+    tables.add_row("together", f"{written * 1_000:,.0f}", f"{stays * 1_000:,.0f}", style="bold")
+    console.print(tables)
     console.print(
-        f"{runs.total() / measured:.2f} runs an hour ({', '.join(f'{n} {why}' for why, n in runs.most_common())} in "
-        f"{measured} hours); {an_hour / 1_000:,.0f} kB before retention, {an_hour * share / 1_000:,.0f} kB after it, "
-        f"which kept {kept_runs} of {all_runs} runs. A year: {an_hour * HOURS_A_YEAR / 1e9:.2f} GB and "
-        f"{an_hour * share * HOURS_A_YEAR / 1e9:.2f} GB."
+        f"In {hours} hours, each: {runs.total() / hours:.2f} runs (goal: under {MOST_RUNS}; "
+        f"{', '.join(f'{n} {why}' for why, n in runs.most_common())}); {written:,.0f} kB within "
+        f"AUDIT_ASSETS_KEEP_RUNS_DAYS, {stays:,.0f} kB after it (goal: {MOST_KB}). Retention: "
+        f"{', '.join(f'{n} {what}' for what, n in deleted.items())}. "
+        f"A year: {stays * HOURS_A_YEAR / 1e6:.2f} GB, {written * HOURS_A_YEAR / 1e6:.2f} GB without retention."
     )
 
 
@@ -151,10 +186,16 @@ def main() -> None:
         prog="python -m audit_assets_tests.benchmarks.dagster_storage",
         description="Measure what an hour costs in runs and in Dagster's database.",
     )
-    parser.add_argument("--days", type=int, default=4, help="simulated, at least four")
-    parser.add_argument("--postgres", help="URL of an empty database; SQLite otherwise")
+    parser.add_argument("--hours", type=int, default=24, help="measured, after three days that are caught up on")
+    parser.add_argument(
+        "--postgres", nargs="?", const="", help="URL of an empty database; without one, a server is made"
+    )
     options = parser.parse_args()
-    report(options.days, options.postgres)
+    if options.postgres == "":
+        with running_postgres() as server:
+            report(options.hours, server.url)
+    else:
+        report(options.hours, options.postgres)
 
 
 if __name__ == "__main__":

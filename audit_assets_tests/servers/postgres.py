@@ -29,6 +29,11 @@ class Postgres:
 
     port: int
 
+    @property
+    def url(self) -> str:
+        """Of the database that is there from the beginning."""
+        return f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{FIRST}"
+
     def environment(self, database: str = FIRST) -> dict[str, str]:
         """The variables that the shipped dagster.yaml reads."""
         return {

@@ -3,6 +3,7 @@
 Off until somebody turns the schedule on. One run does a bounded part of a long backlog; the next day's goes on.
 """
 
+from datetime import datetime
 from itertools import islice
 
 import dagster as dg
@@ -17,12 +18,14 @@ from audit_assets.defs.account_keys import (
     name_of,
 )
 from audit_assets.defs.automation.superseded_runs import delete_evaluations, delete_run, superseded_runs
+from audit_assets.defs.automation.thinned_runs import thin_runs
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.resources import StorageResource
 from audit_assets.storage.tables import TABLES_OF
 
 MOST_RUNS = 2_000
-"""In one run: each takes some 20 ms, and Dagster ends a run after two hours."""
+"""So many are deleted and so many thinned in one run: each takes some 20 ms, or 130 with a file to write anew on a busy
+machine, and Dagster ends a run after two hours."""
 
 
 def retention_of(account: Account) -> dg.JobDefinition:
@@ -30,7 +33,7 @@ def retention_of(account: Account) -> dg.JobDefinition:
     op = dg.op(
         name=account.named("delete_what_is_superseded"),
         out=dg.Out(dg.Nothing),
-        description="Deletes superseded runs, old evaluations and hours that a setting limits.",
+        description="Deletes superseded runs, old evaluations, what old runs need no more, and hours past their time.",
     )(bound_to(account, delete_what_is_superseded))
 
     @dg.job(
@@ -47,14 +50,20 @@ def delete_what_is_superseded(context: dg.OpExecutionContext, storage: dg.Resour
     """See the module. Raises `dagster.Failure` with one sentence for a setting or a store that can't be used."""
     with raise_as_dagster_failure():
         now, days = storage.now(), keep_hours()
-        before = now - keep_runs()
-        assets = [asset_key(name) for name in TABLES_OF]
-        runs = islice(superseded_runs(context.instance, [*map(name_of, JOBS)], assets, before), MOST_RUNS)
-        deleted_runs = [run.run_id for run in runs]
-        for run_id in deleted_runs:
-            delete_run(context.instance, run_id)
-        checks = delete_evaluations(context.instance, assets, before)
-        files = storage.open().delete_before(now - days) if days else 0
-    deleted = {"runs": len(deleted_runs), "evaluations": checks, "files_of_hours": files}
+        deleted = delete_from_dagster(context.instance, now - keep_runs())
+        deleted["files_of_hours"] = storage.open().delete_before(now - days) if days else 0
     context.add_output_metadata(deleted)
     context.log.info(f"Deleted: {deleted}")
+
+
+def delete_from_dagster(instance: dg.DagsterInstance, before: datetime) -> dict[str, int]:
+    """What nothing depends on of the runs that ended and were created before then. Returns how many of what."""
+    jobs, assets = [*map(name_of, JOBS)], [asset_key(name) for name in TABLES_OF]
+    superseded = [run.run_id for run in islice(superseded_runs(instance, jobs, assets, before), MOST_RUNS)]
+    for run_id in superseded:
+        delete_run(instance, run_id)
+    return {
+        "runs": len(superseded),
+        "evaluations": delete_evaluations(instance, assets, before),
+        "thinned_runs": thin_runs(instance, jobs, assets, before, MOST_RUNS),
+    }

@@ -7,12 +7,13 @@ by deleting the others. The tables are read as they are, since Dagster has no qu
 every event of a year.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
 import sqlalchemy as sql
+from dagster._core.instance.utils import RUNLESS_RUN_ID
 from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Checks
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
@@ -37,14 +38,9 @@ def superseded_runs(
 ) -> Iterator[dg.DagsterRun]:
     """The ended runs of these jobs, or of these assets alone, that were created before then and nothing depends on,
     the oldest first."""
-    needed = _runs_of_newest(_events(instance), assets)
-    old = [
-        record
-        for job in (*jobs, ANY_ASSETS)  # an instance may have as many runs of other accounts and pipelines
-        for record in instance.get_run_records(dg.RunsFilter(job_name=job, statuses=ENDED, created_before=before))
-    ]
-    in_order = sorted(old, key=lambda record: record.create_timestamp)
-    ours = [each for each in in_order if each.dagster_run.job_name in jobs or _is_of(each.dagster_run, assets)]
+    needed = _runs_of_newest(events_of(instance), assets)
+    old = ended_runs(instance, jobs, assets, before, lambda run_id: run_id not in needed)
+    ours = sorted(old, key=lambda record: record.create_timestamp)
     failed_hours = {hour for each in ours if not each.dagster_run.is_success for hour in hours_of(each.dagster_run)}
     done = _done_at(instance, [*map(asset_key, LAST_ASSETS)], failed_hours)
     loaded = _done_at(instance, [asset_key(INGEST)], failed_hours & loaded_hours(instance))
@@ -52,14 +48,32 @@ def superseded_runs(
         run, ended = record.dagster_run, record.end_time or float("inf")
         again = loaded if run.job_name == name_of(HISTORY) else done  # what is only history is never judged
         is_made_up_for = run.is_success or all(again.get(hour, 0.0) > ended for hour in hours_of(run))
-        if is_made_up_for and run.run_id not in needed:
+        if is_made_up_for:
             yield run
+
+
+def ended_runs(
+    instance: dg.DagsterInstance,
+    jobs: Collection[str],
+    assets: Collection[dg.AssetKey],
+    before: datetime,
+    is_wanted: Callable[[str], bool],
+) -> Iterator[dg.RunRecord]:
+    """The ended runs of these jobs, or of these assets alone, that were created before then, as far as they are wanted
+    by their id: of each job the oldest first. No others are loaded: those of a year take some seconds."""
+    for job in (*jobs, ANY_ASSETS):  # an instance may have as many runs of other accounts and pipelines
+        ended = instance.get_run_ids(dg.RunsFilter(job_name=job, statuses=ENDED, created_before=before))
+        wanted = [run_id for run_id in reversed(ended) if is_wanted(run_id)]
+        for ids in (wanted[first : first + AT_ONCE] for first in range(0, len(wanted), AT_ONCE)):
+            for record in instance.get_run_records(dg.RunsFilter(run_ids=ids, statuses=ENDED), ascending=True):
+                if record.dagster_run.job_name in jobs or _is_of(record.dagster_run, assets):
+                    yield record
 
 
 def delete_run(instance: dg.DagsterInstance, run_id: str) -> None:
     """Delete a run with its events, the evaluations of its checks and its output."""
     instance.delete_run(run_id)
-    events = _events(instance)
+    events = events_of(instance)
     with events.index_connection() as connection:
         connection.execute(sql.delete(Checks).where(Checks.c.run_id == run_id))
     instance.compute_log_manager.delete_logs(prefix=[run_id])
@@ -71,9 +85,11 @@ def delete_run(instance: dg.DagsterInstance, run_id: str) -> None:
 def delete_evaluations(instance: dg.DagsterInstance, assets: Collection[dg.AssetKey], before: datetime) -> int:
     """Delete the evaluations of these assets' checks from before then, but for what Dagster shows of each check: its
     newest, and the newest that was completed. Returns how many. Their hours stay done: checks have no partitions."""
-    events = _events(instance)
+    events = events_of(instance)
     newest = sql.select(sql.func.max(Checks.c.id)).group_by(Checks.c.asset_key, Checks.c.check_name)
-    old = sql.select(Checks.c.id, Checks.c.evaluation_event_storage_id).where(
+    old = sql.select(
+        Checks.c.id, Checks.c.evaluation_event_storage_id, Checks.c.run_id, Checks.c.evaluation_event_timestamp
+    ).where(
         Checks.c.asset_key.in_([asset.to_string() for asset in assets]),
         Checks.c.create_timestamp < before.replace(tzinfo=None),
         Checks.c.id.not_in(newest),
@@ -84,10 +100,16 @@ def delete_evaluations(instance: dg.DagsterInstance, assets: Collection[dg.Asset
         for part in (rows[first : first + AT_ONCE] for first in range(0, len(rows), AT_ONCE)):
             connection.execute(sql.delete(Checks).where(Checks.c.id.in_([row[0] for row in part])))
             connection.execute(sql.delete(Events).where(Events.c.id.in_([row[1] for row in part if row[1]])))
+    if isinstance(events, SqliteEventLogStorage):  # it has what was reported outside of runs in a file as well
+        reported = [row[3] for row in rows if row[2] == RUNLESS_RUN_ID]
+        with events.run_connection(RUNLESS_RUN_ID) as connection:
+            for times in (reported[first : first + AT_ONCE] for first in range(0, len(reported), AT_ONCE)):
+                connection.execute(sql.delete(Events).where(Events.c.timestamp.in_(times)))
     return len(rows)
 
 
-def _events(instance: dg.DagsterInstance) -> SqlEventLogStorage:
+def events_of(instance: dg.DagsterInstance) -> SqlEventLogStorage:
+    """Where Dagster keeps its events, if that is a database. Raises `dagster.Failure`."""
     storage = instance.event_log_storage
     if not isinstance(storage, SqlEventLogStorage):
         raise dg.Failure(f"Dagster keeps its events in {type(storage).__name__}, of which nothing is deleted here.")

@@ -1,48 +1,19 @@
 """Retention: what is superseded goes, on a real database on disk, and nothing that is done or due changes by it."""
 
-import os
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
 from dagster._core.instance.utils import RUNLESS_RUN_ID
+from dagster._core.storage.event_log import SqliteEventLogStorage
 
-from audit_assets.defs.automation.ledger import REQUESTED_BY, RUN_KEY, plan_requests
-from audit_assets.defs.partitions import key_of, range_tags
-from audit_assets.sandbox.server import Sandbox
-from audit_assets.storage.tables import TABLES_OF
+from audit_assets.defs.automation.ledger import RUN_KEY, plan_requests
+from audit_assets.defs.partitions import key_of
+from audit_assets_tests.defs.automation.old_runs import FIRST, after_all_runs, request, retain, what_dagster_shows
 from audit_assets_tests.defs.keys import EVERY_HOUR
-from audit_assets_tests.pipeline import QUIET, Pipeline, v2_burst
+from audit_assets_tests.pipeline import HOUR, QUIET, Pipeline, v2_burst
 from audit_assets_tests.support import JumpingClock
-
-HOUR = timedelta(hours=1)
-FIRST = datetime(2026, 11, 22, 6, tzinfo=UTC)
-
-
-def after_all_runs(clock: JumpingClock) -> datetime:
-    """Moves the clock a month beyond the time at which Dagster recorded the runs, which is that of this machine."""
-    clock.sleep((datetime.now(UTC) - clock.now() + timedelta(days=30)).total_seconds())
-    return clock.now()
-
-
-@pytest.fixture
-def kept(pipeline: Pipeline, sandbox: Sandbox, tmp_path: Path) -> Iterator[Pipeline]:
-    """The pipeline with Dagster's history on disk, and three hours: one that was run three times after it had failed,
-    one that only a run of both holds, and one that keeps failing."""
-    (tmp_path / "dagster").mkdir()
-    with dg.DagsterInstance.local_temp(
-        str(tmp_path / "dagster"), overrides={"telemetry": {"enabled": False}}
-    ) as on_disk:
-        pipeline.instance = on_disk
-        sandbox.cloudflare.add("v2", v2_burst(FIRST + timedelta(minutes=5), 3))
-        request(pipeline, FIRST, attempt=1, works=False)
-        for attempt in (2, 3, 4):
-            request(pipeline, FIRST, FIRST + HOUR if attempt == 3 else None, attempt=attempt)
-        request(pipeline, FIRST + 2 * HOUR, attempt=1, works=False)
-        yield pipeline
 
 
 @dg.job
@@ -50,58 +21,16 @@ def somebody_elses() -> None:
     """A job of another pipeline in the same instance."""
 
 
-def request(
-    pipeline: Pipeline,
-    first: datetime,
-    last: datetime | None = None,
-    *,
-    attempt: int,
-    works: bool = True,
-    job: str = "hourly_audit",
-) -> None:
-    """A run as the sensor requests it."""
-    tags = {REQUESTED_BY: "missing_hours", RUN_KEY: f"{key_of(first)}/attempt-{attempt}"}
-    hours = range_tags(first, last) if last else {"dagster/partition": key_of(first)}
-    token = os.environ["CLOUDFLARE_API_TOKEN"]
-    os.environ["CLOUDFLARE_API_TOKEN"] = token if works else "refused"
-    made = pipeline.defs.resolve_job_def(job).execute_in_process(
-        run_config=QUIET, instance=pipeline.instance, raise_on_error=False, tags={**tags, **hours}
-    )
-    assert made.success is works
-    os.environ["CLOUDFLARE_API_TOKEN"] = token
-
-
-def retain(pipeline: Pipeline) -> dict[str, Any]:
-    """What the job deleted."""
-    job = pipeline.defs.resolve_job_def("retention")
-    made = job.execute_in_process(run_config=QUIET, instance=pipeline.instance)
-    (output,) = [event for event in made.all_events if event.is_successful_output]
-    return {name: each.value for name, each in output.step_output_data.metadata.items()}
-
-
-def what_dagster_shows(pipeline: Pipeline, now: datetime) -> dict[str, Any]:
-    """The plan, the status of every partition of every asset, each one's newest numbers, and each check's newest
-    evaluation."""
-    instance = pipeline.instance
-    asset_keys = [dg.AssetKey(name) for name in TABLES_OF]
-    hours = pipeline.defs.resolve_asset_graph().get(asset_keys[0]).partitions_def
-    assert hours
-    checks = instance.event_log_storage.get_asset_check_summary_records(
-        sorted(pipeline.defs.resolve_asset_graph().asset_check_keys)
-    )
-    return {
-        "plan": plan_requests(instance, now),
-        "done": {key: instance.get_materialized_partitions(key) for key in asset_keys},
-        "status": {
-            key: instance.get_status_by_partition(key, [key_of(FIRST + HOUR * n) for n in range(4)], hours)
-            for key in asset_keys[:-1]
-        },
-        "newest": {key: instance.get_latest_materialization_event(key) for key in asset_keys},
-        "checks": {
-            key: (each.last_check_execution_record, each.last_completed_check_execution_record)
-            for key, each in checks.items()
-        },
-    }
+@pytest.fixture
+def kept(recorded: Pipeline) -> Pipeline:
+    """Three hours: one that was run three times after it had failed, one that only a run of both holds, and one that
+    keeps failing."""
+    recorded.sandbox.cloudflare.add("v2", v2_burst(FIRST + timedelta(minutes=5), 3))
+    request(recorded, FIRST, attempt=1, works=False)
+    for attempt in (2, 3, 4):
+        request(recorded, FIRST, FIRST + HOUR if attempt == 3 else None, attempt=attempt)
+    request(recorded, FIRST + 2 * HOUR, attempt=1, works=False)
+    return recorded
 
 
 def test_superseded_runs_go_and_what_is_done_or_due_stays_the_same(
@@ -125,8 +54,9 @@ def test_superseded_runs_go_and_what_is_done_or_due_stays_the_same(
         "2026-11-22-08:00/attempt-1",
         "somebody_elses",
     }
-    shards = {file.stem for file in Path(kept.instance.root_directory).rglob("*.db")}
-    assert runs.keys() & shards == left
+    if isinstance(kept.instance.event_log_storage, SqliteEventLogStorage):
+        shards = {file.stem for file in Path(kept.instance.root_directory).rglob("*.db")}
+        assert runs.keys() & shards == left
     attempts = {each.first: each.attempt for each in plan_requests(kept.instance, FIRST + timedelta(days=1)).requests}
     assert attempts[FIRST] == 5  # a run key that was used is never run again
 
@@ -143,7 +73,8 @@ def test_a_failure_to_load_history_goes_once_the_hour_was_loaded(pipeline: Pipel
     assert plan_requests(pipeline.instance, now) == before
 
 
-def test_evaluations_that_a_sensor_reported_go_but_for_the_newest(pipeline: Pipeline, clock: JumpingClock) -> None:
+def test_evaluations_that_a_sensor_reported_go_but_for_the_newest(recorded: Pipeline, clock: JumpingClock) -> None:
+    pipeline = recorded
     for number in range(3):
         pipeline.instance.report_runless_asset_event(
             dg.AssetCheckEvaluation(EVERY_HOUR.asset_key, EVERY_HOUR.name, passed=True, description=str(number))
@@ -155,6 +86,7 @@ def test_evaluations_that_a_sensor_reported_go_but_for_the_newest(pipeline: Pipe
     assert left.run_id == RUNLESS_RUN_ID
     assert left.evaluation is not None
     assert left.evaluation.description == "2"
+    assert len(pipeline.instance.all_logs(RUNLESS_RUN_ID)) == 1  # on SQLite there is a file of them
 
 
 def test_hours_are_kept_for_ever_unless_a_setting_says_otherwise(
