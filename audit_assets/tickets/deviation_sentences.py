@@ -18,7 +18,7 @@ from audit_assets.tickets.formatting import (
     pluralize,
     span_name,
 )
-from audit_assets.tickets.markdown import SafeMarkdown, one_line, ticket_link
+from audit_assets.tickets.markdown import SafeMarkdown, one_line, ticket_link, words
 from audit_assets.tickets.phrases import (
     NAME_LENGTH,
     RECORD,
@@ -131,7 +131,7 @@ def describe_other_accounts(deviations: Sequence[Deviation]) -> SafeMarkdown | N
     first = next((each for each in deviations if each.other_accounts), None)
     if first is None:
         return None
-    accounts, elsewhere = listed([short_code(name) for name in first.other_accounts]), first.hours_elsewhere or 0
+    accounts, elsewhere = listed([words(name) for name in first.other_accounts]), first.hours_elsewhere or 0
     compared = f"{elsewhere:,} of the {pluralize(first.active_hours, 'active hour')} of {USUAL_DAYS} days were there"
     return SafeMarkdown(f"compared with what this person does in {accounts} too: {compared}")
 

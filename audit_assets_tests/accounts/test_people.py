@@ -73,12 +73,13 @@ def test_an_unusual_hour_in_an_account_that_is_new_to_a_person_is_one_finding(kn
     (ticket,) = known.sandbox.linear.issues()
     assert ticket["title"].startswith("[Laboratory] ")
     assert ANNE in ticket["title"].replace("·", ".")
-    told = "compared with what this person does in `Production` too: 30 of the 30 active hours of 30 days were there"
+    told = "compared with what this person does in Production too: 30 of the 30 active hours of 30 days were there"
     assert told in ticket["description"]
     with known.working(LAB) as store:
         flagged = store.require(FLAGGED, JUDGED)
         (shown,) = store.read_json("flagged_actor_summary", JUDGED)["flagged"]
     assert flagged["actor_key"].n_unique() == 1
+    assert told in shown["in_words"]
     assert set(flagged["kind"]) == {"volume", "new_resource_type"}
     assert {tuple(each["other_accounts"]) for each in shown["deviations"]} == {("Production",)}
 

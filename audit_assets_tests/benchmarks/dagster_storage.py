@@ -26,10 +26,10 @@ from audit_assets.defs.automation.hour_planner import GRACE
 from audit_assets.defs.automation.retention import delete_from_dagster
 from audit_assets.storage.pull_history import REPEATS, SETTLING
 from audit_assets_tests.benchmarks.hour import table_of
-from audit_assets_tests.servers.postgres import running_postgres
 from audit_assets_tests.faults.company import COLLEAGUES, FIRST, Scenario, company
 from audit_assets_tests.faults.daemon import Daemon
 from audit_assets_tests.pipeline import HOUR, v2_entry
+from audit_assets_tests.servers.postgres import running_postgres
 
 ENTRIES = 35
 """An hour: 25,000 a month, the small organisation of costs.py."""

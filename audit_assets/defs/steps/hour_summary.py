@@ -30,7 +30,13 @@ from audit_assets.reports.summary import (
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import day_of, key_of
 from audit_assets.storage.tables import ASSESSED, BASELINES, DELIVERIES, FLAGGED, QUARANTINE, SCORES_BEFORE, TICKETS
-from audit_assets.tickets.deviation_sentences import describe, describe_origin, describe_time, describe_together
+from audit_assets.tickets.deviation_sentences import (
+    describe,
+    describe_origin,
+    describe_other_accounts,
+    describe_time,
+    describe_together,
+)
 from audit_assets.tickets.finding_builder import deviation_of
 from audit_assets.tickets.phrases import rarest_types_first
 
@@ -125,7 +131,11 @@ def _actor(rows: Sequence[Mapping[str, Any]]) -> Actor:
     learning = bool(first["learning"])
     deviations = rarest_types_first([deviation_of(row) for row in rows])
     together = describe_together(deviations, learning=learning)
-    of_hour = describe_time(deviations, first["hour"]), describe_origin(deviations)
+    of_hour = (
+        describe_time(deviations, first["hour"]),
+        describe_origin(deviations),
+        describe_other_accounts(deviations),
+    )
     return {
         "actor": first["actor"],
         "actor_key": first["actor_key"],

@@ -8,8 +8,8 @@ import dagster as dg
 import psycopg2
 import pytest
 
-from audit_assets_tests.servers import postgres
 from audit_assets_tests.pipeline import Pipeline
+from audit_assets_tests.servers import postgres
 
 
 @pytest.fixture(scope="session")
