@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import dagster as dg
 from dagster import DagsterEventType
+from dagster._core.storage.runs import SqlRunStorage
 
 from audit_assets.defs.account_keys import INGEST, PULLED, SUMMARIES, TICKETS, asset_key
 from audit_assets.defs.hourly_asset import CONTENT, CONTENT_SINCE
@@ -130,15 +131,22 @@ def _read_new(
     read: Callable[[dg.EventLogRecord], T],
     fetch: Callable[..., dg.EventRecordsResult],
 ) -> dict[datetime, T]:
-    place = (instance.run_storage.get_run_storage_id(), wanted.asset_key, read)
+    place = (_database_of(instance), wanted.asset_key, read)
     before, ids = _READ.get(place, {}), wanted.storage_ids or ()
     known = {each: before[each] for each in ids if each in before}
     if unread := [each for each in ids if each not in known]:
         new = dg.AssetRecordsFilter(wanted.asset_key, storage_ids=unread)
         for record in fetch(new, limit=len(unread)).records:
             known[record.storage_id] = (hour_of(record.partition_key or ""), read(record))
-    _READ[place] = known
+    if place[0]:
+        _READ[place] = known
     return dict(known.values())
+
+
+def _database_of(instance: dg.DagsterInstance) -> str:
+    """What tells its database from any other; "" if nothing does, and then nothing that was read is kept."""
+    storage = instance.run_storage
+    return storage.get_run_storage_id() if isinstance(storage, SqlRunStorage) else ""
 
 
 def _newest(
