@@ -14,7 +14,7 @@ def test_it_prints_each_figure_beside_its_bound(
     monkeypatch.setattr("sys.argv", ["scale", *arguments])
     scale.main()
     printed = capsys.readouterr().out
-    for name in ("objects read twice", "rows read by Axiom", "S3: of a month"):
+    for name in ("objects read twice", "rows read by Axiom: most", "S3: of a month"):
         (line,) = [each for each in printed.splitlines() if each.strip().startswith(name)]
         assert line.endswith("  holds"), line
     assert re.search(r"S3: most requests of an hour-run +\d+ +25 +(does not hold|holds)\n", printed)
