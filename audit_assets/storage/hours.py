@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from audit_assets.config.settings_table import HOUR_FORMAT
 
@@ -9,6 +10,12 @@ AN_HOUR = timedelta(hours=1)
 A_DAY = timedelta(days=1)
 
 
+YEARS_OF_NAMES = 20_000
+"""So many names of hours are kept with what they mean: two years and more. Each look at the hours reads all that there
+are several times, for each account."""
+
+
+@lru_cache(maxsize=YEARS_OF_NAMES)
 def hour_of(name: str) -> datetime:
     """The start of the hour of that name, aware and in UTC. Raises `ValueError` if it names none."""
     return datetime.strptime(name, HOUR_FORMAT).replace(tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 from audit_assets.defs import account_keys
 
+PULLED = account_keys.asset_key(account_keys.PULLED)
 INGEST = account_keys.asset_key(account_keys.INGEST)
 SUMMARIES = account_keys.asset_key(account_keys.SUMMARIES)
 LAST_ASSETS = tuple(map(account_keys.asset_key, account_keys.LAST_ASSETS))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import fsspec
@@ -14,12 +14,12 @@ from audit_assets.config.errors import StoreError
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage import hour_store
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.hours import hours_between, key_of
 from audit_assets.storage.run_cache import RunCache
 from audit_assets.storage.store_files import StoreFiles
 from audit_assets_tests.defs.conftest import sandbox as sandbox  # noqa: PLC0414 - a fixture
 from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, environment_of, problems_of, v2_burst
 from audit_assets_tests.storage.counting_s3 import CountingS3, counting_s3, use
+from audit_assets_tests.storage.months import MONTH, summary_of, write_month
 from audit_assets_tests.support import JumpingClock
 
 JUDGED = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -93,20 +93,14 @@ def test_a_month_s_summary_makes_few_requests_and_is_that_of_each_hour(
     s3: CountingS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = f"s3://{use(s3, monkeypatch)}/team"
-    first = datetime(2026, 10, 1, tzinfo=UTC)
-    hours = hours_between(first, first + DAY * 31 - HOUR)
-    for day in range(31):
-        store = HourStore(root, RunCache())
-        for hour in hours[24 * day : 24 * day + 24]:
-            store.write_json("flagged_actor_summary", hour, _summary(hour, 1))
-        store.pack_days([first + timedelta(days=day)])
+    hours = write_month(root)
     monkeypatch.setenv("AUDIT_ASSETS_STORAGE", root)
     s3.calls.clear()
-    assert _shown("2026-10")["entries"]["pulled"] == len(hours)
+    assert _shown(MONTH)["entries"]["pulled"] == len(hours)
     print(f"a month: {len(s3.calls)} requests, {dict(s3.by_kind())}")
     assert len(s3.calls) <= MOST_OF_A_MONTH
-    HourStore(root).write_json("flagged_actor_summary", hours[40], _summary(hours[40], 100))
-    assert _shown("2026-10")["entries"]["pulled"] == len(hours) + 99, "a copy that is older than its hour is not read"
+    HourStore(root).write_json("flagged_actor_summary", hours[40], summary_of(hours[40], 100))
+    assert _shown(MONTH)["entries"]["pulled"] == len(hours) + 99, "a copy that is older than its hour is not read"
 
 
 def test_an_upload_in_parts_is_whole_or_leaves_nothing_behind(s3: CountingS3, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,12 +121,6 @@ def test_an_upload_in_parts_is_whole_or_leaves_nothing_behind(s3: CountingS3, mo
     files.write(path, large)
     assert files.read(path) == large
     assert s3.by_kind()["PART"] > 6, "it was in parts"
-
-
-def _summary(hour: datetime, pulled: int) -> dict[str, object]:
-    entries = {"pulled": pulled, "by_stream": {"v2": pulled}, "changes": 0, "actors": 0, "quarantined": 0}
-    empty = {"still_learning": {}, "dismissed": 0, "flagged": [], "below_threshold": [], "history_since": None}
-    return {"version": 2, "hour": key_of(hour), "entries": entries, "learning": False, **empty}
 
 
 def _shown(period: str) -> dict[str, dict[str, int]]:

@@ -37,7 +37,7 @@ def actor_baselines(
         found = query_baselines(inputs, hours, axiom.with_tables(inputs.tables), acknowledged)
         if found.accounts_not_read:
             context.log.warning(describe_not_read(found.accounts_not_read))
-        present = {*acknowledged.hours} | recorded_hours(inputs.store)
+        present = sorted({*acknowledged.hours} | recorded_hours(inputs.store))
         for hour in hours:
             hours_present = count_hours_present(present, hour)
             found.write(inputs.store, hour, hours_present)

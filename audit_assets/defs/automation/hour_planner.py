@@ -269,12 +269,13 @@ def _judged_too_early(
     history: History, on_their_way: list[datetime], done: Mapping[datetime, datetime | None]
 ) -> list[datetime]:
     """The hours that were judged on decidedly less history than is there now, if no more of it is on its way."""
+    loaded = sorted(history.loaded)
     return [
         hour
         for hour, judged_on in sorted(history.judged_on.items())
         if hour in done
         and judged_on < HOURS_IN_WINDOW
-        and is_worth_judging_again(judged_on, count_hours_present(history.loaded, hour))
+        and is_worth_judging_again(judged_on, count_hours_present(loaded, hour))
         and not any(hour - AN_HOUR * HOURS_IN_WINDOW <= other < hour for other in on_their_way)
     ]
 

@@ -25,7 +25,12 @@ from audit_assets.defs.account_keys import (
 )
 from audit_assets.defs.automation.hour_planner import NO_RUNS, History, LateEntries, Plan, RunHistory, plan_hours
 from audit_assets.defs.hourly_asset import CONTENT, CONTENT_SINCE
-from audit_assets.defs.materialized_hours import ingested_hours, newest_materializations, newest_pulls_again
+from audit_assets.defs.materialized_hours import (
+    ingested_hours,
+    newest_materializations,
+    read_newest_materializations,
+    read_newest_pulls_again,
+)
 from audit_assets.defs.partitions import RANGE_END, RANGE_START, pulled_again
 from audit_assets.defs.steps.history_coverage import HOURS_PRESENT
 from audit_assets.defs.unresolved_warnings import MENDED_BY_A_RUN, last_unresolved
@@ -111,14 +116,17 @@ class PulledAgain(NamedTuple):
 
 def _pulled_again(instance: dg.DagsterInstance, done: Mapping[datetime, Done]) -> PulledAgain:
     again = PulledAgain({}, {})
-    for record in newest_pulls_again(instance, done):
-        observed = record.event_log_entry.asset_observation
-        hour = hour_of(record.partition_key or "")
-        began, judged = _time_in(observed, "pull_began"), done[hour]
+    for hour, (began, content) in read_newest_pulls_again(instance, done, _as_pulled).items():
+        judged = done[hour]
         if began and judged.pull_began and began > judged.pull_began:
-            is_new = judged.content is None or _text_in(observed, CONTENT) != judged.content
+            is_new = judged.content is None or content != judged.content
             (again.found if is_new else again.began)[hour] = began
     return again
+
+
+def _as_pulled(record: dg.EventLogRecord) -> tuple[datetime | None, str | None]:
+    observed = record.event_log_entry.asset_observation
+    return _time_in(observed, "pull_began"), _text_in(observed, CONTENT)
 
 
 def judged_before_their_history_changed(done: Mapping[datetime, Done]) -> set[datetime]:
@@ -149,10 +157,7 @@ def loaded_hours(instance: dg.DagsterInstance) -> set[datetime]:
 def _done(instance: dg.DagsterInstance, first: datetime, now: datetime) -> dict[datetime, Done]:
     """The hours whose last assets are all there, by the newest materialisation of each."""
     ended = hours_between(first, now - AN_HOUR)
-    made = [
-        {hour_of(each.partition_key or ""): _as_done(each) for each in newest_materializations(instance, asset, ended)}
-        for asset in map(asset_key, LAST_ASSETS)
-    ]
+    made = [read_newest_materializations(instance, asset, ended, _as_done) for asset in map(asset_key, LAST_ASSETS)]
     return {hour: _earlier([of_asset[hour] for of_asset in made]) for hour in set(made[0]).intersection(*made[1:])}
 
 

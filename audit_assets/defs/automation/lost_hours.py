@@ -15,11 +15,11 @@ from audit_assets.config import settings
 from audit_assets.config.errors import StoreError
 from audit_assets.defs.account_keys import SUMMARIES, TICKETS, VERDICT_TABLE, asset_key
 from audit_assets.defs.automation.ledger import LOOKED_BACK
-from audit_assets.defs.materialized_hours import newest_materializations
+from audit_assets.defs.materialized_hours import hours_made, newest_materializations
 from audit_assets.reports.health_facts import LostHours
 from audit_assets.storage.hour_groups import GROUPS
 from audit_assets.storage.hour_store import HourStore
-from audit_assets.storage.hours import day_of, hour_of
+from audit_assets.storage.hours import day_of, hour_of, hours_between
 from audit_assets.storage.tables import (
     ADDRESSES,
     ELSEWHERE_BEFORE,
@@ -74,7 +74,8 @@ def find_lost(instance: dg.DagsterInstance, store: HourStore, now: datetime, sin
     """Compare. `since`: the first hour in question, else that of the hours that the sensor looks back on. Raises
     `StoreError` and `SettingError`."""
     since = max(filter(None, (since or now - LOOKED_BACK, settings.first_hour(), _deleted_until(now))))
-    done = {asset: _hours_done(instance, asset_key(asset), since) for asset in WRITTEN_BY}
+    looked_at = [hour for hour in hours_between(since.replace(minute=0, second=0, microsecond=0), now) if hour >= since]
+    done = {asset: hours_made(instance, asset_key(asset), looked_at) for asset in WRITTEN_BY}
     hours = sorted(set().union(*done.values()))
     was_written = instance.get_latest_materialization_event(asset_key(VERDICT_TABLE)) is not None
     verdicts = was_written and store.metadata(VERDICTS, None) is None
@@ -141,10 +142,6 @@ def _deleted_until(now: datetime) -> datetime | None:
     """Older hours may have been deleted by retention."""
     kept = settings.keep_hours()
     return day_of(now - kept) if kept else None
-
-
-def _hours_done(instance: dg.DagsterInstance, asset: dg.AssetKey, since: datetime) -> set[datetime]:
-    return {hour for key in instance.get_materialized_partitions(asset) if (hour := hour_of(key)) >= since}
 
 
 def _with_tickets(instance: dg.DagsterInstance, hours: Collection[datetime]) -> set[datetime]:

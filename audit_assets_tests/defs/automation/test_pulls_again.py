@@ -23,17 +23,23 @@ from audit_assets.storage.pull_history import REPEATS, SETTLING
 
 FIRST = datetime(2026, 11, 20, tzinfo=UTC)
 HOURS = hours_between(FIRST, FIRST + AN_HOUR * 9)
-UNTIL = HOURS[-1] + AN_HOUR + REPEATS[-1] + AN_HOUR * 9
+AFTERWARDS = AN_HOUR + REPEATS[-1] + AN_HOUR * 9
 TICK = timedelta(minutes=20)
 
 
 class World:
-    """Hours from FIRST on, entries of HOURS that come late, and the runs that the planner requests."""
+    """Hours from FIRST on, entries of some of them that come late, and the runs that the planner requests."""
 
-    def __init__(self, late: Sequence[tuple[int, float]], fails: Sequence[bool] = ()) -> None:
+    def __init__(
+        self,
+        late: Sequence[tuple[int, float]],
+        fails: Sequence[bool] = (),
+        hours: Sequence[datetime] = HOURS,
+    ) -> None:
+        self.hours, self.requested = hours, 0
         self.shown: dict[datetime, list[datetime]] = defaultdict(list)
         for number, hours_late in late:
-            self.shown[HOURS[number]].append(HOURS[number] + AN_HOUR * (1 + hours_late))
+            self.shown[hours[number]].append(hours[number] + AN_HOUR * (1 + hours_late))
         self.fails = iter(fails)
         self.done: dict[datetime, Done] = {}
         self.pulled_again: dict[datetime, tuple[datetime, str]] = {}
@@ -58,6 +64,7 @@ class World:
 
     def make(self, request: Request, again: Sequence[datetime], now: datetime) -> None:
         """A run: all of its hours, or none if it fails."""
+        self.requested += 1
         hours = hours_between(request.first, request.last)
         for hour in hours:
             known = self.past.get(hour, RunHistory())
@@ -77,9 +84,9 @@ class World:
             self.pulls[hour].append(now)
 
     def go_on(self, *, down: Sequence[tuple[int, int]] = ()) -> None:
-        """Until all of HOURS have had their last pulls; `down`: hours from which and for which nothing ticks."""
+        """Until all hours have had their last pulls; `down`: hours from which and for which nothing ticks."""
         now = FIRST
-        while (now := now + TICK) <= UNTIL:
+        while (now := now + TICK) <= self.hours[-1] + AFTERWARDS:
             if any(FIRST + AN_HOUR * start <= now < FIRST + AN_HOUR * (start + length) for start, length in down):
                 continue
             plan = self.plan(now)
