@@ -28,8 +28,14 @@ from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import hours_between, key_of
 from audit_assets.storage.pull_history import REPEATS, SETTLING
 from audit_assets.storage.tables import TABLES_OF
-from audit_assets_tests.benchmarks import dagster_storage
-from audit_assets_tests.benchmarks.dagster_storage import ENTRIES, HOURS_A_DAY, HOURS_BEFORE, instance_on, sizes_of
+from audit_assets_tests.benchmarks.dagster_storage import (
+    ENTRIES,
+    HOURS_BEFORE,
+    instance_on,
+    retain,
+    scenario,
+    sizes_of,
+)
 from audit_assets_tests.benchmarks.scale_history import copy_stored_hour, record_past
 from audit_assets_tests.benchmarks.scale_process import SENSORS, look, run_alone
 from audit_assets_tests.faults.company import COLLEAGUES, FIRST, Scenario
@@ -146,21 +152,20 @@ def live(days: int, hours: int, postgres: str | None = None) -> Life:
         daemon = of.daemon
         daemon.close()
         daemon.instance = instance
-        past = bring_past(of, days, hours, postgres)
+        bring_past(of, days, hours)
         lead_in(of, hours)
+        retain(instance)
         before = sizes_of(postgres, of.home)
         life.runs = [run for number in range(HOURS_BEFORE, HOURS_BEFORE + hours) for run in run_hour(of, number)]
         after = sizes_of(postgres, of.home)
+        retain(instance)
+        stays = sizes_of(postgres, of.home)
+        life.kilobytes = ((after - before).total() / hours / 1_000, (stays.total() - before.total()) / hours / 1_000)
         life.looks = {name: looks_of(of, name) for name in SENSORS}
         environment, address = {"DAGSTER_HOME": str(of.home)}, clock_address(daemon.sandbox)
         newest = key_of(FIRST + HOUR * (HOURS_BEFORE + hours - 1))
         life.process = run_alone("run", environment, address, "--hour", newest)
         life.look = run_alone("sensors", environment, address)
-        measured_again = sizes_of(postgres, of.home).total() - past
-        dagster_storage.retain(daemon)
-        kept = sizes_of(postgres, of.home).total() - past
-        an_hour = (after - before).total() / hours / 1_000
-        life.kilobytes = (an_hour, an_hour * kept / measured_again)
         daemon.instance = dg.DagsterInstance.ephemeral()
     return life
 
@@ -201,7 +206,7 @@ def copied_hours(days: int, hours: int) -> list[datetime]:
 
 def scenario_with_a_late_entry(hours: int) -> Scenario:
     """One entry of the first measured hour is first listed just before it is pulled again after an hour."""
-    made = dagster_storage.scenario(HOURS_BEFORE + hours)
+    made = scenario(HOURS_BEFORE + hours)
     made.delays.clear()
     ended = FIRST + HOUR * (HOURS_BEFORE + 1)
     late = made.v2[HOURS_BEFORE * ENTRIES]
@@ -211,15 +216,13 @@ def scenario_with_a_late_entry(hours: int) -> Scenario:
     return made
 
 
-def bring_past(of: World, days: int, hours: int, postgres: str | None) -> int:
-    """Run the first hour, and let all before the measured ones look like it but those that are pulled again. Returns
-    the bytes of Dagster's storage then."""
+def bring_past(of: World, days: int, hours: int) -> None:
+    """Run the first hour, and let all before the measured ones look like it but those that are pulled again."""
     run_hour(of, 0)
     copied = copied_hours(days, hours)
     record_past(of.daemon.instance, [*map(asset_key, TABLES_OF)], copied, len(COLLEAGUES))
-    copy_stored_hour(of.root, FIRST, copied[-HOURS_A_DAY * LISTED_DAYS :])
+    copy_stored_hour(of.root, FIRST, copied[-(DAY * LISTED_DAYS // HOUR) :])
     os.environ["AUDIT_ASSETS_FIRST_HOUR"] = key_of(copied[0])
-    return sizes_of(postgres, of.home).total()
 
 
 def numbers_of_lead_in(hours: int) -> list[int]:
