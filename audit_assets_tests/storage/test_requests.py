@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
 from audit_assets.config.errors import StoreError
+from audit_assets.defs.resources import CloudflareResource
+from audit_assets.defs.steps.hour_entries import file_hours
+from audit_assets.defs.steps.late_entries import pull_again
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage import hour_store
 from audit_assets.storage.hour_store import HourStore
@@ -67,6 +71,38 @@ def test_a_run_of_an_hour_makes_few_requests_and_reads_nothing_twice(
         assert pipeline.summary(JUDGED) == found
     assert len(pipeline.tickets()) == 1
     assert max(counts.values()) <= MOST_OF_AN_HOUR, counts
+
+
+def test_an_hour_that_is_pulled_again_in_passing_is_read_and_written_once(
+    s3: CountingS3, sandbox: Sandbox, clock: JumpingClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment_of(sandbox, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    root = f"s3://{use(s3, monkeypatch)}/team"
+    monkeypatch.setenv("AUDIT_ASSETS_STORAGE", root)
+    hours = [JUDGED - HOUR * 4, JUDGED - HOUR * 2]
+    sandbox.cloudflare.add("v2", [entry for hour in hours for entry in v2_burst(hour, 5)])
+    cloudflare = CloudflareResource(clock)
+    with closing(cloudflare.client()) as client:
+        store = HourStore(root, RunCache())
+        for hour in hours:
+            [*file_hours(store, [hour], [client.pull("v2", hour, hour + HOUR)])]
+        s3.calls.clear()
+        found = [*pull_again(client, ["v2"], HourStore(root, RunCache()), hours)]
+        assert [each.quarantined for each in found if not isinstance(each, str)] == [0, 0]
+        of_hours = [call for call in s3.calls if "/raw_audit_entries/" in call or "/quarantined_entries/" in call]
+        assert sorted(call.split(" ")[0] for call in of_hours) == ["GET", "GET", "PUT", "PUT"], s3.calls
+        sandbox.cloudflare.add_text(
+            "v2", f'{{"action": {{"time": "{hours[0]:%Y-%m-%dT%H:30:00Z}"}}}}', hours[0] + HOUR / 2
+        )
+        (found, _) = pull_again(client, ["v2"], HourStore(root, RunCache()), hours)
+    assert not isinstance(found, str)
+    assert found.quarantined == store_rows(root, hours[0]) == 1
+
+
+def store_rows(root: str, hour: datetime) -> int:
+    """How many entries are in an hour's quarantine."""
+    return HourStore(root).require("quarantined_entries", hour).height
 
 
 def test_findings_that_share_something_ask_for_no_hour_that_is_not_stored(

@@ -72,8 +72,11 @@ def refuse_hours_to_come(hours: Sequence[datetime], now: datetime) -> None:
         )
 
 
-def file_hours(store: HourStore, hours: Sequence[datetime], pulls: Sequence[Pull]) -> Iterator[FiledHour]:
-    """Store each hour of a complete pull, one pull per stream."""
+def file_hours(
+    store: HourStore, hours: Sequence[datetime], pulls: Sequence[Pull], *, in_passing: bool = False
+) -> Iterator[FiledHour]:
+    """Store each hour of a complete pull, one pull per stream. `in_passing`: of hours that were stored before, where a
+    quarantine to which nothing came is left alone: in an object store it would be two requests."""
     came = _filed_once(store, hours, pulls)
     for hour in hours:
         listed = pl.concat([pull.entries_of(hour) for pull in pulls])
@@ -83,10 +86,15 @@ def file_hours(store: HourStore, hours: Sequence[datetime], pulls: Sequence[Pull
         new = listed.join(held.lazy(), on="entry_id", how="anti")
         entries = listed if stored is None else pl.concat([stored, new])
         own = came.filter(pl.col("time").is_between(hour, hour + AN_HOUR, closed="left"))
-        quarantined = _all_quarantined(store, hour, own)
-        history = _history(store, hour, held, listed, pulls) | {IN_QUARANTINE: quarantined.height}
-        filed = _filed_hour(hour, entries, quarantined.height, history)
-        store.write(QUARANTINE, hour, quarantined)  # first: the hour counts as pulled once its entries are there
+        before = (store.metadata(ENTRIES, hour) or {}).get(IN_QUARANTINE)
+        if in_passing and own.is_empty() and before is not None:
+            quarantined = before
+        else:
+            everything = _all_quarantined(store, hour, own)
+            quarantined = everything.height
+            store.write(QUARANTINE, hour, everything)  # first: the hour counts as pulled once its entries are there
+        history = _history(store, hour, held, listed, pulls) | {IN_QUARANTINE: quarantined}
+        filed = _filed_hour(hour, entries, quarantined, history)
         store.write(ENTRIES, hour, entries, history)
         yield filed
 

@@ -25,7 +25,7 @@ def pull_again(
         later = f"Late entries of {named} are looked for again later."
         try:
             pulls = [client.pull(stream, stretch[0], stretch[-1] + AN_HOUR) for stream in streams]
-            yield from file_hours(store, stretch, pulls)
+            yield from file_hours(store, stretch, pulls, in_passing=True)
         except AuditAssetsError as error:
             yield f"{later} {error}"
         except pl.exceptions.PolarsError as error:
