@@ -36,23 +36,26 @@ def evidence_of(flagged: pl.DataFrame, entries: pl.LazyFrame, seen: pl.DataFrame
     that each piece takes, and never with all.
     """
     members = members_of(flagged)
-    theirs = entries.join(members.lazy(), on="actor_key", maintain_order="left")
+    theirs = entries.with_columns(is_listed=True).join(members.lazy(), on="actor_key", maintain_order="left")
     behind = pl.concat([_behind(flagged, theirs), _matched_alone(flagged, theirs)], how="diagonal")
     hour = flagged["hour"][0]
     before = None if seen is None else seen.join(members, on="actor_key")
     evidence = flagged.select(finding="actor_key").unique()
     for part in (
-        theirs.join(behind, on=["finding", "entry_id"], how="anti").group_by("finding").agg(others=pl.len()),
+        theirs.group_by("finding").agg(changes=pl.len().cast(pl.Int64)),
+        behind.group_by("finding").agg(changes_behind=pl.col("is_listed").count().cast(pl.Int64)),
         _ends(behind),
         _creations(theirs, entries),
         _action_summaries(behind),
-        _change_totals(behind),
+        _change_totals(behind, _resources_changed(behind).collect()),
         origins_of(behind, before, hour),
         days_before(evidence, before, hour).lazy(),
         _first_active(flagged, theirs, before),
     ):
         evidence = evidence.join(part.collect(), on="finding", how="left")
-    counted = evidence.with_columns(pl.col("others", "total").fill_null(0).cast(pl.Int64))
+    others = pl.col("changes").fill_null(0) - pl.col("changes_behind").fill_null(0)
+    counted = evidence.with_columns(pl.col("total").fill_null(0).cast(pl.Int64), others=others)
+    counted = counted.drop("changes", "changes_behind")
     return {row.pop("finding"): row for row in counted.iter_rows(named=True)}
 
 
@@ -137,20 +140,28 @@ def _action_summaries(behind: pl.LazyFrame) -> pl.LazyFrame:
     return in_order.group_by("finding", maintain_order=True).agg(action_summaries=summary)
 
 
-def _change_totals(behind: pl.LazyFrame) -> pl.LazyFrame:
-    """Per finding the changes by their kind and resource type, what was done most first."""
+def _resources_changed(behind: pl.LazyFrame) -> pl.LazyFrame:
+    """Per finding, kind and resource type how many resources were changed; null if some have no id."""
     names_all = pl.col("resource_id").is_not_null().all()
+    resources = pl.when(names_all).then(pl.col("resource_id").n_unique().cast(pl.Int64))
+    return behind.drop_nulls("change_kind").group_by("finding", "resource_type", "change_kind").agg(resources=resources)
+
+
+def _change_totals(behind: pl.LazyFrame, resources: pl.DataFrame) -> pl.LazyFrame:
+    """Per finding the changes by their kind and resource type, what was done most first. `resources`: how many each is
+    about."""
     by_kind = (
         behind.drop_nulls("change_kind")
-        .group_by("finding", "resource_type", kind="change_kind")
+        .group_by("finding", "resource_type", "change_kind")
         .agg(
             changes=pl.len().cast(pl.Int64),
-            resources=pl.when(names_all).then(pl.col("resource_id").n_unique().cast(pl.Int64)),
             zones=pl.col("zone_name").drop_nulls().n_unique().cast(pl.Int64),
             zone=pl.when(pl.col("zone_name").drop_nulls().n_unique() == 1).then(
                 pl.col("zone_name").drop_nulls().first()
             ),
         )
+        .join(resources.lazy(), on=["finding", "resource_type", "change_kind"], how="left", nulls_equal=True)
+        .rename({"change_kind": "kind"})
     )
     in_order = by_kind.sort(-pl.col("changes"), "resource_type", "kind")
     return in_order.group_by("finding", maintain_order=True).agg(change_totals=pl.struct(pl.exclude("finding")))
