@@ -65,6 +65,12 @@ def test_each_finding_has_its_own_entries_and_comes_in_the_order_of_the_flags() 
     assert new_type.last_entries == ()
 
 
+def test_entries_that_came_late_are_shown_at_their_time() -> None:
+    late = pl.concat([HOURS_ENTRIES[7:], HOURS_ENTRIES[:7]])
+    (found, usual) = (findings_of("acc0", flagged(BURST), each) for each in (late, HOURS_ENTRIES))
+    assert found == usual
+
+
 def test_what_a_rule_matched_that_is_no_change_is_not_taken_off_the_other_changes() -> None:
     sign_ins = entries(7, at=HOUR, actor_key=BORIS, action="login", change_kind="none")
     matched = sign_ins.with_columns(entry_id=pl.format("signed-in-{}", pl.int_range(pl.len())))
