@@ -122,3 +122,4 @@ def asset_pages(instance: dg.DagsterInstance) -> Iterator[AssetPages]:
         finally:
             server.should_exit = True
             serving.join()
+    workspace._grpc_server_registry.wait_for_processes()  # else a later test would meet the code server's end
