@@ -86,7 +86,7 @@ def test_an_hour_that_is_pulled_again_in_passing_is_read_and_written_once(
     with closing(cloudflare.client()) as client:
         store = HourStore(root, RunCache())
         for hour in hours:
-            [*file_hours(store, [hour], [client.pull("v2", hour, hour + HOUR)])]
+            list(file_hours(store, [hour], [client.pull("v2", hour, hour + HOUR)]))
         s3.calls.clear()
         found = [*pull_again(client, ["v2"], HourStore(root, RunCache()), hours)]
         assert [each.quarantined for each in found if not isinstance(each, str)] == [0, 0]
