@@ -42,13 +42,19 @@ def s3() -> Iterator[CountingS3]:
         yield server
 
 
-def test_a_run_of_an_hour_makes_few_requests_and_reads_nothing_twice(
-    s3: CountingS3, sandbox: Sandbox, clock: JumpingClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def root(s3: CountingS3, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A new store in the bucket, which the settings name beside the sandbox's services."""
     for name, value in environment_of(sandbox, tmp_path).items():
         monkeypatch.setenv(name, value)
-    root = f"s3://{use(s3, monkeypatch)}/team"
-    monkeypatch.setenv("AUDIT_ASSETS_STORAGE", root)
+    made = f"s3://{use(s3, monkeypatch)}/team"
+    monkeypatch.setenv("AUDIT_ASSETS_STORAGE", made)
+    return made
+
+
+def test_a_run_of_an_hour_makes_few_requests_and_reads_nothing_twice(
+    root: str, s3: CountingS3, sandbox: Sandbox, clock: JumpingClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("AUDIT_ASSETS_FIRST_HOUR")  # it is remembered in the store then
     pipeline = Pipeline(sandbox, clock, tmp_path)
     with pipeline.instance:
@@ -74,12 +80,8 @@ def test_a_run_of_an_hour_makes_few_requests_and_reads_nothing_twice(
 
 
 def test_an_hour_that_is_pulled_again_in_passing_is_read_and_written_once(
-    s3: CountingS3, sandbox: Sandbox, clock: JumpingClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: str, s3: CountingS3, sandbox: Sandbox, clock: JumpingClock
 ) -> None:
-    for name, value in environment_of(sandbox, tmp_path).items():
-        monkeypatch.setenv(name, value)
-    root = f"s3://{use(s3, monkeypatch)}/team"
-    monkeypatch.setenv("AUDIT_ASSETS_STORAGE", root)
     hours = [JUDGED - HOUR * 4, JUDGED - HOUR * 2]
     sandbox.cloudflare.add("v2", [entry for hour in hours for entry in v2_burst(hour, 5)])
     cloudflare = CloudflareResource(clock)
@@ -106,12 +108,8 @@ def store_rows(root: str, hour: datetime) -> int:
 
 
 def test_findings_that_share_something_ask_for_no_hour_that_is_not_stored(
-    s3: CountingS3, sandbox: Sandbox, clock: JumpingClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: str, s3: CountingS3, sandbox: Sandbox, clock: JumpingClock, tmp_path: Path
 ) -> None:
-    for name, value in environment_of(sandbox, tmp_path).items():
-        monkeypatch.setenv(name, value)
-    root = f"s3://{use(s3, monkeypatch)}/team"
-    monkeypatch.setenv("AUDIT_ASSETS_STORAGE", root)
     pipeline = Pipeline(sandbox, clock, tmp_path)
     with pipeline.instance:
         pipeline.store = HourStore(root)
