@@ -155,13 +155,15 @@ def add_actor_types(activity: pl.DataFrame, actors: pl.DataFrame) -> pl.DataFram
 
 def build_activity_arrays(activity: pl.DataFrame) -> ActivityArrays:
     """The arrays of tidy rows (ACTOR_ACTIVITY, with or without DELETES, MARKS, ELSEWHERE and BEYOND_DISMISSED)."""
-    beyond = pl.col(BEYOND_DISMISSED if BEYOND_DISMISSED in activity.columns else "changes")
-    marks = {
-        name: (pl.col(name) if name in activity.columns else pl.lit(value=False)).fill_null(value=False).any()
-        for name in MARKS
+    marks = [pl.col(name).fill_null(value=False).any() for name in MARKS]
+    optional = {
+        **{name: pl.lit(value=False) for name in MARKS},
+        DELETES: pl.lit(0, pl.Int64),
+        ELSEWHERE: pl.lit(None, pl.String),
+        BEYOND_DISMISSED: pl.col("changes"),
     }
-    account = pl.col(ELSEWHERE) if ELSEWHERE in activity.columns else pl.lit(None, pl.String)
-    deletes = pl.col(DELETES) if DELETES in activity.columns else pl.lit(0)
+    # as columns, since polars 2.1 can't aggregate literals of groups that are in order already
+    activity = activity.with_columns(**{name: of for name, of in optional.items() if name not in activity.columns})
     actors, actor_types, resource_types = (
         activity[column].drop_nulls().unique().sort() for column in ("actor", "actor_type", "resource_type")
     )
@@ -171,10 +173,10 @@ def build_activity_arrays(activity: pl.DataFrame) -> ActivityArrays:
         .agg(
             pl.col("actor_type").min(),
             pl.col("changes").sum(),
-            deletes=deletes.fill_null(0).sum(),
-            beyond=beyond.fill_null(pl.col("changes")).sum(),
-            **marks,
-            elsewhere=account.is_not_null().any(),
+            *marks,
+            deletes=pl.col(DELETES).fill_null(0).sum(),
+            beyond=pl.col(BEYOND_DISMISSED).fill_null(pl.col("changes")).sum(),
+            elsewhere=pl.col(ELSEWHERE).is_not_null().any(),
         )
         .with_columns(
             actor_index=_index("actor", actors),
