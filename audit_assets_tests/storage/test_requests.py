@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import fsspec
 import pytest
@@ -52,6 +54,11 @@ def root(s3: CountingS3, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.M
     return made
 
 
+def unlike_any_other(hour: datetime, number: int) -> list[dict[str, Any]]:
+    """Entries by so many actors: a history that is larger than what is read of a file for its footer."""
+    return [entry for each in range(number) for entry in v2_burst(hour, 1, actor=f"{uuid4().hex}-{each}@example.com")]
+
+
 def test_a_run_of_an_hour_makes_few_requests_and_reads_nothing_twice(
     root: str, s3: CountingS3, sandbox: Sandbox, clock: JumpingClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,6 +67,7 @@ def test_a_run_of_an_hour_makes_few_requests_and_reads_nothing_twice(
     with pipeline.instance:
         pipeline.store = HourStore(root)
         pipeline.remember([entry for day in range(2, 15) for entry in v2_burst(JUDGED - DAY * day, 3)])
+        pipeline.remember(unlike_any_other(JUDGED - DAY * 9, 400))
         sandbox.cloudflare.add("v2", v2_burst(JUDGED - HOUR * 4, 5) + v2_burst(JUDGED, 45, action="delete"))
         assert not problems_of(pipeline.run(JUDGED - DAY - HOUR, JUDGED - DAY))
         assert not problems_of(pipeline.run(JUDGED - HOUR * 4, JUDGED - HOUR * 2))
@@ -114,6 +122,7 @@ def test_findings_that_share_something_ask_for_no_hour_that_is_not_stored(
     with pipeline.instance:
         pipeline.store = HourStore(root)
         pipeline.remember([entry for day in range(2, 15) for entry in v2_burst(JUDGED - DAY * day, 3)])
+        pipeline.remember(unlike_any_other(JUDGED - DAY * 9, 400))
         for actor in ("alice@example.com", "bob@example.com"):  # from one address, at one resource
             sandbox.cloudflare.add("v2", v2_burst(JUDGED, 90, actor=actor, action="delete"))
         s3.calls.clear()

@@ -6,9 +6,10 @@ entries of all hours are read. From it follows the past of each actor, put into 
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 
@@ -96,8 +97,14 @@ def refresh_history(store: HourStore, client: AxiomClient, day: datetime, acknow
 def is_kept(store: HourStore, dataset: str, day: datetime, change_filter: ChangeFilter) -> bool:
     """Whether the history before a day is stored as it is in the dataset by what counts as a change, and the past was
     sent there."""
-    made_of, sent_to = store.metadata(HISTORY_BEFORE, day), store.metadata(PAST_BEFORE, day)
+    made_of, sent_to = _kept_of(store, day), store.metadata(PAST_BEFORE, day)
     return made_of == _made_of(dataset, change_filter) and sent_to == {"dataset": dataset}
+
+
+def _kept_of(store: HourStore, day: datetime) -> Mapping[str, Any] | None:
+    """Of what the stored history before a day was made, None if there is none."""
+    store.scan(HISTORY_BEFORE, day)  # its rows are wanted next: an object store then gets one request for both
+    return store.metadata(HISTORY_BEFORE, day)
 
 
 def read_names(store: HourStore, day: datetime) -> pl.DataFrame:
@@ -158,7 +165,7 @@ def aggregated_past(
 def _newest_stored(store: HourStore, day: datetime, client: AxiomClient) -> tuple[datetime | None, History | None]:
     for back in range(DAYS_BACK + 1):
         made_for = day - A_DAY * back
-        if store.metadata(HISTORY_BEFORE, made_for) == _made_of(client.dataset, client.change_filter):
+        if _kept_of(store, made_for) == _made_of(client.dataset, client.change_filter):
             return made_for, History(*(_stored_part(store, made_for, part) for part in _PARTS))
     return None, None
 
