@@ -120,17 +120,24 @@ def _of_checks() -> sql.Select[tuple[int]]:
 
 
 def _superseded_events(run_ids: Collection[str], keys: Collection[str]) -> sql.Select[tuple[int]]:
-    """What these runs made or observed of hours of which another run did the same later."""
-    ours, later = Events.alias(), Events.alias()
-    newer = sql.exists().where(
-        later.c.asset_key == ours.c.asset_key,
-        later.c.dagster_event_type == ours.c.dagster_event_type,
-        later.c.partition == ours.c.partition,
-        later.c.id > ours.c.id,
+    """What these runs made or observed of hours of which another run did the same later, and what others had made that
+    were thinned before these superseded it."""
+    earlier, later = Events.alias(), Events.alias()
+    superseded = sql.and_(
+        earlier.c.asset_key == later.c.asset_key,
+        earlier.c.dagster_event_type == later.c.dagster_event_type,
+        earlier.c.partition == later.c.partition,
+        earlier.c.id < later.c.id,
     )
-    kind = ours.c.dagster_event_type
-    return sql.select(ours.c.id).where(
-        ours.c.run_id.in_(run_ids), kind.in_(OF_HOURS), ours.c.asset_key.in_(keys), newer
+    return (
+        sql.select(earlier.c.id)
+        .join(later, superseded)
+        .where(
+            earlier.c.asset_key.in_(keys),
+            earlier.c.dagster_event_type.in_(OF_HOURS),
+            sql.or_(earlier.c.run_id.in_(run_ids), later.c.run_id.in_(run_ids)),
+        )
+        .distinct()
     )
 
 

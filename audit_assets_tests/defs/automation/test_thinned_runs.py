@@ -22,6 +22,9 @@ from audit_assets_tests.support import JumpingClock
 
 STEP_FAILED = "ExecutionStepFailureEvent"
 HOURS = [key_of(FIRST + HOUR * number) for number in range(4)]
+AN_HOUR = len(TABLES_OF) - 1
+"""So many assets are made for each hour."""
+
 PAGES = ("raw_audit_entries", "opened_tickets", "flagged_actor_summary")
 
 
@@ -93,12 +96,11 @@ def test_what_is_done_due_or_failing_is_shown_as_before(kept: Pipeline, clock: J
     (failure,) = [each for each in page["eventConnection"]["events"] if each["__typename"] == STEP_FAILED]
     assert "CLOUDFLARE_API_TOKEN" in failure["error"]["message"]
     left = in_database(kept)
-    an_hour = len(TABLES_OF) - 1
-    assert (made["ASSET_MATERIALIZATION"], left["ASSET_MATERIALIZATION"]) == (an_hour * 4, an_hour * 3)
-    assert left["ASSET_MATERIALIZATION_PLANNED"] == an_hour * 2  # of the hours that failed
+    assert (made["ASSET_MATERIALIZATION"], left["ASSET_MATERIALIZATION"]) == (AN_HOUR * 4, AN_HOUR * 3)
+    assert left["ASSET_MATERIALIZATION_PLANNED"] == AN_HOUR * 2  # of the hours that failed
     deleted = retain(kept)
     assert (deleted["evaluations"], deleted["thinned_runs"]) == (0, 0)
-    assert in_database(kept)["ASSET_MATERIALIZATION_PLANNED"] == an_hour * 2
+    assert in_database(kept)["ASSET_MATERIALIZATION_PLANNED"] == AN_HOUR * 2
 
 
 def test_a_backlog_is_worked_off_in_parts_and_what_is_left_of_a_run_is_why_it_failed(two_runs: Pipeline) -> None:
@@ -144,3 +146,13 @@ def test_on_sqlite_the_file_of_a_run_is_small_and_one_that_is_read_waits(two_run
     assert kinds_of(two_runs, run)["PIPELINE_SUCCESS"] == 1
     two_runs.instance.delete_run(run.run_id)
     assert not two_runs.instance.all_logs(run.run_id)
+
+
+def test_an_hour_that_is_run_again_after_its_first_run_was_thinned_leaves_nothing_of_that(recorded: Pipeline) -> None:
+    request(recorded, FIRST, FIRST + HOUR, attempt=1)
+    assert thin(recorded) == 1
+    assert in_database(recorded)["ASSET_MATERIALIZATION"] == AN_HOUR * 2
+    request(recorded, FIRST, attempt=2)
+    assert thin(recorded) == 1
+    assert in_database(recorded)["ASSET_MATERIALIZATION"] == AN_HOUR * 2
+    assert recorded.instance.get_materialized_partitions(dg.AssetKey("raw_audit_entries")) == {*HOURS[:2]}
