@@ -130,6 +130,11 @@ def basis_metadata(store: HourStore, hour: datetime) -> Mapping[str, Any]:
     }
 
 
+def without_zeros(counts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is not 0 or empty: each number takes 150 bytes in Dagster's database, of every hour and for ever."""
+    return {name: value for name, value in counts.items() if value}
+
+
 def observe_pull(entries: dg.AssetKey, filed: FiledHour) -> dg.AssetObservation:
     """By which the ledger knows that an hour was pulled again, and whether a run has seen what that brought."""
     return dg.AssetObservation(entries, partition=key_of(filed.hour), metadata=basis_of(filed.pulls[-1], filed.content))

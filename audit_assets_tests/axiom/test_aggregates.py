@@ -31,10 +31,12 @@ from audit_assets.axiom.hour_facts import (
     origin_uses_in,
     origins_in,
 )
+from audit_assets.axiom.query_texts import activity_text
 from audit_assets.config.change_filter import ChangeFilter
 from audit_assets.sandbox.fault_plan import Fault
 from audit_assets.sandbox.server import Sandbox
 from audit_assets_tests.axiom.made_entries import ANNE, AT, BORIS, DAY, HOUR, entries
+from audit_assets_tests.axiom.test_dashboard import rows as answered
 from audit_assets_tests.axiom.test_quarantined_events import quarantined
 from audit_assets_tests.support import JumpingClock
 
@@ -109,6 +111,9 @@ def test_what_follows_from_facts_is_what_the_queries_of_entries_answer(
         assert_frame_equal(origins_in(facts), client.origins(actors, *window), check_row_order=False)
         uses = origin_uses_in(facts, change_filter)
         assert_frame_equal(uses, client.origin_uses(actors, *window), check_row_order=False)
+        counted = client.activity(actors, *window)["changes"].sum()
+    linked = answered(sandbox, activity_text(settings["AXIOM_DATASET"], actors, *window, change_filter))
+    assert sum(row[-1] for row in linked) == counted > 0, "the link of a ticket shows what was counted"
 
 
 def test_a_flood_of_origins_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:

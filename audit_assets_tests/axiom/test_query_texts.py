@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -163,22 +164,40 @@ def test_a_field_that_may_be_missing_is_in_every_new_event(file: Path) -> None:
     assert set(re.findall(r"column_ifexists\('(\w+)'", file.read_text())) <= {"account_id", *OF_SOME_ENTRIES}
 
 
-def test_an_independent_parser_finds_every_query_valid() -> None:
+@given(st.lists(st.booleans(), min_size=len(LEFT_OUT), max_size=len(LEFT_OUT)))
+def test_a_link_has_the_query_without_what_a_policy_does_not_use(used: list[bool]) -> None:
+    """Every list in turn: what is left is the file but for the lists that hold nothing, and always whole lines."""
+    names = [field.name for field in fields(ChangeFilter)]
+    policy = ChangeFilter(**{name: ("seldom",) if is_used else () for name, is_used in zip(names, used, strict=True)})
+    text = queries.activity_text("d", [ANNE], AT - DAY, AT, policy)
+    given_lists = {name for name, is_used in zip(LEFT_OUT, used, strict=True) if is_used}
+    assert set(re.findall(r"\w+_left_out", text)) == given_lists
+    assert all(text.count(f"!in ({name})") == text.count(f"let {name} = ") == 1 for name in given_lists)
+    assert not re.search(r"and$|and \n|where $|where and|\n\n", text, re.MULTILINE)
+    whole = queries.fill("activity", "d", **window(), actors=[ANNE], **queries.change_filter_values(policy))
+    assert len(text.splitlines()) <= len(whole.splitlines())
+    if all(used):
+        assert text == whole
+
+
+def test_an_independent_parser_finds_every_query_valid(tmp_path: Path) -> None:
     """Microsoft's parser and binder, narrowed to what Axiom documents (docs/facts/apl.md, 3)."""
     checker, modules, node = FIXTURES / "kusto_check.js", os.environ.get("KUSTO_MODULES"), shutil.which("node")
     if not node or not modules:
         pytest.skip(
             "needs node, and KUSTO_MODULES: the node_modules folder after npm install @kusto/language-service-next"
         )
-    fields = EVENT_SCHEMA | AGGREGATE_SCHEMA
-    schema = ",".join(f"{name}:{KUSTO_TYPES[str(dtype).split('(')[0]]}" for name, dtype in fields.items())
+    columns = EVENT_SCHEMA | AGGREGATE_SCHEMA
+    schema = ",".join(f"{name}:{KUSTO_TYPES[str(dtype).split('(')[0]]}" for name, dtype in columns.items())
     environment = {
         "PATH": os.environ["PATH"],
         "NODE_PATH": modules,
         "APL_FEATURES": str(FIXTURES / "apl_features.json"),
     }
+    link = tmp_path / "link.apl"
+    link.write_text(queries.activity_text("cloudflare-audit", [ANNE], AT - DAY, AT, ChangeFilter()))
     ran = subprocess.run(  # noqa: S603 - our own arguments
-        [node, checker, schema, "cloudflare-audit", *FILES],
+        [node, checker, schema, "cloudflare-audit", *FILES, link],
         env=environment,
         capture_output=True,
         text=True,
@@ -186,6 +205,6 @@ def test_an_independent_parser_finds_every_query_valid() -> None:
         timeout=60,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert ran.stdout.count(": ok (") == len(FILES)
+    assert ran.stdout.count(": ok (") == len(FILES) + 1
     assert "activity.apl" in ran.stdout
     assert "(actor_key:string, resource_type:string, change_kind:string, hour:datetime, changes:long)" in ran.stdout

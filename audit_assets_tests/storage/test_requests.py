@@ -23,7 +23,7 @@ from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.run_cache import RunCache
 from audit_assets.storage.store_files import StoreFiles
 from audit_assets_tests.defs.conftest import sandbox as sandbox  # noqa: PLC0414 - a fixture
-from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, environment_of, problems_of, v2_burst
+from audit_assets_tests.pipeline import DAY, HOUR, Pipeline, environment_of, problems_of, v2_burst, v2_entry
 from audit_assets_tests.storage.counting_s3 import CountingS3, counting_s3, use
 from audit_assets_tests.storage.months import MONTH, summary_of, write_month
 from audit_assets_tests.support import JumpingClock
@@ -55,8 +55,11 @@ def root(s3: CountingS3, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.M
 
 
 def unlike_any_other(hour: datetime, number: int) -> list[dict[str, Any]]:
-    """Entries by so many actors: a history that is larger than what is read of a file for its footer."""
-    return [entry for each in range(number) for entry in v2_burst(hour, 1, actor=f"{uuid4().hex}-{each}@example.com")]
+    """Entries by so many actors, who share nothing: a history that is larger than what is read for a footer."""
+    entries = [v2_entry(hour, actor=f"{uuid4().hex}@example.com", resource_type=uuid4().hex) for _ in range(number)]
+    for each, entry in enumerate(entries):
+        entry["actor"]["ip_address"] = f"198.51.{each // 200}.{each % 200}"
+    return entries
 
 
 def test_a_run_of_an_hour_makes_few_requests_and_reads_nothing_twice(

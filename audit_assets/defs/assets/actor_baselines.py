@@ -10,7 +10,7 @@ import dagster as dg
 import polars as pl
 
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
-from audit_assets.defs.hourly_asset import hourly_asset
+from audit_assets.defs.hourly_asset import hourly_asset, without_zeros
 from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.materialized_hours import acknowledged_events
 from audit_assets.defs.partitions import hours_in
@@ -46,8 +46,8 @@ def actor_baselines(
                 "active_actors": found.judged.filter(here).height,
                 HOURS_PRESENT: hours_present,
                 "hours_in_window": HOURS_IN_WINDOW,
-                ACCOUNTS_NOT_READ: [*found.accounts_not_read],
-                **count_marked_hours(found.marked.filter(pl.col("hour") < hour)),
+                **without_zeros({ACCOUNTS_NOT_READ: [*found.accounts_not_read]}),
+                **without_zeros(count_marked_hours(found.marked.filter(pl.col("hour") < hour))),
                 "preview": dg.MetadataValue.md(markdown_table(found.usual.filter(here).drop("hour").head(10))),
             }
             context.add_asset_metadata(metadata, partition_key=key_of(hour))

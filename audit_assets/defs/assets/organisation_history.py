@@ -9,7 +9,7 @@ what had been pulled.
 import dagster as dg
 
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
-from audit_assets.defs.hourly_asset import hourly_asset
+from audit_assets.defs.hourly_asset import hourly_asset, without_zeros
 from audit_assets.defs.materialized_hours import acknowledged_events
 from audit_assets.defs.partitions import hours_in
 from audit_assets.defs.resources import AxiomResource, RunInputsResource
@@ -18,6 +18,8 @@ from audit_assets.defs.steps.people_elsewhere import ACCOUNTS_NOT_READ, PEOPLE_E
 from audit_assets.detection.verdict_marks import MARKED_HOURS
 from audit_assets.storage.hours import day_of, days_of, key_of
 from audit_assets.storage.tables import SCORES_BEFORE
+
+OF_SOME_DAYS = (PEOPLE_ELSEWHERE, ACCOUNTS_NOT_READ, *MARKED_HOURS)
 
 
 @hourly_asset(table=SCORES_BEFORE, kinds={"axiom", "polars"}, code_version=METHOD)
@@ -42,7 +44,7 @@ def organisation_history(
                 "day": f"{day:%Y-%m-%d}",
                 "active_hours": scores.height,
                 "actors": scores["actor"].n_unique(),
-                **{name: known.get(name, 0) for name in ("hours_present", PEOPLE_ELSEWHERE, *MARKED_HOURS)},
-                ACCOUNTS_NOT_READ: known.get(ACCOUNTS_NOT_READ, []),
+                "hours_present": known.get("hours_present", 0),
+                **without_zeros({name: known.get(name) for name in OF_SOME_DAYS}),
             }
             context.add_asset_metadata(metadata, partition_key=key_of(hour))

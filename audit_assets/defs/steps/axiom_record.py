@@ -92,9 +92,10 @@ def verify_record(
 
 def write_record(store: HourStore, right: pl.DataFrame) -> None:
     """Keep of these hours that Axiom holds so many events (RECORD) or more, as they were pulled."""
-    if not right.is_empty():
-        everything = pl.concat([_read_record(store), right])
-        store.write(AXIOM_RECORD, None, everything.group_by("hour").agg(pl.col("events").max()).sort("hour"))
+    before = _read_record(store)
+    record = pl.concat([before, right]).group_by("hour").agg(pl.col("events").max()).sort("hour")
+    if not record.equals(before):
+        store.write(AXIOM_RECORD, None, record)
 
 
 def compare_record(

@@ -39,7 +39,7 @@ REACH_BACK = AN_HOUR * 24
 NOTHING_HELD = pl.DataFrame(schema={"entry_id": pl.String, "stream": pl.String})
 
 PREVIEW = ("time", "actor", "action", "resource_type", "resource_id", "stream")
-PREVIEW_ROWS = 10
+PREVIEW_ROWS = 5
 
 
 class HourNotEnded(AuditAssetsError):
