@@ -17,7 +17,7 @@ from audit_assets.config.settings import ticket_max_age
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
 from audit_assets.defs.day_metadata import day_metadata
 from audit_assets.defs.delivery_resources import ChannelsResource, HeartbeatResource, WebhookResource
-from audit_assets.defs.hourly_asset import CONTENT, basis_metadata, hourly_asset
+from audit_assets.defs.hourly_asset import CONTENT, basis_metadata, hourly_asset, without_zeros
 from audit_assets.defs.markdown_tables import ROWS_SHOWN, markdown_table
 from audit_assets.defs.materialized_hours import dated_basis, newest_summarized
 from audit_assets.defs.partitions import hours_in
@@ -80,8 +80,7 @@ def _metadata(summary: HourSummary) -> Mapping[str, Any]:
     shown = {**summary, "flagged": flagged[:ROWS_SHOWN], "below_threshold": below_threshold[:ROWS_SHOWN]}
     return {
         "flagged": len(flagged),
-        "dismissed": summary["dismissed"],
-        "below_threshold": len(below_threshold),
-        "overview": dg.MetadataValue.md(markdown_table(pl.DataFrame(overview))),
+        **without_zeros({"dismissed": summary["dismissed"], "below_threshold": len(below_threshold)}),
+        **({"overview": dg.MetadataValue.md(markdown_table(pl.DataFrame(overview)))} if overview else {}),
         "summary": dg.MetadataValue.json(shown),
     }

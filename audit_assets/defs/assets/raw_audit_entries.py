@@ -14,7 +14,7 @@ import dagster as dg
 import polars as pl
 
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
-from audit_assets.defs.hourly_asset import hourly_asset, observe_pull
+from audit_assets.defs.hourly_asset import hourly_asset, observe_pull, without_zeros
 from audit_assets.defs.markdown_tables import markdown_table
 from audit_assets.defs.partitions import hours_in, pulled_again
 from audit_assets.defs.resources import CloudflareResource, StorageResource
@@ -65,12 +65,16 @@ def _metadata(filed: FiledHour) -> Mapping[str, Any]:
         "dagster/partition_row_count": filed.rows,
         "changes_before_policy": filed.changes_before_policy,
         "actors": filed.actors,
-        "quarantined": filed.quarantined,
+        **without_zeros(
+            {
+                "quarantined": filed.quarantined,
+                "came_late": sum(pull.added for pull in filed.pulls[1:]),
+                "no_longer_listed": filed.pulls[-1].no_longer_listed,
+            }
+        ),
         **{f"stream_{stream}": count for stream, count in filed.by_stream.items()},
         "preview": dg.MetadataValue.md(markdown_table(filed.preview)),
         "pull_began": dg.MetadataValue.timestamp(filed.pulls[-1].began),
-        "came_late": sum(pull.added for pull in filed.pulls[1:]),
-        "no_longer_listed": filed.pulls[-1].no_longer_listed,
         "entry_ids_sha256": filed.entry_ids_sha256,
         "pulls": dg.MetadataValue.md(markdown_table(pl.DataFrame(pulls))),
     }

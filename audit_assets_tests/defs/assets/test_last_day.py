@@ -38,6 +38,19 @@ def test_the_newest_24_hours_are_shown_with_links_to_the_open_tickets(pipeline: 
     assert backfill == page, "a backfill of old hours shows the same day"
 
 
+def test_hours_in_which_nothing_was_flagged_are_counted_in_a_line(pipeline: Pipeline) -> None:
+    pipeline.remember(a_quiet_fortnight())
+    pipeline.sandbox.cloudflare.add("v2", v2_burst(JUDGED - HOUR, 3) + v2_burst(JUDGED, 1))
+    *table, gap, counted = shown(pipeline.run(JUDGED - HOUR, JUDGED))["last_24_hours"].splitlines()
+    assert (len(table), gap) == (2 + 22, "")
+    assert "| `2026-11-22-07:00` |  |  | `not judged` |" in table
+    assert counted == "2 hours with nothing flagged, 4 entries"
+    midnight = JUDGED.replace(hour=0)
+    assert shown(pipeline.run(JUDGED - HOUR * 23, midnight - HOUR)).keys() == {"last_24_hours", "open_tickets"}
+    page = shown(pipeline.run(midnight, JUDGED - HOUR * 2))
+    assert page == {"last_24_hours": "24 hours with nothing flagged, 4 entries", "open_tickets": "none"}
+
+
 @pytest.mark.usefixtures("without_watch_rules")
 def test_a_ticket_that_people_closed_is_no_longer_linked(pipeline: Pipeline) -> None:
     pipeline.remember(a_quiet_fortnight())
