@@ -19,4 +19,6 @@ def test_it_prints_each_figure_beside_its_bound(
         assert line.endswith("  holds"), line
     assert re.search(r"S3: most requests of an hour-run +\d+ +25 +(does not hold|holds)\n", printed)
     assert re.search(r"runs \(computed\) +1\.\d\d +1\.5 +holds", printed)
+    (memory,) = re.findall(r"peak memory of it, MB +(\d+)", printed)
+    assert 100 < int(memory) < 1_000
     assert re.search(r"requests to Cloudflare +[\d,]{5,}\n", printed), "of a year"

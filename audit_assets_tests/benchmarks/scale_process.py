@@ -18,7 +18,7 @@ from typing import Any
 import dagster as dg
 
 from audit_assets.config.accounts_file import all_accounts
-from audit_assets_tests.benchmarks.pulling import peak_memory
+from audit_assets_tests.benchmarks.process_memory import peak_memory
 from audit_assets_tests.faults.hour import SteeredClock, definitions
 from audit_assets_tests.pipeline import QUIET
 
@@ -27,8 +27,6 @@ SENSORS = ("missing_hours", "pipeline_watchdog", "ticket_verdicts")
 
 USED = ("cloudflare", "linear", "storage", "webhook", "channels")
 """The resources of these sensors."""
-
-MEGABYTE = 1024
 
 
 def run_alone(what: str, environment: Mapping[str, str], address: str, *arguments: str) -> dict[str, Any]:
@@ -88,10 +86,10 @@ def main() -> None:
     parser.add_argument("--hour", default="")
     options = parser.parse_args()
     defs = definitions(SteeredClock(options.world))
-    loading, memory = time.process_time(), peak_memory() / MEGABYTE
+    loading, memory = time.process_time(), peak_memory()
     with dg.DagsterInstance.from_config(os.environ["DAGSTER_HOME"]) as instance:
         took = a_run(defs, instance, options.job, options.hour) if options.what == "run" else looks(defs, instance)
-    print(json.dumps({**took, "loading": loading, "memory": memory, "peak": peak_memory() / MEGABYTE}), flush=True)
+    print(json.dumps({**took, "loading": loading, "memory": memory, "peak": peak_memory()}), flush=True)
 
 
 if __name__ == "__main__":
