@@ -96,17 +96,19 @@ def _creations(theirs: pl.LazyFrame, entries: pl.LazyFrame) -> pl.LazyFrame:
 def _ends(behind: pl.LazyFrame) -> pl.LazyFrame:
     """Per finding the first entries and the last ones, none of them twice, and the total. Which they are is found by
     few columns; with all columns only these are looked at."""
-    place, total = pl.int_range(pl.len()).over("finding"), pl.len().over("finding")
-    of_several = pl.col("finding").is_in([*NAMES_OF_SEVERAL]) | (pl.col("actor_key").n_unique().over("finding") > 1)
-    numbered = behind.select("finding", "entry_id", of_several=of_several, total=total, place=place)
-    is_shown = (pl.col("place") < ENTRIES_SHOWN) | (pl.col("place") >= pl.col("total") - ENTRIES_SHOWN)
-    ends = numbered.filter(is_shown).collect()
-    of_findings = ends.lazy().select("finding", "of_several", "total").unique()
+    of_several = pl.col("finding").is_in([*NAMES_OF_SEVERAL]) | (pl.col("actor_key").n_unique() > 1)
+    ids = pl.col("entry_id")
+    of_findings = (
+        behind.group_by("finding")
+        .agg(of_several=of_several.first(), total=pl.len(), first=ids.head(ENTRIES_SHOWN), last=ids.tail(ENTRIES_SHOWN))
+        .collect()
+    )
+    shown = of_findings.select(pl.concat_list("first", "last").explode()).to_series()
     who = pl.when("of_several").then("actor").alias("actor")
     line = pl.struct(who, *(pl.col(column).alias(name) for name, column in SHOWN.items()))
     return (
-        behind.filter(pl.col("entry_id").is_in(ends["entry_id"].unique().implode()))
-        .join(of_findings, on="finding", maintain_order="left")
+        behind.filter(pl.col("entry_id").is_in(shown.implode()))
+        .join(of_findings.lazy().drop("first", "last"), on="finding", maintain_order="left")
         .group_by("finding", maintain_order=True)
         .agg(
             entries=line.head(ENTRIES_SHOWN),
@@ -149,18 +151,19 @@ def _resources_changed(behind: pl.LazyFrame) -> pl.LazyFrame:
 
 def _change_totals(behind: pl.LazyFrame, resources: pl.DataFrame) -> pl.LazyFrame:
     """Per finding the changes by their kind and resource type, what was done most first. `resources`: how many each is
-    about."""
+    about. They are counted by zone first, since most hours have few of these."""
+    of_kind, zones = ["finding", "resource_type", "change_kind"], pl.col("zone_name").drop_nulls()
     by_kind = (
         behind.drop_nulls("change_kind")
-        .group_by("finding", "resource_type", "change_kind")
+        .group_by(*of_kind, "zone_name")
+        .agg(changes=pl.len().cast(pl.Int64))
+        .group_by(of_kind)
         .agg(
-            changes=pl.len().cast(pl.Int64),
-            zones=pl.col("zone_name").drop_nulls().n_unique().cast(pl.Int64),
-            zone=pl.when(pl.col("zone_name").drop_nulls().n_unique() == 1).then(
-                pl.col("zone_name").drop_nulls().first()
-            ),
+            pl.col("changes").sum(),
+            zones=zones.len().cast(pl.Int64),
+            zone=pl.when(zones.len() == 1).then(zones.first()),
         )
-        .join(resources.lazy(), on=["finding", "resource_type", "change_kind"], how="left", nulls_equal=True)
+        .join(resources.lazy(), on=of_kind, how="left", nulls_equal=True)
         .rename({"change_kind": "kind"})
     )
     in_order = by_kind.sort(-pl.col("changes"), "resource_type", "kind")
