@@ -74,9 +74,9 @@ def _behind(flagged: pl.DataFrame, theirs: pl.LazyFrame) -> pl.LazyFrame:
 def _matched_alone(flagged: pl.DataFrame, theirs: pl.LazyFrame) -> pl.LazyFrame:
     """The entries behind the findings that only watch rules have: what the rules matched, changes or not, and all
     changes of the hour that did the same to the same resource types, since the rows keep but a few of many."""
-    if "matched" not in flagged.columns:
-        return theirs.clear()
     alone = flagged.filter((pl.col("kind") == WATCH_RULE).all().over("actor_key"))
+    if "matched" not in flagged.columns or alone.is_empty():
+        return theirs.clear()  # before it is known what matched, each entry would be read with its id and time
     matched = alone.select("matched", finding="actor_key").explode("matched").unnest("matched").lazy()
     the_same = ["finding", "actor_key", "action", "resource_type"]
     changes = theirs.join(matched, on=the_same, how="semi", nulls_equal=True, maintain_order="left")
