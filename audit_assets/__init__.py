@@ -13,6 +13,6 @@ _THRESHOLDS = {"MALLOC_TRIM_THRESHOLD_": -1, "MALLOC_MMAP_THRESHOLD_": -3}
 
 with suppress(AttributeError, OSError, TypeError):  # another C library has no such function
     for _variable in _THRESHOLDS.keys() - os.environ.keys():
-        ctypes.CDLL(None).mallopt(_THRESHOLDS[_variable], 1 << 20)
-"""Python's allocator, for what is large: the first large buffer that is freed makes glibc keep up to 64 MB for the next,
-and some 60 MB of a large hour stayed so. With thresholds of 1 MB that is given back as well."""
+        ctypes.CDLL(None).mallopt(_THRESHOLDS[_variable], 8 << 20)
+"""Python's allocator, for what is large: once it has freed something large it keeps up to 64 MB, and so it did with 60
+MB of an hour of 500,000 entries. What is as large as a batch for Axiom, 2 MB, it may keep: new memory takes time."""

@@ -3,6 +3,7 @@
 Rows leave the frame a slice at a time, so that 200,000 events are never in memory as text at once.
 """
 
+import gzip
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -84,16 +85,23 @@ def _within_bytes(events: pl.DataFrame) -> Iterator[Batch]:
 
 
 def _compressed(lines: pl.Series) -> bytes:
-    """The lines in gzip, without a last line end. polars writes it in less than two thirds of the time of Python, which
-    would also take two more copies of the text: as the only value of a CSV file that quotes nothing."""
-    body = io.BytesIO()
-    whole = lines.str.join("\n").to_frame()
-    whole.write_csv(
-        body,
-        include_header=False,
-        quote_style="never",
+    """The lines in gzip, without a last line end.
+
+    polars compresses in half of Python's time and copies no text, but only what it writes as a file. So it writes a CSV
+    file that quotes nothing: the names of its two columns are the first three lines, and so never equal, and each row
+    is nothing, a line end and the next line.
+    """
+    if lines.len() < 3:
+        return gzip.compress("\n".join(lines).encode(), COMPRESSION, mtime=0)
+    first, *others = lines.head(3)
+    rows, file = lines.slice(3), io.BytesIO()
+    nothing = pl.repeat("", rows.len(), dtype=pl.String, eager=True)
+    pl.DataFrame({first: nothing, "\n".join(others): rows}).write_csv(
+        file,
+        separator="\n",
         line_terminator="",
+        quote_style="never",
         compression="gzip",
         compression_level=COMPRESSION,
     )
-    return body.getvalue()
+    return file.getvalue()
