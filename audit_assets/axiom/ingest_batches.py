@@ -20,8 +20,8 @@ MOST_BYTES = 2_000_000
 """Uncompressed. Axiom's limit is unpublished, so this is a judgement; counted as Axiom counts processed bytes."""
 
 COMPRESSION = 2
-"""Of gzip's 1 to 9, as polars compresses events: 1 saves a third of the time and takes half as many bytes again; 3 takes
-half as much time again for the same bytes."""
+"""Of gzip's 1 to 9, as polars compresses events: 1 saves a third of the time and takes half as many bytes again; 3
+takes a third more time for the same bytes."""
 
 ENCODED_AT_ONCE = 1_000
 """Events that are written as text at a time: some 2 MB, which stay in the processor's cache until they are joined."""
