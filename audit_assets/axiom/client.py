@@ -118,7 +118,9 @@ class AxiomClient:
         May be repeated at will: a visible event is not sent again, and one that is sent twice after a lost reply is
         counted once by every query.
         """
-        offered = events.unique("entry_id", keep="first", maintain_order=True)
+        offered = events
+        if events["entry_id"].n_unique() < len(events):  # which is rare, and found in a fraction of the time
+            offered = events.unique("entry_id", keep="first", maintain_order=True)
         if offered.is_empty():
             return IngestReceipt(0, 0, 0, 0, 0, pl.DataFrame(schema=INGESTED_HOURS_SCHEMA))
         held = self.entry_ids(*span(offered, TIME, "1s")).to_frame("entry_id").with_columns(there=pl.lit(value=True))

@@ -36,7 +36,7 @@ def evidence_of(flagged: pl.DataFrame, entries: pl.LazyFrame, seen: pl.DataFrame
     that each piece takes, and never with all.
     """
     members = members_of(flagged)
-    theirs = entries.with_columns(is_listed=True).join(members.lazy(), on="actor_key", maintain_order="left")
+    theirs = _of_members(entries.with_columns(is_listed=True), members)
     behind = pl.concat([_behind(flagged, theirs), _matched_alone(flagged, theirs)], how="diagonal")
     hour = flagged["hour"][0]
     before = None if seen is None else seen.join(members, on="actor_key")
@@ -59,6 +59,14 @@ def evidence_of(flagged: pl.DataFrame, entries: pl.LazyFrame, seen: pl.DataFrame
     return {row.pop("finding"): row for row in counted.iter_rows(named=True)}
 
 
+def _of_members(entries: pl.LazyFrame, members: pl.DataFrame) -> pl.LazyFrame:
+    """The entries of these members, in their order, once for each `finding`. As a join that keeps the order, polars 2.1
+    takes four times the memory of a large hour in every other run."""
+    of_actor = dict(members.group_by("actor_key", maintain_order=True).agg("finding").iter_rows())
+    findings = pl.col("actor_key").replace_strict(of_actor, default=None, return_dtype=pl.List(pl.String))
+    return entries.with_columns(finding=findings).drop_nulls("finding").explode("finding")
+
+
 def _behind(flagged: pl.DataFrame, theirs: pl.LazyFrame) -> pl.LazyFrame:
     """The entries that a finding is about: all of a burst's or a group's, else those of the resource types that
     deviate."""
@@ -74,9 +82,9 @@ def _behind(flagged: pl.DataFrame, theirs: pl.LazyFrame) -> pl.LazyFrame:
 def _matched_alone(flagged: pl.DataFrame, theirs: pl.LazyFrame) -> pl.LazyFrame:
     """The entries behind the findings that only watch rules have: what the rules matched, changes or not, and all
     changes of the hour that did the same to the same resource types, since the rows keep but a few of many."""
-    if "matched" not in flagged.columns:
-        return theirs.clear()
     alone = flagged.filter((pl.col("kind") == WATCH_RULE).all().over("actor_key"))
+    if "matched" not in flagged.columns or alone.is_empty():
+        return theirs.clear()  # before it is known what matched, each entry would be read with its id and time
     matched = alone.select("matched", finding="actor_key").explode("matched").unnest("matched").lazy()
     the_same = ["finding", "actor_key", "action", "resource_type"]
     changes = theirs.join(matched, on=the_same, how="semi", nulls_equal=True, maintain_order="left")
@@ -96,17 +104,19 @@ def _creations(theirs: pl.LazyFrame, entries: pl.LazyFrame) -> pl.LazyFrame:
 def _ends(behind: pl.LazyFrame) -> pl.LazyFrame:
     """Per finding the first entries and the last ones, none of them twice, and the total. Which they are is found by
     few columns; with all columns only these are looked at."""
-    place, total = pl.int_range(pl.len()).over("finding"), pl.len().over("finding")
-    of_several = pl.col("finding").is_in([*NAMES_OF_SEVERAL]) | (pl.col("actor_key").n_unique().over("finding") > 1)
-    numbered = behind.select("finding", "entry_id", of_several=of_several, total=total, place=place)
-    is_shown = (pl.col("place") < ENTRIES_SHOWN) | (pl.col("place") >= pl.col("total") - ENTRIES_SHOWN)
-    ends = numbered.filter(is_shown).collect()
-    of_findings = ends.lazy().select("finding", "of_several", "total").unique()
+    of_several = pl.col("finding").is_in([*NAMES_OF_SEVERAL]) | (pl.col("actor_key").n_unique() > 1)
+    ids = pl.col("entry_id")
+    of_findings = (
+        behind.group_by("finding")
+        .agg(of_several=of_several.first(), total=pl.len(), first=ids.head(ENTRIES_SHOWN), last=ids.tail(ENTRIES_SHOWN))
+        .collect()
+    )
+    shown = of_findings.select(pl.concat_list("first", "last").explode()).to_series()
     who = pl.when("of_several").then("actor").alias("actor")
     line = pl.struct(who, *(pl.col(column).alias(name) for name, column in SHOWN.items()))
     return (
-        behind.filter(pl.col("entry_id").is_in(ends["entry_id"].unique().implode()))
-        .join(of_findings, on="finding", maintain_order="left")
+        behind.filter(pl.col("entry_id").is_in(shown.implode()))
+        .join(of_findings.lazy().drop("first", "last"), on="finding", maintain_order="left")
         .group_by("finding", maintain_order=True)
         .agg(
             entries=line.head(ENTRIES_SHOWN),
@@ -149,18 +159,19 @@ def _resources_changed(behind: pl.LazyFrame) -> pl.LazyFrame:
 
 def _change_totals(behind: pl.LazyFrame, resources: pl.DataFrame) -> pl.LazyFrame:
     """Per finding the changes by their kind and resource type, what was done most first. `resources`: how many each is
-    about."""
+    about. They are counted by zone first, since most hours have few of these."""
+    of_kind, zones = ["finding", "resource_type", "change_kind"], pl.col("zone_name").drop_nulls()
     by_kind = (
         behind.drop_nulls("change_kind")
-        .group_by("finding", "resource_type", "change_kind")
+        .group_by(*of_kind, "zone_name")
+        .agg(changes=pl.len().cast(pl.Int64))
+        .group_by(of_kind)
         .agg(
-            changes=pl.len().cast(pl.Int64),
-            zones=pl.col("zone_name").drop_nulls().n_unique().cast(pl.Int64),
-            zone=pl.when(pl.col("zone_name").drop_nulls().n_unique() == 1).then(
-                pl.col("zone_name").drop_nulls().first()
-            ),
+            pl.col("changes").sum(),
+            zones=zones.len().cast(pl.Int64),
+            zone=pl.when(zones.len() == 1).then(zones.first()),
         )
-        .join(resources.lazy(), on=["finding", "resource_type", "change_kind"], how="left", nulls_equal=True)
+        .join(resources.lazy(), on=of_kind, how="left", nulls_equal=True)
         .rename({"change_kind": "kind"})
     )
     in_order = by_kind.sort(-pl.col("changes"), "resource_type", "kind")

@@ -31,8 +31,9 @@ def origins_of(behind: pl.LazyFrame, before: pl.DataFrame | None, hour: datetime
     used = _comparable(behind, ENTRY_COLUMNS)
     seen = None if before is None else _comparable(before.lazy(), AXIOM_COLUMNS).collect()
     kinds = zip(get_args(OriginKind), ENTRY_COLUMNS, AXIOM_COLUMNS, strict=True)
-    origins = pl.concat([_of_kind(kind, used, column, seen, before_it, hour) for kind, column, before_it in kinds])
-    in_order = origins.sort(pl.col("first_used").is_not_null(), -pl.col("changes"), "value")
+    # One after the other: at once, each kind would have its columns of all entries in memory
+    origins = [_of_kind(kind, used, column, seen, before_it, hour).collect() for kind, column, before_it in kinds]
+    in_order = pl.concat(origins).lazy().sort(pl.col("first_used").is_not_null(), -pl.col("changes"), "value")
     return in_order.group_by("finding", maintain_order=True).agg(origins=pl.struct(pl.exclude("finding")))
 
 

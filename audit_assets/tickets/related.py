@@ -72,8 +72,9 @@ RELATIONS = pl.Schema(
 named. `since`: the hour in which the two first were. Each pair is there in both directions."""
 
 
-def traces_of(evidence: pl.DataFrame) -> pl.DataFrame:
-    """TRACES of EVIDENCE, each once an hour. Addresses must be canonical."""
+def traces_of(evidence: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+    """TRACES of EVIDENCE, each once an hour. Addresses must be canonical. Of a lazy frame each kind is collected by
+    itself, so that a large hour is never in memory with all columns."""
     network = network_of(pl.col("ip_address"))
     values = {
         ADDRESS: pl.when(network.is_not_null()).then("ip_address"),
@@ -83,9 +84,11 @@ def traces_of(evidence: pl.DataFrame) -> pl.DataFrame:
         CREATED: pl.when(pl.col("change_kind") == "create").then("resource_id"),
     }
     found = [
-        evidence.select("ticket_key", "hour", kind=pl.lit(kind), value=value)
+        evidence.lazy()
+        .select("ticket_key", "hour", kind=pl.lit(kind), value=value)
         .filter(pl.col("value").fill_null("") != "")
         .unique()
+        .collect()
         for kind, value in values.items()
     ]
     return pl.concat([TRACES.to_frame(), *found])
@@ -95,6 +98,14 @@ def changed_resource() -> pl.Expr:
     """Type and id of the resource of an entry, null without an id."""
     named = pl.concat_str(pl.col("resource_type").fill_null(""), pl.lit(" "), "resource_id")
     return pl.when(pl.col("resource_id") != "").then(named)
+
+
+def may_be_shared(traces: pl.DataFrame) -> pl.DataFrame:
+    """Without the TRACES that are there once, and so relate nothing: nearly all of an hour of 500,000 changes."""
+    used = traces.filter(pl.col("kind") == TOKEN)["value"]
+    is_used = (pl.col("kind") == CREATED) & pl.col("value").is_in(used.implode())
+    several = [traces.filter(pl.col("kind") == kind).filter(pl.col("value").is_duplicated()) for kind in SHARED_BY]
+    return pl.concat([*several, traces.filter((pl.col("kind") == TOKEN) | is_used)])
 
 
 def candidates_of(traces: pl.DataFrame, hour: datetime) -> pl.DataFrame:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +70,14 @@ def test_the_widest_events_still_fit() -> None:
 def test_days_are_apart_even_when_they_would_fit_together() -> None:
     two_days = pl.concat([entries(2), entries(2, at=AT + DAY)])
     assert [len(batch.events) for batch in batches(events_from(two_days))] == [2, 2]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_a_body_is_its_lines_and_nothing_else_even_where_all_are_equal(count: int) -> None:
+    equal = pl.concat([entries(1, user_agent='quoted "text", with a comma')] * count)
+    events = events_from(equal)
+    [batch] = batches(events)
+    assert gzip.decompress(batch.body).decode() == "\n".join(json_lines(events))
 
 
 def test_no_events_make_no_batch() -> None:

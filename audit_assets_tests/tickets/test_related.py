@@ -12,6 +12,7 @@ from audit_assets.tickets.related import (
     MOST_OTHERS,
     MOST_PAIRS,
     candidates_of,
+    may_be_shared,
     relate,
     traces_of,
 )
@@ -146,3 +147,24 @@ def test_nobody_can_relate_hundreds_of_tickets() -> None:
     assert max(sum(key == one for key, _ in found) for one in {key for key, _ in found}) <= MOST_OTHERS
     assert ("earlier 7", "now 0") in found
     assert all((other, key) in found for key, other in found)
+
+
+def test_what_is_there_once_is_left_out_and_nothing_else() -> None:
+    alone = [changed("a", f"own-{number}", kind="create") for number in range(3)]
+    together = [
+        *(entry(key, ago, INTRUDER) for key, ago in (("a", 0), ("b", 1))),
+        changed("a", "shared"),
+        changed("b", "shared", 2),
+        changed("a", "token-1", kind="create"),
+        entry("b", token_id="token-1"),
+        entry("c", token_id="token-2"),
+    ]
+    shared = may_be_shared(traces_of(evidence(*alone, *together)))
+    assert set(shared.select("ticket_key", "kind", "value").iter_rows()) == {
+        *((key, "address", INTRUDER) for key in "ab"),
+        *((key, "network", "198.51.0.0/16") for key in "ab"),
+        *((key, "resource", "zone shared") for key in "ab"),
+        ("a", "created_token", "token-1"),
+        ("b", "token_creator", "token-1"),
+        ("c", "token_creator", "token-2"),
+    }

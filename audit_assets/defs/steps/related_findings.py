@@ -35,6 +35,7 @@ from audit_assets.tickets.related import (
     WITHIN,
     candidates_of,
     changed_resource,
+    may_be_shared,
     relate,
     traces_of,
 )
@@ -78,19 +79,19 @@ def find_relations(inputs: RunInputs, flagged: pl.DataFrame, hour: datetime) -> 
     own = _of_one_actor(flagged)
     if own.is_empty():
         return NO_RELATIONS
-    evidence, flags, earlier = [_evidence(store, hour, own, counted)], [own], dict[str, KnownTicket]()
+    traces, flags, earlier = [_traces(store, hour, own, counted)], [own], dict[str, KnownTicket]()
     for each in hours_between(hour - WITHIN, hour - AN_HOUR):
         with suppress(StoreError), store.reading(FLAGGED, each):
             before, tickets = _flags_on_tickets(store, each)
             if tickets:
-                evidence.append(_evidence(store, each, before, counted))
+                traces.append(_traces(store, each, before, counted))
                 flags.append(before)
                 earlier |= tickets
-    traces = traces_of(with_canonical_addresses(pl.concat(evidence), "ip_address"))
+    shared = may_be_shared(pl.concat(traces))
     ranks = pl.concat([each.select(*_RANKED) for each in flags]).sort("rank").unique("ticket_key", keep="last")
-    before_the_day = _before(store, hour, candidates_of(traces, hour), counted)
+    before_the_day = _before(store, hour, candidates_of(shared, hour), counted)
     return HourRelations(
-        relations=relate(traces, before_the_day, ranks, hour),
+        relations=relate(shared, before_the_day, ranks, hour),
         earlier=earlier,
         actors=dict(ranks.select("ticket_key", "actor").iter_rows()),
         severities=dict(ranks.select("ticket_key", "severity").iter_rows()),
@@ -129,20 +130,25 @@ def _flags_on_tickets(store: HourStore, hour: datetime) -> tuple[pl.DataFrame, d
     return flags, {key: KnownTicket(UUID(ticket), identifier) for key, ticket, identifier in rows}
 
 
-def _evidence(store: HourStore, hour: datetime, flags: pl.DataFrame, counted: ChangeFilter) -> pl.DataFrame:
-    """EVIDENCE of the findings of an hour."""
+def _traces(store: HourStore, hour: datetime, flags: pl.DataFrame, counted: ChangeFilter) -> pl.DataFrame:
+    """TRACES of the findings of an hour."""
+    with store.reading(ENTRIES, hour):
+        return traces_of(with_canonical_addresses(_evidence(store, hour, flags, counted), "ip_address"))
+
+
+def _evidence(store: HourStore, hour: datetime, flags: pl.DataFrame, counted: ChangeFilter) -> pl.LazyFrame:
+    """EVIDENCE of the findings of an hour, to be collected within `store.reading`."""
     members = members_of(flags)
     stored = store.scan(ENTRIES, hour)
     if stored is None:
         raise store.missing(ENTRIES, hour)
-    with store.reading(ENTRIES, hour):
-        acted = _acted(stored, counted).join(members.lazy(), on="actor_key").unique().collect()
+    acted = _acted(stored, counted).join(members.lazy(), on="actor_key")
     matched = pl.DataFrame(schema={"finding": pl.String, **dict.fromkeys([*IN_ENTRIES, "action_result"], pl.String)})
     if "matched" in flags.columns:
         rules = flags.select("matched", finding="actor_key").explode("matched").drop_nulls("matched").unnest("matched")
         matched = rules.join(members, on=["finding", "actor_key"], how="semi")
     changed = pl.when(pl.col("action_result") != FAILURE).then("change_kind").alias("change_kind")
-    found = pl.concat([acted, matched.with_columns(changed)], how="diagonal")
+    found = pl.concat([acted, matched.lazy().with_columns(changed)], how="diagonal")
     return found.select(
         *(each for each in EVIDENCE.names() if each not in ("ticket_key", "hour")),
         ticket_key="finding",
