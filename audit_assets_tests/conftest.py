@@ -1,6 +1,5 @@
 """Fixtures that every folder of tests may use."""
 
-import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from audit_assets.config.garbage_collection import collect_rarely
 from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear.client import LinearClient
 from audit_assets.sandbox.server import Sandbox, serve_sandbox
@@ -27,8 +27,7 @@ os.environ["AUDIT_ASSETS_FIRST_HOUR"] = "2026-03-10-00:00"
 for _name in ("COLUMNS", "LINES"):
     os.environ.pop(_name, None)  # of the terminal in which the tests were started: commands would wrap their lines
 
-gc.set_threshold(50_000, 20, 20)
-"""Dagster's many objects live on. To look through them all the time takes a twentieth of the whole."""
+collect_rarely()
 
 IN_MEMORY, ROOM = Path("/dev/shm"), 4 * 1024**3  # noqa: S108 - not a name, a folder for new ones
 if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ROOM:
