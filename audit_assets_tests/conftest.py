@@ -1,6 +1,7 @@
 """Fixtures that every folder of tests may use."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from audit_assets.config.garbage_collection import collect_rarely
 from audit_assets.defs.steps.ticket_opener import TicketOpener
 from audit_assets.linear.client import LinearClient
 from audit_assets.sandbox.server import Sandbox, serve_sandbox
@@ -24,6 +26,12 @@ os.environ["AUDIT_ASSETS_FIRST_HOUR"] = "2026-03-10-00:00"
 
 for _name in ("COLUMNS", "LINES"):
     os.environ.pop(_name, None)  # of the terminal in which the tests were started: commands would wrap their lines
+
+collect_rarely()
+
+IN_MEMORY, ROOM = Path("/dev/shm"), 4 * 1024**3  # noqa: S108 - not a name, a folder for new ones
+if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))  # stores write durably: no test waits for a disk
 
 LONGEST = ("faults", "test_deployment.py", "test_going_live.py", "test_start.py", "test_demo.py")
 """Folders and files whose tests come first: at the end no worker waits for another."""

@@ -23,6 +23,7 @@ from audit_assets.cli.summary_command import summary
 from audit_assets.cli.watch_command import watch
 from audit_assets.cli.watchdog_command import watchdog
 from audit_assets.config.errors import AuditAssetsError
+from audit_assets.config.garbage_collection import collect_rarely
 from audit_assets.storage.file_modes import keep_files_private
 
 app = typer.Typer(
@@ -63,6 +64,7 @@ app.add_typer(axiom, name="axiom")
 def main() -> None:
     """Run a command. Exit 1 and one sentence on standard error if it fails, 130 and one line after Ctrl-C, 143 and the
     same line after SIGTERM."""
+    collect_rarely()
     keep_files_private()
     raise_terminated_on_sigterm()
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")

@@ -6,9 +6,9 @@ Beta-binomial about the share of deletes in the actor's changes of the 90 days b
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import betabinom
 
 from audit_assets.detection.activity_arrays import HOURS_A_DAY, ActivityArrays, ActorWindows, Floats
+from audit_assets.detection.binomials import beta_binomial_tail
 
 REMEMBERED_HOURS = 90 * HOURS_A_DAY
 
@@ -38,5 +38,5 @@ def score_deletes(activity: ActivityArrays) -> DeleteScores:
         windows.sums((each * counted).astype(float), before) for each in (activity.deletes, activity.changes)
     )
     share = (deletes + PRIOR_DELETES) / (changes + PRIOR_CHANGES)
-    p = betabinom.sf(activity.deletes - 1, activity.changes, CERTAINTY * share, CERTAINTY * (1 - share))
+    p = beta_binomial_tail(activity.deletes, activity.changes, CERTAINTY * share, CERTAINTY * (1 - share))
     return DeleteScores(np.where(activity.deletes >= FEWEST_DELETES, p, 1.0), share)

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import betabinom
 
 from audit_assets.detection.activity_arrays import HOURS_A_DAY, ActivityArrays, ActorWindows, Flags, Floats, Ints
+from audit_assets.detection.binomials import beta_binomial_tail
 
 MEMORY_HOURS = 90 * HOURS_A_DAY
 
@@ -131,7 +131,7 @@ def p_of_many_new_types(new: Ints, touched: Ints, rate: Floats) -> Floats:
     without a memory, to whom every type is new."""
     known = rate < 1
     rate = np.where(known, rate, 0.5)
-    many = betabinom.sf(new - 1, touched, RATE_CERTAINTY * rate, RATE_CERTAINTY * (1 - rate))
+    many = beta_binomial_tail(new, touched, RATE_CERTAINTY * rate, RATE_CERTAINTY * (1 - rate))
     return np.where(known & (new > 0), many, 1.0)
 
 

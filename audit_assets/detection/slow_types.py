@@ -8,9 +8,9 @@ Bin(j; n, rho) Q(j, S + j ln rho), Q being the upper incomplete gamma function (
 import numpy as np
 import polars as pl
 from scipy.special import gammaincc
-from scipy.stats import binom
 
 from audit_assets.detection.activity_arrays import Flags, Floats
+from audit_assets.detection.binomials import binomial_p
 from audit_assets.detection.novelty import share_of_hours_with_new_types
 
 WINDOWS = ("7d", "14d")
@@ -74,5 +74,5 @@ def _tail(surprise: Floats, active: Floats, rate: Floats, which: Flags) -> Float
     p = np.zeros(len(surprise))
     for hours in range(1, MOST_HOURS + 1):
         beyond = gammaincc(hours, np.maximum(surprise + hours * np.log(rate), 0))
-        p += binom.pmf(hours, active, rate) * beyond
+        p += binomial_p(hours, active, rate) * beyond
     return np.minimum(p, 1.0)
