@@ -106,7 +106,7 @@ def _by_parts(store: HourStore, hour: datetime, stored: pl.LazyFrame) -> Iterato
 
 
 def _new(listed: pl.LazyFrame, held: pl.DataFrame) -> Iterator[pl.LazyFrame]:
-    """The listed entries that are not held, found by their ids: to join the entries takes 500 MB of a large hour, though
+    """The listed entries that are not held, found by their ids: to join the entries takes 500 MB of a large hour, and
     nearly always there are none."""
     ids = listed.select("entry_id").collect().join(held, on="entry_id", how="anti")["entry_id"]
     if not ids.is_empty():
