@@ -81,10 +81,10 @@ def read_plain_entry(span: bytes) -> Any:
     Raises `msgspec.MsgspecError` for text that msgspec does not take, some of which `parse_json` takes, or takes
     otherwise, and RecursionError for what is nested more than DEEPEST levels deep, or too deeply for the stack.
     """
-    if len(span) >= LONGEST_INTEGER and _MANY_DIGITS in span.translate(_DIGITS):
-        raise msgspec.DecodeError("an integer that is kept as text")
     if len(span) > 2 * DEEPEST and span.count(b"{") + span.count(b"[") > DEEPEST and is_deeper(text_of(span)):
         raise RecursionError
+    if len(span) >= LONGEST_INTEGER and _MANY_DIGITS in span.translate(_DIGITS):
+        raise msgspec.DecodeError("an integer that is kept as text")
     value = _read_plain(span)
     if type(value) is dict:
         with suppress(ValueError, OverflowError, RecursionError):  # Python's own encoder knows the reason

@@ -125,10 +125,11 @@ def test_an_endlessly_nested_entry_affects_no_other(number: int) -> None:
 @pytest.mark.parametrize("levels", [DEEPEST - 2, DEEPEST - 1, 900, 990, 1_500])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"]}":', "}")])
 @pytest.mark.parametrize("beside", [1, 100_000])
+@pytest.mark.parametrize("number", ["1", "1" * 5_000, "1e400"], ids=["usual", "endless", "infinite"])
 def test_how_deep_an_entry_may_be_does_not_hang_on_the_stack(
-    levels: int, opening: str, closing: str, beside: int
+    levels: int, opening: str, closing: str, beside: int, number: str
 ) -> None:
-    deep = '{"id":1,"resource":{"request":' + opening * levels + "0" + closing * levels + "}}"
+    deep = f'{{"id":{number},"resource":{{"request":' + opening * levels + "0" + closing * levels + "}}"
     neighbour = '{"id":2,"new":' + "[" * beside + "]" * beside + "}"
     page = f'{{"success":true,"result":[{deep} , {neighbour}\n],"result_info":{{}}}}'.encode()
     entries = parse_page(page, "v2", HOUR).entries

@@ -24,6 +24,7 @@ def played(tmp_path: Path) -> Iterator[Trial]:
         yield started
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # it would hide what failed
 def test_every_hostile_entry_is_kept_or_quarantined_and_in_axiom(played: Trial) -> None:
     @settings(
         max_examples=4,
