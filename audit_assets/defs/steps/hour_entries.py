@@ -13,7 +13,7 @@ import polars as pl
 
 from audit_assets.cloudflare.audit_log_client import Pull
 from audit_assets.config.errors import AuditAssetsError
-from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hour_store import HourStore, in_parts
 from audit_assets.storage.hours import AN_HOUR, key_of
 from audit_assets.storage.pull_history import QUARANTINED as IN_QUARANTINE
 from audit_assets.storage.pull_history import SETTLING, HourPull, content_of, pulls_of, with_pull
@@ -83,7 +83,9 @@ def file_hours(
         stored = store.scan(ENTRIES, hour)
         with store.reading(ENTRIES, hour):
             held = NOTHING_HELD if stored is None else stored.select("entry_id", "stream").collect()
-        entries = listed if stored is None else pl.concat([*_by_parts(store, hour, stored), *_new(listed, held)])
+        entries = listed
+        if stored is not None:  # without any part there are its columns
+            entries = pl.concat([stored.clear(), *in_parts(stored, held.height), *_new(listed, held)])
         own = came.filter(pl.col("time").is_between(hour, hour + AN_HOUR, closed="left"))
         before = (store.metadata(ENTRIES, hour) or {}).get(IN_QUARANTINE)
         if in_passing and own.is_empty() and before is not None:
@@ -96,13 +98,6 @@ def file_hours(
         filed = _filed_hour(hour, entries, quarantined, history)
         store.write(ENTRIES, hour, entries, history)
         yield filed
-
-
-def _by_parts(store: HourStore, hour: datetime, stored: pl.LazyFrame) -> Iterator[pl.LazyFrame]:
-    """A stored hour, to be written again: as one source polars 2.1 reads ahead of what it writes, 280 MB of a large
-    hour. Of an hour without entries the columns."""
-    yield stored.clear()
-    yield from store.lazy_parts(ENTRIES, hour)
 
 
 def _new(listed: pl.LazyFrame, held: pl.DataFrame) -> Iterator[pl.LazyFrame]:
