@@ -4,10 +4,15 @@
 computes the tails of a beta-binomial one by one.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.special import betaln, xlog1py, xlogy
 
 from audit_assets.detection.activity_arrays import Floats, Ints
+
+TERMS_AT_ONCE = 1 << 20
+"""Some 60 MB of them, and those of one more hour: a large organisation's year has hundreds of millions."""
 
 
 def binomial_p(successes: int, trials: Floats, p: Floats) -> Floats:
@@ -23,14 +28,22 @@ def beta_binomial_tail(successes: Ints, trials: Ints, a: Floats, b: Floats) -> F
     successes = np.clip(successes, 0, trials + 1)
     more = trials + 1 - successes
     from_above = more <= successes  # the shorter sum; a small tail is not what is left of 1
-    terms = np.where(from_above, more, successes)
-    case = np.repeat(np.arange(len(terms)), terms)
-    count = np.arange(len(case)) - np.repeat(np.cumsum(terms) - terms, terms)  # 0, 1, 2, ... in each case
-    count += np.where(from_above, successes, 0)[case]
-    trials, a, b = trials[case], a[case], b[case]
-    log_p = _log_choose(trials, count) + betaln(count + a, trials - count + b) - betaln(a, b)
-    total = np.bincount(case, np.exp(log_p), minlength=len(terms))
+    first, terms = np.where(from_above, successes, 0), np.where(from_above, more, successes)
+    total = np.zeros(len(terms))
+    cuts = np.flatnonzero(np.diff(np.cumsum(terms) // TERMS_AT_ONCE)) + 1
+    for begin, end in pairwise([0, *cuts.tolist(), len(terms)]):
+        some = slice(begin, end)
+        total[some] = _sum_of(first[some], terms[some], trials[some], a[some], b[some])
     return np.clip(np.where(from_above, total, 1 - total), 0, 1)
+
+
+def _sum_of(first: Ints, terms: Ints, trials: Ints, a: Floats, b: Floats) -> Floats:
+    """P(`first` successes, or one more, up to so many terms), for each case."""
+    case = np.repeat(np.arange(len(terms)), terms)
+    successes = first[case] + np.arange(len(case)) - np.repeat(np.cumsum(terms) - terms, terms)
+    trials, a, b = trials[case], a[case], b[case]
+    log_p = _log_choose(trials, successes) + betaln(successes + a, trials - successes + b) - betaln(a, b)
+    return np.bincount(case, weights=np.exp(log_p), minlength=len(terms)).astype(np.float64)
 
 
 def _log_choose(trials: Ints | Floats, successes: Ints | int) -> Floats:

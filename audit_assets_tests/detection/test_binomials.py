@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
+import pytest
 from scipy.stats import betabinom, binom
 
+from audit_assets.detection import binomials
 from audit_assets.detection.binomials import beta_binomial_tail, binomial_p
 
 TRIALS = np.array([0, 1, 2, 3, 14, 168, 336, 5_000])
@@ -35,6 +38,22 @@ def test_a_small_tail_is_not_what_is_left_of_one() -> None:
     np.testing.assert_allclose(
         beta_binomial_tail(trials, trials, a, b), betabinom.pmf(trials, trials, a, b), rtol=1e-9, atol=0
     )
+
+
+def test_a_year_of_large_hours_is_summed_up_by_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = [(k, n, 0.3, 2.7) for n in TRIALS for k in {0, 1, n // 2, n, n + 1}]
+    successes, trials, a, b = (np.array(each) for each in zip(*cases, strict=True))
+    whole = beta_binomial_tail(successes, trials, a, b)
+    for most in (1, 7, 500):
+        monkeypatch.setattr(binomials, "TERMS_AT_ONCE", most)
+        assert beta_binomial_tail(successes, trials, a, b).tolist() == whole.tolist()
+    monkeypatch.undo()
+    hours = np.full(2_000, 100_000)
+    tracemalloc.start()
+    beta_binomial_tail(hours // 50, hours, np.full(2_000, 0.3), np.full(2_000, 2.7))
+    most_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most_bytes < 150e6, "at once they take 300 MB"
 
 
 def test_no_hour_at_all_has_no_tail() -> None:

@@ -83,9 +83,10 @@ def file_hours(
         stored = store.scan(ENTRIES, hour)
         with store.reading(ENTRIES, hour):
             held = NOTHING_HELD if stored is None else stored.select("entry_id", "stream").collect()
+        ids = listed.select("entry_id").collect()["entry_id"]
         entries = listed
         if stored is not None:  # without any part there are its columns
-            entries = pl.concat([stored.clear(), *in_parts(stored, held.height), *_new(listed, held)])
+            entries = pl.concat([stored.clear(), *in_parts(stored, held.height), *_new(listed, ids, held)])
         own = came.filter(pl.col("time").is_between(hour, hour + AN_HOUR, closed="left"))
         before = (store.metadata(ENTRIES, hour) or {}).get(IN_QUARANTINE)
         if in_passing and own.is_empty() and before is not None:
@@ -94,29 +95,28 @@ def file_hours(
             everything = _all_quarantined(store, hour, own)
             quarantined = everything.height
             store.write(QUARANTINE, hour, everything)  # first: the hour counts as pulled once its entries are there
-        history = _history(store, hour, held, listed, pulls) | {IN_QUARANTINE: quarantined}
+        history = _history(store, hour, held, ids, pulls) | {IN_QUARANTINE: quarantined}
         filed = _filed_hour(hour, entries, quarantined, history)
         store.write(ENTRIES, hour, entries, history)
         yield filed
 
 
-def _new(listed: pl.LazyFrame, held: pl.DataFrame) -> Iterator[pl.LazyFrame]:
+def _new(listed: pl.LazyFrame, ids: pl.Series, held: pl.DataFrame) -> Iterator[pl.LazyFrame]:
     """The listed entries that are not held, found by their ids: to join the entries takes 500 MB of a large hour, and
     nearly always there are none."""
-    ids = listed.select("entry_id").collect().join(held, on="entry_id", how="anti")["entry_id"]
-    if not ids.is_empty():
-        yield listed.filter(pl.col("entry_id").is_in(ids.implode()))
+    came = ids.to_frame().join(held, on="entry_id", how="anti")["entry_id"]
+    if not came.is_empty():
+        yield listed.filter(pl.col("entry_id").is_in(came.implode()))
 
 
 def _history(
-    store: HourStore, hour: datetime, held: pl.DataFrame, listed: pl.LazyFrame, pulls: Sequence[Pull]
+    store: HourStore, hour: datetime, held: pl.DataFrame, listed: pl.Series, pulls: Sequence[Pull]
 ) -> dict[str, Any]:
     streams = {
         pull.evidence.stream: asdict(pull.evidence) | {"started_at": pull.evidence.started_at.isoformat()}
         for pull in pulls
     }
-    ids = listed.select("entry_id").collect()["entry_id"]
-    return with_pull(store.metadata(ENTRIES, hour), streams, held, ids)
+    return with_pull(store.metadata(ENTRIES, hour), streams, held, listed)
 
 
 def _filed_once(store: HourStore, hours: Sequence[datetime], pulls: Sequence[Pull]) -> pl.DataFrame:
