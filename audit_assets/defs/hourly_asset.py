@@ -6,7 +6,7 @@ hour upstream and on no other.
 
 import warnings
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
@@ -19,18 +19,18 @@ from audit_assets.config.accounts import Account
 from audit_assets.defs.account_keys import asset_key, bound_to
 from audit_assets.defs.partitions import A_DAY_A_RUN, HOURLY, tag_run
 from audit_assets.defs.steps.history_coverage import HOURS_PRESENT, stored_hours_present
-from audit_assets.defs.steps.hour_entries import FiledHour
 from audit_assets.defs.steps.hour_flags import FLAGGED_ACTORS
 from audit_assets.defs.steps.ticket_writing import OPENED_TICKETS
 from audit_assets.detection.schemas import BASELINE, SCORES
 from audit_assets.storage import tables
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import key_of
-from audit_assets.storage.pull_history import HourPull, content_of, pulls_of
+from audit_assets.storage.pull_history import KnownPull, content_of, pulls_of
 from audit_assets.tickets.verdict_table import TICKET_VERDICTS
 
-CONTENT, CONTENT_SINCE = "content", "content_since"
-"""The keys of what an hour held when it was judged, and of when the pull began that the first run with it rests on."""
+PULL_BEGAN, CONTENT, CONTENT_SINCE = "pull_began", "content", "content_since"
+"""The keys of when the pull began that an hour rests on, of what it held when it was judged, and of when the pull began
+that the first run with that rests on."""
 
 GROUP = "audit_log"
 OWNERS = ["team:security"]
@@ -125,7 +125,7 @@ def basis_metadata(store: HourStore, hour: datetime) -> Mapping[str, Any]:
     history = store.metadata(tables.ENTRIES, hour) or {}
     pulls, present = pulls_of(history), stored_hours_present(store, hour)
     return {
-        **(basis_of(pulls[-1], content_of(history)) if pulls else {}),
+        **(basis_of(pulls[-1].began, content_of(history)) if pulls else {}),
         **({HOURS_PRESENT: present} if present is not None else {}),
     }
 
@@ -135,15 +135,33 @@ def without_zeros(counts: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: value for name, value in counts.items() if value}
 
 
-def observe_pull(entries: dg.AssetKey, filed: FiledHour) -> dg.AssetObservation:
+def observe_pull(entries: dg.AssetKey, hour: datetime, pull: KnownPull) -> dg.AssetObservation:
     """By which the ledger knows that an hour was pulled again, and whether a run has seen what that brought."""
-    return dg.AssetObservation(entries, partition=key_of(filed.hour), metadata=basis_of(filed.pulls[-1], filed.content))
+    return dg.AssetObservation(entries, partition=key_of(hour), metadata=basis_of(pull.began, pull.content))
 
 
-def basis_of(pull: HourPull, content: str | None) -> Mapping[str, Any]:
+def basis_of(began: datetime, content: str | None) -> Mapping[str, Any]:
     """When a pull of an hour began (`pull_began`, by Cloudflare's clock), as it is pulled again until no late entry
     can come any more, and what the hour held then (`content`), as it is run again if a later pull finds another."""
     return {
-        "pull_began": dg.MetadataValue.timestamp(pull.began),
+        PULL_BEGAN: dg.MetadataValue.timestamp(began),
         **({CONTENT: content} if content else {}),
     }
+
+
+def pull_in(event: dg.AssetMaterialization | dg.AssetObservation | None) -> KnownPull | None:
+    """The pull of `basis_of` that an event has in its metadata, None if it has none."""
+    began = time_in(event, PULL_BEGAN)
+    return KnownPull(began, text_in(event, CONTENT)) if began else None
+
+
+def time_in(event: dg.AssetMaterialization | dg.AssetObservation | None, name: str) -> datetime | None:
+    """A time that an event has in its metadata, in UTC."""
+    found = event.metadata.get(name) if event else None
+    return datetime.fromtimestamp(found.value, UTC) if isinstance(found, dg.TimestampMetadataValue) else None
+
+
+def text_in(event: dg.AssetMaterialization | dg.AssetObservation | None, name: str) -> str | None:
+    """A text that an event has in its metadata."""
+    found = event.metadata.get(name) if event else None
+    return found.value if isinstance(found, dg.TextMetadataValue) else None

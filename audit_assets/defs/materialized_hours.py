@@ -13,12 +13,13 @@ from dagster import DagsterEventType
 from dagster._core.storage.runs import SqlRunStorage
 
 from audit_assets.defs.account_keys import INGEST, PULLED, SUMMARIES, TICKETS, asset_key
-from audit_assets.defs.hourly_asset import CONTENT, CONTENT_SINCE
+from audit_assets.defs.hourly_asset import CONTENT, CONTENT_SINCE, PULL_BEGAN, pull_in
 from audit_assets.defs.steps.axiom_record import Acknowledged
 from audit_assets.defs.steps.history_coverage import estimate_seconds_left
 from audit_assets.defs.steps.verdicts import UnreadHours
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.hours import hour_of, key_of
+from audit_assets.storage.pull_history import KnownPull
 from audit_assets.storage.tables import VERDICTS
 
 T = TypeVar("T")
@@ -122,12 +123,29 @@ def read_newest_materializations(
     return _read_new(instance, wanted, read, instance.fetch_materializations) if wanted else {}
 
 
-def read_newest_pulls_again(
-    instance: dg.DagsterInstance, hours: Iterable[datetime], read: Callable[[dg.EventLogRecord], T]
-) -> dict[datetime, T]:
+def read_newest_pulls_again(instance: dg.DagsterInstance, hours: Iterable[datetime]) -> dict[datetime, KnownPull]:
     """The same of what was recorded of each of these hours when it was last pulled again in passing."""
     wanted = _newest(instance, asset_key(PULLED), DagsterEventType.ASSET_OBSERVATION, hours)
-    return _read_new(instance, wanted, read, instance.fetch_observations) if wanted else {}
+    found = _read_new(instance, wanted, _pull_in_passing, instance.fetch_observations) if wanted else {}
+    return {hour: pull for hour, pull in found.items() if pull}
+
+
+def read_newest_pulls(instance: dg.DagsterInstance, hours: Sequence[datetime]) -> dict[datetime, KnownPull]:
+    """The newest pull of each of these hours: that on which its summary rests, or one in passing since."""
+    found = read_newest_materializations(instance, asset_key(SUMMARIES), hours, _judged_pull)
+    pulls = {hour: pull for hour, pull in found.items() if pull}
+    for hour, again in read_newest_pulls_again(instance, hours).items():
+        if hour not in pulls or again.began > pulls[hour].began:
+            pulls[hour] = again
+    return pulls
+
+
+def _judged_pull(record: dg.EventLogRecord) -> KnownPull | None:
+    return pull_in(record.asset_materialization)
+
+
+def _pull_in_passing(record: dg.EventLogRecord) -> KnownPull | None:
+    return pull_in(record.event_log_entry.asset_observation)
 
 
 def _read_new(
@@ -172,7 +190,7 @@ def dated_basis(
     before = {hour_of(each.partition or ""): each.metadata for each in made if each}
     dated: dict[datetime, Mapping[str, Any]] = {}
     for hour, of_hour in basis.items():
-        known, since = before.get(hour, {}), of_hour.get("pull_began")
+        known, since = before.get(hour, {}), of_hour.get(PULL_BEGAN)
         if CONTENT_SINCE in known and CONTENT in known and known[CONTENT].value == of_hour.get(CONTENT):
             since = known[CONTENT_SINCE]
         dated[hour] = {**of_hour, **({CONTENT_SINCE: since} if since else {})}

@@ -23,15 +23,17 @@ def replace_durably(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> Non
         half_written.replace(path)
 
 
-def create_durably(path: Path, content: bytes) -> None:
-    """The same, but a file that is there stays."""
+def create_durably(path: Path, content: bytes) -> bool:
+    """The same, but a file that is there stays. Returns whether none was."""
     if path.exists():
-        return
+        return False
     with _half_written(path, content) as half_written, suppress(FileExistsError):
         try:
             os.link(half_written, path)
         except PermissionError:  # a file system without hard links; it is whole all the same
             half_written.replace(path)
+        return True
+    return False
 
 
 @contextmanager

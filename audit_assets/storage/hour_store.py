@@ -68,14 +68,12 @@ class HourStore:
         `metadata`: anything JSON, kept inside the same file. Raises `StoreError` (disk full, no permission) with
         the old hour untouched.
         """
-        buffer = io.BytesIO()
-        frame.lazy().sink_parquet(
-            buffer,
-            compression="zstd",
-            row_group_size=ROWS_AT_ONCE,
-            metadata={METADATA_KEY: json.dumps(dict(metadata or {}))},
-        )
-        self._tables.write(table, hour, "parquet", buffer.getvalue())
+        self._tables.write(table, hour, "parquet", _parquet(frame, metadata or {}))
+
+    def write_first(self, table: str, hour: datetime, frame: pl.DataFrame) -> bool:
+        """Write an hour of a table that has a file of its own for each, unless it is there already: then it stays as it
+        is. Returns whether it was written; in an object store it takes one request to find out. Raises `StoreError`."""
+        return self._files.create(self.path(table, hour), _parquet(frame, {}))
 
     def together(self) -> AbstractContextManager[None]:
         """For a block that writes several tables of one asset: an object store gets one object of them when it ends,
@@ -263,6 +261,17 @@ class HourStore:
         if length > len(end) == USUAL_FOOTER:
             end = self._tables.read(table, hour, "parquet", length) or end
         return io.BytesIO(end[-length:])
+
+
+def _parquet(frame: pl.DataFrame | pl.LazyFrame, metadata: Mapping[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    frame.lazy().sink_parquet(
+        buffer,
+        compression="zstd",
+        row_group_size=ROWS_AT_ONCE,
+        metadata={METADATA_KEY: json.dumps(dict(metadata))},
+    )
+    return buffer.getvalue()
 
 
 def in_parts(whole: pl.LazyFrame, rows: int) -> Iterator[pl.LazyFrame]:

@@ -1,7 +1,8 @@
 """The pull history of an hour: what each of its pulls brought, and with that how late its entries were.
 
-It is the metadata of the hour's own Parquet file, so that entries and history are written at once. All times are by
-Cloudflare's clock. Nothing here reads or writes: the history comes in and goes out as JSON.
+It is the metadata of the hour's own Parquet file, so that entries and history are written at once. A pull in passing
+that brings nothing is in Dagster's record alone, unless it is the last one: an object store would get two requests. All
+times are by Cloudflare's clock. Nothing here reads or writes: the history comes in and goes out as JSON.
 """
 
 import hashlib
@@ -51,6 +52,21 @@ class HourPull:
     no_longer_listed: int = 0
 
 
+@dataclass(frozen=True)
+class KnownPull:
+    """The newest pull of an hour that Dagster's record has: when it began, and what the hour held then
+    (`content_of`)."""
+
+    began: datetime
+    content: str | None
+
+    def is_confirmed_by(self, listed: pl.Series) -> bool:
+        """Whether a pull that lists these entry ids of the hour lists all that it held, and nothing else. Not if an
+        entry was missing then: that it is back is to be recorded."""
+        entries, _, no_longer_listed = (self.content or "//").split("/")
+        return no_longer_listed == "0" and entries == _fingerprint(listed)[:ID_LENGTH]
+
+
 def pulls_of(history: Mapping[str, Any]) -> list[HourPull]:
     """The pulls that made an hour what it is, oldest first; none if it was written before they were recorded."""
     return [HourPull(**{**each, "began": datetime.fromisoformat(each["began"])}) for each in history.get(PULLS, ())]
@@ -76,17 +92,23 @@ def with_pull(
     streams: Mapping[str, Mapping[str, Any]],
     held: pl.DataFrame,
     listed: pl.Series,
+    in_passing: datetime | None = None,
 ) -> dict[str, Any]:
     """The pull history of an hour after one more pull.
 
     `history`: that of before, None for an hour that was never written. `streams`: what is known of the pull, by stream.
     `held`: entry_id and stream of what the hour held before. `listed`: the entry ids of the pull that are the hour's.
+    `in_passing`: when the newest pull in passing began that Dagster's record has: one that brought nothing is recorded
+    with this one.
     """
     came = listed.filter(~listed.is_in(held["entry_id"].implode()))
     covered = held.filter(pl.col("stream").is_in(list(streams)))["entry_id"]
     gone = covered.filter(~covered.is_in(listed.implode()))
     now = HourPull(_began(streams), came.len(), gone.len())
-    pulls = [*_recorded(history, held.height), now]
+    pulls = _recorded(history, held.height)
+    if in_passing and pulls and pulls[-1].began < in_passing < now.began:
+        pulls.append(HourPull(in_passing, 0))
+    pulls.append(now)
     return {
         **streams,
         PULLS: [{**asdict(each), "began": each.began.isoformat()} for each in pulls],

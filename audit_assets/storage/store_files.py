@@ -106,20 +106,28 @@ class StoreFiles:
             self._done("write", path, lambda: path.fs.pipe_file(path.path, content))
         self._remember(path, content)
 
-    def create(self, path: UPath, content: bytes) -> None:
-        """Write a file that is not there yet; one that is there stays as it is, also if another process writes it at
-        the same moment. An object store has to know how to write only what is not there."""
+    def create(self, path: UPath, content: bytes) -> bool:
+        """Write a file that is not there yet, and return whether it was not; one that is there stays as it is, also if
+        another process writes it at the same moment. An object store has to know how to write only what is not
+        there."""
 
-        def remote() -> None:
+        def remote() -> bool:
             try:
                 path.fs.pipe_file(path.path, content, mode="create")
             except Exception:  # each backend has another one for it
                 if not path.exists():
                     raise
+                return False
+            return True
 
-        self._done("write", path, (lambda: create_durably(Path(str(path)), content)) if self.is_folder else remote)
-        if self.cache is not None:
-            self.cache.drop(str(path))  # another process may have been the first
+        is_new = self._done(
+            "write", path, (lambda: create_durably(Path(str(path)), content)) if self.is_folder else remote
+        )
+        if is_new:
+            self._remember(path, content)
+        elif self.cache is not None:
+            self.cache.drop(str(path))  # another process was the first
+        return is_new
 
     def delete(self, path: UPath) -> None:
         """Take a file, or an empty folder, away."""

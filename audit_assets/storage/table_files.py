@@ -69,15 +69,16 @@ class TableFiles:
     def write(self, table: str, hour: datetime | None, suffix: str, content: bytes) -> None:
         """Replace it."""
         group = GROUP_OF.get(table) if hour else None
-        if hour and not self._files.is_folder:
-            self._open_day(hour)
-            self._keep_layout()
         if hour is None or group is None:
             self._files.write(self._single(table, hour, suffix), content)
-        elif self._files.is_folder:
+            return
+        if self._files.is_folder:
             self._take_apart(group, hour)
             self._files.write(self._single(table, hour, suffix), content)
-        elif self._pending is not None:
+            return
+        self._open_day(hour)
+        self._keep_layout()
+        if self._pending is not None:
             self._pending.setdefault((group, hour), {})[f"{table}.{suffix}"] = content
         else:
             self._write_group(group, hour, {f"{table}.{suffix}": content})

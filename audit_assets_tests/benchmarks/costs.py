@@ -122,7 +122,7 @@ def requests_of_a_pull(pipeline: Pipeline) -> Counter[tuple[str, str]]:
     """What it takes to pull an hour again in passing."""
     before, cloudflare = pipeline.sandbox.shared.call_counts(), CloudflareResource(pipeline.clock)
     with closing(cloudflare.client()) as client:
-        (found,) = pull_again(client, cloudflare.streams(), pipeline.store, [HOUR + AN_HOUR])
+        (found,) = pull_again(client, cloudflare.streams(), pipeline.store, [HOUR + AN_HOUR], {})
     assert not isinstance(found, str), found
     return pipeline.sandbox.shared.call_counts() - before
 

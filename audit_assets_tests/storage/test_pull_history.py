@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_assets.storage.pull_history import HourPull, added_when_settled, last_began, lateness, pulls_of, with_pull
+from audit_assets.storage.pull_history import (
+    HourPull,
+    KnownPull,
+    added_when_settled,
+    content_of,
+    last_began,
+    lateness,
+    pulls_of,
+    with_pull,
+)
 
 HOUR = datetime(2026, 11, 22, 9, tzinfo=UTC)
 ENDED = HOUR + timedelta(hours=1)
@@ -56,6 +65,28 @@ def test_the_fingerprint_is_that_of_the_entries_in_whatever_order_and_pulls_they
 def test_entries_of_a_stream_that_was_not_pulled_are_not_taken_back() -> None:
     history = with_pull({}, {"v2": pulled(H)["v2"]}, held(["a"], stream="v1"), listed([]))
     assert pulls_of(history)[-1].no_longer_listed == 0
+
+
+@given(ids, ids)
+def test_a_pull_confirms_what_an_hour_held_if_it_lists_that_and_nothing_else(before: list[str], now: list[str]) -> None:
+    history = with_pull(None, pulled(H), held([]), listed(before)) | {"quarantined": 2}
+    known = KnownPull(ENDED + H, content_of(history))
+    assert known.is_confirmed_by(listed(now)) == ({*before} == {*now})
+    assert known.is_confirmed_by(listed(before[::-1]))
+    lacking = with_pull(history, pulled(2 * H), held(before), listed([])) | {"quarantined": 2}
+    assert KnownPull(ENDED, content_of(lacking)).is_confirmed_by(listed(before)) == (not before), "it is back"
+    assert not KnownPull(ENDED, None).is_confirmed_by(listed(now)), "of an hour that an earlier version stored"
+
+
+def test_the_newest_pull_in_passing_is_recorded_with_the_next_pull_once() -> None:
+    first = with_pull(None, pulled(H / 4), held([]), listed(["a"]))
+    later = with_pull(first, pulled(72 * H), held(["a"]), listed(["a", "b"]), ENDED + 24 * H)
+    assert pulls_of(later) == [*pulls_of(first), HourPull(ENDED + 24 * H, 0), HourPull(ENDED + 72 * H, 1)]
+    assert pulls_of(with_pull(first, pulled(H), held(["a"]), listed([]), ENDED + H / 4)) == [
+        *pulls_of(first),
+        HourPull(ENDED + H, 0, 1),
+    ], "it was recorded itself"
+    assert len(pulls_of(with_pull(None, pulled(H), held([]), listed([]), ENDED + H / 4))) == 1, "a file that was lost"
 
 
 def test_a_history_without_pulls_has_none() -> None:

@@ -8,18 +8,22 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import dagster as dg
 import fsspec
 import pytest
 from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
 from audit_assets.config.errors import StoreError
+from audit_assets.defs.partitions import pulled_again_tag
 from audit_assets.defs.resources import CloudflareResource
 from audit_assets.defs.steps.hour_entries import file_hours
 from audit_assets.defs.steps.late_entries import pull_again
 from audit_assets.sandbox.server import Sandbox
 from audit_assets.storage import hour_store
 from audit_assets.storage.hour_store import HourStore
+from audit_assets.storage.hours import key_of
+from audit_assets.storage.pull_history import REPEATS, KnownPull, pulls_of
 from audit_assets.storage.run_cache import RunCache
 from audit_assets.storage.store_files import StoreFiles
 from audit_assets_tests.defs.conftest import sandbox as sandbox  # noqa: PLC0414 - a fixture
@@ -90,27 +94,59 @@ def test_a_run_of_an_hour_makes_few_requests_and_reads_nothing_twice(
     assert max(counts.values()) <= MOST_OF_AN_HOUR, counts
 
 
-def test_an_hour_that_is_pulled_again_in_passing_is_read_and_written_once(
+def test_the_newest_hour_s_run_makes_few_requests_with_all_that_it_pulls_again(
+    root: str, s3: CountingS3, sandbox: Sandbox, clock: JumpingClock, tmp_path: Path
+) -> None:
+    pipeline = Pipeline(sandbox, clock, tmp_path)
+    again = sorted(JUDGED - step for step in REPEATS)
+    with pipeline.instance:
+        pipeline.store = HourStore(root)
+        pipeline.remember([entry for day in range(4, 15) for entry in v2_burst(JUDGED - DAY * day, 3)])
+        for hour in again:
+            sandbox.cloudflare.add("v2", v2_burst(hour, 5))
+            assert not problems_of(pipeline.run(hour))
+        sandbox.cloudflare.add("v2", v2_burst(JUDGED, 45, action="delete"))
+        s3.calls.clear()
+        request = dg.RunRequest(partition_key=key_of(JUDGED), tags={**pulled_again_tag(again)})
+        assert not problems_of(pipeline.carry_out(request))
+        print(f"{len(s3.calls)} requests, {dict(s3.by_kind())}", *s3.calls, sep="\n  ")
+    assert len(pipeline.tickets()) == 1
+    assert len(s3.calls) <= MOST_OF_AN_HOUR
+
+
+def test_an_hour_that_is_pulled_again_in_passing_is_read_and_written_if_something_came_or_at_last(
     root: str, s3: CountingS3, sandbox: Sandbox, clock: JumpingClock
 ) -> None:
     hours = [JUDGED - HOUR * 4, JUDGED - HOUR * 2]
     sandbox.cloudflare.add("v2", [entry for hour in hours for entry in v2_burst(hour, 5)])
-    cloudflare = CloudflareResource(clock)
-    with closing(cloudflare.client()) as client:
-        store = HourStore(root, RunCache())
+    known: dict[datetime, KnownPull] = {}
+    with closing(CloudflareResource(clock).client()) as client:
         for hour in hours:
-            list(file_hours(store, [hour], [client.pull("v2", hour, hour + HOUR)]))
-        s3.calls.clear()
-        found = [*pull_again(client, ["v2"], HourStore(root, RunCache()), hours)]
-        assert [each.quarantined for each in found if not isinstance(each, str)] == [0, 0]
-        of_hours = [call for call in s3.calls if "/raw_audit_entries/" in call or "/quarantined_entries/" in call]
-        assert sorted(call.split(" ")[0] for call in of_hours) == ["GET", "GET", "PUT", "PUT"], s3.calls
-        sandbox.cloudflare.add_text(
-            "v2", f'{{"action": {{"time": "{hours[0]:%Y-%m-%dT%H:30:00Z}"}}}}', hours[0] + HOUR / 2
-        )
-        (found, _) = pull_again(client, ["v2"], HourStore(root, RunCache()), hours)
-    assert not isinstance(found, str)
-    assert found.quarantined == store_rows(root, hours[0]) == 1
+            (filed,) = file_hours(HourStore(root, RunCache()), [hour], [client.pull("v2", hour, hour + HOUR)], {})
+            known[hour] = KnownPull(filed.pulls[-1].began, filed.content)
+
+        def again(known: dict[datetime, KnownPull]) -> list[str]:
+            s3.calls.clear()
+            found = [*pull_again(client, ["v2"], HourStore(root, RunCache()), hours, known)]
+            known |= dict(each for each in found if not isinstance(each, str))
+            assert [hour for hour, _ in sorted(known.items())] == hours
+            return sorted(call.removeprefix("team/").split(".")[0] for call in s3.calls)
+
+        assert again(known) == [], "nothing came"
+        assert [call.split(" ")[0] for call in again({})] == ["GET", "GET", "PUT", "PUT"], "Dagster does not know"
+        at = f"{hours[0]:%Y-%m-%dT%H:30:00Z}"
+        sandbox.cloudflare.add_text("v2", f'{{"action": {{"time": "{at}"}}}}', hours[0] + HOUR / 2)
+        assert [call for call in again(known) if f"{hours[1]:%d/%H}" in call] == []
+        assert store_rows(root, hours[0]) == 1
+        sandbox.cloudflare.add("v2", v2_burst(hours[1] + HOUR / 2, 1))
+        assert f"PUT team/raw_audit_entries/{hours[1]:%Y-%m-%d/%H}" in again(known)
+        assert HourStore(root).require("raw_audit_entries", hours[1]).height == 6
+        clock.sleep(REPEATS[-1].total_seconds())
+        last = again(known)
+    files = [f"{what} team/raw_audit_entries/{hour:%Y-%m-%d/%H}" for what in ("GET", "PUT") for hour in hours]
+    assert {*files} <= {*last}
+    began = [pull.began for pull in pulls_of(HourStore(root).metadata("raw_audit_entries", hours[0]) or {})]
+    assert began[-1] >= hours[0] + HOUR + REPEATS[-1]
 
 
 def store_rows(root: str, hour: datetime) -> int:

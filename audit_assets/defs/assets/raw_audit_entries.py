@@ -14,8 +14,9 @@ import dagster as dg
 import polars as pl
 
 from audit_assets.defs.dagster_failures import raise_as_dagster_failure
-from audit_assets.defs.hourly_asset import hourly_asset, observe_pull, without_zeros
+from audit_assets.defs.hourly_asset import PULL_BEGAN, hourly_asset, observe_pull, without_zeros
 from audit_assets.defs.markdown_tables import markdown_table
+from audit_assets.defs.materialized_hours import read_newest_pulls
 from audit_assets.defs.partitions import hours_in, pulled_again
 from audit_assets.defs.resources import CloudflareResource, StorageResource
 from audit_assets.defs.steps.first_contact import refuse_contradicted
@@ -39,15 +40,16 @@ def raw_audit_entries(
         storage.claim(store, cloudflare.account_id())
         with closing(cloudflare.client()) as client:
             pulls = [client.pull(stream, hours[0], hours[-1] + AN_HOUR) for stream in cloudflare.streams()]
-            for filed in file_hours(store, hours, pulls):
+            again = [hour for hour in pulled_again(context.run.tags) if hour < hours[0]]
+            known = read_newest_pulls(context.instance, [*again, *hours])
+            for filed in file_hours(store, hours, pulls, known):
                 metadata = {**_metadata(filed), "file": str(store.path(ENTRIES, filed.hour))}
                 context.add_asset_metadata(metadata, partition_key=key_of(filed.hour))
-            again = [hour for hour in pulled_again(context.run.tags) if hour < hours[0]]
-            for found in pull_again(client, cloudflare.streams(), store, again):
+            for found in pull_again(client, cloudflare.streams(), store, again, known):
                 if isinstance(found, str):
                     context.log.warning(found)
                 else:
-                    context.log_event(observe_pull(context.asset_key, found))
+                    context.log_event(observe_pull(context.asset_key, *found))
 
 
 def _metadata(filed: FiledHour) -> Mapping[str, Any]:
@@ -74,7 +76,7 @@ def _metadata(filed: FiledHour) -> Mapping[str, Any]:
         ),
         **{f"stream_{stream}": count for stream, count in filed.by_stream.items()},
         "preview": dg.MetadataValue.md(markdown_table(filed.preview)),
-        "pull_began": dg.MetadataValue.timestamp(filed.pulls[-1].began),
+        PULL_BEGAN: dg.MetadataValue.timestamp(filed.pulls[-1].began),
         "entry_ids_sha256": filed.entry_ids_sha256,
         "pulls": dg.MetadataValue.md(markdown_table(pl.DataFrame(pulls))),
     }

@@ -24,7 +24,7 @@ from audit_assets.defs.account_keys import (
     name_of,
 )
 from audit_assets.defs.automation.hour_planner import NO_RUNS, History, LateEntries, Plan, RunHistory, plan_hours
-from audit_assets.defs.hourly_asset import CONTENT, CONTENT_SINCE
+from audit_assets.defs.hourly_asset import CONTENT, CONTENT_SINCE, PULL_BEGAN, text_in, time_in
 from audit_assets.defs.materialized_hours import (
     ingested_hours,
     newest_materializations,
@@ -116,17 +116,12 @@ class PulledAgain(NamedTuple):
 
 def _pulled_again(instance: dg.DagsterInstance, done: Mapping[datetime, Done]) -> PulledAgain:
     again = PulledAgain({}, {})
-    for hour, (began, content) in read_newest_pulls_again(instance, done, _as_pulled).items():
+    for hour, pull in read_newest_pulls_again(instance, done).items():
         judged = done[hour]
-        if began and judged.pull_began and began > judged.pull_began:
-            is_new = judged.content is None or content != judged.content
-            (again.found if is_new else again.began)[hour] = began
+        if judged.pull_began and pull.began > judged.pull_began:
+            is_new = judged.content is None or pull.content != judged.content
+            (again.found if is_new else again.began)[hour] = pull.began
     return again
-
-
-def _as_pulled(record: dg.EventLogRecord) -> tuple[datetime | None, str | None]:
-    observed = record.event_log_entry.asset_observation
-    return _time_in(observed, "pull_began"), _text_in(observed, CONTENT)
 
 
 def judged_before_their_history_changed(done: Mapping[datetime, Done]) -> set[datetime]:
@@ -180,21 +175,11 @@ def _as_done(record: dg.EventLogRecord) -> Done:
     present = made.metadata.get(HOURS_PRESENT) if made else None
     return Done(
         datetime.fromtimestamp(record.timestamp, UTC),
-        _time_in(made, "pull_began"),
+        time_in(made, PULL_BEGAN),
         present.value if isinstance(present, dg.IntMetadataValue) else None,
-        _text_in(made, CONTENT),
-        _time_in(made, CONTENT_SINCE),
+        text_in(made, CONTENT),
+        time_in(made, CONTENT_SINCE),
     )
-
-
-def _time_in(event: dg.AssetMaterialization | dg.AssetObservation | None, name: str) -> datetime | None:
-    found = event.metadata.get(name) if event else None
-    return datetime.fromtimestamp(found.value, UTC) if isinstance(found, dg.TimestampMetadataValue) else None
-
-
-def _text_in(event: dg.AssetMaterialization | dg.AssetObservation | None, name: str) -> str | None:
-    found = event.metadata.get(name) if event else None
-    return found.value if isinstance(found, dg.TextMetadataValue) else None
 
 
 def _run_histories(

@@ -16,7 +16,7 @@ from audit_assets.config.errors import AuditAssetsError
 from audit_assets.storage.hour_store import HourStore, in_parts
 from audit_assets.storage.hours import AN_HOUR, key_of
 from audit_assets.storage.pull_history import QUARANTINED as IN_QUARANTINE
-from audit_assets.storage.pull_history import SETTLING, HourPull, content_of, pulls_of, with_pull
+from audit_assets.storage.pull_history import SETTLING, HourPull, KnownPull, content_of, pulls_of, with_pull
 from audit_assets.storage.tables import ENTRIES, QUARANTINE
 
 QUARANTINED = pl.Schema(
@@ -73,10 +73,16 @@ def refuse_hours_to_come(hours: Sequence[datetime], now: datetime) -> None:
 
 
 def file_hours(
-    store: HourStore, hours: Sequence[datetime], pulls: Sequence[Pull], *, in_passing: bool = False
+    store: HourStore,
+    hours: Sequence[datetime],
+    pulls: Sequence[Pull],
+    known: Mapping[datetime, KnownPull],
+    *,
+    in_passing: bool = False,
 ) -> Iterator[FiledHour]:
-    """Store each hour of a complete pull, one pull per stream. `in_passing`: of hours that were stored before, where a
-    quarantine to which nothing came is left alone: in an object store it would be two requests."""
+    """Store each hour of a complete pull, one pull per stream. `known`: the newest pulls that Dagster's record has.
+    `in_passing`: of hours that were stored before, where a quarantine to which nothing came is left alone: in an object
+    store it would be two requests."""
     came = _filed_once(store, hours, pulls)
     for hour in hours:
         listed = pl.concat([pull.entries_of(hour) for pull in pulls])
@@ -91,11 +97,13 @@ def file_hours(
         before = (store.metadata(ENTRIES, hour) or {}).get(IN_QUARANTINE)
         if in_passing and own.is_empty() and before is not None:
             quarantined = before
+        elif stored is None and own.is_empty() and store.write_first(QUARANTINE, hour, own):
+            quarantined = 0
         else:
             everything = _all_quarantined(store, hour, own)
             quarantined = everything.height
             store.write(QUARANTINE, hour, everything)  # first: the hour counts as pulled once its entries are there
-        history = _history(store, hour, held, ids, pulls) | {IN_QUARANTINE: quarantined}
+        history = _history(store, hour, held, ids, pulls, known.get(hour)) | {IN_QUARANTINE: quarantined}
         filed = _filed_hour(hour, entries, quarantined, history)
         store.write(ENTRIES, hour, entries, history)
         yield filed
@@ -110,13 +118,18 @@ def _new(listed: pl.LazyFrame, ids: pl.Series, held: pl.DataFrame) -> Iterator[p
 
 
 def _history(
-    store: HourStore, hour: datetime, held: pl.DataFrame, listed: pl.Series, pulls: Sequence[Pull]
+    store: HourStore,
+    hour: datetime,
+    held: pl.DataFrame,
+    listed: pl.Series,
+    pulls: Sequence[Pull],
+    known: KnownPull | None,
 ) -> dict[str, Any]:
     streams = {
         pull.evidence.stream: asdict(pull.evidence) | {"started_at": pull.evidence.started_at.isoformat()}
         for pull in pulls
     }
-    return with_pull(store.metadata(ENTRIES, hour), streams, held, listed)
+    return with_pull(store.metadata(ENTRIES, hour), streams, held, listed, known.began if known else None)
 
 
 def _filed_once(store: HourStore, hours: Sequence[datetime], pulls: Sequence[Pull]) -> pl.DataFrame:

@@ -10,13 +10,13 @@ import pytest
 from audit_assets.defs.automation.hour_planner import GRACE
 from audit_assets.defs.automation.ledger import plan_requests
 from audit_assets.defs.automation.sensors import missing_hours
+from audit_assets.defs.materialized_hours import read_newest_pulls
 from audit_assets.defs.partitions import key_of
 from audit_assets.defs.resources import CloudflareResource, StorageResource
-from audit_assets.defs.steps.hour_entries import FiledHour
 from audit_assets.defs.steps.late_entries import pull_again
 from audit_assets.sandbox.cloudflare.audit_log import AuditLog
 from audit_assets.sandbox.fault_plan import Fault
-from audit_assets.storage.pull_history import REPEATS, SETTLING, pulls_of
+from audit_assets.storage.pull_history import REPEATS, SETTLING, KnownPull, pulls_of
 from audit_assets_tests.defs.keys import LAST_ASSETS
 from audit_assets_tests.pipeline import DAY, HOUR, QUIET, Pipeline, check_of, v2_burst
 
@@ -98,7 +98,11 @@ def test_a_late_entry_of_each_step_reaches_the_ticket_of_its_hour(world: Pipelin
 def test_an_hour_without_anything_new_needs_no_run_of_its_own_and_settles(world: Pipeline) -> None:
     for newest in (AFTER_1, AFTER_6, AFTER_24, AFTER_72):
         assert carry(world, newest) == []
-    assert added(world) == [2, 0, 0, 0, 0]
+    assert added(world) == [2, 0, 0], (
+        "in the hour's own file the last pull, and the one before it, which brought nothing"
+    )
+    pulls = pulls_of(world.store.metadata(ENTRIES, JUDGED) or {})
+    assert [pull.began - ENDED >= step for pull, step in zip(pulls[1:], REPEATS[-2:], strict=True)] == [True, True]
     assert requests_at(world, AFTER_72 + HOUR * 5) == []
     plan = plan_requests(world.instance, world.clock.now())
     assert plan.due == ()
@@ -108,6 +112,23 @@ def test_an_hour_without_anything_new_needs_no_run_of_its_own_and_settles(world:
     world.clock.sleep((datetime.now(UTC) - now + DAY * 60).total_seconds())  # Dagster dates runs by our own
     assert world.defs.resolve_job_def("retention").execute_in_process(run_config=QUIET, instance=world.instance).success
     assert plan_requests(world.instance, now) == plan, "what was pulled again stays so"
+
+
+@pytest.mark.parametrize("by", ["the last pull in passing", "a person"])
+def test_what_comes_after_a_pull_of_a_day_later_that_brought_nothing_is_reported(world: Pipeline, by: str) -> None:
+    for newest in (AFTER_1, AFTER_6, AFTER_24):
+        assert carry(world, newest) == []
+    assert added(world) == [2], "nothing of it is in the hour's own file"
+    world.sandbox.cloudflare.add("v2", v2_burst(JUDGED + HOUR / 2, 3), visible_at=AFTER_24 + HOUR * 2)
+    if by == "a person":
+        world.clock.sleep(HOUR.total_seconds() * 2)
+        run = world.run(JUDGED)
+    else:
+        (run,) = carry(world, AFTER_72)
+    assert run.success
+    assert added(world)[:3] == [2, 0, 3]
+    settled = check_of(run, "settled_hours_stay_as_they_are")
+    assert settled.description == "2026-11-22-09:00 entries that came after a pull of a day or more after its end: 3"
 
 
 def test_what_can_not_be_pulled_in_passing_is_due_by_itself(world: Pipeline) -> None:
@@ -123,11 +144,12 @@ def test_what_can_not_be_pulled_in_passing_is_due_by_itself(world: Pipeline) -> 
     assert added(world) == [2, 45]
 
 
-def pull_judged_hour(pipeline: Pipeline) -> list[FiledHour | str]:
+def pull_judged_hour(pipeline: Pipeline) -> list[tuple[datetime, KnownPull] | str]:
     """As the run of the newest hour does, but Dagster gets to know nothing of it."""
     cloudflare = CloudflareResource(pipeline.clock)
     with closing(cloudflare.client()) as client:
-        return [*pull_again(client, cloudflare.streams(), pipeline.store, [JUDGED])]
+        known = read_newest_pulls(pipeline.instance, [JUDGED])
+        return [*pull_again(client, cloudflare.streams(), pipeline.store, [JUDGED], known)]
 
 
 def test_what_was_stored_when_its_run_died_is_still_judged(world: Pipeline) -> None:
@@ -146,7 +168,7 @@ def test_two_that_pull_an_hour_again_at_once_store_everything_once(world: Pipeli
     with ThreadPoolExecutor(2) as both:
         found = [each for made in both.map(pull_judged_hour, [world, world]) for each in made]
     assert len(found) == 2
-    assert len({each.content for each in found if isinstance(each, FiledHour)}) == 1, "whichever is written last"
+    assert len({each[1].content for each in found if not isinstance(each, str)}) == 1, "whichever is written last"
     assert all("another run" in each for each in found if isinstance(each, str)), "one may have to come again"
     ids = world.store.require(ENTRIES, JUDGED)["entry_id"]
     assert (len(ids), ids.n_unique()) == (47, 47)

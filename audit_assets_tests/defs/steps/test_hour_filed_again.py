@@ -33,7 +33,7 @@ found = []
 for _ in range(2):
     before = memory_now()
     forget_peak()
-    (filed,) = file_hours(HourStore(root), [HOUR], [pull])
+    (filed,) = file_hours(HourStore(root), [HOUR], [pull], {})
     found.append([filed.rows, filed.pulls[-1].added, peak_memory() - before])
 print(json.dumps(found))
 """
