@@ -161,7 +161,8 @@ class TableFiles:
         """Of which of these hours each of these tables is stored. A request for each thousand objects of a month."""
         days = {f"{hour:%Y-%m-%d}" for hour in hours_between(first.astimezone(UTC), last)}
         found = {table: {*self._singles(table, days)} for table in tables}
-        for day, name in self._files_of({FOLDER}, days):
+        folders = {FOLDER} if any(table in GROUP_OF for table in tables) else set[str]()
+        for day, name in self._files_of(folders, days):
             group = name.split(".")[1]
             for table in tables:
                 if GROUP_OF.get(table) == group:

@@ -117,6 +117,13 @@ def candidates_of(traces: pl.DataFrame, hour: datetime) -> pl.DataFrame:
     return several.filter(pl.col("keys") > 1, pl.col("newest") == hour).select(SHARED.names())
 
 
+def widely_shared(before: pl.DataFrame) -> pl.DataFrame:
+    """SHARED: of the TRACES of everybody before the day what relates nothing, since many actors shared it."""
+    actors = before.group_by("kind", "value").agg(actors=pl.col("ticket_key").n_unique().cast(pl.Int64))
+    least = pl.col("kind").replace_strict(SHARED_BY, default=None, return_dtype=pl.Int64)
+    return actors.filter(pl.col("actors") >= least).select(SHARED.names())
+
+
 def relate(traces: pl.DataFrame, before: pl.DataFrame | None, severities: pl.DataFrame, hour: datetime) -> pl.DataFrame:
     """RELATIONS of the findings of an hour with each other and with earlier ones.
 
@@ -165,9 +172,7 @@ def _relating(traces: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame
     """The traces that may relate findings: without what many actors share as a rule."""
     if before is None:
         return traces.filter(~pl.col("kind").is_in([*SHARED_BY]))
-    actors = before.group_by("kind", "value").agg(actors=pl.col("ticket_key").n_unique().cast(pl.Int64))
-    least = pl.col("kind").replace_strict(SHARED_BY, default=None, return_dtype=pl.Int64)
-    return traces.join(actors.filter(pl.col("actors") >= least), on=["kind", "value"], how="anti")
+    return traces.join(widely_shared(before), on=["kind", "value"], how="anti")
 
 
 def _unusual(meeting: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:

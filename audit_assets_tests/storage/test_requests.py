@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from audit_assets.cli.main import app
+from audit_assets.cloudflare.entries import normalize_entries
 from audit_assets.config.errors import StoreError
 from audit_assets.defs.partitions import pulled_again_tag
 from audit_assets.defs.resources import CloudflareResource
@@ -169,6 +170,28 @@ def test_findings_that_share_something_ask_for_no_hour_that_is_not_stored(
     assert len(pipeline.tickets()) == 2
     missing = [call for call in s3.calls if call.startswith("GET team/raw_audit_entries/") and "(missing)" in call]
     assert len(missing) <= HOURS_OF_WATCH_RULES, missing
+
+
+def test_findings_from_an_office_ask_for_as_many_hours_as_show_that_it_is_one(
+    root: str, s3: CountingS3, sandbox: Sandbox, clock: JumpingClock, tmp_path: Path
+) -> None:
+    pipeline = Pipeline(sandbox, clock, tmp_path)
+    with pipeline.instance:
+        pipeline.store = HourStore(root)
+        pipeline.remember([entry for day in range(2, 15) for entry in v2_burst(JUDGED - DAY * day, 3)])
+        colleagues = [v2_entry(JUDGED, actor=f"{name}@example.com", number=90) for name in ("carol", "dave", "erin")]
+        at_work, _ = normalize_entries(colleagues, "v2", CloudflareResource().account_id())
+        for back in range(25, 25 + 100):
+            pipeline.store.write("raw_audit_entries", JUDGED - HOUR * back, at_work)
+        assert not problems_of(pipeline.run(JUDGED - HOUR))
+        for actor in ("alice@example.com", "bob@example.com"):  # from the address of all, at a resource of all
+            sandbox.cloudflare.add("v2", v2_burst(JUDGED, 90, actor=actor, action="delete"))
+        s3.calls.clear()
+        assert not problems_of(pipeline.run(JUDGED, open_tickets="always"))
+        print(f"{len(s3.calls)} requests, {dict(s3.by_kind())}", *s3.calls, sep="\n  ")
+    assert len(pipeline.tickets()) == 2
+    assert len([call for call in s3.calls if "raw_audit_entries/2026-11-2" in call and "/2026-11-22/" not in call]) == 1
+    assert len(s3.calls) <= MOST_OF_AN_HOUR
 
 
 def test_a_month_s_summary_makes_few_requests_and_is_that_of_each_hour(

@@ -5,6 +5,7 @@ findings have one in common. With too few of these hours stored it is not known,
 token and its creator. Damaged hours before this one are left out.
 """
 
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,6 +39,7 @@ from audit_assets.tickets.related import (
     may_be_shared,
     relate,
     traces_of,
+    widely_shared,
 )
 
 BEFORE = timedelta(days=7)
@@ -45,6 +47,9 @@ BEFORE = timedelta(days=7)
 
 LEAST_HOURS = 72
 """With fewer hours of it stored, it is not known what many share: three days reach beyond any weekend."""
+
+UNLISTED = 3
+"""So many hours are read without asking whether they are stored: mostly they are, and mostly they suffice."""
 
 IN_ENTRIES = ("actor_key", "ip_address", "token_id", "change_kind", "resource_type", "resource_id")
 """The columns of an entry that can relate findings."""
@@ -163,21 +168,30 @@ def _acted(stored: pl.LazyFrame, counted: ChangeFilter) -> pl.LazyFrame:
 
 
 def _before(store: HourStore, hour: datetime, candidates: pl.DataFrame, counted: ChangeFilter) -> pl.DataFrame | None:
-    """TRACES of everybody who shared before the day what findings have in common; None if that is not known. Of the
-    hours those that are stored are asked for: each is a request to an object store."""
+    """TRACES of everybody who shared before the day what findings have in common; None if that is not known. The hours
+    are read from the newest on, each with a request to an object store, and no more of them once everything is known to
+    be shared by many, as an office's address is after an hour or two."""
     if candidates.is_empty():
         return TRACES.to_frame()
     resources = candidates.filter(pl.col("kind") == RESOURCE)["value"]
     hours = hours_between(hour - WITHIN - BEFORE, hour - WITHIN - AN_HOUR)
-    try:
+    uses: list[pl.DataFrame] = []
+    for each in _newest_first(store, hours):
+        used = _uses(store, each, resources, counted)
+        if used is not None:
+            uses.append(used.join(candidates, on=["kind", "value"], how="semi"))
+            if widely_shared(pl.concat(uses)).height == candidates.height:
+                return pl.concat(uses)
+    return pl.concat(uses) if len(uses) >= LEAST_HOURS else None
+
+
+def _newest_first(store: HourStore, hours: Sequence[datetime]) -> Iterator[datetime]:
+    """Of these hours those that are stored, as far as it is known: to list them is a request too, which the first few
+    do without. None of the others if they can't be listed."""
+    yield from hours[: -UNLISTED - 1 : -1]
+    with suppress(StoreError):
         stored = store.hours_of([ENTRIES], hours[0], hours[-1])[ENTRIES]
-    except StoreError:
-        return None
-    found = (_uses(store, each, resources, counted) for each in hours if each in stored)
-    uses = [each.join(candidates, on=["kind", "value"], how="semi") for each in found if each is not None]
-    if len(uses) < LEAST_HOURS:
-        return None
-    return pl.concat(uses)
+        yield from sorted(stored.intersection(hours[:-UNLISTED]), reverse=True)
 
 
 def _uses(store: HourStore, hour: datetime, resources: pl.Series, counted: ChangeFilter) -> pl.DataFrame | None:

@@ -123,6 +123,22 @@ def test_too_few_stored_hours_relate_nothing(tmp_path: Path) -> None:
     assert stored.related(stored.write(HOUR, by("alice"), by("bob"))) == []
 
 
+def test_what_many_share_is_known_after_an_hour_and_what_they_do_not_is_looked_for_in_all(stored: Stored) -> None:
+    at_work, yesterday = HOUR - 25 * AN_HOUR, HOUR - 30 * AN_HOUR
+    office = [by(name, at_work) for name in ("carol", "dave", "erin")]
+    stored.store.write(ENTRIES, at_work, normalize_entries(office, "v2", ACCOUNT)[0])
+    both = by("alice"), by("bob")
+    assert stored.related(stored.write(HOUR, *both)) == []
+    for entry in both:
+        entry["resource"]["id"] = "theirs"
+    of_resource = [(name, "resource", "dns_records theirs") for name in ("alice@example.com", "bob@example.com")]
+    assert sorted(stored.related(stored.write(HOUR, *both))) == of_resource
+    for entry in (changed := [by(name, yesterday) for name in ("carol", "dave", "erin")]):
+        entry["resource"]["id"] = "theirs"
+    stored.store.write(ENTRIES, yesterday, normalize_entries(changed, "v2", ACCOUNT)[0])
+    assert stored.related(stored.write(HOUR, *both)) == []
+
+
 def test_a_failed_attempt_that_a_rule_matched_has_an_address_and_no_resource(stored: Stored) -> None:
     stored.write(BEFORE, by("alice", BEFORE))
     target = {"resource_type": "zone", "resource_id": "z1", "change_kind": "update"}
