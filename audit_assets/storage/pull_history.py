@@ -63,8 +63,8 @@ class KnownPull:
     def is_confirmed_by(self, listed: pl.Series) -> bool:
         """Whether a pull that lists these entry ids of the hour lists all that it held, and nothing else. Not if an
         entry was missing then: that it is back is to be recorded."""
-        entries, _, no_longer_listed = (self.content or "//").split("/")
-        return no_longer_listed == "0" and entries == _fingerprint(listed)[:ID_LENGTH]
+        held = self.content or ""
+        return held.endswith("/0") and held.startswith(f"{_fingerprint(listed)[:ID_LENGTH]}/")
 
 
 def pulls_of(history: Mapping[str, Any]) -> list[HourPull]:
