@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from audit_assets.storage import tables
+from audit_assets.storage.store_files import is_version_of
 
 FOLDER = "hours"
 """Of the groups: `hours/<day>/<hour>.<group>.zip`."""
@@ -68,7 +69,7 @@ def members_of(content: bytes) -> dict[str, bytes]:
 @dataclass(frozen=True)
 class Copies:
     """Copies of a day's objects (`objects`, by name), the `versions` of what was looked at, and what `layout.json` has.
-    What is in `versions` alone was too large to be copied."""
+    What is in `versions` alone was too large to be copied; what is in `objects` alone is known by its MD5."""
 
     objects: Mapping[str, bytes] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -86,6 +87,9 @@ def unpack(content: bytes, versions: Mapping[str, str]) -> Copies:
         objects = members_of(content)
         index = json.loads(objects.pop(INDEX))
         current = {name: each for name, each in index["versions"].items() if versions.get(name) == each}
+        for name, copy in objects.items():
+            if name not in index["versions"] and is_version_of(versions.get(name, ""), copy):
+                current[name] = versions[name]
         copied = {name: each for name, each in objects.items() if name in current}
         return Copies(copied, current, str(index[SINGLE_UNTIL]))
     except (KeyError, ValueError, AttributeError, TypeError):

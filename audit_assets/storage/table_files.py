@@ -7,7 +7,7 @@ earlier versions left it.
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -225,24 +225,40 @@ class TableFiles:
                     cache.put(path, content)
 
     def pack_day(self, hour: datetime) -> None:
-        """Copy what is small of a day's hours into one object, for whoever reads many of them."""
+        """Copy what is small of a day's hours into one object, for whoever reads many of them. Where the store's tags
+        are MD5s nothing is listed again: whoever reads the copies sees by them which are of what is there then."""
         cache, folder = self._files.cache, self._day_folder(hour)
         if cache is None:
             return
-        before, now = cache.listed.get(str(folder), {}), self._files.listing(folder)
+        before = cache.listed.get(str(folder), {})
+        own = {path.rpartition("/")[2] for path in cache.written if path.startswith(f"{folder}/")}
+        if self._tags_are_md5(folder, before):
+            now = {name: version for name, version in before.items() if name not in own} | dict.fromkeys(own, "")
+        else:
+            now = cache.listed[str(folder)] = self._files.listing(folder)
         objects: dict[str, bytes] = {}
         looked_at = {name: version for name, version in now.items() if name.split(".")[1] in PACKED}
         for name, version in looked_at.items():
             path = str(folder / name)
             if cache.too_large.get(path) == version:
                 continue
-            if path in cache and not self._is_current(path, version, before.get(name)):
+            if version and path in cache and not self._is_current(path, version, before.get(name)):
                 cache.drop(path)  # another run has written it since
             content = self._files.read(folder / name)
             if content is not None and len(content) <= MOST_PACKED:
                 objects[name] = content
-        cache.listed[str(folder)] = now
-        self._files.write(folder / DAY_PACK, Copies(objects, looked_at, self._last_single_day()).packed())
+        known = {name: version for name, version in looked_at.items() if version}
+        self._files.write(folder / DAY_PACK, Copies(objects, known, self._last_single_day()).packed())
+
+    def _tags_are_md5(self, folder: UPath, versions: Mapping[str, str]) -> bool:
+        """Whether it is seen of an object that was there before this run: with some kinds of encryption they are
+        not."""
+        cache = self._files.cache
+        read = ((str(folder / name), version) for name, version in versions.items())
+        return cache is not None and any(
+            path in cache and path not in cache.written and is_version_of(version, cache.get(path) or b"")
+            for path, version in read
+        )
 
     def _is_current(self, path: str, version: str, before: str | None) -> bool:
         """Whether what is kept of an object is what a version has: read when it had the same one, or written since."""

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from audit_assets.config.errors import StoreError
-from audit_assets.storage import run_cache, table_files
+from audit_assets.storage import hour_groups, run_cache, table_files
 from audit_assets.storage.hour_store import HourStore
 from audit_assets.storage.run_cache import RunCache, cache_of_run
 from audit_assets.storage.tables import ACTIVITY, BASELINES, DELIVERIES, ENTRIES, FLAGGED, SUMMARY, TICKETS
@@ -112,10 +112,30 @@ def test_what_is_too_large_for_a_copy_is_read_by_itself_and_only_then(
     later.write_json(SUMMARY, NEXT, {"version": 1})
     s3.calls.clear()
     later.pack_days([HOUR])
-    assert s3.by_kind() == {"LIST": 1, "PUT": 1}
+    assert s3.by_kind() == {"PUT": 1}
     assert later.require(FLAGGED, HOUR).equals(FRAME)
     assert later.read_json(SUMMARY, HOUR) == {"version": 1}
-    assert s3.by_kind() == {"LIST": 1, "PUT": 1, "GET": 1}
+    assert s3.by_kind() == {"PUT": 1, "GET": 1}
+
+
+@pytest.mark.parametrize("tags_are_md5", [True, False])
+def test_copies_of_what_a_run_wrote_are_used_whatever_the_store_s_tags_are(
+    root: str, s3: CountingS3, monkeypatch: pytest.MonkeyPatch, tags_are_md5: bool
+) -> None:
+    if not tags_are_md5:  # as with a key of the customer's
+        for module in (table_files, hour_groups):
+            monkeypatch.setattr(module, "is_version_of", lambda *_: False)
+    first, second = HourStore(root, RunCache()), HourStore(root, RunCache())
+    first.write(FLAGGED, HOUR, FRAME)
+    first.pack_days([HOUR])
+    second.write(FLAGGED, NEXT, OTHER)
+    s3.calls.clear()
+    second.pack_days([HOUR])
+    assert s3.by_kind() == {"PUT": 1, **({} if tags_are_md5 else {"LIST": 1, "GET": 1})}
+    s3.calls.clear()
+    reader = HourStore(root, RunCache())
+    assert (reader.require(FLAGGED, HOUR).equals(FRAME), reader.require(FLAGGED, NEXT).equals(OTHER)) == (True, True)
+    assert sorted(s3.calls) == ["GET team/hours/2026-11-22/day.zip", "LIST team/hours/2026-11-22/"]
 
 
 def test_another_run_in_this_process_begins_with_nothing(root: str) -> None:
