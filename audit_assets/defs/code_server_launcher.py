@@ -40,6 +40,7 @@ class CodeServerRunLauncher(dg.DefaultRunLauncher):
             answer = client.can_cancel_execution(request, timeout=SECONDS)
         except DagsterUserCodeUnreachableError as error:
             cause = error.__cause__
+            # grpc's types know no code() of RpcError: what is raised of a call has one
             if isinstance(cause, grpc.RpcError) and cause.code() is grpc.StatusCode.UNAVAILABLE:  # type: ignore[attr-defined]
                 return CheckRunHealthResult(WorkerStatus.NOT_FOUND, msg="its code server is gone")
             return CheckRunHealthResult(WorkerStatus.RUNNING, msg="its code server gave no answer in time")

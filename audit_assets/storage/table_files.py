@@ -232,7 +232,7 @@ class TableFiles:
             return
         before = cache.listed.get(str(folder), {})
         own = {path.rpartition("/")[2] for path in cache.written if path.startswith(f"{folder}/")}
-        if self._tags_are_md5(folder, before):
+        if self._tags_are_md5(folder, before):  # "": of the version that this run wrote, whichever tag that has
             now = {name: version for name, version in before.items() if name not in own} | dict.fromkeys(own, "")
         else:
             now = cache.listed[str(folder)] = self._files.listing(folder)
