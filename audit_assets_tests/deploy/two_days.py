@@ -14,11 +14,11 @@ import pytest
 from audit_assets.config.accounts import working_for
 from audit_assets.config.accounts_file import all_accounts
 from audit_assets.defs.account_keys import asset_key
+from audit_assets.defs.automation.hour_planner import newest_due_hour
 from audit_assets.sandbox.sandbox_clock import SandboxClock
 from audit_assets.sandbox.server import Sandbox, serve_sandbox
 from audit_assets.storage.hour_store import open_store
 from audit_assets.storage.hours import AN_HOUR, hours_between, key_of
-from audit_assets.storage.pull_history import newest_settled_hour
 from audit_assets.storage.tables import ENTRIES
 from audit_assets_tests.accounts.two_accounts import DATASETS, LAB, PROD, accounts_file
 from audit_assets_tests.faults.daemon import running_daemon
@@ -63,8 +63,8 @@ def two_accounts(folder: Path, clock: SandboxClock | None = None) -> Iterator[tu
 
 
 def hours_until(now: datetime) -> list[datetime]:
-    """The two days."""
-    newest = newest_settled_hour(now)
+    """The two days until the newest hour that is requested by now."""
+    newest = newest_due_hour(now)
     return hours_between(newest + AN_HOUR - HISTORY, newest)
 
 
