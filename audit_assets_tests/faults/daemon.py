@@ -170,11 +170,12 @@ class Daemon:
         """Tick as long as something is to do and time is left; what failed rests for a while in between."""
         clock, pause = self.sandbox.shared.clock, FIRST_PAUSE
         ran: list[DaemonRun] = []
-        owed: set[datetime] = set()
+        owed: set[tuple[str, datetime]] = set()
         while True:
             now = self.tick(before=before)
             for each in now:
-                owed = owed - each.hours if each.success else owed | each.hours
+                hours = {(each.request.tags[SENSOR_NAME], hour) for hour in each.hours}
+                owed = owed - hours if each.success else owed | hours
             ran += now
             if not now and (not owed or clock.now() + pause > until):
                 return ran
