@@ -119,8 +119,9 @@ def kills(points: Sequence[str], missing: Counter[str], seed: str, *, in_a_row: 
 
 
 def failures(bench: Bench) -> Iterator[FailingRequest | FailingFile]:
-    """Each request of a run in each way, and each step of each of its files with each error."""
-    for service in (*SERVICES, SERVICE):
+    """Each request of a run in each way, and each step of each of its files with each error. First those to the object
+    store, if there is one: somebody may interrupt."""
+    for service in (SERVICE, *SERVICES):
         for number in count(1):
             if not bench.nth.has(service, number):
                 break
