@@ -123,7 +123,10 @@ class NthFailure:
         found = unexplained(report) + violations_in_between(state)
         if not report.success:
             world.let_nothing_fail()
-            state = read_end_state(world, _run(world))
+            again = _run(world)
+            state = read_end_state(world, again)
+            if not again.success:
+                what = f"{what}; run again: {'; '.join(again.problems)}"
         return FailureResult(what, hit, report.success, found + violations(state, self.clean))
 
 
