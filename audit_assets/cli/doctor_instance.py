@@ -4,6 +4,7 @@ in a queue that stalls, a run that nobody tries again, or hours that are lost wi
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from audit_assets.cli.dagster_record import RecordError, has_record, opened_record
@@ -27,11 +28,13 @@ WRITTEN_OUT = "as the dagster.yaml has it that `audit-assets deploy` writes"
 
 @dataclass(frozen=True)
 class InstanceFacts:
-    """What the instance is configured to do. `pool_limit`: of the tickets' pool by name, `default_limit`: of pools that
-    have none; None where there is none."""
+    """What the instance is configured to do. `mounted`: the folders of a run's container that outlive it, as Docker's
+    launcher has them; `pool_limit`: of the tickets' pool by name, `default_limit`: of pools that have none; None where
+    there is none."""
 
     storage: str
     launcher: str
+    mounted: tuple[str, ...]
     pool_limit: int | None
     default_limit: int | None
     by_run: bool
@@ -66,7 +69,7 @@ def check_instance(_: DoctorRun) -> Iterator[CheckResult]:
             facts = read_instance(instance)
     except RecordError:
         return
-    yield from judge_instance(facts, hours_are_local="://" not in setting("AUDIT_ASSETS_STORAGE"))
+    yield from judge_instance(facts, setting("AUDIT_ASSETS_STORAGE"))
 
 
 def read_instance(instance: "DagsterInstance") -> InstanceFacts:
@@ -81,6 +84,7 @@ def read_instance(instance: "DagsterInstance") -> InstanceFacts:
     return InstanceFacts(
         storage=type(instance.event_log_storage).__name__.removesuffix("EventLogStorage"),
         launcher=launcher_name(instance),
+        mounted=_mounted(instance),
         pool_limit=own.limit if own and not own.from_default else None,
         default_limit=pool.default_pool_limit,
         by_run=pool.pool_granularity is not None and pool.pool_granularity.value == "run",
@@ -95,10 +99,20 @@ def read_instance(instance: "DagsterInstance") -> InstanceFacts:
     )
 
 
-def judge_instance(facts: InstanceFacts, *, hours_are_local: bool) -> Iterator[CheckResult]:
-    """A line for each thing that does not fit, with the remedy, or one for each that does."""
+def _mounted(instance: "DagsterInstance") -> tuple[str, ...]:
+    launcher = instance.get_ref().run_launcher_data
+    created = (launcher.config_dict if launcher else {}).get("container_kwargs") or {}
+    volumes = created.get("volumes") or ()
+    if isinstance(volumes, dict):  # docker-py's other form
+        return tuple(each["bind"] for each in volumes.values())
+    return tuple(each.split(":")[1] for each in volumes if ":" in each)
+
+
+def judge_instance(facts: InstanceFacts, storage: str) -> Iterator[CheckResult]:
+    """A line for each thing that does not fit, with the remedy, or one for each that does. `storage`: where the hours
+    are stored, as AUDIT_ASSETS_STORAGE has it."""
     yield _storage(facts)
-    yield _hours(facts, hours_are_local=hours_are_local)
+    yield _hours(facts, storage)
     yield _monitoring(facts)
     yield _retries(facts)
     yield _pool(facts)
@@ -113,8 +127,9 @@ def _storage(facts: InstanceFacts) -> CheckResult:
     return CheckResult("instance_storage", "ok", f"Dagster's storage is {name}; runs are started by {facts.launcher}")
 
 
-def _hours(facts: InstanceFacts, *, hours_are_local: bool) -> CheckResult:
-    if facts.in_containers and hours_are_local:
+def _hours(facts: InstanceFacts, storage: str) -> CheckResult:
+    shared = "://" in storage or any(PurePosixPath(storage).is_relative_to(each) for each in facts.mounted)
+    if facts.in_containers and not shared:
         text = f"hours are stored in a folder, and each run of {facts.launcher} has files of its own"
         step = "Set AUDIT_ASSETS_STORAGE to the URL of an object store, or mount one volume there in every container."
         return CheckResult("instance_hours", "advice", text, step)

@@ -36,12 +36,16 @@ from audit_assets.storage.first_start import first_hour
 from audit_assets.storage.hours import AN_HOUR, key_of
 from audit_assets.storage.pull_history import REPEATS
 from audit_assets.storage.tables import VERDICTS
-from audit_assets.tickets.formatting import pluralize
+from audit_assets.tickets.formatting import listed, pluralize
 from audit_assets.tickets.verdict_table import stored_verdicts
 from audit_assets.transport.reachability import check_reachable
 
 DEFAULT_HOME = ".audit_assets"
 """Where `audit-assets` keeps what it stores, unless its options name another folder."""
+
+CONFIGURATION = ("dagster.yaml", "workspace.yaml")
+WRITTEN_SECRET = re.compile(r"^[ \t]*(?:password|postgres_url):[ \t]*[^\s{#]", re.MULTILINE)
+"""A database's password in the file itself, where `{env: NAME}` would name a variable."""
 
 
 def check_settings(_: DoctorRun) -> Iterator[CheckResult]:
@@ -172,9 +176,26 @@ def check_files(_: DoctorRun) -> Iterator[CheckResult]:
     homes = [os.environ.get("DAGSTER_HOME"), DEFAULT_HOME, None if "://" in storage else storage, ENV_FILE]
     kept = [path for path in dict.fromkeys(Path(home).absolute() for home in homes if home) if path.exists()]
     for path in (each for each in kept if not any(each != other and each.is_relative_to(other) for other in kept)):
-        if found := [*readable_by_others(path)]:
-            text = f"other users of this machine can read {pluralize(len(found), 'file')} in {path}"
+        found = [*readable_by_others(path)]
+        harmless = {each for each in found if _holds_no_secret(each)}
+        if secret := [each for each in found if each not in harmless]:
+            text = f"other users of this machine can read {pluralize(len(secret), 'file')} in {path}"
             text = f"other users of this machine can read {path}" if path.is_file() else text
             yield CheckResult("modes", "problem", text, f"Make it private: chmod -R go= {shlex.quote(str(path))}")
+        elif harmless:
+            names = listed(sorted({each.name for each in harmless}))
+            text = f"in {path} other users of this machine can read {names} alone, without a password in it"
+            yield CheckResult("modes", "ok", text)
         else:
             yield CheckResult("modes", "ok", f"nobody else on this machine can read {path}")
+
+
+def _holds_no_secret(path: Path) -> bool:
+    """Whether a file is Dagster's configuration as `audit-assets deploy` writes it: it belongs to another user than the
+    one of the processes that read it."""
+    if path.name not in CONFIGURATION:
+        return False
+    try:
+        return not WRITTEN_SECRET.search(path.read_text())
+    except (OSError, ValueError):
+        return False

@@ -140,11 +140,22 @@ def _go_live(home: Path, account: Account) -> None:
         _stop_on_problems("Nothing was turned on.")
         _show_what_it_would_have_brought()
         turn_on_automation(instance, account)
-    command = "audit-assets dev" + ("" if home == DEV_HOME else f" --home {shlex.quote(str(home))}")
+        runs_while = what_runs_it(instance, home)
     _print(
         f"Judging, tickets and alerts about the pipeline are turned on: {', '.join(map(account.named, AUTOMATION))}. "
-        f"They run while this runs: {command}"
+        f"They run while {runs_while}"
     )
+
+
+def what_runs_it(instance: "DagsterInstance", home: Path) -> str:
+    """What has to run for the sensors to be asked: a deployment's daemon, or the command that starts one here."""
+    from audit_assets.cli.doctor_instance import OF_THE_CODE_SERVER, launcher_name
+
+    is_local = type(instance.event_log_storage).__module__.startswith("dagster._core.storage")
+    if launcher_name(instance) not in OF_THE_CODE_SERVER or not is_local:
+        return "Dagster's daemon runs: start it, if it was stopped."
+    command = "audit-assets dev" + ("" if home == DEV_HOME else f" --home {shlex.quote(str(home))}")
+    return f"this runs: {command}"
 
 
 def refuse_beside_daemon(instance: "DagsterInstance", now: datetime) -> None:
@@ -153,11 +164,13 @@ def refuse_beside_daemon(instance: "DagsterInstance", now: datetime) -> None:
     from audit_assets.cli.doctor_instance import OF_THE_CODE_SERVER, launcher_name
 
     beats = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
-    if launcher_name(instance) in OF_THE_CODE_SERVER or not beats or now.timestamp() - max(beats) > DAEMON_BEATS:
+    silent = now.timestamp() - max(beats, default=0.0)
+    if launcher_name(instance) in OF_THE_CODE_SERVER or silent > DAEMON_BEATS:
         return
     raise HomeError(
-        "Dagster's daemon runs, and takes the runs of this command for dead, since they have no container: stop it "
-        "until this has ended, or turn on the sensor missing_hours in the UI instead, which loads the same history."
+        f"Dagster's daemon gave a sign of life {silent:.0f} s ago, and takes the runs of this command for dead, since "
+        f"they have no container: stop it (it counts as stopped {DAEMON_BEATS:.0f} s after its last sign) until this "
+        "has ended, or turn on the sensor missing_hours in the UI instead, which loads the same history."
     )
 
 

@@ -25,11 +25,8 @@ def configured(folder: Path, **changed: Any) -> InstanceFacts:
         return read_instance(instance)
 
 
-def shown(facts: InstanceFacts, *, hours_are_local: bool = True) -> dict[str, tuple[str, str, str]]:
-    return {
-        each.check: (each.status, each.text, each.next_step)
-        for each in judge_instance(facts, hours_are_local=hours_are_local)
-    }
+def shown(facts: InstanceFacts, storage: str = "/var/lib/audit-assets/hours") -> dict[str, tuple[str, str, str]]:
+    return {each.check: (each.status, each.text, each.next_step) for each in judge_instance(facts, storage)}
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +38,7 @@ def test_nothing_is_wrong_with_our_own_configuration(own: InstanceFacts) -> None
     assert own == InstanceFacts(
         storage="Sqlite",
         launcher="CodeServerRunLauncher",
+        mounted=(),
         pool_limit=None,
         default_limit=1,
         by_run=True,
@@ -103,9 +101,26 @@ def test_runs_in_containers_need_a_database_and_a_store_that_they_reach(own: Ins
     assert found["instance_storage"][0] == "problem"
     assert "SQLite, which the runs of K8sRunLauncher in their containers can't reach" in found["instance_storage"][1]
     assert found["instance_hours"][2].startswith("Set AUDIT_ASSETS_STORAGE to the URL of an object store")
-    well = shown(replace(own, launcher="K8sRunLauncher", storage="Postgres"), hours_are_local=False)
+    well = shown(replace(own, launcher="K8sRunLauncher", storage="Postgres"), "s3://bucket/hours")
     assert {status for status, _, _ in well.values()} == {"ok"}
     assert well["instance_storage"][1] == "Dagster's storage is PostgreSQL; runs are started by K8sRunLauncher"
+
+
+@pytest.mark.parametrize(
+    ("volumes", "status"),
+    [
+        (["hours:/var/lib/audit-assets", "secrets:/run/audit-assets:ro"], "ok"),
+        ({"hours": {"bind": "/var/lib/audit-assets", "mode": "rw"}}, "ok"),
+        (["hours:/var/lib/audit"], "advice"),
+        (["/var/lib/audit-assets"], "advice"),  # a new volume for each container
+        (None, "advice"),
+    ],
+)
+def test_a_folder_will_do_where_every_container_has_it(tmp_path: Path, volumes: Any, status: str) -> None:
+    pytest.importorskip("dagster_docker")
+    config = {"networks": ["audit-assets"], "container_kwargs": {"volumes": volumes} if volumes else {}}
+    launcher = {"module": "dagster_docker", "class": "DockerRunLauncher", "config": config}
+    assert shown(configured(tmp_path, run_launcher=launcher))["instance_hours"][0] == status
 
 
 def test_what_tries_failures_again_at_once_and_other_executors_are_advised_about(own: InstanceFacts) -> None:

@@ -18,7 +18,7 @@ from audit_assets.cli.history_loader import STARTED_BY, HistoryLoader, end_left_
 from audit_assets.cli.home_lock import HomeError
 from audit_assets.cli.invented_entries import KIND
 from audit_assets.cli.progress_line import describe_time
-from audit_assets.cli.start_command import refuse_beside_daemon
+from audit_assets.cli.start_command import refuse_beside_daemon, what_runs_it
 from audit_assets.defs.automation.ledger import REQUESTED_BY, loaded_hours
 from audit_assets.defs.build import build_defs
 from audit_assets.sandbox.fault_plan import Fault
@@ -218,10 +218,29 @@ def test_it_does_not_load_beside_a_daemon_that_takes_its_runs_for_dead(tmp_path:
         with (
             nullcontext()
             if name == "DefaultRunLauncher"
-            else pytest.raises(HomeError, match="stop it until this has ended")
+            else pytest.raises(
+                HomeError, match=r"sign of life 20 s ago, .* stop it \(it counts as stopped 120 s after its last sign\)"
+            )
         ):
-            refuse_beside_daemon(instance, now)
+            refuse_beside_daemon(instance, now + timedelta(seconds=20))
         refuse_beside_daemon(instance, now + HOUR)  # it was stopped
+
+
+@pytest.mark.parametrize(
+    ("launcher", "words"),
+    [
+        ("dagster_docker.DockerRunLauncher", "Dagster's daemon runs: start it, if it was stopped."),
+        ("dagster.DefaultRunLauncher", "this runs: audit-assets dev --home /elsewhere"),
+    ],
+)
+def test_what_it_turned_on_is_run_by_the_daemon_of_a_deployment_or_by_dev(
+    tmp_path: Path, launcher: str, words: str
+) -> None:
+    module, name = launcher.split(".")
+    pytest.importorskip(module)
+    (tmp_path / "dagster.yaml").write_text(f"run_launcher: {{module: {module}, class: {name}}}")
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert what_runs_it(instance, Path("/elsewhere")) == words
 
 
 @pytest.mark.parametrize(

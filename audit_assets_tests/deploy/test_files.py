@@ -40,6 +40,9 @@ OF_THE_CHART = frozenset(
 SECRETS = [name for name, known in SETTINGS.items() if known.secret]
 REQUIRED = [name for name, known in SETTINGS.items() if known.default is None]
 VARIABLES = {*(name for name, known in SETTINGS.items() if not known.secret), *map(file_variable, SECRETS)}
+HOURS_IN_DOCKER = "/var/lib/audit-assets/hours"
+"""AUDIT_ASSETS_STORAGE of compose.yaml, where nobody sets another one."""
+
 DATABASE = {f"DAGSTER_PG_{name}": "5432" for name in ("HOST", "PORT", "USERNAME", "PASSWORD", "DB")}
 
 
@@ -106,7 +109,7 @@ def test_dagster_takes_the_instance_and_the_doctor_has_nothing_against_it(
     )
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         launcher = instance.run_launcher  # which its own schema has taken
-        found = list(judge_instance(read_instance(instance), hours_are_local=False))
+        found = list(judge_instance(read_instance(instance), HOURS_IN_DOCKER))
     assert type(launcher).__name__ == content["run_launcher"]["class"]
     assert {each.check for each in found if each.status != "ok"} <= {"instance_storage"}  # SQLite is the test's
     assert read("docker/dagster.yaml") | {"run_launcher": 0} == read("dagster.yaml") | {"run_launcher": 0}

@@ -14,6 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from audit_assets.cli.dagster_home import instance_home
+from audit_assets.cli.doctor_results import DoctorRun
+from audit_assets.cli.doctor_settings import check_files
 from audit_assets.cli.main import app
 from audit_assets.config.settings_table import SETTINGS
 from audit_assets.sandbox.server import Sandbox
@@ -103,3 +105,35 @@ def test_doctor_reports_what_others_can_read(open_folder: Path, monkeypatch: pyt
         f"problem other users of this machine can read {here}/.env → Make it private: chmod -R go= {here}/.env" in text
     )
     assert f"ok nobody else on this machine can read {here}/dagster" in text
+
+
+@pytest.mark.parametrize(
+    ("storage", "line"),
+    [
+        (
+            "{postgres: {postgres_db: {password: {env: DAGSTER_PG_PASSWORD}}}}",
+            "ok in {home} other users of this machine can read dagster.yaml alone",
+        ),
+        (
+            "{}\n    password:\n      env: DAGSTER_PG_PASSWORD",
+            "ok in {home} other users of this machine can read dagster.yaml alone",
+        ),
+        ("{}\n    password: canary-4f1d8c0b77aa", "problem other users of this machine can read 1 file in {home}"),
+        (
+            "{}\n    postgres_url: postgresql://dagster:canary-4f1d8c0b77aa@db/dagster",
+            "problem other users of this machine can read 1 file in {home}",
+        ),
+    ],
+)
+def test_dagster_s_configuration_may_be_read_unless_a_password_is_in_it(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch, storage: str, line: str
+) -> None:
+    monkeypatch.chdir(open_folder)
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    home = open_folder / "home"
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    home.mkdir()
+    (home / "dagster.yaml").write_text(f"storage: {storage}\n")
+    (found,) = [each for each in check_files(DoctorRun(HOUR)) if str(home) in each.text]
+    assert f"{found.status} {found.text}".startswith(line.format(home=home))
