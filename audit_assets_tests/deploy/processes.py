@@ -4,24 +4,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
 
-import httpx
-
-T = TypeVar("T")
+from audit_assets_tests.deploy.deployed import Deployed
 
 CODE_SERVER, DAEMON, WEB_SERVER = "code server", "daemon", "web server"
 BIN = Path(sys.executable).parent
-LONGEST_WAIT = 400.0
-"""Seconds in which nothing changes: then a test fails instead of waiting."""
 
 
 @dataclass
-class Deployment:
+class Deployment(Deployed):
     """The three processes, each a process group of its own with all that it starts. `folder`: where the files are."""
 
     folder: Path
@@ -61,34 +55,8 @@ class Deployment:
         for name in [*self.running]:
             self.kill(name)
 
-    def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
-        """The web server's answer."""
-        reply = httpx.post(
-            f"http://127.0.0.1:{self.web_port}/graphql",
-            json={"query": query, "variables": variables},
-            timeout=30,
-            trust_env=False,
-        )
-        answer = reply.raise_for_status().json()
-        assert "errors" not in answer, answer["errors"]
-        return answer["data"]
-
-    def wait_for(self, what: str, found: Callable[[], T | None], progress: Callable[[], object] = lambda: None) -> T:
-        """What is found at last. `progress`: what changes as long as there is any."""
-        known, since = progress(), time.monotonic()
-        while time.monotonic() - since < LONGEST_WAIT:
-            try:
-                if value := found():
-                    return value
-            except httpx.TransportError:
-                pass
-            if (now := progress()) != known:
-                known, since = now, time.monotonic()
-            dead = [name for name, process in self.running.items() if process.poll() is not None]
-            assert not dead, f"ended by itself: {dead}, {self.logs()}"
-            time.sleep(0.5)
-        raise AssertionError(f"{what}: nothing has changed for {LONGEST_WAIT:g} s. {self.logs()}")
+    def dead(self) -> list[str]:
+        return [name for name, process in self.running.items() if process.poll() is not None]
 
     def logs(self) -> str:
-        """The ends of what the processes printed."""
         return "\n".join(f"== {path.name}\n{path.read_text()[-3000:]}" for path in self.folder.glob("*.log"))

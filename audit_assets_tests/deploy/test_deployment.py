@@ -1,7 +1,7 @@
 """A deployment from the shipped files, on PostgreSQL and an S3 server: killing its processes costs nothing.
 
-Of the shipped configuration only the run launcher is another one than with Docker or Kubernetes, neither of which runs
-where these tests do: runs are processes of the code server, as with the systemd units.
+Of the shipped configuration only the run launcher is another one than with Docker or Kubernetes: runs are processes of
+the code server, as with the systemd units. `python -m audit_assets_tests.deploy.on_docker` does the same with Docker.
 """
 
 import os
@@ -19,18 +19,13 @@ import fsspec
 import pytest
 from dagster._core.instance.ref import InstanceRef
 
-from audit_assets.config.accounts import working_for
-from audit_assets.config.accounts_file import all_accounts
-from audit_assets.defs.account_keys import asset_key
-from audit_assets.defs.automation.ledger import IN_PROGRESS
 from audit_assets.sandbox.server import bound_socket
 from audit_assets.storage.hours import key_of
 from audit_assets.transport.clock import SystemClock
+from audit_assets_tests.deploy.deployed import running
 from audit_assets_tests.deploy.processes import BIN, CODE_SERVER, DAEMON, WEB_SERVER, Deployment
 from audit_assets_tests.deploy.two_days import (
-    ASSETS,
-    LAB,
-    PROD,
+    check_end_states,
     end_states,
     hours_until,
     on_one_machine,
@@ -40,8 +35,6 @@ from audit_assets_tests.deploy.two_days import (
 from audit_assets_tests.servers import postgres
 from audit_assets_tests.servers.s3 import running_s3
 
-LOCATIONS = "{repositoriesOrError {... on RepositoryConnection {nodes {name location {name}}}}}"
-START_SENSOR = "mutation($of: SensorSelector!) {startSensor(sensorSelector: $of) {__typename}}"
 BUCKET = "hours"
 
 UNNOTICED = timedelta(seconds=90)
@@ -78,19 +71,9 @@ def deployed(folder: Path, settings: Mapping[str, str]) -> Iterator[tuple[Deploy
         stack.callback(deployment.stop)
         for name in (CODE_SERVER, WEB_SERVER, DAEMON):
             deployment.start(name)
-        (location,) = deployment.wait_for(
-            "the definitions", lambda: deployment.graphql(LOCATIONS)["repositoriesOrError"]["nodes"]
-        )
-        of = {"repositoryName": location["name"], "repositoryLocationName": location["location"]["name"]}
-        for key in (PROD, LAB):
-            deployment.graphql(START_SENSOR, of={**of, "sensorName": f"{key}_missing_hours"})
+        deployment.request_hours()
         instance = stack.enter_context(dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(folder))))
         yield deployment, instance
-
-
-def running(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """The runs that have begun and not ended."""
-    return [*instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))]
 
 
 @pytest.mark.skipif(postgres.missing() is not None, reason=postgres.missing() or "")
@@ -118,20 +101,7 @@ def test_whatever_process_is_killed_every_hour_of_two_accounts_is_done_once_as_o
         deployment.kill(CODE_SERVER)
         killed_at = SystemClock().now()
         deployment.start(CODE_SERVER)
-
-        def done() -> list[int]:
-            """How many hours of each account are."""
-            counts = []
-            for account in all_accounts():
-                with working_for(account):
-                    judged = instance.get_materialized_partitions(asset_key(ASSETS[-1]))
-                counts.append(len(judged & {*map(key_of, hours)}))
-            return counts
-
-        def finished() -> bool:
-            return {*done()} == {len(hours)} and not instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS))
-
-        deployment.wait_for("every hour", finished, progress=done)
+        deployment.wait_until_done(instance, hours)
         reached("every hour is done")
         distributed = end_states(instance, sandbox, hours)
         (of_dead,) = instance.get_run_records(dg.RunsFilter(run_ids=[dead.run_id]))
@@ -139,11 +109,4 @@ def test_whatever_process_is_killed_every_hour_of_two_accounts_is_done_once_as_o
         reached("and so it is on one machine")
     assert of_dead.dagster_run.status is dg.DagsterRunStatus.FAILURE
     assert of_dead.update_timestamp - killed_at < UNNOTICED
-    assert distributed == alone
-    assert [*distributed] == [PROD, LAB]
-    for state in distributed.values():
-        assert set(map(len, state.ledger.values())) == {len(hours)}
-        assert {*state.in_axiom} == {entry for of_hour in state.entries.values() for entry in of_hour}
-        assert {*state.in_axiom.values()} == {1}
-        assert len(state.tickets) == 2
-        assert {*state.tickets.values()} == {1}
+    check_end_states(distributed, alone, len(hours))

@@ -21,7 +21,7 @@ from audit_assets.cli.doctor_instance import judge_instance, read_instance
 from audit_assets.cli.main import app
 from audit_assets.config.errors import SettingError
 from audit_assets.config.secret_files import file_variable
-from audit_assets.config.settings_table import SETTINGS
+from audit_assets.config.settings_table import OWN, SETTINGS
 
 SHIPPED = dict(shipped_files())
 COMPOSE_SCHEMA = os.environ.get("AUDIT_ASSETS_TESTS_COMPOSE_SCHEMA")
@@ -133,7 +133,9 @@ def test_compose_gives_every_process_and_every_run_all_settings() -> None:
     assert set(read("docker/dagster.yaml")["run_launcher"]["config"]["env_vars"]) == {*settings}
     for name in REQUIRED:
         given = settings[file_variable(name) if name in SECRETS else name]
-        assert given == (f"/run/audit-assets/{name.lower()}" if name in SECRETS else f"${{{name}:?}}")
+        insists = "-" if name in OWN else "?"  # a file of accounts has those that each account has by itself
+        assert given == (f"/run/audit-assets/{name.lower()}" if name in SECRETS else f"${{{name}:{insists}}}")
+    assert settings["AUDIT_ASSETS_STORAGE"] == f"${{AUDIT_ASSETS_STORAGE:-{HOURS_IN_DOCKER}}}"
 
 
 def test_containers_and_runs_share_networks_and_volumes_by_name() -> None:

@@ -127,3 +127,16 @@ def on_one_machine(folder: Path, now: datetime) -> dict[str, EndState]:
                 if run.report and not run.success:  # a busy machine may be too slow for a request
                     print(f"{min(run.hours)}, tried again: {run.report.problems}")
             return end_states(daemon.instance, sandbox, hours)
+
+
+def check_end_states(distributed: Mapping[str, EndState], alone: Mapping[str, EndState], number: int) -> None:
+    """Whatever was killed, each account is as it is on one machine, with that many hours done, and each entry and each
+    ticket there once."""
+    assert distributed == alone
+    assert [*distributed] == [PROD, LAB]
+    for state in distributed.values():
+        assert set(map(len, state.ledger.values())) == {number}
+        assert {*state.in_axiom} == {entry for of_hour in state.entries.values() for entry in of_hour}
+        assert {*state.in_axiom.values()} == {1}
+        assert len(state.tickets) == 2
+        assert {*state.tickets.values()} == {1}
