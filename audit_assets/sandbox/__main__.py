@@ -9,8 +9,11 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from audit_assets.sandbox.sandbox_history import SandboxHistory, SandboxSetupError, open_sandbox
-from audit_assets.sandbox.server import HOST, Sandbox, serve_sandbox
+try:
+    from audit_assets.sandbox.sandbox_history import SandboxHistory, SandboxSetupError, open_sandbox
+    from audit_assets.sandbox.server import HOST, Sandbox, serve_sandbox
+except ModuleNotFoundError as error:
+    sys.exit(f"The sandbox needs the package {error.name}: pip install 'audit-assets[sandbox]'.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

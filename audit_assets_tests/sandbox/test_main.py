@@ -94,3 +94,12 @@ def test_a_directory_that_can_not_be_used_is_one_sentence(tmp_path: Path) -> Non
     code, output = refused("--port", "0", "--data", str(tmp_path / "data"))
     assert (code, output.count("\n")) == (1, 1)
     assert "can't be used as its directory" in output
+
+
+def test_without_its_extra_it_names_the_command_that_installs_it() -> None:
+    without = (
+        "import runpy, sys; sys.modules['duckdb'] = None; runpy.run_module('audit_assets.sandbox', None, '__main__')"
+    )
+    ended = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True, check=False)  # noqa: S603
+    needs = "The sandbox needs the package duckdb: pip install 'audit-assets[sandbox]'.\n"
+    assert (ended.returncode, ended.stderr) == (1, needs)
