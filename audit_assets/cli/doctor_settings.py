@@ -44,7 +44,7 @@ DEFAULT_HOME = ".audit_assets"
 """Where `audit-assets` keeps what it stores, unless its options name another folder."""
 
 CONFIGURATION = ("dagster.yaml", "workspace.yaml")
-WRITTEN_SECRET = re.compile(r"^[ \t]*(?:password|postgres_url):[ \t]*[^\s{#]", re.MULTILINE)
+WRITTEN_SECRET = re.compile(r"""\b(?:password|postgres_url)["']?:[ \t]*[^\s{#]""")
 """A database's password in the file itself, where `{env: NAME}` would name a variable."""
 
 
