@@ -69,7 +69,12 @@ def refusal() -> str | None:
         return f"{' and '.join(missing)} not found: install it."
     if os.geteuid() != 0:
         return "The trial kills processes of containers: run it as root."
-    if there := {*VOLUMES} & {*docker("volume", "ls", "--quiet").split()}:
+    try:
+        docker("compose", "version")
+        there = {*VOLUMES} & {*docker("volume", "ls", "--quiet").split()}
+    except subprocess.CalledProcessError:
+        return "Docker's daemon does not answer, or Docker has no Compose: see above."
+    if there:
         return f"A deployment is here (the volume {min(there)}), which the trial would use: choose another machine."
     return None
 

@@ -146,6 +146,8 @@ def test_containers_and_runs_share_networks_and_volumes_by_name() -> None:
     for volume in launcher["container_kwargs"]["volumes"]:
         name, _, target = volume.partition(":")
         assert f"{named[name]}:{target}" in mounts
+    no_code_server = {"test": ["NONE"]}  # the image's health check would ask a run for one
+    assert launcher["container_kwargs"]["healthcheck"] == no_code_server
     for service in ("code-server", "daemon", "webserver"):
         kept = compose["services"][service]
         assert (kept["read_only"], kept["cap_drop"], kept["stop_grace_period"]) == (True, ["ALL"], "10s")
