@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dagster._core.storage.defs_state.base import DefsStateStorage
 from hypothesis import settings
 
 from audit_assets.config.garbage_collection import collect_rarely
@@ -49,6 +50,15 @@ def the_environment_stays_as_it_was() -> Iterator[None]:
     yield
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def no_instance_of_dagster_stays_entered() -> Iterator[None]:
+    """A schedule's context that is not closed, for one, leaves an instance entered: the next test that loads definitions
+    would ask it for something, and it is gone by then."""
+    before = DefsStateStorage.get()
+    yield
+    assert DefsStateStorage.get() is before
 
 
 @pytest.fixture

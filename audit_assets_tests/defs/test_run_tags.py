@@ -37,8 +37,9 @@ def test_the_sensor_and_the_schedule_request_runs_with_the_tag(tmp_path: Path) -
     assert two.tags[HOURS_TAG] == "2026-11-22-08:00 to 2026-11-22-09:00"
     defs, at = build_defs(), datetime(2026, 11, 22, 10, 16, tzinfo=UTC)
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:  # a schedule gets no instance in memory
-        context = dg.build_schedule_context(
+        made = dg.build_schedule_context(
             instance=instance, repository_def=defs.get_repository_def(), scheduled_execution_time=at
         )
-        (request,) = defs.resolve_schedule_def("every_hour").evaluate_tick(context).run_requests or []
+        with made as context:
+            (request,) = defs.resolve_schedule_def("every_hour").evaluate_tick(context).run_requests or []
     assert request.tags[HOURS_TAG] == "2026-11-22-09:00"

@@ -352,10 +352,11 @@ def test_the_schedule_requests_the_hour_that_has_settled_for_15_minutes_and_what
     tick = datetime(2026, 11, 22, 10, 16, tzinfo=UTC)
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:  # a schedule gets no instance in memory
         done(instance, NEWEST - HOUR * 6, began=timedelta(hours=1))
-        context = dg.build_schedule_context(
+        made = dg.build_schedule_context(
             instance=instance, repository_def=build_defs().get_repository_def(), scheduled_execution_time=tick
         )
-        (request,) = schedule.evaluate_tick(context).run_requests or []
+        with made as context:
+            (request,) = schedule.evaluate_tick(context).run_requests or []
     assert request.partition_key == "2026-11-22-09:00"
     assert request.tags["audit/pulled_again"] == "2026-11-22-03:00"
 
@@ -373,10 +374,11 @@ def test_the_schedule_waits_for_the_first_hour(instance: dg.DagsterInstance, mon
     monkeypatch.setenv("AUDIT_ASSETS_FIRST_HOUR", "2026-11-22-10:00")
     tick = datetime(2026, 11, 22, 10, 16, tzinfo=UTC)
     defs = build_defs()
-    context = dg.build_schedule_context(
+    made = dg.build_schedule_context(
         instance=instance, repository_def=defs.get_repository_def(), scheduled_execution_time=tick
     )
-    assert not defs.resolve_schedule_def("every_hour").evaluate_tick(context).run_requests
+    with made as context:
+        assert not defs.resolve_schedule_def("every_hour").evaluate_tick(context).run_requests
 
 
 def test_an_hour_that_is_due_is_pulled_by_the_newest_hours_run_unless_a_run_of_its_own_mends_something(
