@@ -54,8 +54,8 @@ def the_environment_stays_as_it_was() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_instance_of_dagster_stays_entered() -> Iterator[None]:
-    """A schedule's context that is not closed, for one, leaves an instance entered: the next test that loads definitions
-    would ask it for something, and it is gone by then."""
+    """A schedule's context that is not closed, for one, leaves an instance entered; the next test that loads
+    definitions would ask it for something, when it is gone."""
     before = DefsStateStorage.get()
     yield
     assert DefsStateStorage.get() is before
