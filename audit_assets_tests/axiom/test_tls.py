@@ -1,9 +1,7 @@
 """Over TLS too, a request that may have been carried out is distinguished from one that was never sent."""
 
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,27 +12,21 @@ import requests.adapters
 from audit_assets.axiom.axiom_py_adapter import AxiomConnection, NoReply
 from audit_assets.axiom.limits import AxiomLimits
 from audit_assets.transport.clock import SystemClock
+from audit_assets_tests.servers.certificates import OPENSSL, certificate_of
 
-OPENSSL = shutil.which("openssl")
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="openssl makes the certificate")
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of 127.0.0.1 for a day, and its key in the same file."""
-    made = tmp_path_factory.mktemp("tls") / "both.pem"
-    words = f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -keyout {made} -out {made}.crt"
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([str(OPENSSL), *words.split(), *subject], check=True, capture_output=True)  # noqa: S603
-    made.write_bytes(made.read_bytes() + Path(f"{made}.crt").read_bytes())
-    return made
+    return certificate_of("127.0.0.1", tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(params=[b"", b"HTTP/1.1 502 Bad Gateway\r\n\r\n"], ids=["nothing", "unencrypted text"])
 def dropping(certificate: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str, list[bytes]]]:
     """A server that reads a request and then drops the connection as a crashed one, or a proxy, does; what it read."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(certificate, f"{certificate}.key")
     listening, read = socket.create_server(("127.0.0.1", 0)), []
 
     def serve() -> None:

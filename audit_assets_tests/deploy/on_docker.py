@@ -43,6 +43,7 @@ from audit_assets_tests.deploy.two_days import (
     show_two_days,
     two_accounts,
 )
+from audit_assets_tests.servers.certificates import OPENSSL, certificate_of
 
 CHECKOUT = Path(__file__).parents[2]
 IMAGE = "audit-assets:trial"
@@ -56,8 +57,8 @@ SECRETS = Path("/run/audit-assets")
 TRUSTING = f"""\
 FROM {IMAGE}-shipped
 USER root
-COPY services.pem /
-RUN python -c "import certifi; open(certifi.where(), 'a').write(open('/services.pem').read())"
+COPY server.pem /
+RUN python -c "import certifi; open(certifi.where(), 'a').write(open('/server.pem').read())"
 USER {USER}:{USER}
 """
 """The image that was built, which trusts the services of the trial besides: clients send nothing without TLS."""
@@ -65,8 +66,8 @@ USER {USER}:{USER}
 
 def refusal() -> str | None:
     """Why the trial can't be made here; None if it can."""
-    if missing := [name for name in ("docker", "openssl") if shutil.which(name) is None]:
-        return f"{' and '.join(missing)} not found: install it."
+    if not shutil.which("docker") or not OPENSSL:
+        return "The trial needs docker and openssl: install them."
     if os.geteuid() != 0:
         return "The trial kills processes of containers: run it as root."
     try:
@@ -80,17 +81,20 @@ def refusal() -> str | None:
 
 
 @contextmanager
-def served_with_tls(sandbox: Sandbox, folder: Path) -> Iterator[None]:
-    """The sandbox at an address that containers reach as well. `services.pem` in the folder has its certificate."""
+def served_with_tls(sandbox: Sandbox, folder: Path) -> Iterator[Path]:
+    """The sandbox at an address that containers reach as well. Yields the file of its certificate."""
     (network,) = json.loads(docker("network", "inspect", "bridge"))
     (bridge,) = network["IPAM"]["Config"]
     host = str(next(ip_network(bridge["Subnet"]).hosts()))  # this machine's: old versions of Docker do not say so
-    certificate, key = folder / "services.pem", folder / "services.key"
-    words = f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -keyout {key} -out {certificate}"
-    subject = ["-subj", f"/CN={host}", "-addext", f"subjectAltName=IP:{host}"]
-    subprocess.run(["openssl", *words.split(), *subject], check=True, capture_output=True)  # noqa: S603, S607
+    certificate = certificate_of(host, folder)
     config = uvicorn.Config(
-        sandbox.app(), host=host, port=0, ssl_certfile=certificate, ssl_keyfile=key, log_level="error", lifespan="off"
+        sandbox.app(),
+        host=host,
+        port=0,
+        ssl_certfile=certificate,
+        ssl_keyfile=f"{certificate}.key",
+        log_level="error",
+        lifespan="off",
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -100,7 +104,7 @@ def served_with_tls(sandbox: Sandbox, folder: Path) -> Iterator[None]:
         time.sleep(0.05)
     port = server.servers[0].sockets[0].getsockname()[1]
     sandbox.url = f"https://{host}:{port}"
-    yield
+    yield certificate
     server.should_exit = True
     thread.join()
 
@@ -180,11 +184,11 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         sandbox, settings = stack.enter_context(two_accounts(folder / "cloud"))
         show_two_days(sandbox, hours)
-        stack.enter_context(served_with_tls(sandbox, folder))
+        certificate = stack.enter_context(served_with_tls(sandbox, folder))
         settings |= {**sandbox.environment(), "AUDIT_ASSETS_FIRST_HOUR": key_of(hours[0])}
         deployment = folder / "deployment"
         subprocess.run([BIN / "audit-assets", "deploy", "--to", deployment], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
-        build(deployment, folder / "services.pem")
+        build(deployment, certificate)
         reached("the image is built")
         configure(deployment, settings)
         beside = stack.enter_context(ProcessPoolExecutor(1, get_context("spawn")))

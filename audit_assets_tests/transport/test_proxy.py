@@ -1,7 +1,6 @@
 """Every client reaches https addresses through the proxy of HTTPS_PROXY, and no error repeats its password."""
 
 import os
-import shutil
 import ssl
 import subprocess
 import sys
@@ -26,9 +25,9 @@ from audit_assets.transport.clock import SystemClock
 from audit_assets.transport.http import BoundedHttpClient, HttpLimits, Reply
 from audit_assets.transport.proxy import proxy_for
 from audit_assets.transport.reachability import check_reachable
+from audit_assets_tests.servers.certificates import OPENSSL, certificate_of
 from audit_assets_tests.transport.proxy_server import running_proxy
 
-OPENSSL = shutil.which("openssl")
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="openssl makes the certificate")
 
 HOST = "service.example"
@@ -48,12 +47,7 @@ def no_other_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of the host for a day; its key is beside it."""
-    made = tmp_path_factory.mktemp("tls") / "service.pem"
-    words = f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -keyout {made}.key -out {made}"
-    subject = ["-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}"]
-    subprocess.run([str(OPENSSL), *words.split(), *subject], check=True, capture_output=True)  # noqa: S603
-    return made
+    return certificate_of(HOST, tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
